@@ -1,0 +1,1 @@
+"""Interrupted time series evaluation for health services."""

@@ -1,0 +1,1 @@
+"""Is the estimate believable: power, diagnostics, placebos."""

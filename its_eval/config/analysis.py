@@ -1,0 +1,108 @@
+"""Settings of the analysis around the model: estimands, checks, multiplicity, output."""
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from its_eval.config.availability import KeyNotYet, NotYet, SwitchNotYet
+from its_eval.config.faults import Fault, did_you_mean, one_of, refuse, show
+from its_eval.config.settings import DISTINCT, Settings, Text
+
+Design = Literal["single", "difference", "peer_mean", "stacked", "synthetic"]
+
+#: Estimands with a fixed name; beside them there is ``effect_at_<k>`` for every k of `estimands.at`.
+ESTIMANDS = (
+    "counterfactual_at_start",
+    "pre_slope",
+    "level_change",
+    "slope_change",
+    "post_slope",
+    "average_effect",
+    "cumulative_effect",
+    "relative_average_effect",
+)
+#: Estimands that a shape does not have: it has no such term.
+NOT_OF_SHAPE: dict[str, frozenset[str]] = {
+    "step": frozenset({"slope_change", "post_slope"}),
+    "slope": frozenset({"level_change"}),
+    "step_and_slope": frozenset(),
+}
+_EFFECT_AT = re.compile(r"effect_at_(0|[1-9]\d*)")
+
+
+class Estimands(Settings):
+    """What is estimated."""
+
+    primary: Text = Field(
+        default_factory=str,
+        description="The estimand that counts: level_change for shape step, else slope_change.",
+    )
+    at: Annotated[tuple[Annotated[int, Field(ge=0)], ...], DISTINCT] = Field(
+        default=(12, 24),
+        description="Effects at so many periods after the first full post period: effect_at_<k>.",
+    )
+    margin: Annotated[Any, KeyNotYet()] = Field(
+        default=None, description="Margin of equivalence, in units of the primary estimand."
+    )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all estimands that can be primary, whatever the shape."""
+        return (*ESTIMANDS, *(f"effect_at_{k}" for k in self.at))
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        refuse("estimands", self._primary_faults())
+        return self
+
+    def _primary_faults(self) -> list[Fault]:
+        if not self.primary or self.primary in self.names:
+            return []
+        if _EFFECT_AT.fullmatch(self.primary):
+            what = f"{show(self.primary)} needs its number of periods in estimands.at"
+        else:
+            what = f"{show(self.primary)} is not an estimand{did_you_mean(self.primary, self.names)}"
+        return [Fault(("primary",), what, one_of(self.names))]
+
+
+class Checks(Settings):
+    """Which falsification checks are run."""
+
+    placebo_units: SwitchNotYet = Field(
+        default=False, description="Every eligible donor as if it were treated."
+    )
+    placebo_dates: SwitchNotYet = Field(default=False, description="Dates at which nothing happened.")
+    leave_one_peer_out: SwitchNotYet = Field(default=False, description="Each peer left out in turn.")
+
+
+class Multiplicity(Settings):
+    """How p-values are adjusted for several questions."""
+
+    method: Literal["holm", "bh", "none"] = Field(default="holm", description="Method of adjustment.")
+    across: Annotated[tuple[Literal["unit"], ...], DISTINCT, Field(min_length=1)] = Field(
+        default=("unit",), description="Which questions form a family."
+    )
+
+
+class ReportSettings(Settings):
+    """Settings of the report."""
+
+    style: Annotated[Any, KeyNotYet()] = Field(default=None, description="File of colours and fonts.")
+    answers: Annotated[Any, KeyNotYet()] = Field(
+        default=None, description="File of answers to the questions that only people can answer."
+    )
+
+
+class Output(Settings):
+    """What is written."""
+
+    tables: Annotated[
+        tuple[Annotated[Literal["csv", "parquet", "xlsx"], NotYet("xlsx")], ...],
+        DISTINCT,
+        Field(min_length=1),
+    ] = Field(default=("csv", "parquet"), description="Formats of the tables.")
+    figures: Annotated[tuple[Literal["svg", "png"], ...], DISTINCT] = Field(
+        default=("svg", "png"), description="Formats of the figures."
+    )
+    report: ReportSettings = Field(default_factory=ReportSettings, description="The report.")

@@ -1,0 +1,92 @@
+"""What the config language has words for, but this version does not do yet.
+
+Such keys and values are part of the schema, so that a config written for a later version is understood, and
+are refused by name: ignoring one would change an estimate without a word.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, get_args
+
+from pydantic import AfterValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from its_eval.config.faults import CHOICE, custom_error, did_you_mean, one_of, show
+
+NOT_AVAILABLE = "is not available in this version"
+
+
+@dataclass(frozen=True, init=False)
+class NotYet:
+    """Annotation of a choice some of whose values are not available in this version.
+
+    Parameters
+    ----------
+    *values : str
+        The values to refuse by name. They stay in the JSON Schema, listed as ``x-not-available``.
+    """
+
+    values: tuple[str, ...]
+
+    def __init__(self, *values: str) -> None:
+        object.__setattr__(self, "values", values)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Return the schema of the choice behind a check for the refused values."""
+        return core_schema.no_info_before_validator_function(self._check(get_args(source)), handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Return the JSON Schema of the choice with the refused values marked."""
+        return {**handler(schema), "x-not-available": list(self.values)}
+
+    def _check(self, choices: tuple[object, ...]) -> Callable[[object], object]:
+        """Return the check; `choices` is empty where any text is allowed."""
+        available = [choice for choice in choices if choice not in self.values]
+        expected = one_of(available) if choices else "another name"
+
+        def check(value: object) -> object:
+            if value in self.values:
+                raise custom_error(f"{show(value)} {NOT_AVAILABLE}", expected)
+            if choices and value not in choices:
+                guess = did_you_mean(value, available)
+                raise custom_error(f"{show(value)} is not known{guess}", expected, kind=CHOICE)
+            return value
+
+        return check
+
+
+class KeyNotYet:
+    """Annotation of a key that is refused as soon as it holds anything."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Return the schema of the value behind the refusal."""
+        return core_schema.no_info_before_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Return the JSON Schema of the value, marked."""
+        return {**handler(schema), "x-not-available": True}
+
+    @staticmethod
+    def _check(value: object) -> object:
+        if value is None or value in ((), [], {}):
+            return value
+        raise custom_error(f"{show(value)} {NOT_AVAILABLE}", "this key left out")
+
+
+def _refuse_if_true(value: bool) -> bool:
+    if value:
+        raise custom_error(f"true {NOT_AVAILABLE}", "false, or this key left out")
+    return value
+
+
+#: A switch that cannot be switched on yet.
+SwitchNotYet = Annotated[
+    bool,
+    AfterValidator(_refuse_if_true),
+    WithJsonSchema({"type": "boolean", "x-not-available": [True]}),
+]

@@ -1,0 +1,191 @@
+"""Checks that need more than one key of the config.
+
+Each takes the keys that were found good, None where one was not, and returns faults with their places. A
+check that lacks what it needs says nothing.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from its_eval.config.analysis import NOT_OF_SHAPE, Estimands
+from its_eval.config.data import DataSettings
+from its_eval.config.faults import Fault, KeyPath, did_you_mean, one_of, show
+from its_eval.config.interventions import Event, Intervention
+from its_eval.config.outcomes import Outcome
+from its_eval.config.peers import PeerSettings
+from its_eval.config.seasonality import MOST_HARMONICS, SEASON_WORDS, season_choices
+from its_eval.data.periods import EXAMPLES, parse_period
+
+
+def _ordinal(text: str | None, frequency: str) -> int | None:
+    """Return the place of a period in the calendar; None when there is none or it cannot be read."""
+    try:
+        return None if text is None else parse_period(text, frequency)
+    except ValueError:
+        return None
+
+
+def _period_faults(texts: Mapping[KeyPath, str | None], data: DataSettings | None) -> Iterator[Fault]:
+    if data is None:
+        return
+    for path, text in texts.items():
+        if text is not None and _ordinal(text, data.frequency) is None:
+            expected = f"a {data.frequency} such as {EXAMPLES[data.frequency]}"
+            yield Fault(path, f"{show(text)} is not a {data.frequency} of the calendar", expected)
+
+
+def intervention_faults(intervention: Intervention, data: DataSettings | None) -> Iterator[Fault]:
+    """Return faults of the date."""
+    return _period_faults({("date",): intervention.date}, data)
+
+
+def event_faults(events: Sequence[Event], data: DataSettings | None) -> Iterator[Fault]:
+    """Return faults of the dates, and of an end before the start."""
+    for place, event in enumerate(events):
+        yield from _period_faults({(place, "date"): event.date, (place, "until"): event.until}, data)
+        if data is not None:
+            start, end = _ordinal(event.date, data.frequency), _ordinal(event.until, data.frequency)
+            if start is not None and end is not None and end < start:
+                yield Fault(
+                    (place, "until"), f"{show(event.until)} is before the date", f"{event.date} or later"
+                )
+
+
+def peer_faults(
+    peers: PeerSettings, data: DataSettings | None, treated: Sequence[str] | None
+) -> Iterator[Fault]:
+    """Return faults of given peers, and of tables that a search would need."""
+    if treated is not None:
+        yield from _given_faults(peers, treated)
+    if data is not None:
+        yield from _table_faults(peers, data, treated)
+
+
+def _given_faults(peers: PeerSettings, treated: Sequence[str]) -> Iterator[Fault]:
+    for unit, given in peers.given.items():
+        if unit not in treated:
+            guess = did_you_mean(unit, treated)
+            yield Fault(("given", unit), f"{show(unit)} is not a treated unit{guess}", one_of(treated))
+        for place, peer in enumerate(given):
+            if peer in treated:
+                yield Fault(("given", unit, place), f"{show(peer)} is treated itself", "an untreated unit")
+
+
+def _table_faults(peers: PeerSettings, data: DataSettings, treated: Sequence[str] | None) -> Iterator[Fault]:
+    searched = treated is not None and not set(treated) <= set(peers.given)
+    if searched and data.characteristics is None:
+        what = "peers cannot be searched without data.characteristics"
+        yield Fault((), what, "that table, or `given` for every treated unit")
+    if data.units is None:
+        for place, column in enumerate(peers.within):
+            if column.casefold().startswith("units."):
+                what = f"{show(column)} is a column of data.units, which is left out"
+                yield Fault(("within", place), what, "that table, or a column of data.characteristics")
+
+
+def outcome_faults(
+    outcomes: Sequence[Outcome], inherited: Sequence[AbstractSet[str]], validated: Mapping[str, Any]
+) -> Iterator[Fault]:
+    """Return faults of resolved outcomes.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome
+        With everything filled in.
+    inherited : sequence of set of str
+        The keys that each outcome took from `outcome_defaults`, where their faults are shown.
+    validated : mapping
+        The keys of the config that were found good so far.
+    """
+    seen: set[tuple[KeyPath, str]] = set()
+    data: DataSettings | None = validated.get("data")
+    intervention: Intervention | None = validated.get("intervention")
+    for place, outcome in enumerate(outcomes):
+        faults = [*_repeated(outcomes, place), *_kind_faults(outcome)]
+        if data is not None:
+            faults += [*_window_faults(outcome, data, intervention), *_season_faults(outcome, data.frequency)]
+        for fault in faults:
+            path: KeyPath = ("outcomes", place, *fault.path)
+            if fault.path[0] in inherited[place]:
+                path = ("outcome_defaults", *fault.path)
+            # a faulty default is one fault, however many outcomes take it
+            if (path, fault.what) not in seen:
+                seen.add((path, fault.what))
+                yield Fault(path, fault.what, fault.expected, absolute=True)
+    names = [outcome.name for outcome in outcomes]
+    for place, event in enumerate(validated.get("events", ())):
+        for position, name in enumerate(event.outcomes):
+            if name not in names:
+                what = f"{show(name)} is not an outcome{did_you_mean(name, names)}"
+                yield Fault(("events", place, "outcomes", position), what, one_of(names), absolute=True)
+
+
+def _repeated(outcomes: Sequence[Outcome], place: int) -> Iterator[Fault]:
+    outcome, before = outcomes[place], outcomes[:place]
+    if any(other.indicator == outcome.indicator for other in before):
+        yield Fault(
+            ("indicator",), f"{show(outcome.indicator)} has an outcome already", "one outcome per indicator"
+        )
+    elif any(other.label == outcome.label for other in before):
+        yield Fault(
+            ("label",), f"{show(outcome.label)} is the label of another outcome", "a label of its own"
+        )
+
+
+def _kind_faults(outcome: Outcome) -> Iterator[Fault]:
+    if outcome.per is not None and outcome.kind not in ("rate", "count"):
+        what = f"{show(outcome.per)}: an outcome of kind {outcome.kind} is not shown per anything"
+        yield Fault(("per",), what, "kind rate or count, or this key left out")
+
+
+def _window_faults(
+    outcome: Outcome, data: DataSettings, intervention: Intervention | None
+) -> Iterator[Fault]:
+    yield from _period_faults({("start",): outcome.start, ("end",): outcome.end}, data)
+    start, end = _ordinal(outcome.start, data.frequency), _ordinal(outcome.end, data.frequency)
+    if start is not None and end is not None and start >= end:
+        yield Fault(
+            ("end",), f"{show(outcome.end)} is not after the start", f"a period after {outcome.start}"
+        )
+        return
+    if intervention is None or (date := _ordinal(intervention.date, data.frequency)) is None:
+        return
+    if start is not None and start >= date:
+        what = f"{show(outcome.start)} leaves no period before the intervention"
+        yield Fault(("start",), what, f"a period before {intervention.date}")
+    if end is not None and end < date:
+        what = f"{show(outcome.end)} leaves no period after the intervention"
+        yield Fault(("end",), what, f"{intervention.date} or later")
+
+
+def _season_faults(outcome: Outcome, frequency: str) -> Iterator[Fault]:
+    season = outcome.seasonality
+    if season.kind == "harmonics":
+        good = (season.harmonics or 0) <= MOST_HARMONICS[frequency]
+        shown = f"{{harmonics: {season.harmonics}}}"
+    else:
+        good = season.kind in SEASON_WORDS[frequency]
+        shown = show(season.kind)
+    if not good:
+        what = f"{shown} does not go with frequency {frequency}"
+        yield Fault(("seasonality",), what, season_choices(frequency))
+
+
+def design_faults(designs: Sequence[str], *, has_peers: bool) -> Iterator[Fault]:
+    """Return a fault for each design that needs peers when there are none."""
+    if not has_peers:
+        for place, design in enumerate(designs):
+            if design != "single":
+                yield Fault(
+                    (place,), f"{show(design)} needs peers, and `peers` is left out", "single, or `peers`"
+                )
+
+
+def estimand_faults(estimands: Estimands, shape: str) -> Iterator[Fault]:
+    """Return a fault when the primary estimand is a term that the shape does not have."""
+    if estimands.primary in NOT_OF_SHAPE[shape]:
+        has = [name for name in estimands.names if name not in NOT_OF_SHAPE[shape]]
+        yield Fault(
+            ("primary",), f"{show(estimands.primary)} is not an estimand of shape {shape}", one_of(has)
+        )

@@ -1,0 +1,128 @@
+"""Settings of the data: tables, their columns, and the calendar."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, field_serializer, model_validator
+
+from its_eval.config.availability import NotYet
+from its_eval.config.faults import Fault, refuse, show
+from its_eval.config.settings import Code, Settings, TablePath, Text, as_list, without_blanks
+
+Frequency = Literal["month", "quarter", "year", "week"]
+IndicatorColumn = Literal["unit", "period", "indicator", "value", "numerator", "denominator", "stratum"]
+
+
+class _Table(Settings):
+    """A file with rows."""
+
+    path: TablePath = Field(
+        description="File, relative to the config: .csv, .csv.gz or .parquet (a file or a folder)."
+    )
+
+    @field_serializer("path")
+    def _posix(self, path: Path) -> str:
+        return path.as_posix()
+
+
+class IndicatorTable(_Table):
+    """A table of indicator values; long unless said otherwise: a row per unit, period and indicator."""
+
+    columns: Annotated[
+        Mapping[Annotated[IndicatorColumn, NotYet("stratum")], Text], BeforeValidator(without_blanks)
+    ] = Field(
+        default={},
+        description="Which column holds what; a key left out means the column of that very name. A mapped "
+        "column has to be there, an unmapped value, numerator or denominator is used when it is.",
+    )
+    indicator: Code | None = Field(
+        default=None,
+        description="Name of the indicator, for a table with one indicator and no indicator column.",
+    )
+    dates: Literal["iso", "dmy", "mdy"] = Field(
+        default="iso", description="Order of day and month in dates; iso refuses slashed dates."
+    )
+    layout: Literal["long", "wide"] = Field(
+        default="long", description="wide: a period column, then a column per unit; needs `indicator`."
+    )
+
+    @model_validator(mode="after")
+    def _columns_fit_layout(self) -> Self:
+        refuse("indicators", self._column_faults())
+        defaults = {"period": "period"} if self.layout == "wide" else {"unit": "unit", "period": "period"}
+        if self.layout == "long" and self.indicator is None:
+            defaults["indicator"] = "indicator"
+        self.settle(columns={**defaults, **{str(key): column for key, column in self.columns.items()}})
+        return self
+
+    def _column_faults(self) -> list[Fault]:
+        if self.layout == "wide":
+            faults = [
+                Fault(("columns", key), f"{show(column)}: layout wide has no {key} column", "only period")
+                for key, column in self.columns.items()
+                if key != "period"
+            ]
+            if self.indicator is None:
+                what = "missing: the columns of layout wide are units, so none says which indicator it is"
+                faults.append(Fault(("indicator",), what, "the name of the indicator"))
+            return faults
+        if self.indicator is not None and "indicator" in self.columns:
+            what = f"{show(self.indicator)}: columns.indicator already says which indicator a row belongs to"
+            return [Fault(("indicator",), what, "one of the two")]
+        return []
+
+
+class CharacteristicsTable(_Table):
+    """A table of what units are like, from which peers are chosen: a row per unit."""
+
+    columns: Annotated[Mapping[Literal["unit"], Text], BeforeValidator(without_blanks)] = Field(
+        default={}, description="`unit`: the column of unit codes, `unit` when left out."
+    )
+
+    @model_validator(mode="after")
+    def _unit_column(self) -> Self:
+        self.settle(columns={"unit": "unit", **self.columns})
+        return self
+
+
+class UnitsTable(_Table):
+    """A table of the units themselves: names, types and any other column to agree on."""
+
+    columns: Annotated[
+        Mapping[Annotated[str, NotYet("opened", "closed", "successor")], Text],
+        BeforeValidator(without_blanks),
+    ] = Field(
+        default={},
+        description="Which column holds unit, name, type and any other fact to be used in `peers.within`; "
+        "also opened, closed, successor.",
+    )
+
+    @model_validator(mode="after")
+    def _unit_column(self) -> Self:
+        self.settle(columns={"unit": "unit", **self.columns})
+        return self
+
+
+class DataSettings(Settings):
+    """Where the data are and how they are read."""
+
+    indicators: Annotated[
+        tuple[IndicatorTable, ...],
+        BeforeValidator(as_list, json_schema_input_type=IndicatorTable | list[IndicatorTable]),
+    ] = Field(min_length=1, description="One indicator table or a list of them.")
+    characteristics: CharacteristicsTable | None = Field(
+        default=None, description="Table of unit characteristics, for choosing peers."
+    )
+    units: UnitsTable | None = Field(default=None, description="Table of unit names and types.")
+    frequency: Annotated[Frequency, NotYet("week")] = Field(
+        default="month", description="How far apart two periods are."
+    )
+    missing: Literal["mask", "error"] = Field(
+        default="mask",
+        description="mask: a missing period is left out and its gap in time kept; error: a gap in a treated "
+        "unit is an error, and a donor with a gap is not eligible.",
+    )
+    min_denominator: float | None = Field(
+        default=None, gt=0, description="Values with a smaller denominator are masked."
+    )

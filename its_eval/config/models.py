@@ -1,0 +1,164 @@
+"""The whole config as one frozen object, and the checks that span several of its keys.
+
+Keys are validated in the contract's order, and a check stands at the last of the keys it needs. So a fault in
+one key hides only the checks that need it, and everything else is still reported in the same pass.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+
+from its_eval.config import crosschecks
+from its_eval.config.analysis import Checks, Design, Estimands, Multiplicity, Output
+from its_eval.config.availability import NOT_AVAILABLE, KeyNotYet, NotYet
+from its_eval.config.data import DataSettings
+from its_eval.config.estimators import Estimator, Estimators
+from its_eval.config.faults import custom_error, refuse, show
+from its_eval.config.interventions import Event, Intervention
+from its_eval.config.outcomes import Outcome, OutcomeDefaults, OutcomesFrom, resolve_outcome
+from its_eval.config.peers import PeerSettings
+from its_eval.config.settings import DIGITS, DISTINCT, Code, PeriodText, Settings
+
+
+def _listed_units(value: object) -> object:
+    expected = "a list of unit codes, e.g. [RTP, RR8]"
+    if isinstance(value, Mapping):
+        raise custom_error(f"a date for each unit, {show(dict(value))}, {NOT_AVAILABLE}", expected)
+    if value == "each":
+        raise custom_error(f"'each' {NOT_AVAILABLE}", expected)
+    return value
+
+
+def _listed_outcomes(value: object) -> object:
+    # reading a dictionary is the loader's work, as only it knows the folder and can name lines
+    if isinstance(value, Mapping):
+        raise custom_error("a mapping", "a list of outcomes, each with its `indicator`")
+    return value
+
+
+def _default_designs(validated: dict[str, Any]) -> tuple[Design, ...]:
+    return ("single", "difference") if validated["peers"] is not None else ("single",)
+
+
+class Config(Settings):
+    """A whole evaluation: what was asked of which data, and how it is to be answered.
+
+    Every default is filled in: an outcome has its own estimators, label and so on, whether they were written
+    with it, in `outcome_defaults`, or nowhere.
+    """
+
+    version: Annotated[Literal[1], DIGITS] = Field(description="Version of the config language: 1.")
+    title: str = Field(
+        default_factory=str, description="Title of the evaluation; the name of the file when left out."
+    )
+    data: DataSettings = Field(description="Where the data are and how they are read.")
+    intervention: Intervention = Field(description="The intervention under evaluation.")
+    treated: Annotated[
+        tuple[Code, ...],
+        Field(min_length=1),
+        BeforeValidator(
+            _listed_units, json_schema_input_type=list[Code] | dict[str, PeriodText] | Literal["each"]
+        ),
+        DISTINCT,
+    ] = Field(
+        description="Codes of the treated units; or dates of their own {RTP: 2015-07}; or `each`: every unit "
+        "in turn."
+    )
+    events: tuple[Event, ...] = Field(default=(), description="Other things that happened.")
+    peers: PeerSettings | None = Field(
+        default=None, description="How peers are chosen; left out: no comparison with peers."
+    )
+    outcome_defaults: OutcomeDefaults = Field(
+        default_factory=OutcomeDefaults, description="What outcomes take when they do not say otherwise."
+    )
+    outcomes: Annotated[
+        tuple[Outcome, ...],
+        Field(min_length=1),
+        BeforeValidator(_listed_outcomes, json_schema_input_type=list[Outcome] | OutcomesFrom),
+    ] = Field(description="What is evaluated: a list of outcomes, or {from: dictionary.csv}.")
+    designs: Annotated[
+        tuple[Annotated[Design, NotYet("peer_mean", "stacked", "synthetic")], ...],
+        Field(min_length=1),
+        DISTINCT,
+    ] = Field(
+        default_factory=_default_designs,
+        description="single: the treated unit alone; difference: the unit minus its peers (needs `peers`); "
+        "peer_mean, stacked, synthetic. Single and difference when there are peers.",
+    )
+    estimators: Estimators = Field(
+        default=(Estimator(name="reml_ar", label="reml_ar"),),
+        description="How the model is estimated; the first is primary.",
+    )
+    estimands: Estimands = Field(
+        default_factory=Estimands, validate_default=True, description="What is estimated."
+    )
+    confidence: float = Field(default=0.95, gt=0.5, lt=1, description="Level of the intervals.")
+    checks: Checks = Field(default_factory=Checks, description="Which falsification checks are run.")
+    multiplicity: Multiplicity = Field(
+        default_factory=Multiplicity, description="How p-values are adjusted for several questions."
+    )
+    sensitivity: Annotated[Mapping[str, Any], KeyNotYet()] = Field(
+        default={},
+        description="Other choices to try, one list per dimension, e.g. k, order, pre_window, variance.",
+    )
+    output: Output = Field(default_factory=Output, description="What is written.")
+    seed: int = Field(default=20150701, ge=0, description="Seed of everything random.")
+
+    @field_validator("intervention")
+    @classmethod
+    def _check_intervention(cls, value: Intervention, info: ValidationInfo) -> Intervention:
+        refuse("intervention", crosschecks.intervention_faults(value, info.data.get("data")))
+        return value
+
+    @field_validator("events")
+    @classmethod
+    def _check_events(cls, value: tuple[Event, ...], info: ValidationInfo) -> tuple[Event, ...]:
+        refuse("events", crosschecks.event_faults(value, info.data.get("data")))
+        return value
+
+    @field_validator("peers")
+    @classmethod
+    def _check_peers(cls, value: PeerSettings | None, info: ValidationInfo) -> PeerSettings | None:
+        if value is not None:
+            faults = crosschecks.peer_faults(value, info.data.get("data"), info.data.get("treated"))
+            refuse("peers", faults)
+        return value
+
+    @field_validator("outcomes")
+    @classmethod
+    def _resolve_outcomes(cls, value: tuple[Outcome, ...], info: ValidationInfo) -> tuple[Outcome, ...]:
+        defaults = info.data.get("outcome_defaults", OutcomeDefaults())
+        outcomes = tuple(resolve_outcome(entry, defaults) for entry in value)
+        inherited = [defaults.model_fields_set - entry.model_fields_set for entry in value]
+        refuse("outcomes", crosschecks.outcome_faults(outcomes, inherited, info.data))
+        return outcomes
+
+    @field_validator("designs")
+    @classmethod
+    def _check_designs(cls, value: tuple[Design, ...], info: ValidationInfo) -> tuple[Design, ...]:
+        refuse(
+            "designs", crosschecks.design_faults(value, has_peers=info.data.get("peers", True) is not None)
+        )
+        return value
+
+    @field_validator("estimands")
+    @classmethod
+    def _check_estimands(cls, value: Estimands, info: ValidationInfo) -> Estimands:
+        intervention = info.data.get("intervention")
+        if intervention is None:
+            return value
+        default = "level_change" if intervention.shape == "step" else "slope_change"
+        settled = value.model_copy(update={"primary": value.primary or default})
+        refuse("estimands", crosschecks.estimand_faults(settled, intervention.shape))
+        return settled
+
+    @model_validator(mode="after")
+    def _common_estimators(self) -> Self:
+        self.settle(
+            outcomes=tuple(
+                outcome.model_copy(update={"estimators": outcome.estimators or self.estimators})
+                for outcome in self.outcomes
+            )
+        )
+        return self

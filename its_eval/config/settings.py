@@ -1,0 +1,106 @@
+"""The base of all settings, and the kinds of value that several of them share."""
+
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
+
+from its_eval.config.availability import NOT_AVAILABLE
+from its_eval.config.faults import Fault, custom_error, refuse, show
+
+T = TypeVar("T", bound=Hashable)
+
+
+class Settings(BaseModel):
+    """Frozen settings: unknown keys are forbidden, and a key left blank takes its default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_strip_whitespace=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _blank_means_default(cls, data: object) -> object:
+        if not isinstance(data, Mapping):
+            return data
+        known = known_keys(cls)
+        # an unknown key stays, even blank, so that it is refused
+        return {key: value for key, value in data.items() if value is not None or key not in known}
+
+    def settle(self, **values: object) -> None:
+        """Fill in defaults that depend on other keys; for validators only, before anyone sees the object."""
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+
+def known_keys(model: type[BaseModel]) -> tuple[str, ...]:
+    """Return the keys of a model as they are written in the config, in the contract's order."""
+    return tuple(field.alias or name for name, field in model.model_fields.items())
+
+
+def without_blanks(value: object) -> object:
+    """Return a mapping without its blank entries; anything else as it is."""
+    if isinstance(value, Mapping):
+        return {key: entry for key, entry in value.items() if entry is not None}
+    return value
+
+
+def _digits_as_number(value: object) -> object:
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+
+
+def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
+    repeated = (place for place, value in enumerate(values) if value in values[:place])
+    refuse("list", (Fault((place,), f"{show(values[place])} stands twice", "it once") for place in repeated))
+    return values
+
+
+def _absolute(path: Path, info: ValidationInfo) -> Path:
+    """Return a path made absolute against the folder of the config file.
+
+    Only the folder is resolved: a link's own name has the suffix that says what the file is.
+    """
+    folder = (info.context or {}).get("folder", Path.cwd())
+    joined = Path(folder, path)
+    return joined.parent.resolve() / joined.name
+
+
+def _table_suffix(path: Path) -> Path:
+    name = path.name.lower()
+    expected = ".csv, .csv.gz or .parquet"
+    if name.endswith(".xlsx"):
+        raise custom_error(f"{show(path.name)}: .xlsx {NOT_AVAILABLE}", expected)
+    if not (name.endswith((".csv", ".csv.gz")) or path.name.endswith(".parquet")):
+        raise custom_error(f"{show(path.name)} is not a kind of table that can be read", expected)
+    return path
+
+
+#: Annotation for choices that contain whole numbers, which arrive as text.
+DIGITS = BeforeValidator(_digits_as_number)
+#: Annotation for lists in which no entry may stand twice.
+DISTINCT = AfterValidator(_distinct)
+
+Text = Annotated[str, Field(min_length=1)]
+#: A code is text even when it looks like a number to other YAML readers (editors check with the schema).
+Code = Annotated[str, Field(min_length=1), WithJsonSchema({"type": ["string", "integer"], "minLength": 1})]
+#: A period stays text here; the frequency says what it means.
+PeriodText = Annotated[
+    str,
+    Field(min_length=1),
+    WithJsonSchema({"type": ["string", "integer"], "examples": ["2015-07", "2003Q2", "1989"]}),
+]
+TablePath = Annotated[Path, AfterValidator(_absolute), AfterValidator(_table_suffix)]
+FilePath = Annotated[Path, AfterValidator(_absolute)]
+
+
+def as_list(value: Any) -> Any:
+    """Return a lone mapping as a list of one; anything else as it is."""
+    return [value] if isinstance(value, Mapping | Settings) else value

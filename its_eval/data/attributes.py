@@ -1,0 +1,166 @@
+"""The two tables about units: their characteristics (numbers) and who they are (names, types)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from its_eval.data.numbers import number_hint, to_numbers
+from its_eval.data.tables import find_column, normalise_name, read_table
+from its_eval.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Characteristics:
+    """What peers are chosen on.
+
+    Attributes
+    ----------
+    units : tuple of str
+        Codes, in the order of the table.
+    variables : tuple of str
+        Column names as written in the table.
+    values : ndarray, shape (units, variables)
+        NaN where missing.
+    """
+
+    units: tuple[str, ...]
+    variables: tuple[str, ...]
+    values: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Units:
+    """Who the units are.
+
+    Attributes
+    ----------
+    names : mapping of str to str
+        Code to name; a unit without a name is shown by its code.
+    columns : mapping of str to mapping
+        For every other column (``type``, ``region`` …) code to text, blank when not known.
+    """
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def name(self, unit: str) -> str:
+        """Return the name of a unit, its code when it has none."""
+        return self.names.get(unit) or unit
+
+    def column(self, wanted: str) -> Mapping[str, str] | None:
+        """Return a column by name, ignoring case; ``units.type`` and ``type`` are the same column."""
+        key = normalise_name(wanted.removeprefix("units."))
+        return next((values for name, values in self.columns.items() if normalise_name(name) == key), None)
+
+
+def _codes(frame: pd.DataFrame, column: str, where: Path) -> tuple[str, ...]:
+    codes = tuple(frame[column].astype(str).str.strip())
+    seen: dict[str, int] = {}
+    problems = []
+    for row, code in zip(frame.index, codes, strict=True):
+        if not code:
+            problems.append(f"{where}: row {row}: the unit code is blank")
+        elif code in seen:
+            problems.append(f"{where}: row {row}: unit {code!r} stands in row {seen[code]} already")
+        seen.setdefault(code, row)
+    if problems:
+        raise DataError(problems, "keep one row per unit")
+    return codes
+
+
+def load_characteristics(
+    path: Path, unit_column: str, variables: Sequence[str] | None = None
+) -> Characteristics:
+    """Read a characteristics table: a row per unit, a column per variable.
+
+    Parameters
+    ----------
+    path : Path
+        CSV or Parquet.
+    unit_column : str
+        Column of unit codes.
+    variables : sequence of str, optional
+        The columns to use, matched ignoring case and repeated spaces; by default every column that is
+        numeric throughout.
+
+    Raises
+    ------
+    DataError
+        For a missing column, a duplicated unit, or a cell of a chosen variable that is no number.
+    """
+    frame = read_table(path)
+    unit = find_column(frame, unit_column, str(path))
+    units = _codes(frame, unit, path)
+    if variables is None:
+        converted = {name: to_numbers(frame[name]) for name in frame.columns if name != unit}
+        kept = {
+            name: numbers
+            for name, (numbers, faulty) in converted.items()
+            if not faulty.any() and not np.isnan(numbers).all()
+        }
+        if not kept:
+            raise DataError([f"{path}: no column but {unit!r} is numeric throughout"])
+        return Characteristics(units, tuple(kept), np.column_stack(list(kept.values())))
+    problems: list[str] = []
+    columns: dict[str, NDArray[np.float64]] = {}
+    for wanted in variables:
+        try:
+            name = find_column(frame, wanted, str(path))
+        except DataError as error:
+            problems += error.problems
+            continue
+        numbers, faulty = to_numbers(frame[name])
+        columns[name] = numbers
+        for row, text in frame.loc[faulty, name].astype(str).items():
+            problems.append(f"{path}: row {row}, column {name!r}: {text!r} is not a number; {number_hint(text)}")
+    if problems:
+        raise DataError(problems, "choose the columns under peers.variables, or mend the table")
+    return Characteristics(units, tuple(columns), np.column_stack(list(columns.values())))
+
+
+def load_units(path: Path, mapping: Mapping[str, str]) -> Units:
+    """Read a units table.
+
+    Parameters
+    ----------
+    path : Path
+        CSV or Parquet, a row per unit.
+    mapping : mapping of str to str
+        Column names of ``unit``, ``name`` and ``type`` where they differ from these words.
+
+    Raises
+    ------
+    DataError
+        For a mapped column that is not there, or a duplicated unit.
+    """
+    frame = read_table(path)
+    codes = _codes(frame, find_column(frame, mapping.get("unit", "unit"), str(path)), path)
+    used = {find_column(frame, mapping.get("unit", "unit"), str(path))}
+    columns: dict[str, dict[str, str]] = {}
+    names: dict[str, str] = {}
+    for key, wanted in mapping.items():
+        if key == "unit":
+            continue
+        column = find_column(frame, wanted, str(path))
+        used.add(column)
+        texts = dict(zip(codes, frame[column].astype(str).str.strip(), strict=True))
+        if key == "name":
+            names = texts
+        else:
+            columns[key] = texts
+    for column in frame.columns:
+        if column not in used:
+            columns.setdefault(
+                str(column), dict(zip(codes, frame[column].astype(str).str.strip(), strict=True))
+            )
+    return Units(names or dict(columns.pop("name", {})), columns)

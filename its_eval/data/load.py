@@ -1,0 +1,160 @@
+"""Loading indicator tables into rows of one shape, collecting every fault on the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from its_eval.data.faults import Finding
+from its_eval.data.numbers import number_hint, to_numbers
+from its_eval.data.periods import format_period, parse_period
+from its_eval.data.tables import find_column, read_table
+from its_eval.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from its_eval.config import DataSettings, IndicatorTable
+
+#: Ordinal of a row whose period could not be read.
+NO_PERIOD = -(10**9)
+_NUMERIC = ("value", "numerator", "denominator")
+
+
+@dataclass(frozen=True)
+class IndicatorRows:
+    """All rows of all indicator tables.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        Columns indicator, unit (text), period (ordinal, `NO_PERIOD` when unreadable), value, numerator,
+        denominator (float, NaN when missing), source_file, source_row; sorted by indicator, unit, period.
+    findings : tuple of Finding
+        What was wrong in single cells.
+    frequency : str
+        Frequency of the ordinals.
+    """
+
+    frame: pd.DataFrame
+    findings: tuple[Finding, ...]
+    frequency: str
+
+
+def load_indicators(settings: DataSettings) -> IndicatorRows:
+    """Read every indicator table that the config names.
+
+    Raises
+    ------
+    DataError
+        When a file cannot be read or lacks a column. Faults of single cells are findings instead.
+    """
+    frames: list[pd.DataFrame] = []
+    findings: list[Finding] = []
+    problems: list[str] = []
+    for table in settings.indicators:
+        try:
+            frame, found = _load_table(table, settings.frequency)
+        except DataError as error:
+            problems += error.problems
+            continue
+        frames.append(frame)
+        findings += found
+    if problems:
+        raise DataError(problems, "check the paths and columns under data.indicators")
+    rows = pd.concat(frames, ignore_index=True)
+    rows = rows.sort_values(["indicator", "unit", "period", "source_file", "source_row"], kind="stable")
+    return IndicatorRows(rows.reset_index(drop=True), tuple(findings), settings.frequency)
+
+
+def _load_table(table: IndicatorTable, frequency: str) -> tuple[pd.DataFrame, list[Finding]]:
+    raw = read_table(table.path)
+    raw = _melted(raw, table) if table.layout == "wide" else _long(raw, table)
+    findings: list[Finding] = []
+    raw["period_text"] = raw["period"].astype(str).str.strip()
+    raw["period"] = _ordinals(raw, table, frequency, findings)
+    for name in _NUMERIC:
+        if name not in raw:
+            raw[name] = np.nan
+            continue
+        values, faulty = to_numbers(raw[name])
+        findings += _cell_findings(raw, name, faulty, frequency)
+        raw[name] = values
+    columns = ["indicator", "unit", "period", *_NUMERIC, "source_file", "source_row"]
+    return raw[columns], findings
+
+
+def _long(raw: pd.DataFrame, table: IndicatorTable) -> pd.DataFrame:
+    where = str(table.path)
+    columns = table.columns
+    out = pd.DataFrame(index=raw.index)
+    out["unit"] = raw[find_column(raw, columns.get("unit", "unit"), where)].astype(str).str.strip()
+    out["period"] = raw[find_column(raw, columns.get("period", "period"), where)]
+    if table.indicator is not None:
+        out["indicator"] = table.indicator
+    else:
+        wanted = columns.get("indicator", "indicator")
+        out["indicator"] = raw[find_column(raw, wanted, where)].astype(str).str.strip()
+    present = {str(name).casefold() for name in raw.columns}
+    for name in _NUMERIC:
+        # an unmapped tidy column is used when it is there; a mapped one has to be
+        if name in columns or name in present:
+            out[name] = raw[find_column(raw, columns.get(name, name), where)]
+    if "value" not in out and not {"numerator", "denominator"} <= set(out):
+        find_column(raw, columns.get("value", "value"), where)
+    out["source_file"] = table.path.name
+    out["source_row"] = raw.index
+    return out
+
+
+def _melted(raw: pd.DataFrame, table: IndicatorTable) -> pd.DataFrame:
+    """Return a wide table (a period column, then a column a unit) as rows."""
+    period = find_column(raw, table.columns.get("period", "period"), str(table.path))
+    units = [name for name in raw.columns if name != period]
+    long = raw.reset_index(names="source_row").melt(
+        id_vars=["source_row", period], value_vars=units, var_name="unit", value_name="value"
+    )
+    long = long.rename(columns={period: "period"})
+    long["unit"] = long["unit"].astype(str).str.strip()
+    long["indicator"] = table.indicator
+    long["source_file"] = table.path.name
+    return long
+
+
+def _ordinals(
+    raw: pd.DataFrame, table: IndicatorTable, frequency: str, findings: list[Finding]
+) -> pd.Series[int]:
+    known: dict[str, int] = {}
+    faults: dict[str, str] = {}
+    for text in raw["period_text"].unique():
+        try:
+            known[text] = parse_period(text, frequency, table.dates)
+        except ValueError as error:
+            known[text] = NO_PERIOD
+            faults[text] = str(error)
+    faulty = raw[raw["period_text"].isin(list(faults))]
+    for row in faulty.itertuples():
+        message = f"{row.source_file} row {row.source_row}: {faults[str(row.period_text)]}"
+        findings.append(
+            Finding(
+                str(row.indicator), str(row.unit), "unreadable_period", "", str(row.period_text), "error", message
+            )
+        )
+    return raw["period_text"].map(known).astype(int)
+
+
+def _cell_findings(
+    raw: pd.DataFrame, name: str, faulty: np.ndarray[tuple[int], np.dtype[np.bool_]], frequency: str
+) -> Sequence[Finding]:
+    found = []
+    for row, text in zip(raw[faulty].itertuples(), raw.loc[faulty, name].astype(str), strict=True):
+        ordinal = int(str(row.period))
+        period = "" if ordinal == NO_PERIOD else format_period(ordinal, frequency)
+        message = f"{row.source_file} row {row.source_row}: {name} {text!r} is not a number; {number_hint(text)}"
+        found.append(
+            Finding(str(row.indicator), str(row.unit), "not_a_number", period, text, "error", message)
+        )
+    return found

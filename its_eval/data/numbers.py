@@ -1,0 +1,59 @@
+"""Turning cells into numbers, with a hint for each common way of writing one that is not a number."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from its_eval.data.tables import MISSING_MARKS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?$")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+$")
+
+
+def number_hint(text: str) -> str:
+    """Return what to change so that a text becomes a number.
+
+    Examples
+    --------
+    >>> number_hint("35,744")
+    "write 35744: thousands separators are not read"
+    """
+    stripped = text.strip()
+    if stripped.endswith("%"):
+        return f"write {stripped[:-1].strip()}: leave out the per cent sign"
+    if _THOUSANDS.match(stripped):
+        return f"write {stripped.replace(',', '')}: thousands separators are not read"
+    if _DECIMAL_COMMA.match(stripped):
+        return f"write {stripped.replace(',', '.')}: the decimal mark is a point"
+    if re.fullmatch(r"[+-]?(inf|infinity)", stripped, re.IGNORECASE):
+        return "an infinite value cannot be used; leave the cell blank when it is not known"
+    return "write digits with a decimal point, or leave the cell blank when it is not known"
+
+
+def to_numbers(column: pd.Series) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Convert a column to floats.
+
+    Returns
+    -------
+    values : ndarray of float
+        NaN where missing or not a number.
+    faulty : ndarray of bool
+        True where the cell holds something that is neither a finite number nor a mark for missing.
+    """
+    if pd.api.types.is_numeric_dtype(column):
+        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        infinite = np.isinf(values)
+        return np.where(infinite, np.nan, values), infinite
+    text = column.str.strip()
+    missing = text.isin(MISSING_MARKS).to_numpy()
+    values = np.array(pd.to_numeric(text.where(~missing, "nan"), errors="coerce"), dtype=np.float64)
+    faulty = ~missing & ~np.isfinite(values)
+    values[faulty | missing] = np.nan
+    return values, faulty

@@ -1,0 +1,140 @@
+"""One indicator on a regular calendar: units × periods, missing kept as missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from its_eval.data.load import NO_PERIOD, IndicatorRows
+from its_eval.data.periods import format_period
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from its_eval.config import Outcome
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Values of one indicator over one window.
+
+    Attributes
+    ----------
+    outcome : str
+        Name of the outcome.
+    frequency : str
+        ``month``, ``quarter``, ``year`` or ``week``.
+    start : int
+        Ordinal of the first period.
+    units : tuple of str
+        Sorted unit codes, one column each.
+    values, denominators : ndarray, shape (n, units)
+        NaN where missing.
+    small_denominator : ndarray of bool, shape (n, units)
+        Cells whose value was masked because the denominator is below ``min_denominator``.
+    """
+
+    outcome: str
+    frequency: str
+    start: int
+    units: tuple[str, ...]
+    values: NDArray[np.float64]
+    denominators: NDArray[np.float64]
+    small_denominator: NDArray[np.bool_]
+
+    @property
+    def n_periods(self) -> int:
+        """Length of the window, gaps counted."""
+        return int(self.values.shape[0])
+
+    @property
+    def periods(self) -> list[str]:
+        """ISO text of each period."""
+        return [format_period(self.start + index, self.frequency) for index in range(self.n_periods)]
+
+    def index_of(self, ordinal: int) -> int:
+        """Return the position of a period, counted from 0 at the start of the window (may lie outside)."""
+        return ordinal - self.start
+
+    def column(self, unit: str) -> int:
+        """Return the column of a unit."""
+        return self.units.index(unit)
+
+    def without(self, masks: Mapping[str, Sequence[int]]) -> Panel:
+        """Return the panel with some periods of some units taken out."""
+        values = self.values.copy()
+        for unit, periods in masks.items():
+            values[list(periods), self.column(unit)] = np.nan
+        return replace(self, values=values)
+
+
+def outcome_values(rows: IndicatorRows, outcome: Outcome) -> NDArray[np.float64]:
+    """Return the value of each row of an outcome, rebuilt from numerator and denominator where it is blank.
+
+    A percentage is 100 × numerator / denominator, a rate ``per`` × numerator / denominator, a count or a
+    number the numerator.
+    """
+    frame = rows.frame
+    value = frame["value"].to_numpy(dtype=np.float64)
+    numerator = frame["numerator"].to_numpy(dtype=np.float64)
+    denominator = frame["denominator"].to_numpy(dtype=np.float64)
+    if outcome.kind in ("percentage", "rate"):
+        factor = 100.0 if outcome.kind == "percentage" else (outcome.per or 1.0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rebuilt = factor * numerator / denominator
+        rebuilt[~np.isfinite(rebuilt)] = np.nan
+    else:
+        rebuilt = numerator
+    return np.where(np.isnan(value), rebuilt, value)
+
+
+def window(rows: IndicatorRows, outcome: Outcome, treated: tuple[str, ...], bounds: tuple[int | None, int | None]) -> tuple[int, int]:
+    """Return first and last ordinal: those of the config, else the span of the treated units' rows."""
+    frame = rows.frame
+    chosen = frame["indicator"].eq(outcome.indicator) & frame["unit"].isin(treated)
+    chosen &= frame["period"].ne(NO_PERIOD)
+    periods = frame.loc[chosen, "period"]
+    first, last = bounds
+    if first is None:
+        first = int(periods.min())
+    if last is None:
+        last = int(periods.max())
+    return first, last
+
+
+def build_panel(
+    rows: IndicatorRows, outcome: Outcome, span: tuple[int, int], min_denominator: float | None
+) -> Panel:
+    """Lay one indicator out on a regular calendar.
+
+    Parameters
+    ----------
+    rows : IndicatorRows
+        All loaded rows; of duplicates the last one counts (they have been refused or reported before).
+    outcome : Outcome
+        Which indicator and how its value is made.
+    span : tuple of int
+        First and last ordinal, both inclusive.
+    min_denominator : float or None
+        Values with a smaller denominator are masked.
+    """
+    start, end = span
+    frame = rows.frame.assign(value=outcome_values(rows, outcome))
+    inside = frame["indicator"].eq(outcome.indicator) & frame["period"].between(start, end)
+    frame = frame[inside]
+    units = tuple(sorted(set(frame["unit"])))
+    positions = {unit: column for column, unit in enumerate(units)}
+    shape = (end - start + 1, len(units))
+    values, denominators = np.full(shape, np.nan), np.full(shape, np.nan)
+    at = (frame["period"].to_numpy() - start, frame["unit"].map(positions).to_numpy(dtype=int))
+    values[at] = frame["value"].to_numpy()
+    denominators[at] = frame["denominator"].to_numpy()
+    small = np.zeros(shape, dtype=bool)
+    if min_denominator is not None:
+        small = (denominators < min_denominator) & ~np.isnan(values)
+        values[small] = np.nan
+    return Panel(outcome.name, rows.frequency, start, units, values, denominators, small)

@@ -1,0 +1,141 @@
+"""Calendar periods as whole numbers: months, quarters, years and ISO weeks.
+
+A period is an *ordinal*: consecutive periods differ by one, so that a gap in the calendar is a gap in the
+ordinals. Ordinals of different frequencies are not comparable.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import Literal
+
+Frequency = Literal["month", "quarter", "year", "week"]
+DateConvention = Literal["iso", "dmy", "mdy"]
+
+PERIODS_PER_YEAR: dict[str, int] = {"month": 12, "quarter": 4, "year": 1, "week": 52}
+EXAMPLES: dict[str, str] = {"month": "2015-07", "quarter": "2003Q2", "year": "1989", "week": "2020-W05"}
+MONTH_NAMES = ("January February March April May June July August September October November December").split()
+
+_YEAR = re.compile(r"(\d{4})$")
+_QUARTER = re.compile(r"(\d{4})[- ]?[Qq]([1-4])$")
+_WEEK = re.compile(r"(\d{4})-?[Ww](\d{2})$")
+_MONTH = re.compile(r"(\d{4})-(\d{2})$")
+_DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ]00:00(?::00(?:\.0+)?)?)?$")
+_SLASHED = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})(?: 00:00(?::00)?)?$")
+
+
+def _of_date(day: dt.date, frequency: str) -> int:
+    if frequency == "month":
+        return day.year * 12 + day.month - 1
+    if frequency == "quarter":
+        return day.year * 4 + (day.month - 1) // 3
+    if frequency == "week":
+        return (day.toordinal() - 1) // 7
+    return day.year
+
+
+def _iso_date(text: str, frequency: str) -> dt.date | None:
+    """Read any ISO text that names one period of this frequency; None when it does not."""
+    if match := _DAY.match(text):
+        return dt.date(*map(int, match.groups()))
+    if frequency in ("month", "quarter") and (match := _MONTH.match(text)):
+        return dt.date(int(match[1]), int(match[2]), 1)
+    if frequency == "quarter" and (match := _QUARTER.match(text)):
+        return dt.date(int(match[1]), 3 * int(match[2]) - 2, 1)
+    if frequency == "year" and (match := _YEAR.match(text)):
+        return dt.date(int(match[1]), 1, 1)
+    if frequency == "week" and (match := _WEEK.match(text)):
+        return dt.date.fromisocalendar(int(match[1]), int(match[2]), 1)
+    return None
+
+
+def _slashed_date(text: str, convention: str) -> dt.date | None:
+    match = _SLASHED.match(text)
+    if match is None:
+        return None
+    first, second, year = map(int, match.groups())
+    day, month = (first, second) if convention == "dmy" else (second, first)
+    return dt.date(year, month, day)
+
+
+def parse_period(text: str, frequency: str, convention: str = "iso") -> int:
+    """Return the ordinal of the period that a text names.
+
+    Parameters
+    ----------
+    text : str
+        Such as ``2015-07`` or ``2015-07-01`` (month), ``2003Q2`` (quarter), ``1989`` (year),
+        ``2020-W05`` (week); with ``dmy`` or ``mdy`` also ``01/07/2015``.
+    frequency : {"month", "quarter", "year", "week"}
+        Which kind of period is meant.
+    convention : {"iso", "dmy", "mdy"}
+        Order of day and month in slashed dates, which are refused under ``iso``.
+
+    Raises
+    ------
+    ValueError
+        When the text names no period of this frequency; the message says what was expected.
+
+    Examples
+    --------
+    >>> parse_period("2015-07", "month") - parse_period("2015-01", "month")
+    6
+    """
+    stripped = text.strip()
+    try:
+        day = _iso_date(stripped, frequency)
+        if day is None and convention != "iso":
+            day = _slashed_date(stripped, convention)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a date of the calendar") from None
+    if day is not None:
+        return _of_date(day, frequency)
+    expected = f"expected a {frequency} such as {EXAMPLES[frequency]}"
+    if convention == "iso" and _SLASHED.match(stripped):
+        raise ValueError(f"{text!r} is ambiguous; {expected}, or set `dates: dmy` (day first) or `dates: mdy`")
+    raise ValueError(f"{text!r} is not a {frequency}; {expected}")
+
+
+def period_start(ordinal: int, frequency: str) -> dt.date:
+    """Return the first day of a period."""
+    if frequency == "month":
+        return dt.date(ordinal // 12, ordinal % 12 + 1, 1)
+    if frequency == "quarter":
+        return dt.date(ordinal // 4, 3 * (ordinal % 4) + 1, 1)
+    if frequency == "week":
+        return dt.date.fromordinal(7 * ordinal + 1)
+    return dt.date(ordinal, 1, 1)
+
+
+def format_period(ordinal: int, frequency: str) -> str:
+    """Return the ISO text of a period: ``2015-07``, ``2003Q2``, ``1989``, ``2020-W05``."""
+    start = period_start(ordinal, frequency)
+    if frequency == "month":
+        return f"{start.year:04d}-{start.month:02d}"
+    if frequency == "quarter":
+        return f"{start.year:04d}Q{ordinal % 4 + 1}"
+    if frequency == "week":
+        year, week, _ = start.isocalendar()
+        return f"{year:04d}-W{week:02d}"
+    return f"{start.year:04d}"
+
+
+def describe_period(ordinal: int, frequency: str) -> str:
+    """Return a period in words, for sentences and labels: ``July 2015``, ``Q2 2003``."""
+    start = period_start(ordinal, frequency)
+    if frequency == "month":
+        return f"{MONTH_NAMES[start.month - 1]} {start.year}"
+    if frequency == "quarter":
+        return f"Q{ordinal % 4 + 1} {start.year}"
+    if frequency == "week":
+        year, week, _ = start.isocalendar()
+        return f"week {week} of {year}"
+    return str(start.year)
+
+
+def season_position(ordinal: int, frequency: str) -> int:
+    """Return the place of a period within its year, from 0: January is 0, the second quarter 1."""
+    if frequency == "week":
+        return period_start(ordinal, "week").isocalendar().week - 1
+    return ordinal % PERIODS_PER_YEAR[frequency]

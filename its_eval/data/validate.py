@@ -1,0 +1,115 @@
+"""Judging the loaded rows: which findings concern this run, and which of them stop it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from its_eval.data.faults import Finding
+from its_eval.data.load import NO_PERIOD, IndicatorRows
+from its_eval.data.panel import outcome_values
+from its_eval.data.periods import format_period
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    import pandas as pd
+
+    from its_eval.config import Outcome
+    from its_eval.data.panel import Panel
+
+#: So many problems are shown one by one; the rest are counted.
+SHOWN_PROBLEMS = 40
+
+
+def row_findings(rows: IndicatorRows, outcome: Outcome) -> list[Finding]:
+    """Return duplicates and impossible values of one indicator."""
+    frame = rows.frame.assign(value=outcome_values(rows, outcome))
+    frame = frame[frame["indicator"].eq(outcome.indicator) & frame["period"].ne(NO_PERIOD)]
+    findings: list[Finding] = []
+    duplicated = frame.duplicated(["unit", "period"], keep=False)
+    for (unit, ordinal), group in frame[duplicated].groupby(["unit", "period"], sort=True):
+        places = ", ".join(f"{row.source_file} row {row.source_row}" for row in group.itertuples())
+        period = format_period(int(ordinal), rows.frequency)
+        findings.append(
+            Finding(
+                outcome.indicator,
+                str(unit),
+                "duplicate_period",
+                period,
+                "; ".join(str(value) for value in group["value"]),
+                "error",
+                f"{outcome.indicator}, {unit}, {period} stands {len(group)} times ({places}); keep one row",
+            )
+        )
+    findings += _impossible(frame, outcome, rows.frequency)
+    return findings
+
+
+def _impossible(frame: pd.DataFrame, outcome: Outcome, frequency: str) -> Iterable[Finding]:
+    value = frame["value"].to_numpy(dtype=np.float64)
+    checks = []
+    if outcome.kind == "percentage":
+        outside = (value < 0) | (value > 100)
+        checks.append(("impossible_percentage", outside, "value", "a percentage lies between 0 and 100"))
+    if outcome.kind in ("count", "rate"):
+        checks.append(("negative_value", value < 0, "value", f"a {outcome.kind} cannot be negative"))
+    denominator = frame["denominator"].to_numpy(dtype=np.float64)
+    checks.append(("negative_denominator", denominator < 0, "denominator", "it cannot be negative"))
+    for check, faulty, column, reason in checks:
+        for row in frame[faulty].itertuples():
+            period = format_period(int(str(row.period)), frequency)
+            text = str(getattr(row, column))
+            place = f"{row.source_file} row {row.source_row}"
+            message = f"{place}: {outcome.indicator}, {row.unit}, {period}: {column} {text}: {reason}"
+            yield Finding(outcome.indicator, str(row.unit), check, period, text, "error", message)
+
+
+def missing_findings(panel: Panel, outcome: Outcome, units: Collection[str], *, gaps_are_errors: bool, treated: Collection[str]) -> list[Finding]:
+    """Return the gaps of the units that the run may use, one finding a unit.
+
+    Under ``missing: error`` a gap in a treated unit is an error; a donor with a gap is only not eligible.
+    """
+    findings = []
+    for unit in sorted(units):
+        if unit not in panel.units:
+            continue
+        column = panel.column(unit)
+        small = panel.small_denominator[:, column]
+        gaps = np.flatnonzero(np.isnan(panel.values[:, column]) & ~small)
+        labels = panel.periods
+        if len(gaps):
+            shown = ", ".join(labels[index] for index in gaps[:6]) + (", …" if len(gaps) > 6 else "")
+            fatal = gaps_are_errors and unit in treated
+            message = f"{outcome.indicator}, {unit}: {len(gaps)} of {panel.n_periods} periods missing: {shown}"
+            if fatal:
+                message += "; `missing: mask` would leave them out and keep the time gap"
+            severity = "error" if fatal else "info"
+            findings.append(
+                Finding(outcome.indicator, unit, "missing_periods", labels[gaps[0]], str(len(gaps)), severity, message)  # type: ignore[arg-type]
+            )
+        if small.any():
+            message = f"{outcome.indicator}, {unit}: {small.sum()} values masked: denominator below the minimum"
+            first = labels[int(np.flatnonzero(small)[0])]
+            findings.append(
+                Finding(outcome.indicator, unit, "small_denominator", first, str(int(small.sum())), "info", message)
+            )
+    return findings
+
+
+def concerns_run(finding: Finding, units: Collection[str], span: tuple[str, str], indicator: str) -> bool:
+    """Return whether a finding stands in a row that the run uses.
+
+    A row with an unreadable period may belong anywhere in the window, and counts as used.
+    """
+    if finding.indicator != indicator or finding.unit not in units:
+        return False
+    return not finding.period or span[0] <= finding.period <= span[1]
+
+
+def shorten(problems: list[str]) -> list[str]:
+    """Return the first problems and a count of the rest."""
+    if len(problems) <= SHOWN_PROBLEMS:
+        return problems
+    return [*problems[:SHOWN_PROBLEMS], f"… and {len(problems) - SHOWN_PROBLEMS} more of this kind"]

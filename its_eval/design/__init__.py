@@ -1,0 +1,1 @@
+"""Design matrices of interrupted time series."""

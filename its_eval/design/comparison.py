@@ -1,0 +1,42 @@
+"""The series that are fitted: a unit alone, or its difference from its peers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def peer_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean of the peers at each period.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n, peers)
+        NaN where missing.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        The plain mean when nothing is missing. With gaps, the period effects of a two-way layout
+        ``y_jt = a_j + d_t``, sum of a_j zero, fitted by least squares: the mean of whoever reported would
+        jump whenever a low or a high peer is absent. NaN where no peer was observed.
+    """
+    observed = ~np.isnan(values)
+    if observed.all():
+        return np.asarray(values.mean(axis=1), dtype=np.float64)
+    n, peers = values.shape
+    period, peer = np.nonzero(observed)
+    rows = np.arange(len(period))
+    layout = np.zeros((len(period), n + peers - 1))
+    layout[rows, period] = 1.0
+    inner = peer < peers - 1
+    layout[rows[inner], n + peer[inner]] = 1.0
+    layout[rows[~inner], n:] = -1.0
+    solution = np.linalg.lstsq(layout, values[observed], rcond=None)[0]
+    mean = solution[:n]
+    mean[~observed.any(axis=1)] = np.nan
+    return np.asarray(mean, dtype=np.float64)

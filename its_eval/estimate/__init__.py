@@ -1,0 +1,1 @@
+"""Estimators: one design matrix, many series."""

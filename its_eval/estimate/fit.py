@@ -1,0 +1,145 @@
+"""What every estimator returns: parameters and a covariance model for many series at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+#: Degrees of freedom are clipped to at least this before an interval is formed (methods §2).
+MINIMUM_DF = 2.0
+#: Below this many unclipped degrees of freedom a contrast is flagged as not estimable (methods §11.6).
+DF_FLOOR = 3.0
+
+
+@dataclass(frozen=True)
+class ContrastEstimates:
+    """Estimates of m contrasts for S series.
+
+    Attributes
+    ----------
+    estimate, std_error, df, df_unclipped : ndarray, shape (S, m)
+        Point estimates, standard errors, degrees of freedom used and before clipping.
+    """
+
+    estimate: FloatArray
+    std_error: FloatArray
+    df: FloatArray
+    df_unclipped: FloatArray
+
+    @property
+    def statistic(self) -> FloatArray:
+        """Estimate over standard error, shape (S, m); NaN where the standard error is 0.
+
+        A standard error of 0 belongs to a degenerate series, for which no test is possible.
+        """
+        statistic = np.full(self.estimate.shape, np.nan)
+        np.divide(self.estimate, self.std_error, out=statistic, where=self.std_error > 0.0)
+        return statistic
+
+    @property
+    def p_value(self) -> FloatArray:
+        """Two-sided p-value of a zero contrast by the t distribution, shape (S, m)."""
+        return np.asarray(2.0 * special.stdtr(self.df, -np.abs(self.statistic)), dtype=np.float64)
+
+    def interval(self, confidence: float) -> tuple[FloatArray, FloatArray]:
+        """Lower and upper limits at the given confidence, each of shape (S, m)."""
+        half = special.stdtrit(self.df, 0.5 + confidence / 2.0) * self.std_error
+        return self.estimate - half, self.estimate + half
+
+
+@dataclass(frozen=True)
+class CovarianceModel:
+    """How uncertain linear combinations of the parameters are, for S series.
+
+    With ``Phi`` the model covariance, ``Phi_A`` the reported (adjusted) one, ``W`` the covariance of the
+    q variance parameters and ``G_i = Phi P_i Phi``, a contrast c has standard error
+    ``sqrt(max(c'Phi_A c, c'Phi c))`` and Satterthwaite degrees of freedom
+    ``2 (c'Phi c)^2 / (g'W g)`` with ``g_i = -c'G_i c`` (methods §2). With q = 0 the degrees of freedom are
+    ``df_residual``: ordinary least squares and Newey-West.
+
+    Attributes
+    ----------
+    adjusted, model : ndarray, shape (S, k, k)
+        ``Phi_A`` and ``Phi``.
+    gradients : ndarray, shape (S, q, k, k)
+        ``G_i``.
+    parameter_covariance : ndarray, shape (S, q, q)
+        ``W``.
+    df_residual : ndarray, shape (S,)
+        Usable observations minus terms; also the upper bound of the degrees of freedom.
+    """
+
+    adjusted: FloatArray
+    model: FloatArray
+    gradients: FloatArray
+    parameter_covariance: FloatArray
+    df_residual: FloatArray
+
+    def estimate(self, params: FloatArray, contrasts: FloatArray) -> ContrastEstimates:
+        """Estimate contrasts with their standard errors and degrees of freedom.
+
+        Parameters
+        ----------
+        params : ndarray, shape (S, k)
+            Parameters of each series.
+        contrasts : ndarray, shape (m, k) or (S, m, k)
+            Rows are contrasts; the second form has contrasts of its own for each series.
+        """
+        shared = np.broadcast_to(contrasts, (params.shape[0], *contrasts.shape[-2:]))
+        estimate = np.einsum("smk,sk->sm", shared, params)
+        variance = np.einsum("smi,sij,smj->sm", shared, self.model, shared)
+        adjusted = np.einsum("smi,sij,smj->sm", shared, self.adjusted, shared)
+        std_error = np.sqrt(np.maximum(adjusted, variance))
+        ceiling = self.df_residual[:, None]
+        if self.gradients.shape[1] == 0:
+            df = np.broadcast_to(ceiling, estimate.shape).astype(np.float64)
+            return ContrastEstimates(estimate, std_error, df, df)
+        gradient = -np.einsum("smi,sqij,smj->smq", shared, self.gradients, shared)
+        spread = np.einsum("smp,spq,smq->sm", gradient, self.parameter_covariance, gradient)
+        # No spread means no variance to estimate (a degenerate series): the residual df are as good as any.
+        fallback = np.broadcast_to(ceiling, estimate.shape).astype(np.float64)
+        unclipped = np.divide(2.0 * variance**2, spread, out=fallback, where=spread > 0.0)
+        return ContrastEstimates(
+            estimate, std_error, np.clip(unclipped, MINIMUM_DF, np.maximum(ceiling, MINIMUM_DF)), unclipped
+        )
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One design fitted to S series.
+
+    Attributes
+    ----------
+    params : ndarray, shape (S, k)
+        Coefficients in the order of the design's terms.
+    covariance : CovarianceModel
+        Their uncertainty.
+    sigma : ndarray, shape (S,)
+        Marginal standard deviation of the errors.
+    partial_autocorrelations : ndarray, shape (S, p)
+        Empty second axis for estimators without an error model.
+    log_likelihood : ndarray, shape (S,)
+        Restricted log-likelihood for REML, Gaussian log-likelihood for least squares.
+    n_used : ndarray of int, shape (S,)
+        Observations that entered the fit.
+    flags : dict of str to ndarray of bool, shape (S,)
+        Warnings as data, e.g. ``at_bound``; every flag is a word listed in ``docs/flags.md``.
+    """
+
+    params: FloatArray
+    covariance: CovarianceModel
+    sigma: FloatArray
+    partial_autocorrelations: FloatArray
+    log_likelihood: FloatArray
+    n_used: NDArray[np.int64]
+    flags: dict[str, BoolArray] = field(default_factory=dict)
+
+    def contrasts(self, matrix: FloatArray) -> ContrastEstimates:
+        """Estimate contrasts, rows of an (m, k) or (S, m, k) array."""
+        return self.covariance.estimate(self.params, matrix)

@@ -1,0 +1,140 @@
+"""The result of a run: tidy tables with fixed columns and order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+#: Columns of every table, in order (the contract; columns after a blank line are additions to it).
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "summary": (
+        *("outcome", "unit", "design", "estimand", "estimate", "conf_low", "conf_high", "p_value"),
+        *("p_adjusted", "p_placebo", "p_crawford_howell", "minimum_detectable", "direction", "label"),
+        "scale",
+    ),
+    "effects": (
+        *("outcome", "unit", "design", "estimator", "role", "interruption", "interruption_period", "estimand"),
+        *("scale", "inference_scale", "estimate", "std_error", "df", "statistic", "p_value", "conf_low"),
+        *("conf_high", "conf_level", "p_adjusted"),
+    ),
+    "coefficients": (
+        *("outcome", "unit", "design", "estimator", "term", "estimate", "std_error", "df", "statistic"),
+        *("p_value", "conf_low", "conf_high"),
+    ),
+    "fits": (
+        *("outcome", "unit", "design", "estimator", "n", "n_pre", "n_post", "n_missing", "n_terms"),
+        *("ar_order", "rho1", "rho2", "variance_ratio", "sigma", "log_likelihood", "dispersion", "flags"),
+        "season",
+    ),
+    "not_estimated": ("outcome", "unit", "design", "estimator", "reason", "message"),
+    "peers": ("outcome", "unit", "rank", "peer", "distance", "pool_rank"),
+    "peer_exclusions": ("outcome", "unit", "candidate", "distance", "reason"),
+    "peer_contributions": (
+        *("unit", "peer", "variable", "weight", "unit_value", "peer_value", "scaled_difference", "share"),
+    ),
+    "balance": ("outcome", "unit", "variable", "unit_value", "peer_mean", "pool_mean", "smd"),
+    "series": (
+        *("outcome", "unit", "design", "period", "observed", "unit_value", "peer_mean", "denominator"),
+        *("used", "used_reason", "fitted", "counterfactual", "counterfactual_low", "counterfactual_high"),
+        *("prediction_low", "prediction_high", "deseasonalised"),
+    ),
+    "data_quality": ("indicator", "unit", "check", "period", "value", "severity", "message"),
+}
+
+#: How rows are sorted; the order of configs (outcomes, units, designs, estimators) never matters.
+SORT_KEYS: dict[str, tuple[str, ...]] = {
+    "summary": ("outcome", "unit", "design"),
+    "effects": ("outcome", "unit", "design", "estimator", "interruption_period", "estimand", "scale"),
+    "coefficients": ("outcome", "unit", "design", "estimator"),
+    "fits": ("outcome", "unit", "design", "estimator"),
+    "not_estimated": ("outcome", "unit", "design", "estimator", "reason"),
+    "peers": ("outcome", "unit", "rank"),
+    "peer_exclusions": ("outcome", "unit", "distance", "candidate"),
+    "peer_contributions": ("unit", "peer", "variable"),
+    "balance": ("outcome", "unit", "variable"),
+    "series": ("outcome", "unit", "design", "period"),
+    "data_quality": ("indicator", "unit", "check", "period", "value", "message"),
+}
+
+_TEXT = frozenset(
+    {
+        *("outcome", "unit", "design", "estimator", "role", "interruption", "interruption_period", "estimand"),
+        *("scale", "inference_scale", "term", "reason", "message", "peer", "candidate", "variable", "period"),
+        *("direction", "label", "flags", "season", "used_reason", "indicator", "check", "severity"),
+    }
+)
+_WHOLE = frozenset({"n", "n_pre", "n_post", "n_missing", "n_terms", "rank", "pool_rank"})
+
+
+def make_table(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return rows as a table of the contract: its columns, its types, sorted.
+
+    Parameters
+    ----------
+    name : str
+        Name of the table.
+    rows : iterable of mapping
+        Keys are columns; a column that is left out is missing.
+    """
+    frame = pd.DataFrame.from_records(list(rows), columns=list(COLUMNS[name]))
+    for column in COLUMNS[name]:
+        if column in _TEXT or (name == "data_quality" and column == "value"):
+            frame[column] = frame[column].fillna("").astype(str)
+        elif column in _WHOLE or column == "ar_order":
+            frame[column] = frame[column].astype("Int64")
+        elif column == "used":
+            frame[column] = frame[column].astype(bool)
+        else:
+            frame[column] = frame[column].astype("float64")
+    keys = list(SORT_KEYS[name])
+    return frame.sort_values(keys, kind="stable", na_position="last").reset_index(drop=True)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything a run found.
+
+    Attributes
+    ----------
+    title : str
+        Title of the config.
+    tables : mapping of str to DataFrame
+        The tables of the contract by name.
+    notes : tuple of str
+        Sentences about the whole run that a reader has to know.
+    outcomes : mapping of str to mapping
+        By outcome: label, unit, kind, better, transform, frequency, interruption, start_in_words,
+        confidence; what tables cannot say about themselves.
+    unit_names : mapping of str to str
+        Names of all units, where known.
+    peer_values : mapping of str to DataFrame
+        By outcome: periods × units, values of the peers on the response scale, for figures.
+    """
+
+    title: str
+    tables: Mapping[str, pd.DataFrame]
+    notes: tuple[str, ...]
+    outcomes: Mapping[str, Mapping[str, Any]]
+    unit_names: Mapping[str, str] = field(default_factory=dict)
+    peer_values: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+    def tidy(self, table: str = "effects") -> pd.DataFrame:
+        """Return one table."""
+        return self.tables[table]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the tables as lists of rows, ready for JSON; missing numbers are None."""
+        return {
+            "title": self.title,
+            "notes": list(self.notes),
+            "tables": {
+                name: [
+                    {key: None if pd.isna(value) else value for key, value in row.items()}
+                    for row in table.to_dict("records")
+                ]
+                for name, table in self.tables.items()
+            },
+        }

@@ -1,0 +1,1 @@
+"""Choosing peers: distances, presets, eligibility, balance."""

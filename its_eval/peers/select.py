@@ -1,0 +1,153 @@
+"""Ranking candidates by distance and setting aside, with a reason, those that cannot serve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from its_eval.peers.distance import Scaled
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from its_eval.data.attributes import Units
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """A candidate that was set aside.
+
+    Attributes
+    ----------
+    candidate : str
+        Its code.
+    distance : float
+        NaN when it cannot be compared.
+    reason : str
+        In words.
+    """
+
+    candidate: str
+    distance: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class PeerSet:
+    """The peers of one unit.
+
+    Attributes
+    ----------
+    unit : str
+        The treated unit.
+    peers : tuple of str
+        Nearest first.
+    distances : ndarray, shape (peers,)
+        NaN for given peers without characteristics.
+    pool_ranks : ndarray of int, shape (peers,)
+        Rank among all candidates before exclusions, 1 for the nearest; 0 when not known.
+    exclusions : tuple of Exclusion
+        In order of distance.
+    nearest_kept : int
+        How many of the k nearest candidates are among the peers.
+    scaled : Scaled or None
+        What the distances were made of.
+    """
+
+    unit: str
+    peers: tuple[str, ...]
+    distances: NDArray[np.float64]
+    pool_ranks: NDArray[np.int64]
+    exclusions: tuple[Exclusion, ...]
+    nearest_kept: int
+    scaled: Scaled | None
+
+
+def within_reasons(unit: str, candidates: tuple[str, ...], columns: tuple[str, ...], units: Units) -> dict[str, str]:
+    """Return the candidates that differ from the unit in a column on which peers must agree.
+
+    A value that is not known fails, on either side.
+    """
+    reasons: dict[str, str] = {}
+    for name in columns:
+        values = units.column(name) or {}
+        own = values.get(unit, "")
+        for candidate in candidates:
+            other = values.get(candidate, "")
+            if not own or other != own:
+                seen = f"{other!r}" if other else "not known"
+                reasons.setdefault(candidate, f"{name} is {seen}, not {own!r}" if own else f"{name} of {unit} is not known")
+    return reasons
+
+
+def select_peers(
+    unit: str, scaled: Scaled, k: int | None, ineligible: Mapping[str, str]
+) -> PeerSet:
+    """Take the k nearest eligible candidates, ties by code.
+
+    Parameters
+    ----------
+    unit : str
+        For whom; has to be a row of `scaled`.
+    scaled : Scaled
+        Standardised characteristics of all units.
+    k : int or None
+        How many; None for every eligible candidate.
+    ineligible : mapping of str to str
+        Candidates set aside and why.
+
+    Notes
+    -----
+    Distances equal to twelve digits count as a tie: they differ by rounding alone.
+    """
+    distances = scaled.distances(unit)
+    keys = [
+        (float(f"{distance:.12g}") if np.isfinite(distance) else np.inf, code, row)
+        for row, (distance, code) in enumerate(zip(distances, scaled.units, strict=True))
+        if code != unit
+    ]
+    peers: list[tuple[int, int]] = []
+    exclusions: list[Exclusion] = []
+    for rank, (distance, code, row) in enumerate(sorted(keys), start=1):
+        if code in ineligible:
+            exclusions.append(Exclusion(code, float(distances[row]), ineligible[code]))
+        elif not np.isfinite(distance):
+            exclusions.append(Exclusion(code, float("nan"), "too many characteristics missing to compare"))
+        elif k is None or len(peers) < k:
+            peers.append((row, rank))
+    rows = [row for row, _ in peers]
+    ranks = np.array([rank for _, rank in peers], dtype=np.int64)
+    return PeerSet(
+        unit,
+        tuple(scaled.units[row] for row in rows),
+        distances[rows],
+        ranks,
+        tuple(exclusions),
+        int((ranks <= len(peers)).sum()),
+        scaled,
+    )
+
+
+def given_peers(unit: str, peers: tuple[str, ...], scaled: Scaled | None, ineligible: Mapping[str, str]) -> PeerSet:
+    """Return the peers that the config names, less those that cannot serve, in the order given.
+
+    Distances are filled in when characteristics are there.
+    """
+    kept = tuple(peer for peer in peers if peer not in ineligible)
+    known = scaled is not None and unit in scaled.units
+    distances = np.full(len(kept), np.nan)
+    ranks = np.zeros(len(kept), dtype=np.int64)
+    every: dict[str, float] = {}
+    if scaled is not None and known:
+        full = select_peers(unit, scaled, None, {})
+        every = dict(zip(full.peers, full.distances, strict=True))
+        positions = dict(zip(full.peers, full.pool_ranks, strict=True))
+        distances = np.array([every.get(peer, np.nan) for peer in kept])
+        ranks = np.array([positions.get(peer, 0) for peer in kept], dtype=np.int64)
+    exclusions = tuple(
+        Exclusion(peer, every.get(peer, float("nan")), ineligible[peer]) for peer in peers if peer in ineligible
+    )
+    return PeerSet(unit, kept, distances, ranks, exclusions, len(kept), scaled if known else None)

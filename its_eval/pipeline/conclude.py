@@ -1,0 +1,93 @@
+"""The summary table: one line per outcome, unit and design, with what can and cannot be concluded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from its_eval.checks.power import minimum_detectable
+from its_eval.multiplicity import adjust
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from its_eval.config import Config
+
+Row = dict[str, Any]
+
+NOT_ESTIMABLE = "not estimable"
+NO_CLEAR_EVIDENCE = "no clear evidence"
+#: What a small adjusted p-value allows to say, by design: never a cause, and for one series not even that
+#: the change was particular to the unit.
+CHANGED = {"single": "trend differs from before", "difference": "gap to peers changed"}
+
+
+def adjust_primary(config: Config, rows: Sequence[Row], stuck: set[tuple[str, str, str, str]]) -> None:
+    """Fill ``p_adjusted`` of the primary rows, a family being the units of one outcome and design.
+
+    Rows of series at a bound, or below the degrees-of-freedom floor, have no p-value that could count.
+
+    Parameters
+    ----------
+    config : Config
+        Method of adjustment.
+    rows : sequence of dict
+        Rows of ``effects``; changed in place.
+    stuck : set of tuple
+        (outcome, unit, design, estimator) of series at a bound.
+    """
+    families: dict[tuple[str, str, str], list[Row]] = {}
+    for row in rows:
+        if row["role"] == "primary" and _has_p_value(row, stuck):
+            families.setdefault((row["outcome"], row["design"], row["scale"]), []).append(row)
+    for family in families.values():
+        adjusted = adjust(np.array([row["p_value"] for row in family]), config.multiplicity.method)
+        for row, value in zip(family, adjusted, strict=True):
+            row["p_adjusted"] = float(value)
+
+
+def _has_p_value(row: Row, stuck: set[tuple[str, str, str, str]]) -> bool:
+    key = (row["outcome"], row["unit"], row["design"], row["estimator"])
+    return key not in stuck and not row["df_floor"]
+
+
+def summary_rows(
+    config: Config, rows: Sequence[Row], stuck: set[tuple[str, str, str, str]], better: dict[str, str | None]
+) -> list[Row]:
+    """Return the rows of ``summary`` from those of ``effects``.
+
+    A log outcome is summarised by its ratio. At a bound or below the degrees-of-freedom floor the estimate
+    is shown with its interval but without a p-value, labelled not estimable (methods §11.5, §11.6).
+    """
+    ratios = {(row["outcome"], row["unit"], row["design"]) for row in rows if row["scale"] == "ratio" and row["role"] == "primary"}
+    summary = []
+    for row in rows:
+        key = (row["outcome"], row["unit"], row["design"])
+        if row["role"] != "primary" or (key in ratios and row["scale"] != "ratio"):
+            continue
+        usable = _has_p_value(row, stuck)
+        alpha = 1.0 - config.confidence
+        smallest = minimum_detectable(row["std_error"], row["df"], alpha) if row["std_error"] > 0 else np.nan
+        changed = usable and row.get("p_adjusted", np.nan) < alpha
+        label = CHANGED.get(row["design"], "changed") if changed else NO_CLEAR_EVIDENCE
+        summary.append(
+            {
+                **{name: row[name] for name in ("outcome", "unit", "design", "estimand", "scale")},
+                **{name: row[name] for name in ("estimate", "conf_low", "conf_high")},
+                "p_value": row["p_value"] if usable else None,
+                "p_adjusted": row.get("p_adjusted") if usable else None,
+                "minimum_detectable": float(np.exp(smallest)) if row["scale"] == "ratio" else smallest,
+                "direction": _direction(row, better[row["outcome"]]) if usable else "unclear",
+                "label": label if usable else NOT_ESTIMABLE,
+            }
+        )
+    return summary
+
+
+def _direction(row: Row, better: str | None) -> str:
+    """Return better or worse when the interval excludes no change, in the light of ``better:``."""
+    null = 1.0 if row["scale"] == "ratio" else 0.0
+    if better is None or row["conf_low"] <= null <= row["conf_high"]:
+        return "unclear"
+    return "better" if (row["estimate"] > null) == (better == "higher") else "worse"

@@ -1,0 +1,165 @@
+"""Evaluating a config from start to end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from its_eval.data.faults import findings_table
+from its_eval.errors import NothingEstimatedError
+from its_eval.evaluation import COLUMNS, Evaluation, make_table
+from its_eval.pipeline.conclude import adjust_primary, summary_rows
+from its_eval.pipeline.estimation import Block, fit_series, make_series
+from its_eval.pipeline.plan import OutcomePlan, Plan, make_plan
+from its_eval.pipeline.sources import load_sources
+from its_eval.pipeline.tabulate import (
+    block_keys,
+    coefficient_rows,
+    effect_rows,
+    fit_rows,
+    peer_rows,
+    series_rows,
+)
+
+if TYPE_CHECKING:
+    from its_eval.config import Config
+    from its_eval.pipeline.sources import Sources
+
+#: Flags of a fit whose p-value would be decided by a bound or by rounding, not by the data.
+NO_INFERENCE = frozenset({"at_bound", "degenerate"})
+
+Progress = Callable[[str], None]
+
+
+def _silent(_: str) -> None:
+    """Report progress to nobody."""
+
+
+def evaluate(config: Config, progress: Progress = _silent) -> Evaluation:
+    """Load, plan, fit and tabulate one config.
+
+    Parameters
+    ----------
+    config : Config
+        As ``load_config`` returns it.
+    progress : callable
+        Called with a phrase before each stage.
+
+    Raises
+    ------
+    DataError
+        When the data cannot answer the question.
+    NothingEstimatedError
+        When no series could be estimated.
+    """
+    progress("loading data")
+    sources = load_sources(config)
+    progress("choosing peers")
+    plan = make_plan(config, sources)
+    return evaluate_plan(config, sources, plan, progress)
+
+
+def evaluate_plan(config: Config, sources: Sources, plan: Plan, progress: Progress = _silent) -> Evaluation:
+    """Fit and tabulate what has been planned."""
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in COLUMNS}
+    stuck: set[tuple[str, str, str, str]] = set()
+    for outcome in plan.outcomes:
+        progress(f"fitting {outcome.outcome.label}")
+        _evaluate_outcome(config, outcome, rows, stuck)
+    if not rows["effects"]:
+        reasons = [f"{row['outcome']}, {row['unit']}, {row['design']}: {row['message']}" for row in rows["not_estimated"]]
+        raise NothingEstimatedError("\n".join(["no series could be estimated", *dict.fromkeys(reasons)]))
+    adjust_primary(config, rows["effects"], stuck)
+    better = {outcome.outcome.name: outcome.outcome.better for outcome in plan.outcomes}
+    rows["summary"] = summary_rows(config, rows["effects"], stuck, better)
+    rows["peer_contributions"] = list(
+        {(row["unit"], row["peer"], row["variable"]): row for row in rows["peer_contributions"]}.values()
+    )
+    tables = {
+        name: make_table(name, [{key: row.get(key) for key in columns} for row in rows[name]])
+        for name, columns in COLUMNS.items()
+    }
+    tables["data_quality"] = findings_table(plan.findings)
+    return Evaluation(
+        config.title,
+        tables,
+        plan.notes,
+        {outcome.outcome.name: _about(config, outcome) for outcome in plan.outcomes},
+        dict(sources.units.names),
+        {outcome.outcome.name: _peer_values(outcome) for outcome in plan.outcomes},
+    )
+
+
+def _evaluate_outcome(
+    config: Config,
+    plan: OutcomePlan,
+    rows: dict[str, list[dict[str, Any]]],
+    stuck: set[tuple[str, str, str, str]],
+) -> None:
+    estimators = plan.outcome.estimators
+    first = estimators[0].label
+    for name, found in peer_rows(plan).items():
+        rows[name] += found
+    for design_name in config.designs:
+        series, failed = make_series(plan, design_name)
+        blocks, unfitted = fit_series(plan, series, estimators)
+        rows["not_estimated"] += [vars(item) for item in (*failed, *unfitted)]
+        for block in blocks:
+            found = list(effect_rows(config, plan, block, first))
+            rows["effects"] += found
+            rows["coefficients"] += coefficient_rows(config, plan, block)
+            flags = _outside_flags(config, plan, block, found)
+            rows["fits"] += fit_rows(plan, block, flags)
+            for position in range(len(block.columns)):
+                raised = {name for name, flag in block.fit.flags.items() if flag[position]}
+                if raised & NO_INFERENCE:
+                    keys = block_keys(plan, block, position)
+                    stuck.add((keys["outcome"], keys["unit"], keys["design"], keys["estimator"]))
+            if block.estimator.label == first:
+                rows["series"] += series_rows(config, plan, block)
+
+
+def _outside_flags(
+    config: Config, plan: OutcomePlan, block: Block, found: list[dict[str, Any]]
+) -> dict[int, set[str]]:
+    """Return the warnings that only effects and bands can show, by position in the block."""
+    flags: dict[int, set[str]] = {}
+    units = [block.series.units[column] for column in block.columns]
+    for row in found:
+        if row["df_floor"] and row["estimand"] == config.estimands.primary:
+            flags.setdefault(units.index(row["unit"]), set()).add("df_floor")
+    if plan.outcome.kind == "percentage" and plan.outcome.transform == "none":
+        after = block.design.effect_periods()
+        for position, column in enumerate(block.columns):
+            level = block.design.counterfactual[after] @ block.fit.params[position]
+            if block.series.design_name != "single":
+                level = level + block.series.peer_means[after, column]
+            if (level < 0).any() or (level > 100).any():
+                flags.setdefault(position, set()).add("counterfactual_outside_range")
+    return flags
+
+
+def _about(config: Config, plan: OutcomePlan) -> dict[str, Any]:
+    outcome = plan.outcome
+    return {
+        "label": outcome.label,
+        "unit": outcome.unit,
+        "kind": outcome.kind,
+        "better": outcome.better,
+        "transform": outcome.transform,
+        "frequency": plan.panel.frequency,
+        "interruption": plan.interruption.name,
+        "interruption_period": plan.start_period,
+        "start_in_words": plan.start_in_words,
+        "confidence": config.confidence,
+        "events": tuple((event.name, event.date) for event in config.events if event.as_ == "note" and (not event.outcomes or outcome.indicator in event.outcomes)),
+    }
+
+
+def _peer_values(plan: OutcomePlan) -> pd.DataFrame:
+    """Return the values of all peers of an outcome, periods × units."""
+    peers = sorted({peer for peers in plan.peer_sets.values() for peer in peers.peers})
+    columns = [plan.panel.column(peer) for peer in peers]
+    return pd.DataFrame(plan.panel.values[:, columns], index=plan.panel.periods, columns=peers)

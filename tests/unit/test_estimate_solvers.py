@@ -1,0 +1,131 @@
+"""Root finding in the tables of AR(1), the grid of AR(2) and the exact refinement."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from its_eval.estimate import ar1_solver
+from its_eval.estimate.ar1_solver import Ar1Solver, score_tables, to_rho, to_warped, warped_bounds
+from its_eval.estimate.ar2_solver import Ar2Solver, lowest_neighbour, partial_grid
+from its_eval.estimate.newton import refine
+from its_eval.estimate.profile import evaluate_profile
+from its_eval.estimate.reduction import ReducedSeries, reduce_design, reduce_series
+
+
+def its_design(n_rows):
+    t = np.arange(n_rows)
+    post = (t >= n_rows // 2) * 1.0
+    return np.column_stack([np.ones(n_rows), t, post, post * (t - n_rows // 2)])
+
+
+def random_walks(seed, n_rows, n_series):
+    return np.cumsum(np.random.default_rng(seed).standard_normal((n_rows, n_series)), axis=0)
+
+
+def test_warping_is_inverted():
+    rho = np.linspace(-0.9, 0.995, 50)
+    np.testing.assert_allclose(to_rho(to_warped(rho)), rho, atol=1e-14)
+    low, high = warped_bounds()
+    np.testing.assert_allclose(to_rho(np.array([low, high])), [-0.8, 0.99], atol=1e-14)
+
+
+def test_score_is_the_derivative_of_the_profile_and_linear_in_the_moments():
+    design = reduce_design(its_design(30), 1)
+    rng = np.random.default_rng(4)
+    series = reduce_series(design, rng.standard_normal((30, 6)))
+    moments = series.moments()
+    rho = np.linspace(-0.75, 0.95, 9)
+    score, objective = score_tables(design, rho)
+    for g, value in enumerate(rho):
+        profile = evaluate_profile(design, series, np.full((6, 1), value))
+        expected = (1 - value**2) * profile.rss * profile.gradient[:, 0]
+        np.testing.assert_allclose(score[g] @ moments, expected, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(objective[g] @ moments, np.exp(profile.value), rtol=1e-10)
+
+
+def test_tables_find_the_root_of_the_exact_gradient():
+    design = reduce_design(its_design(40), 1)
+    series = reduce_series(design, random_walks(5, 40, 400))
+    rho = to_rho(Ar1Solver(design).solve_warped(series.moments()))
+    gradient = evaluate_profile(design, series, rho[:, None]).gradient[:, 0]
+    inside = (rho > -0.8 + 1e-9) & (rho < 0.99 - 1e-9)
+    assert inside.sum() > 200
+    assert np.abs(gradient[inside]).max() < 1e-5
+    assert np.all(gradient[rho >= 0.99 - 1e-9] <= 0.0)
+
+
+def test_the_best_of_several_optima_is_kept():
+    design = reduce_design(its_design(24), 1)
+    series = reduce_series(design, random_walks(6, 24, 3000))
+    moments = series.moments()
+    solver = Ar1Solver(design)
+    rho = to_rho(solver.solve_warped(moments))
+    grid = np.linspace(-0.8, 0.99, 800)
+    objective = score_tables(design, grid)[1] @ moments
+    several = (np.diff(np.sign(np.diff(objective, axis=0)), axis=0) != 0).sum(axis=0) > 1
+    assert several.sum() > 10
+    reached = np.exp(evaluate_profile(design, series, rho[:, None]).value)
+    assert np.all(reached <= objective.min(axis=0) * (1 + 1e-9))
+
+
+def test_unsettled_newton_steps_are_bisected(monkeypatch):
+    """With no step trusted every root comes from bisection, and is the same."""
+    design = reduce_design(its_design(40), 1)
+    moments = reduce_series(design, random_walks(7, 40, 100)).moments()
+    expected = Ar1Solver(design).solve_warped(moments)
+    monkeypatch.setattr(ar1_solver, "UNSETTLED", -1.0)
+    np.testing.assert_allclose(Ar1Solver(design).solve_warped(moments), expected, atol=1e-9)
+
+
+def test_grid_of_partial_autocorrelations_contains_the_bounds():
+    grid = partial_grid()
+    np.testing.assert_allclose(grid.min(axis=0), [-0.5, -0.6])
+    np.testing.assert_allclose(grid.max(axis=0), [0.975, 0.7])
+
+
+def test_lowest_neighbour_looks_at_all_eight():
+    values = np.random.default_rng(8).standard_normal((5, 4, 2))
+    found = lowest_neighbour(values)
+    for row in range(5):
+        for column in range(4):
+            window = values[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
+            np.testing.assert_array_equal(found[row, column], window.min(axis=(0, 1)))
+
+
+@pytest.mark.parametrize("start", [[0.9, 0.65], [-0.45, -0.55], [0.0, 0.0], [0.5, 0.1]])
+def test_refinement_reaches_a_stationary_point_from_anywhere(start):
+    design = reduce_design(its_design(60), 2)
+    series = reduce_series(design, np.random.default_rng(9).standard_normal((60, 20)))
+    partials, value = refine(design, series, np.tile(start, (20, 1)))
+    begin = evaluate_profile(design, series, np.tile(start, (20, 1))).value
+    gradient = evaluate_profile(design, series, partials).gradient
+    assert np.all(value <= begin + 1e-12)
+    low, high = np.array([-0.5, -0.6]), np.array([0.975, 0.7])
+    gradient[(partials == low) & (gradient > 0)] = 0.0
+    gradient[(partials == high) & (gradient < 0)] = 0.0
+    np.testing.assert_allclose(gradient, 0.0, atol=1e-7)
+
+
+def test_refinement_holds_coordinates_at_their_bounds():
+    design = reduce_design(its_design(60), 2)
+    series = reduce_series(design, np.cumsum(random_walks(10, 60, 10), axis=0))
+    partials = Ar2Solver(design).solve(series)
+    assert np.all(partials[:, 0] == 0.975)
+    assert np.all((partials[:, 1] > -0.6) & (partials[:, 1] <= 0.7))
+
+
+def test_refinement_of_nothing():
+    design = reduce_design(its_design(12), 1)
+    empty = ReducedSeries(np.empty((4, 0)), np.empty((design.n_reach, 0)), np.empty((2, 0)))
+    partials, value = refine(design, empty, np.empty((0, 1)))
+    assert partials.shape == (0, 1)
+    assert value.shape == (0,)
+
+
+def test_refinement_stops_at_its_last_iteration(monkeypatch):
+    monkeypatch.setattr("its_eval.estimate.newton.MAXIMUM_ITERATIONS", 1)
+    design = reduce_design(its_design(40), 1)
+    series = reduce_series(design, random_walks(11, 40, 5))
+    partials, _ = refine(design, series, np.zeros((5, 1)))
+    assert np.all(np.abs(partials) <= 0.3 + 1e-12)
