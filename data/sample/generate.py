@@ -40,10 +40,10 @@ EFFECTS: dict[str, dict[str, tuple[float, float, str]]] = {
         "SIM52": (0.0, 0.0, "no effect"),
     },
     "leaver_rate": {
-        "SIM07": (-0.08, -0.005, "clear improvement: at once and growing"),
+        "SIM07": (0.0, 0.0, "no effect"),
         "SIM18": (0.0, 0.0, "no effect"),
-        "SIM41": (0.0, 0.0, "no effect"),
-        "SIM47": (0.0, -0.008, "slope only: improves month by month"),
+        "SIM41": (0.0, -0.006, "slope only: improves month by month"),
+        "SIM47": (-0.15, -0.006, "clear improvement: at once and growing"),
         "SIM52": (0.25, 0.0, "level only: worsens at once and stays"),
     },
 }
@@ -184,7 +184,7 @@ def roster() -> Roster:
 
     beds = np.rint(low + (high - low) * rng.random(n))
     attendances = np.rint(beds * 135 * np.exp(0.18 * rng.standard_normal(n)))
-    staff = np.rint(beds * (7.8 + 0.8 * teaching) * np.exp(0.10 * rng.standard_normal(n)))
+    staff = np.rint(beds * (9.8 + 0.4 * teaching) * np.exp(0.10 * rng.standard_normal(n)))
     deprivation = 22 + 13 * np.tanh(0.55 * rng.standard_normal(n))
     urban = np.clip(0.72 + 0.012 * (deprivation - 22) + 0.16 * rng.standard_normal(n), 0.2, 1.0)
     young = 0.18 + 0.0012 * (deprivation - 22) + 0.012 * rng.standard_normal(n)
@@ -227,7 +227,7 @@ def roster() -> Roster:
         fft_trend=0.01 * rng.standard_normal(n),
         fft_season=rng.uniform(0.7, 1.3, n),
         responses=400 + 1100 / (1 + np.exp(-busy)),
-        leaver_level=1.05 + 0.25 * np.tanh(leaving / 0.2),
+        leaver_level=1.1 + 0.22 * np.tanh(leaving / 0.2),
         leaver_trend=0.0004 * rng.standard_normal(n),
         leaver_season=rng.uniform(0.85, 1.15, n) + 0.1 * teaching,
         headcount=staff,
@@ -353,9 +353,9 @@ def _leavers(rng: np.random.Generator, *, own_breaks: bool, effects: bool, blemi
     drift[periods.index("2013-04")] += 0.5
     shocks = 0.06 * _autoregression(rng, (shape[0], 1), 0.4)
     share = trusts.leaver_level / 100
-    spread = np.sqrt(0.08**2 + 100**2 * share * (1 - share) / trusts.headcount)
+    spread = np.sqrt(0.06**2 + 100**2 * share * (1 - share) / trusts.headcount)
     errors = spread * _autoregression(rng, shape, 0.4)
-    breaks = own_breaks * _own_breaks(rng, shape, 0.5, level=0.08, slope=0.0012)
+    breaks = own_breaks * _own_breaks(rng, shape, 0.5, level=0.08, slope=0.001)
     expected = trusts.leaver_level + trusts.leaver_trend * (t - shape[0] / 2) + drift + shocks + errors
     expected += breaks + trusts.leaver_season * _season(LEAVER_SEASON, periods)
     if effects:

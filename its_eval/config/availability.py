@@ -25,22 +25,28 @@ class NotYet:
     ----------
     *values : str
         The values to refuse by name. They stay in the JSON Schema, listed as ``x-not-available``.
+    among : tuple of str
+        All values of the choice, where the annotated type is plain text instead of a literal.
     """
 
     values: tuple[str, ...]
+    among: tuple[str, ...]
 
-    def __init__(self, *values: str) -> None:
+    def __init__(self, *values: str, among: tuple[str, ...] = ()) -> None:
         object.__setattr__(self, "values", values)
+        object.__setattr__(self, "among", among)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Return the schema of the choice behind a check for the refused values."""
-        return core_schema.no_info_before_validator_function(self._check(get_args(source)), handler(source))
+        check = self._check(self.among or get_args(source))
+        return core_schema.no_info_before_validator_function(check, handler(source))
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         """Return the JSON Schema of the choice with the refused values marked."""
-        return {**handler(schema), "x-not-available": list(self.values)}
+        choices = {"enum": list(self.among)} if self.among else {}
+        return {**handler(schema), **choices, "x-not-available": list(self.values)}
 
     def _check(self, choices: tuple[object, ...]) -> Callable[[object], object]:
         """Return the check; `choices` is empty where any text is allowed."""

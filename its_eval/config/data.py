@@ -11,7 +11,8 @@ from its_eval.config.faults import Fault, refuse, show
 from its_eval.config.settings import Code, Settings, TablePath, Text, as_list, without_blanks
 
 Frequency = Literal["month", "quarter", "year", "week"]
-IndicatorColumn = Literal["unit", "period", "indicator", "value", "numerator", "denominator", "stratum"]
+#: Columns of the tidy indicator table that `columns` can map.
+INDICATOR_COLUMNS = ("unit", "period", "indicator", "value", "numerator", "denominator", "stratum")
 
 
 class _Table(Settings):
@@ -30,7 +31,8 @@ class IndicatorTable(_Table):
     """A table of indicator values; long unless said otherwise: a row per unit, period and indicator."""
 
     columns: Annotated[
-        Mapping[Annotated[IndicatorColumn, NotYet("stratum")], Text], BeforeValidator(without_blanks)
+        Mapping[Annotated[str, NotYet("stratum", among=INDICATOR_COLUMNS)], Text],
+        BeforeValidator(without_blanks),
     ] = Field(
         default={},
         description="Which column holds what; a key left out means the column of that very name. A mapped "
@@ -53,7 +55,7 @@ class IndicatorTable(_Table):
         defaults = {"period": "period"} if self.layout == "wide" else {"unit": "unit", "period": "period"}
         if self.layout == "long" and self.indicator is None:
             defaults["indicator"] = "indicator"
-        self.settle(columns={**defaults, **{str(key): column for key, column in self.columns.items()}})
+        self.settle(columns={**defaults, **self.columns})
         return self
 
     def _column_faults(self) -> list[Fault]:
@@ -76,14 +78,11 @@ class IndicatorTable(_Table):
 class CharacteristicsTable(_Table):
     """A table of what units are like, from which peers are chosen: a row per unit."""
 
-    columns: Annotated[Mapping[Literal["unit"], Text], BeforeValidator(without_blanks)] = Field(
-        default={}, description="`unit`: the column of unit codes, `unit` when left out."
+    columns: Annotated[
+        Mapping[Annotated[str, NotYet(among=("unit",))], Text], BeforeValidator(without_blanks)
+    ] = Field(
+        default={}, description="`unit`: the column of unit codes; when left out the preset's, else `unit`."
     )
-
-    @model_validator(mode="after")
-    def _unit_column(self) -> Self:
-        self.settle(columns={"unit": "unit", **self.columns})
-        return self
 
 
 class UnitsTable(_Table):

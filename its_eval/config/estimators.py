@@ -31,11 +31,11 @@ EstimatorName = Literal[
     "quasi_binomial",
 ]
 
-#: The options of each estimator that this version has, with their defaults.
-OPTIONS: Mapping[str, Mapping[str, object]] = {
-    "reml_ar": {"order": "auto", "variance": "constant"},
-    "ols": {},
-    "newey_west": {"lags": None},
+#: The options of each estimator that this version has; those of another have no meaning for it.
+OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "reml_ar": ("order", "variance"),
+    "ols": (),
+    "newey_west": ("lags",),
 }
 _LATER = tuple(name for name in get_args(EstimatorName) if name not in OPTIONS)
 
@@ -49,11 +49,11 @@ class Estimator(Settings):
         description="What its rows are called; its name when left out, with the options appended where "
         "several entries share the name.",
     )
-    order: Annotated[Literal[1, 2, "auto"], DIGITS] | None = Field(
-        default=None, description="reml_ar: autoregressive order; auto goes by the length of the series."
+    order: Annotated[Literal[1, 2, "auto"], DIGITS] = Field(
+        default="auto", description="reml_ar: autoregressive order; auto goes by the length of the series."
     )
-    variance: Annotated[Literal["constant", "by_segment"], NotYet("by_segment")] | None = Field(
-        default=None, description="reml_ar: one innovation variance, or one before and one after."
+    variance: Annotated[Literal["constant", "by_segment"], NotYet("by_segment")] = Field(
+        default="constant", description="reml_ar: one innovation variance, or one before and one after."
     )
     lags: int | None = Field(
         default=None, ge=0, description="newey_west: lags; by the usual rule when left out."
@@ -72,7 +72,6 @@ class Estimator(Settings):
                 for key in sorted(strange)
             ),
         )
-        self.settle(**{key: value for key, value in own.items() if key not in self.model_fields_set})
         return self
 
     @model_serializer(mode="wrap")

@@ -74,7 +74,9 @@ def did_you_mean(name: object, valid: Iterable[object]) -> str:
     >>> did_you_mean("monht", ["month", "year"])
     " (did you mean 'month'?)"
     """
-    close = difflib.get_close_matches(str(name), [str(candidate) for candidate in valid], n=2)
+    if not isinstance(name, str):
+        return ""
+    close = difflib.get_close_matches(name, [str(candidate) for candidate in valid], n=2)
     return f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
 
 

@@ -33,6 +33,7 @@ _EXPECTED: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "tuple_type": lambda _: "a list, e.g. [a, b]",
     "too_short": lambda context: f"at least {context['min_length']} in the list",
     "model_type": lambda _: "a mapping, `key: value`",
+    "dict_type": lambda _: "a mapping, `key: value`",
     "mapping_type": lambda _: "a mapping, `key: value`",
     "greater_than": lambda context: f"a number above {context['gt']:g}",
     "greater_than_equal": lambda context: f"a number of at least {context['ge']:g}",
@@ -69,9 +70,7 @@ def problems_of(
         path = (details.get("ctx") or {}).get("at") or (*above, *details["loc"])
         path = tuple(step for step in path if step != _KEY_MARK)
         place, shown = document.locate(path)
-        problem = Problem(place, f"{shown}: {_sentence(details, model)}")
-        if problem not in found:
-            found.append(problem)
+        found.append(Problem(place, f"{shown}: {_sentence(details, model)}"))
     return found
 
 
@@ -89,8 +88,6 @@ def _sentence(details: ErrorDetails, model: type[BaseModel]) -> str:
     kind, context, path = details["type"], details.get("ctx") or {}, details["loc"]
     if kind == "extra_forbidden":
         return _unknown_key(str(path[-1]), _keys_at(model, path))
-    if kind == "literal_error" and path[-1] == _KEY_MARK:
-        return _unknown_key(str(path[-2]), choices(context))
     if kind == CHOICE and path[-1] == _KEY_MARK:
         return f"unknown key: {details['msg']}"
     if kind in (FAULT, CHOICE):

@@ -119,10 +119,9 @@ class Config(Settings):
 
     @field_validator("peers")
     @classmethod
-    def _check_peers(cls, value: PeerSettings | None, info: ValidationInfo) -> PeerSettings | None:
-        if value is not None:
-            faults = crosschecks.peer_faults(value, info.data.get("data"), info.data.get("treated"))
-            refuse("peers", faults)
+    def _check_peers(cls, value: PeerSettings, info: ValidationInfo) -> PeerSettings:
+        # never None: a blank key is dropped before, and defaults are not validated
+        refuse("peers", crosschecks.peer_faults(value, info.data.get("data"), info.data.get("treated")))
         return value
 
     @field_validator("outcomes")

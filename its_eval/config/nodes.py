@@ -90,7 +90,8 @@ class _TextLoader(yaml.SafeLoader):
         tag = getattr(event, "tag", None)
         if tag is not None:
             place = Place(self.document.file, event.start_mark.line + 1)
-            message = f"the tag {show(tag)} is refused; expected plain values without tags"
+            written = show(tag.replace("tag:yaml.org,2002:", "!!"))
+            message = f"the tag {written} is refused; expected plain values without tags"
             self.document.problems.append(Problem(place, message))
         return super().compose_node(parent, index)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from its_eval.config.availability import KeyNotYet, NotYet
 from its_eval.config.faults import Fault, custom_error, did_you_mean, one_of, refuse, show
@@ -13,14 +13,7 @@ PresetName = Literal["nhs-trust-peer-finder"]
 #: Presets that `peers.preset` can name.
 KNOWN_PRESETS: tuple[str, ...] = get_args(PresetName)
 
-#: What a preset decides, with the defaults where there is none.
-_OF_PRESET: Mapping[str, object] = {
-    "variables": None,
-    "weights": {},
-    "scale": "zscore",
-    "metric": "euclidean",
-    "missing": "available",
-}
+_OF_PRESET = ("variables", "weights", "scale", "metric", "missing")
 
 
 def _count(value: object) -> object:
@@ -42,7 +35,11 @@ def comparable(name: str) -> str:
 
 
 class PeerSettings(Settings):
-    """How the peers of a treated unit are chosen."""
+    """How the peers of a treated unit are chosen.
+
+    With a preset, `variables`, `weights`, `scale`, `metric` and `missing` are the preset's own and those here
+    have no meaning.
+    """
 
     preset: PresetName | None = Field(
         default=None, description="A published choice of variables, weights, scale, metric and missing."
@@ -53,16 +50,16 @@ class PeerSettings(Settings):
     weights: Mapping[Text, Annotated[float, Field(ge=0)]] = Field(
         default={}, description="Weight of a variable; 1 for those not named."
     )
-    scale: (
-        Annotated[Literal["zscore", "minmax", "robust", "none"], NotYet("minmax", "robust", "none")] | None
-    ) = Field(default=None, description="How variables are made comparable: zscore, unless a preset says.")
-    metric: Annotated[Literal["euclidean", "mahalanobis"], NotYet("mahalanobis")] | None = Field(
-        default=None, description="Distance: euclidean, unless a preset says."
+    scale: Annotated[Literal["zscore", "minmax", "robust", "none"], NotYet("minmax", "robust", "none")] = (
+        Field(default="zscore", description="How variables are made comparable.")
     )
-    missing: Literal["available", "zero", "refuse"] | None = Field(
-        default=None,
+    metric: Annotated[Literal["euclidean", "mahalanobis"], NotYet("mahalanobis")] = Field(
+        default="euclidean", description="Distance between two units."
+    )
+    missing: Literal["available", "zero", "refuse"] = Field(
+        default="available",
         description="A missing characteristic: available scales up the rest, zero counts as no difference, "
-        "refuse drops the candidate; available, unless a preset says.",
+        "refuse drops the candidate.",
     )
     k: Annotated[
         int | Literal["all"], BeforeValidator(_count, json_schema_input_type=int | Literal["all"])
@@ -87,9 +84,12 @@ class PeerSettings(Settings):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         refuse("peers", [*self._preset_faults(), *self._weight_faults(), *self._given_faults()])
-        if self.preset is None:
-            self.settle(**{key: default for key, default in _OF_PRESET.items() if not getattr(self, key)})
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_preset_keys(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
+        left_out = () if self.preset is None else _OF_PRESET
+        return {key: value for key, value in handler(self).items() if key not in left_out}
 
     def _preset_faults(self) -> list[Fault]:
         if self.preset is None:
@@ -99,7 +99,7 @@ class PeerSettings(Settings):
                 (key,), f"{show(getattr(self, key))}: the preset {self.preset} decides this", "one of the two"
             )
             for key in _OF_PRESET
-            if getattr(self, key)
+            if key in self.model_fields_set
         ]
 
     def _weight_faults(self) -> list[Fault]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _POLE_LOW, _POLE_HIGH = 1.4, 1.02
 #: Nodes between the bounds, and beyond each of them.
-INNER_NODES, OUTER_NODES = 56, 3
+INNER_NODES, OUTER_NODES = 64, 3
 #: Points of the polynomial around a cell: three to its left, its two ends, three to its right.
 WINDOW = 2 * OUTER_NODES + 2
 NEWTON_STEPS = 3

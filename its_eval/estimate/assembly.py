@@ -20,7 +20,9 @@ NOISE_FLOOR = 1e-10
 ROUNDING_UNITS = 64.0
 
 
-def degenerate_series(Y: FloatArray, observed: BoolArray, residual_sum: FloatArray) -> BoolArray:
+def degenerate_series(
+    Y: FloatArray, observed: BoolArray, residual_sum: FloatArray, total_sum: FloatArray
+) -> BoolArray:
     """Series that the design reproduces up to rounding, shape (S,).
 
     True where ``e'e <= max(1e-20 sum (y - mean)^2, (64 eps)^2 sum y^2)``: constant series and exact lines,
@@ -32,16 +34,15 @@ def degenerate_series(Y: FloatArray, observed: BoolArray, residual_sum: FloatArr
         Outcomes with 0 at missing months.
     observed : ndarray of bool, shape (n,)
         Months with a value.
-    residual_sum : ndarray, shape (S,)
-        Least-squares residual sum of squares.
+    residual_sum, total_sum : ndarray, shape (S,)
+        Least-squares residual sum of squares e'e and sum of squares y'y.
     """
     rounding = (ROUNDING_UNITS * np.finfo(np.float64).eps) ** 2
-    total = np.einsum("ts,ts->s", Y, Y)
-    degenerate: BoolArray = residual_sum <= max(rounding, NOISE_FLOOR**2) * total
+    degenerate: BoolArray = residual_sum <= max(rounding, NOISE_FLOOR**2) * total_sum
     # The sum about the mean is at most the sum about zero, so only these can be degenerate.
     for series in np.flatnonzero(degenerate):
         variation = float(np.sum((Y[observed, series] - Y[observed, series].mean()) ** 2))
-        limit = max(NOISE_FLOOR**2 * variation, rounding * float(total[series]))
+        limit = max(NOISE_FLOOR**2 * variation, rounding * float(total_sum[series]))
         degenerate[series] = residual_sum[series] <= limit
     return degenerate
 
@@ -78,14 +79,14 @@ def blank_fit(n_series: int, n_terms: int, n_variance: int, order: int, flags: I
     )
 
 
-def scatter(whole: Any, series: NDArray[np.intp], part: Any) -> None:
+def scatter(whole: Any, series: NDArray[np.intp] | slice, part: Any) -> None:
     """Write the results of some series into their places among the results of all series.
 
     Parameters
     ----------
     whole, part : ndarray, dict of results, or dataclass of results
         Of the same kind; arrays have the series on their first axis. ``whole`` is changed in place.
-    series : ndarray of int
+    series : ndarray of int or slice
         Where the series of ``part`` belong.
     """
     if isinstance(part, np.ndarray):

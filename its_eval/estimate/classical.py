@@ -88,7 +88,8 @@ def _fit(X: FloatArray, Y: FloatArray, *, newey_west: bool, lags: int | None) ->
             fitted = OLS(Y[observed, series], X[observed]).fit(method="qr")
             result.params[series] = fitted.params
             filled = np.where(observed, Y[:, series], 0.0)[:, None]
-            if degenerate_series(filled, observed, np.array([fitted.ssr]))[0]:
+            sums = np.array([fitted.ssr]), np.array([fitted.uncentered_tss])
+            if degenerate_series(filled, observed, *sums)[0]:
                 result.flags["degenerate"][series] = True
                 continue
             covariance = fitted.cov_params()

@@ -61,6 +61,12 @@ class MissingPattern:
         """Number of months with a value."""
         return int(self.observed.sum())
 
+    @property
+    def places(self) -> NDArray[np.intp] | slice:
+        """The series as an index; a slice, which costs no copy, where they are neighbours."""
+        first, last = int(self.series[0]), int(self.series[-1])
+        return slice(first, last + 1) if last - first + 1 == self.series.size else self.series
+
     def chunks(self, size: int) -> Iterator[MissingPattern]:
         """Split the series into groups of at most ``size``."""
         for start in range(0, self.series.size, size):
@@ -71,9 +77,8 @@ class MissingPattern:
 
         A view of Y when nothing is missing and the series are neighbours, otherwise a copy.
         """
-        first, last = int(self.series[0]), int(self.series[-1])
-        if self.observed.all() and last - first + 1 == self.series.size:
-            return Y[:, first : last + 1]
+        if self.observed.all():
+            return Y[:, self.places]
         outcomes = Y[:, self.series]
         outcomes[~self.observed] = 0.0
         return outcomes

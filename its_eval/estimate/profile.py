@@ -142,9 +142,8 @@ def evaluate_profile(design: ReducedDesign, series: ReducedSeries, partials: Flo
     rss_second = (terms.second @ sums[:, None, :, None])[:, :, :, 0]
     rss_second = rss_second - 2.0 * slope @ matrices.inverse @ np.swapaxes(slope, 1, 2)
 
-    n_forms = len(design.forms)
-    inner_forms = design.forms[:, :n_terms, :n_terms].reshape(n_forms, -1)
-    traces = matrices.inverse.reshape(len(rss), -1) @ inner_forms.T
+    inner_forms = design.forms[:, :n_terms, :n_terms].reshape(-1, n_terms**2)
+    traces = matrices.inverse.reshape(-1, n_terms**2) @ inner_forms.T
     relative = matrices.inverse[:, None] @ matrices.inner_first
     scale_first = (terms.first @ traces[:, :, None])[:, :, 0] - terms.log_determinant_first
     scale_second = (terms.second @ traces[:, None, :, None])[:, :, :, 0] - trace_products(relative)
@@ -160,7 +159,7 @@ def evaluate_profile(design: ReducedDesign, series: ReducedSeries, partials: Flo
 
 def trace_products(matrices: FloatArray) -> FloatArray:
     """``tr A_a A_b`` for matrices of shape (G, p, k, k): shape (G, p, p)."""
-    points, order = matrices.shape[:2]
-    flat = matrices.reshape(points, order, -1)
-    flipped = np.swapaxes(matrices, 2, 3).reshape(points, order, -1)
+    points, order, size, _ = matrices.shape
+    flat = matrices.reshape(points, order, size**2)
+    flipped = np.swapaxes(matrices, 2, 3).reshape(points, order, size**2)
     return np.asarray(flat @ np.swapaxes(flipped, 1, 2))

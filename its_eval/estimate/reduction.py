@@ -98,6 +98,12 @@ class ReducedSeries:
     reach: FloatArray
     lag_sums: FloatArray
 
+    @property
+    def total_sum(self) -> FloatArray:
+        """Sum of squares ``y'y``, shape (S,)."""
+        explained = np.einsum("is,is->s", self.coordinates, self.coordinates)
+        return np.asarray(explained + self.lag_sums[0])
+
     def moments(self) -> FloatArray:
         """Lag sums above the products ``(F'e)_i (F'e)_j``, i <= j: shape (p + 1 + r(r + 1)/2, S).
 

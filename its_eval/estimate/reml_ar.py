@@ -66,7 +66,7 @@ class PreparedReml:
         """Fit series of shape (n, S) with 0 at the missing months."""
         design, order = self.design, self.order
         series = reduce_series(design, Y)
-        degenerate = degenerate_series(Y, self.observed, series.lag_sums[0])
+        degenerate = degenerate_series(Y, self.observed, series.lag_sums[0], series.total_sum)
         whole = blank_fit(Y.shape[1], self.n_terms, order + 1, order, FLAGS)
         whole.params[:] = self._coefficients(series.coordinates)
         whole.covariance.df_residual[:] = design.residual_df
@@ -150,5 +150,5 @@ def fit_reml_ar(X: FloatArray, Y: FloatArray, order: int) -> Fit:
     for pattern in missing_patterns(Y):
         prepared = PreparedReml(X, order, pattern.observed)
         for chunk in pattern.chunks(prepared.chunk_size):
-            scatter(result, chunk.series, prepared.fit(chunk.fill(Y)))
+            scatter(result, chunk.places, prepared.fit(chunk.fill(Y)))
     return result

@@ -1,0 +1,1 @@
+"""Turning results into tables, figures and words; nothing here derives a new number."""

@@ -43,13 +43,16 @@ class DenseReml:
         self.df = self.X.shape[0] - self.X.shape[1]
         points = (np.linspace(-0.8, 0.99, 140),) if order == 1 else None
         if order == 2:
-            points = (np.r_[np.linspace(-0.5, 0.85, 22), np.linspace(0.87, 0.975, 10)], np.linspace(-0.6, 0.7, 24))
+            points = (
+                np.r_[np.linspace(-0.5, 0.85, 22), np.linspace(0.87, 0.975, 10)],
+                np.linspace(-0.6, 0.7, 24),
+            )
         self.shape = tuple(len(axis) for axis in points)
         self.grid = np.stack([axis.ravel() for axis in np.meshgrid(*points, indexing="ij")], axis=1)
         self.grid_parts = [self.parts(theta) for theta in self.grid]
 
     def parts(self, theta):
-        """Correlation matrix, its derivatives, the projection P = R^-1 - R^-1 X M^-1 X'R^-1, log|R| + log|M|."""
+        """R, its derivatives, P = R^-1 - R^-1 X M^-1 X'R^-1 and log|R| + log|M| with M = X'R^-1 X."""
         rho, slope = autocorrelations(theta, self.n)
         pick = np.ix_(self.keep, self.keep)
         R = linalg.toeplitz(rho)[pick]
@@ -126,7 +129,7 @@ class DenseReml:
         return results
 
     def inference(self, theta, y, contrasts):
-        """Estimates, KR1 standard errors, df before clipping and the marginal variance, from the definitions."""
+        """Estimates with KR1 standard errors and unclipped df (m, 3), the marginal variance, and V."""
         R, R_first, P, _ = self.parts(theta)
         residual = self.residuals(y)
         variance = residual @ P @ residual / self.df

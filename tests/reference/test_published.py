@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from its_eval.estimate.classical import fit_newey_west, fit_ols
 from its_eval.estimate.reml_ar import fit_reml_ar
 
@@ -170,8 +169,12 @@ def test_stored_numbers_are_those_of_the_reference_folder(case):
     if not (folder / case).is_dir():
         pytest.skip(f"no reference folder at {folder / case}: set ITS_EVAL_REFERENCE to compare with it")
     stored = load(case)
-    assert_subset(stored["expected"], json.loads((folder / case / "expected.json").read_text(encoding="utf-8")))
+    assert_subset(
+        stored["expected"], json.loads((folder / case / "expected.json").read_text(encoding="utf-8"))
+    )
     if "data" in stored:
         header, *rows = (folder / case / "data.csv").read_text(encoding="utf-8").split()
-        columns = dict(zip(header.split(","), zip(*(row.split(",") for row in rows), strict=True), strict=True))
+        columns = dict(
+            zip(header.split(","), zip(*(row.split(",") for row in rows), strict=True), strict=True)
+        )
         assert {name: [float(cell) for cell in cells] for name, cells in columns.items()} == stored["data"]

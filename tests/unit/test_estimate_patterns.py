@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from its_eval.estimate.assembly import blank_fit, degenerate_series, scatter
 from its_eval.estimate.patterns import (
     MissingPattern,
@@ -82,11 +81,18 @@ def test_badly_scaled_columns_are_not_singular():
 def test_degenerate_series_are_found_in_any_unit(unit):
     t = np.arange(30.0)
     noise = np.random.default_rng(1).standard_normal(30)
-    columns = [np.full(30, 5.0), 3.0 + 0.1 * t, 3.0 + 0.1 * t + 1e-13 * noise, 1e4 + 1e-3 * noise, noise, 0 * t]
+    columns = [
+        np.full(30, 5.0),
+        3.0 + 0.1 * t,
+        3.0 + 0.1 * t + 1e-13 * noise,
+        1e4 + 1e-3 * noise,
+        noise,
+        0 * t,
+    ]
     Y = unit * np.column_stack(columns)
     X = np.column_stack([np.ones(30), t])
     residuals = Y - X @ np.linalg.lstsq(X, Y, rcond=None)[0]
-    found = degenerate_series(Y, np.ones(30, dtype=bool), np.sum(residuals**2, axis=0))
+    found = degenerate_series(Y, np.ones(30, dtype=bool), np.sum(residuals**2, axis=0), np.sum(Y**2, axis=0))
     assert found.tolist() == [True, True, True, False, False, True]
 
 

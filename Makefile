@@ -1,0 +1,68 @@
+# `make` lists the targets. Everything runs in .venv, made from constraints.txt (pinned, with hashes).
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+NHS_DATA ?= ../shared/data/nhs
+# one BLAS thread: repeatable timings, and the processes do not fight over cores
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format golden simulation nhs-data nhs bench sample constraints wheel clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(VENV)/.ready: constraints.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+setup: $(VENV)/.ready ## create the environment
+
+demo: $(VENV)/.ready ## evaluate the fictional sample and say where the results are
+	$(BIN)/its-eval run configs/sample.yaml --out results/sample --force --jobs 2
+
+test: $(VENV)/.ready ## run the tests with the coverage gate
+	$(BIN)/python -m pytest -q -n 2 -m "not slow" --cov --cov-report=term
+
+check: $(VENV)/.ready ## lint, format, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.ready ## format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+golden: $(VENV)/.ready ## write the expected tables of tests/golden anew; review the difference
+	$(BIN)/python -m pytest -q tests/golden --update-golden
+
+simulation: $(VENV)/.ready ## long simulations: does the interval cover what it says
+	$(BIN)/python -m pytest -q -m slow -s tests/simulation
+
+nhs-data: ## copy the NHS files from NHS_DATA to data/nhs (they are never committed)
+	@test -d "$(NHS_DATA)" || { echo "no folder $(NHS_DATA); set NHS_DATA, and see data/nhs/README.md"; exit 1; }
+	cp "$(NHS_DATA)"/*.csv data/nhs/
+
+nhs: $(VENV)/.ready ## evaluate the five NHS-VMI trusts (after make nhs-data)
+	$(BIN)/its-eval run configs/nhs_vmi_ae4h.yaml --out results/nhs_vmi_ae4h --force --jobs 2
+
+bench: $(VENV)/.ready ## time the engine against a least-squares solve of the same matrix
+	$(BIN)/python benchmarks/engine.py
+
+sample: $(VENV)/.ready ## make the sample data anew (the same bytes)
+	$(BIN)/python data/sample/generate.py
+
+constraints: ## pin all dependencies anew with hashes (needs uv)
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet -o constraints.txt
+
+wheel: $(VENV)/.ready ## build the wheel
+	$(BIN)/python -m build --wheel --no-isolation --outdir dist
+
+clean: ## remove the environment and all results
+	rm -rf $(VENV) results dist build .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,67 @@
+"""``its-eval validate``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+
+def validate(
+    configs: Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="Configs to check.", show_default=False)],
+    format_: Annotated[Literal["text", "json"], typer.Option("--format", help="Output form.")] = "text",
+) -> int:
+    """Check configs, then their data: all faults in one pass, nothing fitted or written.
+
+    Example: its-eval validate configs/sample.yaml
+    """
+    from its_eval.errors import ConfigError, DataError  # noqa: PLC0415  (start-up time)
+
+    code = 0
+    reports = []
+    for path in configs:
+        problems: list[str] = []
+        notes: list[str] = []
+        hint: str | None = None
+        stage, exit_code = "ok", 0
+        try:
+            notes = _check(path)
+        except ConfigError as error:
+            stage, problems, hint, exit_code = "config", error.problems, error.hint, error.exit_code
+        except DataError as error:
+            stage, problems, hint, exit_code = "data", error.problems, error.hint, error.exit_code
+        code = max(code, exit_code)
+        reports.append(
+            {"config": str(path), "valid": not problems, "stage": stage, "problems": problems, "notes": notes}
+        )
+        if format_ == "text":
+            _print(path, stage, problems, notes, hint)
+    if format_ == "json":
+        typer.echo(json.dumps(reports, indent=1, ensure_ascii=False))
+    return code
+
+
+def _check(path: Path) -> list[str]:
+    from its_eval.config import load_config  # noqa: PLC0415
+    from its_eval.pipeline.plan import make_plan  # noqa: PLC0415
+    from its_eval.pipeline.sources import load_sources  # noqa: PLC0415
+
+    config = load_config(path)
+    plan = make_plan(config, load_sources(config))
+    return [*plan.notes, *(item.message for item in plan.findings)]
+
+
+def _print(path: Path, stage: str, problems: list[str], notes: list[str], hint: str | None) -> None:
+    if not problems:
+        typer.echo(f"{path}: valid")
+    else:
+        count = f"{len(problems)} fault{'s' if len(problems) > 1 else ''}"
+        typer.echo(f"{path}: {count} in the {stage}")
+    for problem in problems:
+        typer.echo(f"  {problem}")
+    if hint and problems:
+        typer.echo(f"  hint: {hint}")
+    for note in notes:
+        typer.echo(f"  note: {note}")

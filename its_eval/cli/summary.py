@@ -1,0 +1,94 @@
+"""The summary of a run that a manager can read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from its_eval.cli.console import data_console
+from its_eval.report.narrative import (
+    attention,
+    data_sentences,
+    estimand_words,
+    headline,
+    peers_sentence,
+    rounded,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from its_eval.evaluation import Evaluation
+
+
+def print_summary(evaluation: Evaluation, target: Path, *, figures: bool, verbose: bool) -> None:
+    """Print, per outcome and unit: the answer with its interval, the peers, what needs attention.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        The result.
+    target : Path
+        Where it was written.
+    figures : bool
+        Whether figures were drawn.
+    verbose : bool
+        Also print every estimand of the primary estimator.
+    """
+    console = data_console()
+    console.print(Text(evaluation.title, style="bold"))
+    for outcome, about in evaluation.outcomes.items():
+        console.print()
+        console.print(Text(f"{about['label']}: {about['interruption']}, {about['start_in_words']}", style="bold"))
+        summary = evaluation.tables["summary"].query("outcome == @outcome")
+        failed = evaluation.tables["not_estimated"].query("outcome == @outcome")
+        for unit in sorted(set(summary["unit"]) | set(failed["unit"])):
+            console.print()
+            name = evaluation.unit_names.get(unit, "")
+            console.print(Text(f"{unit}  {name}".rstrip(), style="bold"))
+            # the controlled answer last: it is the one that speaks about the unit
+            for row in summary[summary["unit"] == unit].sort_values("design", ascending=False).to_dict("records"):
+                _bullet(console, headline({str(key): value for key, value in row.items()}, about))
+            if verbose:
+                console.print(Padding(_estimands(evaluation, outcome, unit), (0, 0, 0, 4)))
+            sentence = peers_sentence(evaluation, outcome, unit)
+            if sentence:
+                _bullet(console, sentence)
+            for warning in attention(evaluation, outcome, unit):
+                _bullet(console, f"Attention, {warning}.")
+    notes = [*evaluation.notes, *data_sentences(evaluation)]
+    if notes:
+        console.print()
+        console.print(Text("To know", style="bold"))
+        for note in notes:
+            _bullet(console, note)
+    console.print()
+    console.print(f"Tables:  {target / 'tables'}", soft_wrap=True)
+    if figures:
+        console.print(f"Figures: {target / 'figures'}", soft_wrap=True)
+
+
+def _bullet(console: Console, sentence: str) -> None:
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(width=3, justify="right")
+    grid.add_column(ratio=1, overflow="fold")
+    grid.add_row("·", sentence)
+    console.print(grid)
+
+
+def _estimands(evaluation: Evaluation, outcome: str, unit: str) -> Table:
+    about = evaluation.outcomes[outcome]
+    effects = evaluation.tables["effects"].query("outcome == @outcome and unit == @unit")
+    table = Table(box=None, pad_edge=False)
+    for column in ("design", "quantity", "scale", "estimate", "low", "high", "p"):
+        table.add_column(column, justify="right" if column in ("estimate", "low", "high", "p") else "left")
+    for row in effects[effects["role"] != "sensitivity"].to_dict("records"):
+        numbers = [rounded(row[name]) for name in ("estimate", "conf_low", "conf_high")]
+        words = estimand_words(str(row["estimand"]), about)
+        table.add_row(str(row["design"]), words, str(row["scale"]), *numbers, rounded(row["p_value"], 3))
+    return table

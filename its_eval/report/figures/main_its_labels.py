@@ -1,0 +1,154 @@
+"""The words of the main figure: what a table of numbers cannot say about itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from its_eval.data.periods import describe_period, format_period, parse_period
+from its_eval.report.figures.main_its_data import PHASE_IN, peer_codes, series_of, start_index
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from its_eval.evaluation import Evaluation
+
+#: Reasons that concern single observations rather than stretches of time.
+SCATTERED = ("missing", "small denominator")
+
+
+@dataclass(frozen=True)
+class Unused:
+    """A stretch of periods that the fit leaves out.
+
+    Attributes
+    ----------
+    words : str
+        Why, as a label.
+    first, last : str
+        ISO texts of the first and the last period.
+    """
+
+    words: str
+    first: str
+    last: str
+
+
+@dataclass(frozen=True)
+class MainItsLabels:
+    """What the main figure says in words.
+
+    Attributes
+    ----------
+    unit_name : str
+        Name of the unit, or its code.
+    outcome : str
+        Label of the outcome.
+    measure : str
+        Unit of measurement, such as ``%``; may be blank.
+    kind : str
+        percentage, rate, count or number.
+    interruption : str
+        Name of the interruption.
+    start : str
+        ISO text of its first period.
+    start_in_words : str
+        The same for readers.
+    design : str
+        ``single``, or a controlled design.
+    frequency : str
+        month, quarter, year or week.
+    log : bool
+        The fit is on logarithms: differences are ratios.
+    confidence : float
+        Coverage of the band.
+    n_peers : int
+        Number of peers.
+    only_peer : str
+        Name of the peer when there is just one.
+    events : tuple of (str, str)
+        Noted events within the window: name and ISO text of the period.
+    bounds : tuple of float, or None
+        Values that the outcome cannot go beyond.
+    unused : tuple of Unused
+        Phase-in and masked periods.
+    """
+
+    unit_name: str
+    outcome: str
+    measure: str
+    kind: str
+    interruption: str
+    start: str
+    start_in_words: str
+    design: str
+    frequency: str
+    log: bool
+    confidence: float
+    n_peers: int
+    only_peer: str
+    events: tuple[tuple[str, str], ...]
+    bounds: tuple[float, float] | None
+    unused: tuple[Unused, ...]
+
+    @property
+    def controlled(self) -> bool:
+        """Whether peers are part of the fit."""
+        return self.design != "single"
+
+
+def main_its_labels(evaluation: Evaluation, outcome: str, unit: str, design: str) -> MainItsLabels:
+    """Return the words for one series of an evaluation.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        The result of a run.
+    outcome, unit, design : str
+        Which series of it.
+    """
+    about = evaluation.outcomes[outcome]
+    frequency = str(about["frequency"])
+    rows = series_of(evaluation, outcome, unit, design)
+    periods = [str(period) for period in rows["period"]]
+    start = periods[start_index(rows)]
+    peers = peer_codes(evaluation, outcome, unit)
+    return MainItsLabels(
+        unit_name=evaluation.unit_names.get(unit) or unit,
+        outcome=str(about["label"]),
+        measure=str(about["unit"] or ""),
+        kind=str(about["kind"]),
+        interruption=str(about["interruption"]),
+        start=start,
+        start_in_words=describe_period(parse_period(start, frequency), frequency),
+        design=design,
+        frequency=frequency,
+        log=about["transform"] == "log",
+        confidence=float(about["confidence"]),
+        n_peers=len(peers),
+        only_peer=(evaluation.unit_names.get(peers[0]) or peers[0]) if len(peers) == 1 else "",
+        events=_events(about.get("events", ()), periods, frequency),
+        bounds=(0.0, 100.0) if about["kind"] == "percentage" else None,
+        unused=_unused(periods, [str(reason) for reason in rows["used_reason"]]),
+    )
+
+
+def _events(
+    noted: Iterable[tuple[str, str]], periods: Sequence[str], frequency: str
+) -> tuple[tuple[str, str], ...]:
+    """Return the events that fall between two periods of the window, in order of time."""
+    inside = set(periods[1:])
+    dated = ((str(name), format_period(parse_period(str(date), frequency), frequency)) for name, date in noted)
+    return tuple(sorted((event for event in dated if event[1] in inside), key=lambda event: (event[1], event[0])))
+
+
+def _unused(periods: Sequence[str], reasons: Sequence[str]) -> tuple[Unused, ...]:
+    """Return the stretches of consecutive periods that were left out for the same reason."""
+    stretches = []
+    for reason, group in groupby(range(len(periods)), key=lambda index: reasons[index]):
+        indices = list(group)
+        if reason and reason not in SCATTERED:
+            words = "phase-in" if reason.startswith(PHASE_IN) else reason
+            stretches.append(Unused(f"{words} (not used)", periods[indices[0]], periods[indices[-1]]))
+    return tuple(stretches)

@@ -1,0 +1,154 @@
+"""Axes: how far a scale reaches, where its ticks are and what they say."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.dates import date2num
+from matplotlib.ticker import MaxNLocator
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    Values = NDArray[np.float64]
+
+#: Share of the range that stays free at either end.
+_MARGIN = 0.06
+#: How much of its own range a scale may gain to show a counterfactual, and then a band.
+_FOR_LINES = 1.0
+_FOR_BANDS = 0.3
+#: A scale starts at zero when its lowest value is below this share of the highest.
+_NEAR_ZERO = 0.5
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MOST_TICKS = 9
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Reach of a scale.
+
+    Attributes
+    ----------
+    low, high : float
+        Ends.
+    """
+
+    low: float
+    high: float
+
+    def cuts(self, *values: Values) -> bool:
+        """Return whether any value lies beyond the ends."""
+        joined = _finite(*values)
+        return bool(((joined < self.low) | (joined > self.high)).any())
+
+    def ticks(self) -> list[float]:
+        """Return round numbers within the ends."""
+        found = MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]).tick_values(self.low, self.high)
+        slack = 1e-9 * (self.high - self.low)
+        return [float(value) for value in found if self.low - slack <= value <= self.high + slack]
+
+
+def _finite(*values: Values) -> Values:
+    joined = np.concatenate([np.asarray(part, dtype=np.float64).ravel() for part in values] or [np.empty(0)])
+    return joined[np.isfinite(joined)]
+
+
+def reach(
+    core: Sequence[Values],
+    lines: Sequence[Values] = (),
+    bands: Sequence[Values] = (),
+    *,
+    bounds: tuple[float, float] | None = None,
+    from_zero: bool = False,
+    include: float | None = None,
+) -> Limits:
+    """Return a scale that shows the data well, and of what may run away as much as that allows.
+
+    Parameters
+    ----------
+    core : sequence of ndarray
+        Shown in full.
+    lines : sequence of ndarray
+        Extrapolations: together they may at most double the range.
+    bands : sequence of ndarray
+        Limits of bands: they may add three tenths more at either end.
+    bounds : tuple of float, optional
+        Values that the outcome cannot go beyond; the scale ends there.
+    from_zero : bool
+        Start at zero when that costs at most half of the scale.
+    include : float, optional
+        A value of reference, shown if that does not more than double the range.
+    """
+    data = _finite(*core)
+    low, high = (float(data.min()), float(data.max())) if data.size else (0.0, 1.0)
+    if high - low <= 1e-9 * max(abs(low), abs(high), 1e-300):
+        half = 0.05 * max(abs(low), abs(high)) or 1.0
+        low, high = low - half, high + half
+    size = high - low
+    for values, share in ((_finite(*lines), _FOR_LINES), (_finite(*bands), _FOR_BANDS)):
+        if values.size:
+            room = share * size
+            low, high = max(min(low, values.min()), low - room), min(max(high, values.max()), high + room)
+            size = high - low if share == _FOR_LINES else size
+    if include is not None and min(abs(include - low), abs(include - high)) <= high - low:
+        low, high = min(low, include), max(high, include)
+    margin = _MARGIN * (high - low)
+    starts_at_zero = from_zero and 0.0 <= low <= _NEAR_ZERO * high
+    low, high = (0.0 if starts_at_zero else low - margin), high + margin
+    if bounds is not None:
+        low, high = max(low, bounds[0]), min(high, bounds[1])
+    return Limits(float(low), float(high))
+
+
+def tick_labels(ticks: Sequence[float]) -> list[str]:
+    """Return numbers with as many decimals as their distance asks for.
+
+    Examples
+    --------
+    >>> tick_labels([-2.5, 0.0, 2.5])
+    ['−2.5', '0.0', '2.5']
+    >>> tick_labels([0.0, 1000.0])
+    ['0', '1,000']
+    """
+    decimals = 0
+    while decimals < 8 and any(abs(tick - round(tick, decimals)) > 1e-9 for tick in ticks):
+        decimals += 1
+    return [f"{tick + 0.0:,.{decimals}f}".replace("-", "−") for tick in ticks]
+
+
+def day_numbers(dates: Sequence[str]) -> Values:
+    """Return ISO dates as positions on a time axis."""
+    days = [dt.date.fromisoformat(date) for date in dates]
+    return np.asarray(date2num(days), dtype=np.float64)  # type: ignore[no-untyped-call,unused-ignore]
+
+
+def before_each(positions: Values) -> Values:
+    """Return the places half-way between each period and the one before it."""
+    steps = np.diff(positions)
+    return positions - 0.5 * np.concatenate([steps[:1], steps])
+
+
+def time_ticks(first: dt.date, last: dt.date) -> tuple[list[dt.date], list[str]]:
+    """Return ticks at real dates: first days of years, or of months for a window of up to two years.
+
+    Parameters
+    ----------
+    first, last : date
+        Ends of the axis.
+    """
+    years = range(first.year, last.year + 2)
+    if (last - first).days > 731:
+        step = next(step for step in (1, 2, 5, 10, 20, 50, 100) if len(years) / step <= _MOST_TICKS or step == 100)
+        days = [dt.date(year, 1, 1) for year in years if year % step == 0]
+        words = [str(day.year) for day in days]
+    else:
+        step = 3 if (last - first).days > 270 else 1
+        days = [dt.date(year, month, 1) for year in years for month in range(1, 13, step)]
+        words = [f"{_MONTHS[day.month - 1]} {day.year}" for day in days]
+    kept = [index for index, day in enumerate(days) if first <= day <= last]
+    return [days[index] for index in kept], [words[index] for index in kept]

@@ -1,0 +1,159 @@
+"""Sentences made from the tidy tables, and from nothing else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from its_eval.evaluation import Evaluation
+
+#: What a flag of a fit means to a reader.
+FLAG_WORDS = {
+    "at_bound": "the autocorrelation sits on the edge of what can be estimated, so no p-value is given",
+    "near_unit_root": "the series drifts like a random walk; its trend is hardly determined",
+    "df_floor": "too little independent information for a p-value (under 3 degrees of freedom)",
+    "degenerate": "the series does not vary around the fit",
+    "counterfactual_outside_range": "the earlier trend, carried on, leaves 0 to 100 %",
+}
+_PERIOD_WORDS = {"month": "month", "quarter": "quarter", "year": "year", "week": "week"}
+
+
+def rounded(value: float, digits: int = 2) -> str:
+    """Return a number for a sentence: a true minus sign, and digits enough that it is not zero.
+
+    Examples
+    --------
+    >>> rounded(-0.3319)
+    '−0.33'
+    """
+    if not math.isfinite(value):
+        return "−∞" if value < 0 else "∞"
+    if value and abs(value) < 0.5 * 10**-digits:
+        digits = min(6, -math.floor(math.log10(abs(value))))
+    if abs(value) >= 100:
+        digits = 0
+    elif abs(value) >= 10:
+        digits = min(digits, 1)
+    text = f"{abs(value):,.{digits}f}"
+    return f"−{text}" if value < 0 and float(text.replace(",", "")) != 0 else text
+
+
+def p_words(value: float) -> str:
+    """Return a p-value as it is printed: ``p = 0.17``, ``p < 0.001``."""
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}" if value < 0.1 else f"p = {value:.2f}"
+
+
+def estimand_words(estimand: str, about: Mapping[str, Any]) -> str:
+    """Return an estimand in words, with its time unit."""
+    period = _PERIOD_WORDS[about["frequency"]]
+    if estimand.startswith("effect_at_"):
+        after = estimand.removeprefix("effect_at_")
+        return f"effect {after} {period}s after the start"
+    return {
+        "counterfactual_at_start": "level expected at the start",
+        "pre_slope": f"trend before, per {period}",
+        "level_change": "jump at the start",
+        "slope_change": f"change of trend, per {period}",
+        "post_slope": f"trend after, per {period}",
+        "average_effect": "average effect",
+        "cumulative_effect": "cumulative effect",
+        "relative_average_effect": "average effect, per cent",
+    }[estimand]
+
+
+def quantity(value: float, row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+    """Return a value of a summary row with its unit; a ratio becomes a per cent change."""
+    if row["scale"] == "ratio":
+        return f"{rounded(100.0 * (value - 1.0))} %"
+    unit = "percentage points" if about["kind"] == "percentage" else about["unit"]
+    return f"{rounded(value)} {unit}".strip()
+
+
+def interval_words(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+    """Return the interval of a summary row: ``95 % interval −0.87 to 0.21``."""
+    low, high = row["conf_low"], row["conf_high"]
+    if row["scale"] == "ratio":
+        low, high = 100.0 * (low - 1.0), 100.0 * (high - 1.0)
+    level = rounded(100.0 * about["confidence"], 0)
+    return f"{level} % interval {rounded(low)} to {rounded(high)}"
+
+
+def headline(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+    """Return one sentence for one line of ``summary``.
+
+    Parameters
+    ----------
+    row : mapping
+        A row of ``summary``.
+    about : mapping
+        What the evaluation knows of the outcome.
+    """
+    alone = row["design"] == "single"
+    subject = "its own earlier trend" if alone else "its peers"
+    what = estimand_words(row["estimand"], about)
+    value, interval = quantity(row["estimate"], row, about), interval_words(row, about)
+    if row["label"] == "not estimable":
+        return f"Compared with {subject}: {what} {value} ({interval}); not estimable, so no p-value."
+    adjusted = f", adjusted {p_words(row['p_adjusted'])}" if row["p_adjusted"] == row["p_adjusted"] else ""
+    statistics = f"{interval}; {p_words(row['p_value'])}{adjusted}"
+    if row["label"] == "no clear evidence":
+        smallest = quantity(row["minimum_detectable"], row, about)
+        return (
+            f"Compared with {subject}: no clear evidence of a change; {what} {value} ({statistics}). "
+            f"Only a change of {smallest} or more would have been found reliably."
+        )
+    verdict = {"better": ", for the better", "worse": ", for the worse", "unclear": ""}[row["direction"]]
+    changed = "the trend differs from before" if alone else "the gap changed"
+    return f"Compared with {subject}: {changed}{verdict}; {what} {value} ({statistics})."
+
+
+def peers_sentence(evaluation: Evaluation, outcome: str, unit: str) -> str:
+    """Return one sentence about the peers of a unit, blank when it has none."""
+    peers = evaluation.tables["peers"].query("outcome == @outcome and unit == @unit")
+    if peers.empty:
+        return ""
+    listed = ", ".join(peers["peer"])
+    ranks = peers["pool_rank"]
+    if ranks.isna().any():
+        return f"Peers as given: {listed}."
+    nearest = int((ranks <= len(peers)).sum())
+    if nearest == len(peers):
+        return f"Peers, nearest first: {listed}."
+    return (
+        f"Peers, nearest first: {listed}. {nearest} of the {len(peers)} nearest are eligible; "
+        f"the list reaches down to number {int(ranks.max())} of the pool."
+    )
+
+
+def attention(evaluation: Evaluation, outcome: str, unit: str) -> list[str]:
+    """Return what a reader has to know about the primary fits of a unit, in words."""
+    fits = evaluation.tables["fits"].query("outcome == @outcome and unit == @unit")
+    primary = _primary_estimators(evaluation, outcome)
+    found: list[str] = []
+    for row in fits[fits["estimator"].isin(primary)].itertuples():
+        words = [FLAG_WORDS.get(flag, flag) for flag in str(row.flags).split("; ") if flag]
+        found += [f"{row.design}: {phrase}" for phrase in words]
+    failed = evaluation.tables["not_estimated"].query("outcome == @outcome and unit == @unit")
+    found += [f"{row.design}: not estimated: {row.message}" for row in failed.itertuples()]
+    return list(dict.fromkeys(found))
+
+
+def _primary_estimators(evaluation: Evaluation, outcome: str) -> set[str]:
+    effects: pd.DataFrame = evaluation.tables["effects"]
+    chosen = effects[(effects["outcome"] == outcome) & (effects["role"] == "primary")]
+    return set(chosen["estimator"])
+
+
+def data_sentences(evaluation: Evaluation) -> list[str]:
+    """Return sentences about findings in rows that the run did not use, and warnings."""
+    quality = evaluation.tables["data_quality"]
+    counted = quality[quality["severity"] != "info"]
+    if counted.empty:
+        return []
+    kinds = counted.groupby("check", sort=True).size()
+    listed = ", ".join(f"{check} ({count})" for check, count in kinds.items())
+    return [f"Faults in rows that this run does not use: {listed}; the table data_quality lists them."]

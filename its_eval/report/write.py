@@ -1,0 +1,117 @@
+"""The only writer: a result appears whole under its name, or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from its_eval.errors import OutputError
+from its_eval.provenance import MANIFEST
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+#: Spreadsheet programs take a cell that starts like this for a formula.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def require_free(target: Path, *, force: bool) -> None:
+    """Check that a result may be written to a folder.
+
+    Raises
+    ------
+    OutputError
+        When something stands there already and must not be replaced.
+    """
+    if target.exists() and not target.is_dir():
+        raise OutputError(f"{target} is a file, not a folder", "choose another --out")
+    if not target.is_dir() or not any(target.iterdir()):
+        return
+    if not force:
+        raise OutputError(f"{target} exists already", "use --force to replace it, or choose another --out")
+    if not (target / MANIFEST).is_file():
+        raise OutputError(
+            f"{target} holds files but no {MANIFEST}, so it is no result of its-eval and is not replaced",
+            "choose another --out",
+        )
+
+
+@contextlib.contextmanager
+def result_folder(target: Path, *, force: bool) -> Iterator[Path]:
+    """Give a temporary folder beside the target, and put it in the target's place at the end.
+
+    When the body fails nothing is left behind and an old result stays as it was.
+
+    Raises
+    ------
+    OutputError
+        When the target may not be replaced, or the disk refuses.
+    """
+    require_free(target, force=force)
+    token = secrets.token_hex(4)
+    temporary = target.parent / f".{target.name}.{token}.tmp"
+    retired = target.parent / f".{target.name}.{token}.old"
+    try:
+        temporary.mkdir(parents=True)
+    except OSError as error:
+        raise OutputError(f"cannot write to {target.parent}: {error.strerror}", "choose another --out") from error
+    try:
+        yield temporary
+        require_free(target, force=force)
+        if target.is_dir():
+            target.rename(retired)
+        temporary.rename(target)
+    except OSError as error:
+        if retired.is_dir() and not target.exists():
+            retired.rename(target)
+        raise OutputError(f"cannot write the result to {target}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(retired, ignore_errors=True)
+
+
+def _defused(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose texts no spreadsheet program takes for formulas."""
+    texts = table.select_dtypes(include=["object", "str"]).columns
+    safe = table.copy()
+    for name in texts:
+        column = safe[name].astype(str)
+        safe[name] = column.where(~column.str.startswith(_FORMULA_STARTS), "'" + column)
+    return safe
+
+
+def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path, formats: Sequence[str]) -> None:
+    """Write every table as CSV (UTF-8, full precision) and Parquet.
+
+    In CSV a text that starts like a spreadsheet formula gets a leading apostrophe; Parquet keeps texts as
+    they are.
+    """
+    folder.mkdir()
+    for name in sorted(tables):
+        if "csv" in formats:
+            _defused(tables[name]).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8")
+        if "parquet" in formats:
+            tables[name].to_parquet(folder / f"{name}.parquet", index=False)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text with plain line ends on every system."""
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_manifest(folder: Path, content: Mapping[str, Any]) -> None:
+    """Write the manifest last, so that a folder with one is whole; reach the disk before the rename."""
+    path = folder / MANIFEST
+    with path.open("w", encoding="utf-8", newline="\n") as stream:
+        json.dump(content, stream, indent=1, ensure_ascii=False)
+        stream.write("\n")
+        stream.flush()
+        os.fsync(stream.fileno())

@@ -1,0 +1,136 @@
+"""The JSON Schema describes every key and accepts what the loader accepts."""
+
+import json
+
+import pytest
+import yaml
+from its_eval.config import json_schema, to_yaml
+
+#: Every key of the contract, by the settings it belongs to.
+KEYS = {
+    "Config": "version title data intervention treated events peers outcome_defaults outcomes designs "
+    "estimators estimands confidence checks multiplicity sensitivity output seed",
+    "DataSettings": "indicators characteristics units frequency missing min_denominator",
+    "IndicatorTable": "path columns indicator dates layout",
+    "CharacteristicsTable": "path columns",
+    "UnitsTable": "path columns",
+    "Intervention": "name date shape phase_in",
+    "PhaseIn": "periods as",
+    "Event": "name date until as outcomes units",
+    "PeerSettings": "preset variables weights scale metric missing k within exclude caliper min_coverage "
+    "given",
+    "OutcomeDefaults": "unit kind better transform per estimators seasonality start end strata covariates",
+    "Outcome": "indicator label unit kind better transform per estimators seasonality start end strata "
+    "covariates",
+    "OutcomesFrom": "from",
+    "Harmonics": "harmonics",
+    "Estimator": "name label order variance lags seasonal_order",
+    "Estimands": "primary at margin",
+    "Checks": "placebo_units placebo_dates leave_one_peer_out",
+    "Multiplicity": "method across",
+    "Output": "tables figures report",
+    "ReportSettings": "style answers",
+}
+SCHEMA = json_schema()
+PARTS = {"Config": SCHEMA, **SCHEMA["$defs"]}
+
+
+def test_header():
+    assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert SCHEMA["required"] == ["version", "data", "intervention", "treated", "outcomes"]
+    assert json.loads(json.dumps(SCHEMA)) == SCHEMA
+
+
+@pytest.mark.parametrize("part", KEYS)
+def test_every_key_of_the_contract(part):
+    assert set(PARTS[part]["properties"]) == set(KEYS[part].split())
+    assert PARTS[part]["additionalProperties"] is False
+
+
+def test_no_other_settings():
+    assert set(PARTS) == set(KEYS)
+
+
+@pytest.mark.parametrize("part", KEYS)
+def test_every_key_is_described(part):
+    for key, schema in PARTS[part]["properties"].items():
+        assert resolve(schema).get("description", schema.get("description")), key
+
+
+def resolve(schema):
+    return {**SCHEMA["$defs"][schema["$ref"].split("/")[-1]]} if "$ref" in schema else schema
+
+
+def test_what_is_not_available_is_marked():
+    assert PARTS["DataSettings"]["properties"]["frequency"]["x-not-available"] == ["week"]
+    assert PARTS["IndicatorTable"]["properties"]["columns"]["propertyNames"]["x-not-available"] == ["stratum"]
+    assert "stratum" in PARTS["IndicatorTable"]["properties"]["columns"]["propertyNames"]["enum"]
+    assert PARTS["Estimands"]["properties"]["margin"]["x-not-available"] is True
+    assert PARTS["Checks"]["properties"]["placebo_units"]["x-not-available"] == [True]
+
+
+TYPES = {
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "boolean": bool,
+    "array": list,
+    "object": dict,
+    "null": type(None),
+}
+
+
+def accepts(schema, value):  # noqa: PLR0911  (a case per word of the schema language)
+    """Return whether a value fits a schema: the few words of JSON Schema that ours uses."""
+    if "$ref" in schema:
+        return accepts(resolve(schema), value)
+    if "anyOf" in schema:
+        return any(accepts(part, value) for part in schema["anyOf"])
+    if "const" in schema:
+        return value == schema["const"]
+    if "enum" in schema:
+        return value in schema["enum"]
+    kinds = schema.get("type", list(TYPES))
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    if not any(isinstance(value, TYPES[kind]) for kind in kinds):
+        return False
+    if isinstance(value, list):
+        return all(accepts(schema.get("items", {}), entry) for entry in value)
+    if isinstance(value, dict):
+        known = schema.get("properties", {})
+        other = schema.get("additionalProperties", {})
+        return set(schema.get("required", ())) <= set(value) and all(
+            accepts(known[key], entry) if key in known else other is not False and accepts(other or {}, entry)
+            for key, entry in value.items()
+            if other is not True
+        )
+    return True
+
+
+def test_a_resolved_config_fits(load):
+    config = load(
+        peers="{within: [a], given: {RTP: [A]}, k: all}",
+        estimators="[reml_ar, {name: newey_west, lags: 3}]",
+        events="[{name: A, date: 2015-01, until: 2015-02, as: mask}]",
+        outcomes="[{indicator: a, seasonality: {harmonics: 2}}, {indicator: b, seasonality: none}]",
+    )
+    tree = yaml.safe_load(to_yaml(config))
+    assert accepts(SCHEMA, tree)
+    assert not accepts(SCHEMA, {**tree, "sed": 1})
+    assert not accepts(SCHEMA, {**tree, "designs": ["bogus"]})
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"outcomes": {"from": "a.csv"}},
+        {"treated": "each"},
+        {"treated": {"RTP": "2015-07"}},
+        {"estimators": ["reml_ar", {"name": "arima"}]},
+        {"data": {"indicators": [{"path": "a.csv"}]}},
+        {"intervention": {"date": 1989}},
+    ],
+)
+def test_every_written_form_fits(load, changed):
+    tree = yaml.safe_load(to_yaml(load()))
+    assert accepts(SCHEMA, {**tree, **changed})
