@@ -92,7 +92,7 @@ def linear_contrasts(
     """
     k = len(design.terms)
     unit_rows = np.eye(k)
-    rows = {
+    rows: dict[str, NDArray[np.float64]] = {
         term: unit_rows[design.column(term)]
         for term in ("counterfactual_at_start", "pre_slope", "level_change", "slope_change")
         if term in design.terms
@@ -156,7 +156,9 @@ def effects(
         scale: Scale = "link" if log else "response"
         values = _values(estimates, index)
         limits = (float(low[0, index]), float(high[0, index]))
-        found.append(Effect(name, scale, "identity", values[0], *values[1:5], *limits, df_floor=bool(values[5])))
+        found.append(
+            Effect(name, scale, "identity", values[0], *values[1:5], *limits, df_floor=bool(values[5]))
+        )
         if log and (name in RATIO_ESTIMANDS or name.startswith("effect_at_")):
             found.append(_exponentiated(found[-1], "ratio"))
     average = next(effect for effect in found if effect.estimand == "average_effect")
@@ -243,7 +245,9 @@ def _relative(
     spread = fit.contrasts(gradient[None, :])
     std_error, df = float(spread.std_error[0, 0]), float(spread.df[0, 0])
     if abs(base) >= FIELLER_BELOW * float(both.std_error[0, 1]):
-        moved = ContrastEstimates(np.array([[100.0 * ratio]]), spread.std_error, spread.df, spread.df_unclipped)
+        moved = ContrastEstimates(
+            np.array([[100.0 * ratio]]), spread.std_error, spread.df, spread.df_unclipped
+        )
         low, high = (float(limit[0, 0]) for limit in moved.interval(confidence))
         values = _values(moved, 0)
         return Effect(
@@ -275,7 +279,12 @@ def _relative(
 
 
 def fieller_limits(
-    numerator: float, denominator: float, var_numerator: float, covariance: float, var_denominator: float, quantile: float
+    numerator: float,
+    denominator: float,
+    var_numerator: float,
+    covariance: float,
+    var_denominator: float,
+    quantile: float,
 ) -> tuple[float, float]:
     """Return Fieller's confidence limits for a ratio; infinite when the denominator may be zero.
 

@@ -16,7 +16,16 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "scale",
     ),
     "effects": (
-        *("outcome", "unit", "design", "estimator", "role", "interruption", "interruption_period", "estimand"),
+        *(
+            "outcome",
+            "unit",
+            "design",
+            "estimator",
+            "role",
+            "interruption",
+            "interruption_period",
+            "estimand",
+        ),
         *("scale", "inference_scale", "estimate", "std_error", "df", "statistic", "p_value", "conf_low"),
         *("conf_high", "conf_level", "p_adjusted"),
     ),
@@ -61,7 +70,16 @@ SORT_KEYS: dict[str, tuple[str, ...]] = {
 
 _TEXT = frozenset(
     {
-        *("outcome", "unit", "design", "estimator", "role", "interruption", "interruption_period", "estimand"),
+        *(
+            "outcome",
+            "unit",
+            "design",
+            "estimator",
+            "role",
+            "interruption",
+            "interruption_period",
+            "estimand",
+        ),
         *("scale", "inference_scale", "term", "reason", "message", "peer", "candidate", "variable", "period"),
         *("direction", "label", "flags", "season", "used_reason", "indicator", "check", "severity"),
     }
@@ -120,6 +138,12 @@ class Evaluation:
     outcomes: Mapping[str, Mapping[str, Any]]
     unit_names: Mapping[str, str] = field(default_factory=dict)
     peer_values: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+    def rows_of(self, table: str, outcome: str, unit: str | None = None) -> pd.DataFrame:
+        """Return the rows of a table about one outcome, or about one of its units."""
+        frame = self.tables[table]
+        chosen = frame["outcome"] == outcome
+        return frame[chosen if unit is None else chosen & (frame["unit"] == unit)]
 
     def tidy(self, table: str = "effects") -> pd.DataFrame:
         """Return one table."""

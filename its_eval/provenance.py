@@ -53,7 +53,7 @@ def manifest(
     outputs: Mapping[str, str],
     timings: Mapping[str, float],
     notes: Iterable[str],
-    flags: Iterable[Mapping[str, Any]],
+    flags: Iterable[Mapping[Any, Any]],
 ) -> dict[str, Any]:
     """Return the manifest: the only file of a result that differs between two runs of one config.
 

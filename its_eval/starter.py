@@ -9,7 +9,10 @@ from pathlib import Path
 from its_eval.errors import OutputError, UsageError
 
 #: Files of the demonstration, relative to its root.
-_DEMO_FOLDERS = (("configs", ("sample.yaml", "uk_seatbelts.yaml", "california_prop99.yaml")), ("data/sample", None))
+_DEMO_FOLDERS = (
+    ("configs", ("sample.yaml", "uk_seatbelts.yaml", "california_prop99.yaml")),
+    ("data/sample", None),
+)
 
 
 def demo_root() -> Path:
@@ -53,7 +56,9 @@ def starter_config(
     if characteristics is not None or indicators is None:
         characteristics_line = (
             "  # a row per unit, a column per characteristic; the first key names the column of unit codes\n"
-            f"  characteristics: {{path: {relative(characteristics, 'characteristics.csv')}, columns: {{unit: unit}}}}\n"
+            "  characteristics:\n"
+            f"    path: {relative(characteristics, 'characteristics.csv')}\n"
+            "    columns: {unit: unit}\n"
         )
         peers = (
             "peers:\n"
@@ -92,7 +97,9 @@ def starter_config(
 
 def quoted(text: str) -> str:
     """Return a text as a YAML scalar, quoted when it is not plainly a word."""
-    return text if re.fullmatch(r"[A-Za-z0-9_./][A-Za-z0-9_./-]*", text) else "'" + text.replace("'", "''") + "'"
+    return (
+        text if re.fullmatch(r"[A-Za-z0-9_./][A-Za-z0-9_./-]*", text) else "'" + text.replace("'", "''") + "'"
+    )
 
 
 def write_files(folder: Path, files: dict[Path, bytes], *, force: bool) -> list[Path]:
@@ -106,7 +113,9 @@ def write_files(folder: Path, files: dict[Path, bytes], *, force: bool) -> list[
     targets = {folder / name: content for name, content in sorted(files.items())}
     taken = [str(path) for path in targets if path.exists()]
     if taken and not force:
-        raise OutputError(f"exists already: {', '.join(taken)}", "use --force to overwrite, or name another folder")
+        raise OutputError(
+            f"exists already: {', '.join(taken)}", "use --force to overwrite, or name another folder"
+        )
     try:
         for path, content in targets.items():
             path.parent.mkdir(parents=True, exist_ok=True)

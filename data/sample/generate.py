@@ -33,17 +33,17 @@ TREATED = ("SIM07", "SIM18", "SIM41", "SIM47", "SIM52")
 # (level change in points at July 2015, slope change in points a month, what it is for)
 EFFECTS: dict[str, dict[str, tuple[float, float, str]]] = {
     "fft_recommend": {
-        "SIM07": (3.0, 0.15, "clear improvement: at once and growing"),
+        "SIM07": (3.0, 0.18, "clear improvement: at once and growing"),
         "SIM18": (0.0, 0.0, "no effect"),
         "SIM41": (4.0, 0.0, "level only: improves at once and stays"),
-        "SIM47": (0.0, 0.12, "slope only: improves month by month"),
+        "SIM47": (0.0, 0.15, "slope only: improves month by month"),
         "SIM52": (0.0, 0.0, "no effect"),
     },
     "leaver_rate": {
         "SIM07": (0.0, 0.0, "no effect"),
         "SIM18": (0.0, 0.0, "no effect"),
         "SIM41": (0.0, -0.006, "slope only: improves month by month"),
-        "SIM47": (-0.15, -0.006, "clear improvement: at once and growing"),
+        "SIM47": (-0.25, -0.008, "clear improvement: at once and growing"),
         "SIM52": (0.25, 0.0, "level only: worsens at once and stays"),
     },
 }

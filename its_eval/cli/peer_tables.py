@@ -69,7 +69,9 @@ def _print_csv(sets: Sequence[PeerSet], *, explain: bool) -> None:
         return
     writer.writerow(("unit", "rank", "peer", "distance"))
     for peer_set in sets:
-        for rank, (peer, distance) in enumerate(zip(peer_set.peers, peer_set.distances, strict=True), start=1):
+        for rank, (peer, distance) in enumerate(
+            zip(peer_set.peers, peer_set.distances, strict=True), start=1
+        ):
             writer.writerow((peer_set.unit, rank, peer, "" if np.isnan(distance) else repr(float(distance))))
 
 
@@ -125,7 +127,8 @@ def _print_text(peer_set: PeerSet, units: Units, *, explain: bool) -> None:
     console.print(table)
     if peer_set.nearest_kept < len(peer_set.peers):
         console.print(
-            f"{peer_set.nearest_kept} of the {len(peer_set.peers)} nearest are eligible; the next nearest fill up."
+            f"{peer_set.nearest_kept} of the {len(peer_set.peers)} nearest are eligible; "
+            "the next nearest fill up."
         )
     if explain:
         for peer in peer_set.peers:
@@ -134,7 +137,9 @@ def _print_text(peer_set: PeerSet, units: Units, *, explain: bool) -> None:
 
 def _explained(unit: str, peer: str, parts: Sequence[Contribution]) -> Table:
     """Return one row per variable: values of both, scaled difference, share of the squared distance."""
-    table = Table(box=None, pad_edge=False, title=f"{unit} and {peer}", title_justify="left", header_style="bold")
+    table = Table(
+        box=None, pad_edge=False, title=f"{unit} and {peer}", title_justify="left", header_style="bold"
+    )
     table.add_column("variable")
     for column in (unit, peer, "difference in SD", "share of distance²"):
         table.add_column(column, justify="right")

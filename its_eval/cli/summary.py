@@ -44,15 +44,19 @@ def print_summary(evaluation: Evaluation, target: Path, *, figures: bool, verbos
     console.print(Text(evaluation.title, style="bold"))
     for outcome, about in evaluation.outcomes.items():
         console.print()
-        console.print(Text(f"{about['label']}: {about['interruption']}, {about['start_in_words']}", style="bold"))
-        summary = evaluation.tables["summary"].query("outcome == @outcome")
-        failed = evaluation.tables["not_estimated"].query("outcome == @outcome")
+        console.print(
+            Text(f"{about['label']}: {about['interruption']}, {about['start_in_words']}", style="bold")
+        )
+        summary = evaluation.rows_of("summary", outcome)
+        failed = evaluation.rows_of("not_estimated", outcome)
         for unit in sorted(set(summary["unit"]) | set(failed["unit"])):
             console.print()
             name = evaluation.unit_names.get(unit, "")
             console.print(Text(f"{unit}  {name}".rstrip(), style="bold"))
             # the controlled answer last: it is the one that speaks about the unit
-            for row in summary[summary["unit"] == unit].sort_values("design", ascending=False).to_dict("records"):
+            for row in (
+                summary[summary["unit"] == unit].sort_values("design", ascending=False).to_dict("records")
+            ):
                 _bullet(console, headline({str(key): value for key, value in row.items()}, about))
             if verbose:
                 console.print(Padding(_estimands(evaluation, outcome, unit), (0, 0, 0, 4)))
@@ -83,7 +87,7 @@ def _bullet(console: Console, sentence: str) -> None:
 
 def _estimands(evaluation: Evaluation, outcome: str, unit: str) -> Table:
     about = evaluation.outcomes[outcome]
-    effects = evaluation.tables["effects"].query("outcome == @outcome and unit == @unit")
+    effects = evaluation.rows_of("effects", outcome, unit)
     table = Table(box=None, pad_edge=False)
     for column in ("design", "quantity", "scale", "estimate", "low", "high", "p"):
         table.add_column(column, justify="right" if column in ("estimate", "low", "high", "p") else "left")

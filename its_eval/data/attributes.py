@@ -122,7 +122,9 @@ def load_characteristics(
         numbers, faulty = to_numbers(frame[name])
         columns[name] = numbers
         for row, text in frame.loc[faulty, name].astype(str).items():
-            problems.append(f"{path}: row {row}, column {name!r}: {text!r} is not a number; {number_hint(text)}")
+            problems.append(
+                f"{path}: row {row}, column {name!r}: {text!r} is not a number; {number_hint(text)}"
+            )
     if problems:
         raise DataError(problems, "choose the columns under peers.variables, or mend the table")
     return Characteristics(units, tuple(columns), np.column_stack(list(columns.values())))

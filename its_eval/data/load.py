@@ -140,7 +140,13 @@ def _ordinals(
         message = f"{row.source_file} row {row.source_row}: {faults[str(row.period_text)]}"
         findings.append(
             Finding(
-                str(row.indicator), str(row.unit), "unreadable_period", "", str(row.period_text), "error", message
+                str(row.indicator),
+                str(row.unit),
+                "unreadable_period",
+                "",
+                str(row.period_text),
+                "error",
+                message,
             )
         )
     return raw["period_text"].map(known).astype(int)
@@ -153,7 +159,9 @@ def _cell_findings(
     for row, text in zip(raw[faulty].itertuples(), raw.loc[faulty, name].astype(str), strict=True):
         ordinal = int(str(row.period))
         period = "" if ordinal == NO_PERIOD else format_period(ordinal, frequency)
-        message = f"{row.source_file} row {row.source_row}: {name} {text!r} is not a number; {number_hint(text)}"
+        message = (
+            f"{row.source_file} row {row.source_row}: {name} {text!r} is not a number; {number_hint(text)}"
+        )
         found.append(
             Finding(str(row.indicator), str(row.unit), "not_a_number", period, text, "error", message)
         )

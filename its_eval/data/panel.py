@@ -92,7 +92,9 @@ def outcome_values(rows: IndicatorRows, outcome: Outcome) -> NDArray[np.float64]
     return np.where(np.isnan(value), rebuilt, value)
 
 
-def window(rows: IndicatorRows, outcome: Outcome, treated: tuple[str, ...], bounds: tuple[int | None, int | None]) -> tuple[int, int]:
+def window(
+    rows: IndicatorRows, outcome: Outcome, treated: tuple[str, ...], bounds: tuple[int | None, int | None]
+) -> tuple[int, int]:
     """Return first and last ordinal: those of the config, else the span of the treated units' rows."""
     frame = rows.frame
     chosen = frame["indicator"].eq(outcome.indicator) & frame["unit"].isin(treated)

@@ -15,7 +15,10 @@ DateConvention = Literal["iso", "dmy", "mdy"]
 
 PERIODS_PER_YEAR: dict[str, int] = {"month": 12, "quarter": 4, "year": 1, "week": 52}
 EXAMPLES: dict[str, str] = {"month": "2015-07", "quarter": "2003Q2", "year": "1989", "week": "2020-W05"}
-MONTH_NAMES = ("January February March April May June July August September October November December").split()
+MONTH_NAMES = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 
 _YEAR = re.compile(r"(\d{4})$")
 _QUARTER = re.compile(r"(\d{4})[- ]?[Qq]([1-4])$")
@@ -93,7 +96,9 @@ def parse_period(text: str, frequency: str, convention: str = "iso") -> int:
         return _of_date(day, frequency)
     expected = f"expected a {frequency} such as {EXAMPLES[frequency]}"
     if convention == "iso" and _SLASHED.match(stripped):
-        raise ValueError(f"{text!r} is ambiguous; {expected}, or set `dates: dmy` (day first) or `dates: mdy`")
+        raise ValueError(
+            f"{text!r} is ambiguous; {expected}, or set `dates: dmy` (day first) or `dates: mdy`"
+        )
     raise ValueError(f"{text!r} is not a {frequency}; {expected}")
 
 

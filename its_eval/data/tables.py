@@ -11,7 +11,7 @@ import pandas as pd
 from its_eval.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Hashable, Iterable
 
 #: Cells that mean "not known": blank, or a publisher's mark for suppressed. Never read as zero.
 MISSING_MARKS = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "*", "-", "..", ":"})
@@ -33,7 +33,7 @@ def nearest(name: str, valid: Iterable[str], count: int = 3) -> str:
     return f"there are: {shown}{', …' if len(names) > 12 else ''}" if names else "there are none"
 
 
-def find_column(columns: Iterable[str], wanted: str, where: str) -> str:
+def find_column(columns: Iterable[Hashable], wanted: str, where: str) -> str:
     """Return the column whose name matches, ignoring case and repeated spaces.
 
     Raises
@@ -41,7 +41,7 @@ def find_column(columns: Iterable[str], wanted: str, where: str) -> str:
     DataError
         When no column or more than one matches; the nearest names are offered.
     """
-    names = list(columns)
+    names = [str(name) for name in columns]
     key = normalise_name(wanted)
     matches = [name for name in names if normalise_name(name) == key]
     if len(matches) == 1:

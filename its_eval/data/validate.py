@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.data.faults import Finding
+from its_eval.data.faults import Finding, Severity
 from its_eval.data.load import NO_PERIOD, IndicatorRows
 from its_eval.data.panel import outcome_values
 from its_eval.data.periods import format_period
@@ -29,7 +29,8 @@ def row_findings(rows: IndicatorRows, outcome: Outcome) -> list[Finding]:
     frame = frame[frame["indicator"].eq(outcome.indicator) & frame["period"].ne(NO_PERIOD)]
     findings: list[Finding] = []
     duplicated = frame.duplicated(["unit", "period"], keep=False)
-    for (unit, ordinal), group in frame[duplicated].groupby(["unit", "period"], sort=True):
+    for key, group in frame[duplicated].groupby(["unit", "period"], sort=True):
+        unit, ordinal = map(str, key if isinstance(key, tuple) else (key,))
         places = ", ".join(f"{row.source_file} row {row.source_row}" for row in group.itertuples())
         period = format_period(int(ordinal), rows.frequency)
         findings.append(
@@ -66,7 +67,9 @@ def _impossible(frame: pd.DataFrame, outcome: Outcome, frequency: str) -> Iterab
             yield Finding(outcome.indicator, str(row.unit), check, period, text, "error", message)
 
 
-def missing_findings(panel: Panel, outcome: Outcome, units: Collection[str], *, gaps_are_errors: bool, treated: Collection[str]) -> list[Finding]:
+def missing_findings(
+    panel: Panel, outcome: Outcome, units: Collection[str], *, gaps_are_errors: bool, treated: Collection[str]
+) -> list[Finding]:
     """Return the gaps of the units that the run may use, one finding a unit.
 
     Under ``missing: error`` a gap in a treated unit is an error; a donor with a gap is only not eligible.
@@ -82,18 +85,38 @@ def missing_findings(panel: Panel, outcome: Outcome, units: Collection[str], *, 
         if len(gaps):
             shown = ", ".join(labels[index] for index in gaps[:6]) + (", …" if len(gaps) > 6 else "")
             fatal = gaps_are_errors and unit in treated
-            message = f"{outcome.indicator}, {unit}: {len(gaps)} of {panel.n_periods} periods missing: {shown}"
+            message = (
+                f"{outcome.indicator}, {unit}: {len(gaps)} of {panel.n_periods} periods missing: {shown}"
+            )
             if fatal:
                 message += "; `missing: mask` would leave them out and keep the time gap"
-            severity = "error" if fatal else "info"
+            severity: Severity = "error" if fatal else "info"
             findings.append(
-                Finding(outcome.indicator, unit, "missing_periods", labels[gaps[0]], str(len(gaps)), severity, message)  # type: ignore[arg-type]
+                Finding(
+                    outcome.indicator,
+                    unit,
+                    "missing_periods",
+                    labels[gaps[0]],
+                    str(len(gaps)),
+                    severity,
+                    message,
+                )
             )
         if small.any():
-            message = f"{outcome.indicator}, {unit}: {small.sum()} values masked: denominator below the minimum"
+            message = (
+                f"{outcome.indicator}, {unit}: {small.sum()} values masked: denominator below the minimum"
+            )
             first = labels[int(np.flatnonzero(small)[0])]
             findings.append(
-                Finding(outcome.indicator, unit, "small_denominator", first, str(int(small.sum())), "info", message)
+                Finding(
+                    outcome.indicator,
+                    unit,
+                    "small_denominator",
+                    first,
+                    str(int(small.sum())),
+                    "info",
+                    message,
+                )
             )
     return findings
 

@@ -163,7 +163,12 @@ def time_terms(n: int, interruption: Interruption) -> tuple[NDArray[np.float64],
 
 
 def build_design(
-    positions: Sequence[int], per_year: int, season_name: str, interruption: Interruption, season: Season, masked: NDArray[np.bool_]
+    positions: Sequence[int],
+    per_year: int,
+    season_name: str,
+    interruption: Interruption,
+    season: Season,
+    masked: NDArray[np.bool_],
 ) -> Design:
     """Build the design of one window.
 

@@ -35,7 +35,9 @@ def automatic_season(n_used: int, per_year: int) -> tuple[str, int]:
     return ("harmonics", 1) if n_used >= ONE_HARMONIC_FROM else ("none", 0)
 
 
-def dummies(positions: Sequence[int], per_year: int, name: str) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+def dummies(
+    positions: Sequence[int], per_year: int, name: str
+) -> tuple[NDArray[np.float64], tuple[str, ...]]:
     """Return sum-to-zero columns, one for each season but the last.
 
     Parameters
@@ -60,7 +62,9 @@ def dummies(positions: Sequence[int], per_year: int, name: str) -> tuple[NDArray
     return columns, tuple(f"{name}_{season + 1}" for season in range(per_year - 1))
 
 
-def harmonics(positions: Sequence[int], per_year: int, pairs: int) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+def harmonics(
+    positions: Sequence[int], per_year: int, pairs: int
+) -> tuple[NDArray[np.float64], tuple[str, ...]]:
     """Return sine and cosine columns of the first harmonics of the year.
 
     The sine of the highest frequency, which is zero at every period when ``2 pairs = per_year``, is left

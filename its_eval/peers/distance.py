@@ -104,7 +104,7 @@ def recipe_for(
         return DistanceRecipe.of_preset(PRESETS[preset])
     if variables is None and not weights:
         return DistanceRecipe(None, missing)
-    chosen = {name: 1.0 for name in variables} if variables is not None else dict(weights)
+    chosen = dict.fromkeys(variables, 1.0) if variables is not None else dict(weights)
     keys = {normalise_name(name): name for name in chosen}
     for name, weight in weights.items():
         chosen[keys.get(normalise_name(name), name)] = weight
@@ -144,11 +144,16 @@ def scale_characteristics(table: Characteristics, recipe: DistanceRecipe, where:
         weights.append(weight)
         columns.append(table.values[:, table.variables.index(name)])
     if problems:
-        raise DataError(problems, "these variables are asked for by peers.variables, peers.weights or the preset")
+        raise DataError(
+            problems, "these variables are asked for by peers.variables, peers.weights or the preset"
+        )
     raw = np.column_stack(columns)
     missing = np.isnan(raw)
     if recipe.missing == "refuse" and missing.any():
-        cells = [f"{where}: unit {table.units[row]}, {names[column]!r} is missing" for row, column in np.argwhere(missing)]
+        cells = [
+            f"{where}: unit {table.units[row]}, {names[column]!r} is missing"
+            for row, column in np.argwhere(missing)
+        ]
         raise DataError(cells, "`peers.missing: available` compares on what is known")
     if recipe.missing == "zero":
         raw = np.where(missing, 0.0, raw)

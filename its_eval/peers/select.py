@@ -66,7 +66,9 @@ class PeerSet:
     scaled: Scaled | None
 
 
-def within_reasons(unit: str, candidates: tuple[str, ...], columns: tuple[str, ...], units: Units) -> dict[str, str]:
+def within_reasons(
+    unit: str, candidates: tuple[str, ...], columns: tuple[str, ...], units: Units
+) -> dict[str, str]:
     """Return the candidates that differ from the unit in a column on which peers must agree.
 
     A value that is not known fails, on either side.
@@ -79,13 +81,13 @@ def within_reasons(unit: str, candidates: tuple[str, ...], columns: tuple[str, .
             other = values.get(candidate, "")
             if not own or other != own:
                 seen = f"{other!r}" if other else "not known"
-                reasons.setdefault(candidate, f"{name} is {seen}, not {own!r}" if own else f"{name} of {unit} is not known")
+                reasons.setdefault(
+                    candidate, f"{name} is {seen}, not {own!r}" if own else f"{name} of {unit} is not known"
+                )
     return reasons
 
 
-def select_peers(
-    unit: str, scaled: Scaled, k: int | None, ineligible: Mapping[str, str]
-) -> PeerSet:
+def select_peers(unit: str, scaled: Scaled, k: int | None, ineligible: Mapping[str, str]) -> PeerSet:
     """Take the k nearest eligible candidates, ties by code.
 
     Parameters
@@ -131,7 +133,9 @@ def select_peers(
     )
 
 
-def given_peers(unit: str, peers: tuple[str, ...], scaled: Scaled | None, ineligible: Mapping[str, str]) -> PeerSet:
+def given_peers(
+    unit: str, peers: tuple[str, ...], scaled: Scaled | None, ineligible: Mapping[str, str]
+) -> PeerSet:
     """Return the peers that the config names, less those that cannot serve, in the order given.
 
     Distances are filled in when characteristics are there.
@@ -148,6 +152,8 @@ def given_peers(unit: str, peers: tuple[str, ...], scaled: Scaled | None, inelig
         distances = np.array([every.get(peer, np.nan) for peer in kept])
         ranks = np.array([positions.get(peer, 0) for peer in kept], dtype=np.int64)
     exclusions = tuple(
-        Exclusion(peer, every.get(peer, float("nan")), ineligible[peer]) for peer in peers if peer in ineligible
+        Exclusion(peer, every.get(peer, float("nan")), ineligible[peer])
+        for peer in peers
+        if peer in ineligible
     )
     return PeerSet(unit, kept, distances, ranks, exclusions, len(kept), scaled if known else None)

@@ -60,7 +60,11 @@ def summary_rows(
     A log outcome is summarised by its ratio. At a bound or below the degrees-of-freedom floor the estimate
     is shown with its interval but without a p-value, labelled not estimable (methods §11.5, §11.6).
     """
-    ratios = {(row["outcome"], row["unit"], row["design"]) for row in rows if row["scale"] == "ratio" and row["role"] == "primary"}
+    ratios = {
+        (row["outcome"], row["unit"], row["design"])
+        for row in rows
+        if row["scale"] == "ratio" and row["role"] == "primary"
+    }
     summary = []
     for row in rows:
         key = (row["outcome"], row["unit"], row["design"])

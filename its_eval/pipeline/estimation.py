@@ -132,7 +132,13 @@ def make_series(plan: OutcomePlan, design_name: str) -> tuple[SeriesSet, list[No
             observed = own - mean
         units.append(unit)
         columns.append(
-            (np.where(usable, observed, np.nan), observed, own, mean, panel.denominators[:, panel.column(unit)])
+            (
+                np.where(usable, observed, np.nan),
+                observed,
+                own,
+                mean,
+                panel.denominators[:, panel.column(unit)],
+            )
         )
     empty = np.empty((panel.n_periods, 0))
     stacked = [np.column_stack(part) for part in zip(*columns, strict=True)] if columns else [empty] * 5
@@ -164,7 +170,9 @@ def fit_series(
         for estimator in estimators:
             try:
                 require_segments(design, pattern.observed)
-                fit = fit_estimator(estimator, design.matrix, series.values[:, pattern.series], pattern.n_used)
+                fit = fit_estimator(
+                    estimator, design.matrix, series.values[:, pattern.series], pattern.n_used
+                )
             except (ShortSegmentError, ShortSeriesError, SingularDesignError) as error:
                 failed += [
                     NotEstimated(

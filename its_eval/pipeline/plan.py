@@ -145,7 +145,9 @@ def make_plan(config: Config, sources: Sources) -> Plan:
         outcomes.append(plan)
         findings += plan.findings
     if problems:
-        raise DataError(shorten(list(dict.fromkeys(problems))), "its-eval validate shows all faults of config and data")
+        raise DataError(
+            shorten(list(dict.fromkeys(problems))), "its-eval validate shows all faults of config and data"
+        )
     return Plan(tuple(outcomes), tuple(findings), tuple(_notes(config, outcomes)))
 
 
@@ -203,8 +205,8 @@ def _plan_outcome(config: Config, sources: Sources, outcome: Outcome) -> Outcome
     start = panel.index_of(parse_period(config.intervention.date, frequency))
     if not 0 < start < panel.n_periods:
         problems.append(
-            f"outcome {outcome.indicator!r}: the intervention {config.intervention.date} lies outside its data, "
-            f"{span_text[0]} to {span_text[1]}"
+            f"outcome {outcome.indicator!r}: the intervention {config.intervention.date} lies outside "
+            f"its data, {span_text[0]} to {span_text[1]}"
         )
     if problems:
         raise DataError(problems)
@@ -218,7 +220,9 @@ def _plan_outcome(config: Config, sources: Sources, outcome: Outcome) -> Outcome
     masked, reasons = _masked(config, outcome, panel, interruption)
     unit_masks = _unit_masks(config, outcome, panel)
     panel = panel.without({unit: list(periods) for unit, periods in unit_masks.items()})
-    peer_sets, no_peers = _peers(config, sources, outcome, panel, usable_periods(panel.n_periods, interruption, masked), interruption)
+    peer_sets, no_peers = _peers(
+        config, sources, outcome, panel, usable_periods(panel.n_periods, interruption, masked), interruption
+    )
     return OutcomePlan(
         outcome,
         config.treated,
@@ -230,7 +234,7 @@ def _plan_outcome(config: Config, sources: Sources, outcome: Outcome) -> Outcome
         unit_masks,
         peer_sets,
         no_peers,
-        tuple([*row_findings(rows, outcome), *gaps]),
+        (*row_findings(rows, outcome), *gaps),
     )
 
 
@@ -316,7 +320,9 @@ def _peers(
         if unit in settings.given:
             chosen = given_peers(unit, settings.given[unit], sources.scaled, reasons)
         elif sources.scaled is None or unit not in sources.scaled.units:
-            missing[unit] = f"{unit} is not in the characteristics table, so it has no peers; list them under peers.given"
+            missing[unit] = (
+                f"{unit} is not in the characteristics table, so it has no peers; list them under peers.given"
+            )
             continue
         else:
             k = None if settings.k == "all" else int(settings.k)
@@ -340,12 +346,17 @@ def _notes(config: Config, outcomes: list[OutcomePlan]) -> list[str]:
                 f"{first.start_in_words}: peers are matched on values that the intervention may have changed."
             )
     for plan in outcomes:
-        sets = [peers for peers in plan.peer_sets.values() if peers.scaled is not None and (peers.pool_ranks > 0).all()]
+        sets = [
+            peers
+            for peers in plan.peer_sets.values()
+            if peers.scaled is not None and (peers.pool_ranks > 0).all()
+        ]
         asked = sum(len(peers.peers) for peers in sets)
         kept = sum(peers.nearest_kept for peers in sets)
         if asked and kept < asked:
             notes.append(
-                f"{plan.outcome.label}: {kept} of the {asked} nearest candidates are eligible peers; the next "
-                f"nearest fill up the other {asked - kept} places. The table peer_exclusions gives each reason."
+                f"{plan.outcome.label}: {kept} of the {asked} nearest candidates are eligible peers; "
+                f"the next nearest fill up the other {asked - kept} places. "
+                "The table peer_exclusions gives each reason."
             )
     return notes

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from its_eval.config import to_yaml
-from its_eval.pipeline.run import evaluate_plan
 from its_eval.pipeline.plan import make_plan
+from its_eval.pipeline.run import evaluate_plan
 from its_eval.pipeline.sources import input_files, load_sources
 from its_eval.provenance import input_hashes, manifest, output_hashes
 from its_eval.report.write import require_free, result_folder, write_manifest, write_tables, write_text
@@ -37,7 +37,7 @@ class FigureTask:
 def figure_tasks(evaluation: Evaluation) -> list[FigureTask]:
     """Return the figures of a result, one for every series of the primary estimator."""
     series = evaluation.tables["series"][["outcome", "unit", "design"]].drop_duplicates()
-    return [FigureTask(row.outcome, row.unit, row.design) for row in series.itertuples()]
+    return [FigureTask(*map(str, row)) for row in series.itertuples(index=False)]
 
 
 def draw_figure(evaluation: Evaluation, task: FigureTask, folder: Path, formats: tuple[str, ...]) -> None:
@@ -53,7 +53,9 @@ def draw_figure(evaluation: Evaluation, task: FigureTask, folder: Path, formats:
 
     key = (task.outcome, task.unit, task.design)
     frame = main_its_data(evaluation, *key)
-    save_figure(draw_main_its(frame, main_its_labels(evaluation, *key)), frame, folder, figure_stem(*key), formats)
+    save_figure(
+        draw_main_its(frame, main_its_labels(evaluation, *key)), frame, folder, figure_stem(*key), formats
+    )
 
 
 def _draw_all(

@@ -69,10 +69,15 @@ def evaluate_plan(config: Config, sources: Sources, plan: Plan, progress: Progre
         progress(f"fitting {outcome.outcome.label}")
         _evaluate_outcome(config, outcome, rows, stuck)
     if not rows["effects"]:
-        reasons = [f"{row['outcome']}, {row['unit']}, {row['design']}: {row['message']}" for row in rows["not_estimated"]]
+        reasons = [
+            f"{row['outcome']}, {row['unit']}, {row['design']}: {row['message']}"
+            for row in rows["not_estimated"]
+        ]
         raise NothingEstimatedError("\n".join(["no series could be estimated", *dict.fromkeys(reasons)]))
     adjust_primary(config, rows["effects"], stuck)
-    better = {outcome.outcome.name: outcome.outcome.better for outcome in plan.outcomes}
+    better: dict[str, str | None] = {
+        outcome.outcome.name: outcome.outcome.better for outcome in plan.outcomes
+    }
     rows["summary"] = summary_rows(config, rows["effects"], stuck, better)
     rows["peer_contributions"] = list(
         {(row["unit"], row["peer"], row["variable"]): row for row in rows["peer_contributions"]}.values()
@@ -154,7 +159,11 @@ def _about(config: Config, plan: OutcomePlan) -> dict[str, Any]:
         "interruption_period": plan.start_period,
         "start_in_words": plan.start_in_words,
         "confidence": config.confidence,
-        "events": tuple((event.name, event.date) for event in config.events if event.as_ == "note" and (not event.outcomes or outcome.indicator in event.outcomes)),
+        "events": tuple(
+            (event.name, event.date)
+            for event in config.events
+            if event.as_ == "note" and (not event.outcomes or outcome.indicator in event.outcomes)
+        ),
     }
 
 

@@ -113,7 +113,7 @@ def headline(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
 
 def peers_sentence(evaluation: Evaluation, outcome: str, unit: str) -> str:
     """Return one sentence about the peers of a unit, blank when it has none."""
-    peers = evaluation.tables["peers"].query("outcome == @outcome and unit == @unit")
+    peers = evaluation.rows_of("peers", outcome, unit)
     if peers.empty:
         return ""
     listed = ", ".join(peers["peer"])
@@ -131,13 +131,13 @@ def peers_sentence(evaluation: Evaluation, outcome: str, unit: str) -> str:
 
 def attention(evaluation: Evaluation, outcome: str, unit: str) -> list[str]:
     """Return what a reader has to know about the primary fits of a unit, in words."""
-    fits = evaluation.tables["fits"].query("outcome == @outcome and unit == @unit")
+    fits = evaluation.rows_of("fits", outcome, unit)
     primary = _primary_estimators(evaluation, outcome)
     found: list[str] = []
     for row in fits[fits["estimator"].isin(primary)].itertuples():
         words = [FLAG_WORDS.get(flag, flag) for flag in str(row.flags).split("; ") if flag]
         found += [f"{row.design}: {phrase}" for phrase in words]
-    failed = evaluation.tables["not_estimated"].query("outcome == @outcome and unit == @unit")
+    failed = evaluation.rows_of("not_estimated", outcome, unit)
     found += [f"{row.design}: not estimated: {row.message}" for row in failed.itertuples()]
     return list(dict.fromkeys(found))
 

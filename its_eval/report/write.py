@@ -62,7 +62,9 @@ def result_folder(target: Path, *, force: bool) -> Iterator[Path]:
     try:
         temporary.mkdir(parents=True)
     except OSError as error:
-        raise OutputError(f"cannot write to {target.parent}: {error.strerror}", "choose another --out") from error
+        raise OutputError(
+            f"cannot write to {target.parent}: {error.strerror}", "choose another --out"
+        ) from error
     try:
         yield temporary
         require_free(target, force=force)
@@ -97,7 +99,9 @@ def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path, formats: Sequ
     folder.mkdir()
     for name in sorted(tables):
         if "csv" in formats:
-            _defused(tables[name]).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8")
+            _defused(tables[name]).to_csv(
+                folder / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8"
+            )
         if "parquet" in formats:
             tables[name].to_parquet(folder / f"{name}.parquet", index=False)
 

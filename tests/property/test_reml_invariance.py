@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from its_eval.estimate.reml_ar import fit_reml_ar
 
 CONTRASTS = np.eye(4)[1:]

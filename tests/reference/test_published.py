@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from its_eval.estimate.classical import fit_newey_west, fit_ols
 from its_eval.estimate.reml_ar import fit_reml_ar
 

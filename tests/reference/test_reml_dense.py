@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from dense_reference import BOUNDS, DenseReml
+
 from its_eval.estimate.reml_ar import fit_reml_ar
 
 RHO = (-0.85, -0.6, 0.0, 0.4, 0.8, 0.95)

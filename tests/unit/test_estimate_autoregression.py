@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import linalg
+
 from its_eval.estimate.autoregression import (
     autocovariances,
     bound_arrays,
@@ -13,7 +15,6 @@ from its_eval.estimate.autoregression import (
 )
 from its_eval.estimate.profile import design_matrices, evaluate_profile, objective_table, rss_table
 from its_eval.estimate.reduction import reduce_design, reduce_series
-from scipy import linalg
 
 N_ROWS = 20
 POINTS = {1: [[-0.75], [0.0], [0.4], [0.98]], 2: [[-0.4, 0.3], [0.0, 0.0], [0.6, -0.5], [0.97, 0.6]]}

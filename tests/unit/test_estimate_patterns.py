@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from its_eval.estimate.assembly import blank_fit, degenerate_series, scatter
 from its_eval.estimate.patterns import (
     MissingPattern,

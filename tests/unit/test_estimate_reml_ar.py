@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from its_eval.estimate import reml_ar, reml_statistics
 from its_eval.estimate.patterns import SingularDesignError, missing_patterns
 from its_eval.estimate.reml_ar import PreparedReml, fit_reml_ar

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from its_eval.estimate import ar1_solver
 from its_eval.estimate.ar1_solver import Ar1Solver, score_tables, to_rho, to_warped, warped_bounds
 from its_eval.estimate.ar2_solver import Ar2Solver, lowest_neighbour, partial_grid

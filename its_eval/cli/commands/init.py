@@ -14,7 +14,9 @@ def init(
         bool, typer.Option("--demo", help="Lay out the sample data and configs, ready to run.")
     ] = False,
     indicators: Annotated[Path | None, typer.Option(help="Your indicator table.")] = None,
-    characteristics: Annotated[Path | None, typer.Option(help="Your characteristics table, for peers.")] = None,
+    characteristics: Annotated[
+        Path | None, typer.Option(help="Your characteristics table, for peers.")
+    ] = None,
     unit: Annotated[list[str] | None, typer.Option(help="A treated unit. Repeatable.")] = None,
     indicator: Annotated[str | None, typer.Option(help="The indicator to evaluate.")] = None,
     date: Annotated[str | None, typer.Option(help="First affected period, e.g. 2018-10.")] = None,

@@ -16,22 +16,39 @@ if TYPE_CHECKING:
 
 def peers(
     source: Annotated[
-        Path | None, typer.Argument(metavar="SOURCE", help="Characteristics table, or a config.", show_default=False)
+        Path | None,
+        typer.Argument(metavar="SOURCE", help="Characteristics table, or a config.", show_default=False),
     ] = None,
     unit: Annotated[list[str] | None, typer.Option(help="For whom: a code, repeatable, or `all`.")] = None,
     unit_column: Annotated[str | None, typer.Option(help="Column of unit codes.")] = None,
     units: Annotated[Path | None, typer.Option(help="Table with names and types of the units.")] = None,
-    number: Annotated[int | None, typer.Option("--peers", "-k", min=1, help="How many peers; default 10.")] = None,
+    number: Annotated[
+        int | None, typer.Option("--peers", "-k", min=1, help="How many peers; default 10.")
+    ] = None,
     preset: Annotated[str | None, typer.Option(help="A published recipe; see --list-presets.")] = None,
     list_presets: Annotated[bool, typer.Option("--list-presets", help="List the recipes and stop.")] = False,
-    variables: Annotated[list[str] | None, typer.Option(metavar="NAMES", help="Use these variables only; commas or repeated.")] = None,
-    weight: Annotated[list[str] | None, typer.Option(metavar="NAME=W", help="Weight of a variable. Repeatable.")] = None,
-    scale: Annotated[Literal["zscore", "minmax", "robust", "none"] | None, typer.Option(help="Scaling.")] = None,
+    variables: Annotated[
+        list[str] | None, typer.Option(metavar="NAMES", help="Use these variables only; commas or repeated.")
+    ] = None,
+    weight: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=W", help="Weight of a variable. Repeatable.")
+    ] = None,
+    scale: Annotated[
+        Literal["zscore", "minmax", "robust", "none"] | None, typer.Option(help="Scaling.")
+    ] = None,
     metric: Annotated[Literal["euclidean", "mahalanobis"] | None, typer.Option(help="Distance.")] = None,
-    within: Annotated[list[str] | None, typer.Option(metavar="COL", help="Peers agree on this column of --units.")] = None,
-    exclude: Annotated[list[str] | None, typer.Option(metavar="CODE", help="Never a peer. Repeatable.")] = None,
-    explain: Annotated[bool, typer.Option("--explain", help="What each variable adds to each distance.")] = False,
-    format_: Annotated[Literal["text", "csv", "json"], typer.Option("--format", help="Output form.")] = "text",
+    within: Annotated[
+        list[str] | None, typer.Option(metavar="COL", help="Peers agree on this column of --units.")
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option(metavar="CODE", help="Never a peer. Repeatable.")
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="What each variable adds to each distance.")
+    ] = False,
+    format_: Annotated[
+        Literal["text", "csv", "json"], typer.Option("--format", help="Output form.")
+    ] = "text",
 ) -> None:
     """Show the nearest units by Euclidean distance on standardised characteristics.
 
@@ -59,7 +76,9 @@ def peers(
     else:
         if scale not in (None, "zscore") or metric not in (None, "euclidean"):
             asked = f"--scale {scale}" if scale not in (None, "zscore") else f"--metric {metric}"
-            raise UsageError(f"{asked} is not available in this version; there are --scale zscore and --metric euclidean")
+            raise UsageError(
+                f"{asked} is not available in this version; there are --scale zscore and --metric euclidean"
+            )
         sets, known = _from_table(
             source,
             tuple(unit),
@@ -90,7 +109,9 @@ def _weights(texts: list[str]) -> dict[str, float]:
         except ValueError:
             number = -1.0
         if not separator or not name.strip() or not 0 <= number < float("inf"):
-            raise UsageError(f"--weight {text!r}: expected NAME=W with W a number of 0 or more, e.g. --weight Urban=2")
+            raise UsageError(
+                f"--weight {text!r}: expected NAME=W with W a number of 0 or more, e.g. --weight Urban=2"
+            )
         weights[name.strip()] = number
     return weights
 
@@ -130,7 +151,9 @@ def _from_table(
     from its_eval.peers.select import select_peers, within_reasons  # noqa: PLC0415
 
     if preset_name is not None and preset_name not in PRESETS:
-        raise UsageError(f"--preset {preset_name!r}: there is no such preset; {nearest(preset_name, PRESETS)}")
+        raise UsageError(
+            f"--preset {preset_name!r}: there is no such preset; {nearest(preset_name, PRESETS)}"
+        )
     preset = PRESETS[preset_name] if preset_name is not None else None
     recipe = _recipe(preset, variables, weights)
     known = Units() if units_path is None else _load_units(units_path)
@@ -196,7 +219,10 @@ def _chosen(wanted: tuple[str, ...], scaled: Scaled) -> list[str]:
     unknown = [code for code in wanted if code not in scaled.units]
     if unknown:
         raise UsageError(
-            "\n".join(f"--unit {code!r} is not in the table; {nearest(code, sorted(scaled.units))}" for code in unknown)
+            "\n".join(
+                f"--unit {code!r} is not in the table; {nearest(code, sorted(scaled.units))}"
+                for code in unknown
+            )
         )
     return list(dict.fromkeys(wanted))
 

@@ -33,7 +33,9 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing result.")] = False,
     if_changed: Annotated[
         bool,
-        typer.Option("--if-changed", help="Do nothing when config, inputs and version are those of the result."),
+        typer.Option(
+            "--if-changed", help="Do nothing when config, inputs and version are those of the result."
+        ),
     ] = False,
     fail_on: Annotated[
         list[str] | None,
@@ -45,7 +47,9 @@ def run(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No summary, no progress.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="All estimands in the summary.")] = False,
-    format_: Annotated[Literal["text", "json"], typer.Option("--format", help="Form of the summary.")] = "text",
+    format_: Annotated[
+        Literal["text", "json"], typer.Option("--format", help="Form of the summary.")
+    ] = "text",
 ) -> int:
     """Evaluate configs: choose peers, fit, write tables and figures.
 
@@ -71,7 +75,14 @@ def run(
             _show_plan(config, path, target)
             continue
         evaluation = _run_one(
-            config, path, target, figures=not no_figures, force=force, if_changed=if_changed, jobs=jobs, quiet=quiet
+            config,
+            path,
+            target,
+            figures=not no_figures,
+            force=force,
+            if_changed=if_changed,
+            jobs=jobs,
+            quiet=quiet,
         )
         if evaluation is None:
             continue
@@ -117,7 +128,15 @@ def _targets(configs: list[Path], out: Path | None) -> list[Path]:
 
 
 def _run_one(
-    config: Config, path: Path, target: Path, *, figures: bool, force: bool, if_changed: bool, jobs: int, quiet: bool
+    config: Config,
+    path: Path,
+    target: Path,
+    *,
+    figures: bool,
+    force: bool,
+    if_changed: bool,
+    jobs: int,
+    quiet: bool,
 ) -> Evaluation | None:
     from its_eval.cli.console import progress_bar  # noqa: PLC0415
     from its_eval.pipeline.produce import produce  # noqa: PLC0415
@@ -146,7 +165,9 @@ def _failures(evaluation: Evaluation, watched: list[str]) -> int:
     quality = evaluation.tables["data_quality"]
     found = {
         "data": bool((quality["severity"] != "info").any()),
-        "fit": bool(len(evaluation.tables["not_estimated"]) or evaluation.tables["fits"]["flags"].ne("").any()),
+        "fit": bool(
+            len(evaluation.tables["not_estimated"]) or evaluation.tables["fits"]["flags"].ne("").any()
+        ),
         "checks": "checks" in evaluation.tables
         and bool(evaluation.tables["checks"]["status"].eq("attention").any()),
     }
@@ -169,8 +190,8 @@ def _show_plan(config: Config, path: Path, target: Path) -> None:
         panel = outcome.panel
         before = outcome.interruption.start
         typer.echo(
-            f"# {outcome.outcome.label}: {panel.periods[0]} to {panel.periods[-1]}, {before} periods before and "
-            f"{panel.n_periods - before} from {outcome.start_in_words}"
+            f"# {outcome.outcome.label}: {panel.periods[0]} to {panel.periods[-1]}, {before} periods "
+            f"before and {panel.n_periods - before} from {outcome.start_in_words}"
         )
         for unit in outcome.treated:
             peers = outcome.peer_sets.get(unit)

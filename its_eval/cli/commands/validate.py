@@ -10,7 +10,9 @@ import typer
 
 
 def validate(
-    configs: Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="Configs to check.", show_default=False)],
+    configs: Annotated[
+        list[Path], typer.Argument(metavar="CONFIG...", help="Configs to check.", show_default=False)
+    ],
     format_: Annotated[Literal["text", "json"], typer.Option("--format", help="Output form.")] = "text",
 ) -> int:
     """Check configs, then their data: all faults in one pass, nothing fitted or written.

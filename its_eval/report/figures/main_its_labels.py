@@ -139,8 +139,12 @@ def _events(
 ) -> tuple[tuple[str, str], ...]:
     """Return the events that fall between two periods of the window, in order of time."""
     inside = set(periods[1:])
-    dated = ((str(name), format_period(parse_period(str(date), frequency), frequency)) for name, date in noted)
-    return tuple(sorted((event for event in dated if event[1] in inside), key=lambda event: (event[1], event[0])))
+    dated = (
+        (str(name), format_period(parse_period(str(date), frequency), frequency)) for name, date in noted
+    )
+    return tuple(
+        sorted((event for event in dated if event[1] in inside), key=lambda event: (event[1], event[0]))
+    )
 
 
 def _unused(periods: Sequence[str], reasons: Sequence[str]) -> tuple[Unused, ...]:

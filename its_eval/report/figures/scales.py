@@ -143,7 +143,9 @@ def time_ticks(first: dt.date, last: dt.date) -> tuple[list[dt.date], list[str]]
     """
     years = range(first.year, last.year + 2)
     if (last - first).days > 731:
-        step = next(step for step in (1, 2, 5, 10, 20, 50, 100) if len(years) / step <= _MOST_TICKS or step == 100)
+        step = next(
+            step for step in (1, 2, 5, 10, 20, 50, 100) if len(years) / step <= _MOST_TICKS or step == 100
+        )
         days = [dt.date(year, 1, 1) for year in years if year % step == 0]
         words = [str(day.year) for day in days]
     else:

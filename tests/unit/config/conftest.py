@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+
 from its_eval.config import load_config
 from its_eval.errors import ConfigError
 

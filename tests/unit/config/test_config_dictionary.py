@@ -1,6 +1,7 @@
 """Outcomes from a CSV dictionary."""
 
 import pytest
+
 from its_eval.config import Seasonality
 
 COLUMNS = (

@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from its_eval.config import KNOWN_PRESETS, Config, Estimands, Estimator, Seasonality, load_config
 from pydantic import ValidationError
+
+from its_eval.config import KNOWN_PRESETS, Config, Estimands, Estimator, Seasonality, load_config
 
 CONTRACT = """\
 version: 1

@@ -3,6 +3,7 @@
 import os
 
 import pytest
+
 from its_eval.config import load_config
 from its_eval.config.document import Place, Problem
 from its_eval.config.nodes import MOST_VALUES, read_yaml

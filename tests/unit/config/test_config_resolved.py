@@ -1,6 +1,7 @@
 """The resolved config says everything, and loading it again gives the same settings."""
 
 import pytest
+
 from its_eval.config import load_config, to_yaml
 from its_eval.config.nodes import read_yaml
 

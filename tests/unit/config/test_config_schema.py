@@ -4,6 +4,7 @@ import json
 
 import pytest
 import yaml
+
 from its_eval.config import json_schema, to_yaml
 
 #: Every key of the contract, by the settings it belongs to.
