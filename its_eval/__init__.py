@@ -1,1 +1,50 @@
-"""Interrupted time series evaluation for health services."""
+"""Interrupted time series evaluation for health services.
+
+The public names are loaded when they are first used, so that ``import its_eval`` is quick.
+
+Examples
+--------
+>>> from its_eval import evaluate, load_config
+>>> result = evaluate(load_config("configs/uk_seatbelts.yaml"))  # doctest: +SKIP
+>>> result.tidy("summary")  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from its_eval.config import load_config
+    from its_eval.evaluation import Evaluation
+    from its_eval.peers.select import select_peers
+    from its_eval.pipeline.run import evaluate
+
+    __version__: str
+
+__all__ = ["Evaluation", "__version__", "evaluate", "load_config", "select_peers"]
+
+_HOMES = {
+    "Evaluation": "its_eval.evaluation",
+    "evaluate": "its_eval.pipeline.run",
+    "load_config": "its_eval.config",
+    "select_peers": "its_eval.peers.select",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Return a public name, loading its module on first use."""
+    if name == "__version__":
+        from its_eval.provenance import program_version  # noqa: PLC0415  (start-up time)
+
+        return program_version()
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Return the public names and what is loaded."""
+    return sorted({*globals(), *__all__})

@@ -167,7 +167,8 @@ def effects(
     else:
         base = design.counterfactual[chosen].mean(axis=0)
         level = 0.0 if offset is None else float(offset[chosen].mean())
-        found.append(_relative(single, rows["average_effect"], base, level, average, confidence))
+        relative = _relative(single, rows["average_effect"], base, level, average, confidence)
+        found += [] if relative is None else [relative]
     return found
 
 
@@ -231,8 +232,8 @@ def _relative(
     level: float,
     average: Effect,
     confidence: float,
-) -> Effect:
-    """Return the average effect in per cent of the average counterfactual.
+) -> Effect | None:
+    """Return the average effect in per cent of the average counterfactual; None when that is zero.
 
     Delta method with gradient ``(100 / mu0) (c - (Delta / mu0) c0)``; where the counterfactual mean is
     within four standard errors of zero, Fieller's theorem (Fieller 1954, JRSS B 16:175), whose set may be
@@ -240,6 +241,8 @@ def _relative(
     """
     both = fit.contrasts(np.array([effect_row, base_row]))
     delta, base = float(both.estimate[0, 0]), float(both.estimate[0, 1]) + level
+    if base == 0.0:
+        return None
     ratio = delta / base
     gradient = (100.0 / base) * (effect_row - ratio * base_row)
     spread = fit.contrasts(gradient[None, :])
@@ -300,17 +303,27 @@ def fieller_limits(
     return (middle - root) / leading, (middle + root) / leading
 
 
-def bands(design: Design, fit: Fit, series: int, confidence: float) -> Bands:
+def bands(
+    design: Design,
+    fit: Fit,
+    series: int,
+    confidence: float,
+    relative_variance: NDArray[np.float64] | None = None,
+) -> Bands:
     """Return fitted values and the counterfactual with its bands (methods §11.10).
 
-    The prediction band adds the error variance to that of the mean and keeps the same degrees of freedom.
+    The prediction band adds the error variance of the period (`relative_variance`, shape (n,), times
+    sigma squared) to that of the mean, and keeps the same degrees of freedom.
     """
     single = _one_series(fit, series)
     params = single.params[0]
     after = np.arange(design.n_periods) >= design.interruption.start
     mean = single.contrasts(design.counterfactual[after])
+    variance = np.full(design.n_periods, single.sigma[0] ** 2)
+    if relative_variance is not None:
+        variance = variance * relative_variance
     wider = ContrastEstimates(
-        mean.estimate, np.sqrt(mean.std_error**2 + single.sigma[0] ** 2), mean.df, mean.df_unclipped
+        mean.estimate, np.sqrt(mean.std_error**2 + variance[after]), mean.df, mean.df_unclipped
     )
     limits = [np.full(design.n_periods, np.nan) for _ in range(4)]
     for target, source in zip(limits, (*mean.interval(confidence), *wider.interval(confidence)), strict=True):

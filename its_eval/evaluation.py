@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,7 +37,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "fits": (
         *("outcome", "unit", "design", "estimator", "n", "n_pre", "n_post", "n_missing", "n_terms"),
         *("ar_order", "rho1", "rho2", "variance_ratio", "sigma", "log_likelihood", "dispersion", "flags"),
-        "season",
+        *("season", "weights"),
     ),
     "not_estimated": ("outcome", "unit", "design", "estimator", "reason", "message"),
     "peers": ("outcome", "unit", "rank", "peer", "distance", "pool_rank"),
@@ -81,7 +82,17 @@ _TEXT = frozenset(
             "estimand",
         ),
         *("scale", "inference_scale", "term", "reason", "message", "peer", "candidate", "variable", "period"),
-        *("direction", "label", "flags", "season", "used_reason", "indicator", "check", "severity"),
+        *(
+            "direction",
+            "label",
+            "flags",
+            "season",
+            "weights",
+            "used_reason",
+            "indicator",
+            "check",
+            "severity",
+        ),
     }
 )
 _WHOLE = frozenset({"n", "n_pre", "n_post", "n_missing", "n_terms", "rank", "pool_rank"})
@@ -150,15 +161,22 @@ class Evaluation:
         return self.tables[table]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the tables as lists of rows, ready for JSON; missing numbers are None."""
+        """Return the tables as lists of rows, ready for JSON: missing and infinite numbers are None."""
         return {
             "title": self.title,
             "notes": list(self.notes),
             "tables": {
                 name: [
-                    {key: None if pd.isna(value) else value for key, value in row.items()}
+                    {str(key): _jsonable(value) for key, value in row.items()}
                     for row in table.to_dict("records")
                 ]
                 for name, table in self.tables.items()
             },
         }
+
+
+def _jsonable(value: Any) -> Any:
+    """Return a cell as JSON can hold it, which has no words for NaN and infinity."""
+    if pd.isna(value) or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    return value

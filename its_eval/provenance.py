@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SCHEMA_VERSION = 1
+PROGRAM = "its-eval"
 MANIFEST = "manifest.json"
+RESOLVED = "config.resolved.yaml"
 #: Libraries whose version may change a number or a figure.
 LIBRARIES = ("matplotlib", "numpy", "pandas", "pyarrow", "pydantic", "scipy", "statsmodels")
 
@@ -30,7 +32,7 @@ def sha256(path: Path) -> str:
 
 def program_version() -> str:
     """Return the version of this program."""
-    return metadata.version("its-eval")
+    return metadata.version(PROGRAM)
 
 
 def input_hashes(paths: Iterable[Path]) -> dict[str, str]:
@@ -40,8 +42,8 @@ def input_hashes(paths: Iterable[Path]) -> dict[str, str]:
 
 def output_hashes(folder: Path) -> dict[str, str]:
     """Return the hash of every file of a result but the manifest, by path within the folder."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
-    return {path.relative_to(folder).as_posix(): sha256(path) for path in files}
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not _left_behind(path))
+    return {path.relative_to(folder).as_posix(): sha256(path) for path in files if path != folder / MANIFEST}
 
 
 def manifest(
@@ -54,6 +56,7 @@ def manifest(
     timings: Mapping[str, float],
     notes: Iterable[str],
     flags: Iterable[Mapping[Any, Any]],
+    figures: bool,
 ) -> dict[str, Any]:
     """Return the manifest: the only file of a result that differs between two runs of one config.
 
@@ -73,14 +76,17 @@ def manifest(
         Sentences about the run.
     flags : iterable of mapping
         Warnings of single fits.
+    figures : bool
+        Whether figures were drawn.
     """
     return {
         "schema_version": SCHEMA_VERSION,
-        "program": {"name": "its-eval", "version": program_version()},
+        "program": {"name": PROGRAM, "version": program_version()},
         "python": platform.python_version(),
         "platform": platform.system(),
         "libraries": {name: metadata.version(name) for name in LIBRARIES},
         "command": command,
+        "figures": figures,
         "finished": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "seed": seed,
         "config": {"path": config_path.resolve().as_posix(), "sha256": sha256(config_path)},
@@ -93,20 +99,70 @@ def manifest(
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """Return the manifest of a result, None when there is none that can be read."""
+    """Return the manifest of a result; None when there is none, or none that this version can read."""
+    known = _own_manifest(folder)
+    return known if known is not None and known.get("schema_version") == SCHEMA_VERSION else None
+
+
+def foreign_files(folder: Path) -> list[str]:
+    """Return what stands in a folder and is no part of a result of this program, by path within it.
+
+    Without a manifest of this program nothing in the folder is its own. Hidden files and those that desktop
+    programs leave behind do not count.
+    """
+    known = _own_manifest(folder)
+    outputs = known.get("outputs") if known is not None else None
+    own = {MANIFEST, *outputs} if isinstance(outputs, dict) else set()
+    present = (path for path in folder.rglob("*") if not path.is_dir() and not _left_behind(path))
+    return sorted({path.relative_to(folder).as_posix() for path in present} - own)
+
+
+def _own_manifest(folder: Path) -> dict[str, Any] | None:
+    """Return the manifest if this program wrote it: other programs use the same file name."""
     try:
         loaded = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return loaded if isinstance(loaded, dict) and loaded.get("schema_version") == SCHEMA_VERSION else None
+    program = loaded.get("program") if isinstance(loaded, dict) else None
+    own = isinstance(program, dict) and program.get("name") == PROGRAM
+    return loaded if own else None
 
 
-def unchanged(folder: Path, config_path: Path, inputs: Iterable[Path]) -> bool:
-    """Return whether a whole result of this version, config and inputs already stands in a folder."""
+def _left_behind(path: Path) -> bool:
+    return path.name.startswith((".", "~$")) or path.name in ("Thumbs.db", "desktop.ini")
+
+
+def unchanged(
+    folder: Path, config_path: Path, inputs: Iterable[Path], *, resolved: str, figures: bool
+) -> bool:
+    """Return whether a whole result of this version, config and inputs already stands in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The result.
+    config_path : Path
+        The config.
+    inputs : iterable of Path
+        Every file that the config reads.
+    resolved : str
+        The config with every default: it also shows a change in a file that the config includes.
+    figures : bool
+        Whether figures are wanted.
+    """
     known = read_manifest(folder)
-    if known is None or known["program"]["version"] != program_version():
-        return False
     paths = list(inputs)
-    if known["config"]["sha256"] != sha256(config_path) or not all(path.is_file() for path in paths):
+    if known is None or not all(path.is_file() for path in paths):
         return False
-    return bool(known["inputs"] == input_hashes(paths) and known["outputs"] == output_hashes(folder))
+    expected = {
+        "program": {"name": PROGRAM, "version": program_version()},
+        "inputs": input_hashes(paths),
+        "outputs": output_hashes(folder),
+    }
+    written = (folder / RESOLVED).read_text(encoding="utf-8") if (folder / RESOLVED).is_file() else None
+    return (
+        all(known.get(key) == value for key, value in expected.items())
+        and (known.get("config") or {}).get("sha256") == sha256(config_path)
+        and written == resolved
+        and (bool(known.get("figures")) or not figures)
+    )

@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path
 
+from its_eval.data.periods import EXAMPLES, parse_period
 from its_eval.errors import OutputError, UsageError
 
 #: Files of the demonstration, relative to its root.
@@ -13,6 +14,12 @@ _DEMO_FOLDERS = (
     ("configs", ("sample.yaml", "uk_seatbelts.yaml", "california_prop99.yaml")),
     ("data/sample", None),
 )
+
+
+#: A date to be replaced.
+EXAMPLE_DATE = "2018-10"
+#: Words that YAML takes for something else than text.
+_YAML_WORDS = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
 
 
 def demo_root() -> Path:
@@ -26,7 +33,7 @@ def demo_files() -> dict[Path, bytes]:
     root = demo_root()
     files: dict[Path, bytes] = {}
     for folder, names in _DEMO_FOLDERS:
-        chosen = sorted(path.name for path in (root / folder).glob("*.*") if path.is_file())
+        chosen = sorted(path.name for path in (root / folder).glob("[!.]*.*") if path.is_file())
         for name in names or chosen:
             files[Path(folder) / name] = (root / folder / name).read_bytes()
     return files
@@ -42,7 +49,8 @@ def starter_config(
 ) -> str:
     """Return a commented config, filled in with what is given; the rest are placeholders to edit.
 
-    Paths are written relative to the folder of the config.
+    Paths are written relative to the folder of the config, and columns as the tables call them where that
+    can be told.
     """
     for name, path in (("--indicators", indicators), ("--characteristics", characteristics)):
         if path is not None and not path.exists():
@@ -54,11 +62,12 @@ def starter_config(
     peers = ""
     characteristics_line = ""
     if characteristics is not None or indicators is None:
+        unit_column = "unit" if characteristics is None else _unit_column(characteristics)
         characteristics_line = (
-            "  # a row per unit, a column per characteristic; the first key names the column of unit codes\n"
+            "  # a row per unit, a column per characteristic; `unit` names the column of unit codes\n"
             "  characteristics:\n"
             f"    path: {relative(characteristics, 'characteristics.csv')}\n"
-            "    columns: {unit: unit}\n"
+            f"    columns: {{unit: {quoted(unit_column)}}}\n"
         )
         peers = (
             "peers:\n"
@@ -76,13 +85,13 @@ def starter_config(
         "  # (and denominator or numerator); `columns` maps other names\n"
         "  indicators:\n"
         f"    path: {relative(indicators, 'indicators.csv')}\n"
-        "    # columns: {unit: trust_code, period: month, value: rate}\n"
+        f"{_about_columns(indicators, indicator)}"
         f"{characteristics_line}"
-        "  frequency: month\n"
+        f"  frequency: {_frequency(date)}\n"
         "intervention:\n"
         "  name: Intervention\n"
         "  # the first period that may be affected\n"
-        f"  date: {date or '2018-10'}\n"
+        f"  date: {quoted(date or EXAMPLE_DATE)}\n"
         f"treated: [{listed}]\n"
         f"{peers}"
         "outcomes:\n"
@@ -95,11 +104,50 @@ def starter_config(
     )
 
 
+def _frequency(date: str | None) -> str:
+    """Return the frequency whose periods a date is written like."""
+    for frequency in EXAMPLES:
+        try:
+            parse_period(date or EXAMPLE_DATE, frequency)
+        except ValueError:
+            continue
+        return frequency
+    examples = ", ".join(f"{example} ({frequency})" for frequency, example in EXAMPLES.items())
+    raise UsageError(f"--date {date!r}: expected a period such as {examples}")
+
+
+def _column_names(path: Path) -> list[str]:
+    from its_eval.data.tables import read_table  # noqa: PLC0415  (start-up time)
+
+    return [str(name) for name in read_table(path).columns]
+
+
+def _unit_column(path: Path) -> str:
+    """Return the column of unit codes: ``unit``, else the first one."""
+    names = _column_names(path)
+    return next((name for name in names if name.casefold() == "unit"), names[0])
+
+
+def _about_columns(path: Path | None, indicator: str | None) -> str:
+    """Return the lines about columns of the indicator table; what cannot be told is left to edit."""
+    example = "    # columns: {unit: trust_code, period: month, value: rate}\n"
+    if path is None:
+        return example
+    names = _column_names(path)
+    known = {name.casefold() for name in names}
+    lines = ""
+    if "indicator" not in known and indicator is not None:
+        lines += f"    # the table has no column of indicators: all of it is this one\n    indicator: {quoted(indicator)}\n"
+    if {"unit", "period"} <= known and ("value" in known or {"numerator", "denominator"} <= known):
+        return lines + example
+    listed = ", ".join(quoted(name) for name in names)
+    return f"{lines}    # name the columns here; the table has {listed}\n{example}"
+
+
 def quoted(text: str) -> str:
     """Return a text as a YAML scalar, quoted when it is not plainly a word."""
-    return (
-        text if re.fullmatch(r"[A-Za-z0-9_./][A-Za-z0-9_./-]*", text) else "'" + text.replace("'", "''") + "'"
-    )
+    plain = re.fullmatch(r"[A-Za-z0-9_./][A-Za-z0-9_./-]*", text) and text.casefold() not in _YAML_WORDS
+    return text if plain else "'" + text.replace("'", "''") + "'"
 
 
 def write_files(folder: Path, files: dict[Path, bytes], *, force: bool) -> list[Path]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 import traceback
 from typing import Annotated
@@ -15,6 +17,7 @@ from its_eval.cli.commands.schema import schema
 from its_eval.cli.commands.validate import validate
 from its_eval.errors import ItsEvalError
 
+EXIT_USAGE = 2
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
 
@@ -25,7 +28,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 app.command()(run)
 app.command()(peers)
@@ -47,7 +50,9 @@ def _options(
     _version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
-    _debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of expected errors too.")] = False,
+    _debug: Annotated[
+        bool, typer.Option("--debug", help="Show tracebacks of expected errors too; before the command.")
+    ] = False,
 ) -> None:
     """Interrupted time series evaluation for health services, from one YAML file."""
 
@@ -55,30 +60,60 @@ def _options(
 def main() -> None:
     """Run the program and turn every outcome into the exit code of the contract."""
     debug = "--debug" in sys.argv
+    _write_utf8()
     try:
         code = app(standalone_mode=False)
+        # what is still buffered may meet a closed pipe: here it can be handled, at exit no more
+        sys.stdout.flush()
     except ItsEvalError as error:
         if debug:
             traceback.print_exc()
         _complain(error.message, error.hint)
         raise SystemExit(error.exit_code) from None
     except typer.TyperException as error:
-        # a wrong option, a missing argument, or no argument at all: then the message is the help
-        typer.echo(error.format_message(), err=True)
-        raise SystemExit(2) from None
-    except (KeyboardInterrupt, typer.Abort):
+        _complain_usage(error)
+        raise SystemExit(EXIT_USAGE) from None
+    except typer.Abort:
         code = EXIT_INTERRUPTED
     except BrokenPipeError:
-        # the reader of a pipe has seen enough, e.g. `its-eval peers … | head`
-        sys.stderr.close()
-        raise SystemExit(0) from None
+        _stop_writing()
+    except SystemExit as stop:
+        # typer itself turns a closed pipe into exit code 1
+        if not isinstance(stop.__context__, BrokenPipeError):
+            raise
+        _stop_writing()
     except Exception:  # noqa: BLE001  the one broad catch: a bug is reported as a bug
         traceback.print_exc()
         _complain("this is a bug in its-eval", "please report it with the lines above and the config")
         raise SystemExit(EXIT_BUG) from None
     if code == EXIT_INTERRUPTED:
-        typer.echo("interrupted; nothing was written", err=True)
+        typer.echo("its-eval: interrupted; no half result is left", err=True)
     raise SystemExit(code if isinstance(code, int) else 0)
+
+
+def _write_utf8() -> None:
+    """Write UTF-8 into pipes and files on every system; a terminal knows what it can show."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and not stream.isatty():
+            stream.reconfigure(encoding="utf-8")
+
+
+def _stop_writing() -> None:
+    """End quietly when the reader of a pipe has seen enough, e.g. ``its-eval peers … | head``."""
+    # what is buffered goes nowhere, so that the flush at exit does not fail once more
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    raise SystemExit(0) from None
+
+
+def _complain_usage(error: typer.TyperException) -> None:
+    """Say what was wrong with the command line; without any argument the message is the whole help."""
+    message = error.format_message()
+    if message.startswith("Usage:"):
+        typer.echo(message, err=True)
+        return
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "its-eval"
+    _complain(message, f"{command} --help shows the options and examples")
 
 
 def _complain(message: str, hint: str | None) -> None:

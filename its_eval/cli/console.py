@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -14,14 +15,18 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+#: Characters per line of output that does not go to a terminal.
+WIDTH = 100
 #: Work shorter than this shows no progress bar.
 PROGRESS_AFTER_SECONDS = 2.0
 
 
 def data_console() -> Console:
-    """Return the console for results: plain and wide enough when piped."""
-    console = Console(highlight=False, soft_wrap=False, markup=False)
-    return console if console.is_terminal else Console(highlight=False, markup=False, width=100)
+    """Return the console for results: plain and 100 characters wide when piped, plain with NO_COLOR."""
+    if not sys.stdout.isatty():
+        return Console(highlight=False, markup=False, width=WIDTH, color_system=None, force_terminal=False)
+    plain = bool(os.environ.get("NO_COLOR"))
+    return Console(highlight=False, markup=False, color_system=None if plain else "auto")
 
 
 def message_console() -> Console:

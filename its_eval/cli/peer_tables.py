@@ -51,7 +51,13 @@ def print_peers(
     if form == "csv":
         _print_csv(sets, explain=explain)
     elif form == "json":
-        json.dump([_as_dict(peer_set, units) for peer_set in sets], sys.stdout, indent=1, ensure_ascii=False)
+        json.dump(
+            [_as_dict(peer_set, units) for peer_set in sets],
+            sys.stdout,
+            indent=1,
+            ensure_ascii=False,
+            allow_nan=False,
+        )
         sys.stdout.write("\n")
     else:
         for peer_set in sets:
@@ -65,7 +71,8 @@ def _print_csv(sets: Sequence[PeerSet], *, explain: bool) -> None:
         writer.writerow(("unit", *fields))
         for peer_set in sets:
             for part in contributions(peer_set):
-                writer.writerow((peer_set.unit, *(getattr(part, field) for field in fields)))
+                cells = (getattr(part, field) for field in fields)
+                writer.writerow((peer_set.unit, *("" if _finite(cell) is None else cell for cell in cells)))
         return
     writer.writerow(("unit", "rank", "peer", "distance"))
     for peer_set in sets:
@@ -111,16 +118,16 @@ def _print_text(peer_set: PeerSet, units: Units, *, explain: bool) -> None:
     name = units.names.get(peer_set.unit, "")
     console.print(f"Peers of {peer_set.unit}{f', {name}' if name else ''}")
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("rank", justify="right")
-    table.add_column("peer")
+    table.add_column("rank", justify="right", no_wrap=True)
+    table.add_column("peer", overflow="fold")
     if units.names:
-        table.add_column("name", ratio=2)
-    table.add_column("distance", justify="right")
-    table.add_column("farthest apart on", ratio=1)
+        table.add_column("name", ratio=2, overflow="fold")
+    table.add_column("distance", justify="right", no_wrap=True)
+    table.add_column("farthest apart on", ratio=1, overflow="fold")
     for rank, (peer, distance) in enumerate(zip(peer_set.peers, peer_set.distances, strict=True), start=1):
         driving = sorted(parts.get(peer, []), key=lambda part: (-part.share, part.variable))[:DRIVERS]
         words = ", ".join(f"{' '.join(part.variable.split())} {100 * part.share:.0f} %" for part in driving)
-        cells = [str(rank), peer, f"{distance:.4f}", words]
+        cells = [str(rank), peer, _number(distance, ".4f"), words]
         if units.names:
             cells.insert(2, units.names.get(peer, ""))
         table.add_row(*cells)
@@ -135,20 +142,25 @@ def _print_text(peer_set: PeerSet, units: Units, *, explain: bool) -> None:
             console.print(_explained(peer_set.unit, peer, parts.get(peer, [])))
 
 
+def _number(value: float, form: str) -> str:
+    """Return a number as text; an en dash when it is not known."""
+    return "–" if np.isnan(value) else format(value, form)
+
+
 def _explained(unit: str, peer: str, parts: Sequence[Contribution]) -> Table:
     """Return one row per variable: values of both, scaled difference, share of the squared distance."""
     table = Table(
         box=None, pad_edge=False, title=f"{unit} and {peer}", title_justify="left", header_style="bold"
     )
-    table.add_column("variable")
+    table.add_column("variable", overflow="fold")
     for column in (unit, peer, "difference in SD", "share of distance²"):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", overflow="fold")
     for part in sorted(parts, key=lambda part: (-part.share, part.variable)):
         table.add_row(
             " ".join(part.variable.split()),
-            f"{part.unit_value:.6g}",
-            f"{part.peer_value:.6g}",
-            f"{part.scaled_difference:+.2f}",
+            _number(part.unit_value, ".6g"),
+            _number(part.peer_value, ".6g"),
+            _number(part.scaled_difference, "+.2f"),
             f"{100 * part.share:.1f} %",
         )
     return table

@@ -12,8 +12,10 @@ from its_eval.cli.console import data_console
 from its_eval.report.narrative import (
     attention,
     data_sentences,
+    digits_for,
     estimand_words,
     headline,
+    p_words,
     peers_sentence,
     rounded,
 )
@@ -78,11 +80,11 @@ def print_summary(evaluation: Evaluation, target: Path, *, figures: bool, verbos
 
 
 def _bullet(console: Console, sentence: str) -> None:
-    grid = Table.grid(padding=(0, 1))
-    grid.add_column(width=3, justify="right")
-    grid.add_column(ratio=1, overflow="fold")
-    grid.add_row("·", sentence)
-    console.print(grid)
+    """Print a sentence behind a dot, its lines under each other and without blanks at their ends."""
+    indent = 4
+    for number, line in enumerate(Text(sentence).wrap(console, console.width - indent)):
+        line.rstrip()
+        console.print(Text("  · " if number == 0 else " " * indent) + line)
 
 
 def _estimands(evaluation: Evaluation, outcome: str, unit: str) -> Table:
@@ -92,7 +94,9 @@ def _estimands(evaluation: Evaluation, outcome: str, unit: str) -> Table:
     for column in ("design", "quantity", "scale", "estimate", "low", "high", "p"):
         table.add_column(column, justify="right" if column in ("estimate", "low", "high", "p") else "left")
     for row in effects[effects["role"] != "sensitivity"].to_dict("records"):
-        numbers = [rounded(row[name]) for name in ("estimate", "conf_low", "conf_high")]
+        digits = digits_for({str(key): value for key, value in row.items()} | {"scale": ""})
+        numbers = [rounded(row[name], digits) for name in ("estimate", "conf_low", "conf_high")]
         words = estimand_words(str(row["estimand"]), about)
-        table.add_row(str(row["design"]), words, str(row["scale"]), *numbers, rounded(row["p_value"], 3))
+        p_value = p_words(row["p_value"]).removeprefix("p ").removeprefix("= ")
+        table.add_row(str(row["design"]), words, str(row["scale"]), *numbers, p_value)
     return table

@@ -11,7 +11,7 @@ import pandas as pd
 from its_eval.data.faults import Finding
 from its_eval.data.numbers import number_hint, to_numbers
 from its_eval.data.periods import format_period, parse_period
-from its_eval.data.tables import find_column, read_table
+from its_eval.data.tables import find_column, normalise_name, read_table
 from its_eval.errors import DataError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def load_indicators(settings: DataSettings) -> IndicatorRows:
 def _load_table(table: IndicatorTable, frequency: str) -> tuple[pd.DataFrame, list[Finding]]:
     raw = read_table(table.path)
     raw = _melted(raw, table) if table.layout == "wide" else _long(raw, table)
-    findings: list[Finding] = []
+    findings = _blank_codes(raw)
     raw["period_text"] = raw["period"].astype(str).str.strip()
     raw["period"] = _ordinals(raw, table, frequency, findings)
     for name in _NUMERIC:
@@ -81,7 +81,8 @@ def _load_table(table: IndicatorTable, frequency: str) -> tuple[pd.DataFrame, li
             raw[name] = np.nan
             continue
         values, faulty = to_numbers(raw[name])
-        findings += _cell_findings(raw, name, faulty, frequency)
+        column = table.columns.get(name, name) if table.layout == "long" else None
+        findings += _cell_findings(raw, name, column, faulty, frequency)
         raw[name] = values
     columns = ["indicator", "unit", "period", *_NUMERIC, "source_file", "source_row"]
     return raw[columns], findings
@@ -98,7 +99,7 @@ def _long(raw: pd.DataFrame, table: IndicatorTable) -> pd.DataFrame:
     else:
         wanted = columns.get("indicator", "indicator")
         out["indicator"] = raw[find_column(raw, wanted, where)].astype(str).str.strip()
-    present = {str(name).casefold() for name in raw.columns}
+    present = {normalise_name(str(name)) for name in raw.columns}
     for name in _NUMERIC:
         # an unmapped tidy column is used when it is there; a mapped one has to be
         if name in columns or name in present:
@@ -152,16 +153,32 @@ def _ordinals(
     return raw["period_text"].map(known).astype(int)
 
 
+def _blank_codes(raw: pd.DataFrame) -> list[Finding]:
+    """Return the rows that say nothing about which unit or indicator they belong to; no run can use them."""
+    found = []
+    for name in ("unit", "indicator"):
+        for row in raw[raw[name].eq("")].itertuples():
+            message = f"{row.source_file} row {row.source_row}: the {name} is blank; the row is not used"
+            found.append(
+                Finding(str(row.indicator), str(row.unit), f"blank_{name}", "", "", "warning", message)
+            )
+    return found
+
+
 def _cell_findings(
-    raw: pd.DataFrame, name: str, faulty: np.ndarray[tuple[int], np.dtype[np.bool_]], frequency: str
+    raw: pd.DataFrame,
+    name: str,
+    column: str | None,
+    faulty: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    frequency: str,
 ) -> Sequence[Finding]:
+    """Return a finding for each faulty cell; without a `column` of the file it is that of the unit."""
     found = []
     for row, text in zip(raw[faulty].itertuples(), raw.loc[faulty, name].astype(str), strict=True):
         ordinal = int(str(row.period))
         period = "" if ordinal == NO_PERIOD else format_period(ordinal, frequency)
-        message = (
-            f"{row.source_file} row {row.source_row}: {name} {text!r} is not a number; {number_hint(text)}"
-        )
+        place = f"{row.source_file} row {row.source_row}, column {column or str(row.unit)!r}"
+        message = f"{place}: {text!r} is not a number; {number_hint(text)}"
         found.append(
             Finding(str(row.indicator), str(row.unit), "not_a_number", period, text, "error", message)
         )

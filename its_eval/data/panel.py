@@ -33,7 +33,7 @@ class Panel:
     units : tuple of str
         Sorted unit codes, one column each.
     values, denominators : ndarray, shape (n, units)
-        NaN where missing.
+        NaN where missing. A count with denominators is ``per`` (1 when not said) × count / denominator.
     small_denominator : ndarray of bool, shape (n, units)
         Cells whose value was masked because the denominator is below ``min_denominator``.
     """
@@ -95,16 +95,29 @@ def outcome_values(rows: IndicatorRows, outcome: Outcome) -> NDArray[np.float64]
 def window(
     rows: IndicatorRows, outcome: Outcome, treated: tuple[str, ...], bounds: tuple[int | None, int | None]
 ) -> tuple[int, int]:
-    """Return first and last ordinal: those of the config, else the span of the treated units' rows."""
+    """Return first and last ordinal: those of the config, else the span of the treated units' rows.
+
+    Raises
+    ------
+    ValueError
+        When no row of a treated unit has a period that could be read, or none lies within the bounds.
+    """
     frame = rows.frame
     chosen = frame["indicator"].eq(outcome.indicator) & frame["unit"].isin(treated)
     chosen &= frame["period"].ne(NO_PERIOD)
     periods = frame.loc[chosen, "period"]
     first, last = bounds
+    if (first is None or last is None) and periods.empty:
+        raise ValueError("no row of a treated unit has a period that can be read")
     if first is None:
         first = int(periods.min())
     if last is None:
         last = int(periods.max())
+    if first > last:
+        span = [format_period(int(ordinal), rows.frequency) for ordinal in (periods.min(), periods.max())]
+        raise ValueError(
+            f"the treated units have data from {span[0]} to {span[1]}, outside its start and end"
+        )
     return first, last
 
 
@@ -135,6 +148,10 @@ def build_panel(
     at = (frame["period"].to_numpy() - start, frame["unit"].map(positions).to_numpy(dtype=int))
     values[at] = frame["value"].to_numpy()
     denominators[at] = frame["denominator"].to_numpy()
+    if outcome.kind == "count" and not np.isnan(denominators).all():
+        # a count is compared per so much of its denominator; without one it is not known
+        exposure = np.where(denominators > 0, denominators, np.nan)
+        values = (outcome.per or 1.0) * values / exposure
     small = np.zeros(shape, dtype=bool)
     if min_denominator is not None:
         small = (denominators < min_denominator) & ~np.isnan(values)

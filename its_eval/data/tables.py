@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import gzip
+import io
+import re
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,21 +82,51 @@ def read_table(path: Path) -> pd.DataFrame:
     return frame
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
+def _csv_text(path: Path) -> str:
     try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False)
+        raw = path.read_bytes()
+        if path.name.lower().endswith(".gz"):
+            raw = gzip.decompress(raw)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError([f"{path}: cannot be read as CSV: {error}"]) from None
+    try:
+        text = raw.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
         raise DataError(
-            [f"{path}: not UTF-8 text (byte {error.start} of a block is 0x{error.object[error.start]:02x})"],
+            [f"{path}: line {line} is not UTF-8 text (byte 0x{raw[error.start]:02x})"],
             "save the file as CSV UTF-8; from a Windows program it is often in the encoding cp1252",
         ) from None
-    except pd.errors.EmptyDataError:
-        raise DataError([f"{path}: the file is empty"]) from None
-    except (pd.errors.ParserError, pd.errors.ParserWarning, OSError, EOFError) as error:
-        raise DataError([f"{path}: cannot be read as CSV: {error}"]) from None
-    frame.columns = [str(name).strip() for name in frame.columns]
+    if not text.strip():
+        raise DataError([f"{path}: the file is empty"])
+    return text
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    try:
+        # the header is read as a row like the others: pandas would rename the second of two equal names
+        frame = pd.read_csv(
+            io.StringIO(_csv_text(path)),
+            dtype=str,
+            keep_default_na=False,
+            header=None,
+            skip_blank_lines=False,
+        )
+    except pd.errors.ParserError as error:
+        raise DataError(
+            [f"{path}: {_csv_fault(str(error))}"], "put a cell that holds a comma in quotes"
+        ) from None
+    names, frame = frame.iloc[0], frame.iloc[1:]
+    frame.columns = [str(name).strip() for name in names]
     frame.index = pd.RangeIndex(2, len(frame) + 2)
-    return frame
+    return frame[(frame != "").any(axis=1)]
+
+
+def _csv_fault(message: str) -> str:
+    """Return pandas' message about a malformed CSV in plain words."""
+    if match := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", message):
+        return f"line {match[2]} has {match[3]} cells where the lines above have {match[1]}"
+    return f"cannot be read as CSV: {message.strip()}"
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
@@ -103,6 +137,8 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         frame = pq.read_table(path).to_pandas()
     except (pa.ArrowException, OSError) as error:
         raise DataError([f"{path}: cannot be read as Parquet: {error}"]) from None
+    # what was the index of a data frame when it was saved is a column like the others
+    frame = frame.reset_index([name for name in frame.index.names if name is not None])
     rows = pd.RangeIndex(1, len(frame) + 1)
     return pd.DataFrame({name: _text_or_number(frame[name]).set_axis(rows) for name in frame.columns})
 

@@ -12,7 +12,7 @@ from its_eval.data.panel import outcome_values
 from its_eval.data.periods import format_period
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     import pandas as pd
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: So many problems are shown one by one; the rest are counted.
 SHOWN_PROBLEMS = 40
+#: A span that holds every period as ISO text, for `concerns_run`.
+ALL_PERIODS = ("", "~")
 
 
 def row_findings(rows: IndicatorRows, outcome: Outcome) -> list[Finding]:
@@ -68,11 +70,18 @@ def _impossible(frame: pd.DataFrame, outcome: Outcome, frequency: str) -> Iterab
 
 
 def missing_findings(
-    panel: Panel, outcome: Outcome, units: Collection[str], *, gaps_are_errors: bool, treated: Collection[str]
+    panel: Panel,
+    outcome: Outcome,
+    units: Collection[str],
+    *,
+    gaps_are_errors: bool,
+    treated: Collection[str],
+    unused: Mapping[str, Collection[int]],
 ) -> list[Finding]:
     """Return the gaps of the units that the run may use, one finding a unit.
 
-    Under ``missing: error`` a gap in a treated unit is an error; a donor with a gap is only not eligible.
+    Under ``missing: error`` a gap in a treated unit is an error; a donor with a gap is only not eligible, and
+    a gap where nothing is used (`unused`: periods by unit, counted from 0) harms nobody.
     """
     findings = []
     for unit in sorted(units):
@@ -84,7 +93,7 @@ def missing_findings(
         labels = panel.periods
         if len(gaps):
             shown = ", ".join(labels[index] for index in gaps[:6]) + (", …" if len(gaps) > 6 else "")
-            fatal = gaps_are_errors and unit in treated
+            fatal = gaps_are_errors and unit in treated and not set(gaps) <= set(unused.get(unit, ()))
             message = (
                 f"{outcome.indicator}, {unit}: {len(gaps)} of {panel.n_periods} periods missing: {shown}"
             )

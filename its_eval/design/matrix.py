@@ -77,7 +77,7 @@ class Season:
     def label(self) -> str:
         """Words for the report."""
         words = {"none": "no season", "dummies": "a term for each season", "auto": "chosen by length"}
-        return words.get(self.kind, f"{self.pairs} pairs of harmonics")
+        return words.get(self.kind, f"{self.pairs} pair{'s' if self.pairs > 1 else ''} of harmonics")
 
 
 @dataclass(frozen=True)

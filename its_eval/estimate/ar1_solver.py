@@ -95,6 +95,11 @@ class Ar1Solver:
         offsets = np.arange(WINDOW) - float(OUTER_NODES)
         self.interpolation = np.linalg.inv(np.vander(offsets, increasing=True))
 
+    @property
+    def n_points(self) -> int:
+        """Nodes at which every series is evaluated."""
+        return len(self.objective)
+
     def solve(self, series: ReducedSeries) -> FloatArray:
         """Autocorrelations (S, 1) of highest restricted likelihood within the bounds, to about 1e-9."""
         rho = to_rho(self.solve_warped(series.moments()))

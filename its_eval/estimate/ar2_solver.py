@@ -13,12 +13,14 @@ import numpy as np
 from its_eval.estimate.ar1_solver import to_rho, to_warped
 from its_eval.estimate.autoregression import BOUNDS
 from its_eval.estimate.newton import refine
-from its_eval.estimate.profile import objective_table
+from its_eval.estimate.profile import objective_table, objective_values
 
 if TYPE_CHECKING:
     from its_eval.estimate.fit import FloatArray
     from its_eval.estimate.reduction import ReducedDesign, ReducedSeries
 
+#: Up to so many series the grid is evaluated one by one instead of through tables of the design.
+FEW_SERIES = 8
 #: Grid points of r1 and r2.
 GRID = (48, 32)
 
@@ -44,17 +46,30 @@ class Ar2Solver:
     def __init__(self, design: ReducedDesign) -> None:
         self.design = design
         self.grid = partial_grid()
-        self.objective = objective_table(design, self.grid)
+        self._table: FloatArray | None = None
+
+    @property
+    def n_points(self) -> int:
+        """Grid points at which every series is evaluated."""
+        return len(self.grid)
 
     def solve(self, series: ReducedSeries) -> FloatArray:
         """Partial autocorrelations (S, 2) of highest restricted likelihood within the bounds."""
-        values = (self.objective @ series.moments()).reshape(*GRID, -1)
+        values = self._objective(series).reshape(*GRID, -1)
         row, column, owner = np.nonzero(values == lowest_neighbour(values))
         start = self.grid[row * GRID[1] + column]
         partials, value = refine(self.design, series.take(owner), start)
         order = np.lexsort((value, owner))
         _, first = np.unique(owner[order], return_index=True)
         return partials[order][first]
+
+    def _objective(self, series: ReducedSeries) -> FloatArray:
+        """Objective on the grid, or its exponential: shape (grid points, S)."""
+        if series.reach.shape[1] <= FEW_SERIES and self._table is None:
+            return objective_values(self.design, series, self.grid)
+        if self._table is None:
+            self._table = objective_table(self.design, self.grid)
+        return np.asarray(self._table @ series.moments(), dtype=np.float64)
 
 
 def lowest_neighbour(values: FloatArray) -> FloatArray:

@@ -89,6 +89,40 @@ def objective_table(design: ReducedDesign, partials: FloatArray) -> FloatArray:
     return np.asarray(np.exp(matrices.log_scale)[:, None] * rss_table(design, matrices))
 
 
+def objective_values(design: ReducedDesign, series: ReducedSeries, partials: FloatArray) -> FloatArray:
+    """Evaluate the objective of each series at every one of G points, without tables of the design.
+
+    One Cholesky factor of ``[[M, c], [c', s]]`` with ``c = L'p`` and ``s = sum_l alpha_l a_l + p'(.)p`` gives
+    both parts: the first k pivots multiply to |M|, and the square of the last is RSS. Dearer than
+    ``objective_table`` for many series, cheaper for a few, and much cheaper where F is wide, as it is when
+    every row of the design has a weight of its own.
+
+    Returns
+    -------
+    ndarray, shape (G, S)
+        ``log RSS + log h``.
+    """
+    n_terms = design.n_terms
+    terms = precision_terms(partials)
+    inner = np.tensordot(terms.weights, design.forms[:, :n_terms, :n_terms], axes=1)
+    bordered = np.empty((len(partials), n_terms + 1, n_terms + 1))
+    bordered[:, :n_terms, :n_terms] = inner
+    across = design.forms[:, n_terms:, :n_terms]
+    within = design.residual_forms[:, n_terms:, n_terms:]
+    values = np.empty((len(partials), series.reach.shape[1]))
+    lags = [j - i for i, j in form_pairs(design.order)]
+    for column in range(values.shape[1]):
+        reach = series.reach[:, column]
+        border = terms.weights @ (reach @ across)
+        bordered[:, :n_terms, n_terms] = bordered[:, n_terms, :n_terms] = border
+        sums = series.lag_sums[lags, column] + np.einsum("i,mij,j->m", reach, within, reach)
+        bordered[:, n_terms, n_terms] = terms.weights @ sums
+        pivots = 2.0 * np.log(np.diagonal(np.linalg.cholesky(bordered), axis1=1, axis2=2))
+        log_determinant = pivots[:, :n_terms].sum(axis=1) - terms.log_determinant
+        values[:, column] = pivots[:, n_terms] + log_determinant / design.residual_df
+    return values
+
+
 @dataclass(frozen=True)
 class ProfileValues:
     """The objective ``log RSS + log h`` of S series, each at partial autocorrelations of its own.

@@ -59,7 +59,7 @@ class PreparedReml:
         self.design = reduce_design(augmented_design(X, self.observed), order)
         self._solver = Ar1Solver(self.design) if order == 1 else Ar2Solver(self.design)
         axes = self.design.n_terms + self.design.n_reach
-        moments = self.design.n_reach**2 + len(self._solver.objective)
+        moments = self.design.n_reach**2 + self._solver.n_points
         self.chunk_size = max(16, CHUNK_NUMBERS // (8 * (order * axes) ** 2 + moments))
 
     def fit(self, Y: FloatArray) -> Fit:

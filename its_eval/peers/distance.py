@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +29,8 @@ class DistanceRecipe:
     ----------
     weights : mapping of str to float, or None
         Weight by variable; None: every numeric column with weight 1.
+    exceptions : mapping of str to float
+        Weights other than 1 where every numeric column counts.
     missing : {"available", "zero", "refuse"}
         ``available``: the sum of squares over the known variables, times total weight over known weight;
         ``zero``: a missing cell counts as 0 before scaling; ``refuse``: an error.
@@ -39,6 +41,7 @@ class DistanceRecipe:
     weights: Mapping[str, float] | None = None
     missing: MissingRule = "available"
     population_scaled: frozenset[str] = frozenset()
+    exceptions: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of_preset(cls, preset: Preset) -> DistanceRecipe:
@@ -84,7 +87,8 @@ class Scaled:
         total = self.weights.sum()
         shared = known @ self.weights
         with np.errstate(divide="ignore", invalid="ignore"):
-            correction = np.where(shared >= MINIMUM_SHARED_WEIGHT * total, total / shared, np.nan)
+            enough = shared >= MINIMUM_SHARED_WEIGHT * total * (1.0 - 1e-12)
+            correction = np.where(enough, total / shared, np.nan)
         squares = np.where(known, self.weights * np.where(known, difference, 0.0) ** 2, 0.0)
         return np.asarray(squares * correction[:, None], dtype=np.float64)
 
@@ -102,9 +106,9 @@ def recipe_for(
     """Return the recipe that a config or a command line asks for."""
     if preset is not None:
         return DistanceRecipe.of_preset(PRESETS[preset])
-    if variables is None and not weights:
-        return DistanceRecipe(None, missing)
-    chosen = dict.fromkeys(variables, 1.0) if variables is not None else dict(weights)
+    if variables is None:
+        return DistanceRecipe(None, missing, exceptions=weights)
+    chosen = dict.fromkeys(variables, 1.0)
     keys = {normalise_name(name): name for name in chosen}
     for name, weight in weights.items():
         chosen[keys.get(normalise_name(name), name)] = weight
@@ -133,7 +137,10 @@ def scale_characteristics(table: Characteristics, recipe: DistanceRecipe, where:
     problems: list[str] = []
     names, weights, columns = [], [], []
     population = {normalise_name(name) for name in recipe.population_scaled}
-    asked = dict.fromkeys(table.variables, 1.0) if recipe.weights is None else recipe.weights
+    asked = dict(recipe.weights or dict.fromkeys(table.variables, 1.0))
+    for wanted, weight in recipe.exceptions.items():
+        known = {normalise_name(name): name for name in asked}
+        asked[known.get(normalise_name(wanted), wanted)] = weight
     for wanted, weight in asked.items():
         try:
             name = find_column(table.variables, wanted, where)

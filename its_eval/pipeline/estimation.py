@@ -12,6 +12,7 @@ from its_eval.design.comparison import peer_mean
 from its_eval.design.matrix import Design, ShortSegmentError, build_design, require_segments
 from its_eval.estimate.patterns import MissingPattern, SingularDesignError, missing_patterns
 from its_eval.estimate.registry import ShortSeriesError, fit_estimator
+from its_eval.pipeline.weighting import sampling_variance, weighting_groups
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,6 +38,8 @@ class SeriesSet:
         The same before unused periods were taken out.
     unit_values, peer_means, denominators : ndarray, shape (n, units)
         What it was made of, on the fitted scale (denominators as they are); peer means NaN for ``single``.
+    sampling : ndarray, shape (n, units)
+        Sampling variance of percentages with denominators; NaN where it is not known.
     """
 
     design_name: str
@@ -46,6 +49,7 @@ class SeriesSet:
     unit_values: NDArray[np.float64]
     peer_means: NDArray[np.float64]
     denominators: NDArray[np.float64]
+    sampling: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,8 @@ class Block:
         What was asked for.
     fit : Fit
         What came out.
+    relative_variance : ndarray, shape (n,), or None
+        Error variance of each period over its geometric mean; None: the same in every period.
     """
 
     series: SeriesSet
@@ -96,6 +102,7 @@ class Block:
     design: Design
     estimator: Estimator
     fit: Fit
+    relative_variance: NDArray[np.float64] | None
 
 
 def fitted_scale(values: NDArray[np.float64], transform: str) -> NDArray[np.float64]:
@@ -110,11 +117,8 @@ def fitted_scale(values: NDArray[np.float64], transform: str) -> NDArray[np.floa
 def make_series(plan: OutcomePlan, design_name: str) -> tuple[SeriesSet, list[NotEstimated]]:
     """Make the series of a design for every treated unit that has what it needs."""
     outcome, panel = plan.outcome, plan.panel
-    usable = ~plan.masked
-    usable &= np.array([not reason for reason in plan.mask_reasons])
-    per = panel.denominators if outcome.kind == "count" else np.full(panel.values.shape, np.nan)
-    base = panel.values if np.isnan(per).all() else panel.values / per
-    scaled = fitted_scale(base, outcome.transform)
+    usable = plan.usable
+    scaled = fitted_scale(panel.values, outcome.transform)
     units: list[str] = []
     columns: list[tuple[NDArray[np.float64], ...]] = []
     failed: list[NotEstimated] = []
@@ -126,9 +130,9 @@ def make_series(plan: OutcomePlan, design_name: str) -> tuple[SeriesSet, list[No
         own = scaled[:, panel.column(unit)]
         mean = np.full(panel.n_periods, np.nan)
         observed = own
-        if design_name == "difference":
-            peers = [panel.column(peer) for peer in plan.peer_sets[unit].peers]
-            mean = peer_mean(scaled[:, peers])
+        peers = plan.peer_sets[unit].peers if design_name == "difference" else ()
+        if peers:
+            mean = peer_mean(scaled[:, [panel.column(peer) for peer in peers]])
             observed = own - mean
         units.append(unit)
         columns.append(
@@ -138,10 +142,11 @@ def make_series(plan: OutcomePlan, design_name: str) -> tuple[SeriesSet, list[No
                 own,
                 mean,
                 panel.denominators[:, panel.column(unit)],
+                sampling_variance(plan, unit, peers),
             )
         )
     empty = np.empty((panel.n_periods, 0))
-    stacked = [np.column_stack(part) for part in zip(*columns, strict=True)] if columns else [empty] * 5
+    stacked = [np.column_stack(part) for part in zip(*columns, strict=True)] if columns else [empty] * 6
     return SeriesSet(design_name, tuple(units), *stacked), failed
 
 
@@ -150,8 +155,12 @@ def _obstacle(plan: OutcomePlan, design_name: str, unit: str) -> tuple[str, str]
     panel = plan.panel
     if unit not in panel.units or np.isnan(panel.values[:, panel.column(unit)]).all():
         return "no_data", f"{unit} has no value of {plan.outcome.indicator} in the window"
-    if plan.outcome.transform == "log" and (panel.values[:, panel.column(unit)] <= 0).any():
-        return "not_positive", f"{unit} has a value of zero, which has no logarithm; use `transform: none`"
+    values = panel.values[plan.usable, panel.column(unit)]
+    if plan.outcome.transform == "log" and (values <= 0).any():
+        return (
+            "not_positive",
+            f"{unit} has a value of zero or less, which has no logarithm; use `transform: none`",
+        )
     if design_name == "difference" and unit in plan.no_peers:
         return "no_peers", plan.no_peers[unit]
     return "", ""
@@ -168,11 +177,12 @@ def fit_series(
     for pattern in missing_patterns(series.values):
         design = _design(plan, pattern)
         for estimator in estimators:
+            columns = tuple(int(column) for column in pattern.series)
             try:
                 require_segments(design, pattern.observed)
-                fit = fit_estimator(
-                    estimator, design.matrix, series.values[:, pattern.series], pattern.n_used
-                )
+                for group, relative in weighting_groups(series, columns, pattern.observed, design, estimator):
+                    fit = _fit(estimator, design, series.values[:, group], relative, pattern.n_used)
+                    blocks.append(Block(series, group, pattern.observed, design, estimator, fit, relative))
             except (ShortSegmentError, ShortSeriesError, SingularDesignError) as error:
                 failed += [
                     NotEstimated(
@@ -183,12 +193,23 @@ def fit_series(
                         _reason(error),
                         _in_terms(error, design),
                     )
-                    for column in pattern.series
+                    for column in columns
                 ]
-                continue
-            columns = tuple(int(column) for column in pattern.series)
-            blocks.append(Block(series, columns, pattern.observed, design, estimator, fit))
     return blocks, failed
+
+
+def _fit(
+    estimator: Estimator,
+    design: Design,
+    values: NDArray[np.float64],
+    relative: NDArray[np.float64] | None,
+    n_used: int,
+) -> Fit:
+    """Fit, with rows of outcome and design divided by the root of the relative variance."""
+    if relative is None:
+        return fit_estimator(estimator, design.matrix, values, n_used)
+    root = np.sqrt(relative)[:, None]
+    return fit_estimator(estimator, design.matrix / root, values / root, n_used)
 
 
 def _design(plan: OutcomePlan, pattern: MissingPattern) -> Design:

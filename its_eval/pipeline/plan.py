@@ -17,7 +17,7 @@ from its_eval.data.periods import (
     season_position,
 )
 from its_eval.data.tables import nearest
-from its_eval.data.validate import concerns_run, missing_findings, row_findings, shorten
+from its_eval.data.validate import ALL_PERIODS, concerns_run, missing_findings, row_findings, shorten
 from its_eval.design.matrix import Interruption, Season, usable_periods
 from its_eval.errors import DataError
 from its_eval.peers.eligibility import coverage_reasons
@@ -77,6 +77,11 @@ class OutcomePlan:
     findings: tuple[Finding, ...]
 
     @property
+    def usable(self) -> NDArray[np.bool_]:
+        """Periods that may enter a fit: not masked for all units and not in an excluded phase-in."""
+        return usable_periods(self.panel.n_periods, self.interruption, self.masked)
+
+    @property
     def positions(self) -> list[int]:
         """Place of each period in its year."""
         panel = self.panel
@@ -126,7 +131,7 @@ def make_plan(config: Config, sources: Sources) -> Plan:
         When rows that the run uses are faulty, a treated unit is nowhere in the data, or the interruption
         lies outside the window.
     """
-    problems = _unknown_units(config, sources)
+    problems = [*_unknown_units(config, sources), *_unknown_columns(config, sources)]
     outcomes: list[OutcomePlan] = []
     findings: list[Finding] = list(sources.rows.findings)
     indicators = set(sources.rows.frame["indicator"])
@@ -148,7 +153,8 @@ def make_plan(config: Config, sources: Sources) -> Plan:
         raise DataError(
             shorten(list(dict.fromkeys(problems))), "its-eval validate shows all faults of config and data"
         )
-    return Plan(tuple(outcomes), tuple(findings), tuple(_notes(config, outcomes)))
+    notes = [*_unknown_names(config, sources), *_notes(config, outcomes)]
+    return Plan(tuple(outcomes), tuple(findings), tuple(notes))
 
 
 def _unknown_units(config: Config, sources: Sources) -> list[str]:
@@ -165,6 +171,31 @@ def _unknown_units(config: Config, sources: Sources) -> list[str]:
             for peer in sorted(listed - set(known))
         ]
     return problems
+
+
+def _unknown_names(config: Config, sources: Sources) -> list[str]:
+    """Return a note for each unit that the config sets aside or masks and that no table knows."""
+    known = set(sources.rows.frame["unit"])
+    if sources.scaled is not None:
+        known |= set(sources.scaled.units)
+    listed = [("peers.exclude", unit) for unit in (config.peers.exclude if config.peers is not None else ())]
+    listed += [(f"the event {event.name!r}", unit) for event in config.events for unit in event.units]
+    return [
+        f"{where} names {unit!r}, which is in no table and so has no effect; {nearest(unit, sorted(known))}"
+        for where, unit in listed
+        if unit not in known
+    ]
+
+
+def _unknown_columns(config: Config, sources: Sources) -> list[str]:
+    """Return a problem for each column of ``peers.within`` that the units table does not have."""
+    wanted = config.peers.within if config.peers is not None else ()
+    return [
+        f"peers.within: the units table has no column {name!r}; "
+        f"{nearest(name.removeprefix('units.'), sources.units.columns)}"
+        for name in wanted
+        if sources.units.column(name) is None
+    ]
 
 
 def _pool(config: Config, sources: Sources) -> set[str]:
@@ -186,30 +217,20 @@ def _plan_outcome(config: Config, sources: Sources, outcome: Outcome) -> Outcome
         None if outcome.start is None else parse_period(outcome.start, frequency),
         None if outcome.end is None else parse_period(outcome.end, frequency),
     )
-    span = window(rows, outcome, config.treated, bounds)
-    span_text = (format_period(span[0], frequency), format_period(span[1], frequency))
+    date = config.intervention.date
     pool = _pool(config, sources)
+    excluded = config.peers.exclude if config.peers is not None else ()
+    used_units = (pool - set(excluded)) | set(config.treated)
     found = [*rows.findings, *row_findings(rows, outcome)]
-    concerned = [
-        item for item in found if concerns_run(item, pool | set(config.treated), span_text, outcome.indicator)
-    ]
+    try:
+        span = window(rows, outcome, config.treated, bounds)
+    except ValueError as error:
+        concerned = [item for item in found if concerns_run(item, used_units, ALL_PERIODS, outcome.indicator)]
+        messages = [item.message for item in concerned if item.severity == "error"]
+        raise DataError([*messages, f"outcome {outcome.indicator!r}: {error}"]) from None
+    span_text = (format_period(span[0], frequency), format_period(span[1], frequency))
     panel = build_panel(rows, outcome, span, config.data.min_denominator)
-    gaps = missing_findings(
-        panel,
-        outcome,
-        pool | set(config.treated),
-        gaps_are_errors=config.data.missing == "error",
-        treated=config.treated,
-    )
-    problems = [item.message for item in (*concerned, *gaps) if item.severity == "error"]
-    start = panel.index_of(parse_period(config.intervention.date, frequency))
-    if not 0 < start < panel.n_periods:
-        problems.append(
-            f"outcome {outcome.indicator!r}: the intervention {config.intervention.date} lies outside "
-            f"its data, {span_text[0]} to {span_text[1]}"
-        )
-    if problems:
-        raise DataError(problems)
+    start = panel.index_of(parse_period(date, frequency))
     interruption = Interruption(
         config.intervention.name,
         start,
@@ -219,10 +240,33 @@ def _plan_outcome(config: Config, sources: Sources, outcome: Outcome) -> Outcome
     )
     masked, reasons = _masked(config, outcome, panel, interruption)
     unit_masks = _unit_masks(config, outcome, panel)
-    panel = panel.without({unit: list(periods) for unit, periods in unit_masks.items()})
-    peer_sets, no_peers = _peers(
-        config, sources, outcome, panel, usable_periods(panel.n_periods, interruption, masked), interruption
+    usable = usable_periods(panel.n_periods, interruption, masked)
+    gaps = missing_findings(
+        panel,
+        outcome,
+        used_units,
+        gaps_are_errors=config.data.missing == "error",
+        treated=config.treated,
+        unused={unit: {*np.flatnonzero(~usable).tolist(), *unit_masks.get(unit, ())} for unit in panel.units},
     )
+    problems = [
+        item.message
+        for item in found
+        if item.severity == "error"
+        and concerns_run(item, used_units, span_text, outcome.indicator)
+        and not _is_masked(item, panel, usable, unit_masks)
+    ]
+    problems += [item.message for item in gaps if item.severity == "error"]
+    if not 0 < start < panel.n_periods:
+        where = "leaves no period before it in" if start == 0 else "lies outside"
+        problems.append(
+            f"outcome {outcome.indicator!r}: the intervention {date} {where} "
+            f"its data, {span_text[0]} to {span_text[1]}"
+        )
+    if problems:
+        raise DataError(problems)
+    panel = panel.without({unit: list(periods) for unit, periods in unit_masks.items()})
+    peer_sets, no_peers = _peers(config, sources, outcome, panel, usable, interruption)
     return OutcomePlan(
         outcome,
         config.treated,
@@ -236,6 +280,16 @@ def _plan_outcome(config: Config, sources: Sources, outcome: Outcome) -> Outcome
         no_peers,
         (*row_findings(rows, outcome), *gaps),
     )
+
+
+def _is_masked(
+    item: Finding, panel: Panel, usable: NDArray[np.bool_], unit_masks: Mapping[str, Mapping[int, str]]
+) -> bool:
+    """Return whether a finding stands in a period of the window that is not used."""
+    if not item.period:
+        return False
+    index = panel.index_of(parse_period(item.period, panel.frequency))
+    return not usable[index] or index in unit_masks.get(item.unit, {})
 
 
 def _season(outcome: Outcome, frequency: str) -> Season:
@@ -252,7 +306,7 @@ def _masked(
 ) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
     """Return the periods that events take out, and for every unused period the reason."""
     reasons = [""] * panel.n_periods
-    for index in range(interruption.start, min(interruption.first_effect, panel.n_periods)):
+    for index in range(max(interruption.start, 0), min(interruption.first_effect, panel.n_periods)):
         reasons[index] = f"phase-in of {interruption.name}"
     masked = np.zeros(panel.n_periods, dtype=bool)
     for event in _masks(config, outcome):
@@ -307,8 +361,8 @@ def _peers(
     base |= thin
     if outcome.transform == "log":
         for unit in panel.units:
-            if (panel.values[:, panel.column(unit)] <= 0).any():
-                base[unit] = "a value of zero has no logarithm"
+            if (panel.values[usable, panel.column(unit)] <= 0).any():
+                base[unit] = "a value of zero or less has no logarithm"
     base |= dict.fromkeys(settings.exclude, "excluded by the config")
     base |= dict.fromkeys(config.treated, "treated itself")
     peer_sets: dict[str, PeerSet] = {}

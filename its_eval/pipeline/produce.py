@@ -13,7 +13,7 @@ from its_eval.config import to_yaml
 from its_eval.pipeline.plan import make_plan
 from its_eval.pipeline.run import evaluate_plan
 from its_eval.pipeline.sources import input_files, load_sources
-from its_eval.provenance import input_hashes, manifest, output_hashes
+from its_eval.provenance import RESOLVED, input_hashes, manifest, output_hashes
 from its_eval.report.write import require_free, result_folder, write_manifest, write_tables, write_text
 
 if TYPE_CHECKING:
@@ -45,11 +45,10 @@ def draw_figure(evaluation: Evaluation, task: FigureTask, folder: Path, formats:
     # matplotlib is loaded only when something is drawn
     from its_eval.report.figures.main_its import (  # noqa: PLC0415
         draw_main_its,
-        figure_stem,
         main_its_data,
         main_its_labels,
     )
-    from its_eval.report.figures.save import save_figure  # noqa: PLC0415
+    from its_eval.report.figures.save import figure_stem, save_figure  # noqa: PLC0415
 
     key = (task.outcome, task.unit, task.design)
     frame = main_its_data(evaluation, *key)
@@ -135,7 +134,7 @@ def produce(
     lap("estimate")
     with result_folder(target, force=force) as folder:
         write_tables(evaluation.tables, folder / "tables", config.output.tables)
-        write_text(folder / "config.resolved.yaml", to_yaml(config))
+        write_text(folder / RESOLVED, to_yaml(config))
         lap("tables")
         if figures:
             _draw_all(evaluation, folder / "figures", config.output.figures, jobs, progress)
@@ -153,6 +152,7 @@ def produce(
                 timings=timings,
                 notes=evaluation.notes,
                 flags=flagged.to_dict("records"),
+                figures=figures,
             ),
         )
     return evaluation

@@ -124,6 +124,25 @@ def _evaluate_outcome(
                     stuck.add((keys["outcome"], keys["unit"], keys["design"], keys["estimator"]))
             if block.estimator.label == first:
                 rows["series"] += series_rows(config, plan, block)
+                rows["not_estimated"] += _without_primary(config, plan, block, found)
+
+
+def _without_primary(
+    config: Config, plan: OutcomePlan, block: Block, found: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return the series of the first estimator whose primary estimand the data do not have."""
+    primary = config.estimands.primary
+    have = {row["unit"] for row in found if row["estimand"] == primary}
+    message = (
+        f"{primary} cannot be had from these data: an effect at k periods lies within the window, a cumulative "
+        "effect of a percentage needs denominators and no logarithm, a relative effect a level other than zero"
+    )
+    every = [block_keys(plan, block, position) for position in range(len(block.columns))]
+    return [
+        keys | {"reason": "no_primary_estimand", "message": message}
+        for keys in every
+        if keys["unit"] not in have
+    ]
 
 
 def _outside_flags(

@@ -118,6 +118,7 @@ def fit_rows(plan: OutcomePlan, block: Block, flags: dict[int, set[str]]) -> Ite
             "log_likelihood": block.fit.log_likelihood[position],
             "flags": "; ".join(sorted(own | flags.get(position, set()))),
             "season": block.design.season.label,
+            "weights": "none" if block.relative_variance is None else "sampling variance",
         }
 
 
@@ -134,7 +135,7 @@ def series_rows(config: Config, plan: OutcomePlan, block: Block) -> Iterator[Row
     for position, column in enumerate(block.columns):
         series = block.series
         keys = block_keys(plan, block, position)
-        shown = bands(block.design, block.fit, position, config.confidence)
+        shown = bands(block.design, block.fit, position, config.confidence, block.relative_variance)
         start = plan.interruption.start
         counterfactual = np.where(np.arange(len(shown.fitted)) >= start, shown.counterfactual, np.nan)
         own_masks = plan.unit_masks.get(series.units[column], {})

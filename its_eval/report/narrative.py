@@ -19,31 +19,55 @@ FLAG_WORDS = {
     "degenerate": "the series does not vary around the fit",
     "counterfactual_outside_range": "the earlier trend, carried on, leaves 0 to 100 %",
 }
+#: Decimals in a sentence.
+_LEAST_DIGITS, _MOST_DIGITS = 2, 6
+#: Estimands that are about a trend; the others are about a level.
+_TRENDS = frozenset({"pre_slope", "slope_change", "post_slope"})
 _PERIOD_WORDS = {"month": "month", "quarter": "quarter", "year": "year", "week": "week"}
 
 
 def rounded(value: float, digits: int = 2) -> str:
     """Return a number for a sentence: a true minus sign, and digits enough that it is not zero.
 
+    What is smaller than a millionth is 0; what is not a number is an en dash.
+
     Examples
     --------
     >>> rounded(-0.3319)
     '−0.33'
     """
-    if not math.isfinite(value):
+    if math.isnan(value):
+        return "–"
+    if math.isinf(value):
         return "−∞" if value < 0 else "∞"
-    if value and abs(value) < 0.5 * 10**-digits:
-        digits = min(6, -math.floor(math.log10(abs(value))))
+    if abs(value) < 0.5 * 10**-_MOST_DIGITS:
+        return "0"
+    if abs(value) < 0.5 * 10**-digits:
+        digits = min(_MOST_DIGITS, -math.floor(math.log10(abs(value))))
     if abs(value) >= 100:
         digits = 0
     elif abs(value) >= 10:
         digits = min(digits, 1)
     text = f"{abs(value):,.{digits}f}"
-    return f"−{text}" if value < 0 and float(text.replace(",", "")) != 0 else text
+    return f"−{text}" if value < 0 else text
+
+
+def digits_for(row: Mapping[str, Any]) -> int:
+    """Return the decimals that an estimate and its interval need: two significant digits of its width.
+
+    At least two, so that small quantities are not rounded away and their interval with them.
+    """
+    factor = 100.0 if row["scale"] == "ratio" else 1.0
+    width = factor * (row["conf_high"] - row["conf_low"])
+    if not math.isfinite(width) or width <= 0:
+        return _LEAST_DIGITS
+    return min(_MOST_DIGITS, max(_LEAST_DIGITS, 1 - math.floor(math.log10(width))))
 
 
 def p_words(value: float) -> str:
-    """Return a p-value as it is printed: ``p = 0.17``, ``p < 0.001``."""
+    """Return a p-value as it is printed: ``p = 0.17``, ``p < 0.001``; blank when there is none."""
+    if math.isnan(value):
+        return ""
     return "p < 0.001" if value < 0.001 else f"p = {value:.3f}" if value < 0.1 else f"p = {value:.2f}"
 
 
@@ -67,10 +91,11 @@ def estimand_words(estimand: str, about: Mapping[str, Any]) -> str:
 
 def quantity(value: float, row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     """Return a value of a summary row with its unit; a ratio becomes a per cent change."""
+    digits = digits_for(row)
     if row["scale"] == "ratio":
-        return f"{rounded(100.0 * (value - 1.0))} %"
+        return f"{rounded(100.0 * (value - 1.0), digits)} %"
     unit = "percentage points" if about["kind"] == "percentage" else about["unit"]
-    return f"{rounded(value)} {unit}".strip()
+    return f"{rounded(value, digits)} {unit}".strip()
 
 
 def interval_words(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
@@ -78,8 +103,8 @@ def interval_words(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     low, high = row["conf_low"], row["conf_high"]
     if row["scale"] == "ratio":
         low, high = 100.0 * (low - 1.0), 100.0 * (high - 1.0)
-    level = rounded(100.0 * about["confidence"], 0)
-    return f"{level} % interval {rounded(low)} to {rounded(high)}"
+    digits = digits_for(row)
+    return f"{100.0 * about['confidence']:.6g} % interval {rounded(low, digits)} to {rounded(high, digits)}"
 
 
 def headline(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
@@ -98,16 +123,20 @@ def headline(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     value, interval = quantity(row["estimate"], row, about), interval_words(row, about)
     if row["label"] == "not estimable":
         return f"Compared with {subject}: {what} {value} ({interval}); not estimable, so no p-value."
-    adjusted = f", adjusted {p_words(row['p_adjusted'])}" if row["p_adjusted"] == row["p_adjusted"] else ""
-    statistics = f"{interval}; {p_words(row['p_value'])}{adjusted}"
+    adjusted = p_words(row["p_adjusted"])
+    statistics = f"{interval}; {p_words(row['p_value'])}{f', adjusted {adjusted}' if adjusted else ''}"
     if row["label"] == "no clear evidence":
+        sentence = f"Compared with {subject}: no clear evidence of a change; {what} {value} ({statistics})."
+        if not math.isfinite(row["minimum_detectable"]):
+            return sentence
         smallest = quantity(row["minimum_detectable"], row, about)
-        return (
-            f"Compared with {subject}: no clear evidence of a change; {what} {value} ({statistics}). "
-            f"Only a change of {smallest} or more would have been found reliably."
-        )
+        return f"{sentence} Only a change of {smallest} or more would have been found reliably."
     verdict = {"better": ", for the better", "worse": ", for the worse", "unclear": ""}[row["direction"]]
-    changed = "the trend differs from before" if alone else "the gap changed"
+    if alone:
+        subject_changed = "trend" if row["estimand"] in _TRENDS else "level"
+        changed = f"the {subject_changed} differs from before"
+    else:
+        changed = "the gap changed"
     return f"Compared with {subject}: {changed}{verdict}; {what} {value} ({statistics})."
 
 
@@ -118,9 +147,13 @@ def peers_sentence(evaluation: Evaluation, outcome: str, unit: str) -> str:
         return ""
     listed = ", ".join(peers["peer"])
     ranks = peers["pool_rank"]
-    if ranks.isna().any():
+    if ranks.isna().any() or not ranks.is_monotonic_increasing:
         return f"Peers as given: {listed}."
     nearest = int((ranks <= len(peers)).sum())
+    passed_over = int(ranks.max()) - len(peers)
+    if passed_over > len(evaluation.rows_of("peer_exclusions", outcome, unit)):
+        # a search lists everyone whom it passes over
+        return f"Peers as given: {listed}."
     if nearest == len(peers):
         return f"Peers, nearest first: {listed}."
     return (

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from its_eval.errors import OutputError
-from its_eval.provenance import MANIFEST
+from its_eval.provenance import MANIFEST, foreign_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 #: Spreadsheet programs take a cell that starts like this for a formula.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_NUMBER = r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?"
+#: So many foreign files are named.
+SHOWN_FILES = 5
 
 
 def require_free(target: Path, *, force: bool) -> None:
@@ -31,16 +34,24 @@ def require_free(target: Path, *, force: bool) -> None:
     OutputError
         When something stands there already and must not be replaced.
     """
-    if target.exists() and not target.is_dir():
+    place = target.resolve()
+    if place.exists() and not place.is_dir():
         raise OutputError(f"{target} is a file, not a folder", "choose another --out")
-    if not target.is_dir() or not any(target.iterdir()):
+    if place == Path.cwd() or place in Path.cwd().parents:
+        raise OutputError(
+            f"{target} is the working folder, or above it; a result is a folder of its own",
+            "name a new folder with --out",
+        )
+    if not place.is_dir() or not any(place.iterdir()):
         return
     if not force:
         raise OutputError(f"{target} exists already", "use --force to replace it, or choose another --out")
-    if not (target / MANIFEST).is_file():
+    foreign = foreign_files(place)
+    if foreign:
+        shown = ", ".join(foreign[:SHOWN_FILES]) + (", …" if len(foreign) > SHOWN_FILES else "")
         raise OutputError(
-            f"{target} holds files but no {MANIFEST}, so it is no result of its-eval and is not replaced",
-            "choose another --out",
+            f"{target} holds files that are no part of a result of its-eval, so it is not replaced: {shown}",
+            "move them elsewhere, or choose another --out",
         )
 
 
@@ -56,9 +67,10 @@ def result_folder(target: Path, *, force: bool) -> Iterator[Path]:
         When the target may not be replaced, or the disk refuses.
     """
     require_free(target, force=force)
+    place = target.resolve()
     token = secrets.token_hex(4)
-    temporary = target.parent / f".{target.name}.{token}.tmp"
-    retired = target.parent / f".{target.name}.{token}.old"
+    temporary = place.parent / f".{place.name}.{token}.tmp"
+    retired = place.parent / f".{place.name}.{token}.old"
     try:
         temporary.mkdir(parents=True)
     except OSError as error:
@@ -68,25 +80,27 @@ def result_folder(target: Path, *, force: bool) -> Iterator[Path]:
     try:
         yield temporary
         require_free(target, force=force)
-        if target.is_dir():
-            target.rename(retired)
-        temporary.rename(target)
+        if place.is_dir():
+            place.rename(retired)
+        temporary.rename(place)
     except OSError as error:
-        if retired.is_dir() and not target.exists():
-            retired.rename(target)
         raise OutputError(f"cannot write the result to {target}: {error.strerror or error}") from error
     finally:
+        # whatever stopped the exchange half way, an interrupt too: the old result goes back
+        if retired.is_dir() and not place.exists():
+            retired.rename(place)
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(retired, ignore_errors=True)
 
 
 def _defused(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table whose texts no spreadsheet program takes for formulas."""
+    """Return a table whose texts no spreadsheet program takes for formulas; a plain number is none."""
     texts = table.select_dtypes(include=["object", "str"]).columns
     safe = table.copy()
     for name in texts:
         column = safe[name].astype(str)
-        safe[name] = column.where(~column.str.startswith(_FORMULA_STARTS), "'" + column)
+        formula = column.str.startswith(_FORMULA_STARTS) & ~column.str.fullmatch(_NUMBER)
+        safe[name] = column.where(~formula, "'" + column)
     return safe
 
 
@@ -115,7 +129,7 @@ def write_manifest(folder: Path, content: Mapping[str, Any]) -> None:
     """Write the manifest last, so that a folder with one is whole; reach the disk before the rename."""
     path = folder / MANIFEST
     with path.open("w", encoding="utf-8", newline="\n") as stream:
-        json.dump(content, stream, indent=1, ensure_ascii=False)
+        json.dump(content, stream, indent=1, ensure_ascii=False, allow_nan=False)
         stream.write("\n")
         stream.flush()
         os.fsync(stream.fileno())

@@ -24,10 +24,11 @@ def init(
 ) -> None:
     """Write a commented config that works, or the whole demonstration.
 
+    \b
     Examples:
       its-eval init --demo demo
       its-eval init study --indicators data.csv --unit ABC --indicator waits --date 2018-10
-    """
+    """  # noqa: D301  (a backspace keeps the lines of the help apart)
     from its_eval.starter import demo_files, starter_config, write_files  # noqa: PLC0415  (start-up time)
 
     given = (indicators, characteristics, unit, indicator, date)

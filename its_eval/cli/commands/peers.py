@@ -52,11 +52,12 @@ def peers(
 ) -> None:
     """Show the nearest units by Euclidean distance on standardised characteristics.
 
+    \b
     Examples:
       its-eval peers characteristics.csv --unit ABC -k 5
       its-eval peers appendix_a.csv --unit RR8 --preset nhs-trust-peer-finder --explain
       its-eval peers config.yaml --unit all --format csv
-    """
+    """  # noqa: D301  (a backspace keeps the lines of the help apart)
     from its_eval.cli.peer_tables import print_peers, print_presets  # noqa: PLC0415  (start-up time)
     from its_eval.errors import UsageError  # noqa: PLC0415
 
@@ -95,7 +96,11 @@ def peers(
 
 
 def _names(texts: list[str]) -> tuple[str, ...]:
-    return tuple(name.strip() for text in texts for name in text.split(",") if name.strip())
+    """Return the names in a list with commas; two spellings of one variable count once."""
+    from its_eval.data.tables import normalise_name  # noqa: PLC0415
+
+    names = (name.strip() for text in texts for name in text.split(","))
+    return tuple({normalise_name(name): name for name in names if name}.values())
 
 
 def _weights(texts: list[str]) -> dict[str, float]:
@@ -157,8 +162,7 @@ def _from_table(
     preset = PRESETS[preset_name] if preset_name is not None else None
     recipe = _recipe(preset, variables, weights)
     known = Units() if units_path is None else _load_units(units_path)
-    if within and units_path is None:
-        raise UsageError("--within needs --units, the table with the column")
+    _require_columns(within, known, units_path)
     column = unit_column or (preset.unit_column if preset is not None else None)
     asked = None if recipe.weights is None else list(recipe.weights)
     table = load_characteristics(source, column or _unit_column(source), asked)
@@ -169,6 +173,7 @@ def _from_table(
         recipe = DistanceRecipe(merged, recipe.missing)
     scaled = scale_characteristics(table, recipe, str(source))
     chosen = _chosen(wanted, scaled)
+    _require_codes("--exclude", exclude, scaled)
     sets = []
     for code in chosen:
         reasons = within_reasons(code, scaled.units, within, known) | dict.fromkeys(exclude, "excluded")
@@ -210,20 +215,34 @@ _NAME_NAMES = frozenset({"name", "unit_name", "trust_name", "org_name"})
 _TYPE_NAMES = frozenset({"type", "org_type", "unit_type", "trust_type"})
 
 
-def _chosen(wanted: tuple[str, ...], scaled: Scaled) -> list[str]:
+def _require_columns(within: tuple[str, ...], known: Units, path: Path | None) -> None:
+    """Refuse a column that the units table does not have: no unit at all would agree on it."""
     from its_eval.data.tables import nearest  # noqa: PLC0415
     from its_eval.errors import UsageError  # noqa: PLC0415
 
+    if within and path is None:
+        raise UsageError("--within needs --units, the table with the column")
+    for name in within:
+        if known.column(name) is None:
+            raise UsageError(f"--within {name!r}: {path} has no such column; {nearest(name, known.columns)}")
+
+
+def _require_codes(option: str, codes: tuple[str, ...], scaled: Scaled) -> None:
+    """Refuse codes that the table does not have."""
+    from its_eval.data.tables import nearest  # noqa: PLC0415
+    from its_eval.errors import UsageError  # noqa: PLC0415
+
+    every = sorted(scaled.units)
+    unknown = [code for code in codes if code not in scaled.units]
+    if unknown:
+        lines = (f"{option} {code!r} is not in the table; {nearest(code, every)}" for code in unknown)
+        raise UsageError("\n".join(lines))
+
+
+def _chosen(wanted: tuple[str, ...], scaled: Scaled) -> list[str]:
     if wanted == ("all",):
         return sorted(scaled.units)
-    unknown = [code for code in wanted if code not in scaled.units]
-    if unknown:
-        raise UsageError(
-            "\n".join(
-                f"--unit {code!r} is not in the table; {nearest(code, sorted(scaled.units))}"
-                for code in unknown
-            )
-        )
+    _require_codes("--unit", wanted, scaled)
     return list(dict.fromkeys(wanted))
 
 
@@ -240,7 +259,7 @@ def _from_config(source: Path, wanted: list[str]) -> tuple[list[PeerSet], Units]
         raise UsageError(f"{source} has no `peers`", "add `peers:` to the config")
     sources = load_sources(config)
     plan = make_plan(config, sources)
-    codes = list(config.treated) if wanted == ["all"] else wanted
+    codes = list(config.treated) if wanted == ["all"] else list(dict.fromkeys(wanted))
     sets = []
     for code in codes:
         if code not in config.treated:

@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -34,7 +34,8 @@ def run(
     if_changed: Annotated[
         bool,
         typer.Option(
-            "--if-changed", help="Do nothing when config, inputs and version are those of the result."
+            "--if-changed",
+            help="Do nothing when config, inputs and version are those of the result; else redo.",
         ),
     ] = False,
     fail_on: Annotated[
@@ -53,27 +54,30 @@ def run(
 ) -> int:
     """Evaluate configs: choose peers, fit, write tables and figures.
 
+    \b
     Examples:
       its-eval run configs/sample.yaml
       its-eval run configs/*.yaml -o results/all --jobs 2
       its-eval run config.yaml --dry-run
-    """
+    """  # noqa: D301  (a backspace keeps the lines of the help apart)
     from its_eval.config import load_config  # noqa: PLC0415  (start-up time)
     from its_eval.errors import UsageError  # noqa: PLC0415
+    from its_eval.report.write import require_free  # noqa: PLC0415
 
     if quiet and verbose:
         raise UsageError("--quiet and --verbose exclude each other")
-    if if_changed:
-        force = True
     watched = _fail_on(fail_on or [])
     targets = _targets(configs, out)
     loaded = [load_config(path) for path in configs]
+    if dry_run:
+        _show_plans(loaded, configs, targets, format_)
+        return 0
+    force = force or if_changed
+    for target in targets:
+        require_free(target, force=force)
     code = 0
     summaries = []
     for path, config, target in zip(configs, loaded, targets, strict=True):
-        if dry_run:
-            _show_plan(config, path, target)
-            continue
         evaluation = _run_one(
             config,
             path,
@@ -86,16 +90,15 @@ def run(
         )
         if evaluation is None:
             continue
-        code = max(code, _failures(evaluation, watched))
+        code = max(code, _failures(path, evaluation, watched))
         if format_ == "json":
             summaries.append({"config": str(path), "out": str(target), **evaluation.to_dict()})
         elif not quiet:
             from its_eval.cli.summary import print_summary  # noqa: PLC0415
 
             print_summary(evaluation, target, figures=not no_figures, verbose=verbose)
-    if format_ == "json" and not dry_run:
-        json.dump(summaries, sys.stdout, indent=1, ensure_ascii=False)
-        sys.stdout.write("\n")
+    if format_ == "json":
+        _print_json(summaries)
     return code
 
 
@@ -139,11 +142,12 @@ def _run_one(
     quiet: bool,
 ) -> Evaluation | None:
     from its_eval.cli.console import progress_bar  # noqa: PLC0415
+    from its_eval.config import to_yaml  # noqa: PLC0415
     from its_eval.pipeline.produce import produce  # noqa: PLC0415
     from its_eval.pipeline.sources import input_files  # noqa: PLC0415
     from its_eval.provenance import unchanged  # noqa: PLC0415
 
-    if if_changed and unchanged(target, path, input_files(config)):
+    if if_changed and unchanged(target, path, input_files(config), resolved=to_yaml(config), figures=figures):
         if not quiet:
             typer.echo(f"{target}: unchanged, nothing done", err=True)
         return None
@@ -160,43 +164,37 @@ def _run_one(
         )
 
 
-def _failures(evaluation: Evaluation, watched: list[str]) -> int:
+def _failures(path: Path, evaluation: Evaluation, watched: list[str]) -> int:
     """Return 1 when the result has faults of a kind that the caller does not accept."""
-    quality = evaluation.tables["data_quality"]
+    tables = evaluation.tables
+    failed, flagged = len(tables["not_estimated"]), int(tables["fits"]["flags"].ne("").sum())
+    faulty = int(tables["data_quality"]["severity"].ne("info").sum())
+    alarming = int(tables["checks"]["status"].eq("attention").sum()) if "checks" in tables else 0
     found = {
-        "data": bool((quality["severity"] != "info").any()),
-        "fit": bool(
-            len(evaluation.tables["not_estimated"]) or evaluation.tables["fits"]["flags"].ne("").any()
-        ),
-        "checks": "checks" in evaluation.tables
-        and bool(evaluation.tables["checks"]["status"].eq("attention").any()),
+        "data": (faulty, f"{faulty} faulty rows in data_quality"),
+        "fit": (failed + flagged, f"{failed} series not estimated, {flagged} fits with flags"),
+        "checks": (alarming, f"{alarming} checks ask for attention"),
     }
-    raised = [kind for kind in watched if found[kind]]
+    raised = [kind for kind in watched if found[kind][0]]
     for kind in raised:
-        typer.echo(f"--fail-on {kind}: the result has such faults", err=True)
+        typer.echo(f"its-eval: {path}: --fail-on {kind}: {found[kind][1]}", err=True)
     return int(bool(raised))
 
 
-def _show_plan(config: Config, path: Path, target: Path) -> None:
-    """Print what would be done."""
-    from its_eval.config import to_yaml  # noqa: PLC0415
-    from its_eval.pipeline.plan import make_plan  # noqa: PLC0415
-    from its_eval.pipeline.sources import load_sources  # noqa: PLC0415
+def _show_plans(
+    loaded: list[Config], configs: list[Path], targets: list[Path], form: Literal["text", "json"]
+) -> None:
+    """Print what would be done for every config."""
+    from its_eval.cli.dry_run import planned, print_plan  # noqa: PLC0415
 
-    sources = load_sources(config)
-    plan = make_plan(config, sources)
-    typer.echo(f"# {path} would be written to {target}")
-    for outcome in plan.outcomes:
-        panel = outcome.panel
-        before = outcome.interruption.start
-        typer.echo(
-            f"# {outcome.outcome.label}: {panel.periods[0]} to {panel.periods[-1]}, {before} periods "
-            f"before and {panel.n_periods - before} from {outcome.start_in_words}"
-        )
-        for unit in outcome.treated:
-            peers = outcome.peer_sets.get(unit)
-            listed = ", ".join(peers.peers) if peers is not None and peers.peers else "no peers"
-            typer.echo(f"#   {unit}: {listed}")
-    for note in plan.notes:
-        typer.echo(f"# note: {note}")
-    typer.echo(to_yaml(config), nl=False)
+    plans = [planned(*item) for item in zip(loaded, configs, targets, strict=True)]
+    if form == "json":
+        _print_json(plans)
+        return
+    for position, (config, plan) in enumerate(zip(loaded, plans, strict=True)):
+        print_plan(config, plan, first=position == 0)
+
+
+def _print_json(content: list[dict[str, Any]]) -> None:
+    json.dump(content, sys.stdout, indent=1, ensure_ascii=False, allow_nan=False)
+    sys.stdout.write("\n")

@@ -8,8 +8,9 @@ import typer
 def schema() -> None:
     """Print the JSON Schema of the config.
 
-    Save it beside your configs and editors will complete keys:
-    its-eval schema > its-eval.schema.json
+    Save it beside your configs and editors will complete keys.
+
+    Example: its-eval schema > its-eval.schema.json
     """
     import json  # noqa: PLC0415
 

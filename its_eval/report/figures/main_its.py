@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.report.figures.main_its_data import main_its_data
+from its_eval.report.figures.main_its_drawing import Series
 from its_eval.report.figures.main_its_labels import MainItsLabels, main_its_labels
-from its_eval.report.figures.main_its_panels import Series, difference_panels, single_panels
+from its_eval.report.figures.main_its_panels import difference_panels, single_panels
 from its_eval.report.figures.scales import before_each
 from its_eval.report.figures.sheet import draw_sheet
 from its_eval.report.figures.style import house_style

@@ -30,6 +30,8 @@ PEER = "peer_"
 
 #: How the reason of an excluded phase-in begins in the table.
 PHASE_IN = "phase-in of "
+#: Taking the season out again leaves an error of this size at most.
+_ROUNDING = 1e-9
 BEFORE, DURING, AFTER = "before", "phase-in", "after"
 
 
@@ -141,7 +143,7 @@ def _trends(frame: pd.DataFrame, positions: Sequence[int], *, log: bool) -> dict
 def _stop_at(columns: dict[str, Values], low: float, high: float) -> None:
     """Take out the counterfactual from the first period that it is impossible in."""
     line = columns["trend_counterfactual"]
-    outside = np.flatnonzero((line < low) | (line > high))
+    outside = np.flatnonzero((line < low - _ROUNDING) | (line > high + _ROUNDING))
     if outside.size:
         for name in ("trend_counterfactual", "trend_low", "trend_high"):
             columns[name] = np.where(np.arange(len(line)) < outside[0], columns[name], np.nan)

@@ -83,6 +83,7 @@ def draw_points(axes: Axes, series: Series, values: Values) -> None:
         markeredgecolor="white",
         markeredgewidth=0.5,
         zorder=3,
+        clip_on=False,
         gid="used",
     )
     hollow = ~used & ~np.isnan(values)
@@ -97,6 +98,7 @@ def draw_points(axes: Axes, series: Series, values: Values) -> None:
             markeredgecolor=QUIET,
             markeredgewidth=1.2,
             zorder=3,
+            clip_on=False,
             gid="not-used",
         )
 
@@ -125,14 +127,15 @@ def draw_counterfactual(axes: Axes, series: Series, line: Values, low: Values, h
 
 
 def draw_peers(axes: Axes, series: Series) -> None:
-    """Draw single peers as thin lines and their mean as a bold one."""
+    """Draw single peers as thin lines and their mean as a bold one, less so where it is only background."""
+    width = 2.4 if series.labels.controlled else 1.8
     peers = series.peers
     if peers.shape[1] > 1:
         for column in range(peers.shape[1]):
             axes.plot(series.x, peers[:, column], color=PEER_COLOUR, linewidth=0.9, zorder=1)
     mean = series["peer_mean"]
     if not np.isnan(mean).all():
-        axes.plot(series.x, mean, color=PEER_MEAN, linewidth=2.4, zorder=2, gid="peer-mean")
+        axes.plot(series.x, mean, color=PEER_MEAN, linewidth=width, zorder=2, gid="peer-mean")
 
 
 def draw_reference(axes: Axes, value: float) -> None:

@@ -28,10 +28,9 @@ if TYPE_CHECKING:
     Values = NDArray[np.float64]
 
 _UPPER, _LOWER = 3.55, 2.55
-_WORDS = "no one two three four five six seven eight nine ten eleven twelve".split()
+_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 #: Peers may stretch the scale to so many times the range of the unit and the mean; beyond, they are cut.
 _MOST_FOR_PEERS = 2.5
-_KINDS_FROM_ZERO = ("count", "rate", "number")
 
 
 def difference_panels(series: Series) -> tuple[list[Panel], list[str]]:
@@ -62,7 +61,7 @@ def difference_panels(series: Series) -> tuple[list[Panel], list[str]]:
         Panel(_difference_heading(series), lower, _LOWER, draw_difference, fits),
     ]
     notes = ["Points are observations, solid lines in the lower panel the fit."]
-    return panels, [*notes, *_notes(series, upper, band, lower)]
+    return panels, [*notes, *_notes(series, upper, [(lower, band)])]
 
 
 def single_panels(series: Series) -> tuple[list[Panel], list[str]]:
@@ -101,8 +100,9 @@ def single_panels(series: Series) -> tuple[list[Panel], list[str]]:
         Panel(_measured(labels.outcome, labels.measure), upper, _UPPER, draw_levels, names),
         Panel(_gap_heading(series), lower, _LOWER, draw_gap, gaps),
     ]
-    notes = ["Points are observations, solid lines the fit."]
-    return panels, [*notes, *_notes(series, upper, band, upper)]
+    season = " without its season" if series.seasonal else ""
+    notes = [f"Points are observations, solid lines the fit{season}."]
+    return panels, [*notes, *_notes(series, upper, [(upper, band), (lower, gap_band)])]
 
 
 def _levels_reach(
@@ -110,13 +110,12 @@ def _levels_reach(
 ) -> Limits:
     """Return the scale of levels; all peers are on it unless they would flatten the unit."""
     labels = series.labels
-    from_zero = labels.kind in _KINDS_FROM_ZERO
     core = [*core, series["peer_mean"]]
     without = reach(core)
     whole = reach([*core, series.peers])
     if whole.high - whole.low <= _MOST_FOR_PEERS * (without.high - without.low):
         core.append(series.peers)
-    return reach(core, lines or (), bands, bounds=labels.bounds, from_zero=from_zero)
+    return reach(core, lines or (), bands, bounds=labels.bounds, from_zero=True)
 
 
 def _last(values: Values) -> float:
@@ -161,16 +160,13 @@ def _mean_label(series: Series) -> tuple[EndLabel, ...]:
 def _counterfactual_label(series: Series, line: Values) -> tuple[EndLabel, ...]:
     if np.isnan(line).all():
         return ()
-    words = f"had the earlier trend gone on, with {100.0 * series.labels.confidence:g} % interval"
+    words = f"had the earlier trend gone on, with {100.0 * series.labels.confidence:g}% interval"
     return (EndLabel(words, _last(line), COUNTERFACTUAL_TEXT, line_colour=COUNTERFACTUAL),)
 
 
-def _notes(series: Series, upper: Limits, band: tuple[Values, ...], band_limits: Limits) -> list[str]:
+def _notes(series: Series, upper: Limits, bands: list[tuple[Limits, tuple[Values, ...]]]) -> list[str]:
     """Return what a reader has to know about the scales and about what is not shown."""
-    labels = series.labels
     notes = []
-    if series.seasonal and not labels.controlled:
-        notes.append("Lines leave out the season.")
     scattered = {
         reason
         for reason, used in zip(series.frame["used_reason"], series.used, strict=True)
@@ -185,8 +181,10 @@ def _notes(series: Series, upper: Limits, band: tuple[Values, ...], band_limits:
         notes.append("The upper scale does not start at zero.")
     if upper.cuts(series.peers):
         notes.append("Some peers lie beyond the scale.")
-    if band_limits.cuts(*band):
-        notes.append("The interval runs off the scale.")
+    if any(limits.cuts(*band) for limits, band in bands):
+        shown = [(edge > limits.low) & (edge < limits.high) for limits, band in bands for edge in band]
+        fate = "runs off the scale" if np.any(shown) else "is wider than the scale"
+        notes.append(f"The interval {fate}.")
     return [*notes, *_bound_note(series)]
 
 

@@ -54,8 +54,9 @@ class Limits:
 
 
 def _finite(*values: Values) -> Values:
-    joined = np.concatenate([np.asarray(part, dtype=np.float64).ravel() for part in values] or [np.empty(0)])
-    return joined[np.isfinite(joined)]
+    joined = np.concatenate([np.empty(0), *(np.asarray(part, dtype=np.float64).ravel() for part in values)])
+    kept: Values = joined[np.isfinite(joined)]
+    return kept
 
 
 def reach(
@@ -93,8 +94,10 @@ def reach(
     for values, share in ((_finite(*lines), _FOR_LINES), (_finite(*bands), _FOR_BANDS)):
         if values.size:
             room = share * size
-            low, high = max(min(low, values.min()), low - room), min(max(high, values.max()), high + room)
-            size = high - low if share == _FOR_LINES else size
+            lowest = 0.0 if from_zero and share == _FOR_BANDS and low >= 0.0 else -np.inf
+            floor = max(low - room, lowest)
+            low, high = max(min(low, values.min()), floor), min(max(high, values.max()), high + room)
+            size = high - low
     if include is not None and min(abs(include - low), abs(include - high)) <= high - low:
         low, high = min(low, include), max(high, include)
     margin = _MARGIN * (high - low)

@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 from matplotlib.dates import num2date
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from its_eval.report.figures.scales import Limits, day_numbers, tick_labels, time_ticks
-from its_eval.report.figures.style import INK, LINE_HEIGHT, WIDTH
-from its_eval.report.figures.text_layout import Ruler, spread
+from its_eval.report.figures.style import LINE_HEIGHT, WIDTH
+from its_eval.report.figures.text_layout import spread, text_width, wrap, write
 from its_eval.report.figures.time_marks import Mark, draw_marks, place_marks, strip_height
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 _RIGHT, _INDENT = 2.2, 0.2
 _EDGE = 0.12
 _MOST_LINES = 5
+#: Between two labels in the margin, in inches.
+_BETWEEN = 0.08
 
 
 @dataclass(frozen=True)
@@ -92,39 +95,38 @@ def draw_sheet(
         Sentences beneath.
     """
     figure = Figure(figsize=(WIDTH, 8.0))
-    ruler = Ruler(figure)
     pad = 0.015 * (span[1] - span[0])
     ends = (span[0] - pad, span[1] + pad)
     ticks = [panel.limits.ticks() for panel in panels]
-    widest = max(ruler.width(words) for found in ticks for words in tick_labels(found))
+    widest = max(text_width(words) for found in ticks for words in tick_labels(found))
     left = _EDGE + widest + 0.12
     width = WIDTH - left - _RIGHT
-    placed = place_marks(marks, ends, width, WIDTH - left - _EDGE, ruler)
-    headings = [ruler.wrap(panel.heading, WIDTH - left - _EDGE) for panel in panels]
-    footer = ruler.wrap(" ".join(notes), WIDTH - left - _EDGE)
+    placed = place_marks(marks, ends, width, WIDTH - left - _EDGE)
+    headings = [wrap(panel.heading, WIDTH - left - _EDGE) for panel in panels]
+    footer = wrap(" ".join(notes), WIDTH - left - _EDGE)
     strips = [strip_height(placed) + 0.06] + [0.06] * (len(panels) - 1)
     tops = [
         _EDGE + LINE_HEIGHT * len(heading.split("\n")) + strip
         for heading, strip in zip(headings, strips, strict=True)
     ]
-    bottoms = [0.2] * (len(panels) - 1) + [0.42 + LINE_HEIGHT * len(footer.split("\n")) * bool(footer)]
+    n_notes = len(footer.split("\n")) * bool(footer)
+    bottoms = [0.2] * (len(panels) - 1) + [0.36 + LINE_HEIGHT * n_notes + _EDGE]
     total = sum(tops) + sum(panel.height for panel in panels) + sum(bottoms)
     figure.set_size_inches(WIDTH, total)
     edge = total
     for index, panel in enumerate(panels):
-        last = index == len(panels) - 1
-        figure.text(
-            left / WIDTH, (edge - _EDGE) / total, headings[index], ha="left", va="top", linespacing=1.0
-        )
+        write(figure, left, edge - _EDGE, headings[index])
         edge -= tops[index] + panel.height
         axes = figure.add_axes((left / WIDTH, edge / total, width / WIDTH, panel.height / total))
-        _scales(axes, panel.limits, ticks[index], ends, dated=last)
+        _scales(axes, panel.limits, ticks[index], ends, dated=index == len(panels) - 1)
         panel.draw(axes)
-        draw_marks(axes, placed, width, panel.height, labelled=index == 0)
-        _end_labels(axes, panel, ruler, width)
+        draw_marks(axes, placed, 0.0 if index else 1.0 / panel.height)
+        _end_labels(figure, panel, left + width, edge)
+        if index == 0:
+            for label in placed:
+                write(figure, left + label.x0, edge + panel.height + label.y1, label.words, gid="mark")
         edge -= bottoms[index]
-    if footer:
-        figure.text(left / WIDTH, _EDGE / total, footer, ha="left", va="bottom", linespacing=1.0)
+    write(figure, left, edge + LINE_HEIGHT * n_notes + _EDGE, footer)
     return figure
 
 
@@ -142,41 +144,27 @@ def _scales(
 
 
 def _day(position: float) -> dt.date:
-    return num2date(position).date()
+    day: dt.datetime = num2date(position)  # type: ignore[no-untyped-call]
+    return day.date()
 
 
-def _end_labels(axes: Axes, panel: Panel, ruler: Ruler, width: float) -> None:
-    """Write labels in the right margin, as near to the ends of their lines as they can be."""
+def _end_labels(figure: Figure, panel: Panel, right: float, bottom: float) -> None:
+    """Write labels in the right margin, as near to the ends of their lines as they can be.
+
+    A label that had to move far is tied to the end of its line by a thread.
+    """
     limits, height = panel.limits, panel.height
-    scale = height / (limits.high - limits.low)
     room = _RIGHT - _INDENT - _EDGE
-    texts = [
-        ruler.wrap(label.words, room, "bold" if label.bold else "normal", _MOST_LINES)
-        for label in panel.labels
-    ]
-    heights = [LINE_HEIGHT * len(text.split("\n")) + 0.05 for text in texts]
+    texts = [wrap(label.words, room, bold=label.bold, most=_MOST_LINES) for label in panel.labels]
+    heights = [LINE_HEIGHT * len(text.split("\n")) + _BETWEEN for text in texts]
+    scale = height / (limits.high - limits.low)
     wanted = [min(max((label.y - limits.low) * scale, 0.0), height) for label in panel.labels]
-    centres = spread(wanted, heights, -0.05, height + 0.05)
+    centres = spread(wanted, heights, -0.1, height + 0.1)
+    size = figure.get_size_inches()
     for label, text, tall, want, centre in zip(panel.labels, texts, heights, wanted, centres, strict=True):
-        axes.text(
-            1.0 + _INDENT / width,
-            centre / height,
-            text,
-            transform=axes.transAxes,
-            ha="left",
-            va="center",
-            linespacing=1.0,
-            color=label.colour or INK,
-            weight="bold" if label.bold else "normal",
-            gid="end-label",
-        )
+        top = bottom + centre + 0.5 * (tall - _BETWEEN)
+        write(figure, right + _INDENT, top, text, colour=label.colour, bold=label.bold, gid="end-label")
         if abs(centre - want) > 0.5 * tall:
-            thread = Line2D(
-                [1.0, 1.0 + (_INDENT - 0.04) / width],
-                [want / height, centre / height],
-                transform=axes.transAxes,
-                clip_on=False,
-                color=label.line_colour or label.colour,
-                linewidth=1.0,
-            )
-            axes.add_line(thread)
+            ends = np.array([[right, bottom + want], [right + _INDENT - 0.04, bottom + centre]]) / size
+            colour = label.line_colour or label.colour
+            figure.add_artist(Line2D(ends[:, 0], ends[:, 1], color=colour, linewidth=1.0, gid="thread"))

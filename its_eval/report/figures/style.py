@@ -28,8 +28,9 @@ PEER = "#BFBFBF"
 INK = "#3D3D3D"
 #: Lines of events that are only noted, and points that were not used. Contrast 5.3.
 QUIET = "#6B6B6B"
-#: Ground behind periods that were not used.
-SHADE = "#EDEDED"
+#: Veil over periods that were not used, and how much of it shows.
+SHADE = "#000000"
+SHADE_ALPHA = 0.08
 
 #: Width of a figure in inches; the height follows from what has to be said.
 WIDTH = 10.0

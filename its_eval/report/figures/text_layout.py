@@ -2,86 +2,124 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.font_manager import FontProperties
 
-from its_eval.report.figures.style import FONT_SIZE
+from its_eval.report.figures.style import FONT_SIZE, INK, LINE_HEIGHT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.figure import Figure
 
 #: Letters differ a little in width between resolutions.
 _SLACK = 1.02
+#: Height of the base of letters above the lower edge of their line, in inches.
+_BASE = 0.05
+_DPI = 100.0
 
 
-class Ruler:
-    """Measures text on a figure, in inches.
+@cache
+def _renderer() -> RendererAgg:
+    return RendererAgg(8, 8, _DPI)  # type: ignore[no-untyped-call]
+
+
+@lru_cache(maxsize=10_000)
+def _word_width(word: str, weight: str) -> float:
+    font = FontProperties(size=FONT_SIZE, weight=weight)
+    pixels = _renderer().get_text_width_height_descent(word, font, ismath=False)[0]  # type: ignore[no-untyped-call]
+    return _SLACK * float(pixels) / _DPI
+
+
+def text_width(text: str, *, bold: bool = False) -> float:
+    """Return the width of one line of text, in inches."""
+    weight = "bold" if bold else "normal"
+    words = text.split()
+    space = _word_width("a a", weight) - _word_width("aa", weight)
+    return sum(_word_width(word, weight) for word in words) + space * max(len(words) - 1, 0)
+
+
+def wrap(text: str, width: float, *, bold: bool = False, most: int | None = None) -> str:
+    """Return text broken into lines.
+
+    Parameters
+    ----------
+    text : str
+        Words; line breaks count as spaces.
+    width : float
+        Greatest width in inches; a word that alone is wider is broken.
+    bold : bool
+        Weight of the font.
+    most : int, optional
+        Greatest number of lines; the last one then ends in an ellipsis.
+    """
+    lines = [""]
+    for word in _pieces(text, width, bold=bold):
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and text_width(longer, bold=bold) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    if most is not None and len(lines) > most:
+        lines = lines[:most]
+        while lines[-1] and text_width(f"{lines[-1]}…", bold=bold) > width:
+            lines[-1] = lines[-1][:-1]
+        lines[-1] = f"{lines[-1].rstrip()}…"
+    return "\n".join(lines)
+
+
+def _pieces(text: str, width: float, *, bold: bool) -> list[str]:
+    """Return the words, those too wide for a line in parts."""
+    pieces = []
+    for whole in text.split():
+        word = whole
+        while text_width(word, bold=bold) > width and len(word) > 1:
+            end = len(word) - 1
+            while end > 1 and text_width(word[:end], bold=bold) > width:
+                end -= 1
+            pieces.append(word[:end])
+            word = word[end:]
+        pieces.append(word)
+    return pieces
+
+
+def write(
+    figure: Figure,
+    left: float,
+    top: float,
+    text: str,
+    *,
+    colour: str = INK,
+    bold: bool = False,
+    gid: str = "",
+) -> None:
+    """Write lines of text at equal distances.
 
     Parameters
     ----------
     figure : Figure
-        Where the text will stand.
+        Of its final size.
+    left, top : float
+        Upper left corner, in inches from the lower left corner of the figure.
+    text : str
+        Lines.
+    colour : str
+        Colour of the letters.
+    bold : bool
+        Weight of the letters.
+    gid : str
+        Name of the element in an SVG file.
     """
-
-    def __init__(self, figure: Figure) -> None:
-        self._renderer = FigureCanvasAgg(figure).get_renderer()
-        self._dpi = figure.dpi
-        self._known: dict[tuple[str, str], float] = {}
-
-    def width(self, text: str, weight: str = "normal") -> float:
-        """Return the width of one line of text."""
-        key = (text, weight)
-        if key not in self._known:
-            font = FontProperties(size=FONT_SIZE, weight=weight)
-            pixels = self._renderer.get_text_width_height_descent(text, font, ismath=False)[0]
-            self._known[key] = _SLACK * float(pixels) / self._dpi
-        return self._known[key]
-
-    def wrap(self, text: str, width: float, weight: str = "normal", most: int | None = None) -> str:
-        """Return text broken into lines.
-
-        Parameters
-        ----------
-        text : str
-            Words; line breaks count as spaces.
-        width : float
-            Greatest width in inches; a word that alone is wider is broken.
-        weight : str
-            Weight of the font.
-        most : int, optional
-            Greatest number of lines; the last one then ends in an ellipsis.
-        """
-        lines = [""]
-        for word in self._pieces(text, width, weight):
-            longer = f"{lines[-1]} {word}".strip()
-            if lines[-1] and self.width(longer, weight) > width:
-                lines.append(word)
-            else:
-                lines[-1] = longer
-        if most is not None and len(lines) > most:
-            lines = lines[:most]
-            while lines[-1] and self.width(f"{lines[-1]}…", weight) > width:
-                lines[-1] = lines[-1][:-1]
-            lines[-1] = f"{lines[-1].rstrip()}…"
-        return "\n".join(lines)
-
-    def _pieces(self, text: str, width: float, weight: str) -> list[str]:
-        """Return the words, those too wide for a line in parts."""
-        pieces = []
-        for whole in text.split():
-            word = whole
-            while self.width(word, weight) > width and len(word) > 1:
-                end = len(word) - 1
-                while end > 1 and self.width(word[:end], weight) > width:
-                    end -= 1
-                pieces.append(word[:end])
-                word = word[end:]
-            pieces.append(word)
-        return pieces
+    width, height = figure.get_size_inches()
+    for row, line in enumerate(text.split("\n"), start=1):
+        base = top - row * LINE_HEIGHT + _BASE
+        letters = figure.text(left / width, base / height, line, va="baseline", color=colour)
+        letters.set_fontweight("bold" if bold else "normal")
+        letters.set_gid(gid or None)
 
 
 def spread(wanted: Sequence[float], heights: Sequence[float], low: float, high: float) -> list[float]:

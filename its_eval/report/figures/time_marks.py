@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any, Literal
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from its_eval.report.figures.style import INK, LINE_HEIGHT, QUIET, SHADE
+from its_eval.report.figures.style import INK, LINE_HEIGHT, QUIET, SHADE, SHADE_ALPHA
+from its_eval.report.figures.text_layout import text_width, wrap
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from its_eval.report.figures.text_layout import Ruler
 
 Kind = Literal["interruption", "event", "unused"]
 
 #: Between a mark and its words, in inches.
 _PAD = 0.08
-#: A label is not broken as long as it is at most this wide, in inches.
+#: A label at the right edge of the figure may be this wide, in inches, and one on the left half of it.
 _NARROWEST = 2.0
 
 
@@ -77,7 +77,7 @@ class PlacedMark:
 
 
 def place_marks(
-    marks: Sequence[Mark], span: tuple[float, float], width: float, room: float, ruler: Ruler
+    marks: Sequence[Mark], span: tuple[float, float], width: float, room: float
 ) -> list[PlacedMark]:
     """Return marks with places for their labels that neither overlap nor cross another mark.
 
@@ -91,13 +91,11 @@ def place_marks(
         Width of the axes in inches.
     room : float
         Inches from the left edge of the axes to the right edge of the figure.
-    ruler : Ruler
-        Measures text.
 
     Notes
     -----
-    From the last mark to the first, each label takes the lowest row that is free, to the right of its mark
-    or, where it would hide no other mark, to the left.
+    From the last mark to the first, each label is put as low as it can be, to the right of its mark or,
+    where it would hide no other mark, to the left.
     """
     scale = width / (span[1] - span[0])
     places = [(scale * (mark.left - span[0]), scale * (mark.right - span[0])) for mark in marks]
@@ -106,28 +104,44 @@ def place_marks(
     )
     placed: list[PlacedMark] = []
     for index in order:
-        left, right = places[index]
-        beside = left + _PAD
-        words = ruler.wrap(marks[index].words, max(room - beside, _NARROWEST))
-        lines = words.split("\n")
-        wide, tall = max(ruler.width(line) for line in lines), LINE_HEIGHT * len(lines) * bool(words)
-        start = left - _PAD - wide
         others = places[:index] + places[index + 1 :]
-        clear = start >= 0.0 and not any(low < left - 1e-9 and high > start for low, high in others)
-        sides = [beside, start] if clear else [beside]
-        rows = (LINE_HEIGHT * row for row in range(1000))
-        placed.append(
-            next(
-                label
-                for row in rows
-                for side in sides
-                for label in [
-                    PlacedMark(marks[index], words, side, side + wide, row, row + tall, left, right)
-                ]
-                if not words or not any(other.hinders(label) for other in placed)
-            )
-        )
+        boxes = _boxes(marks[index].words, places[index][0], others, room)
+        choices = [_lowest(marks[index], places[index], box, placed) for box in boxes]
+        placed.append(min(choices, key=lambda label: label.y1))
     return placed
+
+
+def _lowest(
+    mark: Mark, place: tuple[float, float], box: tuple[str, float, float, float], placed: Sequence[PlacedMark]
+) -> PlacedMark:
+    """Return a label in the lowest row in which nothing hinders it."""
+    words, x0, wide, tall = box
+    row = 0.0
+    label = PlacedMark(mark, words, x0, x0 + wide, row, row + tall, *place)
+    while words and any(other.hinders(label) for other in placed):
+        row += LINE_HEIGHT
+        label = PlacedMark(mark, words, x0, x0 + wide, row, row + tall, *place)
+    return label
+
+
+def _boxes(
+    words: str, left: float, others: Sequence[tuple[float, float]], room: float
+) -> list[tuple[str, float, float, float]]:
+    """Return the boxes in which a label may stand, to the right and left: words, left edge, width, height."""
+    after = wrap(words, max(room - left - _PAD, _NARROWEST))
+    boxes = [(after, left + _PAD, *_size(after))]
+    # to the left, only as far as no other mark would be hidden
+    free = left - _PAD - max((high + _PAD for low, high in others if low < left - 1e-9), default=0.0)
+    if free >= _NARROWEST / 2.0:
+        before = wrap(words, free)
+        wide, tall = _size(before)
+        boxes.append((before, left - _PAD - wide, wide, tall))
+    return boxes
+
+
+def _size(text: str) -> tuple[float, float]:
+    lines = text.split("\n")
+    return max(text_width(line) for line in lines), LINE_HEIGHT * len(lines) * bool(text)
 
 
 def strip_height(placed: Sequence[PlacedMark]) -> float:
@@ -135,10 +149,8 @@ def strip_height(placed: Sequence[PlacedMark]) -> float:
     return max((label.y1 for label in placed), default=0.0)
 
 
-def draw_marks(
-    axes: Axes, placed: Sequence[PlacedMark], width: float, height: float, *, labelled: bool
-) -> None:
-    """Draw marks through a panel and, above the uppermost one, their labels.
+def draw_marks(axes: Axes, placed: Sequence[PlacedMark], above: float) -> None:
+    """Draw marks through a panel.
 
     Parameters
     ----------
@@ -146,35 +158,20 @@ def draw_marks(
         The panel.
     placed : sequence of PlacedMark
         Marks with places.
-    width, height : float
-        Size of the panel in inches.
-    labelled : bool
-        Whether the labels stand above this panel.
+    above : float
+        Height of an inch as a share of the panel, when the marks reach up to their labels; else 0.
     """
     across = axes.get_xaxis_transform()
     for label in placed:
-        mark = label.mark
-        top = 1.0 + (label.y1 / height if labelled else 0.0)
+        mark, top = label.mark, 1.0 + label.y1 * above
         if mark.kind == "unused":
             box = Rectangle((mark.left, 0.0), mark.right - mark.left, top, transform=across)
-            box.set(facecolor=SHADE, edgecolor="none", zorder=0.1, clip_on=False)
+            box.set(facecolor=SHADE, alpha=SHADE_ALPHA, edgecolor="none", zorder=0.5, clip_on=False)
             axes.add_patch(box)
         else:
             line = Line2D([mark.left, mark.left], [0.0, top], transform=across, clip_on=False, zorder=2.5)
             line.set(**_LINES[mark.kind])
             axes.add_line(line)
-        if labelled and label.words:
-            axes.text(
-                label.x0 / width,
-                1.0 + label.y0 / height + 0.02 / height,
-                label.words,
-                transform=axes.transAxes,
-                ha="left",
-                va="bottom",
-                linespacing=1.0,
-                color=INK,
-                gid=f"mark-{mark.kind}",
-            )
 
 
 _LINES: dict[str, dict[str, Any]] = {

@@ -1,0 +1,99 @@
+"""Which series are weighted by their sampling variance, and with what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from its_eval.design.matrix import build_design
+from its_eval.estimate.sampling_variance import binomial_variance, relative_variance
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from its_eval.config import Estimator
+    from its_eval.design.matrix import Design
+    from its_eval.pipeline.estimation import SeriesSet
+    from its_eval.pipeline.plan import OutcomePlan
+
+#: Estimators with an error model that the weights belong to. Least squares and Newey-West are shown to
+#: reproduce older reports, which did not weight.
+WEIGHTED_ESTIMATORS = frozenset({"reml_ar"})
+
+
+def sampling_variance(plan: OutcomePlan, unit: str, peers: tuple[str, ...]) -> NDArray[np.float64]:
+    """Return the sampling variance of a unit, or of its difference from the mean of its peers.
+
+    ``b_T + k_t^-2 sum_j b_j`` over the k_t peers observed at t (methods §11.4).
+
+    Parameters
+    ----------
+    plan : OutcomePlan
+        The outcome.
+    unit : str
+        The unit.
+    peers : tuple of str
+        Its peers; empty for the single design.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        NaN where a value or a denominator is missing, and throughout for anything but a percentage on its
+        own scale.
+    """
+    panel = plan.panel
+    nothing = np.full(panel.n_periods, np.nan)
+    if plan.outcome.kind != "percentage" or plan.outcome.transform != "none":
+        return nothing
+    usable = ~plan.masked & np.array([not reason for reason in plan.mask_reasons])
+    season = plan.season.resolve(int(usable.sum()), plan.per_year)
+    design = build_design(
+        plan.positions, plan.per_year, panel.frequency, plan.interruption, season, plan.masked
+    )
+    columns = [panel.column(code) for code in (unit, *peers)]
+    variance = binomial_variance(
+        design.matrix,
+        np.where(usable[:, None], panel.values[:, columns], np.nan),
+        panel.denominators[:, columns],
+    )
+    if not peers:
+        return variance[:, 0]
+    others = variance[:, 1:]
+    complete = ~(np.isnan(others) & ~np.isnan(panel.values[:, columns[1:]])).any(axis=1)
+    count = (~np.isnan(others)).sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = np.nansum(others, axis=1) / count**2
+    return np.where(complete & (count > 0), variance[:, 0] + mean, np.nan)
+
+
+def weighting_groups(
+    series: SeriesSet,
+    columns: tuple[int, ...],
+    observed: NDArray[np.bool_],
+    design: Design,
+    estimator: Estimator,
+) -> Iterator[tuple[tuple[int, ...], NDArray[np.float64] | None]]:
+    """Split series that miss the same periods into those fitted as they are, together, and weighted ones.
+
+    Each weighted series has a design of its own, so each is a group of one.
+
+    Yields
+    ------
+    columns : tuple of int
+        Series of the group.
+    relative : ndarray, shape (n,), or None
+        Variance of each period over its geometric mean; None for unweighted series.
+    """
+    weighted = []
+    if estimator.name in WEIGHTED_ESTIMATORS:
+        weighted = [column for column in columns if not np.isnan(series.sampling[observed, column]).any()]
+    plain = tuple(column for column in columns if column not in weighted)
+    if plain:
+        yield plain, None
+    for column in weighted:
+        yield (
+            (column,),
+            relative_variance(design.matrix, series.values[:, column], series.sampling[:, column], observed),
+        )

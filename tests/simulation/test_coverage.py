@@ -1,0 +1,111 @@
+"""Does the interval cover what it says: fresh panels of the sample's process, truth known.
+
+Run by ``make simulation``; takes minutes. The estimation step is that of a run: the peers, the design, the
+weights and the estimator of ``configs/sample.yaml``.
+"""
+
+import importlib.util
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from its_eval.config import load_config
+from its_eval.pipeline.estimation import fit_series, make_series
+from its_eval.pipeline.plan import make_plan
+from its_eval.pipeline.sources import load_sources
+
+ROOT = Path(__file__).parents[2]
+PANELS = 2000
+#: Panels for what is only reported.
+REPORTED = 400
+CHUNK = 50
+LEVEL = 0.95
+TERMS = ("level_change", "slope_change")
+
+
+@cache
+def generator():
+    path = ROOT / "data" / "sample" / "generate.py"
+    spec = importlib.util.spec_from_file_location("sample_generate", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["sample_generate"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@cache
+def plans():
+    config = load_config(ROOT / "configs" / "sample.yaml")
+    return config, make_plan(config, load_sources(config)).outcomes
+
+
+def covered(task):
+    """Return, for a range of seeds, whether each interval held the truth: outcome × panel × unit × term."""
+    first, count, design_name, own_breaks = task
+    config, outcomes = plans()
+    hits = np.full((len(outcomes), count, len(config.treated), len(TERMS)), np.nan)
+    for offset in range(count):
+        panel = generator().simulate_panel([20260101, first + offset], own_breaks=own_breaks)
+        for number, plan in enumerate(outcomes):
+            drawn = next(part for part in panel.indicators if part.name == plan.outcome.indicator)
+            assert plan.panel.units == panel.units
+            assert plan.panel.periods[0] == drawn.periods[0]
+            fresh = replace(plan.panel, values=drawn.value, denominators=drawn.denominator)
+            series, failed = make_series(replace(plan, panel=fresh), design_name)
+            blocks, unfitted = fit_series(replace(plan, panel=fresh), series, plan.outcome.estimators[:1])
+            assert not failed
+            assert not unfitted
+            for block in blocks:
+                rows = np.eye(len(block.design.terms))[[block.design.column(term) for term in TERMS]]
+                low, high = block.fit.contrasts(rows).interval(LEVEL)
+                truth = np.column_stack([drawn.level_change, drawn.slope_change])
+                for position, column in enumerate(block.columns):
+                    place = panel.treated.index(series.units[column])
+                    hits[number, offset, place] = (low[position] <= truth[place]) & (truth[place] <= high[position])
+    assert not np.isnan(hits).any()
+    return hits
+
+
+def coverage(design_name, *, own_breaks, panels):
+    """Return coverage and its Monte Carlo standard error, outcome × term.
+
+    The five units of a panel share months and peers, so the panel is the sampling unit.
+    """
+    tasks = [(start, min(CHUNK, panels - start), design_name, own_breaks) for start in range(0, panels, CHUNK)]
+    with ProcessPoolExecutor(2) as pool:
+        hits = np.concatenate(list(pool.map(covered, tasks)), axis=1)
+    by_panel = hits.mean(axis=2)
+    return by_panel.mean(axis=1), by_panel.std(axis=1, ddof=1) / np.sqrt(panels)
+
+
+def report(what, rates, errors):
+    _, outcomes = plans()
+    for plan, rate, error in zip(outcomes, rates, errors, strict=True):
+        shown = ", ".join(
+            f"{term} {100 * value:.1f} % (se {100 * spread:.2f})"
+            for term, value, spread in zip(TERMS, rate, error, strict=True)
+        )
+        print(f"{what}; {plan.outcome.indicator}: {shown}")
+
+
+@pytest.mark.slow
+def test_difference_covers_without_own_breaks():
+    rates, errors = coverage("difference", own_breaks=False, panels=PANELS)
+    report("difference, no own breaks", rates, errors)
+    nominal = np.sqrt(LEVEL * (1 - LEVEL) / PANELS)
+    assert (np.abs(rates - LEVEL) <= 3.5 * np.maximum(errors, nominal)).all(), (rates, errors)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("design_name", "own_breaks"), [("difference", True), ("single", False), ("single", True)]
+)
+def test_what_other_designs_and_own_breaks_do(design_name, own_breaks):
+    rates, errors = coverage(design_name, own_breaks=own_breaks, panels=REPORTED)
+    report(f"{design_name}, {'own breaks' if own_breaks else 'no own breaks'} (not asserted)", rates, errors)
+    assert rates.shape == (2, 2)
