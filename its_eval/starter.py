@@ -137,10 +137,11 @@ def _about_columns(path: Path | None, indicator: str | None) -> str:
     known = {name.casefold() for name in names}
     lines = ""
     if "indicator" not in known and indicator is not None:
-        lines += f"    # the table has no column of indicators: all of it is this one\n    indicator: {quoted(indicator)}\n"
+        lines += "    # the table has no column of indicators: all of it is this one\n"
+        lines += f"    indicator: {quoted(indicator)}\n"
     if {"unit", "period"} <= known and ("value" in known or {"numerator", "denominator"} <= known):
         return lines + example
-    listed = ", ".join(quoted(name) for name in names)
+    listed = ", ".join(quoted(" ".join(name.split())) for name in names)
     return f"{lines}    # name the columns here; the table has {listed}\n{example}"
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.data.numbers import number_hint, to_numbers
-from its_eval.data.tables import find_column, normalise_name, read_table
+from its_eval.data.tables import find_column, normalise_name, read_table, require_distinct
 from its_eval.errors import DataError
 
 if TYPE_CHECKING:
@@ -102,6 +102,7 @@ def load_characteristics(
     unit = find_column(frame, unit_column, str(path))
     units = _codes(frame, unit, path)
     if variables is None:
+        require_distinct(frame.columns, str(path))
         converted = {name: to_numbers(frame[name]) for name in frame.columns if name != unit}
         kept = {
             name: numbers
@@ -146,6 +147,7 @@ def load_units(path: Path, mapping: Mapping[str, str]) -> Units:
         For a mapped column that is not there, or a duplicated unit.
     """
     frame = read_table(path)
+    require_distinct(frame.columns, str(path))
     codes = _codes(frame, find_column(frame, mapping.get("unit", "unit"), str(path)), path)
     used = {find_column(frame, mapping.get("unit", "unit"), str(path))}
     columns: dict[str, dict[str, str]] = {}

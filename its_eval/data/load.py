@@ -11,7 +11,7 @@ import pandas as pd
 from its_eval.data.faults import Finding
 from its_eval.data.numbers import number_hint, to_numbers
 from its_eval.data.periods import format_period, parse_period
-from its_eval.data.tables import find_column, normalise_name, read_table
+from its_eval.data.tables import find_column, normalise_name, read_table, require_distinct
 from its_eval.errors import DataError
 
 if TYPE_CHECKING:
@@ -114,6 +114,7 @@ def _long(raw: pd.DataFrame, table: IndicatorTable) -> pd.DataFrame:
 def _melted(raw: pd.DataFrame, table: IndicatorTable) -> pd.DataFrame:
     """Return a wide table (a period column, then a column a unit) as rows."""
     period = find_column(raw, table.columns.get("period", "period"), str(table.path))
+    require_distinct(raw.columns, str(table.path))
     units = [name for name in raw.columns if name != period]
     long = raw.reset_index(names="source_row").melt(
         id_vars=["source_row", period], value_vars=units, var_name="unit", value_name="value"

@@ -7,6 +7,7 @@ import gzip
 import io
 import re
 import zlib
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,22 @@ def find_column(columns: Iterable[Hashable], wanted: str, where: str) -> str:
     if matches:
         raise DataError([f"{where}: {len(matches)} columns are called {wanted!r}; expected one"])
     raise DataError([f"{where}: there is no column {wanted!r}; {nearest(wanted, names)}"])
+
+
+def require_distinct(columns: Iterable[Hashable], where: str) -> None:
+    """Check that no two columns have the same name, for tables of which every column is used.
+
+    Raises
+    ------
+    DataError
+        Naming each repeated column.
+    """
+    counts = Counter(str(name) for name in columns)
+    repeated = [name for name, count in counts.items() if count > 1]
+    if repeated:
+        raise DataError(
+            [f"{where}: {counts[name]} columns are called {name!r}; expected one" for name in repeated]
+        )
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -119,7 +136,12 @@ def _read_csv(path: Path) -> pd.DataFrame:
     names, frame = frame.iloc[0], frame.iloc[1:]
     frame.columns = [str(name).strip() for name in names]
     frame.index = pd.RangeIndex(2, len(frame) + 2)
-    return frame[(frame != "").any(axis=1)]
+    frame = frame[(frame != "").any(axis=1)]
+    # a comma at the end of every line, as spreadsheets write it, makes a column of nothing
+    return frame.loc[
+        :,
+        [bool(name) or bool((frame.iloc[:, place] != "").any()) for place, name in enumerate(frame.columns)],
+    ]
 
 
 def _csv_fault(message: str) -> str:

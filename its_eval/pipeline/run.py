@@ -134,8 +134,8 @@ def _without_primary(
     primary = config.estimands.primary
     have = {row["unit"] for row in found if row["estimand"] == primary}
     message = (
-        f"{primary} cannot be had from these data: an effect at k periods lies within the window, a cumulative "
-        "effect of a percentage needs denominators and no logarithm, a relative effect a level other than zero"
+        f"{primary} cannot be had from these data: an effect at k periods has to lie within the window, a "
+        "cumulative effect needs denominators and no logarithm, a relative effect a level other than zero"
     )
     every = [block_keys(plan, block, position) for position in range(len(block.columns))]
     return [

@@ -66,7 +66,8 @@ def covered(task):
                 truth = np.column_stack([drawn.level_change, drawn.slope_change])
                 for position, column in enumerate(block.columns):
                     place = panel.treated.index(series.units[column])
-                    hits[number, offset, place] = (low[position] <= truth[place]) & (truth[place] <= high[position])
+                    below, above = low[position] <= truth[place], truth[place] <= high[position]
+                    hits[number, offset, place] = below & above
     assert not np.isnan(hits).any()
     return hits
 
@@ -76,7 +77,8 @@ def coverage(design_name, *, own_breaks, panels):
 
     The five units of a panel share months and peers, so the panel is the sampling unit.
     """
-    tasks = [(start, min(CHUNK, panels - start), design_name, own_breaks) for start in range(0, panels, CHUNK)]
+    starts = range(0, panels, CHUNK)
+    tasks = [(start, min(CHUNK, panels - start), design_name, own_breaks) for start in starts]
     with ProcessPoolExecutor(2) as pool:
         hits = np.concatenate(list(pool.map(covered, tasks)), axis=1)
     by_panel = hits.mean(axis=2)

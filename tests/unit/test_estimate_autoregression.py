@@ -13,7 +13,13 @@ from its_eval.estimate.autoregression import (
     marginal_variance,
     precision_terms,
 )
-from its_eval.estimate.profile import design_matrices, evaluate_profile, objective_table, rss_table
+from its_eval.estimate.profile import (
+    design_matrices,
+    evaluate_profile,
+    objective_table,
+    objective_values,
+    rss_table,
+)
 from its_eval.estimate.reduction import reduce_design, reduce_series
 
 N_ROWS = 20
@@ -102,6 +108,8 @@ def test_reduction_gives_the_generalised_residual_sum_of_squares(order):
     matrices = design_matrices(design, partials)
     rss = rss_table(design, matrices) @ moments
     objective = objective_table(design, partials) @ moments
+    one_by_one = objective_values(design, reduce_series(design, Y), partials)
+    np.testing.assert_allclose(one_by_one, np.log(objective), rtol=1e-8)
     for point, values, products in zip(partials, rss, objective, strict=True):
         N = precision_matrix(point)
         M = X.T @ N @ X

@@ -63,6 +63,13 @@ def peer_codes(evaluation: Evaluation, outcome: str, unit: str) -> list[str]:
     return [str(peer) for peer in rows.sort_values("rank", kind="stable")["peer"]]
 
 
+def bounds_of(evaluation: Evaluation, outcome: str, rows: pd.DataFrame) -> tuple[float, float] | None:
+    """Return 0 to 100 for a percentage, unless its values show that it has no such bounds."""
+    values = rows["unit_value"].dropna()
+    bounded = evaluation.outcomes[outcome]["kind"] == "percentage" and values.between(0.0, 100.0).all()
+    return (0.0, 100.0) if bounded else None
+
+
 def main_its_data(evaluation: Evaluation, outcome: str, unit: str, design: str) -> pd.DataFrame:
     """Return the numbers that the main figure draws, one row per period.
 
@@ -85,8 +92,9 @@ def main_its_data(evaluation: Evaluation, outcome: str, unit: str, design: str) 
 
     Notes
     -----
-    A missing number is not drawn. From the first period in which a percentage's counterfactual lies
-    outside 0 to 100, ``trend_counterfactual`` and what depends on it are missing.
+    A missing number is not drawn. For the design ``single``, from the first period in which the
+    counterfactual of a percentage lies outside 0 to 100, ``trend_counterfactual`` and what depends on it
+    are missing.
     """
     about = evaluation.outcomes[outcome]
     frequency, log = str(about["frequency"]), about["transform"] == "log"
@@ -102,8 +110,9 @@ def main_its_data(evaluation: Evaluation, outcome: str, unit: str, design: str) 
     positions = [season_position(ordinal, frequency) for ordinal in ordinals]
     columns = _trends(frame, positions, log=log)
     if design == "single":
-        if about["kind"] == "percentage":
-            _stop_at(columns, 0.0, 100.0)
+        bounds = bounds_of(evaluation, outcome, rows)
+        if bounds is not None:
+            _stop_at(columns, *bounds)
         columns |= _gaps(frame, columns, log=log)
     columns |= _peers(evaluation, outcome, unit, frame, log=log)
     return pd.concat([frame, pd.DataFrame(columns)], axis=1)

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from its_eval.data.periods import describe_period, format_period, parse_period
-from its_eval.report.figures.main_its_data import PHASE_IN, peer_codes, series_of, start_index
+from its_eval.report.figures.main_its_data import PHASE_IN, bounds_of, peer_codes, series_of, start_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -129,7 +129,7 @@ def main_its_labels(evaluation: Evaluation, outcome: str, unit: str, design: str
         n_peers=len(peers),
         only_peer=(evaluation.unit_names.get(peers[0]) or peers[0]) if len(peers) == 1 else "",
         events=_events(about.get("events", ()), periods, frequency),
-        bounds=(0.0, 100.0) if about["kind"] == "percentage" else None,
+        bounds=bounds_of(evaluation, outcome, rows),
         unused=_unused(periods, [str(reason) for reason in rows["used_reason"]]),
     )
 

@@ -161,7 +161,8 @@ def _counterfactual_label(series: Series, line: Values) -> tuple[EndLabel, ...]:
     if np.isnan(line).all():
         return ()
     words = f"had the earlier trend gone on, with {100.0 * series.labels.confidence:g}% interval"
-    return (EndLabel(words, _last(line), COUNTERFACTUAL_TEXT, line_colour=COUNTERFACTUAL),)
+    tied = not np.isnan(line[-1])
+    return (EndLabel(words, _last(line), COUNTERFACTUAL_TEXT, line_colour=COUNTERFACTUAL, tied=tied),)
 
 
 def _notes(series: Series, upper: Limits, bands: list[tuple[Limits, tuple[Values, ...]]]) -> list[str]:

@@ -46,7 +46,7 @@ def figure_stem(outcome: str, unit: str, design: str, figure: str = "main_its") 
     >>> figure_stem("ae_4h", "RTP", "difference")
     'main_its_ae_4h_RTP_difference'
     >>> figure_stem("leavers", "R/1", "single")
-    'main_its_leavers_R-1_single-60e3e29e40'
+    'main_its_leavers_R-1_single-7651c70be9'
     """
     parts = (outcome, unit, design)
     safe = [_UNSAFE.sub("-", part)[:_LONGEST_PART] for part in parts]

@@ -44,6 +44,8 @@ class EndLabel:
         For the unit itself.
     line_colour : str
         Colour of the line, for the thread to a label that had to move; default the colour of the words.
+    tied : bool
+        The line reaches the right margin, so that a thread may go on from its end.
     """
 
     words: str
@@ -51,6 +53,7 @@ class EndLabel:
     colour: str
     bold: bool = False
     line_colour: str = ""
+    tied: bool = True
 
 
 @dataclass(frozen=True)
@@ -164,7 +167,7 @@ def _end_labels(figure: Figure, panel: Panel, right: float, bottom: float) -> No
     for label, text, tall, want, centre in zip(panel.labels, texts, heights, wanted, centres, strict=True):
         top = bottom + centre + 0.5 * (tall - _BETWEEN)
         write(figure, right + _INDENT, top, text, colour=label.colour, bold=label.bold, gid="end-label")
-        if abs(centre - want) > 0.5 * tall:
+        if label.tied and abs(centre - want) > 0.5 * tall:
             ends = np.array([[right, bottom + want], [right + _INDENT - 0.04, bottom + centre]]) / size
             colour = label.line_colour or label.colour
             figure.add_artist(Line2D(ends[:, 0], ends[:, 1], color=colour, linewidth=1.0, gid="thread"))

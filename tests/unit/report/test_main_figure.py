@@ -42,6 +42,7 @@ def series(
     level=85.0,
     season=3.0,
     band=4.0,
+    effect=-0.05,
     n_peers=4,
     unused=None,
     missing=(),
@@ -73,7 +74,7 @@ def series(
             cycles, width = 0.1 * cycle, 0.15 + 0.004 * np.maximum(time - start, 0)
         else:
             trend = level + slope * (time - start)
-            fit = trend + np.where(after, 2.0 - 0.05 * (time - start), 0.0)
+            fit = trend + np.where(after, 2.0 + effect * (time - start), 0.0)
             cycles, width = season * cycle, band + 0.2 * np.maximum(time - start, 0)
         mean = np.full(n, np.nan)
         if own is None:
@@ -163,8 +164,9 @@ CASES = {
     "one peer": {"n_peers": 1},
     "many peers": {"n_peers": 14},
     "wide band": {"band": 80.0},
-    "runs to 100": {"slope": 0.5},
-    "runs to 0": {"slope": -0.5, "level": 12.0},
+    "runs to 100": {"slope": 0.5, "effect": -0.5},
+    "runs to 0": {"slope": -0.5, "level": 12.0, "effect": 0.5},
+    "beyond 100": {"slope": 0.5},
     "quarterly": {"frequency": "quarter", "n": 40, "start": 20},
     "yearly": {"frequency": "year", "n": 31, "start": 19, "season": 0.0, "kind": "number"},
     "weekly": {"frequency": "week", "n": 80, "start": 40, "kind": "rate"},
@@ -270,7 +272,7 @@ class TestGap:
 
 class TestBounds:
     def test_impossible_counterfactual_is_not_drawn(self):
-        evaluation = series(slope=0.5)
+        evaluation = series(**CASES["runs to 100"])
         frame = data(evaluation, "single")
         stopped = frame["counterfactual"].notna() & frame["trend_counterfactual"].isna()
         assert frame["trend_counterfactual"].max() <= 100.0 + 1e-9
@@ -283,11 +285,17 @@ class TestBounds:
         assert np.nanmax(line.get_ydata()) <= 100.0 + 1e-9
 
     def test_a_number_has_no_bounds(self):
-        frame = data(series(slope=0.5, kind="number"), "single")
+        frame = data(series(**CASES["runs to 100"], kind="number"), "single")
         assert frame["trend_counterfactual"].max() > 100.0
 
+    def test_a_percentage_above_100_shows_that_it_has_no_bounds(self):
+        evaluation = series(slope=0.5)
+        assert data(evaluation, "single")["trend_counterfactual"].max() > 100.0
+        assert words(evaluation, "single").bounds is None
+        assert draw(evaluation, "single").axes[0].get_ylim()[1] > 100.0
+
     def test_difference_is_not_bounded(self):
-        frame = data(series(slope=0.5), "difference")
+        frame = data(series(**CASES["runs to 100"]), "difference")
         assert frame["trend_counterfactual"].notna().sum() == 56
 
 
@@ -459,9 +467,12 @@ class TestSaving:
         frame = data(evaluation, "difference")
         paths = save_figure(draw(evaluation, "difference"), frame, tmp_path / "new", "x", ["svg"])
         assert [path.name for path in paths] == ["x.csv", "x.svg"]
-        back = pd.read_csv(paths[0], dtype={"period": str})
-        back["used_reason"] = back["used_reason"].fillna("")
-        pd.testing.assert_frame_equal(back, frame, check_exact=True, check_dtype=False)
+        back = pd.read_csv(paths[0], dtype=str, keep_default_na=False)
+        assert list(back.columns) == list(frame.columns)
+        for column in frame.select_dtypes("float").columns:
+            numbers = [float(text) if text else np.nan for text in back[column]]
+            np.testing.assert_array_equal(numbers, frame[column])
+        assert set(back["used"]) == {"True"}
         svg = paths[1].read_text(encoding="utf-8")
         assert "<date>" not in svg.lower()
         assert "<dc:date>" not in svg
