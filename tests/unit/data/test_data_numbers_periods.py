@@ -106,8 +106,8 @@ def test_texts_that_name_a_period(text, frequency, convention, expected):
             "month",
             "iso",
             (
-                "'01/07/2015' is ambiguous; expected a month such as 2015-07, or set `dates: dmy` (day first) "
-                "or `dates: mdy`"
+                "'01/07/2015' is ambiguous; expected a month such as 2015-07, "
+                "or set `dates: dmy` (day first) or `dates: mdy`"
             ),
         ),
         ("2015-13", "month", "iso", "'2015-13' is not a date of the calendar"),
