@@ -54,6 +54,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "data_quality": ("indicator", "unit", "check", "period", "value", "severity", "message"),
 }
 
+#: Label of a summary row whose p-value a bound or rounding would decide.
+NOT_ESTIMABLE = "not estimable"
+
 #: How rows are sorted; the order of configs (outcomes, units, designs, estimators) never matters.
 SORT_KEYS: dict[str, tuple[str, ...]] = {
     "summary": ("outcome", "unit", "design"),
@@ -111,7 +114,8 @@ def make_table(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     frame = pd.DataFrame.from_records(list(rows), columns=list(COLUMNS[name]))
     for column in COLUMNS[name]:
         if column in _TEXT or (name == "data_quality" and column == "value"):
-            frame[column] = frame[column].fillna("").astype(str)
+            texts = frame[column].astype(object)
+            frame[column] = texts.where(texts.notna(), "").astype(str)
         elif column in _WHOLE or column == "ar_order":
             frame[column] = frame[column].astype("Int64")
         elif column == "used":

@@ -98,9 +98,7 @@ def study(tmp_path):
     folder.mkdir()
     made = Study(folder)
     made.write_indicators(indicator_lines())
-    rows = [
-        f"{unit},{100 + 10 * place},{0.1 * place**2:.2f},{7 - place}" for place, unit in enumerate(UNITS)
-    ]
+    rows = [f"{unit},{100 + 10 * place},{0.1 * place**2:.2f},{7 - place}" for place, unit in enumerate(UNITS)]
     made.characteristics.write_text("\n".join(["unit,Beds,Urban,Sites", *rows, ""]), encoding="utf-8")
     names = [f"{unit},Trust {unit},{'big' if unit[0] == 'A' else 'small'}" for unit in UNITS]
     made.units.write_text("\n".join(["unit,name,type", *names, ""]), encoding="utf-8")

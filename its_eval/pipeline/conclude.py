@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from its_eval.checks.power import minimum_detectable
+from its_eval.evaluation import NOT_ESTIMABLE
 from its_eval.multiplicity import adjust
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-NOT_ESTIMABLE = "not estimable"
 NO_CLEAR_EVIDENCE = "no clear evidence"
 #: What a small adjusted p-value allows to say, by design: never a cause, and for one series not even that
 #: the change was particular to the unit.

@@ -179,7 +179,7 @@ def _about(config: Config, plan: OutcomePlan) -> dict[str, Any]:
         "start_in_words": plan.start_in_words,
         "confidence": config.confidence,
         "events": tuple(
-            (event.name, event.date)
+            (event.name, event.date, event.units)
             for event in config.events
             if event.as_ == "note" and (not event.outcomes or outcome.indicator in event.outcomes)
         ),

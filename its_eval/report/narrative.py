@@ -76,7 +76,7 @@ def estimand_words(estimand: str, about: Mapping[str, Any]) -> str:
     period = _PERIOD_WORDS[about["frequency"]]
     if estimand.startswith("effect_at_"):
         after = estimand.removeprefix("effect_at_")
-        return f"effect {after} {period}s after the start"
+        return f"effect {after} {period}{'' if after == '1' else 's'} after the start"
     return {
         "counterfactual_at_start": "level expected at the start",
         "pre_slope": f"trend before, per {period}",

@@ -100,7 +100,8 @@ def _defused(table: pd.DataFrame) -> pd.DataFrame:
     for name in texts:
         column = safe[name].astype(str)
         formula = column.str.startswith(_FORMULA_STARTS) & ~column.str.fullmatch(_NUMBER)
-        safe[name] = column.where(~formula, "'" + column)
+        # a lone carriage return is written without quotes, and readers would take it for the end of the row
+        safe[name] = column.where(~formula, "'" + column).str.replace(r"\r\n?", "\n", regex=True)
     return safe
 
 

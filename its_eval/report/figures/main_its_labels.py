@@ -7,10 +7,13 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from its_eval.data.periods import describe_period, format_period, parse_period
+from its_eval.evaluation import NOT_ESTIMABLE
 from its_eval.report.figures.main_its_data import PHASE_IN, bounds_of, peer_codes, series_of, start_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    import pandas as pd
 
     from its_eval.evaluation import Evaluation
 
@@ -73,6 +76,8 @@ class MainItsLabels:
         Values that the outcome cannot go beyond.
     unused : tuple of Unused
         Phase-in and masked periods.
+    not_estimable : bool
+        The summary says so of the primary estimand.
     """
 
     unit_name: str
@@ -91,6 +96,7 @@ class MainItsLabels:
     events: tuple[tuple[str, str], ...]
     bounds: tuple[float, float] | None
     unused: tuple[Unused, ...]
+    not_estimable: bool
 
     @property
     def controlled(self) -> bool:
@@ -117,7 +123,7 @@ def main_its_labels(evaluation: Evaluation, outcome: str, unit: str, design: str
     return MainItsLabels(
         unit_name=evaluation.unit_names.get(unit) or unit,
         outcome=str(about["label"]),
-        measure=str(about["unit"] or ""),
+        measure=_measure(str(about["unit"] or ""), str(about["kind"]), rows),
         kind=str(about["kind"]),
         interruption=str(about["interruption"]),
         start=start,
@@ -128,19 +134,22 @@ def main_its_labels(evaluation: Evaluation, outcome: str, unit: str, design: str
         confidence=float(about["confidence"]),
         n_peers=len(peers),
         only_peer=(evaluation.unit_names.get(peers[0]) or peers[0]) if len(peers) == 1 else "",
-        events=_events(about.get("events", ()), periods, frequency),
+        events=_events(about["events"], unit, periods, frequency),
         bounds=bounds_of(evaluation, outcome, rows),
         unused=_unused(periods, [str(reason) for reason in rows["used_reason"]]),
+        not_estimable=_not_estimable(evaluation, outcome, unit, design),
     )
 
 
 def _events(
-    noted: Iterable[tuple[str, str]], periods: Sequence[str], frequency: str
+    noted: Iterable[tuple[str, str, Sequence[str]]], unit: str, periods: Sequence[str], frequency: str
 ) -> tuple[tuple[str, str], ...]:
-    """Return the events that fall between two periods of the window, in order of time."""
+    """Return the events of all units or of this one that fall into the window, in order of time."""
     inside = set(periods[1:])
     dated = (
-        (str(name), format_period(parse_period(str(date), frequency), frequency)) for name, date in noted
+        (str(name), format_period(parse_period(str(date), frequency), frequency))
+        for name, date, units in noted
+        if not units or unit in units
     )
     return tuple(
         sorted((event for event in dated if event[1] in inside), key=lambda event: (event[1], event[0]))
@@ -156,3 +165,15 @@ def _unused(periods: Sequence[str], reasons: Sequence[str]) -> tuple[Unused, ...
             words = "phase-in" if reason.startswith(PHASE_IN) else reason
             stretches.append(Unused(f"{words} (not used)", periods[indices[0]], periods[indices[-1]]))
     return tuple(stretches)
+
+
+def _measure(measure: str, kind: str, rows: pd.DataFrame) -> str:
+    """Return the unit of measurement; counts with a denominator are fitted as their quotient."""
+    divided = kind == "count" and rows["denominator"].notna().any()
+    return f"{measure} divided by the denominator".strip() if divided else measure
+
+
+def _not_estimable(evaluation: Evaluation, outcome: str, unit: str, design: str) -> bool:
+    summary = evaluation.tables["summary"]
+    chosen = (summary["outcome"] == outcome) & (summary["unit"] == unit) & (summary["design"] == design)
+    return bool((summary.loc[chosen, "label"] == NOT_ESTIMABLE).any())

@@ -46,7 +46,7 @@ def difference_panels(series: Series) -> tuple[list[Panel], list[str]]:
     neutral = 1.0 if labels.log else 0.0
     points, fit, line = series["deseasonalised"], series["trend_fitted"], series["trend_counterfactual"]
     band = (series["trend_low"], series["trend_high"])
-    lower = reach([points, fit], [line], band, include=neutral)
+    lower = reach([points, fit], [line], band, include=neutral, from_zero=labels.log)
 
     def draw_difference(axes: Axes) -> None:
         draw_reference(axes, neutral)
@@ -186,6 +186,8 @@ def _notes(series: Series, upper: Limits, bands: list[tuple[Limits, tuple[Values
         shown = [(edge > limits.low) & (edge < limits.high) for limits, band in bands for edge in band]
         fate = "runs off the scale" if np.any(shown) else "is wider than the scale"
         notes.append(f"The interval {fate}.")
+    if series.labels.not_estimable:
+        notes.append("The change is not estimable from this series.")
     return [*notes, *_bound_note(series)]
 
 

@@ -81,7 +81,7 @@ def reach(
     bounds : tuple of float, optional
         Values that the outcome cannot go beyond; the scale ends there.
     from_zero : bool
-        Start at zero when that costs at most half of the scale.
+        Start at zero when that costs at most half of the scale, and never below it for a band.
     include : float, optional
         A value of reference, shown if that does not more than double the range.
     """
@@ -91,18 +91,23 @@ def reach(
         half = 0.05 * max(abs(low), abs(high)) or 1.0
         low, high = low - half, high + half
     size = high - low
-    for values, share in ((_finite(*lines), _FOR_LINES), (_finite(*bands), _FOR_BANDS)):
-        if values.size:
-            room = share * size
-            lowest = 0.0 if from_zero and share == _FOR_BANDS and low >= 0.0 else -np.inf
-            floor = max(low - room, lowest)
-            low, high = max(min(low, values.min()), floor), min(max(high, values.max()), high + room)
-            size = high - low
+    extra = _finite(*lines)
+    if extra.size:
+        low = max(min(low, extra.min()), low - _FOR_LINES * size)
+        high = min(max(high, extra.max()), high + _FOR_LINES * size)
+    never_negative = from_zero and low >= 0.0
+    starts_at_zero = never_negative and low <= _NEAR_ZERO * high
+    extra, size = _finite(*bands), high - low
+    if extra.size:
+        floor = max(low - _FOR_BANDS * size, 0.0 if never_negative else -np.inf)
+        low = max(min(low, extra.min()), floor)
+        high = min(max(high, extra.max()), high + _FOR_BANDS * size)
     if include is not None and min(abs(include - low), abs(include - high)) <= high - low:
         low, high = min(low, include), max(high, include)
     margin = _MARGIN * (high - low)
-    starts_at_zero = from_zero and 0.0 <= low <= _NEAR_ZERO * high
-    low, high = (0.0 if starts_at_zero else low - margin), high + margin
+    low, high = low - margin, high + margin
+    if starts_at_zero or (never_negative and low < 0.0):
+        low = 0.0
     if bounds is not None:
         low, high = max(low, bounds[0]), min(high, bounds[1])
     return Limits(float(low), float(high))

@@ -107,7 +107,7 @@ def place_marks(
         others = places[:index] + places[index + 1 :]
         boxes = _boxes(marks[index].words, places[index][0], others, room)
         choices = [_lowest(marks[index], places[index], box, placed) for box in boxes]
-        placed.append(min(choices, key=lambda label: label.y1))
+        placed.append(min(choices, key=lambda label: (label.y1, label.y0)))
     return placed
 
 

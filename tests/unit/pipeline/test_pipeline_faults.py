@@ -16,7 +16,9 @@ def quality(plan):
 def test_a_sound_study_has_no_findings(study):
     plan = study.plan()
     assert plan.findings == ()
-    assert plan.notes == (
+    assert plan.notes == ()
+    excluded = study.plan(peers={"k": 2, "exclude": ["D1"]})
+    assert excluded.notes == (
         (
             "waits: 2 of the 4 nearest candidates are eligible peers; the next nearest fill up the other "
             "2 places. The table peer_exclusions gives each reason."
@@ -248,8 +250,8 @@ def test_several_tables_at_once(study):
     assert [item.message for item in sources.rows.findings] == [
         "more.csv.gz row 2, column 'value': '1%' is not a number; write 1: leave out the per cent sign",
         (
-            "wide.csv row 2, column 'T2': 'x' is not a number; write digits with a decimal point, or leave the "
-            "cell blank when it is not known"
+            "wide.csv row 2, column 'T2': 'x' is not a number; write digits with a decimal point, or leave "
+            "the cell blank when it is not known"
         ),
     ]
     assert [path.name for path in input_files(config)] == [

@@ -147,7 +147,7 @@ def test_masks_for_all_and_for_single_units(study):
     from its_eval.design.comparison import peer_mean
 
     np.testing.assert_allclose(rows["peer_mean"], peer_mean(peers))
-    assert found.outcomes["waits"]["events"] == (("Census", "2014-01"),)
+    assert found.outcomes["waits"]["events"] == (("Census", "2014-01", ()),)
 
 
 def test_a_treated_unit_without_data_does_not_stop_the_others(study):
@@ -316,7 +316,8 @@ def test_short_segments(study):
             intervention={"date": "2016-11", "name": "Law", "shape": "step"},
         )
     assert str(caught.value).endswith(
-        "2 usable periods from the start of 'Law'; `shape: step` needs 3: mask it or list it as a note instead"
+        "2 usable periods from the start of 'Law'; `shape: step` needs 3: "
+        "mask it or list it as a note instead"
     )
     step = study.run(**OLS, peers=None, intervention={"date": "2013-06", "shape": "step"})
     assert step.tables["summary"]["estimand"].tolist() == ["level_change"] * 2
@@ -409,18 +410,7 @@ def test_counterfactual_outside_the_range_of_a_percentage(study):
 
 
 def test_low_degrees_of_freedom_have_no_p_value(study):
-    study.put("T1", 40)
     step = {"date": "2015-01", "shape": "step"}
-    labels, flags = {}, {}
-    for end in ("2015-03", "2015-05"):
-        outcome = OLS["outcomes"][0] | {"start": "2014-11" if end == "2015-03" else "2014-10", "end": end}
-        outcome["start"] = "2014-10"
-        # 6 and 8 observations for 3 terms
-        found = study.run(**OLS | {"outcomes": [outcome]}, peers=None, treated=["T1"], intervention=step)
-        labels[end] = found.tables["summary"]["label"].tolist()
-        flags[end] = found.tables["fits"]["flags"].tolist()
-    assert labels == {"2015-03": ["no clear evidence"], "2015-05": ["no clear evidence"]}
-    assert flags == {"2015-03": [""], "2015-05": [""]}
     harmonics = OLS["outcomes"][0] | {"start": "2014-08", "end": "2015-05", "seasonality": {"harmonics": 2}}
     found = study.run(**OLS | {"outcomes": [harmonics]}, peers=None, intervention=step)
     assert found.tables["effects"].query("estimand == 'level_change'")["df"].tolist() == [3.0, 3.0]
@@ -507,3 +497,37 @@ def test_preset_of_a_later_year_is_noted(study):
         "peers are matched on values that the intervention may have changed."
     )
     assert plan.outcomes[0].peer_sets["T1"].peers == ("D1", "D2", "D3", "D4")
+
+
+def test_a_preset_of_an_earlier_year_is_not_noted(study):
+    from its_eval.peers.presets import NHS_TRUST_PEER_FINDER
+
+    names = list(NHS_TRUST_PEER_FINDER.weights)
+    units = ("T1", "T2", "D1", "D2", "D3", "D4")
+    rows = [f"{unit}," + ",".join([str(place)] * len(names)) for place, unit in enumerate(units)]
+    study.characteristics = "\n".join(["Procode," + ",".join(names), *rows]) + "\n"
+    study.frame["period"] = [f"{int(text[:4]) + 8}{text[4:]}" for text in study.frame["period"]]
+    peers = {"preset": "nhs-trust-peer-finder", "k": "all"}
+    assert not any(
+        "describe 2019" in note for note in study.plan(peers=peers, intervention={"date": "2023-01"}).notes
+    )
+
+
+def test_percentages_with_denominators_are_weighted_by_their_sampling_variance(study):
+    outcome = {"indicator": "waits", "kind": "percentage", "seasonality": "none"}
+    study.put("T2", 5, "denominator")
+    found = study.run(outcomes=[outcome], estimators=["reml_ar", "ols"], peers=None)
+    weights = found.tables["fits"].set_index(["unit", "estimator"])["weights"].to_dict()
+    assert weights[("T1", "reml_ar")] == "sampling variance"
+    assert weights[("T2", "reml_ar")] == "none"
+    assert weights[("T1", "ols")] == "none"
+    plain = study.run(outcomes=[outcome | {"kind": "number"}], estimators=["reml_ar", "ols"], peers=None)
+    assert estimates(found, "T1") == pytest.approx(
+        {name: value for name, value in estimates(plain, "T1").items() if name != "cumulative_effect"}
+        | {"cumulative_effect": estimates(found, "T1")["cumulative_effect"]}
+    )
+    weighted, unweighted = (estimates(each, "T1", estimator="reml_ar") for each in (found, plain))
+    assert weighted["slope_change"] != unweighted["slope_change"]
+    assert weighted["slope_change"] == pytest.approx(unweighted["slope_change"], abs=0.05)
+    other = [estimates(each, "T2", estimator="reml_ar")["slope_change"] for each in (found, plain)]
+    assert other[0] == pytest.approx(other[1], rel=1e-9)

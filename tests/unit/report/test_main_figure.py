@@ -48,6 +48,8 @@ def series(
     missing=(),
     events=(),
     name=LONG_NAME,
+    verdict="no clear evidence",
+    denominator=None,
     seed=1,
 ):
     """A run as the pipeline would return it, with known trend and season."""
@@ -99,6 +101,7 @@ def series(
                     "unit_value": float(respond(own[t])),
                     "peer_mean": float(respond(mean[t])),
                     "used": not reason,
+                    "denominator": denominator,
                     "used_reason": reason,
                     "fitted": float(respond(fit[t] + cycles[t])),
                     **{
@@ -125,9 +128,18 @@ def series(
         {"outcome": "ae_4h", "unit": "RF4", "rank": rank, "peer": peer, "distance": 1.0 * rank}
         for rank, peer in enumerate(names, start=1)
     ]
+    summary_rows = [
+        {"outcome": "ae_4h", "unit": "RF4", "design": design, "estimand": "slope_change"}
+        | {"label": verdict, "direction": "unclear", "scale": "response"}
+        for design in designs
+    ]
     return Evaluation(
         "A test",
-        {"series": make_table("series", rows), "peers": make_table("peers", peer_rows)},
+        {
+            "series": make_table("series", rows),
+            "peers": make_table("peers", peer_rows),
+            "summary": make_table("summary", summary_rows),
+        },
         (),
         {"ae_4h": about},
         {"RF4": name} if name else {},
@@ -183,11 +195,12 @@ CASES = {
             70: "small denominator",
         },
         "events": (
-            ("Collection becomes monthly", "2015-06"),
-            ("New emergency department opens", "2015-09"),
-            ("Field test of a new standard", "2019-05"),
-            ("A second wing", "2019-06"),
-            ("Outside the window", "2022-01"),
+            ("Collection becomes monthly", "2015-06", ()),
+            ("New emergency department opens", "2015-09", ()),
+            ("Field test of a new standard", "2019-05", ()),
+            ("A second wing", "2019-06", ()),
+            ("Outside the window", "2022-01", ()),
+            ("Elsewhere", "2016-01", ("another unit",)),
         ),
     },
 }
@@ -374,6 +387,19 @@ class TestDrawing:
         assert "geometric mean of" in text
         assert ("per cent" in text) == (design == "single")
         assert ("Ratio to peers" in text) == (design == "difference")
+
+    def test_counts_with_a_denominator_are_said_to_be_divided(self, design):
+        counts = {"log": True, "kind": "count", "level": 600.0}
+        heading = "A&E within four hours, people"
+        assert f"{heading} divided by the denominator" in said(
+            draw(series(**counts, denominator=9.0), design)
+        )
+        assert f"{heading} divided" not in said(draw(series(**counts), design))
+
+    def test_what_is_not_estimable_is_said_to_be(self, design):
+        sentence = "The change is not estimable from this series."
+        assert sentence in said(draw(series(verdict="not estimable"), design))
+        assert sentence not in said(draw(series(), design))
 
     def test_one_peer_is_named(self, design):
         text = said(draw(series(n_peers=1), design))
@@ -562,6 +588,7 @@ class TestScales:
         assert reach([np.array([40.0, 100.0])], from_zero=True).low == 0.0
         assert reach([np.array([80.0, 100.0])], from_zero=True).low > 0.0
         assert reach([np.array([40.0, 100.0])], bands=[np.array([-500.0])], from_zero=True).low == 0.0
+        assert reach([np.array([80.0, 100.0])], bands=[np.array([-500.0])], from_zero=True).low > 70.0
 
     def test_tick_labels_have_the_decimals_they_need(self):
         assert tick_labels([0.0, 0.25, 0.5]) == ["0.00", "0.25", "0.50"]

@@ -1,0 +1,147 @@
+"""``its-eval init``."""
+
+import pytest
+import yaml
+
+
+def test_the_demonstration_runs_from_another_folder(its, tmp_path, monkeypatch):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    demo = tmp_path / "demo"
+    answer = its("init", "--demo", demo)
+    assert answer.code == 0
+    written = answer.out.splitlines()
+    assert str(demo / "configs" / "sample.yaml") in written
+    assert str(demo / "data" / "sample" / "indicators.csv") in written
+    assert answer.err == f"next: its-eval run {demo / 'configs' / 'sample.yaml'}\n"
+    for name in ("uk_seatbelts", "california_prop99"):
+        config = demo / "configs" / f"{name}.yaml"
+        assert its("run", config, "--no-figures", "-q").code == 0
+        assert (elsewhere / "results" / name / "manifest.json").is_file()
+    assert its("validate", demo / "configs" / "sample.yaml").code == 0
+
+
+def test_nothing_is_overwritten_without_force(its, tmp_path, contents):
+    assert its("init", "--demo", tmp_path).code == 0
+    changed = tmp_path / "configs" / "sample.yaml"
+    changed.write_text("mine")
+    before = contents(tmp_path)
+    answer = its("init", "--demo", tmp_path)
+    assert (answer.code, answer.out) == (2, "")
+    assert "exists already: " in answer.err
+    assert "hint: use --force to overwrite" in answer.err
+    assert contents(tmp_path) == before
+    assert its("init", "--demo", "--force", tmp_path).code == 0
+    assert changed.read_text() != "mine"
+
+
+def test_one_file_in_the_way_means_that_none_is_written(its, tmp_path, contents):
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "uk_seatbelts.yaml").write_text("mine")
+    assert its("init", "--demo", tmp_path).code == 2
+    assert contents(tmp_path) == {"configs/uk_seatbelts.yaml": b"mine"}
+
+
+def test_the_demonstration_takes_no_other_option(its, tmp_path):
+    answer = its("init", "--demo", tmp_path / "demo", "--unit", "A1")
+    assert answer.code == 2
+    assert "--demo lays out the sample as it is" in answer.err
+    assert not (tmp_path / "demo").exists()
+
+
+def test_a_starter_for_a_question_is_valid_on_its_data(its, study, monkeypatch):
+    monkeypatch.chdir(study.folder)
+    answer = its(
+        "init", "new/study", "--indicators", "indicators.csv", "--characteristics", "characteristics.csv",
+        "--unit", "A1", "--unit", "A2", "--indicator", "waits", "--date", "2015-07",
+    )  # fmt: skip
+    assert answer.code == 0
+    assert answer.out == "new/study/its-eval.yaml\n"
+    assert answer.err == "next: its-eval validate new/study/its-eval.yaml\n"
+    config = yaml.safe_load((study.folder / "new" / "study" / "its-eval.yaml").read_text())
+    assert config["data"]["indicators"]["path"] == "../../indicators.csv"
+    assert its("validate", "new/study/its-eval.yaml").out.startswith("new/study/its-eval.yaml: valid\n")
+    assert its("run", "new/study/its-eval.yaml", "--no-figures", "-q").code == 0
+
+
+def test_without_characteristics_it_is_single_group(its, study):
+    arguments = (
+        "--indicators",
+        study.indicators,
+        "--unit",
+        "A1",
+        "--indicator",
+        "waits",
+        "--date",
+        "2015-07",
+    )
+    assert its("init", study.folder, *arguments).code == 0
+    assert its("validate", study.folder / "its-eval.yaml").code == 0
+    assert "peers" not in yaml.safe_load((study.folder / "its-eval.yaml").read_text())
+
+
+def test_columns_are_taken_from_the_tables(its, study):
+    rows = [row.removeprefix("waits,") for row in study.indicators.read_text().splitlines() if "waits" in row]
+    study.indicators.write_text("\n".join(["unit,period,value", *rows]))
+    text = study.characteristics.read_text()
+    study.characteristics.write_text(text.replace("unit,", "Trust code,", 1))
+    answer = its(
+        "init", study.folder, "--indicators", study.indicators, "--characteristics", study.characteristics,
+        "--unit", "A1", "--indicator", "waits", "--date", "2015-07",
+    )  # fmt: skip
+    assert answer.code == 0
+    checked = its("validate", study.folder / "its-eval.yaml")
+    assert checked.out.startswith(f"{study.folder / 'its-eval.yaml'}: valid\n")
+
+
+def test_columns_that_cannot_be_told_are_listed_for_editing(its, study):
+    study.indicators.write_text("trust,month,score\nA1,2015-01,3\n")
+    assert its("init", study.folder, "--indicators", study.indicators, "--indicator", "waits").code == 0
+    text = (study.folder / "its-eval.yaml").read_text()
+    assert "# name the columns here; the table has trust, month, score\n" in text
+    checked = its("validate", study.folder / "its-eval.yaml")
+    assert checked.code == 3
+    assert "there is no column 'unit'" in checked.out
+
+
+def test_numerator_and_denominator_serve_as_value(its, study):
+    study.indicators.write_text("indicator,unit,period,numerator,denominator\nwaits,A1,2015-01,3,4\n")
+    assert its("init", study.folder, "--indicators", study.indicators).code == 0
+    assert "name the columns here" not in (study.folder / "its-eval.yaml").read_text()
+
+
+def test_nothing_given_is_a_template_to_edit(its, tmp_path):
+    answer = its("init", tmp_path)
+    assert answer.code == 0
+    assert yaml.safe_load((tmp_path / "its-eval.yaml").read_text())["treated"] == ["UNIT01"]
+    checked = its("validate", tmp_path / "its-eval.yaml")
+    assert checked.code == 3
+    assert "indicators.csv: there is no such file" in checked.out
+
+
+def test_the_default_folder_is_here(its, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert its("init").out == "its-eval.yaml\n"
+
+
+@pytest.mark.parametrize("option", ["--indicators", "--characteristics"])
+def test_a_table_that_is_not_there(its, tmp_path, option):
+    answer = its("init", tmp_path, option, tmp_path / "nowhere.csv")
+    assert answer.code == 2
+    assert f"{option}: {tmp_path / 'nowhere.csv'} does not exist" in answer.err
+
+
+@pytest.mark.parametrize("date", ["2015-13", "July 2015", "01/07/2015", "{a: b}"])
+def test_a_date_that_is_no_period(its, tmp_path, date):
+    answer = its("init", tmp_path, "--date", date)
+    assert answer.code == 2
+    assert f"--date {date!r}: expected a period such as 2015-07 (month), 2003Q2 (quarter)" in answer.err
+    assert not (tmp_path / "its-eval.yaml").exists()
+
+
+def test_a_folder_that_cannot_be(its, tmp_path):
+    (tmp_path / "file").write_text("")
+    answer = its("init", tmp_path / "file" / "inner")
+    assert answer.code == 2
+    assert f"cannot write to {tmp_path / 'file' / 'inner'}: " in answer.err

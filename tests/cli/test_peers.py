@@ -1,0 +1,348 @@
+"""``its-eval peers``."""
+
+import csv
+import io
+import json
+import math
+
+import pytest
+
+from its_eval.peers.presets import NHS_TRUST_PEER_FINDER
+
+
+def rows_of(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_text_names_peers_and_what_sets_them_apart(its, study):
+    answer = its("peers", study.characteristics, "--unit", "A1", "-k", "2", "--units", study.units)
+    assert (answer.code, answer.err) == (0, "")
+    lines = [line.split() for line in answer.out.splitlines()]
+    assert lines[0] == ["Peers", "of", "A1,", "Trust", "A1"]
+    assert lines[1][:4] == ["rank", "peer", "name", "distance"]
+    assert lines[2][:4] == ["1", "A2", "Trust", "A2"]
+    assert len(lines) == 4
+
+
+def test_csv_has_exactly_the_columns_of_the_contract(its, study):
+    answer = its("peers", study.characteristics, "--unit", "B5", "--unit", "A1", "-k", "2", "--format", "csv")
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.splitlines()[0] == "unit,rank,peer,distance"
+    rows = rows_of(answer.out)
+    assert [(row["unit"], row["rank"], row["peer"]) for row in rows] == [
+        ("B5", "1", "B4"), ("B5", "2", "B3"), ("A1", "1", "A2"), ("A1", "2", "B1"),
+    ]  # fmt: skip
+    distances = [float(row["distance"]) for row in rows]
+    assert [repr(value) for value in distances] == [row["distance"] for row in rows]
+
+
+def test_distance_is_the_root_of_the_sum_of_squared_standardised_differences(its, study):
+    answer = its("peers", study.characteristics, "--unit", "A1", "-k", "1", "--format", "csv")
+    tables = rows_of(study.characteristics.read_text())
+    total = 0.0
+    for name in ("Beds", "Urban", "Sites"):
+        values = [float(row[name]) for row in tables]
+        mean = sum(values) / len(values)
+        variance = sum((value - mean) ** 2 for value in values) / (len(values) - 1)
+        total += (values[0] - values[1]) ** 2 / variance
+    assert float(rows_of(answer.out)[0]["distance"]) == pytest.approx(math.sqrt(total), rel=1e-12)
+
+
+def test_all_units(its, study):
+    rows = rows_of(its("peers", study.characteristics, "--unit", "all", "--format", "csv").out)
+    assert len(rows) == 7 * 6
+    assert [row["unit"] for row in rows[::6]] == ["A1", "A2", "B1", "B2", "B3", "B4", "B5"]
+
+
+def test_a_repeated_unit_is_listed_once(its, study):
+    answer = its("peers", study.characteristics, "--unit", "A1", "--unit", "A1", "--format", "csv")
+    assert len(rows_of(answer.out)) == 6
+
+
+def test_json(its, study):
+    arguments = ("--unit", "A1", "-k", "2", "--units", study.units, "--format", "json")
+    (found,) = json.loads(its("peers", study.characteristics, *arguments).out)
+    assert (found["unit"], found["name"]) == ("A1", "Trust A1")
+    assert [peer["peer"] for peer in found["peers"]] == ["A2", "B1"]
+    assert sum(part["share"] for part in found["peers"][0]["contributions"]) == pytest.approx(1.0)
+
+
+@pytest.fixture
+def with_gaps(study):
+    """A characteristic that is not known of A2."""
+    header, *rows = study.characteristics.read_text().splitlines()
+    wider = [f"{row},{place % 3},{place % 4}" for place, row in enumerate(rows)]
+    text = "\n".join([f"{header},Rank,Score", *wider, ""])
+    assert "A2,110," in text
+    study.characteristics.write_text(text.replace("A2,110,", "A2,,"))
+    return study
+
+
+def test_what_is_not_known_is_null_blank_or_a_dash(its, with_gaps):
+    arguments = ("peers", with_gaps.characteristics, "--unit", "A1", "--explain")
+    (found,) = json.loads(its(*arguments, "--format", "json").out)
+    peer = next(peer for peer in found["peers"] if peer["peer"] == "A2")
+    beds = next(part for part in peer["contributions"] if part["variable"] == "Beds")
+    assert (beds["peer_value"], beds["scaled_difference"], beds["share"]) == (None, None, 0.0)
+    rows = rows_of(its(*arguments, "--format", "csv").out)
+    row = next(row for row in rows if (row["peer"], row["variable"]) == ("A2", "Beds"))
+    assert (row["unit_value"], row["peer_value"], row["scaled_difference"]) == ("100.0", "", "")
+    lines = its(*arguments).out.split("A1 and A2")[1].splitlines()
+    line = next(line for line in lines if line.startswith("Beds"))
+    assert line.split() == ["Beds", "100", "–", "–", "0.0", "%"]
+
+
+def test_explained_shares_sum_to_1_for_every_pair(its, study):
+    answer = its("peers", study.characteristics, "--unit", "all", "--explain", "--format", "csv")
+    assert answer.out.splitlines()[0] == (
+        "unit,peer,variable,weight,unit_value,peer_value,scaled_difference,share"
+    )
+    shares = {}
+    for row in rows_of(answer.out):
+        pair = (row["unit"], row["peer"])
+        shares[pair] = shares.get(pair, 0.0) + float(row["share"])
+    assert len(shares) == 7 * 6
+    assert all(total == pytest.approx(1.0) for total in shares.values())
+
+
+def test_explained_as_text_lists_the_largest_share_first(its, study):
+    answer = its("peers", study.characteristics, "--unit", "A1", "-k", "1", "--explain")
+    lines = answer.out.splitlines()
+    start = next(place for place, line in enumerate(lines) if line.strip() == "A1 and A2")
+    assert lines[start + 1].split()[:3] == ["variable", "A1", "A2"]
+    shares = [float(line.split()[-2]) for line in lines[start + 2 :]]
+    assert shares == sorted(shares, reverse=True)
+    assert len(shares) == 3
+
+
+def test_output_fits_100_columns_and_cuts_nothing_off(its, study):
+    long = "The Very Long Name of a Hospital Trust That Goes On " * 3
+    text = study.units.read_text().replace("Trust A2", long.strip())
+    study.units.write_text(text)
+    header = study.characteristics.read_text().replace("Beds", "Share of the beds that are free " * 3, 1)
+    study.characteristics.write_text(header)
+    answer = its("peers", study.characteristics, "--unit", "A1", "--units", study.units, "--explain")
+    assert max(map(len, answer.out.splitlines())) <= 100
+    assert "…" not in answer.out
+
+
+def test_list_presets(its):
+    answer = its("peers", "--list-presets")
+    assert (answer.code, answer.err) == (0, "")
+    assert max(map(len, answer.out.splitlines())) <= 100
+    text = " ".join(answer.out.split())
+    for words in (NHS_TRUST_PEER_FINDER.name, NHS_TRUST_PEER_FINDER.source, *NHS_TRUST_PEER_FINDER.weights):
+        assert words in text
+
+
+@pytest.mark.parametrize("arguments", [[], ["--unit", "A1"], ["table.csv"]])
+def test_source_and_unit_are_needed(its, arguments):
+    answer = its("peers", *arguments)
+    assert (answer.code, answer.out) == (2, "")
+    assert "needs a SOURCE and --unit" in answer.err
+
+
+def test_an_unknown_unit_gets_the_nearest_names(its, study):
+    answer = its("peers", study.characteristics, "--unit", "B11", "--unit", "A1", "--unit", "A22")
+    assert (answer.code, answer.out) == (2, "")
+    assert "--unit 'B11' is not in the table; did you mean 'B1'" in answer.err
+    assert "--unit 'A22' is not in the table; did you mean 'A2'" in answer.err
+
+
+def peers_of(its, study, *arguments):
+    answer = its("peers", study.characteristics, "--unit", "A1", "--format", "csv", *arguments)
+    assert (answer.code, answer.err) == (0, "")
+    return [row["peer"] for row in rows_of(answer.out)]
+
+
+def test_exclude(its, study):
+    assert peers_of(its, study, "--exclude", "A2", "--exclude", "B2", "-k", "2") == ["B1", "B3"]
+    answer = its("peers", study.characteristics, "--unit", "A1", "--exclude", "A2", "-k", "2")
+    assert "1 of the 2 nearest are eligible; the next nearest fill up." in answer.out
+
+
+def test_an_unknown_code_to_exclude_is_refused(its, study):
+    answer = its("peers", study.characteristics, "--unit", "A1", "--exclude", "A22")
+    assert (answer.code, answer.out) == (2, "")
+    assert "--exclude 'A22' is not in the table; did you mean 'A2'" in answer.err
+
+
+def test_within(its, study):
+    assert peers_of(its, study, "--units", study.units, "--within", "type") == ["A2"]
+    assert peers_of(its, study, "--units", study.units, "--within", "units.TYPE") == ["A2"]
+
+
+def test_within_needs_the_units_table_and_a_column_of_it(its, study):
+    answer = its("peers", study.characteristics, "--unit", "A1", "--within", "type")
+    assert answer.code == 2
+    assert "--within needs --units" in answer.err
+    answer = its("peers", study.characteristics, "--unit", "A1", "--within", "tpye", "--units", study.units)
+    assert (answer.code, answer.out) == (2, "")
+    assert f"--within 'tpye': {study.units} has no such column; did you mean 'type'?" in answer.err
+
+
+def weights_of(its, study, *arguments):
+    arguments = ("--unit", "A1", "-k", "1", "--explain", "--format", "csv", *arguments)
+    answer = its("peers", study.characteristics, *arguments)
+    assert (answer.code, answer.err) == (0, "")
+    return {row["variable"]: float(row["weight"]) for row in rows_of(answer.out)}
+
+
+def test_weight_of_one_variable_among_all(its, study):
+    expected = {"Beds": 1, "Urban": 2.5, "Sites": 1}
+    assert weights_of(its, study, "--weight", "urban=2.5") == expected
+
+
+def test_variables_and_weights(its, study):
+    assert weights_of(its, study, "--variables", "beds, SITES") == {"Beds": 1, "Sites": 1}
+    chosen = ("--variables", "Beds", "--variables", "Sites", "--weight", "Sites=3")
+    assert weights_of(its, study, *chosen) == {"Beds": 1, "Sites": 3}
+
+
+def test_two_spellings_of_a_variable_count_once(its, study):
+    assert weights_of(its, study, "--variables", "Beds,beds,Sites") == {"Beds": 1, "Sites": 1}
+
+
+@pytest.mark.parametrize("text", ["Urban", "Urban=", "Urban=x", "Urban=-1", "Urban=inf", "Urban=nan", "=2"])
+def test_a_weight_that_is_none(its, study, text):
+    answer = its("peers", study.characteristics, "--unit", "A1", "--weight", text)
+    assert (answer.code, answer.out) == (2, "")
+    assert f"--weight {text!r}: expected NAME=W" in answer.err
+
+
+def test_a_weight_of_an_unknown_variable(its, study):
+    answer = its("peers", study.characteristics, "--unit", "A1", "--weight", "Urbn=2")
+    assert answer.code == 3
+    assert "there is no column 'Urbn'; did you mean 'Urban'?" in answer.err
+
+
+def test_an_unknown_variable(its, study):
+    answer = its("peers", study.characteristics, "--unit", "A1", "--variables", "Bds")
+    assert answer.code == 3
+    assert "there is no column 'Bds'; did you mean 'Beds'?" in answer.err
+
+
+def test_the_unit_column_is_unit_or_the_first_or_named(its, study):
+    text = study.characteristics.read_text()
+    study.characteristics.write_text(text.replace("unit,", "Code,", 1))
+    assert peers_of(its, study, "-k", "1") == ["A2"]
+    assert peers_of(its, study, "-k", "1", "--unit-column", "code") == ["A2"]
+    lines = [line.split(",") for line in text.splitlines()]
+    study.characteristics.write_text("\n".join(",".join([*line[1:], line[0]]) for line in lines))
+    assert peers_of(its, study, "-k", "1") == ["A2"]
+    answer = its("peers", study.characteristics, "--unit", "A1", "--unit-column", "cod")
+    assert answer.code == 3
+    assert "there is no column 'cod'" in answer.err
+
+
+def test_the_units_table_may_have_other_headings(its, study):
+    text = study.units.read_text()
+    study.units.write_text(text.replace("unit,name,type", "trust_code,trust_name,org_type", 1))
+    assert peers_of(its, study, "--units", study.units, "--within", "type") == ["A2"]
+    arguments = ("--unit", "A1", "--units", study.units)
+    assert "Trust A2" in its("peers", study.characteristics, *arguments).out
+    study.units.write_text(text.replace("unit,name,type", "key,label,kind", 1))
+    assert peers_of(its, study, "--units", study.units, "--within", "kind") == ["A2"]
+
+
+def preset_table(study):
+    names = [*NHS_TRUST_PEER_FINDER.weights, "Else"]
+    rows = [
+        ",".join([f"R{row}", *(str((row * 7 + column * 3) % 11) for column in range(len(names)))])
+        for row in range(6)
+    ]
+    study.characteristics.write_text("\n".join([",".join(["Procode", *names]), *rows, ""]))
+
+
+def test_a_preset_brings_its_column_variables_and_weights(its, study):
+    preset_table(study)
+    arguments = ("--unit", "R1", "--preset", NHS_TRUST_PEER_FINDER.name, "--explain", "--format", "csv")
+    rows = rows_of(its("peers", study.characteristics, *arguments).out)
+    assert {row["variable"] for row in rows} == set(NHS_TRUST_PEER_FINDER.weights)
+
+
+def test_an_unknown_preset(its, study):
+    answer = its("peers", study.characteristics, "--unit", "A1", "--preset", "nhs-trust-peer-findr")
+    assert answer.code == 2
+    assert "did you mean 'nhs-trust-peer-finder'?" in answer.err
+
+
+@pytest.mark.parametrize("option", [("--variables", "Beds"), ("--weight", "Beds=2")])
+def test_a_preset_takes_no_variables_or_weights(its, study, option):
+    answer = its(
+        "peers", study.characteristics, "--unit", "A1", "--preset", NHS_TRUST_PEER_FINDER.name, *option
+    )
+    assert answer.code == 2
+    assert "--preset brings its own variables and weights" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("option", "shown"),
+    [
+        (("--scale", "minmax"), "--scale minmax is not available"),
+        (("--metric", "mahalanobis"), "--metric mahalanobis is not available"),
+    ],
+)
+def test_what_is_not_available_is_refused_by_name(its, study, option, shown):
+    answer = its("peers", study.characteristics, "--unit", "A1", *option)
+    assert (answer.code, answer.out) == (2, "")
+    assert shown in answer.err
+
+
+def test_the_defaults_may_be_spelled_out(its, study):
+    expected = peers_of(its, study)
+    assert peers_of(its, study, "--scale", "zscore", "--metric", "euclidean", "-k", "10") == expected
+
+
+class TestConfig:
+    def test_peers_are_those_of_a_run(self, its, study):
+        answer = its("peers", study.config, "--unit", "all", "--format", "csv")
+        assert answer.code == 0
+        found = [(row["unit"], row["rank"], row["peer"]) for row in rows_of(answer.out)]
+        out = study.folder / "out"
+        assert its("run", study.config, "-o", out, "--no-figures", "-q").code == 0
+        table = rows_of((out / "tables" / "peers.csv").read_text())
+        assert found == [
+            (row["unit"], row["rank"], row["peer"]) for row in table if row["outcome"] == "waits"
+        ]
+
+    @pytest.mark.parametrize(
+        "option",
+        [
+            ("-k", "3"),
+            ("--unit-column", "unit"),
+            ("--units", "units.csv"),
+            ("--preset", "nhs-trust-peer-finder"),
+            ("--variables", "Beds"),
+            ("--weight", "Beds=2"),
+            ("--scale", "zscore"),
+            ("--metric", "euclidean"),
+            ("--within", "type"),
+            ("--exclude", "B1"),
+        ],
+    )
+    def test_science_flags_are_refused(self, its, study, option):
+        answer = its("peers", study.config, "--unit", "A1", *option)
+        assert (answer.code, answer.out) == (2, "")
+        assert "is a config, and the config rules" in answer.err
+        assert "hint: change `peers` in the config" in answer.err
+
+    def test_only_treated_units(self, its, study):
+        answer = its("peers", study.config, "--unit", "A11")
+        assert (answer.code, answer.out) == (2, "")
+        assert f"--unit 'A11' is not treated in {study.config}; did you mean 'A1'" in answer.err
+
+    def test_a_config_without_peers(self, its, study):
+        study.write(changes={"peers: {k: 3}\n": "", "[single, difference]": "[single]"})
+        answer = its("peers", study.config, "--unit", "A1")
+        assert answer.code == 2
+        assert "has no `peers`" in answer.err
+
+    def test_given_peers_without_characteristics(self, its, study):
+        study.write(changes={"  characteristics: {path: characteristics.csv}\n": "",
+                             "peers: {k: 3}": "peers: {given: {A1: [B2, B1], A2: [B5]}}"})  # fmt: skip
+        answer = its("peers", study.config, "--unit", "A1", "--format", "csv")
+        assert answer.out == "unit,rank,peer,distance\nA1,1,B2,\nA1,2,B1,\n"
+        text = its("peers", study.config, "--unit", "A1", "--explain")
+        assert text.code == 0
+        assert "nan" not in text.out

@@ -1,0 +1,457 @@
+"""``its-eval run``."""
+
+import json
+import math
+import shutil
+
+import pandas as pd
+import pytest
+import yaml
+
+from its_eval.cli import console
+from its_eval.cli.commands import run as command
+from its_eval.evaluation import COLUMNS, Evaluation, make_table
+from its_eval.pipeline import produce
+
+TABLES = "--no-figures"
+
+
+@pytest.fixture
+def result(its, study):
+    """The study, evaluated into the folder `out`."""
+    out = study.folder / "out"
+    assert its("run", study.config, "-o", out, TABLES, "-q").code == 0
+    return out
+
+
+def test_a_run_writes_the_folder_of_the_contract(its, study):
+    out = study.folder / "out"
+    answer = its("run", study.config, "--out", out, TABLES)
+    assert (answer.code, answer.err) == (0, "")
+    assert sorted(path.name for path in out.iterdir()) == ["config.resolved.yaml", "manifest.json", "tables"]
+    names = sorted(f"{name}.{form}" for name in COLUMNS for form in ("csv", "parquet"))
+    assert sorted(path.name for path in (out / "tables").iterdir()) == names
+    for name, columns in COLUMNS.items():
+        assert tuple(pd.read_csv(out / "tables" / f"{name}.csv").columns) == columns
+
+
+def test_the_summary_says_answer_peers_and_place(its, study):
+    out = study.folder / "out"
+    answer = its("run", study.config, "-o", out, TABLES)
+    text = " ".join(answer.out.split())
+    assert text.startswith("A small study Waits: New rota, July 2015 A1 Trust A1")
+    assert "Compared with its peers: the gap changed, for the better; change of trend, per month −0." in text
+    assert "Peers, nearest first: B1, B2, B3. 2 of the 3 nearest are eligible" in text
+    assert "To know · Waits: " in text
+    assert text.endswith(f"Tables: {out / 'tables'}")
+    assert "Figures:" not in text
+
+
+def test_the_summary_fits_100_columns_and_has_no_trailing_blanks(its, study):
+    answer = its("run", study.config, "-o", study.folder / "out", TABLES)
+    lines = [line for line in answer.out.splitlines() if not line.startswith("Tables: ")]
+    assert max(map(len, lines)) <= 100
+    assert [line for line in lines if line != line.rstrip()] == []
+
+
+def test_verbose_adds_every_estimand_of_the_primary_estimator(its, study):
+    text = its("run", study.config, "-o", study.folder / "out", TABLES, "-v").out
+    assert max(len(line) for line in text.splitlines() if not line.startswith("Tables: ")) <= 100
+    for words in ("level expected at the start", "effect 6 months after the start", "cumulative effect"):
+        assert words in text
+    assert "<0.001" in text.replace("< ", "<")
+
+
+def test_quiet_prints_nothing(its, study):
+    answer = its("run", study.config, "-o", study.folder / "out", TABLES, "-q")
+    assert answer == type(answer)(0, "", "")
+    assert (study.folder / "out" / "manifest.json").is_file()
+
+
+def test_quiet_and_verbose_exclude_each_other(its, study):
+    answer = its("run", study.config, "-q", "-v")
+    assert (answer.code, answer.out) == (2, "")
+    assert "--quiet and --verbose exclude each other" in answer.err
+
+
+def test_json_holds_every_table(its, study):
+    answer = its("run", study.config, "-o", study.folder / "out", TABLES, "--format", "json")
+    (loaded,) = json.loads(answer.out)
+    assert loaded["config"] == str(study.config)
+    assert loaded["out"] == str(study.folder / "out")
+    assert set(loaded["tables"]) == set(COLUMNS)
+    (row,) = [
+        row
+        for row in loaded["tables"]["summary"]
+        if (row["outcome"], row["unit"], row["design"]) == ("waits", "A1", "difference")
+    ]
+    assert tuple(row) == COLUMNS["summary"]
+    assert (row["direction"], row["p_placebo"]) == ("better", None)
+
+
+def test_infinite_and_missing_numbers_are_null_in_json():
+    rows = [{"outcome": "a", "unit": "b", "rank": None, "peer": "c", "distance": value}
+            for value in (math.inf, -math.inf, math.nan, 1.5)]  # fmt: skip
+    evaluation = Evaluation("t", {"peers": make_table("peers", rows)}, (), {})
+    found = evaluation.to_dict()["tables"]["peers"]
+    assert [row["distance"] for row in found] == [None, None, None, 1.5]
+    assert {row["rank"] for row in found} == {None}
+    json.dumps(found, allow_nan=False)
+
+
+def test_default_folder_is_results_by_name_of_the_config(its, study, monkeypatch):
+    monkeypatch.chdir(study.folder)
+    assert its("run", "study.yaml", TABLES, "-q").code == 0
+    assert (study.folder / "results" / "study" / "manifest.json").is_file()
+
+
+def test_several_configs_get_a_folder_each(its, study):
+    study.write("second.yaml", changes={"A small study": "Another study"})
+    out = study.folder / "all"
+    answer = its("run", study.config, study.folder / "second.yaml", "-o", out, TABLES)
+    assert answer.code == 0
+    assert sorted(path.name for path in out.iterdir()) == ["second", "study"]
+    assert answer.out.index("A small study") < answer.out.index("Another study")
+
+
+def test_two_configs_of_one_name_are_refused_before_any_work(its, study):
+    other = study.folder / "other"
+    other.mkdir()
+    shutil.copy(study.config, other)
+    answer = its("run", study.config, other / "study.yaml", "-o", study.folder / "all", TABLES)
+    assert (answer.code, answer.out) == (2, "")
+    assert "several configs are called study; their results would share a folder" in answer.err
+    assert "hint: rename one" in answer.err
+    assert not (study.folder / "all").exists()
+
+
+def test_a_taken_folder_of_the_second_config_stops_before_the_first_is_run(its, study, contents):
+    study.write("second.yaml")
+    out = study.folder / "all"
+    (out / "second").mkdir(parents=True)
+    (out / "second" / "notes.txt").write_text("mine")
+    answer = its("run", study.config, study.folder / "second.yaml", "-o", out, TABLES)
+    assert answer.code == 2
+    assert contents(out) == {"second/notes.txt": b"mine"}
+
+
+def test_an_existing_result_is_refused_and_unchanged(its, study, result, contents):
+    before = contents(result)
+    answer = its("run", study.config, "-o", result, TABLES)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err == (
+        f"its-eval: {result} exists already\n  hint: use --force to replace it, or choose another --out\n"
+    )
+    assert contents(result) == before
+
+
+def test_force_replaces_a_result(its, study, result):
+    study.write(changes={"k: 3": "k: 2"})
+    assert its("run", study.config, "-o", result, TABLES, "--force", "-q").code == 0
+    assert pd.read_csv(result / "tables" / "peers.csv")["rank"].max() == 2
+    assert [path.name for path in study.folder.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("manifest", [None, '{"manifest_version": 3, "name": "a web page"}', "no JSON", "[]"])
+def test_force_does_not_replace_a_folder_of_something_else(its, study, contents, manifest):
+    out = study.folder / "out"
+    out.mkdir()
+    (out / "thesis.txt").write_text("years of work")
+    if manifest is not None:
+        (out / "manifest.json").write_text(manifest)
+    before = contents(out)
+    answer = its("run", study.config, "-o", out, TABLES, "--force")
+    assert answer.code == 2
+    assert "holds files that are no part of a result of its-eval, so it is not replaced: " in answer.err
+    assert "thesis.txt" in answer.err
+    assert contents(out) == before
+
+
+def test_force_does_not_replace_a_result_to_which_files_were_added(its, study, result, contents):
+    for place in range(7):
+        (result / f"notes{place}.txt").write_text("mine")
+    before = contents(result)
+    answer = its("run", study.config, "-o", result, TABLES, "--force")
+    assert answer.code == 2
+    assert "notes0.txt, notes1.txt, notes2.txt, notes3.txt, notes4.txt, …" in answer.err
+    assert "hint: move them elsewhere" in answer.err
+    assert contents(result) == before
+
+
+def test_files_that_desktops_leave_behind_do_not_hinder_force(its, study, result):
+    for name in (".DS_Store", "Thumbs.db", "tables/~$summary.csv", "tables/.~lock.summary.csv#"):
+        (result / name).write_text("")
+    assert its("run", study.config, "-o", result, TABLES, "--force", "-q").code == 0
+    assert not (result / ".DS_Store").exists()
+
+
+def test_the_working_folder_is_refused(its, study, monkeypatch):
+    inner = study.folder / "inner"
+    inner.mkdir()
+    monkeypatch.chdir(inner)
+    for out in (".", "..", study.folder):
+        answer = its("run", study.config, "-o", out, TABLES, "--force")
+        assert answer.code == 2
+        assert "is the working folder, or above it" in answer.err
+
+
+def test_a_file_is_refused(its, study):
+    answer = its("run", study.config, "-o", study.units, TABLES, "--force")
+    assert answer.code == 2
+    assert f"{study.units} is a file, not a folder" in answer.err
+    assert study.units.read_text().startswith("unit,name,type")
+
+
+class TestIfChanged:
+    def test_the_same_again_does_nothing(self, its, study, result, contents):
+        before = contents(result)
+        answer = its("run", study.config, "-o", result, TABLES, "--if-changed")
+        assert (answer.code, answer.out) == (0, "")
+        assert answer.err == f"{result}: unchanged, nothing done\n"
+        assert contents(result) == before
+        assert its("run", study.config, "-o", result, TABLES, "--if-changed", "-q").err == ""
+
+    def test_no_result_yet_is_a_change(self, its, study):
+        out = study.folder / "new"
+        assert its("run", study.config, "-o", out, TABLES, "--if-changed").code == 0
+        assert (out / "manifest.json").is_file()
+
+    @pytest.mark.parametrize("name", ["indicators", "characteristics", "units", "config"])
+    def test_a_changed_input_is_done_again(self, its, study, result, contents, name):
+        before = contents(result)
+        path = getattr(study, name)
+        path.write_text(path.read_text() + "\n")
+        assert its("run", study.config, "-o", result, TABLES, "--if-changed", "-q").code == 0
+        assert contents(result) != before
+
+    def test_a_changed_dictionary_of_outcomes_is_done_again(self, its, study):
+        table = study.folder / "outcomes.csv"
+        table.write_text("indicator,label\nwaits,Waits\n")
+        text = study.config.read_text()
+        start, end = text.index("outcomes:"), text.index("designs:")
+        study.config.write_text(f"{text[:start]}outcomes: {{from: outcomes.csv}}\n{text[end:]}")
+        out = study.folder / "out"
+        arguments = ("run", study.config, "-o", out, TABLES, "--if-changed")
+        assert its(*arguments).code == 0
+        assert "nothing done" in its(*arguments).err
+        table.write_text("indicator,label\nwaits,Waiting times\n")
+        answer = its(*arguments)
+        assert answer.err == ""
+        assert "Waiting times: New rota" in answer.out
+
+    def test_a_damaged_result_is_done_again(self, its, study, result, contents):
+        before = contents(result, without=("manifest.json",))
+        (result / "tables" / "summary.csv").write_text("gone")
+        assert its("run", study.config, "-o", result, TABLES, "--if-changed", "-q").code == 0
+        assert contents(result, without=("manifest.json",)) == before
+
+    def test_another_version_is_done_again(self, its, study, result, monkeypatch):
+        monkeypatch.setattr("its_eval.provenance.program_version", lambda: "99.0")
+        assert its("run", study.config, "-o", result, TABLES, "--if-changed", "-q").code == 0
+        manifest = json.loads((result / "manifest.json").read_text())
+        assert manifest["program"]["version"] == "99.0"
+
+    def test_figures_that_were_left_out_are_a_change(self, its, study, result, monkeypatch):
+        monkeypatch.setattr(produce, "draw_figure", lambda *_: None)
+        answer = its("run", study.config, "-o", result, "--if-changed")
+        assert (answer.code, answer.err) == (0, "")
+        assert f"Figures: {result / 'figures'}" in answer.out
+        assert "nothing done" in its("run", study.config, "-o", result, "--if-changed").err
+        assert "nothing done" in its("run", study.config, "-o", result, "--if-changed", TABLES).err
+
+
+class TestDryRun:
+    def test_it_writes_nothing_and_prints_settings_under_comments(self, its, study, contents):
+        before = contents(study.folder)
+        answer = its("run", study.config, "--dry-run", "-o", study.folder / "out")
+        assert (answer.code, answer.err) == (0, "")
+        assert contents(study.folder) == before
+        lines = answer.out.splitlines()
+        assert lines[0] == f"# {study.config} would be written to {study.folder / 'out'}"
+        assert "# Waits: 2013-01 to 2016-12, 30 periods before and 18 from July 2015" in lines
+        assert "#   A1: B1, B2, B3" in lines
+        assert any(line.startswith("# note: Waits: ") for line in lines)
+        assert yaml.safe_load(answer.out)["title"] == "A small study"
+
+    def test_what_it_prints_can_be_run(self, its, study):
+        text = its("run", study.config, "--dry-run").out
+        again = study.write("again.yaml", text=text)
+        assert its("validate", again).code == 0
+
+    def test_several_are_documents_of_one_stream(self, its, study):
+        study.write("second.yaml", changes={"A small study": "Another study"})
+        text = its("run", study.config, study.folder / "second.yaml", "--dry-run").out
+        titles = [document["title"] for document in yaml.safe_load_all(text)]
+        assert titles == ["A small study", "Another study"]
+
+    def test_an_existing_result_does_not_matter(self, its, study, result, contents):
+        before = contents(result)
+        assert its("run", study.config, "--dry-run", "-o", result).code == 0
+        assert contents(result) == before
+
+    def test_json(self, its, study):
+        (plan,) = json.loads(its("run", study.config, "--dry-run", "--format", "json").out)
+        assert plan["out"] == "results/study"
+        assert plan["settings"]["peers"]["k"] in (3, "3")
+        assert plan["outcomes"][0] == {
+            "outcome": "waits",
+            "label": "Waits",
+            "first": "2013-01",
+            "last": "2016-12",
+            "start": "July 2015",
+            "periods_before": 30,
+            "periods_after": 18,
+            "peers": {"A1": ["B1", "B2", "B3"], "A2": ["B1", "B2", "B3"]},
+        }
+
+    def test_without_peers(self, its, study):
+        study.write(changes={"peers: {k: 3}\n": "", "[single, difference]": "[single]"})
+        assert "#   A1: no peers" in its("run", study.config, "--dry-run").out
+
+
+class TestFailOn:
+    @pytest.fixture
+    def short(self, study):
+        """A study in which A2 has too few months after the start."""
+        rows = study.indicators.read_text().splitlines()[1:]
+        late = ("2015-09", "2015-1", "2016")
+        study.write_indicators(
+            [row for row in rows if row.split(",")[1] != "A2" or not row.split(",")[2].startswith(late)]
+        )
+        return study
+
+    def test_fit(self, its, short):
+        out = short.folder / "out"
+        answer = its("run", short.config, "-o", out, TABLES, "-q", "--fail-on", "fit")
+        assert answer.code == 1
+        assert answer.out == ""
+        assert answer.err.startswith(f"its-eval: {short.config}: --fail-on fit: ")
+        assert "series not estimated" in answer.err
+        assert (out / "manifest.json").is_file()
+
+    def test_a_fault_that_is_not_watched_is_0(self, its, short):
+        arguments = ("run", short.config, "-o", short.folder / "out", TABLES, "-q")
+        assert its(*arguments, "--fail-on", "data,checks").code == 0
+
+    def test_data(self, its, study):
+        rows = study.indicators.read_text().splitlines()[1:]
+        study.write_indicators([*rows, "waits,Z9,2015-01,many"])
+        out = study.folder / "out"
+        answer = its("run", study.config, "-o", out, TABLES, "-q", "--fail-on", "fit", "--fail-on", "data")
+        assert answer.code == 1
+        assert "--fail-on data: 1 faulty rows in data_quality" in answer.err
+
+    def test_checks(self, capsys):
+        tables = {name: make_table(name, []) for name in COLUMNS}
+        tables["checks"] = pd.DataFrame({"status": ["pass", "attention"]})
+        evaluation = Evaluation("t", tables, (), {})
+        assert command._failures("c.yaml", evaluation, ["data", "fit", "checks"]) == 1
+        assert capsys.readouterr().err == "its-eval: c.yaml: --fail-on checks: 1 checks ask for attention\n"
+        tables["checks"] = pd.DataFrame({"status": ["pass", "not_applicable"]})
+        assert command._failures("c.yaml", evaluation, ["data", "fit", "checks"]) == 0
+
+    def test_an_unknown_kind(self, its, study):
+        answer = its("run", study.config, "--fail-on", "fits,data")
+        assert (answer.code, answer.out) == (2, "")
+        assert "--fail-on 'fits': expected data, fit, checks" in answer.err
+
+
+def test_all_faults_of_a_config_are_in_one_message(its, study):
+    study.write(changes={"version: 1": "version: 7", "kind: percentage": "kind: per cent", "k: 3": "k: none"})
+    answer = its("run", study.config, TABLES)
+    assert (answer.code, answer.out) == (2, "")
+    for place, fault in ((1, "version"), (9, "peers.k"), (12, "outcomes")):
+        assert f"{study.config}:{place}: {fault}" in answer.err
+    assert answer.err.count("its-eval: ") == 1
+
+
+def test_all_faults_of_the_data_are_in_one_message(its, study):
+    study.characteristics.unlink()
+    study.write(changes={"treated: [A1, A2]": "treated: [A1, A22]", "indicators.csv": "nowhere.csv"})
+    answer = its("run", study.config, TABLES)
+    assert (answer.code, answer.out) == (3, "")
+    assert "nowhere.csv: there is no such file" in answer.err
+    assert "characteristics.csv: there is no such file" in answer.err
+
+
+def test_a_treated_unit_that_is_not_there(its, study):
+    study.write(changes={"treated: [A1, A2]": "treated: [A1, A22]"})
+    answer = its("run", study.config, TABLES)
+    assert answer.code == 3
+    assert "treated unit 'A22' is not in the indicator data; did you mean 'A2'" in answer.err
+
+
+def test_a_config_that_is_not_there(its, study):
+    answer = its("run", study.folder / "nowhere.yaml")
+    assert (answer.code, answer.out) == (2, "")
+    assert "nowhere.yaml: there is no such file" in answer.err
+
+
+def test_nothing_estimated_is_4_and_writes_nothing(its, study):
+    study.write_indicators(
+        [f"{name},{unit},2015-{month:02d},{month}" for name in ("waits", "seen")
+         for unit in ("A1", "A2", "B1", "B2", "B3") for month in range(5, 10)]
+    )  # fmt: skip
+    out = study.folder / "out"
+    answer = its("run", study.config, "-o", out, TABLES)
+    assert (answer.code, answer.out) == (4, "")
+    assert answer.err.startswith("its-eval: no series could be estimated\n")
+    assert "waits, A1, single: " in answer.err
+    assert not out.exists()
+
+
+def test_a_figure_for_every_series_in_one_process_or_two(its, study, contents):
+    study.write(changes={"treated: [A1, A2]": "treated: [A1]"})
+    study.write(
+        text=study.config.read_text(),
+        changes={
+            '  - {indicator: seen, label: Seen in time, unit: "%", kind: percentage, better: higher}\n': ""
+        },
+    )
+    one, two = study.folder / "one", study.folder / "two"
+    assert its("run", study.config, "-o", one, "-q").code == 0
+    names = [f"main_its_waits_A1_{design}" for design in ("difference", "single")]
+    expected = sorted(f"{name}.{form}" for name in names for form in ("csv", "png", "svg"))
+    assert sorted(path.name for path in (one / "figures").iterdir()) == expected
+    assert its("run", study.config, "-o", two, "-q", "--jobs", "2").code == 0
+    assert contents(one, without=("manifest.json",)) == contents(two, without=("manifest.json",))
+
+
+class Terminal:
+    """A stream that says it is a terminal."""
+
+    encoding = "utf-8"
+
+    def __init__(self, *, terminal=True):
+        self.text = ""
+        self.terminal = terminal
+
+    def isatty(self):
+        return self.terminal
+
+    def write(self, text):
+        self.text += text
+        return len(text)
+
+    def flush(self):
+        pass
+
+
+def bar_text(monkeypatch, *, terminal=True, quiet=False, after=0.0):
+    stream = Terminal(terminal=terminal)
+    monkeypatch.setattr(console.sys, "stderr", stream)
+    monkeypatch.setattr(console, "PROGRESS_AFTER_SECONDS", after)
+    monkeypatch.setenv("TERM", "xterm")
+    with console.progress_bar(quiet=quiet) as move:
+        move("drawing figures", 0, 0)
+        move("drawing figures", 1, 2)
+    return stream.text
+
+
+def test_progress_shows_on_a_terminal_after_a_while(monkeypatch):
+    assert "drawing figures" in bar_text(monkeypatch, after=-1.0)
+
+
+@pytest.mark.parametrize("how", [{"terminal": False}, {"quiet": True}, {"after": 60.0}])
+def test_progress_does_not_show_when_piped_quiet_or_quick(monkeypatch, how):
+    assert bar_text(monkeypatch, **{"after": -1.0, **how}) == ""

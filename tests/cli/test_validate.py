@@ -1,0 +1,75 @@
+"""``its-eval validate``."""
+
+import json
+
+
+def test_a_valid_config(its, study, contents):
+    before = contents(study.folder)
+    answer = its("validate", study.config)
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.splitlines()[0] == f"{study.config}: valid"
+    assert contents(study.folder) == before
+
+
+def test_notes_are_shown(its, study):
+    rows = study.indicators.read_text().splitlines()[1:]
+    study.write_indicators([row for row in rows if not row.startswith("waits,B4,2014-03")])
+    answer = its("validate", study.config)
+    assert answer.code == 0
+    assert "  note: waits, B4: 1 of 48 periods missing: 2014-03\n" in answer.out
+
+
+def test_all_faults_of_the_config(its, study):
+    study.write(changes={"version: 1": "version: 7", "kind: percentage": "kind: per cent", "k: 3": "k: none"})
+    answer = its("validate", study.config)
+    assert (answer.code, answer.err) == (2, "")
+    lines = answer.out.splitlines()
+    assert lines[0] == f"{study.config}: 3 faults in the config"
+    assert len([line for line in lines if line.startswith(f"  {study.config}:")]) == 3
+    assert lines[-1].startswith("  hint: ")
+
+
+def test_all_faults_of_the_data(its, study):
+    rows = study.indicators.read_text().splitlines()[1:]
+    study.write_indicators([*rows[2:], "waits,A1,2013-02,7", "seen,B1,2013-01,180", "waits,A2,2014-01,many"])
+    answer = its("validate", study.config)
+    assert answer.code == 3
+    assert answer.out.startswith(f"{study.config}: ")
+    assert "faults in the data" in answer.out
+    for fault in ("2013-02 stands 2 times", "a percentage lies between 0 and 100", "'many' is not a number"):
+        assert fault in answer.out
+
+
+def test_one_fault_is_singular(its, study):
+    study.write(changes={"treated: [A1, A2]": "treated: [A1, A22]"})
+    answer = its("validate", study.config)
+    assert answer.code == 3
+    assert answer.out.startswith(f"{study.config}: 1 fault in the data\n")
+
+
+def test_several_configs_give_the_gravest_code(its, study):
+    bad = study.write("bad.yaml", changes={"version: 1": "version: 7"})
+    gaps = study.write("gaps.yaml", changes={"treated: [A1, A2]": "treated: [A1, A22]"})
+    answer = its("validate", bad, gaps, study.config)
+    assert answer.code == 3
+    for place in (f"{bad}: 1 fault in the config", f"{gaps}: 1 fault in the data", f"{study.config}: valid"):
+        assert place in answer.out
+    assert its("validate", bad, study.config).code == 2
+
+
+def test_json(its, study):
+    bad = study.write("bad.yaml", changes={"version: 1": "version: 7"})
+    answer = its("validate", "--format", "json", bad, study.config)
+    assert (answer.code, answer.err) == (2, "")
+    first, second = json.loads(answer.out)
+    assert (first["config"], first["valid"], first["stage"], len(first["problems"])) == (
+        str(bad), False, "config", 1,
+    )  # fmt: skip
+    assert (second["valid"], second["stage"], second["problems"]) == (True, "ok", [])
+    assert second["notes"]
+
+
+def test_a_config_that_is_not_there(its, study):
+    answer = its("validate", study.folder / "nowhere.yaml")
+    assert answer.code == 2
+    assert "there is no such file" in answer.out

@@ -1,0 +1,35 @@
+"""Adjusted p-values against examples worked by hand."""
+
+import numpy as np
+import pytest
+
+from its_eval.multiplicity import adjust
+
+P = np.array([0.01, 0.04, np.nan, 0.03, 0.005])
+
+
+@pytest.mark.parametrize(
+    ("method", "expected"),
+    [
+        ("holm", [0.03, 0.06, np.nan, 0.06, 0.02]),
+        ("bh", [0.02, 0.04, np.nan, 0.04, 0.02]),
+        ("none", [0.01, 0.04, np.nan, 0.03, 0.005]),
+    ],
+)
+def test_by_hand(method, expected):
+    np.testing.assert_allclose(adjust(P, method), expected)
+
+
+def test_holm_stops_at_one_and_keeps_order():
+    np.testing.assert_allclose(adjust(np.array([0.6, 0.4, 0.3]), "holm"), [0.9, 0.9, 0.9])
+    np.testing.assert_allclose(adjust(np.array([0.9, 0.8]), "holm"), [1.0, 1.0])
+
+
+@pytest.mark.parametrize("method", ["holm", "bh", "none"])
+def test_nothing_known(method):
+    assert np.isnan(adjust(np.array([np.nan, np.nan]), method)).all()
+    assert adjust(np.array([]), method).shape == (0,)
+
+
+def test_one_question_is_not_adjusted():
+    assert adjust(np.array([0.04]), "holm").tolist() == [0.04]

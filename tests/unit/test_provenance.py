@@ -1,0 +1,133 @@
+"""Hashes, the manifest, and whether a result still stands for its inputs."""
+
+import hashlib
+import json
+
+import pytest
+
+from its_eval import provenance
+
+
+@pytest.fixture
+def made(tmp_path):
+    """A small result with its config and input."""
+    result = tmp_path / "result"
+    (result / "tables").mkdir(parents=True)
+    (result / "tables" / "a.csv").write_text("a\n1\n")
+    (result / provenance.RESOLVED).write_text("version: 1\n")
+    config, source = tmp_path / "c.yaml", tmp_path / "d.csv"
+    config.write_text("version: 1\n")
+    source.write_text("x\n1\n")
+    content = provenance.manifest(
+        command="its-eval run c.yaml",
+        config_path=config,
+        seed=7,
+        inputs=provenance.input_hashes([source]),
+        outputs=provenance.output_hashes(result),
+        timings={"load": 0.123456},
+        notes=("to know",),
+        flags=[{"unit": "A", "flags": "at_bound"}],
+        figures=False,
+    )
+    (result / provenance.MANIFEST).write_text(json.dumps(content))
+    return result, config, source, content
+
+
+def is_unchanged(made, **changes):
+    result, config, source, _ = made
+    return provenance.unchanged(
+        result, config, [source], **{"resolved": "version: 1\n", "figures": False, **changes}
+    )
+
+
+def test_sha256_is_that_of_the_bytes(tmp_path):
+    path = tmp_path / "large"
+    path.write_bytes(b"x" * (3 << 20))
+    assert provenance.sha256(path) == hashlib.sha256(b"x" * (3 << 20)).hexdigest()
+
+
+def test_the_manifest_says_where_a_result_comes_from(made):
+    _, config, source, content = made
+    assert content["schema_version"] == 1
+    assert content["program"] == {"name": "its-eval", "version": provenance.program_version()}
+    assert set(content["libraries"]) == set(provenance.LIBRARIES)
+    assert content["config"]["path"] == config.resolve().as_posix()
+    assert list(content["inputs"]) == [source.as_posix()]
+    assert list(content["outputs"]) == ["config.resolved.yaml", "tables/a.csv"]
+    assert content["timings_seconds"] == {"load": 0.123}
+    assert (content["seed"], content["notes"], content["figures"]) == (7, ["to know"], False)
+    assert content["flags"] == [{"unit": "A", "flags": "at_bound"}]
+    assert content["finished"].endswith("+00:00")
+    assert content["command"] == "its-eval run c.yaml"
+
+
+def test_the_manifest_can_be_read_again(made):
+    assert provenance.read_manifest(made[0]) == made[3]
+
+
+def test_a_result_stands_until_something_changes(made):
+    assert is_unchanged(made)
+    assert not is_unchanged(made, resolved="version: 1\nseed: 2\n")
+    assert not is_unchanged(made, figures=True)
+
+
+@pytest.mark.parametrize("place", [1, 2])
+def test_a_changed_config_or_input_is_a_change(made, place):
+    made[place].write_text("else\n")
+    assert not is_unchanged(made)
+
+
+def test_an_input_that_is_gone_is_a_change(made):
+    made[2].unlink()
+    assert not is_unchanged(made)
+
+
+@pytest.mark.parametrize("name", ["tables/a.csv", provenance.RESOLVED])
+@pytest.mark.parametrize("deed", ["changed", "gone"])
+def test_a_damaged_output_is_a_change(made, name, deed):
+    path = made[0] / name
+    path.write_text("else\n") if deed == "changed" else path.unlink()
+    assert not is_unchanged(made)
+
+
+def test_an_added_output_is_a_change(made):
+    (made[0] / "tables" / "b.csv").write_text("")
+    assert not is_unchanged(made)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"schema_version": 1}',
+        '{"schema_version": 1, "program": "its-eval"}',
+        '{"schema_version": 1, "program": {"name": "other"}}',
+        '{"schema_version": 2, "program": {"name": "its-eval"}}',
+    ],
+)
+def test_a_manifest_that_is_none_of_ours(made, text):
+    (made[0] / provenance.MANIFEST).write_text(text)
+    assert provenance.read_manifest(made[0]) is None
+    assert not is_unchanged(made)
+
+
+def test_a_manifest_without_its_parts_is_a_change(made):
+    (made[0] / provenance.MANIFEST).write_text('{"schema_version": 1, "program": {"name": "its-eval"}}')
+    assert provenance.read_manifest(made[0]) is not None
+    assert not is_unchanged(made)
+
+
+def test_foreign_files(made, tmp_path):
+    result = made[0]
+    assert provenance.foreign_files(result) == []
+    (result / "notes").mkdir()
+    (result / "notes" / "mine.txt").write_text("")
+    (result / ".hidden").write_text("")
+    assert provenance.foreign_files(result) == ["notes/mine.txt"]
+    (result / provenance.MANIFEST).write_text('{"program": {"name": "its-eval"}}')
+    everything = ["config.resolved.yaml", "manifest.json", "notes/mine.txt", "tables/a.csv"]
+    assert provenance.foreign_files(result) == everything
+    (result / provenance.MANIFEST).unlink()
+    assert provenance.foreign_files(result) == [name for name in everything if name != "manifest.json"]
