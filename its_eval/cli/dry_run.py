@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from its_eval.config import to_yaml
-from its_eval.pipeline.plan import make_plan
+from its_eval.pipeline.planning import make_plan
 from its_eval.pipeline.sources import load_sources
 
 if TYPE_CHECKING:

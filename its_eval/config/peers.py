@@ -58,8 +58,8 @@ class PeerSettings(Settings):
     )
     missing: Literal["available", "zero", "refuse"] = Field(
         default="available",
-        description="A missing characteristic: available scales up the rest, zero counts as no difference, "
-        "refuse drops the candidate.",
+        description="A missing characteristic: available scales up the rest, zero counts it as 0 "
+        "before scaling, refuse is an error.",
     )
     k: Annotated[
         int | Literal["all"], BeforeValidator(_count, json_schema_input_type=int | Literal["all"])

@@ -140,6 +140,26 @@ class Fit:
     n_used: NDArray[np.int64]
     flags: dict[str, BoolArray] = field(default_factory=dict)
 
+    def one(self, series: int) -> Fit:
+        """Return the fit of one series alone, so that contrasts of its own cost nothing for the others."""
+        pick = slice(series, series + 1)
+        covariance = self.covariance
+        return Fit(
+            self.params[pick],
+            CovarianceModel(
+                covariance.adjusted[pick],
+                covariance.model[pick],
+                covariance.gradients[pick],
+                covariance.parameter_covariance[pick],
+                covariance.df_residual[pick],
+            ),
+            self.sigma[pick],
+            self.partial_autocorrelations[pick],
+            self.log_likelihood[pick],
+            self.n_used[pick],
+            {name: flag[pick] for name, flag in self.flags.items()},
+        )
+
     def contrasts(self, matrix: FloatArray) -> ContrastEstimates:
         """Estimate contrasts, rows of an (m, k) or (S, m, k) array."""
         return self.covariance.estimate(self.params, matrix)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from its_eval.config import to_yaml
-from its_eval.pipeline.plan import make_plan
+from its_eval.pipeline.planning import make_plan
 from its_eval.pipeline.run import evaluate_plan
 from its_eval.pipeline.sources import input_files, load_sources
 from its_eval.provenance import RESOLVED, input_hashes, manifest, output_hashes

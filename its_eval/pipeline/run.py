@@ -12,7 +12,8 @@ from its_eval.errors import NothingEstimatedError
 from its_eval.evaluation import COLUMNS, Evaluation, make_table
 from its_eval.pipeline.conclude import adjust_primary, summary_rows
 from its_eval.pipeline.estimation import Block, fit_series, make_series
-from its_eval.pipeline.plan import OutcomePlan, Plan, make_plan
+from its_eval.pipeline.plan import OutcomePlan, Plan
+from its_eval.pipeline.planning import make_plan
 from its_eval.pipeline.sources import load_sources
 from its_eval.pipeline.tabulate import (
     block_keys,

@@ -154,9 +154,9 @@ def series_rows(config: Config, plan: OutcomePlan, block: Block) -> Iterator[Row
         }
         for index, period in enumerate(plan.panel.periods):
             used = bool(block.observed[index])
-            reason = plan.mask_reasons[index] or own_masks.get(index, "") or "missing"
-            if plan.panel.small_denominator[index, plan.panel.column(series.units[column])]:
-                reason = "small denominator"
+            small = plan.panel.small_denominator[index, plan.panel.column(series.units[column])]
+            reason = plan.mask_reasons[index] or own_masks.get(index, "")
+            reason = reason or ("small denominator" if small else "missing")
             yield {
                 **{name: keys[name] for name in ("outcome", "unit", "design")},
                 "period": period,

@@ -68,11 +68,11 @@ def test_a_wrong_command_line_is_one_message_with_a_hint(its, arguments, message
 
 @pytest.mark.parametrize("code", [2, 3, 4])
 def test_an_expected_error_is_its_message_and_hint_without_traceback(its, study, monkeypatch, code):
-    class Expected(ItsEvalError):
+    class ExpectedError(ItsEvalError):
         exit_code = code
 
     def fail(*_, **__):
-        raise Expected("what was wrong", "what to do")
+        raise ExpectedError("what was wrong", "what to do")
 
     monkeypatch.setattr(produce, "produce", fail)
     answer = its("run", study.config, "--out", study.folder / "out")
@@ -134,9 +134,12 @@ def test_other_exits_pass_through(its, monkeypatch):
 
 @pytest.mark.parametrize("stop", [BrokenPipeError, SystemExit])
 def test_a_closed_pipe_ends_quietly(its, monkeypatch, stop):
+    def write():
+        raise BrokenPipeError
+
     def leave(**_):
         try:
-            raise BrokenPipeError
+            write()
         except BrokenPipeError:
             if stop is BrokenPipeError:
                 raise

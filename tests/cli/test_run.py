@@ -54,6 +54,21 @@ def test_the_summary_fits_100_columns_and_has_no_trailing_blanks(its, study):
     assert [line for line in lines if line != line.rstrip()] == []
 
 
+def test_the_summary_of_a_single_group_has_no_peers(its, study):
+    study.write(changes={"peers: {k: 3}\n": "", "[single, difference]": "[single]"})
+    answer = its("run", study.config, "-o", study.folder / "out", TABLES)
+    assert answer.code == 0
+    assert "eers" not in answer.out
+    assert "To know" not in answer.out
+
+
+def test_the_summary_asks_for_attention(its, study):
+    rows = study.indicators.read_text().splitlines()[1:]
+    study.write_indicators([row for row in rows if not row.startswith("waits,A2,2016")])
+    text = " ".join(its("run", study.config, "-o", study.folder / "out", TABLES).out.split())
+    assert "A2 Trust A2 · Attention, single: not estimated: " in text
+
+
 def test_verbose_adds_every_estimand_of_the_primary_estimator(its, study):
     text = its("run", study.config, "-o", study.folder / "out", TABLES, "-v").out
     assert max(len(line) for line in text.splitlines() if not line.startswith("Tables: ")) <= 100

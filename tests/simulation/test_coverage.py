@@ -16,7 +16,7 @@ import pytest
 
 from its_eval.config import load_config
 from its_eval.pipeline.estimation import fit_series, make_series
-from its_eval.pipeline.plan import make_plan
+from its_eval.pipeline.planning import make_plan
 from its_eval.pipeline.sources import load_sources
 
 ROOT = Path(__file__).parents[2]

@@ -270,8 +270,10 @@ def exclusions(count):
         (
             [1, 3, 6],
             3,
-            "Peers, nearest first: P1, P2, P3. 2 of the 3 nearest are eligible; the list reaches down to "
-            "number 6 of the pool.",
+            (
+                "Peers, nearest first: P1, P2, P3. 2 of the 3 nearest are eligible; the list reaches down to "
+                "number 6 of the pool."
+            ),
         ),
         ([None, 2], 0, "Peers as given: P1, P2."),
         ([5, 2], 9, "Peers as given: P1, P2."),
@@ -321,10 +323,11 @@ def test_data_sentences_count_faults_by_kind():
         )
     ]  # fmt: skip
     evaluation = an_evaluation(data_quality=rows)
-    assert narrative.data_sentences(evaluation) == [
+    (sentence,) = narrative.data_sentences(evaluation)
+    assert sentence == (
         "Faults in rows that this run does not use: duplicate_period (1), not_a_number (2); the table "
         "data_quality lists them."
-    ]
+    )
     assert narrative.data_sentences(an_evaluation(data_quality=rows[3:])) == []
 
 

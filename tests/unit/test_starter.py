@@ -59,7 +59,7 @@ def test_every_starter_loads_with_strange_names(tmp_path):
 
 
 def test_a_missing_table_is_refused(tmp_path):
-    with pytest.raises(UsageError, match="--indicators: nowhere.csv does not exist"):
+    with pytest.raises(UsageError, match=r"--indicators: nowhere.csv does not exist"):
         starting(tmp_path, indicators=tmp_path.__class__("nowhere.csv"))
 
 
@@ -84,7 +84,7 @@ def test_write_files(tmp_path):
     files = {tmp_path.__class__("b/c.txt"): b"c", tmp_path.__class__("a.txt"): b"a"}
     written = starter.write_files(tmp_path, files, force=False)
     assert written == [tmp_path / "a.txt", tmp_path / "b" / "c.txt"]
-    with pytest.raises(OutputError, match="exists already: .*a.txt, .*c.txt") as refused:
+    with pytest.raises(OutputError, match=r"exists already: .*a.txt, .*c.txt") as refused:
         starter.write_files(tmp_path, files, force=False)
     assert refused.value.exit_code == 2
     starter.write_files(tmp_path, {tmp_path.__class__("a.txt"): b"new"}, force=True)

@@ -251,7 +251,7 @@ def _from_config(source: Path, wanted: list[str]) -> tuple[list[PeerSet], Units]
     from its_eval.config import load_config  # noqa: PLC0415
     from its_eval.data.tables import nearest  # noqa: PLC0415
     from its_eval.errors import UsageError  # noqa: PLC0415
-    from its_eval.pipeline.plan import make_plan  # noqa: PLC0415
+    from its_eval.pipeline.planning import make_plan  # noqa: PLC0415
     from its_eval.pipeline.sources import load_sources  # noqa: PLC0415
 
     config = load_config(source)

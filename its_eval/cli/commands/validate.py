@@ -47,7 +47,7 @@ def validate(
 
 def _check(path: Path) -> list[str]:
     from its_eval.config import load_config  # noqa: PLC0415
-    from its_eval.pipeline.plan import make_plan  # noqa: PLC0415
+    from its_eval.pipeline.planning import make_plan  # noqa: PLC0415
     from its_eval.pipeline.sources import load_sources  # noqa: PLC0415
 
     config = load_config(path)

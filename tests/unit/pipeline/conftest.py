@@ -4,7 +4,7 @@ import pytest
 
 from its_eval.config import Config
 from its_eval.errors import DataError
-from its_eval.pipeline.plan import make_plan
+from its_eval.pipeline.planning import make_plan
 from its_eval.pipeline.run import evaluate
 from its_eval.pipeline.sources import load_sources
 

@@ -1,0 +1,8 @@
+"""From fitted parameters to the quantities people ask about, each with one interval and one p-value."""
+
+from its_eval.effects.bands import Bands, bands
+from its_eval.effects.effect import Effect
+from its_eval.effects.estimands import effects, linear_contrasts
+from its_eval.effects.relative import fieller_limits
+
+__all__ = ["Bands", "Effect", "bands", "effects", "fieller_limits", "linear_contrasts"]

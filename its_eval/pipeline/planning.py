@@ -1,0 +1,182 @@
+"""Making the plan: windows, usable periods and peers of every outcome, and all faults that stop the run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from its_eval.data.panel import Panel, build_panel, window
+from its_eval.data.periods import format_period, parse_period
+from its_eval.data.tables import nearest
+from its_eval.data.validate import ALL_PERIODS, concerns_run, missing_findings, row_findings, shorten
+from its_eval.design.matrix import Interruption, Season, usable_periods
+from its_eval.errors import DataError
+from its_eval.pipeline.masks import masked_periods, unit_masked_periods
+from its_eval.pipeline.notes import plan_notes, unknown_names
+from its_eval.pipeline.peer_choice import choose_peers, donor_pool
+from its_eval.pipeline.plan import OutcomePlan, Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from its_eval.config import Config, Outcome
+    from its_eval.data.faults import Finding
+    from its_eval.pipeline.sources import Sources
+
+
+def make_plan(config: Config, sources: Sources) -> Plan:
+    """Plan every outcome, collecting the faults of all of them.
+
+    Raises
+    ------
+    DataError
+        When rows that the run uses are faulty, a treated unit is nowhere in the data, or the interruption
+        lies outside the window.
+    """
+    problems = [*_unknown_units(config, sources), *_unknown_columns(config, sources)]
+    outcomes: list[OutcomePlan] = []
+    findings: list[Finding] = list(sources.rows.findings)
+    indicators = set(sources.rows.frame["indicator"])
+    for outcome in config.outcomes:
+        if outcome.indicator not in indicators:
+            problems.append(
+                f"outcome {outcome.indicator!r}: the data have no such indicator; "
+                f"{nearest(outcome.indicator, sorted(indicators))}"
+            )
+            continue
+        try:
+            plan = _plan_outcome(config, sources, outcome)
+        except DataError as error:
+            problems += error.problems
+            continue
+        outcomes.append(plan)
+        findings += plan.findings
+    if problems:
+        raise DataError(
+            shorten(list(dict.fromkeys(problems))), "its-eval validate shows all faults of config and data"
+        )
+    notes = [*unknown_names(config, sources), *plan_notes(config, outcomes)]
+    return Plan(tuple(outcomes), tuple(findings), tuple(notes))
+
+
+def _unknown_units(config: Config, sources: Sources) -> list[str]:
+    known = sorted(set(sources.rows.frame["unit"]))
+    problems = [
+        f"treated unit {unit!r} is not in the indicator data; {nearest(unit, known)}"
+        for unit in config.treated
+        if unit not in known
+    ]
+    if config.peers is not None:
+        listed = {peer for peers in config.peers.given.values() for peer in peers}
+        problems += [
+            f"peers.given names {peer!r}, which is not in the indicator data; {nearest(peer, known)}"
+            for peer in sorted(listed - set(known))
+        ]
+    return problems
+
+
+def _unknown_columns(config: Config, sources: Sources) -> list[str]:
+    """Return a problem for each column of ``peers.within`` that the units table does not have."""
+    wanted = config.peers.within if config.peers is not None else ()
+    return [
+        f"peers.within: the units table has no column {name!r}; "
+        f"{nearest(name.removeprefix('units.'), sources.units.columns)}"
+        for name in wanted
+        if sources.units.column(name) is None
+    ]
+
+
+def _plan_outcome(config: Config, sources: Sources, outcome: Outcome) -> OutcomePlan:
+    frequency = config.data.frequency
+    rows = sources.rows
+    if not (rows.frame["indicator"].eq(outcome.indicator) & rows.frame["unit"].isin(config.treated)).any():
+        raise DataError([f"outcome {outcome.indicator!r}: no treated unit has data for it"])
+    bounds = (
+        None if outcome.start is None else parse_period(outcome.start, frequency),
+        None if outcome.end is None else parse_period(outcome.end, frequency),
+    )
+    date = config.intervention.date
+    pool = donor_pool(config, sources)
+    excluded = config.peers.exclude if config.peers is not None else ()
+    used_units = (pool - set(excluded)) | set(config.treated)
+    found = [*rows.findings, *row_findings(rows, outcome)]
+    try:
+        span = window(rows, outcome, config.treated, bounds)
+    except ValueError as error:
+        concerned = [item for item in found if concerns_run(item, used_units, ALL_PERIODS, outcome.indicator)]
+        messages = [item.message for item in concerned if item.severity == "error"]
+        raise DataError([*messages, f"outcome {outcome.indicator!r}: {error}"]) from None
+    span_text = (format_period(span[0], frequency), format_period(span[1], frequency))
+    panel = build_panel(rows, outcome, span, config.data.min_denominator)
+    start = panel.index_of(parse_period(date, frequency))
+    interruption = Interruption(
+        config.intervention.name,
+        start,
+        config.intervention.shape,
+        config.intervention.phase_in.periods,
+        config.intervention.phase_in.as_ == "ramp",
+    )
+    masked, reasons = masked_periods(config, outcome, panel, interruption)
+    unit_masks = unit_masked_periods(config, outcome, panel)
+    usable = usable_periods(panel.n_periods, interruption, masked)
+    gaps = missing_findings(
+        panel,
+        outcome,
+        used_units,
+        gaps_are_errors=config.data.missing == "error",
+        treated=config.treated,
+        unused={unit: {*np.flatnonzero(~usable).tolist(), *unit_masks.get(unit, ())} for unit in panel.units},
+    )
+    problems = [
+        item.message
+        for item in found
+        if item.severity == "error"
+        and concerns_run(item, used_units, span_text, outcome.indicator)
+        and not _is_masked(item, panel, usable, unit_masks)
+    ]
+    problems += [item.message for item in gaps if item.severity == "error"]
+    if not 0 < start < panel.n_periods:
+        where = "leaves no period before it in" if start == 0 else "lies outside"
+        problems.append(
+            f"outcome {outcome.indicator!r}: the intervention {date} {where} "
+            f"its data, {span_text[0]} to {span_text[1]}"
+        )
+    if problems:
+        raise DataError(problems)
+    panel = panel.without({unit: list(periods) for unit, periods in unit_masks.items()})
+    peer_sets, no_peers = choose_peers(config, sources, outcome, panel, usable, interruption)
+    return OutcomePlan(
+        outcome,
+        config.treated,
+        panel,
+        interruption,
+        _season(outcome, frequency),
+        masked,
+        reasons,
+        unit_masks,
+        peer_sets,
+        no_peers,
+        (*row_findings(rows, outcome), *gaps),
+    )
+
+
+def _is_masked(
+    item: Finding, panel: Panel, usable: NDArray[np.bool_], unit_masks: Mapping[str, Mapping[int, str]]
+) -> bool:
+    """Return whether a finding stands in a period of the window that is not used."""
+    if not item.period:
+        return False
+    index = panel.index_of(parse_period(item.period, panel.frequency))
+    return not usable[index] or index in unit_masks.get(item.unit, {})
+
+
+def _season(outcome: Outcome, frequency: str) -> Season:
+    chosen = outcome.seasonality
+    if chosen.kind == "harmonics":
+        return Season("harmonics", chosen.harmonics or 1)
+    if chosen.kind in ("months", "quarters"):
+        return Season("dummies")
+    return Season("auto" if chosen.kind == "auto" and frequency != "year" else "none")
