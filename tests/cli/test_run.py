@@ -64,9 +64,11 @@ def test_the_summary_of_a_single_group_has_no_peers(its, study):
 
 def test_the_summary_asks_for_attention(its, study):
     rows = study.indicators.read_text().splitlines()[1:]
-    study.write_indicators([row for row in rows if not row.startswith("waits,A2,2016")])
+    late = ("waits,A2,2015-09", "waits,A2,2015-1", "waits,A2,2016")
+    study.write_indicators([row for row in rows if not row.startswith(late)])
     text = " ".join(its("run", study.config, "-o", study.folder / "out", TABLES).out.split())
-    assert "A2 Trust A2 · Attention, single: not estimated: " in text
+    assert "number 4 of the pool. · Attention, difference: not estimated: " in text
+    assert "· Attention, single: not estimated: " in text
 
 
 def test_verbose_adds_every_estimand_of_the_primary_estimator(its, study):
