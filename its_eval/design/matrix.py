@@ -224,7 +224,7 @@ def require_segments(design: Design, observed: NDArray[np.bool_]) -> None:
         needed = SEGMENT_FOR_STEP if design.interruption.shape == "step" else SEGMENT_FOR_SLOPE
         if count >= needed:
             continue
-        hint = "mask it or list it as a note instead" if count < SEGMENT_FOR_STEP else "use `shape: step`"
+        hint = "extend the window" if count < SEGMENT_FOR_STEP else "extend the window, or use `shape: step`"
         raise ShortSegmentError(
             f"{count} usable periods {name} the start of {design.interruption.name!r}; "
             f"`shape: {design.interruption.shape}` needs {needed}: {hint}"

@@ -147,6 +147,9 @@ def scale_characteristics(table: Characteristics, recipe: DistanceRecipe, where:
         except DataError as error:
             problems += error.problems
             continue
+        if name in names:
+            problems.append(f"{where}: the variable {name!r} is named twice")
+            continue
         names.append(name)
         weights.append(weight)
         columns.append(table.values[:, table.variables.index(name)])

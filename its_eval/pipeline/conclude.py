@@ -20,7 +20,7 @@ Row = dict[str, Any]
 NO_CLEAR_EVIDENCE = "no clear evidence"
 #: What a small adjusted p-value allows to say, by design: never a cause, and for one series not even that
 #: the change was particular to the unit.
-CHANGED = {"single": "trend differs from before", "difference": "gap to peers changed"}
+CHANGED = {"single": "differs from before", "difference": "gap to peers changed"}
 
 
 def adjust_primary(config: Config, rows: Sequence[Row], stuck: set[tuple[str, str, str, str]]) -> None:

@@ -13,15 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from its_eval.errors import OutputError
 from its_eval.provenance import MANIFEST, foreign_files
+from its_eval.report.spreadsheet import defused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
-#: Spreadsheet programs take a cell that starts like this for a formula.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-_NUMBER = r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?"
 #: So many foreign files are named.
 SHOWN_FILES = 5
 
@@ -93,18 +91,6 @@ def result_folder(target: Path, *, force: bool) -> Iterator[Path]:
         shutil.rmtree(retired, ignore_errors=True)
 
 
-def _defused(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table whose texts no spreadsheet program takes for formulas; a plain number is none."""
-    texts = table.select_dtypes(include=["object", "str"]).columns
-    safe = table.copy()
-    for name in texts:
-        column = safe[name].astype(str)
-        formula = column.str.startswith(_FORMULA_STARTS) & ~column.str.fullmatch(_NUMBER)
-        # a lone carriage return is written without quotes, and readers would take it for the end of the row
-        safe[name] = column.where(~formula, "'" + column).str.replace(r"\r\n?", "\n", regex=True)
-    return safe
-
-
 def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path, formats: Sequence[str]) -> None:
     """Write every table as CSV (UTF-8, full precision) and Parquet.
 
@@ -114,7 +100,7 @@ def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path, formats: Sequ
     folder.mkdir()
     for name in sorted(tables):
         if "csv" in formats:
-            _defused(tables[name]).to_csv(
+            defused(tables[name]).to_csv(
                 folder / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8"
             )
         if "parquet" in formats:

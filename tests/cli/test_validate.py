@@ -13,10 +13,21 @@ def test_a_valid_config(its, study, contents):
 
 def test_notes_are_shown(its, study):
     rows = study.indicators.read_text().splitlines()[1:]
-    study.write_indicators([row for row in rows if not row.startswith("waits,B4,2014-03")])
+    study.write_indicators([row for row in rows if not row.startswith("waits,A1,2014-03")])
     answer = its("validate", study.config)
     assert answer.code == 0
-    assert "  note: waits, B4: 1 of 48 periods missing: 2014-03\n" in answer.out
+    assert "  note: waits, A1: 1 of 48 periods missing: 2014-03\n" in answer.out
+
+
+def test_gaps_of_units_that_are_not_used_are_counted(its, study):
+    peers = its("peers", study.config, "--unit", "all", "--format", "csv").out
+    unused = next(code for code in ("B1", "B2", "B3", "B4", "B5") if f",{code}," not in peers)
+    rows = study.indicators.read_text().splitlines()[1:]
+    study.write_indicators([row for row in rows if not row.startswith(f"waits,{unused},2014-03")])
+    answer = its("validate", study.config)
+    assert answer.code == 0
+    assert f"waits, {unused}" not in answer.out
+    assert "  note: 1 more about units that are neither treated nor peers; a run lists them\n" in answer.out
 
 
 def test_all_faults_of_the_config(its, study):

@@ -202,7 +202,7 @@ def test_a_change_and_its_direction(design, estimand, changed, direction, words)
 
 
 def every_sentence():
-    labels = ("not estimable", "no clear evidence", "trend differs from before")
+    labels = ("not estimable", "no clear evidence", "differs from before")
     estimands = ("slope_change", "level_change", "post_slope", "pre_slope")
     choices = (
         ("single", "difference"),

@@ -52,7 +52,14 @@ def _check(path: Path) -> list[str]:
 
     config = load_config(path)
     plan = make_plan(config, load_sources(config))
-    return [*plan.notes, *(item.message for item in plan.findings)]
+    used = set(config.treated)
+    for outcome in plan.outcomes:
+        used |= {peer for chosen in outcome.peer_sets.values() for peer in chosen.peers}
+    shown = [item.message for item in plan.findings if item.unit in used or item.severity != "info"]
+    others = len(plan.findings) - len(shown)
+    if others:
+        shown.append(f"{others} more about units that are neither treated nor peers; a run lists them")
+    return [*plan.notes, *shown]
 
 
 def _print(path: Path, stage: str, problems: list[str], notes: list[str], hint: str | None) -> None:

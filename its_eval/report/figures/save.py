@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from its_eval.report.figures.style import house_style
+from its_eval.report.spreadsheet import defused
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +86,7 @@ def save_figure(
         raise ValueError(f"figure format {unknown[0]!r} is unknown; expected {' or '.join(FORMATS)}")
     folder.mkdir(parents=True, exist_ok=True)
     written = [folder / f"{stem}.csv"]
-    frame.to_csv(written[0], index=False, lineterminator="\n", encoding="utf-8")
+    defused(frame).to_csv(written[0], index=False, lineterminator="\n", encoding="utf-8")
     with house_style():
         for name in dict.fromkeys(formats):
             path = folder / f"{stem}.{name}"

@@ -229,3 +229,10 @@ def test_coverage_of_each_segment():
     masked = before.copy()
     masked[0] = False
     assert set(coverage_reasons(panel, (masked, ~before), 1.0)) == {"C", "D"}
+
+
+def test_a_variable_named_twice_is_refused():
+    table = Characteristics(("A", "B"), ("Beds",), np.array([[1.0], [2.0]]))
+    recipe = DistanceRecipe({"Beds": 1.0, "beds": 1.0})
+    with pytest.raises(DataError, match=r"peers\.csv: the variable 'Beds' is named twice"):
+        scale_characteristics(table, recipe, "peers.csv")

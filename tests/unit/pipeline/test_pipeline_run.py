@@ -306,7 +306,7 @@ def test_short_segments(study):
     assert str(caught.value) == (
         "no series could be estimated\n"
         "waits, T1, single: 5 usable periods before the start of 'Law'; `shape: step_and_slope` needs 8: "
-        "use `shape: step`"
+        "extend the window, or use `shape: step`"
     )
     with pytest.raises(NothingEstimatedError) as caught:
         study.run(
@@ -316,8 +316,7 @@ def test_short_segments(study):
             intervention={"date": "2016-11", "name": "Law", "shape": "step"},
         )
     assert str(caught.value).endswith(
-        "2 usable periods from the start of 'Law'; `shape: step` needs 3: "
-        "mask it or list it as a note instead"
+        "2 usable periods from the start of 'Law'; `shape: step` needs 3: extend the window"
     )
     step = study.run(**OLS, peers=None, intervention={"date": "2013-06", "shape": "step"})
     assert step.tables["summary"]["estimand"].tolist() == ["level_change"] * 2
@@ -477,7 +476,7 @@ def test_direction_follows_better(study):
         summary = found.tables["summary"].set_index("design")
         assert summary["direction"].tolist() == [direction] * 2
         assert summary["label"].to_dict() == {
-            "single": "trend differs from before",
+            "single": "differs from before",
             "difference": "gap to peers changed",
         }
 
