@@ -180,7 +180,9 @@ def fit_series(
             columns = tuple(int(column) for column in pattern.series)
             try:
                 require_segments(design, pattern.observed)
-                for group, relative in weighting_groups(series, columns, pattern.observed, design, estimator):
+                for group, relative in weighting_groups(
+                    series.values, series.sampling, columns, pattern.observed, design, estimator
+                ):
                     fit = _fit(estimator, design, series.values[:, group], relative, pattern.n_used)
                     blocks.append(Block(series, group, pattern.observed, design, estimator, fit, relative))
             except (ShortSegmentError, ShortSeriesError, SingularDesignError) as error:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from its_eval.config import Estimator
     from its_eval.design.matrix import Design
-    from its_eval.pipeline.estimation import SeriesSet
     from its_eval.pipeline.plan import OutcomePlan
 
 #: Estimators with an error model that the weights belong to. Least squares and Newey-West are shown to
@@ -69,7 +68,8 @@ def sampling_variance(plan: OutcomePlan, unit: str, peers: tuple[str, ...]) -> N
 
 
 def weighting_groups(
-    series: SeriesSet,
+    values: NDArray[np.float64],
+    sampling: NDArray[np.float64],
     columns: tuple[int, ...],
     observed: NDArray[np.bool_],
     design: Design,
@@ -78,6 +78,17 @@ def weighting_groups(
     """Split series that miss the same periods into those fitted as they are, together, and weighted ones.
 
     Each weighted series has a design of its own, so each is a group of one.
+
+    Parameters
+    ----------
+    values, sampling : ndarray, shape (n, S)
+        Series and their sampling variances.
+    columns : tuple of int
+        The series that miss the same periods.
+    observed : ndarray of bool, shape (n,)
+        Periods that enter the fit.
+    design, estimator : Design, Estimator
+        What is fitted.
 
     Yields
     ------
@@ -88,12 +99,12 @@ def weighting_groups(
     """
     weighted = []
     if estimator.name in WEIGHTED_ESTIMATORS:
-        weighted = [column for column in columns if not np.isnan(series.sampling[observed, column]).any()]
+        weighted = [column for column in columns if not np.isnan(sampling[observed, column]).any()]
     plain = tuple(column for column in columns if column not in weighted)
     if plain:
         yield plain, None
     for column in weighted:
         yield (
             (column,),
-            relative_variance(design.matrix, series.values[:, column], series.sampling[:, column], observed),
+            relative_variance(design.matrix, values[:, column], sampling[:, column], observed),
         )

@@ -148,15 +148,19 @@ def test_season_in_words():
             30,
             7,
             "step_and_slope",
-            "7 usable periods before the start of 'Law'; `shape: step_and_slope` needs 8: "
-            "extend the window, or use `shape: step`",
+            (
+                "7 usable periods before the start of 'Law'; `shape: step_and_slope` needs 8: "
+                "extend the window, or use `shape: step`"
+            ),
         ),
         (
             30,
             23,
             "slope",
-            "7 usable periods from the start of 'Law'; `shape: slope` needs 8: "
-            "extend the window, or use `shape: step`",
+            (
+                "7 usable periods from the start of 'Law'; `shape: slope` needs 8: "
+                "extend the window, or use `shape: step`"
+            ),
         ),
         (
             30,
