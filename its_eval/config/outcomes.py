@@ -27,7 +27,7 @@ class OutcomeOptions(Settings):
         default="none", description="Scale of the model; log for a count, else none."
     )
     per: float | None = Field(
-        default=None, gt=0, description="Rates and counts: values are shown per so many, e.g. 1000."
+        default=None, gt=0, description="Rates and counts made from a denominator are per so many, e.g. 1000."
     )
     estimators: Estimators = Field(
         default_factory=tuple, description="Estimators of this outcome instead of the common ones."

@@ -60,6 +60,10 @@ def _impossible(frame: pd.DataFrame, outcome: Outcome, frequency: str) -> Iterab
         checks.append(("negative_value", value < 0, "value", f"a {outcome.kind} cannot be negative"))
     denominator = frame["denominator"].to_numpy(dtype=np.float64)
     checks.append(("negative_denominator", denominator < 0, "denominator", "it cannot be negative"))
+    known = value[~np.isnan(value)]
+    if outcome.kind == "percentage" and len(known) and (known > 0).any() and known.max() <= 1:
+        message = f"{outcome.indicator}: no value is above 1; percentages are written as 95.2, not as 0.952"
+        yield Finding(outcome.indicator, "", "looks_like_proportions", "", "", "warning", message)
     for check, faulty, column, reason in checks:
         for row in frame[faulty].itertuples():
             period = format_period(int(str(row.period)), frequency)

@@ -10,25 +10,32 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def peer_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def peer_mean(values: NDArray[np.float64], usable: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return the mean of the peers at each period.
 
     Parameters
     ----------
     values : ndarray, shape (n, peers)
         NaN where missing.
+    usable : ndarray of bool, shape (n,)
+        Periods that may enter a fit; what stands in the others must not move the mean of these.
 
     Returns
     -------
     ndarray, shape (n,)
         The plain mean when nothing is missing. With gaps, the period effects of a two-way layout
         ``y_jt = a_j + d_t``, sum of a_j zero, fitted by least squares: the mean of whoever reported would
-        jump whenever a low or a high peer is absent. NaN where no peer was observed.
+        jump whenever a low or a high peer is absent. Outside the usable periods, where the mean is only
+        shown, that of the peers observed. NaN where no peer was observed.
     """
     observed = ~np.isnan(values)
     if observed.all():
         return np.asarray(values.mean(axis=1), dtype=np.float64)
     n, peers = values.shape
+    mean = np.full(n, np.nan)
+    shown = observed.any(axis=1)
+    mean[shown] = np.nanmean(values[shown], axis=1)
+    observed &= usable[:, None]
     period, peer = np.nonzero(observed)
     rows = np.arange(len(period))
     layout = np.zeros((len(period), n + peers - 1))
@@ -37,6 +44,6 @@ def peer_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
     layout[rows[inner], n + peer[inner]] = 1.0
     layout[rows[~inner], n:] = -1.0
     solution = np.linalg.lstsq(layout, values[observed], rcond=None)[0]
-    mean = solution[:n]
-    mean[~observed.any(axis=1)] = np.nan
-    return np.asarray(mean, dtype=np.float64)
+    fitted = observed.any(axis=1)
+    mean[fitted] = solution[:n][fitted]
+    return mean

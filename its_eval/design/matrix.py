@@ -220,7 +220,10 @@ def require_segments(design: Design, observed: NDArray[np.bool_]) -> None:
         With the counts and what would be possible.
     """
     for name, segment in zip(("before", "from"), design.segments(), strict=True):
-        count = int((segment & observed).sum())
+        # a slope shows only after a ramp is over
+        late = name == "from" and design.interruption.shape != "step"
+        grown = np.arange(design.n_periods) >= (design.interruption.full if late else 0)
+        count = int((segment & observed & grown).sum())
         needed = SEGMENT_FOR_STEP if design.interruption.shape == "step" else SEGMENT_FOR_SLOPE
         if count >= needed:
             continue

@@ -24,9 +24,10 @@ CHANGED = {"single": "differs from before", "difference": "gap to peers changed"
 
 
 def adjust_primary(config: Config, rows: Sequence[Row], stuck: set[tuple[str, str, str, str]]) -> None:
-    """Fill ``p_adjusted`` of the primary rows, a family being the units of one outcome and design.
+    """Fill ``p_adjusted`` of the primary rows, a family being the treated units of one outcome and design.
 
-    Rows of series at a bound, or below the degrees-of-freedom floor, have no p-value that could count.
+    The size of the family is fixed by the config (methods §11.8): a series at a bound, below the
+    degrees-of-freedom floor or not estimated has no p-value of its own but still counts, as one of 1.
 
     Parameters
     ----------
@@ -42,8 +43,10 @@ def adjust_primary(config: Config, rows: Sequence[Row], stuck: set[tuple[str, st
         if row["role"] == "primary" and _has_p_value(row, stuck):
             families.setdefault((row["outcome"], row["design"], row["scale"]), []).append(row)
     for family in families.values():
-        adjusted = adjust(np.array([row["p_value"] for row in family]), config.multiplicity.method)
-        for row, value in zip(family, adjusted, strict=True):
+        known = [row["p_value"] for row in family]
+        absent = [1.0] * (len(config.treated) - len(known))
+        adjusted = adjust(np.array([*known, *absent]), config.multiplicity.method)
+        for row, value in zip(family, adjusted, strict=False):
             row["p_adjusted"] = float(value)
 
 
@@ -81,12 +84,19 @@ def summary_rows(
                 **{name: row[name] for name in ("estimate", "conf_low", "conf_high")},
                 "p_value": row["p_value"] if usable else None,
                 "p_adjusted": row.get("p_adjusted") if usable else None,
-                "minimum_detectable": float(np.exp(smallest)) if row["scale"] == "ratio" else smallest,
+                "minimum_detectable": on_scale(smallest, row),
                 "direction": _direction(row, better[row["outcome"]]) if usable else "unclear",
                 "label": label if usable else NOT_ESTIMABLE,
             }
         )
     return summary
+
+
+def on_scale(smallest: float, row: Row) -> float:
+    """Return the smallest detectable increase on the row's scale; `smallest` is on that of its std_error."""
+    if row["inference_scale"] != "log":
+        return smallest
+    return float(np.exp(smallest)) if row["scale"] == "ratio" else float(100.0 * np.expm1(smallest))
 
 
 def _direction(row: Row, better: str | None) -> str:

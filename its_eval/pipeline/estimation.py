@@ -132,7 +132,7 @@ def make_series(plan: OutcomePlan, design_name: str) -> tuple[SeriesSet, list[No
         observed = own
         peers = plan.peer_sets[unit].peers if design_name == "difference" else ()
         if peers:
-            mean = peer_mean(scaled[:, [panel.column(peer) for peer in peers]])
+            mean = peer_mean(scaled[:, [panel.column(peer) for peer in peers]], usable)
             observed = own - mean
         units.append(unit)
         columns.append(

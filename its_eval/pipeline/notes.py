@@ -42,6 +42,7 @@ def plan_notes(config: Config, outcomes: list[OutcomePlan]) -> list[str]:
                 f"{first.start_in_words}: peers are matched on values that the intervention may have changed."
             )
     for plan in outcomes:
+        notes += _few_peers(config, plan)
         sets = [
             peers
             for peers in plan.peer_sets.values()
@@ -57,3 +58,17 @@ def plan_notes(config: Config, outcomes: list[OutcomePlan]) -> list[str]:
                 "The table peer_exclusions gives each reason."
             )
     return notes
+
+
+def _few_peers(config: Config, plan: OutcomePlan) -> list[str]:
+    """Return a note for each unit that has fewer peers than were asked for."""
+    settings = config.peers
+    if settings is None or settings.k == "all":
+        return []
+    wanted = int(settings.k)
+    return [
+        f"{plan.outcome.label}, {unit}: {len(chosen.peers)} of the {wanted} peers asked for; "
+        "no more candidates are eligible."
+        for unit, chosen in plan.peer_sets.items()
+        if unit not in settings.given and 0 < len(chosen.peers) < wanted
+    ]

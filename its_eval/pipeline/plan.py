@@ -98,6 +98,8 @@ class Plan:
     ----------
     outcomes : tuple of OutcomePlan
         In the order of the config.
+    absent : tuple of str
+        Names of outcomes for which no treated unit has data.
     findings : tuple of Finding
         Observations about all data.
     notes : tuple of str
@@ -105,5 +107,6 @@ class Plan:
     """
 
     outcomes: tuple[OutcomePlan, ...]
+    absent: tuple[str, ...]
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from its_eval.config import Config, Outcome
     from its_eval.data.faults import Finding
+    from its_eval.peers.select import PeerSet
     from its_eval.pipeline.sources import Sources
 
 
@@ -38,6 +39,7 @@ def make_plan(config: Config, sources: Sources) -> Plan:
     """
     problems = [*_unknown_units(config, sources), *_unknown_columns(config, sources)]
     outcomes: list[OutcomePlan] = []
+    absent: list[Outcome] = []
     findings: list[Finding] = list(sources.rows.findings)
     indicators = set(sources.rows.frame["indicator"])
     for outcome in config.outcomes:
@@ -47,6 +49,9 @@ def make_plan(config: Config, sources: Sources) -> Plan:
                 f"{nearest(outcome.indicator, sorted(indicators))}"
             )
             continue
+        if not _has_treated(config, sources, outcome):
+            absent.append(outcome)
+            continue
         try:
             plan = _plan_outcome(config, sources, outcome)
         except DataError as error:
@@ -54,12 +59,21 @@ def make_plan(config: Config, sources: Sources) -> Plan:
             continue
         outcomes.append(plan)
         findings += plan.findings
+    if not outcomes:
+        problems += [f"outcome {item.indicator!r}: no treated unit has data for it" for item in absent]
     if problems:
         raise DataError(
             shorten(list(dict.fromkeys(problems))), "its-eval validate shows all faults of config and data"
         )
     notes = [*unknown_names(config, sources), *plan_notes(config, outcomes)]
-    return Plan(tuple(outcomes), tuple(findings), tuple(notes))
+    notes += [f"{item.label}: no treated unit has data for it, so nothing is estimated." for item in absent]
+    return Plan(tuple(outcomes), tuple(item.name for item in absent), tuple(findings), tuple(notes))
+
+
+def _has_treated(config: Config, sources: Sources, outcome: Outcome) -> bool:
+    """Return whether any treated unit has a row of the outcome."""
+    frame = sources.rows.frame
+    return bool((frame["indicator"].eq(outcome.indicator) & frame["unit"].isin(config.treated)).any())
 
 
 def _unknown_units(config: Config, sources: Sources) -> list[str]:
@@ -92,21 +106,17 @@ def _unknown_columns(config: Config, sources: Sources) -> list[str]:
 def _plan_outcome(config: Config, sources: Sources, outcome: Outcome) -> OutcomePlan:
     frequency = config.data.frequency
     rows = sources.rows
-    if not (rows.frame["indicator"].eq(outcome.indicator) & rows.frame["unit"].isin(config.treated)).any():
-        raise DataError([f"outcome {outcome.indicator!r}: no treated unit has data for it"])
     bounds = (
         None if outcome.start is None else parse_period(outcome.start, frequency),
         None if outcome.end is None else parse_period(outcome.end, frequency),
     )
     date = config.intervention.date
-    pool = donor_pool(config, sources)
-    excluded = config.peers.exclude if config.peers is not None else ()
-    used_units = (pool - set(excluded)) | set(config.treated)
+    treated = set(config.treated)
     found = [*rows.findings, *row_findings(rows, outcome)]
     try:
         span = window(rows, outcome, config.treated, bounds)
     except ValueError as error:
-        concerned = [item for item in found if concerns_run(item, used_units, ALL_PERIODS, outcome.indicator)]
+        concerned = [item for item in found if concerns_run(item, treated, ALL_PERIODS, outcome.indicator)]
         messages = [item.message for item in concerned if item.severity == "error"]
         raise DataError([*messages, f"outcome {outcome.indicator!r}: {error}"]) from None
     span_text = (format_period(span[0], frequency), format_period(span[1], frequency))
@@ -125,29 +135,35 @@ def _plan_outcome(config: Config, sources: Sources, outcome: Outcome) -> Outcome
     gaps = missing_findings(
         panel,
         outcome,
-        used_units,
+        donor_pool(config, sources) | treated,
         gaps_are_errors=config.data.missing == "error",
         treated=config.treated,
         unused={unit: {*np.flatnonzero(~usable).tolist(), *unit_masks.get(unit, ())} for unit in panel.units},
     )
-    problems = [
-        item.message
-        for item in found
-        if item.severity == "error"
-        and concerns_run(item, used_units, span_text, outcome.indicator)
-        and not _is_masked(item, panel, usable, unit_masks)
-    ]
-    problems += [item.message for item in gaps if item.severity == "error"]
+    problems = []
     if not 0 < start < panel.n_periods:
         where = "leaves no period before it in" if start == 0 else "lies outside"
         problems.append(
             f"outcome {outcome.indicator!r}: the intervention {date} {where} "
             f"its data, {span_text[0]} to {span_text[1]}"
         )
-    if problems:
-        raise DataError(problems)
     panel = panel.without({unit: list(periods) for unit, periods in unit_masks.items()})
-    peer_sets, no_peers = choose_peers(config, sources, outcome, panel, usable, interruption)
+    used_units = treated
+    peer_sets: dict[str, PeerSet] = {}
+    no_peers: dict[str, str] = {}
+    if not problems:
+        peer_sets, no_peers = choose_peers(config, sources, outcome, panel, usable, interruption)
+        used_units = treated | {peer for chosen in peer_sets.values() for peer in chosen.peers}
+    faults = [
+        item.message
+        for item in found
+        if item.severity == "error"
+        and concerns_run(item, used_units, span_text, outcome.indicator)
+        and not _is_masked(item, panel, usable, unit_masks)
+    ]
+    faults += [item.message for item in gaps if item.severity == "error"]
+    if faults or problems:
+        raise DataError([*faults, *problems])
     return OutcomePlan(
         outcome,
         config.treated,

@@ -11,7 +11,7 @@ from its_eval.data.faults import findings_table
 from its_eval.errors import NothingEstimatedError
 from its_eval.evaluation import COLUMNS, Evaluation, make_table
 from its_eval.pipeline.conclude import adjust_primary, summary_rows
-from its_eval.pipeline.estimation import Block, fit_series, make_series
+from its_eval.pipeline.estimation import Block, NotEstimated, fit_series, make_series
 from its_eval.pipeline.plan import OutcomePlan, Plan
 from its_eval.pipeline.planning import make_plan
 from its_eval.pipeline.sources import load_sources
@@ -66,6 +66,12 @@ def evaluate_plan(config: Config, sources: Sources, plan: Plan, progress: Progre
     """Fit and tabulate what has been planned."""
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in COLUMNS}
     stuck: set[tuple[str, str, str, str]] = set()
+    rows["not_estimated"] += [
+        vars(NotEstimated(name, unit, design, "", "no_data", f"{unit} has no value of {name}"))
+        for name in plan.absent
+        for unit in config.treated
+        for design in config.designs
+    ]
     for outcome in plan.outcomes:
         progress(f"fitting {outcome.outcome.label}")
         _evaluate_outcome(config, outcome, rows, stuck)

@@ -9,6 +9,7 @@ import numpy as np
 
 from its_eval.effects import Effect, bands, effects
 from its_eval.peers.balance import balance, contributions
+from its_eval.pipeline.weighting import WEIGHTED_ESTIMATORS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -105,6 +106,10 @@ def fit_rows(plan: OutcomePlan, block: Block, flags: dict[int, set[str]]) -> Ite
     partial = block.fit.partial_autocorrelations
     for position in range(len(block.columns)):
         own = {name for name, raised in block.fit.flags.items() if raised[position]}
+        sampling = block.series.sampling[:, block.columns[position]]
+        weightable = block.estimator.name in WEIGHTED_ESTIMATORS and not np.isnan(sampling).all()
+        if weightable and block.relative_variance is None:
+            own.add("unweighted")
         yield block_keys(plan, block, position) | {
             "n": int(block.fit.n_used[position]),
             "n_pre": int((before & block.observed).sum()),

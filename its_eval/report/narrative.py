@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 #: What a flag of a fit means to a reader.
 FLAG_WORDS = {
+    "unweighted": "a denominator is missing, so that months with few answers count as much as others",
     "at_bound": "the autocorrelation sits on the edge of what can be estimated, so no p-value is given",
     "near_unit_root": "the series drifts like a random walk; its trend is hardly determined",
     "df_floor": "too little independent information for a p-value (under 3 degrees of freedom)",
@@ -85,7 +86,7 @@ def estimand_words(estimand: str, about: Mapping[str, Any]) -> str:
         "post_slope": f"trend after, per {period}",
         "average_effect": "average effect",
         "cumulative_effect": "cumulative effect",
-        "relative_average_effect": "average effect, per cent",
+        "relative_average_effect": "average effect, relative",
     }[estimand]
 
 
@@ -95,7 +96,19 @@ def quantity(value: float, row: Mapping[str, Any], about: Mapping[str, Any]) -> 
     if row["scale"] == "ratio":
         return f"{rounded(100.0 * (value - 1.0), digits)} %"
     unit = "percentage points" if about["kind"] == "percentage" else about["unit"]
+    if row["estimand"] == "relative_average_effect":
+        unit = "%"
+    elif row["estimand"] == "cumulative_effect" and about["kind"] == "percentage":
+        unit = "people"
     return f"{rounded(value, digits)} {unit}".strip()
+
+
+def detectable_words(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+    """Return the smallest detectable change; a fall and a rise of one log size differ in per cent."""
+    smallest = row["minimum_detectable"]
+    if row["scale"] != "ratio":
+        return quantity(smallest, row, about)
+    return f"{quantity(1.0 / smallest, row, about)} or +{quantity(smallest, row, about)}"
 
 
 def interval_words(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
@@ -129,8 +142,8 @@ def headline(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
         sentence = f"Compared with {subject}: no clear evidence of a change; {what} {value} ({statistics})."
         if not math.isfinite(row["minimum_detectable"]):
             return sentence
-        smallest = quantity(row["minimum_detectable"], row, about)
-        return f"{sentence} Only a change of {smallest} or more would have been found reliably."
+        smallest = detectable_words(row, about)
+        return f"{sentence} Taken alone, a change of {smallest} would be found four times in five."
     verdict = {"better": ", for the better", "worse": ", for the worse", "unclear": ""}[row["direction"]]
     if alone:
         subject_changed = "trend" if row["estimand"] in _TRENDS else "level"

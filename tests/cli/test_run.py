@@ -348,7 +348,12 @@ class TestFailOn:
 
     def test_a_fault_that_is_not_watched_is_0(self, its, short):
         arguments = ("run", short.config, "-o", short.folder / "out", TABLES, "-q")
-        assert its(*arguments, "--fail-on", "data,checks").code == 0
+        assert its(*arguments, "--fail-on", "data").code == 0
+
+    def test_checks_are_refused_until_there_are_any(self, its, study):
+        answer = its("run", study.config, "--fail-on", "data,checks")
+        assert answer.code == 2
+        assert "--fail-on checks is not available in this version" in answer.err
 
     def test_data(self, its, study):
         rows = study.indicators.read_text().splitlines()[1:]

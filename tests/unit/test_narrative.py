@@ -111,7 +111,7 @@ def test_p_words(value, text):
         ("effect_at_1", "month", "effect 1 month after the start"),
         ("average_effect", "month", "average effect"),
         ("cumulative_effect", "month", "cumulative effect"),
-        ("relative_average_effect", "month", "average effect, per cent"),
+        ("relative_average_effect", "month", "average effect, relative"),
     ],
 )
 def test_estimand_words(estimand, frequency, words):
@@ -157,7 +157,7 @@ def test_no_clear_evidence_says_what_could_have_been_found():
     assert narrative.headline(ROW, ABOUT) == (
         "Compared with its own earlier trend: no clear evidence of a change; change of trend, per month "
         "−0.33 percentage points (95 % interval −0.87 to 0.21; p = 0.17, adjusted p = 0.34). "
-        "Only a change of 0.75 percentage points or more would have been found reliably."
+        "Taken alone, a change of 0.75 percentage points would be found four times in five."
     )
 
 
@@ -230,7 +230,8 @@ def test_every_number_of_a_sentence_is_of_its_row():
     for row, sentence in every_sentence():
         change = {"ratio": lambda value: 100 * (value - 1), "response": lambda value: value}[row["scale"]]
         limits = [change(row[name]) for name in ("estimate", "conf_low", "conf_high", "minimum_detectable")]
-        known = [95, 0.001, row["p_value"], row["p_adjusted"], *limits]
+        fall = [100 * (1 / row["minimum_detectable"] - 1)] if row["scale"] == "ratio" else []
+        known = [95, 0.001, row["p_value"], row["p_adjusted"], *limits, *fall]
         for text in re.findall(r"−?\d[\d,]*(?:\.\d+)?", sentence):
             number = float(text.replace(",", "").replace("−", "-"))
             assert any(math.isclose(number, value, rel_tol=0.02) for value in known), (text, sentence)
@@ -336,3 +337,21 @@ def test_tidy_and_rows_of():
     pd.testing.assert_frame_equal(evaluation.tidy("peers"), evaluation.rows_of("peers", "o"))
     assert evaluation.rows_of("peers", "o", "nobody").empty
     assert evaluation.tidy().empty
+
+
+def test_units_of_relative_and_cumulative_effects():
+    relative = ROW | {"estimand": "relative_average_effect"}
+    assert narrative.quantity(-12.75, relative, ABOUT).endswith(" %")
+    people = ABOUT | {"kind": "percentage"}
+    assert narrative.quantity(321.0, ROW | {"estimand": "cumulative_effect"}, people) == "321 people"
+
+
+def test_a_fall_and_a_rise_of_one_log_size():
+    row = ROW | {
+        "scale": "ratio",
+        "estimate": 1.0,
+        "conf_low": 0.7,
+        "conf_high": 1.4,
+        "minimum_detectable": 1.25,
+    }
+    assert narrative.detectable_words(row, ABOUT) == "−20.0 % or +25.0 %"

@@ -110,6 +110,9 @@ def _fail_on(texts: list[str]) -> list[str]:
     unknown = sorted(named - set(FAULTS))
     if unknown:
         raise UsageError(f"--fail-on {', '.join(map(repr, unknown))}: expected {', '.join(FAULTS)}")
+    if "checks" in named:
+        # a gate that cannot close must not look like one
+        raise UsageError("--fail-on checks is not available in this version", "use --fail-on data,fit")
     return [kind for kind in FAULTS if kind in named]
 
 

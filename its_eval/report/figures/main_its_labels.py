@@ -76,6 +76,8 @@ class MainItsLabels:
         Values that the outcome cannot go beyond.
     unused : tuple of Unused
         Phase-in and masked periods.
+    outside_range : bool
+        Whether the earlier trend, carried on, leaves what a percentage can be.
     not_estimable : bool
         The summary says so of the primary estimand.
     """
@@ -97,6 +99,7 @@ class MainItsLabels:
     bounds: tuple[float, float] | None
     unused: tuple[Unused, ...]
     not_estimable: bool
+    outside_range: bool
 
     @property
     def controlled(self) -> bool:
@@ -138,6 +141,7 @@ def main_its_labels(evaluation: Evaluation, outcome: str, unit: str, design: str
         bounds=bounds_of(evaluation, outcome, rows),
         unused=_unused(periods, [str(reason) for reason in rows["used_reason"]]),
         not_estimable=_not_estimable(evaluation, outcome, unit, design),
+        outside_range=_outside_range(evaluation, outcome, unit, design),
     )
 
 
@@ -177,3 +181,11 @@ def _not_estimable(evaluation: Evaluation, outcome: str, unit: str, design: str)
     summary = evaluation.tables["summary"]
     chosen = (summary["outcome"] == outcome) & (summary["unit"] == unit) & (summary["design"] == design)
     return bool((summary.loc[chosen, "label"] == NOT_ESTIMABLE).any())
+
+
+def _outside_range(evaluation: Evaluation, outcome: str, unit: str, design: str) -> bool:
+    effects = evaluation.tables["effects"]
+    primary = set(effects.loc[(effects["outcome"] == outcome) & (effects["role"] == "primary"), "estimator"])
+    fits = evaluation.rows_of("fits", outcome, unit)
+    chosen = fits[(fits["design"] == design) & fits["estimator"].isin(primary)]
+    return bool(chosen["flags"].str.contains("counterfactual_outside_range").any())

@@ -195,6 +195,8 @@ def _bound_note(series: Series) -> list[str]:
     """Return a sentence when the counterfactual of a percentage becomes impossible."""
     labels = series.labels
     stopped = ~np.isnan(series["counterfactual"]) & np.isnan(series["trend_counterfactual"])
+    if labels.controlled and labels.outside_range:
+        return ["Carried on, the earlier trend would take the unit outside 0 to 100 %."]
     if labels.bounds is None or labels.controlled or not (stopped & ~np.isnan(series["season"])).any():
         return []
     first = series.periods[int(np.flatnonzero(stopped)[0])]

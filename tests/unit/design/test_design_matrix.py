@@ -177,9 +177,22 @@ def test_short_segments_are_refused(n, start, shape, message):
     require_segments(build(n, 8 if shape != "step" else 3, shape), np.ones(n, dtype=bool))
 
 
+ALWAYS = np.ones(100, dtype=bool)
+
+
+def test_what_stands_in_unused_periods_does_not_move_the_mean_of_the_others():
+    values = np.random.default_rng(3).normal(size=(20, 4)) + np.array([0, 5, 10, 40])
+    values[3, 3] = np.nan
+    usable = np.arange(20) != 9
+    wild = values.copy()
+    wild[9, 3] = 1e6
+    np.testing.assert_array_equal(peer_mean(wild, usable)[usable], peer_mean(values, usable)[usable])
+    assert peer_mean(wild, usable)[9] == pytest.approx(wild[9].mean())
+
+
 def test_peer_mean_is_plain_when_nothing_is_missing():
     values = np.random.default_rng(1).normal(size=(20, 4))
-    np.testing.assert_array_equal(peer_mean(values), values.mean(axis=1))
+    np.testing.assert_array_equal(peer_mean(values, ALWAYS[: len(values)]), values.mean(axis=1))
 
 
 def test_peer_mean_with_gaps_is_that_of_a_dummy_regression():
@@ -193,13 +206,13 @@ def test_peer_mean_with_gaps_is_that_of_a_dummy_regression():
     expected = np.full(20, np.nan)
     for index in np.unique(period):
         expected[index] = fit.params["Intercept"] + fit.params.get(f"C(period)[T.{index}]", 0.0)
-    np.testing.assert_allclose(peer_mean(values), expected, atol=1e-9)
+    np.testing.assert_allclose(peer_mean(values, ALWAYS[: len(values)]), expected, atol=1e-9)
     # the mean of whoever reported would jump by about ten
-    assert abs(np.nanmean(values[3]) - peer_mean(values)[3]) > 5
+    assert abs(np.nanmean(values[3]) - peer_mean(values, ALWAYS[: len(values)])[3]) > 5
 
 
 def test_two_way_effects_equal_the_mean_when_balanced():
     values = np.random.default_rng(4).normal(size=(6, 3))
     extended = np.vstack([values, [np.nan] * 3])
-    np.testing.assert_allclose(peer_mean(extended)[:6], values.mean(axis=1))
-    assert np.isnan(peer_mean(extended)[6])
+    np.testing.assert_allclose(peer_mean(extended, ALWAYS[: len(extended)])[:6], values.mean(axis=1))
+    assert np.isnan(peer_mean(extended, ALWAYS[: len(extended)])[6])

@@ -6,6 +6,7 @@ import pytest
 import statsmodels.api as sm
 
 from its_eval.errors import NothingEstimatedError
+from its_eval.pipeline.conclude import adjust_primary, on_scale
 
 T0, N = 24, 48
 
@@ -146,7 +147,7 @@ def test_masks_for_all_and_for_single_units(study):
     rows = found.tables["series"].query("unit == 'T1' and design == 'difference'").reset_index(drop=True)
     from its_eval.design.comparison import peer_mean
 
-    np.testing.assert_allclose(rows["peer_mean"], peer_mean(peers))
+    np.testing.assert_allclose(rows["peer_mean"], peer_mean(peers, keep_other))
     assert found.outcomes["waits"]["events"] == (("Census", "2014-01", ()),)
 
 
@@ -334,13 +335,22 @@ def test_a_series_too_short_for_an_error_model(study):
 
 
 def test_singular_design_names_its_terms(study):
-    slope = {"date": "2015-01", "phase_in": {"periods": 24, "as": "ramp"}}
+    seasonal = OLS | {"outcomes": [OLS["outcomes"][0] | {"seasonality": "months"}]}
+    januaries = [{"name": "Census", "date": f"{year}-01", "as": "mask"} for year in range(2013, 2017)]
     with pytest.raises(NothingEstimatedError) as caught:
-        study.run(**OLS, peers=None, treated=["T1"], intervention=slope)
-    assert (
-        "waits, T1, single: slope_change cannot be told apart from the other terms over the 48 usable "
-        in str(caught.value)
+        study.run(**seasonal, peers=None, treated=["T1"], events=januaries)
+    assert "waits, T1, single: month_11 cannot be told apart from the other terms over the 44 usable " in str(
+        caught.value
     )
+
+
+def test_a_slope_needs_periods_after_the_ramp(study):
+    ramp = {"date": "2015-01", "phase_in": {"periods": 20, "as": "ramp"}, "name": "Law"}
+    with pytest.raises(NothingEstimatedError, match="4 usable periods from the start of 'Law'"):
+        study.run(**OLS, peers=None, treated=["T1"], intervention=ramp)
+
+
+def test_too_few_observations_for_the_terms(study):
     outcome = OLS["outcomes"][0] | {"seasonality": "months", "start": "2014-06", "end": "2015-06"}
     with pytest.raises(NothingEstimatedError) as caught:
         study.run(
@@ -530,3 +540,28 @@ def test_percentages_with_denominators_are_weighted_by_their_sampling_variance(s
     assert weighted["slope_change"] == pytest.approx(unweighted["slope_change"], abs=0.05)
     other = [estimates(each, "T2", estimator="reml_ar")["slope_change"] for each in (found, plain)]
     assert other[0] == pytest.approx(other[1], rel=1e-9)
+
+
+def test_the_family_of_holm_is_all_treated_units(study):
+    rows = [
+        {"outcome": "o", "unit": unit, "design": "single", "estimator": "ols", "role": "primary"}
+        | {"scale": "response", "p_value": p_value, "df_floor": unit == "B"}
+        for unit, p_value in (("A", 0.01), ("B", 0.5), ("C", 0.02))
+    ]
+    config = study.config(**OLS, peers=None, treated=["T1", "T2"]).model_copy(
+        update={"treated": tuple("ABCD")}
+    )
+    adjust_primary(config, rows, set())
+    assert [row.get("p_adjusted") for row in rows] == [pytest.approx(0.04), None, pytest.approx(0.06)]
+
+
+@pytest.mark.parametrize(
+    ("scale", "inference", "expected"),
+    [
+        ("response", "identity", 2.0),
+        ("ratio", "log", np.exp(2.0)),
+        ("response", "log", 100 * (np.exp(2.0) - 1)),
+    ],
+)
+def test_smallest_detectable_is_on_the_scale_of_the_row(scale, inference, expected):
+    assert on_scale(2.0, {"scale": scale, "inference_scale": inference}) == pytest.approx(expected)

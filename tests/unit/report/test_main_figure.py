@@ -49,6 +49,7 @@ def series(
     events=(),
     name=LONG_NAME,
     verdict="no clear evidence",
+    flags="",
     denominator=None,
     seed=1,
 ):
@@ -138,6 +139,23 @@ def series(
         {
             "series": make_table("series", rows),
             "peers": make_table("peers", peer_rows),
+            "effects": make_table(
+                "effects",
+                [{"outcome": "ae_4h", "unit": "RF4", "role": "primary", "estimator": "reml_ar"}],
+            ),
+            "fits": make_table(
+                "fits",
+                [
+                    {
+                        "outcome": "ae_4h",
+                        "unit": "RF4",
+                        "design": design,
+                        "estimator": "reml_ar",
+                        "flags": flags,
+                    }
+                    for design in designs
+                ],
+            ),
             "summary": make_table("summary", summary_rows),
         },
         (),
