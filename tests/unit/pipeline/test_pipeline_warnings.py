@@ -1,0 +1,75 @@
+"""What a run says without stopping: lost weights, absent outcomes, few peers, proportions, unused faults."""
+
+import pytest
+
+SHARE = {"indicator": "waits", "kind": "percentage", "seasonality": "none"}
+
+
+def fits(study, **changes):
+    tables = study.run(outcomes=[SHARE], estimators=["reml_ar", "ols"], **changes).tables
+    return tables["fits"].set_index(["unit", "design", "estimator"])
+
+
+def test_percentages_with_denominators_are_weighted_for_reml_alone(study):
+    found = fits(study)
+    assert set(found.xs("reml_ar", level="estimator")["weights"]) == {"sampling variance"}
+    assert set(found.xs("ols", level="estimator")["weights"]) == {"none"}
+    assert not found["flags"].str.contains("unweighted").any()
+
+
+def test_a_lost_denominator_is_flagged(study):
+    study.put("T1", 16, "denominator")
+    found = fits(study)
+    assert "unweighted" in found.loc[("T1", "single", "reml_ar"), "flags"]
+    assert "unweighted" not in found.loc[("T1", "single", "ols"), "flags"]
+    assert "unweighted" not in found.loc[("T2", "single", "reml_ar"), "flags"]
+
+
+def test_a_lost_denominator_of_a_peer_is_flagged_in_the_difference(study):
+    study.put("D1", 16, "denominator")
+    found = fits(study)
+    assert found.loc[("T1", "difference", "reml_ar"), "weights"] == "none"
+    assert "unweighted" in found.loc[("T1", "difference", "reml_ar"), "flags"]
+    assert found.loc[("T1", "single", "reml_ar"), "weights"] == "sampling variance"
+
+
+def test_an_outcome_without_treated_data_does_not_stop_the_others(study):
+    study.frame = study.frame.copy()
+    extra = study.frame[study.frame["unit"] == "D1"].assign(indicator="stays")
+    study.frame = type(study.frame)(study.frame.to_dict("records") + extra.to_dict("records"))
+    found = study.run(outcomes=[SHARE, {"indicator": "stays", "seasonality": "none"}])
+    rows = found.tables["not_estimated"]
+    assert set(zip(rows["outcome"], rows["unit"], rows["design"], rows["reason"], strict=True)) == {
+        ("stays", unit, design, "no_data") for unit in ("T1", "T2") for design in ("single", "difference")
+    }
+    assert "stays: no treated unit has data for it, so nothing is estimated." in found.notes
+    assert set(found.tables["summary"]["outcome"]) == {"waits"}
+
+
+def test_nothing_but_absent_outcomes_is_a_fault(study):
+    study.frame = study.frame[study.frame["unit"].str.startswith("D")]
+    faults = study.faults(outcomes=[SHARE])
+    assert "outcome 'waits': no treated unit has data for it" in faults
+
+
+def test_fewer_peers_than_asked_for(study):
+    notes = study.plan(peers={"k": 9}).notes
+    assert "waits, T1: 4 of the 9 peers asked for; no more candidates are eligible." in notes
+    assert not any("asked for" in note for note in study.plan(peers={"k": "all"}).notes)
+    assert not any("asked for" in note for note in study.plan(peers=None).notes)
+
+
+def test_proportions_are_suspected(study):
+    study.frame["value"] = [f"{float(value) / 100:.4f}" for value in study.frame["value"]]
+    (finding,) = [item for item in study.plan().findings if item.check == "looks_like_proportions"]
+    assert finding.severity == "warning"
+    assert finding.message == "waits: no value is above 1; percentages are written as 95.2, not as 0.952"
+
+
+@pytest.mark.parametrize(("unit", "stops"), [("D4", False), ("D1", True), ("T1", True)])
+def test_only_faults_of_treated_units_and_peers_stop_the_run(study, unit, stops):
+    study.put(unit, 8, to="95.2%")
+    if stops:
+        assert "write 95.2: leave out the per cent sign" in study.faults()[0]
+    else:
+        assert any(item.check == "not_a_number" for item in study.plan().findings)
