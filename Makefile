@@ -59,7 +59,7 @@ sample: $(VENV)/.ready ## make the sample data anew (the same bytes)
 
 constraints: ## pin all dependencies anew with hashes (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
-	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet -o constraints.txt
+	  --no-header --no-annotate --quiet -o constraints.txt
 
 wheel: $(VENV)/.ready ## build the wheel
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist
