@@ -160,6 +160,11 @@ class Evaluation:
         chosen = frame["outcome"] == outcome
         return frame[chosen if unit is None else chosen & (frame["unit"] == unit)]
 
+    def primary_estimators(self, outcome: str) -> set[str]:
+        """Return the labels of the estimators that answer the question of an outcome."""
+        effects = self.rows_of("effects", outcome)
+        return set(effects.loc[effects["role"] == "primary", "estimator"])
+
     def tidy(self, table: str = "effects") -> pd.DataFrame:
         """Return one table."""
         return self.tables[table]

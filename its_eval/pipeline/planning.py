@@ -112,7 +112,8 @@ def _plan_outcome(config: Config, sources: Sources, outcome: Outcome) -> Outcome
     )
     date = config.intervention.date
     treated = set(config.treated)
-    found = [*rows.findings, *row_findings(rows, outcome)]
+    own = row_findings(rows, outcome)
+    found = [*rows.findings, *own]
     try:
         span = window(rows, outcome, config.treated, bounds)
     except ValueError as error:
@@ -175,7 +176,7 @@ def _plan_outcome(config: Config, sources: Sources, outcome: Outcome) -> Outcome
         unit_masks,
         peer_sets,
         no_peers,
-        (*row_findings(rows, outcome), *gaps),
+        (*own, *gaps),
     )
 
 

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from its_eval.evaluation import Evaluation
 
 #: What a flag of a fit means to a reader.
@@ -178,7 +176,7 @@ def peers_sentence(evaluation: Evaluation, outcome: str, unit: str) -> str:
 def attention(evaluation: Evaluation, outcome: str, unit: str) -> list[str]:
     """Return what a reader has to know about the primary fits of a unit, in words."""
     fits = evaluation.rows_of("fits", outcome, unit)
-    primary = _primary_estimators(evaluation, outcome)
+    primary = evaluation.primary_estimators(outcome)
     found: list[str] = []
     for row in fits[fits["estimator"].isin(primary)].itertuples():
         words = [FLAG_WORDS.get(flag, flag) for flag in str(row.flags).split("; ") if flag]
@@ -186,12 +184,6 @@ def attention(evaluation: Evaluation, outcome: str, unit: str) -> list[str]:
     failed = evaluation.rows_of("not_estimated", outcome, unit)
     found += [f"{row.design}: not estimated: {row.message}" for row in failed.itertuples()]
     return list(dict.fromkeys(found))
-
-
-def _primary_estimators(evaluation: Evaluation, outcome: str) -> set[str]:
-    effects: pd.DataFrame = evaluation.tables["effects"]
-    chosen = effects[(effects["outcome"] == outcome) & (effects["role"] == "primary")]
-    return set(chosen["estimator"])
 
 
 def data_sentences(evaluation: Evaluation) -> list[str]:

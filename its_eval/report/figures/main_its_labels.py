@@ -178,14 +178,12 @@ def _measure(measure: str, kind: str, rows: pd.DataFrame) -> str:
 
 
 def _not_estimable(evaluation: Evaluation, outcome: str, unit: str, design: str) -> bool:
-    summary = evaluation.tables["summary"]
-    chosen = (summary["outcome"] == outcome) & (summary["unit"] == unit) & (summary["design"] == design)
-    return bool((summary.loc[chosen, "label"] == NOT_ESTIMABLE).any())
+    summary = evaluation.rows_of("summary", outcome, unit)
+    return bool((summary.loc[summary["design"] == design, "label"] == NOT_ESTIMABLE).any())
 
 
 def _outside_range(evaluation: Evaluation, outcome: str, unit: str, design: str) -> bool:
-    effects = evaluation.tables["effects"]
-    primary = set(effects.loc[(effects["outcome"] == outcome) & (effects["role"] == "primary"), "estimator"])
+    primary = evaluation.primary_estimators(outcome)
     fits = evaluation.rows_of("fits", outcome, unit)
     chosen = fits[(fits["design"] == design) & fits["estimator"].isin(primary)]
     return bool(chosen["flags"].str.contains("counterfactual_outside_range").any())
