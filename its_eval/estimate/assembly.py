@@ -84,11 +84,13 @@ def scatter(whole: Any, series: NDArray[np.intp] | slice, part: Any) -> None:
 
     Parameters
     ----------
-    whole, part : ndarray, dict of results, or dataclass of results
-        Of the same kind; arrays have the series on their first axis. ``whole`` is changed in place.
+    whole, part : ndarray, dict of results, dataclass of results, or None
+        Of the same kind (None: a field that this kind of result does not have); arrays have the series on their first axis. ``whole`` is changed in place.
     series : ndarray of int or slice
         Where the series of ``part`` belong.
     """
+    if part is None:
+        return
     if isinstance(part, np.ndarray):
         whole[series] = part
     elif isinstance(part, dict):

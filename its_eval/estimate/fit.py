@@ -130,6 +130,11 @@ class Fit:
         Observations that entered the fit.
     flags : dict of str to ndarray of bool, shape (S,)
         Warnings as data, e.g. ``at_bound``; every flag is a word listed in ``docs/flags.md``.
+    variance_ratio : ndarray, shape (S,), or None
+        Variance after over variance before the interruption, or of the signal over the noise; None for
+        estimators without such a ratio.
+    dispersion : ndarray, shape (S,), or None
+        Of count and binomial families; None for others.
     """
 
     params: FloatArray
@@ -139,6 +144,8 @@ class Fit:
     log_likelihood: FloatArray
     n_used: NDArray[np.int64]
     flags: dict[str, BoolArray] = field(default_factory=dict)
+    variance_ratio: FloatArray | None = None
+    dispersion: FloatArray | None = None
 
     def one(self, series: int) -> Fit:
         """Return the fit of one series alone, so that contrasts of its own cost nothing for the others."""
@@ -158,6 +165,8 @@ class Fit:
             self.log_likelihood[pick],
             self.n_used[pick],
             {name: flag[pick] for name, flag in self.flags.items()},
+            None if self.variance_ratio is None else self.variance_ratio[pick],
+            None if self.dispersion is None else self.dispersion[pick],
         )
 
     def contrasts(self, matrix: FloatArray) -> ContrastEstimates:
