@@ -50,7 +50,21 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("outcome", "unit", "design", "period", "observed", "unit_value", "peer_mean", "denominator"),
         *("used", "used_reason", "fitted", "counterfactual", "counterfactual_low", "counterfactual_high"),
         *("prediction_low", "prediction_high", "deseasonalised"),
+        "event_time",
     ),
+    "checks": ("outcome", "unit", "design", "check", "statistic", "p_value", "status", "message"),
+    "placebo_units": ("outcome", "unit", "estimand", "placebo", "estimate", "statistic", "design"),
+    "placebo_dates": ("outcome", "unit", "estimand", "placebo", "estimate", "statistic", "design"),
+    "sensitivity": (
+        *("outcome", "unit", "design", "dimension", "choice", "estimand", "estimate", "std_error", "df"),
+        *("p_value", "conf_low", "conf_high"),
+    ),
+    "pooled": (
+        *("outcome", "design", "estimand", "method", "estimate", "std_error", "df", "p_value", "conf_low"),
+        *("conf_high", "tau2", "i2", "prediction_low", "prediction_high", "n_units"),
+    ),
+    "power": ("outcome", "unit", "design", "estimand", "minimum_detectable", "power", "alpha"),
+    "residuals": ("outcome", "unit", "design", "period", "innovation"),
     "data_quality": ("indicator", "unit", "check", "period", "value", "severity", "message"),
 }
 
@@ -60,7 +74,10 @@ NOT_ESTIMABLE = "not estimable"
 #: How rows are sorted; the order of configs (outcomes, units, designs, estimators) never matters.
 SORT_KEYS: dict[str, tuple[str, ...]] = {
     "summary": ("outcome", "unit", "design"),
-    "effects": ("outcome", "unit", "design", "estimator", "interruption_period", "estimand", "scale"),
+    "effects": (
+        *("outcome", "unit", "design", "estimator", "interruption_period", "interruption", "estimand"),
+        "scale",
+    ),
     "coefficients": ("outcome", "unit", "design", "estimator"),
     "fits": ("outcome", "unit", "design", "estimator"),
     "not_estimated": ("outcome", "unit", "design", "estimator", "reason"),
@@ -69,6 +86,13 @@ SORT_KEYS: dict[str, tuple[str, ...]] = {
     "peer_contributions": ("unit", "peer", "variable"),
     "balance": ("outcome", "unit", "variable"),
     "series": ("outcome", "unit", "design", "period"),
+    "checks": ("outcome", "unit", "design", "check"),
+    "placebo_units": ("outcome", "unit", "design", "estimand", "placebo"),
+    "placebo_dates": ("outcome", "unit", "design", "estimand", "placebo"),
+    "sensitivity": ("outcome", "unit", "design", "dimension", "choice", "estimand"),
+    "pooled": ("outcome", "design", "estimand", "method"),
+    "power": ("outcome", "unit", "design", "estimand"),
+    "residuals": ("outcome", "unit", "design", "period"),
     "data_quality": ("indicator", "unit", "check", "period", "value", "message"),
 }
 
@@ -95,10 +119,17 @@ _TEXT = frozenset(
             "indicator",
             "check",
             "severity",
+            "status",
+            "placebo",
+            "dimension",
+            "choice",
+            "method",
         ),
     }
 )
-_WHOLE = frozenset({"n", "n_pre", "n_post", "n_missing", "n_terms", "rank", "pool_rank"})
+_WHOLE = frozenset(
+    {"n", "n_pre", "n_post", "n_missing", "n_terms", "rank", "pool_rank", "n_units", "event_time"}
+)
 
 
 def make_table(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:

@@ -40,7 +40,7 @@ def planned(config: Config, path: Path, target: Path) -> dict[str, Any]:
 
 
 def _outcome(plan: OutcomePlan) -> dict[str, Any]:
-    periods, start = plan.panel.periods, plan.interruption.start
+    periods, start = plan.panel.periods, plan.first_start
     chosen = {unit: plan.peer_sets.get(unit) for unit in plan.treated}
     return {
         "outcome": plan.outcome.name,

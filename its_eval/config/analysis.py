@@ -1,13 +1,12 @@
 """Settings of the analysis around the model: estimands, checks, multiplicity, output."""
 
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from its_eval.config.availability import KeyNotYet, NotYet, SwitchNotYet
 from its_eval.config.faults import Fault, did_you_mean, one_of, refuse, show
-from its_eval.config.settings import DISTINCT, Settings, Text
+from its_eval.config.settings import DISTINCT, FilePath, Settings, Text
 
 Design = Literal["single", "difference", "peer_mean", "stacked", "synthetic"]
 
@@ -42,8 +41,11 @@ class Estimands(Settings):
         default=(12, 24),
         description="Effects at so many periods after the first full post period: effect_at_<k>.",
     )
-    margin: Annotated[Any, KeyNotYet()] = Field(
-        default=None, description="Margin of equivalence, in units of the primary estimand."
+    margin: float | None = Field(
+        default=None,
+        gt=0,
+        description="Margin of equivalence, in units of the primary estimand: an interval inside it shows "
+        "that no larger effect is there.",
     )
 
     @property
@@ -69,11 +71,16 @@ class Estimands(Settings):
 class Checks(Settings):
     """Which falsification checks are run."""
 
-    placebo_units: SwitchNotYet = Field(
-        default=False, description="Every eligible donor as if it were treated."
+    placebo_units: bool = Field(default=True, description="Every eligible donor as if it were treated.")
+    placebo_dates: bool = Field(default=True, description="Dates at which nothing happened.")
+    leave_one_peer_out: bool = Field(default=True, description="Each peer left out in turn.")
+    diagnostics: bool = Field(default=True, description="Checks of the residuals and of single periods.")
+    pretrend_margin: float | None = Field(
+        default=None,
+        gt=0,
+        description="Difference in earlier trends, per period, that would not matter; the interval of the "
+        "difference is held against it.",
     )
-    placebo_dates: SwitchNotYet = Field(default=False, description="Dates at which nothing happened.")
-    leave_one_peer_out: SwitchNotYet = Field(default=False, description="Each peer left out in turn.")
 
 
 class Multiplicity(Settings):
@@ -88,20 +95,20 @@ class Multiplicity(Settings):
 class ReportSettings(Settings):
     """Settings of the report."""
 
-    style: Annotated[Any, KeyNotYet()] = Field(default=None, description="File of colours and fonts.")
-    answers: Annotated[Any, KeyNotYet()] = Field(
-        default=None, description="File of answers to the questions that only people can answer."
+    style: FilePath | None = Field(
+        default=None, description="YAML file of the house style: title, logo, colours."
+    )
+    answers: FilePath | None = Field(
+        default=None, description="YAML file of answers to the questions that only people can answer."
     )
 
 
 class Output(Settings):
     """What is written."""
 
-    tables: Annotated[
-        tuple[Annotated[Literal["csv", "parquet", "xlsx"], NotYet("xlsx")], ...],
-        DISTINCT,
-        Field(min_length=1),
-    ] = Field(default=("csv", "parquet"), description="Formats of the tables.")
+    tables: Annotated[tuple[Literal["csv", "parquet", "xlsx"], ...], DISTINCT, Field(min_length=1)] = Field(
+        default=("csv", "parquet"), description="Formats of the tables."
+    )
     figures: Annotated[tuple[Literal["svg", "png"], ...], DISTINCT] = Field(
         default=("svg", "png"), description="Formats of the figures."
     )

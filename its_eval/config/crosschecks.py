@@ -4,7 +4,7 @@ Each takes the keys that were found good, None where one was not, and returns fa
 check that lacks what it needs says nothing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -14,7 +14,7 @@ from its_eval.config.faults import Fault, KeyPath, did_you_mean, one_of, show
 from its_eval.config.interventions import Event, Intervention
 from its_eval.config.outcomes import Outcome
 from its_eval.config.peers import PeerSettings
-from its_eval.config.seasonality import MOST_HARMONICS, SEASON_WORDS, season_choices
+from its_eval.config.seasonality import MOST_HARMONICS, SEASON_WORDS, Seasonality, season_choices
 from its_eval.data.periods import EXAMPLES, parse_period
 
 
@@ -40,6 +40,17 @@ def intervention_faults(intervention: Intervention, data: DataSettings | None) -
     return _period_faults({("date",): intervention.date}, data)
 
 
+def treated_faults(
+    treated: object, intervention: Intervention | None, data: DataSettings | None
+) -> Iterator[Fault]:
+    """Return faults of the units' own dates, or of a date that is nowhere."""
+    if isinstance(treated, Mapping):
+        yield from _period_faults({(unit,): date for unit, date in treated.items()}, data)
+    elif intervention is not None and intervention.date is None:
+        what = "missing: the treated units have no dates of their own"
+        yield Fault(("intervention", "date"), what, "the first affected period, e.g. 2015-07", absolute=True)
+
+
 def event_faults(events: Sequence[Event], data: DataSettings | None) -> Iterator[Fault]:
     """Return faults of the dates, and of an end before the start."""
     for place, event in enumerate(events):
@@ -53,11 +64,14 @@ def event_faults(events: Sequence[Event], data: DataSettings | None) -> Iterator
 
 
 def peer_faults(
-    peers: PeerSettings, data: DataSettings | None, treated: Sequence[str] | None
+    peers: PeerSettings, data: DataSettings | None, treated: Collection[str] | str | None
 ) -> Iterator[Fault]:
-    """Return faults of given peers, and of tables that a search would need."""
-    if treated is not None:
-        yield from _given_faults(peers, treated)
+    """Return faults of given peers, and of tables that a search would need.
+
+    `treated` is the units, or their mapping to dates, or the word ``each``.
+    """
+    if treated is not None and not isinstance(treated, str):
+        yield from _given_faults(peers, tuple(treated))
     if data is not None:
         yield from _table_faults(peers, data, treated)
 
@@ -72,8 +86,10 @@ def _given_faults(peers: PeerSettings, treated: Sequence[str]) -> Iterator[Fault
                 yield Fault(("given", unit, place), f"{show(peer)} is treated itself", "an untreated unit")
 
 
-def _table_faults(peers: PeerSettings, data: DataSettings, treated: Sequence[str] | None) -> Iterator[Fault]:
-    searched = treated is not None and not set(treated) <= set(peers.given)
+def _table_faults(
+    peers: PeerSettings, data: DataSettings, treated: Collection[str] | str | None
+) -> Iterator[Fault]:
+    searched = treated is not None and (isinstance(treated, str) or not set(treated) <= set(peers.given))
     if searched and data.characteristics is None:
         what = "peers cannot be searched without data.characteristics"
         yield Fault((), what, "that table, or `given` for every treated unit")
@@ -104,7 +120,8 @@ def outcome_faults(
     for place, outcome in enumerate(outcomes):
         faults = [*_repeated(outcomes, place), *_kind_faults(outcome)]
         if data is not None:
-            faults += [*_window_faults(outcome, data, intervention), *_season_faults(outcome, data.frequency)]
+            dates = _first_periods(intervention, validated.get("treated"))
+            faults += [*_window_faults(outcome, data, dates), *_season_faults(outcome, data.frequency)]
         for fault in faults:
             path: KeyPath = ("outcomes", place, *fault.path)
             if fault.path[0] in inherited[place]:
@@ -139,9 +156,14 @@ def _kind_faults(outcome: Outcome) -> Iterator[Fault]:
         yield Fault(("per",), what, "kind rate or count, or this key left out")
 
 
-def _window_faults(
-    outcome: Outcome, data: DataSettings, intervention: Intervention | None
-) -> Iterator[Fault]:
+def _first_periods(intervention: Intervention | None, treated: object) -> list[str]:
+    """Return the first affected periods of all treated units."""
+    if isinstance(treated, Mapping):
+        return sorted(set(treated.values()))
+    return [] if intervention is None or intervention.date is None else [intervention.date]
+
+
+def _window_faults(outcome: Outcome, data: DataSettings, dates: Sequence[str]) -> Iterator[Fault]:
     yield from _period_faults({("start",): outcome.start, ("end",): outcome.end}, data)
     start, end = _ordinal(outcome.start, data.frequency), _ordinal(outcome.end, data.frequency)
     if start is not None and end is not None and start >= end:
@@ -149,18 +171,24 @@ def _window_faults(
             ("end",), f"{show(outcome.end)} is not after the start", f"a period after {outcome.start}"
         )
         return
-    if intervention is None or (date := _ordinal(intervention.date, data.frequency)) is None:
+    known = [(date, text) for text in dates if (date := _ordinal(text, data.frequency)) is not None]
+    if not known:
         return
-    if start is not None and start >= date:
+    (first, first_text), (last, last_text) = min(known), max(known)
+    if start is not None and start >= first:
         what = f"{show(outcome.start)} leaves no period before the intervention"
-        yield Fault(("start",), what, f"a period before {intervention.date}")
-    if end is not None and end < date:
+        yield Fault(("start",), what, f"a period before {first_text}")
+    if end is not None and end < last:
         what = f"{show(outcome.end)} leaves no period after the intervention"
-        yield Fault(("end",), what, f"{intervention.date} or later")
+        yield Fault(("end",), what, f"{last_text} or later")
 
 
 def _season_faults(outcome: Outcome, frequency: str) -> Iterator[Fault]:
-    season = outcome.seasonality
+    return season_faults(outcome.seasonality, frequency, ("seasonality",))
+
+
+def season_faults(season: Seasonality, frequency: str, path: KeyPath) -> Iterator[Fault]:
+    """Return a fault when a series of this frequency cannot have such a season."""
     if season.kind == "harmonics":
         good = (season.harmonics or 0) <= MOST_HARMONICS[frequency]
         shown = f"{{harmonics: {season.harmonics}}}"
@@ -169,7 +197,7 @@ def _season_faults(outcome: Outcome, frequency: str) -> Iterator[Fault]:
         shown = show(season.kind)
     if not good:
         what = f"{shown} does not go with frequency {frequency}"
-        yield Fault(("seasonality",), what, season_choices(frequency))
+        yield Fault(path, what, season_choices(frequency))
 
 
 def design_faults(designs: Sequence[str], *, has_peers: bool) -> Iterator[Fault]:

@@ -19,7 +19,7 @@ class _Table(Settings):
     """A file with rows."""
 
     path: TablePath = Field(
-        description="File, relative to the config: .csv, .csv.gz or .parquet (a file or a folder)."
+        description="File, relative to the config: .csv, .csv.gz, .xlsx or .parquet (a file or a folder)."
     )
 
     @field_serializer("path")
@@ -31,7 +31,7 @@ class IndicatorTable(_Table):
     """A table of indicator values; long unless said otherwise: a row per unit, period and indicator."""
 
     columns: Annotated[
-        Mapping[Annotated[str, NotYet("stratum", among=INDICATOR_COLUMNS)], Text],
+        Mapping[Annotated[str, NotYet(among=INDICATOR_COLUMNS)], Text],
         BeforeValidator(without_blanks),
     ] = Field(
         default={},
@@ -114,13 +114,12 @@ class DataSettings(Settings):
         default=None, description="Table of unit characteristics, for choosing peers."
     )
     units: UnitsTable | None = Field(default=None, description="Table of unit names and types.")
-    frequency: Annotated[Frequency, NotYet("week")] = Field(
-        default="month", description="How far apart two periods are."
-    )
-    missing: Literal["mask", "error"] = Field(
+    frequency: Frequency = Field(default="month", description="How far apart two periods are.")
+    missing: Literal["mask", "error", "drop_unit"] = Field(
         default="mask",
         description="mask: a missing period is left out and its gap in time kept; error: a gap in a treated "
-        "unit is an error, and a donor with a gap is not eligible.",
+        "unit is an error, and a donor with a gap is not eligible; drop_unit: a unit with a gap, treated or "
+        "not, is left out and reported.",
     )
     min_denominator: float | None = Field(
         default=None, gt=0, description="Values with a smaller denominator are masked."

@@ -1,8 +1,8 @@
 """Settings of the estimators: names, their options, and labels that tell entries apart."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, Self, get_args
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -13,9 +13,9 @@ from pydantic import (
     model_validator,
 )
 
-from its_eval.config.availability import NOT_AVAILABLE, KeyNotYet, NotYet
-from its_eval.config.faults import Fault, one_of, refuse, show
-from its_eval.config.settings import DIGITS, Settings, Text
+from its_eval.config.availability import NotYet
+from its_eval.config.faults import Fault, custom_error, one_of, refuse, show
+from its_eval.config.settings import Settings, Text
 
 EstimatorName = Literal[
     "reml_ar",
@@ -31,34 +31,104 @@ EstimatorName = Literal[
     "quasi_binomial",
 ]
 
-#: The options of each estimator that this version has; those of another have no meaning for it.
+#: The options of each estimator; those of another have no meaning for it.
 OPTIONS: Mapping[str, tuple[str, ...]] = {
     "reml_ar": ("order", "variance"),
+    "reml_ar_noise": (),
     "ols": (),
     "newey_west": ("lags",),
+    "prais_winsten": ("rho",),
+    "arima": ("order", "seasonal_order"),
+    "poisson": ("lags",),
+    "quasi_poisson": ("lags",),
+    "negative_binomial": ("lags",),
+    "binomial": ("lags",),
+    "quasi_binomial": ("lags",),
 }
-_LATER = tuple(name for name in get_args(EstimatorName) if name not in OPTIONS)
+#: Families of generalised linear models: for the single design, of counts or of percentages.
+COUNT_FAMILIES = frozenset({"poisson", "quasi_poisson", "negative_binomial"})
+BINOMIAL_FAMILIES = frozenset({"binomial", "quasi_binomial"})
+FAMILIES = COUNT_FAMILIES | BINOMIAL_FAMILIES
+
+#: Orders that a series of a few years can bear.
+_MOST_ORDER = 5
+
+
+def _three_orders(value: object) -> tuple[int, int, int] | None:
+    """Return three small whole numbers as such; None for anything else."""
+    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 3:
+        return None
+    texts = [str(part).strip() for part in value]
+    if not all(text.isascii() and text.isdigit() and int(text) <= _MOST_ORDER for text in texts):
+        return None
+    first, second, third = map(int, texts)
+    return first, second, third
+
+
+def _order_entry(value: object) -> object:
+    """Return an order as number, word or triple; one message for all forms instead of one each."""
+    text = value.strip() if isinstance(value, str) else value
+    if text in ("1", "2", 1, 2, "auto") and not isinstance(value, bool):
+        return text if text == "auto" else int(str(text))
+    orders = _three_orders(value)
+    if orders is None:
+        expected = f"1, 2 or auto; for arima [p, d, q], each 0 to {_MOST_ORDER}"
+        raise custom_error(f"{show(value)} is not an order", expected)
+    return orders
+
+
+def _seasonal_entry(value: object) -> object:
+    orders = _three_orders(value)
+    if orders is None:
+        raise custom_error(f"{show(value)} is not a seasonal order", f"[P, D, Q], each 0 to {_MOST_ORDER}")
+    return orders
 
 
 class Estimator(Settings):
     """An estimator with its options."""
 
-    name: Annotated[EstimatorName, NotYet(*_LATER)] = Field(description="Which estimator.")
+    name: Annotated[EstimatorName, NotYet()] = Field(description="Which estimator.")
     label: Text = Field(
         default_factory=str,
         description="What its rows are called; its name when left out, with the options appended where "
         "several entries share the name.",
     )
-    order: Annotated[Literal[1, 2, "auto"], DIGITS] = Field(
-        default="auto", description="reml_ar: autoregressive order; auto goes by the length of the series."
+    order: Annotated[
+        Literal[1, 2, "auto"] | tuple[int, int, int],
+        BeforeValidator(_order_entry, json_schema_input_type=Literal[1, 2, "auto"] | tuple[int, int, int]),
+    ] = Field(
+        default="auto",
+        description="reml_ar: autoregressive order, 1, 2 or auto (by the length of the series); arima: "
+        "[p, d, q], [1, 0, 0] when left out.",
     )
-    variance: Annotated[Literal["constant", "by_segment"], NotYet("by_segment")] = Field(
-        default="constant", description="reml_ar: one innovation variance, or one before and one after."
+    variance: Literal["constant", "by_segment"] = Field(
+        default="constant", description="reml_ar: one variance, or one before and one after the start."
     )
     lags: int | None = Field(
-        default=None, ge=0, description="newey_west: lags; by the usual rule when left out."
+        default=None,
+        ge=0,
+        description="newey_west: lags, by the usual rule when left out; a count or binomial family: "
+        "Newey-West on its scores with so many lags, the model's own covariance when left out.",
     )
-    seasonal_order: Annotated[Any, KeyNotYet()] = Field(default=None, description="arima: seasonal order.")
+    rho: Literal["regress", "tscorr", "dw"] = Field(
+        default="regress", description="prais_winsten: how the autocorrelation is estimated, as in Stata."
+    )
+    seasonal_order: Annotated[
+        tuple[int, int, int], BeforeValidator(_seasonal_entry, json_schema_input_type=tuple[int, int, int])
+    ] = Field(default=(0, 0, 0), description="arima: [P, D, Q]; the season is that of the frequency.")
+
+    @model_validator(mode="after")
+    def _order_of_name(self) -> Self:
+        if self.name == "arima":
+            if self.order == "auto":
+                self.settle(order=(1, 0, 0))
+            elif isinstance(self.order, int):
+                what = f"{show(self.order)}: the order of arima is three numbers"
+                refuse("estimators", [Fault(("order",), what, "[p, d, q], e.g. [1, 0, 0]")])
+        elif isinstance(self.order, tuple):
+            what = f"{show(list(self.order))}: the order of {self.name} is one number"
+            refuse("estimators", [Fault(("order",), what, "one of 1, 2, auto")])
+        return self
 
     @model_validator(mode="after")
     def _own_options(self) -> Self:
@@ -81,22 +151,19 @@ class Estimator(Settings):
 
 
 def _entry(value: object) -> object:
-    """Return an entry as a mapping.
-
-    An estimator of a later version is refused here, before its options are looked at: they may have meanings
-    that this version does not know.
-    """
-    if isinstance(value, str):
-        return {"name": value}
-    if isinstance(value, Mapping) and value.get("name") in _LATER:
-        what = f"{show(value['name'])} {NOT_AVAILABLE}"
-        refuse("estimators", [Fault(("name",), what, one_of(OPTIONS))])
-    return value
+    """Return an entry as a mapping."""
+    return {"name": value} if isinstance(value, str) else value
 
 
 def _options_text(estimator: Estimator, keys: Iterable[str]) -> str:
     shown = [(key, getattr(estimator, key)) for key in keys]
-    return ", ".join(f"{key}={'auto' if value is None else value}" for key, value in shown)
+    return ", ".join(f"{key}={_option_text(value)}" for key, value in shown)
+
+
+def _option_text(value: object) -> str:
+    if isinstance(value, tuple):
+        return "[" + " ".join(map(str, value)) + "]"
+    return "auto" if value is None else str(value)
 
 
 def _default_label(estimator: Estimator, estimators: tuple[Estimator, ...]) -> str:

@@ -4,7 +4,6 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from its_eval.config.availability import NotYet
 from its_eval.config.faults import Fault, refuse, show
 from its_eval.config.settings import DISTINCT, Code, PeriodText, Settings, Text
 
@@ -27,7 +26,10 @@ class Intervention(Settings):
     """The intervention under evaluation."""
 
     name: Text = Field(default="Intervention", description="What it is called in figures and the report.")
-    date: PeriodText = Field(description="First affected period, e.g. 2015-07.")
+    date: PeriodText | None = Field(
+        default=None,
+        description="First affected period, e.g. 2015-07; left out when every treated unit has its own.",
+    )
     shape: Shape = Field(
         default="step_and_slope", description="What may change at the date: level, slope or both."
     )
@@ -42,7 +44,7 @@ class Event(Settings):
     until: PeriodText | None = Field(
         default=None, description="Last affected period (inclusive), for `mask`."
     )
-    as_: Annotated[EventAs, NotYet("step", "slope", "step_and_slope")] = Field(
+    as_: EventAs = Field(
         default="note",
         alias="as",
         description="note: shown, not fitted; mask: the periods are left out; step, slope, step_and_slope: "

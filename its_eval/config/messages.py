@@ -13,8 +13,10 @@ from its_eval.config.faults import CHOICE, FAULT, KeyPath, did_you_mean, one_of,
 from its_eval.config.settings import known_keys
 
 _QUOTED = re.compile(r"'([^']*)'|(\d+)")
-#: pydantic's mark, at the end of a path, for a fault of a mapping's key instead of its value.
+#: Steps of a path that stand in no file: pydantic's mark for a fault of a mapping's key instead of its value,
+#: and the forms of a key that may be written in several.
 _KEY_MARK = "[key]"
+_MARKS = frozenset({_KEY_MARK, "[list]", "[dates]", "[each]"})
 
 #: What was expected instead, by pydantic's error type.
 _EXPECTED: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
@@ -68,7 +70,7 @@ def problems_of(
         if _follows_from_others(details):
             continue
         path = (details.get("ctx") or {}).get("at") or (*above, *details["loc"])
-        path = tuple(step for step in path if step != _KEY_MARK)
+        path = tuple(step for step in path if step not in _MARKS)
         place, shown = document.locate(path)
         found.append(Problem(place, f"{shown}: {_sentence(details, model)}"))
     return found

@@ -7,27 +7,49 @@ one key hides only the checks that need it, and everything else is still reporte
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-from its_eval.config import crosschecks
+from its_eval.config import crosschecks, method_checks
 from its_eval.config.analysis import Checks, Design, Estimands, Multiplicity, Output
-from its_eval.config.availability import NOT_AVAILABLE, KeyNotYet, NotYet
+from its_eval.config.availability import NotYet
 from its_eval.config.data import DataSettings
 from its_eval.config.estimators import Estimator, Estimators
 from its_eval.config.faults import custom_error, refuse, show
 from its_eval.config.interventions import Event, Intervention
 from its_eval.config.outcomes import Outcome, OutcomeDefaults, OutcomesFrom, resolve_outcome
 from its_eval.config.peers import PeerSettings
+from its_eval.config.sensitivity import Sensitivity
 from its_eval.config.settings import DIGITS, DISTINCT, Code, PeriodText, Settings
 
 
 def _listed_units(value: object) -> object:
-    expected = "a list of unit codes, e.g. [RTP, RR8]"
+    """Refuse what is none of the three forms here: each branch of a union would complain otherwise."""
+    expected = "a list of unit codes, e.g. [RTP, RR8], a date for each, e.g. {RTP: 2015-07}, or each"
+    if isinstance(value, str) and value != "each":
+        raise custom_error(show(value), expected)
     if isinstance(value, Mapping):
-        raise custom_error(f"a date for each unit, {show(dict(value))}, {NOT_AVAILABLE}", expected)
-    if value == "each":
-        raise custom_error(f"'each' {NOT_AVAILABLE}", expected)
+        if not value:
+            raise custom_error("no unit", expected)
+        blank = [str(unit) for unit, date in value.items() if not isinstance(date, str) or not date.strip()]
+        if blank:
+            raise custom_error(f"no date for {', '.join(blank)}", "a period for each unit, e.g. 2015-07")
+        return {str(unit).strip(): str(date).strip() for unit, date in value.items()}
     return value
+
+
+def _treated_form(value: object) -> str:
+    """Return which form `treated` has, so that only the faults of that form are told."""
+    if isinstance(value, Mapping):
+        return "[dates]"
+    return "[each]" if value == "each" else "[list]"
 
 
 def _listed_outcomes(value: object) -> object:
@@ -55,12 +77,13 @@ class Config(Settings):
     data: DataSettings = Field(description="Where the data are and how they are read.")
     intervention: Intervention = Field(description="The intervention under evaluation.")
     treated: Annotated[
-        tuple[Code, ...],
-        Field(min_length=1),
+        Annotated[tuple[Code, ...], Field(min_length=1), DISTINCT, Tag("[list]")]
+        | Annotated[Mapping[Code, PeriodText], Tag("[dates]")]
+        | Annotated[Literal["each"], Tag("[each]")],
+        Discriminator(_treated_form),
         BeforeValidator(
             _listed_units, json_schema_input_type=list[Code] | dict[str, PeriodText] | Literal["each"]
         ),
-        DISTINCT,
     ] = Field(
         description="Codes of the treated units; or dates of their own {RTP: 2015-07}; or `each`: every unit "
         "in turn."
@@ -78,7 +101,7 @@ class Config(Settings):
         BeforeValidator(_listed_outcomes, json_schema_input_type=list[Outcome] | OutcomesFrom),
     ] = Field(description="What is evaluated: a list of outcomes, or {from: dictionary.csv}.")
     designs: Annotated[
-        tuple[Annotated[Design, NotYet("peer_mean", "stacked", "synthetic")], ...],
+        tuple[Annotated[Design, NotYet()], ...],
         Field(min_length=1),
         DISTINCT,
     ] = Field(
@@ -98,17 +121,38 @@ class Config(Settings):
     multiplicity: Multiplicity = Field(
         default_factory=Multiplicity, description="How p-values are adjusted for several questions."
     )
-    sensitivity: Annotated[Mapping[str, Any], KeyNotYet()] = Field(
-        default={},
-        description="Other choices to try, one list per dimension, e.g. k, order, pre_window, variance.",
+    sensitivity: Sensitivity = Field(
+        default_factory=Sensitivity, description="Other choices to try, a list per dimension."
     )
     output: Output = Field(default_factory=Output, description="What is written.")
     seed: int = Field(default=20150701, ge=0, description="Seed of everything random.")
+
+    @property
+    def treated_units(self) -> tuple[str, ...]:
+        """The treated units that are named; none for ``each``, where the data say which units there are."""
+        return () if isinstance(self.treated, str) else tuple(self.treated)
+
+    @property
+    def treated_dates(self) -> Mapping[str, str]:
+        """First affected period of units that have one of their own."""
+        return self.treated if isinstance(self.treated, Mapping) else {}
+
+    @property
+    def each(self) -> bool:
+        """Whether every unit is evaluated in turn, all others being its donors."""
+        return self.treated == "each"
 
     @field_validator("intervention")
     @classmethod
     def _check_intervention(cls, value: Intervention, info: ValidationInfo) -> Intervention:
         refuse("intervention", crosschecks.intervention_faults(value, info.data.get("data")))
+        return value
+
+    @field_validator("treated")
+    @classmethod
+    def _check_treated(cls, value: Any, info: ValidationInfo) -> Any:
+        faults = crosschecks.treated_faults(value, info.data.get("intervention"), info.data.get("data"))
+        refuse("treated", faults)
         return value
 
     @field_validator("events")
@@ -152,12 +196,20 @@ class Config(Settings):
         refuse("estimands", crosschecks.estimand_faults(settled, intervention.shape))
         return settled
 
+    @field_validator("sensitivity")
+    @classmethod
+    def _check_sensitivity(cls, value: Sensitivity, info: ValidationInfo) -> Sensitivity:
+        has_peers = info.data.get("peers", True) is not None
+        found = method_checks.sensitivity_faults(value, info.data.get("data"), has_peers=has_peers)
+        refuse("sensitivity", found)
+        return value
+
     @model_validator(mode="after")
     def _common_estimators(self) -> Self:
-        self.settle(
-            outcomes=tuple(
-                outcome.model_copy(update={"estimators": outcome.estimators or self.estimators})
-                for outcome in self.outcomes
-            )
+        outcomes = tuple(
+            outcome.model_copy(update={"estimators": outcome.estimators or self.estimators})
+            for outcome in self.outcomes
         )
+        refuse("estimators", method_checks.estimator_faults(outcomes, self.designs))
+        self.settle(outcomes=outcomes)
         return self

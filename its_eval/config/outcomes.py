@@ -1,13 +1,14 @@
 """Settings of the outcomes, and how an outcome takes what it leaves out from its defaults."""
 
-from typing import Annotated, Any, Literal
+from typing import Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
-from its_eval.config.availability import KeyNotYet, NotYet
+from its_eval.config.covariates import Covariates
 from its_eval.config.estimators import Estimators
 from its_eval.config.seasonality import Seasonality, SeasonalityEntry
 from its_eval.config.settings import Code, FilePath, PeriodText, Settings, Text
+from its_eval.config.strata import StrataEntry
 
 Kind = Literal["percentage", "rate", "count", "number"]
 Transform = Literal["none", "log", "logit"]
@@ -23,7 +24,7 @@ class OutcomeOptions(Settings):
     better: Literal["higher", "lower"] | None = Field(
         default=None, description="Which direction is an improvement."
     )
-    transform: Annotated[Transform, NotYet("logit")] = Field(
+    transform: Transform = Field(
         default="none", description="Scale of the model; log for a count, else none."
     )
     per: float | None = Field(
@@ -39,11 +40,11 @@ class OutcomeOptions(Settings):
         default=None, description="First period used; the earliest when left out."
     )
     end: PeriodText | None = Field(default=None, description="Last period used; the latest when left out.")
-    strata: Annotated[tuple[Any, ...], KeyNotYet()] = Field(
-        default=(), description="Strata to evaluate apart."
+    strata: StrataEntry = Field(
+        default=None, description="Strata to evaluate apart, and the gap between two of them."
     )
-    covariates: Annotated[tuple[Any, ...], KeyNotYet()] = Field(
-        default=(), description="Time-varying covariates."
+    covariates: Covariates = Field(
+        default=(), description="Time-varying covariates: indicators of the same tables."
     )
 
 

@@ -8,15 +8,16 @@ from pydantic import BeforeValidator, Field, model_serializer
 from its_eval.config.faults import custom_error, did_you_mean, show
 from its_eval.config.settings import Settings
 
-SeasonWord = Literal["none", "months", "quarters", "auto"]
+SeasonWord = Literal["none", "months", "quarters", "weeks", "auto"]
 
 #: What a series of each frequency can have; harmonics go up to half the periods of a year.
 SEASON_WORDS: Mapping[str, tuple[str, ...]] = {
     "month": ("none", "months", "auto"),
     "quarter": ("none", "quarters", "auto"),
+    "week": ("none", "weeks", "auto"),
     "year": ("none", "auto"),
 }
-MOST_HARMONICS: Mapping[str, int] = {"month": 6, "quarter": 2, "year": 0}
+MOST_HARMONICS: Mapping[str, int] = {"month": 6, "quarter": 2, "week": 13, "year": 0}
 
 
 class Harmonics(Settings):
@@ -31,7 +32,7 @@ class Seasonality(Settings):
     Written in the config as a word or as ``{harmonics: K}``, and written back the same way.
     """
 
-    kind: Literal["none", "months", "quarters", "harmonics", "auto"] = Field(
+    kind: Literal["none", "months", "quarters", "weeks", "harmonics", "auto"] = Field(
         default="auto", description="auto goes by the length of the series."
     )
     harmonics: int | None = Field(default=None, ge=1, description="Number of pairs, for kind harmonics.")

@@ -15,7 +15,6 @@ from pydantic import (
     model_validator,
 )
 
-from its_eval.config.availability import NOT_AVAILABLE
 from its_eval.config.faults import Fault, custom_error, refuse, show
 
 T = TypeVar("T", bound=Hashable)
@@ -74,11 +73,8 @@ def _absolute(path: Path, info: ValidationInfo) -> Path:
 
 
 def _table_suffix(path: Path) -> Path:
-    name = path.name.lower()
-    expected = ".csv, .csv.gz or .parquet"
-    if name.endswith(".xlsx"):
-        raise custom_error(f"{show(path.name)}: .xlsx {NOT_AVAILABLE}", expected)
-    if not (name.endswith((".csv", ".csv.gz")) or path.name.endswith(".parquet")):
+    expected = ".csv, .csv.gz, .xlsx or .parquet"
+    if not (path.name.lower().endswith((".csv", ".csv.gz", ".xlsx")) or path.name.endswith(".parquet")):
         raise custom_error(f"{show(path.name)} is not a kind of table that can be read", expected)
     return path
 

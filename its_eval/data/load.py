@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 #: Ordinal of a row whose period could not be read.
 NO_PERIOD = -(10**9)
 _NUMERIC = ("value", "numerator", "denominator")
+#: Columns that say where a row comes from.
+ORIGIN = ("source_file", "source_sheet", "source_row")
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,10 @@ class IndicatorRows:
     ----------
     frame : DataFrame
         Columns indicator, unit (text), period (ordinal, `NO_PERIOD` when unreadable), value, numerator,
-        denominator (float, NaN when missing), source_file, source_row; sorted by indicator, unit, period.
+        denominator (float, NaN when missing), stratum (text, empty without strata), source_file,
+        source_sheet (empty when not known), source_row; sorted by indicator, unit, period, stratum. A table
+        that was imported says itself where its values come from: then these are the publisher's file, sheet
+        and row.
     findings : tuple of Finding
         What was wrong in single cells.
     frequency : str
@@ -66,7 +71,8 @@ def load_indicators(settings: DataSettings) -> IndicatorRows:
     if problems:
         raise DataError(problems, "check the paths and columns under data.indicators")
     rows = pd.concat(frames, ignore_index=True)
-    rows = rows.sort_values(["indicator", "unit", "period", "source_file", "source_row"], kind="stable")
+    order = ["indicator", "unit", "period", "stratum", "source_file", "source_row"]
+    rows = rows.sort_values(order, kind="stable")
     return IndicatorRows(rows.reset_index(drop=True), tuple(findings), settings.frequency)
 
 
@@ -84,8 +90,13 @@ def _load_table(table: IndicatorTable, frequency: str) -> tuple[pd.DataFrame, li
         column = table.columns.get(name, name) if table.layout == "long" else None
         findings += _cell_findings(raw, name, column, faulty, frequency)
         raw[name] = values
-    columns = ["indicator", "unit", "period", *_NUMERIC, "source_file", "source_row"]
-    return raw[columns], findings
+    return raw[["indicator", "unit", "period", *_NUMERIC, "stratum", *ORIGIN]], findings
+
+
+def place_of(row: Any) -> str:
+    """Return in words where a row of the frame comes from: file, sheet if there is one, and row."""
+    sheet = f", sheet {row.source_sheet!r}" if row.source_sheet else ""
+    return f"{row.source_file}{sheet} row {row.source_row}"
 
 
 def _long(raw: pd.DataFrame, table: IndicatorTable) -> pd.DataFrame:
@@ -106,9 +117,29 @@ def _long(raw: pd.DataFrame, table: IndicatorTable) -> pd.DataFrame:
             out[name] = raw[find_column(raw, columns.get(name, name), where)]
     if "value" not in out and not {"numerator", "denominator"} <= set(out):
         find_column(raw, columns.get("value", "value"), where)
-    out["source_file"] = table.path.name
-    out["source_row"] = raw.index
-    return out
+    if "stratum" in columns or "stratum" in present:
+        stratum = raw[find_column(raw, columns.get("stratum", "stratum"), where)]
+        out["stratum"] = stratum.astype(str).str.strip()
+    else:
+        out["stratum"] = ""
+    return out.assign(**_origin(raw, table))
+
+
+def _origin(raw: pd.DataFrame, table: IndicatorTable) -> dict[str, pd.Series]:
+    """Return where each row comes from: what the table itself says, else its own file and row."""
+    own = {
+        "source_file": pd.Series(table.path.name, index=raw.index),
+        "source_sheet": pd.Series("", index=raw.index),
+        "source_row": pd.Series(raw.index, index=raw.index),
+    }
+    if not set(ORIGIN) <= set(map(str, raw.columns)):
+        return own
+    rows, _ = to_numbers(raw["source_row"])
+    said = raw["source_file"].ne("") & ~np.isnan(rows)
+    given = {**{name: raw[name] for name in ORIGIN[:2]}, "source_row": pd.Series(rows, index=raw.index)}
+    return {name: given[name].where(said, own[name]) for name in ORIGIN[:2]} | {
+        "source_row": given["source_row"].where(said, own["source_row"]).astype(int)
+    }
 
 
 def _melted(raw: pd.DataFrame, table: IndicatorTable) -> pd.DataFrame:
@@ -122,8 +153,7 @@ def _melted(raw: pd.DataFrame, table: IndicatorTable) -> pd.DataFrame:
     long = long.rename(columns={period: "period"})
     long["unit"] = long["unit"].astype(str).str.strip()
     long["indicator"] = table.indicator
-    long["source_file"] = table.path.name
-    return long
+    return long.assign(stratum="", source_file=table.path.name, source_sheet="")
 
 
 def _ordinals(
@@ -139,7 +169,7 @@ def _ordinals(
             faults[text] = str(error)
     faulty = raw[raw["period_text"].isin(list(faults))]
     for row in faulty.itertuples():
-        message = f"{row.source_file} row {row.source_row}: {faults[str(row.period_text)]}"
+        message = f"{place_of(row)}: {faults[str(row.period_text)]}"
         findings.append(
             Finding(
                 str(row.indicator),
@@ -159,7 +189,7 @@ def _blank_codes(raw: pd.DataFrame) -> list[Finding]:
     found = []
     for name in ("unit", "indicator"):
         for row in raw[raw[name].eq("")].itertuples():
-            message = f"{row.source_file} row {row.source_row}: the {name} is blank; the row is not used"
+            message = f"{place_of(row)}: the {name} is blank; the row is not used"
             found.append(
                 Finding(str(row.indicator), str(row.unit), f"blank_{name}", "", "", "warning", message)
             )
@@ -178,7 +208,7 @@ def _cell_findings(
     for row, text in zip(raw[faulty].itertuples(), raw.loc[faulty, name].astype(str), strict=True):
         ordinal = int(str(row.period))
         period = "" if ordinal == NO_PERIOD else format_period(ordinal, frequency)
-        place = f"{row.source_file} row {row.source_row}, column {column or str(row.unit)!r}"
+        place = f"{place_of(row)}, column {column or str(row.unit)!r}"
         message = f"{place}: {text!r} is not a number; {number_hint(text)}"
         found.append(
             Finding(str(row.indicator), str(row.unit), "not_a_number", period, text, "error", message)

@@ -34,6 +34,8 @@ class Panel:
         Sorted unit codes, one column each.
     values, denominators : ndarray, shape (n, units)
         NaN where missing. A count with denominators is ``per`` (1 when not said) × count / denominator.
+    counts : ndarray, shape (n, units)
+        Numerators: as given, else made from value and denominator; a count as it is, before it is divided.
     small_denominator : ndarray of bool, shape (n, units)
         Cells whose value was masked because the denominator is below ``min_denominator``.
     """
@@ -44,6 +46,7 @@ class Panel:
     units: tuple[str, ...]
     values: NDArray[np.float64]
     denominators: NDArray[np.float64]
+    counts: NDArray[np.float64]
     small_denominator: NDArray[np.bool_]
 
     @property
@@ -66,10 +69,11 @@ class Panel:
 
     def without(self, masks: Mapping[str, Sequence[int]]) -> Panel:
         """Return the panel with some periods of some units taken out."""
-        values = self.values.copy()
+        values, counts = self.values.copy(), self.counts.copy()
         for unit, periods in masks.items():
             values[list(periods), self.column(unit)] = np.nan
-        return replace(self, values=values)
+            counts[list(periods), self.column(unit)] = np.nan
+        return replace(self, values=values, counts=counts)
 
 
 def outcome_values(rows: IndicatorRows, outcome: Outcome) -> NDArray[np.float64]:
@@ -144,10 +148,13 @@ def build_panel(
     units = tuple(sorted(set(frame["unit"])))
     positions = {unit: column for column, unit in enumerate(units)}
     shape = (end - start + 1, len(units))
-    values, denominators = np.full(shape, np.nan), np.full(shape, np.nan)
+    values, denominators, counts = np.full(shape, np.nan), np.full(shape, np.nan), np.full(shape, np.nan)
     at = (frame["period"].to_numpy() - start, frame["unit"].map(positions).to_numpy(dtype=int))
     values[at] = frame["value"].to_numpy()
     denominators[at] = frame["denominator"].to_numpy()
+    counts[at] = frame["numerator"].to_numpy()
+    made = values if outcome.kind == "count" else _numerators(values, denominators, outcome)
+    counts = np.where(np.isnan(counts), made, counts)
     if outcome.kind == "count" and not np.isnan(denominators).all():
         # a count is compared per so much of its denominator; without one it is not known
         exposure = np.where(denominators > 0, denominators, np.nan)
@@ -156,4 +163,13 @@ def build_panel(
     if min_denominator is not None:
         small = (denominators < min_denominator) & ~np.isnan(values)
         values[small] = np.nan
-    return Panel(outcome.name, rows.frequency, start, units, values, denominators, small)
+        counts[small] = np.nan
+    return Panel(outcome.name, rows.frequency, start, units, values, denominators, counts, small)
+
+
+def _numerators(
+    values: NDArray[np.float64], denominators: NDArray[np.float64], outcome: Outcome
+) -> NDArray[np.float64]:
+    """Return the counts that a percentage or rate was made of, rounded to whole ones."""
+    factor = 100.0 if outcome.kind == "percentage" else (outcome.per or 1.0)
+    return np.round(values * denominators / factor)

@@ -1,4 +1,4 @@
-"""Reading CSV and Parquet tables as text, and finding columns by name."""
+"""Reading CSV, Excel and Parquet tables as text, and finding columns by name."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import io
 import re
 import zlib
 from collections import Counter
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from its_eval.data.workbook import cell_text, open_workbook
 from its_eval.errors import DataError
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 MISSING_MARKS = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "*", "-", "..", ":"})
 
 
+@lru_cache(maxsize=4096)
 def normalise_name(name: str) -> str:
     """Return a column or variable name as it is compared: case and repeated spaces ignored."""
     return " ".join(str(name).split()).casefold()
@@ -78,13 +81,14 @@ def read_table(path: Path) -> pd.DataFrame:
     Parameters
     ----------
     path : Path
-        ``.csv``, ``.csv.gz`` or ``.parquet`` (a file or a folder of them).
+        ``.csv``, ``.csv.gz``, ``.xlsx`` (its only visible sheet) or ``.parquet`` (a file or a folder of
+        them).
 
     Returns
     -------
     DataFrame
-        The index is the row number of the file as a reader counts it (CSV: the header is
-        line 1).
+        The index is the row number of the file as a reader counts it (CSV and Excel: the header is
+        row 1).
 
     Raises
     ------
@@ -93,13 +97,23 @@ def read_table(path: Path) -> pd.DataFrame:
     """
     if not path.exists():
         raise DataError([f"{path}: there is no such file"], "check `path`; it is relative to the config file")
-    frame = _read_parquet(path) if path.suffix == ".parquet" or path.is_dir() else _read_csv(path)
+    if path.suffix == ".parquet" or path.is_dir():
+        frame = _read_parquet(path)
+    else:
+        frame = _table_of(_read_workbook(path) if path.name.lower().endswith(".xlsx") else _read_csv(path))
     if frame.empty:
         raise DataError([f"{path}: the table has no rows"])
     return frame
 
 
-def _csv_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Return the text of a file in UTF-8, with or without a byte-order mark, packed or not.
+
+    Raises
+    ------
+    DataError
+        When it cannot be read, is empty or is in another encoding.
+    """
     try:
         raw = path.read_bytes()
         if path.name.lower().endswith(".gz"):
@@ -122,8 +136,8 @@ def _csv_text(path: Path) -> str:
 def _read_csv(path: Path) -> pd.DataFrame:
     try:
         # the header is read as a row like the others: pandas would rename the second of two equal names
-        frame = pd.read_csv(
-            io.StringIO(_csv_text(path)),
+        return pd.read_csv(
+            io.StringIO(read_text(path)),
             dtype=str,
             keep_default_na=False,
             header=None,
@@ -133,7 +147,11 @@ def _read_csv(path: Path) -> pd.DataFrame:
         raise DataError(
             [f"{path}: {_csv_fault(str(error))}"], "put a cell that holds a comma in quotes"
         ) from None
-    names, frame = frame.iloc[0], frame.iloc[1:]
+
+
+def _table_of(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return cells with the first row as header, without blank rows and nameless columns of nothing."""
+    names, frame = cells.iloc[0], cells.iloc[1:]
     frame.columns = [str(name).strip() for name in names]
     frame.index = pd.RangeIndex(2, len(frame) + 2)
     frame = frame[(frame != "").any(axis=1)]
@@ -142,6 +160,26 @@ def _read_csv(path: Path) -> pd.DataFrame:
         :,
         [bool(name) or bool((frame.iloc[:, place] != "").any()) for place, name in enumerate(frame.columns)],
     ]
+
+
+def _read_workbook(path: Path) -> pd.DataFrame:
+    book = open_workbook(path)
+    sheets = {name: book.rows(name) for name in book.visible}
+    filled = {name: rows for name, rows in sheets.items() if any(any(map(_is_filled, row)) for row in rows)}
+    if not filled:
+        raise DataError([f"{path}: the file is empty"])
+    if len(filled) > 1:
+        shown = ", ".join(repr(name) for name in filled)
+        raise DataError(
+            [f"{path}: {len(filled)} sheets hold something: {shown}; expected one table"],
+            "keep the table in a workbook of its own, or hide the other sheets",
+        )
+    (rows,) = filled.values()
+    return pd.DataFrame([[cell_text(cell) for cell in row] for row in rows], dtype=str)
+
+
+def _is_filled(cell: object) -> bool:
+    return cell not in ("", None)
 
 
 def _csv_fault(message: str) -> str:

@@ -1,83 +1,18 @@
-"""The segmented regression design: trend, interruption, season, and the counterfactual beside it."""
+"""The segmented regression design: trend, interruptions, season, covariates, and the counterfactual."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.design.season import automatic_season, dummies, harmonics
+from its_eval.design.interruption import Interruption, interruption_terms, unused_periods
+from its_eval.design.season import Season, seasonal_terms
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-Shape = Literal["step", "slope", "step_and_slope"]
-
-#: Usable periods that a segment needs (methods §11.1).
-SEGMENT_FOR_SLOPE = 8
-SEGMENT_FOR_STEP = 3
-
-
-class ShortSegmentError(ValueError):
-    """A segment has too few usable periods for the shape of the interruption."""
-
-
-@dataclass(frozen=True)
-class Interruption:
-    """When and how the series is thought to change.
-
-    Attributes
-    ----------
-    name : str
-        What happened.
-    start : int
-        T0, the first affected period, counted from 0; it belongs to the time after.
-    shape : {"step", "slope", "step_and_slope"}
-        What may change.
-    phase_in : int
-        Periods from T0 in which the change is under way.
-    ramp : bool
-        Phase-in as a linear ramp; otherwise its periods are left out (the time gap stays).
-    """
-
-    name: str
-    start: int
-    shape: Shape = "step_and_slope"
-    phase_in: int = 0
-    ramp: bool = False
-
-    @property
-    def full(self) -> int:
-        """The first period after the phase-in."""
-        return self.start + self.phase_in
-
-    @property
-    def first_effect(self) -> int:
-        """T1, the first period whose effect counts: T0, or the end of an excluded phase-in."""
-        return self.start if self.ramp else self.full
-
-
-@dataclass(frozen=True)
-class Season:
-    """The seasonal form: ``none``, ``dummies`` or ``harmonics`` with a number of pairs."""
-
-    kind: Literal["none", "dummies", "harmonics", "auto"] = "none"
-    pairs: int = 0
-
-    def resolve(self, n_used: int, per_year: int) -> Season:
-        """Replace ``auto`` by the form that the number of usable periods asks for."""
-        if self.kind != "auto":
-            return self
-        kind, pairs = automatic_season(n_used, per_year)
-        return Season(kind, pairs)  # type: ignore[arg-type]
-
-    @property
-    def label(self) -> str:
-        """Words for the report."""
-        words = {"none": "no season", "dummies": "a term for each season", "auto": "chosen by length"}
-        return words.get(self.kind, f"{self.pairs} pair{'s' if self.pairs > 1 else ''} of harmonics")
 
 
 @dataclass(frozen=True)
@@ -88,26 +23,49 @@ class Design:
     ----------
     matrix : ndarray, shape (n, k)
         A row for every period of the window, also for those not used.
-    counterfactual : ndarray, shape (n, k)
-        The same with the interruption switched off.
     terms : tuple of str
         Names of the columns. With C = t - T0, D = [t >= T1], R = max(t - T1, 0):
-        ``counterfactual_at_start`` (constant: the level expected at T0 without the interruption, season
-        averaged out), ``pre_slope`` (C), ``level_change`` (D), ``slope_change`` (R), then season.
-    interruption : Interruption
-        T0 and the shape.
+        ``counterfactual_at_start`` (constant: the level expected at T0 without any interruption, season
+        averaged out), ``pre_slope`` (C), ``level_change`` (D), ``slope_change`` (R), then those of further
+        interruptions with their names, season and covariates.
+    interruptions : tuple of Interruption
+        The intervention under evaluation first, then fitted events.
+    columns : tuple of tuple of int
+        Columns of each interruption: D and R, or one of them.
     season : Season
         The form used, never ``auto``.
     usable : ndarray of bool, shape (n,)
-        False in masked windows and an excluded phase-in.
+        False in masked windows, an excluded phase-in, and where a covariate is missing.
+    nuisance : tuple of int
+        Columns of season and covariates, which an average period has at zero.
+    seasonal : tuple of int
+        Columns of the season alone.
     """
 
     matrix: NDArray[np.float64]
-    counterfactual: NDArray[np.float64]
     terms: tuple[str, ...]
-    interruption: Interruption
+    interruptions: tuple[Interruption, ...]
+    columns: tuple[tuple[int, ...], ...]
     season: Season
     usable: NDArray[np.bool_]
+    nuisance: tuple[int, ...] = ()
+    seasonal: tuple[int, ...] = field(default=())
+
+    @property
+    def interruption(self) -> Interruption:
+        """The intervention under evaluation."""
+        return self.interruptions[0]
+
+    @property
+    def counterfactual(self) -> NDArray[np.float64]:
+        """The matrix with the intervention switched off and everything else left on, shape (n, k)."""
+        return self.without(0)
+
+    def without(self, number: int) -> NDArray[np.float64]:
+        """Return the matrix with one interruption switched off and the others left on (methods §11.1)."""
+        matrix = self.matrix.copy()
+        matrix[:, list(self.columns[number])] = 0.0
+        return matrix
 
     @property
     def n_periods(self) -> int:
@@ -121,54 +79,61 @@ class Design:
     @property
     def season_columns(self) -> list[int]:
         """Columns of the seasonal terms."""
-        own = ("counterfactual_at_start", "pre_slope", "level_change", "slope_change")
-        return [index for index, term in enumerate(self.terms) if term not in own]
+        return list(self.seasonal)
 
     def segments(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Return the usable periods before and from the interruption on."""
+        """Return the usable periods before and from the intervention on."""
         after = np.arange(self.n_periods) >= self.interruption.start
         return self.usable & ~after, self.usable & after
 
-    def effect_periods(self) -> NDArray[np.bool_]:
+    def effect_periods(self, number: int = 0) -> NDArray[np.bool_]:
         """Return P, the usable periods from T1 on, over which effects are averaged and summed."""
-        return self.usable & (np.arange(self.n_periods) >= self.interruption.first_effect)
+        return self.usable & (np.arange(self.n_periods) >= self.interruptions[number].first_effect)
 
 
-def usable_periods(n: int, interruption: Interruption, masked: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the periods that may enter a fit: not masked and not in an excluded phase-in."""
-    time = np.arange(n)
-    excluded = (time >= interruption.start) & (time < interruption.first_effect)
-    return ~masked & ~excluded
+def usable_periods(
+    n: int, interruptions: Sequence[Interruption], masked: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Return the periods that may enter a fit: not masked and in no excluded phase-in."""
+    usable = ~masked
+    for interruption in interruptions:
+        usable &= ~unused_periods(n, interruption)
+    return usable
 
 
-def time_terms(n: int, interruption: Interruption) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+def time_terms(
+    n: int, interruptions: Sequence[Interruption]
+) -> tuple[NDArray[np.float64], tuple[str, ...], tuple[tuple[int, ...], ...]]:
     """Return constant, trend and interruption columns (methods §1, model 1).
 
-    A ramp over m periods is ``D = clip((t - T0 + 1) / m, 0, 1)`` with R counted from T0 + m.
+    Returns
+    -------
+    matrix : ndarray, shape (n, 2 + columns)
+    terms : tuple of str
+    columns : tuple of tuple of int
+        Those of each interruption.
     """
     time = np.arange(n, dtype=np.float64)
-    step = (time >= interruption.full).astype(np.float64)
-    if interruption.ramp and interruption.phase_in > 0:
-        step = np.clip((time - interruption.start + 1.0) / interruption.phase_in, 0.0, 1.0)
-    slope = np.maximum(time - interruption.full, 0.0)
-    columns = [np.ones(n), time - interruption.start]
+    parts = [np.ones(n), time - interruptions[0].start]
     terms = ["counterfactual_at_start", "pre_slope"]
-    if interruption.shape != "slope":
-        columns.append(step)
-        terms.append("level_change")
-    if interruption.shape != "step":
-        columns.append(slope)
-        terms.append("slope_change")
-    return np.column_stack(columns), tuple(terms)
+    columns = []
+    for number, interruption in enumerate(interruptions):
+        own, names = interruption_terms(n, interruption)
+        columns.append(tuple(range(len(parts), len(parts) + len(own))))
+        parts += own
+        terms += [name if number == 0 else f"{name}: {interruption.name}" for name in names]
+    return np.column_stack(parts), tuple(terms), tuple(columns)
 
 
 def build_design(
     positions: Sequence[int],
     per_year: int,
     season_name: str,
-    interruption: Interruption,
+    interruptions: Sequence[Interruption],
     season: Season,
     masked: NDArray[np.bool_],
+    covariates: NDArray[np.float64] | None = None,
+    covariate_names: Sequence[str] = (),
 ) -> Design:
     """Build the design of one window.
 
@@ -180,55 +145,39 @@ def build_design(
         Seasons in a year.
     season_name : str
         ``month``, ``quarter`` or ``week``: prefix of the seasonal terms.
-    interruption : Interruption
-        T0 and the shape.
+    interruptions : sequence of Interruption
+        The intervention first, then fitted events.
     season : Season
         Seasonal form; ``auto`` is resolved by the number of usable periods.
     masked : ndarray of bool, shape (n,)
         Periods that the config takes out.
+    covariates : ndarray, shape (n, q), optional
+        Centred here over the usable periods, so that levels stay those of an average period. A period in
+        which one is missing is not usable.
+    covariate_names : sequence of str
+        q names.
     """
     n = len(positions)
-    usable = usable_periods(n, interruption, masked)
+    usable = usable_periods(n, interruptions, masked)
+    if covariates is not None:
+        usable &= ~np.isnan(covariates).any(axis=1)
     resolved = season.resolve(int(usable.sum()), per_year)
-    matrix, terms = time_terms(n, interruption)
-    if resolved.kind == "dummies":
-        seasonal, names = dummies(positions, per_year, season_name)
-        matrix, terms = np.hstack([matrix, seasonal]), terms + names
-    elif resolved.kind == "harmonics":
-        seasonal, names = harmonics(positions, per_year, resolved.pairs)
-        matrix, terms = np.hstack([matrix, seasonal]), terms + names
-    counterfactual = matrix.copy()
-    for term in ("level_change", "slope_change"):
-        if term in terms:
-            counterfactual[:, terms.index(term)] = 0.0
-    return Design(matrix, counterfactual, terms, interruption, resolved, usable)
-
-
-def require_segments(design: Design, observed: NDArray[np.bool_]) -> None:
-    """Check that each segment has enough observations for the shape (methods §11.1).
-
-    Parameters
-    ----------
-    design : Design
-        The design.
-    observed : ndarray of bool, shape (n,)
-        Periods with a value.
-
-    Raises
-    ------
-    ShortSegmentError
-        With the counts and what would be possible.
-    """
-    for name, segment in zip(("before", "from"), design.segments(), strict=True):
-        # a slope shows only after a ramp is over
-        late = name == "from" and design.interruption.shape != "step"
-        grown = np.arange(design.n_periods) >= (design.interruption.full if late else 0)
-        count = int((segment & observed & grown).sum())
-        needed = SEGMENT_FOR_STEP if design.interruption.shape == "step" else SEGMENT_FOR_SLOPE
-        if count >= needed:
-            continue
-        hint = "extend the window" if count < SEGMENT_FOR_STEP else "extend the window, or use `shape: step`"
-        raise ShortSegmentError(
-            f"{count} usable periods {name} the start of {design.interruption.name!r}; "
-            f"`shape: {design.interruption.shape}` needs {needed}: {hint}"
-        )
+    matrix, terms, columns = time_terms(n, interruptions)
+    main = matrix.shape[1]
+    seasonal, names = seasonal_terms(resolved, positions, per_year, season_name)
+    matrix, terms = np.hstack([matrix, seasonal]), terms + names
+    with_season = matrix.shape[1]
+    if covariates is not None and usable.any():
+        centred = covariates - covariates[usable].mean(axis=0)
+        matrix = np.hstack([matrix, np.nan_to_num(centred)])
+        terms += tuple(f"covariate: {name}" for name in covariate_names)
+    return Design(
+        matrix,
+        terms,
+        tuple(interruptions),
+        columns,
+        resolved,
+        usable,
+        tuple(range(main, matrix.shape[1])),
+        tuple(range(main, with_season)),
+    )

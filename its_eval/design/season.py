@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
@@ -18,11 +19,50 @@ TWO_HARMONICS_FROM = 36
 ONE_HARMONIC_FROM = 24
 
 
+SeasonKind = Literal["none", "dummies", "harmonics", "auto"]
+
+
+@dataclass(frozen=True)
+class Season:
+    """The seasonal form: ``none``, ``dummies`` or ``harmonics`` with a number of pairs, or ``auto``."""
+
+    kind: SeasonKind = "none"
+    pairs: int = 0
+
+    def resolve(self, n_used: int, per_year: int) -> Season:
+        """Replace ``auto`` by the form that the number of usable periods asks for."""
+        if self.kind != "auto":
+            return self
+        kind, pairs = automatic_season(n_used, per_year)
+        return Season(cast("SeasonKind", kind), pairs)
+
+    @property
+    def label(self) -> str:
+        """Words for the report."""
+        words = {"none": "no season", "dummies": "a term for each season", "auto": "chosen by length"}
+        return words.get(self.kind, f"{self.pairs} pair{'s' if self.pairs > 1 else ''} of harmonics")
+
+
+def seasonal_terms(
+    season: Season, positions: Sequence[int], per_year: int, name: str
+) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    """Return the columns of a resolved season and their names; no column for ``none``.
+
+    The 53rd week of an ISO year shares the term of the 52nd.
+    """
+    if season.kind == "none":
+        return np.empty((len(positions), 0)), ()
+    if season.kind == "harmonics":
+        return harmonics(positions, per_year, season.pairs)
+    return dummies([min(place, per_year - 1) for place in positions], per_year, name)
+
+
 def automatic_season(n_used: int, per_year: int) -> tuple[str, int]:
     """Return the seasonal form for a series of this length: kind and number of harmonic pairs.
 
     Decided by the length alone, never by looking at the data (methods §0). Quarterly data use dummies
-    from five years on and one pair of harmonics from two; yearly data have no season.
+    from five years on and one pair of harmonics from two; weekly data two pairs from three years on and one
+    from two; yearly data have no season.
     """
     if per_year == 1:
         return "none", 0
@@ -30,9 +70,10 @@ def automatic_season(n_used: int, per_year: int) -> tuple[str, int]:
         return ("dummies", 0) if n_used >= 20 else ("harmonics", 1) if n_used >= 8 else ("none", 0)
     if per_year == 12 and n_used >= DUMMIES_FROM:
         return "dummies", 0
-    if n_used >= TWO_HARMONICS_FROM:
+    months = n_used * 12 / per_year
+    if months >= TWO_HARMONICS_FROM:
         return "harmonics", 2
-    return ("harmonics", 1) if n_used >= ONE_HARMONIC_FROM else ("none", 0)
+    return ("harmonics", 1) if months >= ONE_HARMONIC_FROM else ("none", 0)
 
 
 def dummies(

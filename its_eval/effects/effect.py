@@ -30,6 +30,8 @@ class Effect:
         `std_error` is on the inference scale. Limits may be infinite under Fieller's theorem.
     df_floor : bool
         Unclipped degrees of freedom below 3: the estimand is not estimable (methods §11.6).
+    interruption : int
+        Which one of the design's; 0 is the intervention.
     """
 
     estimand: str
@@ -43,6 +45,7 @@ class Effect:
     conf_low: float
     conf_high: float
     df_floor: bool
+    interruption: int = 0
 
 
 def contrast_values(

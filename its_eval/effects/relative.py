@@ -38,7 +38,7 @@ def relative_effect(
     gradient = (100.0 / base) * (effect_row - ratio * base_row)
     spread = fit.contrasts(gradient[None, :])
     std_error, df = float(spread.std_error[0, 0]), float(spread.df[0, 0])
-    if abs(base) >= FIELLER_BELOW * float(both.std_error[0, 1]):
+    if not abs(base) < FIELLER_BELOW * float(both.std_error[0, 1]):
         moved = ContrastEstimates(
             np.array([[100.0 * ratio]]), spread.std_error, spread.df, spread.df_unclipped
         )

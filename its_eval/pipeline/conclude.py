@@ -23,7 +23,9 @@ NO_CLEAR_EVIDENCE = "no clear evidence"
 CHANGED = {"single": "differs from before", "difference": "gap to peers changed"}
 
 
-def adjust_primary(config: Config, rows: Sequence[Row], stuck: set[tuple[str, str, str, str]]) -> None:
+def adjust_primary(
+    config: Config, rows: Sequence[Row], stuck: set[tuple[str, str, str, str]], n_treated: int
+) -> None:
     """Fill ``p_adjusted`` of the primary rows, a family being the treated units of one outcome and design.
 
     The size of the family is fixed by the config (methods §11.8): a series at a bound, below the
@@ -37,6 +39,8 @@ def adjust_primary(config: Config, rows: Sequence[Row], stuck: set[tuple[str, st
         Rows of ``effects``; changed in place.
     stuck : set of tuple
         (outcome, unit, design, estimator) of series at a bound.
+    n_treated : int
+        Number of treated units.
     """
     families: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
@@ -44,7 +48,7 @@ def adjust_primary(config: Config, rows: Sequence[Row], stuck: set[tuple[str, st
             families.setdefault((row["outcome"], row["design"], row["scale"]), []).append(row)
     for family in families.values():
         known = [row["p_value"] for row in family]
-        absent = [1.0] * (len(config.treated) - len(known))
+        absent = [1.0] * (n_treated - len(known))
         adjusted = adjust(np.array([*known, *absent]), config.multiplicity.method)
         for row, value in zip(family, adjusted, strict=False):
             row["p_adjusted"] = float(value)

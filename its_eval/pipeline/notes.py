@@ -35,7 +35,7 @@ def plan_notes(config: Config, outcomes: list[OutcomePlan]) -> list[str]:
     if settings is not None and settings.preset is not None and outcomes:
         preset = PRESETS[settings.preset]
         first = outcomes[0]
-        year = period_start(first.panel.start + first.interruption.start, first.panel.frequency).year
+        year = period_start(first.panel.start + first.first_start, first.panel.frequency).year
         if preset.dated and int(preset.dated) >= year:
             notes.append(
                 f"The characteristics of the {preset.title} describe {preset.dated}, after the start in "

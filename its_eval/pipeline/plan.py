@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from its_eval.data.periods import PERIODS_PER_YEAR, describe_period, format_period, season_position
 from its_eval.design.matrix import usable_periods
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import numpy as np
     from numpy.typing import NDArray
 
     from its_eval.config import Outcome
     from its_eval.data.faults import Finding
     from its_eval.data.panel import Panel
-    from its_eval.design.matrix import Interruption, Season
+    from its_eval.design.interruption import Interruption
+    from its_eval.design.season import Season
     from its_eval.peers.select import PeerSet
+
+
+@dataclass(frozen=True)
+class Target:
+    """One series to be made: a unit, whom it is compared with, and what interrupts it.
+
+    Attributes
+    ----------
+    unit : str
+        Its code.
+    interruptions : tuple of Interruption
+        The intervention first, then fitted events.
+    peers : tuple of str
+        Empty for the single design.
+    """
+
+    unit: str
+    interruptions: tuple[Interruption, ...]
+    peers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -33,14 +52,14 @@ class OutcomePlan:
         Treated units, in the order of the config.
     panel : Panel
         Its data on the window.
-    interruption : Interruption
-        T0 within the window.
+    interruptions : mapping of str to tuple of Interruption
+        By treated unit: the intervention first, then fitted events.
     season : Season
         Seasonal form asked for.
     masked : ndarray of bool, shape (n,)
         Periods taken out by events.
     mask_reasons : tuple of str, length n
-        Why a period is not used; blank when it is.
+        The event that takes a period out; blank when none does.
     unit_masks : mapping of str to mapping of int to str
         Periods taken out for one unit alone, with the event's name.
     peer_sets : mapping of str to PeerSet
@@ -49,12 +68,16 @@ class OutcomePlan:
         Treated units without peers and why.
     findings : tuple of Finding
         Observations about the data of this outcome.
+    covariates : mapping of str to ndarray, shape (n, units)
+        By name, for the units of the panel.
+    donors : mapping of str to tuple of str
+        By treated unit: every unit that may serve as its peer, whether or not it is near.
     """
 
     outcome: Outcome
     treated: tuple[str, ...]
     panel: Panel
-    interruption: Interruption
+    interruptions: Mapping[str, tuple[Interruption, ...]]
     season: Season
     masked: NDArray[np.bool_]
     mask_reasons: tuple[str, ...]
@@ -62,11 +85,31 @@ class OutcomePlan:
     peer_sets: Mapping[str, PeerSet]
     no_peers: Mapping[str, str]
     findings: tuple[Finding, ...]
+    covariates: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    donors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def usable(self, interruptions: tuple[Interruption, ...]) -> NDArray[np.bool_]:
+        """Return the periods that may enter a fit: not masked for all units, in no excluded phase-in."""
+        return usable_periods(self.panel.n_periods, interruptions, self.masked)
+
+    def target(self, unit: str, design_name: str) -> Target:
+        """Return what is fitted for a treated unit in a design."""
+        peers: tuple[str, ...] = ()
+        if design_name == "synthetic":
+            peers = self.donors.get(unit, ())
+        elif design_name != "single" and unit in self.peer_sets:
+            peers = self.peer_sets[unit].peers
+        return Target(unit, self.interruptions[unit], peers)
 
     @property
-    def usable(self) -> NDArray[np.bool_]:
-        """Periods that may enter a fit: not masked for all units and not in an excluded phase-in."""
-        return usable_periods(self.panel.n_periods, self.interruption, self.masked)
+    def staggered(self) -> bool:
+        """Whether the treated units start at different times."""
+        return len({found[0].start for found in self.interruptions.values()}) > 1
+
+    @property
+    def first_start(self) -> int:
+        """The earliest T0 of any treated unit."""
+        return min(found[0].start for found in self.interruptions.values())
 
     @property
     def positions(self) -> list[int]:
@@ -79,15 +122,25 @@ class OutcomePlan:
         """Periods in a year."""
         return PERIODS_PER_YEAR[self.panel.frequency]
 
+    def period(self, index: int) -> str:
+        """Return the ISO text of a period counted from the start of the window."""
+        return format_period(self.panel.start + index, self.panel.frequency)
+
+    def period_in_words(self, index: int) -> str:
+        """Return a period for sentences, e.g. ``July 2015``."""
+        return describe_period(self.panel.start + index, self.panel.frequency)
+
     @property
     def start_period(self) -> str:
-        """ISO text of T0."""
-        return format_period(self.panel.start + self.interruption.start, self.panel.frequency)
+        """ISO text of the earliest T0."""
+        return self.period(self.first_start)
 
     @property
     def start_in_words(self) -> str:
-        """T0 for sentences, e.g. ``July 2015``."""
-        return describe_period(self.panel.start + self.interruption.start, self.panel.frequency)
+        """The earliest T0 for sentences, e.g. ``July 2015``; with staggered starts the span of all."""
+        starts = sorted({found[0].start for found in self.interruptions.values()})
+        first = self.period_in_words(starts[0])
+        return first if len(starts) == 1 else f"{first} to {self.period_in_words(starts[-1])}"
 
 
 @dataclass(frozen=True)
@@ -104,9 +157,12 @@ class Plan:
         Observations about all data.
     notes : tuple of str
         Sentences for the summary and the manifest.
+    treated : tuple of str
+        All treated units.
     """
 
     outcomes: tuple[OutcomePlan, ...]
     absent: tuple[str, ...]
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
+    treated: tuple[str, ...] = ()

@@ -6,25 +6,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from its_eval.data.faults import Finding
 from its_eval.data.panel import Panel, build_panel, window
 from its_eval.data.periods import format_period, parse_period
 from its_eval.data.tables import nearest
 from its_eval.data.validate import ALL_PERIODS, concerns_run, missing_findings, row_findings, shorten
-from its_eval.design.matrix import Interruption, Season, usable_periods
+from its_eval.design.interruption import Interruption
+from its_eval.design.matrix import usable_periods
+from its_eval.design.season import Season
 from its_eval.errors import DataError
-from its_eval.pipeline.masks import masked_periods, unit_masked_periods
+from its_eval.pipeline.covariates import load_covariates
+from its_eval.pipeline.masks import fitted_events, masked_periods, unit_masked_periods
 from its_eval.pipeline.notes import plan_notes, unknown_names
-from its_eval.pipeline.peer_choice import choose_peers, donor_pool
+from its_eval.pipeline.peer_choice import PeerChoice, choose_peers, donor_pool
 from its_eval.pipeline.plan import OutcomePlan, Plan
+from its_eval.pipeline.treatment import Treatment, treatment_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from its_eval.config import Config, Outcome
-    from its_eval.data.faults import Finding
-    from its_eval.peers.select import PeerSet
+    from its_eval.config import Config, Outcome, Seasonality
     from its_eval.pipeline.sources import Sources
 
 
@@ -37,7 +40,8 @@ def make_plan(config: Config, sources: Sources) -> Plan:
         When rows that the run uses are faulty, a treated unit is nowhere in the data, or the interruption
         lies outside the window.
     """
-    problems = [*_unknown_units(config, sources), *_unknown_columns(config, sources)]
+    treatment = treatment_of(config, sources.rows)
+    problems = [*_unknown_units(config, sources, treatment), *_unknown_columns(config, sources)]
     outcomes: list[OutcomePlan] = []
     absent: list[Outcome] = []
     findings: list[Finding] = list(sources.rows.findings)
@@ -49,11 +53,11 @@ def make_plan(config: Config, sources: Sources) -> Plan:
                 f"{nearest(outcome.indicator, sorted(indicators))}"
             )
             continue
-        if not _has_treated(config, sources, outcome):
+        if not _has_treated(sources, outcome, treatment):
             absent.append(outcome)
             continue
         try:
-            plan = _plan_outcome(config, sources, outcome)
+            plan = _plan_outcome(config, sources, outcome, treatment)
         except DataError as error:
             problems += error.problems
             continue
@@ -67,20 +71,21 @@ def make_plan(config: Config, sources: Sources) -> Plan:
         )
     notes = [*unknown_names(config, sources), *plan_notes(config, outcomes)]
     notes += [f"{item.label}: no treated unit has data for it, so nothing is estimated." for item in absent]
-    return Plan(tuple(outcomes), tuple(item.name for item in absent), tuple(findings), tuple(notes))
+    names = tuple(item.name for item in absent)
+    return Plan(tuple(outcomes), names, tuple(findings), tuple(notes), treatment.units)
 
 
-def _has_treated(config: Config, sources: Sources, outcome: Outcome) -> bool:
+def _has_treated(sources: Sources, outcome: Outcome, treatment: Treatment) -> bool:
     """Return whether any treated unit has a row of the outcome."""
     frame = sources.rows.frame
-    return bool((frame["indicator"].eq(outcome.indicator) & frame["unit"].isin(config.treated)).any())
+    return bool((frame["indicator"].eq(outcome.indicator) & frame["unit"].isin(treatment.units)).any())
 
 
-def _unknown_units(config: Config, sources: Sources) -> list[str]:
+def _unknown_units(config: Config, sources: Sources, treatment: Treatment) -> list[str]:
     known = sorted(set(sources.rows.frame["unit"]))
     problems = [
         f"treated unit {unit!r} is not in the indicator data; {nearest(unit, known)}"
-        for unit in config.treated
+        for unit in treatment.units
         if unit not in known
     ]
     if config.peers is not None:
@@ -103,58 +108,61 @@ def _unknown_columns(config: Config, sources: Sources) -> list[str]:
     ]
 
 
-def _plan_outcome(config: Config, sources: Sources, outcome: Outcome) -> OutcomePlan:
+def _plan_outcome(config: Config, sources: Sources, outcome: Outcome, treatment: Treatment) -> OutcomePlan:
     frequency = config.data.frequency
     rows = sources.rows
     bounds = (
         None if outcome.start is None else parse_period(outcome.start, frequency),
         None if outcome.end is None else parse_period(outcome.end, frequency),
     )
-    date = config.intervention.date
-    treated = set(config.treated)
+    treated = set(treatment.units)
     own = row_findings(rows, outcome)
     found = [*rows.findings, *own]
     try:
-        span = window(rows, outcome, config.treated, bounds)
+        span = window(rows, outcome, treatment.units, bounds)
     except ValueError as error:
         concerned = [item for item in found if concerns_run(item, treated, ALL_PERIODS, outcome.indicator)]
         messages = [item.message for item in concerned if item.severity == "error"]
         raise DataError([*messages, f"outcome {outcome.indicator!r}: {error}"]) from None
     span_text = (format_period(span[0], frequency), format_period(span[1], frequency))
     panel = build_panel(rows, outcome, span, config.data.min_denominator)
-    start = panel.index_of(parse_period(date, frequency))
-    interruption = Interruption(
-        config.intervention.name,
-        start,
-        config.intervention.shape,
-        config.intervention.phase_in.periods,
-        config.intervention.phase_in.as_ == "ramp",
-    )
-    masked, reasons = masked_periods(config, outcome, panel, interruption)
+    interruptions, outside = _interruptions(config, outcome, panel, treatment)
+    masked, reasons = masked_periods(config, outcome, panel)
     unit_masks = unit_masked_periods(config, outcome, panel)
-    usable = usable_periods(panel.n_periods, interruption, masked)
+    usable = {
+        unit: usable_periods(panel.n_periods, interruptions.get(unit, ()), masked) for unit in panel.units
+    }
     gaps = missing_findings(
         panel,
         outcome,
-        donor_pool(config, sources) | treated,
+        donor_pool(config, sources, treatment) | treated,
         gaps_are_errors=config.data.missing == "error",
-        treated=config.treated,
-        unused={unit: {*np.flatnonzero(~usable).tolist(), *unit_masks.get(unit, ())} for unit in panel.units},
+        treated=treatment.units,
+        unused={
+            unit: {*np.flatnonzero(~usable[unit]).tolist(), *unit_masks.get(unit, ())} for unit in panel.units
+        },
     )
     problems = []
-    if not 0 < start < panel.n_periods:
-        where = "leaves no period before it in" if start == 0 else "lies outside"
-        problems.append(
-            f"outcome {outcome.indicator!r}: the intervention {date} {where} "
-            f"its data, {span_text[0]} to {span_text[1]}"
-        )
+    for date in sorted(set(treatment.dates.values())):
+        start = panel.index_of(parse_period(date, frequency))
+        if not 0 < start < panel.n_periods:
+            where = "leaves no period before it in" if start == 0 else "lies outside"
+            problems.append(
+                f"outcome {outcome.indicator!r}: the intervention {date} {where} "
+                f"its data, {span_text[0]} to {span_text[1]}"
+            )
+    covariates: dict[str, NDArray[np.float64]] = {}
+    try:
+        covariates = load_covariates(rows, outcome, panel)
+    except DataError as error:
+        problems += error.problems
     panel = panel.without({unit: list(periods) for unit, periods in unit_masks.items()})
     used_units = treated
-    peer_sets: dict[str, PeerSet] = {}
-    no_peers: dict[str, str] = {}
+    chosen = PeerChoice()
     if not problems:
-        peer_sets, no_peers = choose_peers(config, sources, outcome, panel, usable, interruption)
-        used_units = treated | {peer for chosen in peer_sets.values() for peer in chosen.peers}
+        starts = {unit: found[0] for unit, found in interruptions.items()}
+        chosen = choose_peers(config, sources, outcome, panel, treatment, starts, masked)
+        used_units = treated | {peer for peers in chosen.peer_sets.values() for peer in peers.peers}
     faults = [
         item.message
         for item in found
@@ -167,33 +175,74 @@ def _plan_outcome(config: Config, sources: Sources, outcome: Outcome) -> Outcome
         raise DataError([*faults, *problems])
     return OutcomePlan(
         outcome,
-        config.treated,
+        treatment.units,
         panel,
-        interruption,
-        _season(outcome, frequency),
+        interruptions,
+        season_of(outcome.seasonality, frequency),
         masked,
         reasons,
         unit_masks,
-        peer_sets,
-        no_peers,
-        (*own, *gaps),
+        chosen.peer_sets,
+        chosen.missing,
+        (*own, *gaps, *_unfitted_events(outcome, outside)),
+        covariates,
+        chosen.donors,
     )
 
 
+def _interruptions(
+    config: Config, outcome: Outcome, panel: Panel, treatment: Treatment
+) -> tuple[dict[str, tuple[Interruption, ...]], tuple[str, ...]]:
+    """Return what interrupts each treated unit, and the fitted events that lie outside the window."""
+    found: dict[str, tuple[Interruption, ...]] = {}
+    outside: list[str] = []
+    settings = config.intervention
+    for unit in treatment.units:
+        main = Interruption(
+            settings.name,
+            panel.index_of(parse_period(treatment.dates[unit], panel.frequency)),
+            settings.shape,
+            settings.phase_in.periods,
+            settings.phase_in.as_ == "ramp",
+        )
+        events, missed = fitted_events(config, outcome, panel, unit)
+        found[unit] = (main, *events)
+        outside += missed
+    return found, tuple(dict.fromkeys(outside))
+
+
+def _unfitted_events(outcome: Outcome, names: tuple[str, ...]) -> list[Finding]:
+    return [
+        Finding(
+            outcome.indicator,
+            "",
+            "event_outside_window",
+            "",
+            "",
+            "info",
+            f"{outcome.indicator}: the event {name!r} lies outside the window and is not fitted",
+        )
+        for name in names
+    ]
+
+
 def _is_masked(
-    item: Finding, panel: Panel, usable: NDArray[np.bool_], unit_masks: Mapping[str, Mapping[int, str]]
+    item: Finding,
+    panel: Panel,
+    usable: Mapping[str, NDArray[np.bool_]],
+    unit_masks: Mapping[str, Mapping[int, str]],
 ) -> bool:
     """Return whether a finding stands in a period of the window that is not used."""
     if not item.period:
         return False
     index = panel.index_of(parse_period(item.period, panel.frequency))
-    return not usable[index] or index in unit_masks.get(item.unit, {})
+    return not usable[item.unit][index] or index in unit_masks.get(item.unit, {})
 
 
-def _season(outcome: Outcome, frequency: str) -> Season:
-    chosen = outcome.seasonality
+def season_of(chosen: Seasonality, frequency: str) -> Season:
+    """Return the seasonal form that a setting asks for."""
     if chosen.kind == "harmonics":
         return Season("harmonics", chosen.harmonics or 1)
-    if chosen.kind in ("months", "quarters"):
+    if chosen.kind in ("months", "quarters", "weeks"):
         return Season("dummies")
     return Season("auto" if chosen.kind == "auto" and frequency != "year" else "none")

@@ -11,9 +11,10 @@ from its_eval.data.faults import findings_table
 from its_eval.errors import NothingEstimatedError
 from its_eval.evaluation import COLUMNS, Evaluation, make_table
 from its_eval.pipeline.conclude import adjust_primary, summary_rows
-from its_eval.pipeline.estimation import Block, NotEstimated, fit_series, make_series
+from its_eval.pipeline.designs import fit_design, primary_label
 from its_eval.pipeline.plan import OutcomePlan, Plan
 from its_eval.pipeline.planning import make_plan
+from its_eval.pipeline.series import NotEstimated
 from its_eval.pipeline.sources import load_sources
 from its_eval.pipeline.tabulate import (
     block_keys,
@@ -26,6 +27,7 @@ from its_eval.pipeline.tabulate import (
 
 if TYPE_CHECKING:
     from its_eval.config import Config
+    from its_eval.pipeline.estimation import Block
     from its_eval.pipeline.sources import Sources
 
 #: Flags of a fit whose p-value would be decided by a bound or by rounding, not by the data.
@@ -69,7 +71,7 @@ def evaluate_plan(config: Config, sources: Sources, plan: Plan, progress: Progre
     rows["not_estimated"] += [
         vars(NotEstimated(name, unit, design, "", "no_data", f"{unit} has no value of {name}"))
         for name in plan.absent
-        for unit in config.treated
+        for unit in plan.treated
         for design in config.designs
     ]
     for outcome in plan.outcomes:
@@ -81,7 +83,7 @@ def evaluate_plan(config: Config, sources: Sources, plan: Plan, progress: Progre
             for row in rows["not_estimated"]
         ]
         raise NothingEstimatedError("\n".join(["no series could be estimated", *dict.fromkeys(reasons)]))
-    adjust_primary(config, rows["effects"], stuck)
+    adjust_primary(config, rows["effects"], stuck, len(plan.treated))
     better: dict[str, str | None] = {
         outcome.outcome.name: outcome.outcome.better for outcome in plan.outcomes
     }
@@ -110,26 +112,24 @@ def _evaluate_outcome(
     rows: dict[str, list[dict[str, Any]]],
     stuck: set[tuple[str, str, str, str]],
 ) -> None:
-    estimators = plan.outcome.estimators
-    first = estimators[0].label
     for name, found in peer_rows(plan).items():
         rows[name] += found
     for design_name in config.designs:
-        series, failed = make_series(plan, design_name)
-        blocks, unfitted = fit_series(plan, series, estimators)
-        rows["not_estimated"] += [vars(item) for item in (*failed, *unfitted)]
+        first = primary_label(plan, design_name)
+        blocks, failed = fit_design(plan, design_name)
+        rows["not_estimated"] += [vars(item) for item in failed]
         for block in blocks:
             found = list(effect_rows(config, plan, block, first))
             rows["effects"] += found
             rows["coefficients"] += coefficient_rows(config, plan, block)
-            flags = _outside_flags(config, plan, block, found)
+            flags = _outside_flags(plan, block, found)
             rows["fits"] += fit_rows(plan, block, flags)
             for position in range(len(block.columns)):
                 raised = {name for name, flag in block.fit.flags.items() if flag[position]}
                 if raised & NO_INFERENCE:
                     keys = block_keys(plan, block, position)
                     stuck.add((keys["outcome"], keys["unit"], keys["design"], keys["estimator"]))
-            if block.estimator.label == first:
+            if block.estimator == first:
                 rows["series"] += series_rows(config, plan, block)
                 rows["not_estimated"] += _without_primary(config, plan, block, found)
 
@@ -152,20 +152,18 @@ def _without_primary(
     ]
 
 
-def _outside_flags(
-    config: Config, plan: OutcomePlan, block: Block, found: list[dict[str, Any]]
-) -> dict[int, set[str]]:
+def _outside_flags(plan: OutcomePlan, block: Block, found: list[dict[str, Any]]) -> dict[int, set[str]]:
     """Return the warnings that only effects and bands can show, by position in the block."""
     flags: dict[int, set[str]] = {}
     units = [block.series.units[column] for column in block.columns]
     for row in found:
-        if row["df_floor"] and row["estimand"] == config.estimands.primary:
+        if row["df_floor"] and row["role"] == "primary":
             flags.setdefault(units.index(row["unit"]), set()).add("df_floor")
-    if plan.outcome.kind == "percentage" and plan.outcome.transform == "none":
+    if plan.outcome.kind == "percentage" and block.link == "none":
         after = block.design.effect_periods()
         for position, column in enumerate(block.columns):
             level = block.design.counterfactual[after] @ block.fit.params[position]
-            if block.series.design_name != "single":
+            if not block.own_level:
                 level = level + block.series.peer_means[after, column]
             if (level < 0).any() or (level > 100).any():
                 flags.setdefault(position, set()).add("counterfactual_outside_range")
@@ -181,14 +179,18 @@ def _about(config: Config, plan: OutcomePlan) -> dict[str, Any]:
         "better": outcome.better,
         "transform": outcome.transform,
         "frequency": plan.panel.frequency,
-        "interruption": plan.interruption.name,
+        "interruption": config.intervention.name,
         "interruption_period": plan.start_period,
         "start_in_words": plan.start_in_words,
         "confidence": config.confidence,
+        "starts": {
+            unit: (plan.period(found[0].start), plan.period_in_words(found[0].start))
+            for unit, found in plan.interruptions.items()
+        },
         "events": tuple(
             (event.name, event.date, event.units)
             for event in config.events
-            if event.as_ == "note" and (not event.outcomes or outcome.indicator in event.outcomes)
+            if event.as_ != "mask" and (not event.outcomes or outcome.indicator in event.outcomes)
         ),
     }
 

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from its_eval.effects import Effect, bands, effects
+from its_eval.design.transform import from_link, to_link
+from its_eval.effects import Effect, Question, Setting, bands, effects
 from its_eval.peers.balance import balance, contributions
-from its_eval.pipeline.weighting import WEIGHTED_ESTIMATORS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from its_eval.config import Config
+    from its_eval.design.interruption import Interruption
     from its_eval.pipeline.estimation import Block
     from its_eval.pipeline.plan import OutcomePlan
 
@@ -27,31 +28,38 @@ def block_keys(plan: OutcomePlan, block: Block, position: int) -> Row:
         "outcome": plan.outcome.name,
         "unit": block.series.units[block.columns[position]],
         "design": block.series.design_name,
-        "estimator": block.estimator.label,
+        "estimator": block.estimator,
     }
 
 
-def series_effects(config: Config, plan: OutcomePlan, block: Block, position: int) -> list[Effect]:
-    """Return the estimands of one series of a block."""
+def fit_setting(plan: OutcomePlan, block: Block, position: int) -> Setting:
+    """Return how one series of a block was fitted, for its effects."""
     column = block.columns[position]
-    percentage = plan.outcome.kind == "percentage"
+    outcome = plan.outcome
     denominators = block.series.denominators[:, column]
-    counted = percentage and not np.isnan(denominators[block.observed]).any()
-    weights = denominators / 100.0 if counted else None
-    if not percentage:
-        weights = np.ones(len(denominators))
-    offset = block.series.peer_means[:, column]
-    return effects(
-        block.design,
-        block.fit,
-        position,
+    known = not np.isnan(denominators[block.observed]).any()
+    weights: NDArray[np.float64] | None = np.ones(len(denominators))
+    if outcome.kind == "percentage":
+        weights = denominators / 100.0 if known else None
+    elif outcome.kind == "count" and known:
+        weights = denominators / (outcome.per or 1.0)
+    return Setting(
         block.observed,
-        at=config.estimands.at,
-        confidence=config.confidence,
-        log=plan.outcome.transform == "log",
-        offset=None if block.series.design_name == "single" else offset,
-        weights=weights,
+        block.link,
+        block.is_family,
+        None if block.own_level else block.series.peer_means[:, column],
+        weights,
     )
+
+
+def series_effects(config: Config, plan: OutcomePlan, block: Block, position: int) -> list[Effect]:
+    """Return the estimands of one series of a block, those of every interruption."""
+    setting = fit_setting(plan, block, position)
+    question = Question(config.estimands.at, config.confidence)
+    found: list[Effect] = []
+    for number in range(len(block.design.interruptions)):
+        found += effects(block.design, block.fit, position, setting, question, number)
+    return found
 
 
 def effect_rows(config: Config, plan: OutcomePlan, block: Block, first: str) -> Iterator[Row]:
@@ -60,11 +68,12 @@ def effect_rows(config: Config, plan: OutcomePlan, block: Block, first: str) -> 
     for position in range(len(block.columns)):
         keys = block_keys(plan, block, position)
         for effect in series_effects(config, plan, block, position):
-            role = "primary" if effect.estimand == primary else "secondary"
+            role = "primary" if effect.estimand == primary and effect.interruption == 0 else "secondary"
+            interruption = block.design.interruptions[effect.interruption]
             yield keys | {
-                "role": role if block.estimator.label == first else "sensitivity",
-                "interruption": plan.interruption.name,
-                "interruption_period": plan.start_period,
+                "role": role if block.estimator == first else "sensitivity",
+                "interruption": interruption.name,
+                "interruption_period": plan.period(interruption.start),
                 "estimand": effect.estimand,
                 "scale": effect.scale,
                 "inference_scale": effect.inference_scale,
@@ -107,9 +116,9 @@ def fit_rows(plan: OutcomePlan, block: Block, flags: dict[int, set[str]]) -> Ite
     for position in range(len(block.columns)):
         own = {name for name, raised in block.fit.flags.items() if raised[position]}
         sampling = block.series.sampling[:, block.columns[position]]
-        weightable = block.estimator.name in WEIGHTED_ESTIMATORS and not np.isnan(sampling).all()
-        if weightable and block.relative_variance is None:
+        if block.weightable and block.relative_variance is None and not np.isnan(sampling).all():
             own.add("unweighted")
+        ratio, dispersion = block.fit.variance_ratio, block.fit.dispersion
         yield block_keys(plan, block, position) | {
             "n": int(block.fit.n_used[position]),
             "n_pre": int((before & block.observed).sum()),
@@ -119,8 +128,10 @@ def fit_rows(plan: OutcomePlan, block: Block, flags: dict[int, set[str]]) -> Ite
             "ar_order": partial.shape[1],
             "rho1": partial[position, 0] if partial.shape[1] > 0 else None,
             "rho2": partial[position, 1] if partial.shape[1] > 1 else None,
+            "variance_ratio": None if ratio is None else ratio[position],
             "sigma": block.fit.sigma[position],
             "log_likelihood": block.fit.log_likelihood[position],
+            "dispersion": None if dispersion is None else dispersion[position],
             "flags": "; ".join(sorted(own | flags.get(position, set()))),
             "season": block.design.season.label,
             "weights": "none" if block.relative_variance is None else "sampling variance",
@@ -130,45 +141,71 @@ def fit_rows(plan: OutcomePlan, block: Block, flags: dict[int, set[str]]) -> Ite
 def series_rows(config: Config, plan: OutcomePlan, block: Block) -> Iterator[Row]:
     """Yield the rows of ``series``: data, fit and counterfactual of the primary estimator, response scale.
 
-    A difference of logarithms becomes the ratio of the unit to the geometric mean of its peers.
+    A difference of logarithms becomes the ratio of the unit to the geometric mean of its peers, a difference
+    of logits an odds ratio.
     """
-    log = plan.outcome.transform == "log"
+    transform = plan.outcome.transform
 
     def response(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.exp(values) if log else values
+        """Return what was fitted in outcome units, or as a ratio."""
+        if block.own_level:
+            return from_link(values, block.link)
+        return values if block.link == "none" else np.asarray(np.exp(values), dtype=np.float64)
 
+    series = block.series
     for position, column in enumerate(block.columns):
-        series = block.series
         keys = block_keys(plan, block, position)
-        shown = bands(block.design, block.fit, position, config.confidence, block.relative_variance)
-        start = plan.interruption.start
+        relative = None if block.relative_variance is None else block.relative_variance[:, position]
+        shown = bands(block.design, block.fit, position, config.confidence, relative)
+        prediction = shown.prediction
+        if block.is_family:
+            # a count varies around its mean in a way that no band on the link scale shows
+            prediction = (np.full_like(shown.fitted, np.nan), np.full_like(shown.fitted, np.nan))
+        start = block.design.interruption.start
+        reasons = unused_reasons(plan, block.design.interruptions)
+        observed = series.observed[:, column]
+        if block.own_level:
+            observed = from_link(observed, transform)
+            on_link = to_link(observed, block.link, series.denominators[:, column])
+        else:
+            on_link, observed = observed, response(observed)
         counterfactual = np.where(np.arange(len(shown.fitted)) >= start, shown.counterfactual, np.nan)
         own_masks = plan.unit_masks.get(series.units[column], {})
         columns = {
-            "observed": response(series.observed[:, column]),
-            "unit_value": response(series.unit_values[:, column]),
-            "peer_mean": response(series.peer_means[:, column]),
+            "observed": observed,
+            "unit_value": from_link(series.unit_values[:, column], transform),
+            "peer_mean": from_link(series.peer_means[:, column], transform),
             "denominator": series.denominators[:, column],
             "fitted": response(shown.fitted),
             "counterfactual": response(counterfactual),
             "counterfactual_low": response(shown.confidence[0]),
             "counterfactual_high": response(shown.confidence[1]),
-            "prediction_low": response(shown.prediction[0]),
-            "prediction_high": response(shown.prediction[1]),
-            "deseasonalised": response(series.observed[:, column] - shown.season),
+            "prediction_low": response(prediction[0]),
+            "prediction_high": response(prediction[1]),
+            "deseasonalised": response(on_link - shown.season),
         }
         for index, period in enumerate(plan.panel.periods):
             used = bool(block.observed[index])
             small = plan.panel.small_denominator[index, plan.panel.column(series.units[column])]
-            reason = plan.mask_reasons[index] or own_masks.get(index, "")
+            reason = reasons[index] or own_masks.get(index, "")
             reason = reason or ("small denominator" if small else "missing")
             yield {
                 **{name: keys[name] for name in ("outcome", "unit", "design")},
                 "period": period,
+                "event_time": index - start,
                 "used": used,
                 "used_reason": "" if used else reason,
                 **{name: values[index] for name, values in columns.items()},
             }
+
+
+def unused_reasons(plan: OutcomePlan, interruptions: tuple[Interruption, ...]) -> list[str]:
+    """Return why each period is not used by a series; blank when nothing takes it out."""
+    reasons = list(plan.mask_reasons)
+    for interruption in interruptions:
+        for index in range(interruption.start, min(interruption.first_effect, len(reasons))):
+            reasons[index] = reasons[index] or f"phase-in of {interruption.name}"
+    return reasons
 
 
 def peer_rows(plan: OutcomePlan) -> dict[str, list[Row]]:

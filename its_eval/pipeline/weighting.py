@@ -15,48 +15,56 @@ if TYPE_CHECKING:
 
     from its_eval.config import Estimator
     from its_eval.design.matrix import Design
-    from its_eval.pipeline.plan import OutcomePlan
+    from its_eval.pipeline.plan import OutcomePlan, Target
 
 #: Estimators with an error model that the weights belong to. Least squares and Newey-West are shown to
 #: reproduce older reports, which did not weight.
 WEIGHTED_ESTIMATORS = frozenset({"reml_ar"})
 
 
-def sampling_variance(plan: OutcomePlan, unit: str, peers: tuple[str, ...]) -> NDArray[np.float64]:
+def is_weighted(estimator: Estimator) -> bool:
+    """Return whether an estimator takes sampling variances: one variance of its own at a time."""
+    return estimator.name in WEIGHTED_ESTIMATORS and estimator.variance == "constant"
+
+
+def sampling_variance(plan: OutcomePlan, target: Target) -> NDArray[np.float64]:
     """Return the sampling variance of a unit, or of its difference from the mean of its peers.
 
-    ``b_T + k_t^-2 sum_j b_j`` over the k_t peers observed at t (methods §11.4).
+    ``b_T + k_t^-2 sum_j b_j`` over the k_t peers observed at t (methods §11.4). On the logit scale b is
+    ``1 / (n pi (1 - pi))``, by the delta method.
 
     Parameters
     ----------
     plan : OutcomePlan
         The outcome.
-    unit : str
-        The unit.
-    peers : tuple of str
-        Its peers; empty for the single design.
+    target : Target
+        The unit and its peers, none for the single design.
 
     Returns
     -------
     ndarray, shape (n,)
         NaN where a value or a denominator is missing, and throughout for anything but a percentage on its
-        own scale.
+        own or the logit scale.
     """
-    panel = plan.panel
+    panel, peers = plan.panel, target.peers
     nothing = np.full(panel.n_periods, np.nan)
-    if plan.outcome.kind != "percentage" or plan.outcome.transform != "none":
+    if plan.outcome.kind != "percentage" or plan.outcome.transform == "log":
         return nothing
-    usable = ~plan.masked & np.array([not reason for reason in plan.mask_reasons])
+    columns = [panel.column(code) for code in (target.unit, *peers)]
+    if np.isnan(panel.denominators[:, columns]).all():
+        return nothing
+    usable = plan.usable(target.interruptions)
     season = plan.season.resolve(int(usable.sum()), plan.per_year)
     design = build_design(
-        plan.positions, plan.per_year, panel.frequency, plan.interruption, season, plan.masked
+        plan.positions, plan.per_year, panel.frequency, target.interruptions, season, plan.masked
     )
-    columns = [panel.column(code) for code in (unit, *peers)]
     variance = binomial_variance(
         design.matrix,
         np.where(usable[:, None], panel.values[:, columns], np.nan),
         panel.denominators[:, columns],
     )
+    if plan.outcome.transform == "logit":
+        variance = 1e4 / (variance * panel.denominators[:, columns] ** 2)
     if not peers:
         return variance[:, 0]
     others = variance[:, 1:]
@@ -75,9 +83,7 @@ def weighting_groups(
     design: Design,
     estimator: Estimator,
 ) -> Iterator[tuple[tuple[int, ...], NDArray[np.float64] | None]]:
-    """Split series that miss the same periods into those fitted as they are, together, and weighted ones.
-
-    Each weighted series has a design of its own, so each is a group of one.
+    """Split series that miss the same periods into those fitted as they are and the weighted ones.
 
     Parameters
     ----------
@@ -94,17 +100,22 @@ def weighting_groups(
     ------
     columns : tuple of int
         Series of the group.
-    relative : ndarray, shape (n,), or None
+    relative : ndarray, shape (n, group), or None
         Variance of each period over its geometric mean; None for unweighted series.
     """
-    weighted = []
-    if estimator.name in WEIGHTED_ESTIMATORS:
-        weighted = [column for column in columns if not np.isnan(sampling[observed, column]).any()]
+    weighted: tuple[int, ...] = ()
+    if is_weighted(estimator):
+        weighted = tuple(column for column in columns if not np.isnan(sampling[observed, column]).any())
     plain = tuple(column for column in columns if column not in weighted)
     if plain:
         yield plain, None
-    for column in weighted:
+    if weighted:
         yield (
-            (column,),
-            relative_variance(design.matrix, values[:, column], sampling[:, column], observed),
+            weighted,
+            np.column_stack(
+                [
+                    relative_variance(design.matrix, values[:, column], sampling[:, column], observed)
+                    for column in weighted
+                ]
+            ),
         )

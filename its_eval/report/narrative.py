@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,6 +17,11 @@ FLAG_WORDS = {
     "df_floor": "too little independent information for a p-value (under 3 degrees of freedom)",
     "degenerate": "the series does not vary around the fit",
     "counterfactual_outside_range": "the earlier trend, carried on, leaves 0 to 100 %",
+}
+#: What a label says of the change beside those of units that had no intervention.
+UNUSUAL_WORDS = {
+    "consistent": ", more than is usual among other units",
+    "gap changed, not unusual": ", but no more than is usual among other units",
 }
 #: Decimals in a sentence.
 _LEAST_DIGITS, _MOST_DIGITS = 2, 6
@@ -88,17 +93,28 @@ def estimand_words(estimand: str, about: Mapping[str, Any]) -> str:
     }[estimand]
 
 
+def printed(value: float, row: Mapping[str, Any]) -> str:
+    """Return a value of a row as it is printed, without its unit; a ratio becomes a per cent change."""
+    shown = 100.0 * (value - 1.0) if row["scale"] == "ratio" else value
+    return rounded(shown, digits_for(row))
+
+
+def measure(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+    """Return the unit of measurement of a row; blank when the outcome has none."""
+    if row["scale"] == "ratio" or row["estimand"] == "relative_average_effect":
+        return "%"
+    if row["scale"] == "link":
+        return "on the logarithmic scale"
+    if about["kind"] != "percentage":
+        return str(about["unit"])
+    if row["estimand"] == "counterfactual_at_start" and row.get("design") == "single":
+        return "%"
+    return "people" if row["estimand"] == "cumulative_effect" else "percentage points"
+
+
 def quantity(value: float, row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
-    """Return a value of a summary row with its unit; a ratio becomes a per cent change."""
-    digits = digits_for(row)
-    if row["scale"] == "ratio":
-        return f"{rounded(100.0 * (value - 1.0), digits)} %"
-    unit = "percentage points" if about["kind"] == "percentage" else about["unit"]
-    if row["estimand"] == "relative_average_effect":
-        unit = "%"
-    elif row["estimand"] == "cumulative_effect" and about["kind"] == "percentage":
-        unit = "people"
-    return f"{rounded(value, digits)} {unit}".strip()
+    """Return a value of a row with its unit; a ratio becomes a per cent change."""
+    return f"{printed(value, row)} {measure(row, about)}".strip()
 
 
 def detectable_words(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
@@ -111,11 +127,8 @@ def detectable_words(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
 
 def interval_words(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     """Return the interval of a summary row: ``95 % interval −0.87 to 0.21``."""
-    low, high = row["conf_low"], row["conf_high"]
-    if row["scale"] == "ratio":
-        low, high = 100.0 * (low - 1.0), 100.0 * (high - 1.0)
-    digits = digits_for(row)
-    return f"{100.0 * about['confidence']:.6g} % interval {rounded(low, digits)} to {rounded(high, digits)}"
+    level = f"{100.0 * about['confidence']:.6g} % interval"
+    return f"{level} {printed(row['conf_low'], row)} to {printed(row['conf_high'], row)}"
 
 
 def headline(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
@@ -133,9 +146,10 @@ def headline(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     what = estimand_words(row["estimand"], about)
     value, interval = quantity(row["estimate"], row, about), interval_words(row, about)
     if row["label"] == "not estimable":
-        return f"Compared with {subject}: {what} {value} ({interval}); not estimable, so no p-value."
-    adjusted = p_words(row["p_adjusted"])
-    statistics = f"{interval}; {p_words(row['p_value'])}{f', adjusted {adjusted}' if adjusted else ''}"
+        others = _p_list(row, ("p_placebo",))
+        placebo = f" of its own ({others})" if others else ""
+        return f"Compared with {subject}: {what} {value} ({interval}); not estimable, so no p-value{placebo}."
+    statistics = f"{interval}; {_p_list(row, ('p_value', 'p_adjusted', 'p_placebo'))}"
     if row["label"] == "no clear evidence":
         sentence = f"Compared with {subject}: no clear evidence of a change; {what} {value} ({statistics})."
         if not math.isfinite(row["minimum_detectable"]):
@@ -147,8 +161,15 @@ def headline(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
         subject_changed = "trend" if row["estimand"] in _TRENDS else "level"
         changed = f"the {subject_changed} differs from before"
     else:
-        changed = "the gap changed"
+        changed, verdict = "the gap changed", verdict + UNUSUAL_WORDS.get(row["label"], "")
     return f"Compared with {subject}: {changed}{verdict}; {what} {value} ({statistics})."
+
+
+def _p_list(row: Mapping[str, Any], names: Sequence[str]) -> str:
+    """Return the p-values that a row has, each with its kind."""
+    kinds = {"p_value": "", "p_adjusted": "adjusted ", "p_placebo": "placebo "}
+    listed = ((kinds[name], p_words(row.get(name, math.nan))) for name in names)
+    return ", ".join(f"{kind}{words}" for kind, words in listed if words)
 
 
 def peers_sentence(evaluation: Evaluation, outcome: str, unit: str) -> str:

@@ -259,10 +259,10 @@ def _from_config(source: Path, wanted: list[str]) -> tuple[list[PeerSet], Units]
         raise UsageError(f"{source} has no `peers`", "add `peers:` to the config")
     sources = load_sources(config)
     plan = make_plan(config, sources)
-    codes = list(config.treated) if wanted == ["all"] else list(dict.fromkeys(wanted))
+    codes = list(plan.treated) if wanted == ["all"] else list(dict.fromkeys(wanted))
     sets = []
     for code in codes:
-        if code not in config.treated:
-            raise UsageError(f"--unit {code!r} is not treated in {source}; {nearest(code, config.treated)}")
+        if code not in plan.treated:
+            raise UsageError(f"--unit {code!r} is not treated in {source}; {nearest(code, plan.treated)}")
         sets += [found for outcome in plan.outcomes[:1] if (found := outcome.peer_sets.get(code)) is not None]
     return sets, sources.units

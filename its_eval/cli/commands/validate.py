@@ -52,7 +52,7 @@ def _check(path: Path) -> list[str]:
 
     config = load_config(path)
     plan = make_plan(config, load_sources(config))
-    used = set(config.treated)
+    used = set(plan.treated)
     for outcome in plan.outcomes:
         used |= {peer for chosen in outcome.peer_sets.values() for peer in chosen.peers}
     shown = [item.message for item in plan.findings if item.unit in used or item.severity != "info"]

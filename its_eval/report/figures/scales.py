@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.dates import date2num
 from matplotlib.ticker import MaxNLocator
+
+from its_eval.report.figures.text_layout import text_width
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +29,8 @@ _FOR_BANDS = 0.3
 _NEAR_ZERO = 0.5
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MOST_TICKS = 9
+#: Least distance between the words of two ticks, in inches.
+_BETWEEN_WORDS = 0.12
 
 
 @dataclass(frozen=True)
@@ -46,9 +51,9 @@ class Limits:
         joined = _finite(*values)
         return bool(((joined < self.low) | (joined > self.high)).any())
 
-    def ticks(self) -> list[float]:
-        """Return round numbers within the ends."""
-        found = MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]).tick_values(self.low, self.high)
+    def ticks(self, most: int = 6) -> list[float]:
+        """Return round numbers within the ends, at most so many steps apart."""
+        found = MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10]).tick_values(self.low, self.high)
         slack = 1e-9 * (self.high - self.low)
         return [float(value) for value in found if self.low - slack <= value <= self.high + slack]
 
@@ -129,6 +134,49 @@ def tick_labels(ticks: Sequence[float]) -> list[str]:
     return [f"{tick + 0.0:,.{decimals}f}".replace("-", "−") for tick in ticks]
 
 
+def thinned(words: Sequence[str], positions: Sequence[float], inches: float) -> list[str]:
+    """Return the words of ticks, as many of them blank as others need not to touch.
+
+    Parameters
+    ----------
+    words : sequence of str
+        Of all ticks.
+    positions : sequence of float
+        Where they stand.
+    inches : float
+        Length of a unit of the scale.
+    """
+    widths = [text_width(text) + _BETWEEN_WORDS for text in words]
+    for step in range(1, len(words) + 1):
+        kept = range(0, len(words), step)
+        room = [
+            (positions[right] - positions[left]) * inches - (widths[left] + widths[right]) / 2.0
+            for left, right in pairwise(kept)
+        ]
+        if min(room, default=0.0) >= 0.0:
+            break
+    return [text if index % step == 0 else "" for index, text in enumerate(words)]
+
+
+def round_ticks(limits: Limits, width: float) -> tuple[list[float], list[str]]:
+    """Return as many round numbers on a horizontal scale as there is room for, with their words.
+
+    Parameters
+    ----------
+    limits : Limits
+        Reach of the scale.
+    width : float
+        In inches.
+    """
+    inches = width / (limits.high - limits.low)
+    for most in (6, 5, 4, 3, 2):
+        found = limits.ticks(most)
+        words = tick_labels(found)
+        if thinned(words, found, inches) == words:
+            break
+    return found, thinned(words, found, inches)
+
+
 def day_numbers(dates: Sequence[str]) -> Values:
     """Return ISO dates as positions on a time axis."""
     days = [dt.date.fromisoformat(date) for date in dates]
@@ -137,6 +185,8 @@ def day_numbers(dates: Sequence[str]) -> Values:
 
 def before_each(positions: Values) -> Values:
     """Return the places half-way between each period and the one before it."""
+    if len(positions) == 1:
+        return positions - 0.5
     steps = np.diff(positions)
     return positions - 0.5 * np.concatenate([steps[:1], steps])
 

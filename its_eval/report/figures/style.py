@@ -34,6 +34,8 @@ SHADE_ALPHA = 0.08
 
 #: Width of a figure in inches; the height follows from what has to be said.
 WIDTH = 10.0
+#: The same for figures that need less room: on a phone their letters stay larger.
+NARROW = 7.0
 #: Size of all text, in points.
 FONT_SIZE = 12.0
 #: Height of a line of text, in inches.

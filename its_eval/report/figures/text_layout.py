@@ -38,7 +38,7 @@ def _word_width(word: str, weight: str) -> float:
 def text_width(text: str, *, bold: bool = False) -> float:
     """Return the width of one line of text, in inches."""
     weight = "bold" if bold else "normal"
-    words = text.split()
+    words = text.split(" ")
     space = _word_width("a a", weight) - _word_width("aa", weight)
     return sum(_word_width(word, weight) for word in words) + space * max(len(words) - 1, 0)
 
@@ -49,7 +49,7 @@ def wrap(text: str, width: float, *, bold: bool = False, most: int | None = None
     Parameters
     ----------
     text : str
-        Words; line breaks count as spaces.
+        Words; line breaks count as spaces, and no line is broken at a no-break space.
     width : float
         Greatest width in inches; a word that alone is wider is broken.
     bold : bool
@@ -75,7 +75,7 @@ def wrap(text: str, width: float, *, bold: bool = False, most: int | None = None
 def _pieces(text: str, width: float, *, bold: bool) -> list[str]:
     """Return the words, those too wide for a line in parts."""
     pieces = []
-    for whole in text.split():
+    for whole in text.replace("\n", " ").split(" "):
         word = whole
         while text_width(word, bold=bold) > width and len(word) > 1:
             end = len(word) - 1
@@ -84,7 +84,7 @@ def _pieces(text: str, width: float, *, bold: bool) -> list[str]:
             pieces.append(word[:end])
             word = word[end:]
         pieces.append(word)
-    return pieces
+    return [piece for piece in pieces if piece]
 
 
 def write(

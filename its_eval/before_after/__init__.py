@@ -1,0 +1,1 @@
+"""Paired measurements before and after a project: changes, tests, effect sizes."""

@@ -1,0 +1,180 @@
+"""Whether autocorrelation is left in the whitened residuals."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from its_eval.checks.monte_carlo import two_sided_p, upper_p
+from its_eval.checks.result import CheckResult, judged, not_applicable, number, p_text
+from its_eval.estimate.fit import FloatArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+#: Most lags of the Ljung-Box statistic.
+MOST_LAGS = 24
+
+
+def ljung_box_lags(n_used: int) -> int:
+    """Return the number of lags h = min(24, floor(n / 5))."""
+    return min(MOST_LAGS, n_used // 5)
+
+
+def autocorrelations(residuals: FloatArray, positions: NDArray[np.intp], n_lags: int) -> FloatArray:
+    """Return ``r_l = sum_t e_t e_{t+l} / sum_t e_t^2`` at calendar lags 1..n_lags, shape (n_lags, S).
+
+    A missing period contributes nothing, but keeps its neighbours apart. Residuals are not centred: those of
+    a fit have no level of their own.
+
+    Parameters
+    ----------
+    residuals : ndarray, shape (n_used, S)
+    positions : ndarray of int, shape (n_used,)
+        Their calendar positions, ascending.
+    n_lags : int
+    """
+    calendar = np.zeros((int(positions[-1]) + 1 + n_lags, residuals.shape[1]))
+    calendar[positions] = residuals
+    stop = calendar.shape[0] - n_lags
+    sums = [np.einsum("ts,ts->s", calendar[:stop], calendar[lag : stop + lag]) for lag in range(n_lags + 1)]
+    return np.asarray(np.array(sums[1:]).reshape(n_lags, -1) / sums[0])
+
+
+def ljung_box_statistic(residuals: FloatArray, positions: NDArray[np.intp], n_lags: int) -> FloatArray:
+    """Return ``Q = n (n + 2) sum_{l=1}^h r_l^2 / (n - l)``, shape (S,).
+
+    Ljung & Box 1978, *Biometrika* 65:297. Parameters as for ``autocorrelations``.
+    """
+    n_used = residuals.shape[0]
+    weights = n_used * (n_used + 2.0) / (n_used - np.arange(1.0, n_lags + 1.0))
+    return np.asarray(weights @ autocorrelations(residuals, positions, n_lags) ** 2)
+
+
+@dataclass(frozen=True)
+class Correlogram:
+    """Autocorrelations of the residuals with what a right model would show.
+
+    Attributes
+    ----------
+    lags : ndarray of int, shape (h,)
+    values : ndarray, shape (h,)
+    low, high : ndarray, shape (h,)
+        The central 95 % of the simulated residuals, lag by lag.
+    """
+
+    lags: NDArray[np.intp]
+    values: FloatArray
+    low: FloatArray
+    high: FloatArray
+
+
+def correlogram(
+    residuals: FloatArray, simulated: FloatArray, positions: NDArray[np.intp], n_lags: int
+) -> Correlogram:
+    """Return the correlogram of residuals (n_used,) beside that of simulated ones (n_used, B)."""
+    low, high = np.quantile(autocorrelations(simulated, positions, n_lags), [0.025, 0.975], axis=1)
+    values = autocorrelations(residuals[:, None], positions, n_lags)[:, 0]
+    return Correlogram(np.arange(1, n_lags + 1), values, low, high)
+
+
+def ljung_box(residuals: FloatArray, simulated: FloatArray, positions: NDArray[np.intp]) -> CheckResult:
+    """Check ``ljung_box``: autocorrelation over the first h lags together.
+
+    Parameters
+    ----------
+    residuals : ndarray, shape (n_used,)
+    simulated : ndarray, shape (n_used, B)
+        The same under the fit, ``SimulatedResiduals.refitted``.
+    positions : ndarray of int, shape (n_used,)
+    """
+    n_lags = ljung_box_lags(residuals.size)
+    if n_lags == 0:
+        return not_applicable(
+            "ljung_box", f"{residuals.size} periods are too few to look for autocorrelation."
+        )
+    statistic = float(ljung_box_statistic(residuals[:, None], positions, n_lags)[0])
+    p_value = upper_p(statistic, ljung_box_statistic(simulated, positions, n_lags))
+    detail = f"(Ljung–Box over {n_lags} lags, {p_text(p_value)})"
+    return judged(
+        "ljung_box",
+        statistic,
+        p_value,
+        f"Autocorrelation is left in the residuals {detail}: see whether the effect holds with the other "
+        "order of autoregression and with added noise.",
+        f"No autocorrelation is left in the residuals {detail}; nothing needs to be done.",
+    )
+
+
+def seasonal_autocorrelation(
+    residuals: FloatArray, simulated: FloatArray, positions: NDArray[np.intp], per_year: int
+) -> CheckResult:
+    """Check ``seasonal_autocorrelation``: residuals one year apart (lag 12 for months).
+
+    Its null distribution is not centred at zero: dummies for the months take out the mean of each month and
+    leave negative correlations behind. Parameters as for ``ljung_box``, with the periods of a year.
+    """
+    name = "seasonal_autocorrelation"
+    if per_year == 1:
+        return not_applicable(name, "Yearly data have no season.")
+    if positions[-1] - positions[0] <= per_year:
+        return not_applicable(name, f"The series is not longer than a year of {per_year} periods.")
+    statistic = float(autocorrelations(residuals[:, None], positions, per_year)[-1, 0])
+    p_value = two_sided_p(statistic, autocorrelations(simulated, positions, per_year)[-1])
+    if math.isnan(p_value):
+        return not_applicable(name, "The residuals are zero, so that they have no autocorrelation.")
+    detail = f"(autocorrelation {number(statistic)} at lag {per_year}, {p_text(p_value)})"
+    return judged(
+        name,
+        statistic,
+        p_value,
+        f"Residuals a year apart are related {detail}: the season changes or is not of the fitted form, so "
+        "compare the other seasonal forms.",
+        f"Residuals a year apart are unrelated {detail}; the season is accounted for.",
+    )
+
+
+def durbin_watson(X: FloatArray, y: FloatArray) -> CheckResult:
+    """Describe ``durbin_watson`` of the least-squares residuals, as older reports quote it.
+
+    ``sum (e_t - e_{t-1})^2 / sum e_t^2``. It describes the series, not the fit, and never chooses a model.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, k)
+    y : ndarray, shape (n,)
+        NaN where a period is missing: then neighbours are not neighbours in time and it does not apply.
+    """
+    if np.isnan(y).any():
+        return not_applicable("durbin_watson", "Durbin–Watson needs a series without missing periods.")
+    from statsmodels.stats.stattools import durbin_watson as statistic_of  # noqa: PLC0415  (start-up time)
+
+    statistic = float(statistic_of(y - X @ np.linalg.lstsq(X, y, rcond=None)[0]))
+    message = (
+        f"Durbin–Watson of the least-squares residuals is {statistic:.2f} (2 means no autocorrelation): a "
+        "description for comparison with older reports, since the error model allows for autocorrelation."
+    )
+    return CheckResult("durbin_watson", statistic, math.nan, "pass", message)
+
+
+def breusch_godfrey(X: FloatArray, y: FloatArray, n_lags: int) -> CheckResult:
+    """Describe ``breusch_godfrey``: n R^2 of the least-squares residuals on X and their own first lags.
+
+    Under homoscedastic least squares the same as the Cumby-Huizinga test of Stata's ``actest``. Its p-value
+    is that of chi-squared(h): it describes the series and never chooses a model. Parameters as for
+    ``durbin_watson``.
+    """
+    if np.isnan(y).any():
+        return not_applicable("breusch_godfrey", "Breusch–Godfrey needs a series without missing periods.")
+    from statsmodels.regression.linear_model import OLS  # noqa: PLC0415  (start-up time)
+    from statsmodels.stats.diagnostic import acorr_breusch_godfrey  # noqa: PLC0415
+
+    statistic, p_value, _, _ = acorr_breusch_godfrey(OLS(y, X).fit(), nlags=n_lags)
+    message = (
+        f"Breusch–Godfrey over {n_lags} lags of the least-squares residuals gives {p_text(float(p_value))}: "
+        "a description for comparison with older reports, since the error model allows for autocorrelation."
+    )
+    return CheckResult("breusch_godfrey", float(statistic), float(p_value), "pass", message)

@@ -1,0 +1,99 @@
+"""The three-way label: what the change of the gap and the placebo allow to say together.
+
+Two nulls are tested. That of the difference series says that the gap to these peers did not change; that of
+the placebo says that the trust changed no more than trusts do. An effect is called consistent only if both
+are rejected.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from its_eval.estimate.fit import FloatArray
+from its_eval.multiplicity import adjust
+
+CONSISTENT = "consistent with an effect"
+NOT_UNUSUAL = "gap changed, not unusual"
+NO_CLEAR_EVIDENCE = "no clear evidence"
+NOT_ESTIMABLE = "not estimable"
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """Labels of one family: the treated trusts of one outcome and design.
+
+    Attributes
+    ----------
+    unit_labels : tuple of str or None
+        A label for each treated trust; None where donors are too few for any trust to be labelled, whatever
+        its data.
+    set_label : str or None
+        Label of the treated trusts as a set; None where the set has no p-value.
+    p_both : ndarray, shape (M,)
+        Holm-adjusted larger of the two p-values of each trust.
+    """
+
+    unit_labels: tuple[str, ...] | None
+    set_label: str | None
+    p_both: FloatArray
+
+
+def enough_donors(n_donors: int, n_treated: int, alpha: float = 0.05) -> bool:
+    """Return whether the smallest possible placebo p-value, 1/(J + 1), can pass Holm over M trusts.
+
+    At alpha = 0.05 that is J + 1 >= 20 M.
+    """
+    return (n_donors + 1) * alpha >= n_treated * (1.0 - 1e-9)
+
+
+def three_way_label(
+    p_gap: FloatArray,
+    p_placebo: FloatArray,
+    p_joint: float,
+    n_donors: int,
+    p_gap_set: float = np.nan,
+    alpha: float = 0.05,
+) -> Conclusion:
+    """Label the treated trusts of one outcome and design, one by one or as a set.
+
+    With enough donors, a trust is *consistent with an effect* if Holm's adjustment over the trusts of
+    ``max(p_gap, p_placebo)`` is below alpha and the joint placebo of the set is at most alpha; *gap changed,
+    not unusual* if only Holm's adjustment of ``p_gap`` is below alpha; else there is *no clear evidence*. The
+    label of the set uses its own p-values in the same way, without Holm.
+
+    Parameters
+    ----------
+    p_gap : ndarray, shape (M,)
+        Of the primary estimand on the difference series; NaN where not estimable, which counts as 1 for the
+        other trusts.
+    p_placebo : ndarray, shape (M,)
+    p_joint : float
+        Of the set, ``placebo.joint_placebo``.
+    n_donors : int
+        J, the fewest donors of any of the trusts.
+    p_gap_set : float
+        Of the primary estimand on the mean difference of the set; NaN if that was not fitted.
+    alpha : float
+    """
+    either = np.where(np.isnan(p_gap) | np.isnan(p_placebo), 1.0, np.fmax(p_gap, p_placebo))
+    p_both = adjust(either, "holm")
+    p_changed = adjust(np.where(np.isnan(p_gap), 1.0, p_gap), "holm")
+    jointly = p_joint <= alpha
+    units: tuple[str, ...] | None = None
+    if enough_donors(n_donors, p_gap.size, alpha):
+        units = tuple(
+            NOT_ESTIMABLE
+            if np.isnan(p_gap[unit])
+            else _label(changed=p_changed[unit] < alpha, unusual=bool(p_both[unit] < alpha) and jointly)
+            for unit in range(p_gap.size)
+        )
+    together = None if np.isnan(p_gap_set) else _label(changed=p_gap_set < alpha, unusual=jointly)
+    return Conclusion(units, together, p_both)
+
+
+def _label(*, changed: bool, unusual: bool) -> str:
+    if not changed:
+        return NO_CLEAR_EVIDENCE
+    return CONSISTENT if unusual else NOT_UNUSUAL

@@ -1,0 +1,129 @@
+"""All residual checks of one fitted series, from one simulated set of residuals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from its_eval.checks.autocorrelation import (
+    Correlogram,
+    correlogram,
+    ljung_box,
+    ljung_box_lags,
+    seasonal_autocorrelation,
+)
+from its_eval.checks.deletion import Deletion
+from its_eval.checks.influence import Influence, Outliers, Refit, influence, outliers
+from its_eval.checks.innovations import DRAWS, Whitening, simulate_residuals
+from its_eval.checks.result import CheckResult
+from its_eval.checks.spread import arch, heteroscedasticity, normality, variance_ratio
+from its_eval.estimate.fit import BoolArray, FloatArray
+
+
+@dataclass(frozen=True)
+class FittedSeries:
+    """One series as it was fitted.
+
+    Attributes
+    ----------
+    matrix : ndarray, shape (n, k)
+        Design over the window; rows divided by the roots of the weights where there are weights.
+    outcome : ndarray, shape (n,)
+        Values, divided likewise; NaN where a period did not enter the fit.
+    partials : ndarray, shape (p,)
+        Estimated partial autocorrelations, p = 0, 1 or 2.
+    after : ndarray of bool, shape (n,)
+        Periods from the interruption on.
+    periods : sequence of str, length n
+        Names of the periods.
+    per_year : int
+        Periods of a year.
+    denominators : ndarray, shape (n,), or None
+        People behind each value.
+    """
+
+    matrix: FloatArray
+    outcome: FloatArray
+    partials: FloatArray
+    after: BoolArray
+    periods: Sequence[str]
+    per_year: int
+    denominators: FloatArray | None = None
+
+
+@dataclass(frozen=True)
+class Diagnostics:
+    """What the residual checks of a series gave.
+
+    Attributes
+    ----------
+    checks : tuple of CheckResult
+    correlogram : Correlogram
+        Residual autocorrelations, for a figure.
+    outliers : Outliers
+    influence : dict of str to Influence
+        By estimand.
+    residuals : ndarray, shape (n_used,)
+        Whitened residuals, in calendar order.
+    """
+
+    checks: tuple[CheckResult, ...]
+    correlogram: Correlogram
+    outliers: Outliers
+    influence: dict[str, Influence]
+    residuals: FloatArray
+
+
+def diagnose(
+    series: FittedSeries,
+    estimands: Mapping[str, tuple[FloatArray, float]],
+    refit: Refit,
+    rng: np.random.Generator,
+    draws: int = DRAWS,
+) -> Diagnostics:
+    """Make every residual check of one series.
+
+    Parameters
+    ----------
+    series : FittedSeries
+    estimands : mapping of str to (ndarray of shape (k,), float)
+        Contrast and estimate of each effect whose dependence on single periods is wanted.
+    refit : callable
+        As for ``influence.outliers``.
+    rng : numpy.random.Generator
+    draws : int
+        Simulated series.
+
+    Raises
+    ------
+    SingularDesignError
+        If the design cannot be estimated from the observed periods.
+    """
+    observed = ~np.isnan(series.outcome)
+    whitening = Whitening(series.matrix, series.partials, observed)
+    simulated = simulate_residuals(whitening, rng, draws)
+    residuals = whitening.residuals(series.outcome[:, None])[:, 0]
+    positions, after = whitening.positions, series.after[observed]
+    people = None if series.denominators is None else series.denominators[observed]
+    leverage = np.sum(whitening.factored[0] ** 2, axis=1)
+    deletion = Deletion(whitening)
+    apart = outliers(deletion, series.outcome, simulated.known, series.periods, refit)
+    leaning = {
+        name: influence(deletion, series.outcome, simulated.known, contrast, name, estimate, series.periods)
+        for name, (contrast, estimate) in estimands.items()
+    }
+    null = simulated.refitted
+    checks = (
+        ljung_box(residuals, null, positions),
+        seasonal_autocorrelation(residuals, null, positions, series.per_year),
+        heteroscedasticity(residuals, null, positions.astype(np.float64), after, people),
+        arch(residuals, null, positions),
+        variance_ratio(residuals, null, after, leverage),
+        normality(residuals, null),
+        apart.check,
+        *(found.check for found in leaning.values()),
+    )
+    n_lags = min(max(ljung_box_lags(residuals.size), series.per_year), residuals.size - 1)
+    return Diagnostics(checks, correlogram(residuals, null, positions, n_lags), apart, leaning, residuals)

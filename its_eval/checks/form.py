@@ -1,0 +1,174 @@
+"""Whether a straight line fits the time before, and whether the fit stays where the outcome can be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from its_eval.checks.equivalence import equivalence
+from its_eval.checks.result import CheckResult, judged, not_applicable, number, p_text
+from its_eval.estimate.fit import DF_FLOOR, BoolArray, FloatArray
+from its_eval.estimate.patterns import SingularDesignError
+from its_eval.estimate.reml_ar import fit_reml_ar
+
+#: First autocorrelation above which a series is close to a random walk.
+PERSISTENT = 0.9
+#: Gain in log-likelihood from which added noise is preferred.
+NOISE_GAIN = 2.0
+#: Percentage points from 0 and 100 within which a straight line is doubtful.
+NEAR_LIMIT = 2.0
+
+
+def curvature(X: FloatArray, outcome: FloatArray, time: FloatArray, order: int) -> CheckResult:
+    """Check ``curvature``: the coefficient of a squared time added to the pre-period alone.
+
+    A bent trend that is fitted by a straight line shows as a change of slope that nobody made. REML with
+    AR errors and KR1 inference, as for the effects.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n_pre, k)
+        Constant, trend and season over the periods before the interruption, without its terms.
+    outcome : ndarray, shape (n_pre,)
+        NaN where missing.
+    time : ndarray, shape (n_pre,)
+        Calendar positions.
+    order : int
+        Of the autoregression, 1 or 2, for this length.
+    """
+    name = "curvature"
+    centred = time - time.mean()
+    matrix = np.column_stack([X, centred**2])
+    try:
+        fit = fit_reml_ar(matrix, outcome[:, None], order)
+    except SingularDesignError:
+        reason = (
+            f"{int(np.sum(~np.isnan(outcome)))} periods before the interruption are too few to see a bend."
+        )
+        return not_applicable(name, reason)
+    read = fit.contrasts(np.eye(matrix.shape[1])[-1:])
+    statistic, df = float(read.statistic[0, 0]), float(read.df_unclipped[0, 0])
+    if math.isnan(statistic) or df < DF_FLOOR or fit.flags["at_bound"][0]:
+        reason = "The periods before the interruption carry too little information to see a bend."
+        return not_applicable(name, reason)
+    p_value = float(read.p_value[0, 0])
+    low, high = (float(limit[0, 0]) for limit in read.interval(0.95))
+    detail = f"(squared time {number(low)} to {number(high)} at 95 % confidence, {p_text(p_value)})"
+    return judged(
+        name,
+        statistic,
+        p_value,
+        f"The trend before the interruption is bent {detail}: the straight counterfactual is doubtful, so "
+        "compare shorter pre-periods and do not rely on the change of slope.",
+        f"No bend is seen in the trend before the interruption {detail}; absence of a bend is not proven.",
+    )
+
+
+def pre_trend(
+    estimate: float, std_error: float, df: float, margin: float | None, confidence: float
+) -> CheckResult:
+    """Check ``pre_trend``: whether the gap to the peers drifts before the interruption by more than a margin.
+
+    Not a significance test, which a short or noisy series would always pass: the interval of the pre-slope
+    of the difference has to lie inside the margin.
+
+    Parameters
+    ----------
+    estimate, std_error, df : float
+        Pre-slope of the difference.
+    margin : float or None
+        Largest drift per period that would not matter; None where the config states none.
+    confidence : float
+    """
+    from scipy import special  # noqa: PLC0415  (start-up time)
+
+    if not std_error > 0.0:
+        return not_applicable("pre_trend", "The drift before the interruption could not be estimated.")
+    half = float(special.stdtrit(df, 0.5 + confidence / 2.0)) * std_error
+    low, high = estimate - half, estimate + half
+    found = f"{number(low)} to {number(high)} a period ({100 * confidence:g} % interval)"
+    if margin is None:
+        reason = (
+            f"Before the interruption the gap to the peers drifts by {found}: state the largest drift that "
+            "would not matter to have this judged."
+        )
+        return CheckResult("pre_trend", estimate, math.nan, "not_applicable", reason)
+    verdict = str(equivalence(np.array(low), np.array(high), margin))
+    if verdict == "within":
+        message = (
+            f"Before the interruption the gap to the peers drifts by {found}, inside the margin ±{margin:g}."
+        )
+        return CheckResult("pre_trend", estimate, math.nan, "pass", message)
+    how = "more than" if verdict == "beyond" else "perhaps more than"
+    message = (
+        f"Before the interruption the gap to the peers drifts by {found}, {how} the margin ±{margin:g}: look "
+        "for peers with a more similar past before reading the effect as the intervention's."
+    )
+    return CheckResult("pre_trend", estimate, math.nan, "attention", message)
+
+
+def floor_ceiling(
+    fitted: FloatArray,
+    counterfactual: FloatArray,
+    used: BoolArray,
+    periods: Sequence[str],
+    *,
+    percentage: bool,
+) -> CheckResult:
+    """Check ``floor_ceiling``: fitted or counterfactual values within 2 points of 0 or 100, or beyond.
+
+    Parameters
+    ----------
+    fitted, counterfactual : ndarray, shape (n,)
+        On the scale of the outcome.
+    used : ndarray of bool, shape (n,)
+    periods : sequence of str, length n
+        Names of the periods for the message.
+    percentage : bool
+        Other outcomes have no ceiling, and the check does not apply.
+    """
+    name = "floor_ceiling"
+    if not percentage:
+        return not_applicable(name, "Only percentages have a floor and a ceiling.")
+    both = np.vstack([fitted, counterfactual])
+    room = np.where(used, np.minimum(both, 100.0 - both).min(axis=0), np.inf)
+    closest = int(np.argmin(room))
+    tight = room < NEAR_LIMIT
+    if not tight.any():
+        message = (
+            f"Fitted and counterfactual values stay {room[closest]:.1f} points or more from 0 and 100 %."
+        )
+        return CheckResult(name, float(room[closest]), math.nan, "pass", message)
+    where = "beyond 0 or 100 %" if room[closest] < 0.0 else "close to 0 or 100 %"
+    message = (
+        f"The fit or the counterfactual comes {where} in {int(tight.sum())} periods (closest: "
+        f"{periods[closest]}): a straight line cannot go on there; compare the estimate on the logit scale."
+    )
+    return CheckResult(name, float(room[closest]), math.nan, "attention", message)
+
+
+def persistence(autocorrelation: float, noise_gain: float | None = None) -> CheckResult:
+    """Check ``persistence``: whether the series is close to a random walk or better fitted with added noise.
+
+    Parameters
+    ----------
+    autocorrelation : float
+        First partial autocorrelation of the fit.
+    noise_gain : float, optional
+        Log-likelihood of the model with added noise minus that of the fit.
+    """
+    walk = autocorrelation > PERSISTENT
+    noisy = noise_gain is not None and noise_gain > NOISE_GAIN
+    if not (walk or noisy):
+        message = f"Shocks fade (first autocorrelation {autocorrelation:.2f}); nothing needs to be done."
+        return CheckResult("persistence", autocorrelation, math.nan, "pass", message)
+    causes = [f"shocks hardly fade (first autocorrelation {autocorrelation:.2f})"] if walk else []
+    if noisy:
+        causes.append(f"a drifting level with noise fits better (by {noise_gain:.1f} in log-likelihood)")
+    message = (
+        f"In this series {' and '.join(causes)}: a drift can look like an effect, so read the estimate of "
+        "`reml_ar_noise` beside this one."
+    )
+    return CheckResult("persistence", autocorrelation, math.nan, "attention", message)

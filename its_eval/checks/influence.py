@@ -1,0 +1,170 @@
+"""Single periods that stand apart, and single periods on which an effect rests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from its_eval.checks.deletion import Deletion
+from its_eval.checks.monte_carlo import upper_p
+from its_eval.checks.result import CheckResult, judged, not_applicable, number, p_text
+from its_eval.estimate.fit import ContrastEstimates, FloatArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+#: Externally studentised residuals beyond this are outliers.
+OUTLIER = 3.5
+#: Outliers named in a message; the others are counted.
+NAMED = 5
+
+Refit = Callable[[FloatArray], ContrastEstimates]
+
+
+@dataclass(frozen=True)
+class Outliers:
+    """Periods that stand apart, and the effects without them.
+
+    Attributes
+    ----------
+    check : CheckResult
+    studentised : ndarray, shape (n_used,)
+        Externally studentised residuals.
+    positions : ndarray of int
+        Calendar positions of the outliers.
+    refitted : ContrastEstimates or None
+        Effects with a dummy for each outlier, shape (1, m); None without outliers.
+    """
+
+    check: CheckResult
+    studentised: FloatArray
+    positions: NDArray[np.intp]
+    refitted: ContrastEstimates | None
+
+
+def outliers(
+    deletion: Deletion,
+    outcome: FloatArray,
+    simulated: FloatArray,
+    periods: Sequence[str],
+    refit: Refit,
+) -> Outliers:
+    """Check ``outliers``: externally studentised residuals beyond 3.5, with a refit without those periods.
+
+    The p-value is that of the largest of them.
+
+    Parameters
+    ----------
+    deletion : Deletion
+        Of the fit.
+    outcome : ndarray, shape (n,)
+        What was fitted, NaN where missing.
+    simulated : ndarray, shape (n_used, B)
+        Whitened residuals under the fit, ``SimulatedResiduals.known``.
+    periods : sequence of str, length n
+        Names of the periods for the message.
+    refit : callable
+        Takes outcomes (n, 1), gives effects by the estimator of the fit; a missing value is as good as a
+        dummy for its period.
+    """
+    whitening = deletion.whitening
+    residuals = whitening.residuals(outcome[:, None])
+    studentised = deletion.studentised(residuals)[:, 0]
+    largest = float(np.nanmax(np.abs(studentised)))
+    p_value = upper_p(largest, np.nanmax(np.abs(deletion.studentised(simulated)), axis=0))
+    places = np.flatnonzero(np.abs(studentised) > OUTLIER)
+    positions = whitening.positions[places]
+    if positions.size == 0:
+        message = (
+            f"No period stands apart (largest studentised residual {number(largest)}, {p_text(p_value)}); "
+            "nothing needs to be done."
+        )
+        return Outliers(
+            CheckResult("outliers", largest, p_value, "pass", message), studentised, positions, None
+        )
+    without = outcome.copy()
+    without[positions] = np.nan
+    named = [f"{periods[whitening.positions[place]]} ({studentised[place]:+.1f})" for place in places[:NAMED]]
+    more = f" and {places.size - NAMED} more" if places.size > NAMED else ""
+    verb = "stands" if places.size == 1 else "stand"
+    message = (
+        f"{', '.join(named)}{more} {verb} apart (studentised residual beyond {OUTLIER}, {p_text(p_value)}): "
+        "look for errors in the data or a known event, and compare the estimate without."
+    )
+    check = CheckResult("outliers", largest, p_value, "attention", message)
+    return Outliers(check, studentised, positions, refit(without[:, None]))
+
+
+@dataclass(frozen=True)
+class Influence:
+    """How much a single period moves one effect.
+
+    Attributes
+    ----------
+    check : CheckResult
+    dfbetas : ndarray, shape (n_used,)
+        Moves in standard errors; beyond 2/sqrt(n) they count as large.
+    without : ndarray, shape (n_used,)
+        The effect with each period left out, the error model kept.
+    """
+
+    check: CheckResult
+    dfbetas: FloatArray
+    without: FloatArray
+
+
+def influence(
+    deletion: Deletion,
+    outcome: FloatArray,
+    simulated: FloatArray,
+    contrast: FloatArray,
+    estimand: str,
+    estimate: float,
+    periods: Sequence[str],
+) -> Influence:
+    """Check ``influence_<estimand>``: DFBETAS and the range of the effect over leaving out one period.
+
+    DFBETAS beyond 2/sqrt(n) (Belsley, Kuh & Welsch 1980) are counted; about one period in twenty is expected
+    there. ``attention`` goes by the largest, against what the fit makes expect.
+
+    Parameters
+    ----------
+    deletion, outcome, simulated, periods
+        As for ``outliers``.
+    contrast : ndarray, shape (k,)
+        The effect in the coefficients.
+    estimand : str
+        Its name.
+    estimate : float
+        The effect as reported.
+    """
+    whitening, name = deletion.whitening, f"influence_{estimand}"
+    residuals = whitening.residuals(outcome[:, None])
+    dfbetas = deletion.dfbetas(residuals, contrast)[:, 0]
+    without = estimate - deletion.moves(residuals, contrast)[:, 0]
+    if np.isnan(dfbetas).all():
+        reason = "Every period has a term of its own, so that none can be left out."
+        return Influence(not_applicable(name, reason), dfbetas, without)
+    largest = float(np.nanmax(np.abs(dfbetas)))
+    p_value = upper_p(largest, np.nanmax(np.abs(deletion.dfbetas(simulated, contrast)), axis=0))
+    most = periods[whitening.positions[int(np.nanargmax(np.abs(dfbetas)))]]
+    limit = 2.0 / np.sqrt(dfbetas.size)
+    large = int(np.sum(np.abs(dfbetas) > limit))
+    spread = (
+        f"leaving out any one period keeps {estimand} between {number(np.nanmin(without))} and "
+        f"{number(np.nanmax(without))} (with all: {number(estimate)})"
+    )
+    detail = (
+        f"{large} of {dfbetas.size} periods beyond DFBETAS {limit:.2f}, largest {most}, {p_text(p_value)}"
+    )
+    check = judged(
+        name,
+        largest,
+        p_value,
+        f"The effect leans on {most}: {spread}; check that period's data ({detail}).",
+        f"No single period carries the effect: {spread} ({detail}).",
+    )
+    return Influence(check, dfbetas, without)

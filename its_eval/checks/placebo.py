@@ -1,0 +1,109 @@
+"""Placebo in space: how often an untouched trust shows as much.
+
+Every eligible trust takes the place of a treated one, with peers of its own, and the studentised effects are
+ranked. The p-value is that of a permutation test that counts the treated trust among the candidates
+(Abadie, Diamond & Hainmueller 2010, *JASA* 105:493). Studentised, because small trusts are noisier: Ferman &
+Pinto 2019, *Review of Economics and Statistics* 101:452, show it for differences in differences.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from its_eval.checks.monte_carlo import count_at_least, upper_p
+from its_eval.estimate.fit import FloatArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+#: Random sets of donors for the joint placebo.
+JOINT_DRAWS = 9_999
+
+
+@dataclass(frozen=True)
+class Placebo:
+    """Rank of one treated trust among its donors.
+
+    Attributes
+    ----------
+    p_value : float
+        (1 + n_extreme) / (1 + n_donors); NaN where the trust has no statistic or there is no donor.
+    n_donors : int
+        Donors J, those included that could not be fitted.
+    n_extreme : int
+        Donors at least as extreme, in either direction. Ties count, and so do unfitted donors.
+    n_unfitted : int
+        Donors that could not be fitted.
+    """
+
+    p_value: float
+    n_donors: int
+    n_extreme: int
+    n_unfitted: int
+
+    @property
+    def rank(self) -> int:
+        """Place of the trust among all n_donors + 1, 1 for the most extreme."""
+        return self.n_extreme + 1
+
+
+def placebo(treated: float, donors: FloatArray) -> Placebo:
+    """Rank |t| of a treated trust among the donors'.
+
+    Parameters
+    ----------
+    treated : float
+        Its studentised effect.
+    donors : ndarray, shape (J,)
+        Those of the donors; NaN where one could not be fitted.
+    """
+    unfitted = int(np.isnan(donors).sum())
+    if math.isnan(treated):
+        return Placebo(math.nan, donors.size, donors.size, unfitted)
+    extreme = count_at_least(abs(treated), np.abs(donors))
+    p_value = (1 + extreme) / (1 + donors.size) if donors.size else math.nan
+    return Placebo(p_value, donors.size, extreme, unfitted)
+
+
+def joint_placebo(
+    treated: FloatArray, donors: FloatArray, rng: np.random.Generator, draws: int = JOINT_DRAWS
+) -> float:
+    """Return the p-value of |mean t| of the treated trusts among sets of as many donors.
+
+    Parameters
+    ----------
+    treated : ndarray, shape (M,)
+        Studentised effects.
+    donors : ndarray, shape (J,) or (J, M)
+        Those of the donors; a column for each treated trust where their dates differ. NaN where a donor could
+        not be fitted: a set with such a donor counts as extreme.
+    rng : numpy.random.Generator
+    draws : int
+        Random sets, without replacement within a set. If no more sets than this exist, and the dates do not
+        differ, each is taken once.
+
+    Returns
+    -------
+    float
+        NaN where a treated trust has no statistic or the donors are fewer than the treated.
+    """
+    n_treated, n_donors = treated.size, donors.shape[0]
+    if np.isnan(treated).any() or n_treated == 0 or n_donors < n_treated:
+        return math.nan
+    if donors.ndim == 1 and math.comb(n_donors, n_treated) <= draws:
+        sets = np.array(list(combinations(range(n_donors), n_treated)))
+    else:
+        sets = random_sets(n_donors, n_treated, draws, rng)
+    drawn = donors[sets] if donors.ndim == 1 else donors[sets, np.arange(n_treated)]
+    return upper_p(abs(float(treated.mean())), np.abs(drawn.mean(axis=1)))
+
+
+def random_sets(n_donors: int, size: int, draws: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Return random ordered sets (draws, size) of donors, each without repeats."""
+    order = np.argsort(rng.random((draws, n_donors)), axis=1)
+    return order[:, :size]

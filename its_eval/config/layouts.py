@@ -1,0 +1,262 @@
+"""Layouts: descriptions of publishers' files in YAML, so that a new one needs no new code."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+
+from its_eval.config.data import Frequency
+from its_eval.config.faults import Fault, custom_error, did_you_mean, one_of, refuse, show
+from its_eval.config.messages import problems_of
+from its_eval.config.nodes import decode, read_yaml
+from its_eval.config.settings import DIGITS, DISTINCT, Code, Settings, Text, as_list
+from its_eval.errors import ConfigError
+
+#: Columns of a layout that hold text; all others hold numbers.
+TEXT_COLUMNS = ("unit", "name", "period", "stratum")
+_HINT = "docs/importing.md describes every key of a layout; `its-eval import --inspect FILE` shows the file"
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str | Mapping) else value
+
+
+def _named(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise custom_error(f"{show(text)} is no regular expression: {error}", "e.g. [A-Z0-9]{3,6}") from None
+    return text
+
+
+Names = Annotated[tuple[Text, ...], BeforeValidator(_listed), DISTINCT]
+
+
+class Heading(Settings):
+    """What stands above a column."""
+
+    name: Text = Field(description="Heading of the column, compared ignoring case and repeated spaces.")
+    under: Text | None = Field(
+        default=None, description="Heading over several columns, where the heading alone is not unique."
+    )
+
+
+#: One heading, or several that the publisher has used for the same column.
+Headings = Annotated[
+    tuple[Annotated[Heading, BeforeValidator(_named)], ...], Field(min_length=1), BeforeValidator(_listed)
+]
+
+
+class HeaderRow(Settings):
+    """How the header is found."""
+
+    marks: Names = Field(
+        min_length=1, description="Headings by which the header is recognised: all stand in one row."
+    )
+    rows: tuple[Annotated[int, DIGITS], Annotated[int, DIGITS]] = Field(
+        default=(1, 40), description="First and last row in which the header may stand."
+    )
+    over: bool = Field(default=False, description="true: the row above holds headings over several columns.")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not 1 <= self.rows[0] <= self.rows[1]:
+            expected = "two row numbers from 1, the smaller one first"
+            refuse("header", [Fault(("rows",), f"found {list(self.rows)}", expected)])
+        return self
+
+
+class PeriodPlace(Settings):
+    """Where the file says which period it is about."""
+
+    label: Text | None = Field(
+        default=None, description="Text of a cell above the header; the period stands to its right."
+    )
+    anywhere: bool = Field(
+        default=False, description="true: the one month and year named in the cells above the header."
+    )
+    dates: Literal["iso", "dmy", "mdy"] = Field(
+        default="iso", description="Order of day and month in dates; iso refuses slashed dates."
+    )
+
+
+class Parts(Settings):
+    """A number made of one or more columns: their sum or their mean."""
+
+    sum: Names = Field(default=(), description="Columns that are added up.")
+    mean: Names = Field(default=(), description="Columns of which the mean is taken.")
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if bool(self.sum) == bool(self.mean):
+            refuse("parts", [Fault((), "neither or both of sum and mean", "one of the two")])
+        return self
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns it is made of."""
+        return self.sum or self.mean
+
+
+PartsEntry = Annotated[
+    Parts, BeforeValidator(lambda value: {"sum": [value]} if isinstance(value, str) else value)
+]
+
+
+class LayoutIndicator(Settings):
+    """An indicator of the tidy table."""
+
+    name: Code = Field(description="Name of the indicator.")
+    label: Text = Field(description="What it is, in words.")
+    kind: Literal["percentage", "count"] = Field(
+        description="percentage: 100 × numerator / denominator; count: the numerator."
+    )
+    numerator: PartsEntry = Field(description="A column, {sum: [...]} or {mean: [...]}.")
+    denominator: PartsEntry | None = Field(
+        default=None, description="The same; a percentage needs one, for a count it is the exposure."
+    )
+
+    @model_validator(mode="after")
+    def _percentage_of_something(self) -> Self:
+        if self.kind == "percentage" and self.denominator is None:
+            refuse("indicator", [Fault(("denominator",), "missing", "a percentage has a denominator")])
+        return self
+
+
+class LayoutStratum(Settings):
+    """Groups within units, such as staff groups."""
+
+    default: Text = Field(description="The group that is imported when no other is asked for.")
+    spellings: Mapping[Text, Names] = Field(
+        default={}, description="Other names that the publisher has used for a group."
+    )
+
+
+class Layout(Settings):
+    """A publisher's file: where its table stands and what its columns mean."""
+
+    version: Annotated[Literal[1], DIGITS] = Field(description="Version of the layout language: 1.")
+    kind: Code = Field(description="What the import command calls this kind of file.")
+    title: Text = Field(description="Publisher and publication.")
+    tried: bool = Field(description="false: written from a list of columns, not yet tried on a real file.")
+    note: str = Field(default="", description="What a user has to know; shown after an import.")
+    table: Literal["indicators", "characteristics"] = Field(
+        default="indicators",
+        description="indicators: rows per period; characteristics: a row per unit, for choosing peers.",
+    )
+    sheet: Names = Field(
+        default=(), description="Name of the sheet, or several; left out: the one with the header."
+    )
+    header: HeaderRow = Field(description="How the header is found.")
+    period: PeriodPlace = Field(
+        default_factory=PeriodPlace,
+        description="Where the period stands; left out: in the column `period`.",
+    )
+    frequency: Frequency = Field(default="month", description="How far apart two periods are.")
+    revision: Names = Field(
+        default=(), description="Labels of the dates of publication and revision, above the header."
+    )
+    unit_pattern: Annotated[Text, AfterValidator(_pattern)] = Field(
+        default=r"[A-Z0-9]{3,6}", description="What a unit code looks like: a regular expression."
+    )
+    columns: Mapping[Text, Headings] = Field(
+        description="Headings by column: unit, name, period, stratum, and the numbers under names of your own."
+    )
+    other_columns: tuple[Annotated[Heading, BeforeValidator(_named)], ...] = Field(
+        default=(), description="Headings that are known and not used."
+    )
+    unknown_columns: Literal["refuse", "note"] = Field(
+        default="refuse", description="What happens when there are other headings."
+    )
+    keep: Mapping[Text, Names] = Field(
+        default={}, description="Rows that are kept: allowed texts by column, e.g. types of provider."
+    )
+    missing: Names = Field(default=(), description="Marks for suppressed, besides the common ones.")
+    stratum: LayoutStratum | None = Field(default=None, description="Groups within units.")
+    total: Text | None = Field(
+        default=None, description="Text in the column `name` of the row with the publisher's own total."
+    )
+    sums: Mapping[Text, Names] = Field(
+        default={}, description="Columns that are the sum of others; differences are reported."
+    )
+    indicators: Annotated[
+        tuple[LayoutIndicator, ...], BeforeValidator(as_list, json_schema_input_type=list[LayoutIndicator])
+    ] = Field(default=(), description="What is made of the columns.")
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Self:
+        refuse("layout", [*self._needs(), *self._unknown_names()])
+        return self
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The columns of numbers, in order."""
+        return tuple(name for name in self.columns if name not in (*TEXT_COLUMNS, *self.keep))
+
+    def _needs(self) -> Iterator[Fault]:
+        if "unit" not in self.columns:
+            yield Fault(("columns",), "no column `unit`", "the heading of the unit codes under `unit`")
+        if self.table == "characteristics":
+            if self.indicators:
+                yield Fault(("indicators",), "a table of characteristics has none", "table: indicators")
+            return
+        if not self.indicators:
+            yield Fault(("indicators",), "no indicator", "at least one")
+        places = [self.period.label is not None, self.period.anywhere, "period" in self.columns]
+        if sum(places) != 1:
+            what = "no place of the period" if not any(places) else "several places of the period"
+            yield Fault(("period",), what, "one of period.label, period.anywhere and columns.period")
+        if (self.stratum is None) == ("stratum" in self.columns):
+            yield Fault(("stratum",), "stands alone", "both `stratum` and columns.stratum, or neither")
+        if self.total is not None and "name" not in self.columns:
+            yield Fault(("total",), "there is no column `name`", "columns.name, in which it stands")
+
+    def _unknown_names(self) -> Iterator[Fault]:
+        used: list[tuple[tuple[str | int, ...], Iterable[str], Iterable[str]]] = [
+            (("keep",), self.keep, self.columns),
+            (("sums",), self.sums, self.numbers),
+        ]
+        used += [(("sums", name), parts, self.numbers) for name, parts in self.sums.items()]
+        for place, entry in enumerate(self.indicators):
+            at = ("indicators", place)
+            used.append(((*at, "numerator"), entry.numerator.columns, self.numbers))
+            if entry.denominator is not None:
+                used.append(((*at, "denominator"), entry.denominator.columns, self.numbers))
+        for path, names, valid in used:
+            known = tuple(valid)
+            for name in names:
+                if name not in known:
+                    what = f"no column of numbers is called {show(name)}{did_you_mean(name, known)}"
+                    yield Fault(path, what, one_of(known))
+
+
+def load_layout(path: Path) -> Layout:
+    """Return the layout that a YAML file describes.
+
+    Raises
+    ------
+    ConfigError
+        With every fault of the file, each with its line.
+    """
+    try:
+        text = decode(path.read_bytes(), str(path))
+    except OSError as error:
+        what = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror
+        raise ConfigError([f"{path}: {what}; expected a layout in YAML"], _HINT) from None
+    if not text.strip():
+        raise ConfigError([f"{path}: the file is empty; expected a layout"], _HINT)
+    document = read_yaml(text, str(path))
+    problems = document.problems
+    try:
+        layout = Layout.model_validate(document.tree)
+    except ValidationError as error:
+        problems = [*problems, *problems_of(error, document, Layout)]
+    if problems:
+        raise ConfigError([str(problem) for problem in problems], _HINT)
+    return layout

@@ -1,0 +1,183 @@
+"""The profiled restricted likelihood of series reduced to quadratic forms, and where it is highest.
+
+With ``A = sum_m w_m(theta) A_m = [[M, c], [c', s]]`` (``series_forms``), up to a constant and the scale of y,
+
+  ``-2 l_R/(n - k) = log RSS + (log|M| - log|N|)/(n - k),   RSS = s - c'M^{-1}c.``
+
+It is evaluated on a grid over the box of parameters; every local minimum of the grid, those on the border
+included, is followed to the exact local optimum, and the best is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from its_eval.estimate.ar1_solver import to_rho, to_warped
+from its_eval.estimate.profile import trace_products
+from its_eval.estimate.projected_newton import minimise
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from its_eval.estimate.autoregression import PrecisionTerms
+    from its_eval.estimate.error_model import ErrorModel
+    from its_eval.estimate.fit import FloatArray
+    from its_eval.estimate.series_forms import SeriesForms
+
+#: Grid points by number of partial autocorrelations and presence of a variance ratio. A grid with half as
+#: many points in each direction finds the same optima.
+GRID: dict[tuple[int, bool], tuple[int, ...]] = {
+    (1, False): (64,),
+    (2, False): (32, 20),
+    (1, True): (32, 13),
+    (2, True): (20, 12, 11),
+}
+
+
+@dataclass(frozen=True)
+class FormsProfile:
+    """The objective of S series, each at parameters theta (q,) of its own.
+
+    Attributes
+    ----------
+    value, rss : ndarray, shape (S,)
+        Objective, and generalised residual sum of squares over that of least squares.
+    gradient, hessian : ndarray, shapes (S, q) and (S, q, q)
+        Derivatives of the objective.
+    terms : PrecisionTerms
+        Weights of the forms.
+    inverse : ndarray, shape (S, K, K)
+        ``M^{-1}``.
+    inner_first : ndarray, shape (S, q, K, K)
+        ``dM/dtheta_a``.
+    log_inner : ndarray, shape (S,)
+        ``log|M|``.
+    shift : ndarray, shape (S, K)
+        ``M^{-1}c``.
+    """
+
+    value: FloatArray
+    rss: FloatArray
+    gradient: FloatArray
+    hessian: FloatArray
+    terms: PrecisionTerms
+    inverse: FloatArray
+    inner_first: FloatArray
+    log_inner: FloatArray
+    shift: FloatArray
+
+
+def evaluate_forms(
+    model: ErrorModel, series: SeriesForms, residual_df: int, theta: FloatArray
+) -> FormsProfile:
+    """Evaluate the objective exactly, with derivatives, by the formulas of ``profile.evaluate_profile``.
+
+    Parameters
+    ----------
+    model : ErrorModel
+    series : SeriesForms
+        S series.
+    residual_df : int
+        n - k.
+    theta : ndarray, shape (S, q)
+    """
+    n_terms = series.n_terms
+    terms = model.terms(theta)
+    flat = series.forms.reshape(*series.forms.shape[:2], -1)
+    shape = (len(theta), -1, n_terms + 1, n_terms + 1)
+    whole = (terms.weights[:, None] @ flat).reshape(shape)[:, 0]
+    inner_first = (terms.first @ flat).reshape(shape)[:, :, :n_terms, :n_terms]
+    inner, border = whole[:, :n_terms, :n_terms], whole[:, :n_terms, n_terms]
+    inverse = np.linalg.inv(inner)
+    shift = (inverse @ border[:, :, None])[:, :, 0]
+    residual = np.concatenate([-shift, np.ones((len(theta), 1))], axis=1)
+    pulled = (series.forms @ residual[:, None, :, None])[:, :, :, 0]
+    sums = (pulled @ residual[:, :, None])[:, :, 0]
+
+    rss = np.sum(terms.weights * sums, axis=1)
+    slope = terms.first @ pulled[:, :, :n_terms]
+    rss_second = (terms.second @ sums[:, None, :, None])[:, :, :, 0]
+    rss_second = rss_second - 2.0 * slope @ inverse @ np.swapaxes(slope, 1, 2)
+    traces = np.einsum("sij,smij->sm", inverse, series.forms[:, :, :n_terms, :n_terms], optimize=True)
+    relative = inverse[:, None] @ inner_first
+    scale_first = (terms.first @ traces[:, :, None])[:, :, 0] - terms.log_determinant_first
+    scale_second = (terms.second @ traces[:, None, :, None])[:, :, :, 0] - trace_products(relative)
+    diagonal = np.arange(model.n_parameters)
+    scale_second[:, diagonal, diagonal] -= terms.log_determinant_second
+
+    log_inner = np.linalg.slogdet(inner)[1]
+    relative_first = (terms.first @ sums[:, :, None])[:, :, 0] / rss[:, None]
+    gradient = relative_first + scale_first / residual_df
+    hessian = rss_second / rss[:, None, None] + scale_second / residual_df
+    hessian -= relative_first[:, :, None] * relative_first[:, None]
+    value = np.log(rss) + (log_inner - terms.log_determinant) / residual_df
+    return FormsProfile(
+        value, rss, gradient, hessian, terms, np.asarray(inverse), inner_first, log_inner, shift
+    )
+
+
+def search_grid(model: ErrorModel) -> FloatArray:
+    """Grid points (G, q) of theta, bounds included, closer together where |r| is near 1."""
+    sizes = GRID[model.order, model.by_segment]
+    lower, upper = model.bounds()
+    axes = [to_rho(np.linspace(*to_warped(np.array([lower[0], upper[0]])), sizes[0]))]
+    if model.order == 2:
+        axes.append(np.tanh(np.linspace(np.arctanh(lower[1]), np.arctanh(upper[1]), sizes[1])))
+    if model.by_segment:
+        axes.append(np.linspace(lower[-1], upper[-1], sizes[-1]))
+    for axis, low, high in zip(axes, lower, upper, strict=True):
+        axis[[0, -1]] = low, high  # not beside them by rounding
+    return np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=1)
+
+
+def grid_objective(
+    series: SeriesForms, residual_df: int, terms: PrecisionTerms
+) -> FloatArray:
+    """Objective of each series at every one of G points, shape (S, G), from the pivots of ``A``.
+
+    The first K pivots of its Cholesky factor multiply to |M|, and the square of the last is RSS.
+    """
+    n_terms = series.n_terms
+    n_points = len(terms.weights)
+    values = np.empty((len(series.forms), n_points))
+    for place, forms in enumerate(series.forms):
+        bordered = (terms.weights @ forms.reshape(len(forms), -1)).reshape(n_points, *forms.shape[1:])
+        pivots = 2.0 * np.log(np.diagonal(np.linalg.cholesky(bordered), axis1=1, axis2=2))
+        log_determinant = pivots[:, :n_terms].sum(axis=1) - terms.log_determinant
+        values[place] = pivots[:, n_terms] + log_determinant / residual_df
+    return values
+
+
+def best_optimum(
+    model: ErrorModel, series: SeriesForms, residual_df: int, values: FloatArray
+) -> FloatArray:
+    """Parameters (S, q) of highest restricted likelihood within the bounds.
+
+    Parameters
+    ----------
+    model : ErrorModel
+    series : SeriesForms
+        S series.
+    residual_df : int
+        n - k.
+    values : ndarray, shape (S, G)
+        Objective on the points of ``search_grid``, or an increasing function of it.
+    """
+    from scipy.ndimage import minimum_filter  # noqa: PLC0415 - not needed to start up
+
+    sizes = GRID[model.order, model.by_segment]
+    cube = values.reshape(-1, *sizes)
+    lowest = minimum_filter(cube, size=(1, *[3] * len(sizes)), mode="nearest")
+    owner, point = np.nonzero((cube == lowest).reshape(values.shape))
+    candidates = series.take(owner)
+
+    def evaluate(chosen: NDArray[np.intp], points: FloatArray) -> FormsProfile:
+        return evaluate_forms(model, candidates.take(chosen), residual_df, points)
+
+    theta, value = minimise(evaluate, search_grid(model)[point], *model.bounds(), model.longest_step())
+    order = np.lexsort((value, owner))
+    _, first = np.unique(owner[order], return_index=True)
+    return theta[order][first]

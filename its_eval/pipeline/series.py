@@ -1,0 +1,192 @@
+"""The series of one outcome and design: what is fitted, and what it was made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from its_eval.design.comparison import peer_mean
+from its_eval.design.transform import scale_obstacle, to_link
+from its_eval.pipeline.weighting import sampling_variance
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from its_eval.design.interruption import Interruption
+    from its_eval.pipeline.plan import OutcomePlan, Target
+
+
+@dataclass(frozen=True)
+class SeriesSet:
+    """The series of one outcome and design, on the scale that is fitted.
+
+    Attributes
+    ----------
+    design_name : str
+        ``single``, ``difference``, ``peer_mean``, ``stacked`` or ``synthetic``.
+    units : tuple of str
+        One series each.
+    values : ndarray, shape (n, units)
+        What is fitted; NaN where missing or not used.
+    observed : ndarray, shape (n, units)
+        The same before unused periods were taken out.
+    unit_values, peer_means, denominators : ndarray, shape (n, units)
+        What it was made of, on the fitted scale (denominators as they are); peer means NaN for ``single``.
+    sampling : ndarray, shape (n, units)
+        Sampling variance of percentages with denominators; NaN where it is not known.
+    counts : ndarray, shape (n, units)
+        Numerators, for count and binomial families.
+    interruptions : tuple of tuple of Interruption
+        Of each series.
+    peers : tuple of tuple of str
+        Of each series; empty for ``single``.
+    covariates : tuple of ndarray, shape (n, q), or None
+        Of each series; None without covariates.
+    covariate_names : tuple of tuple of str
+        Of each series.
+    """
+
+    design_name: str
+    units: tuple[str, ...]
+    values: NDArray[np.float64]
+    observed: NDArray[np.float64]
+    unit_values: NDArray[np.float64]
+    peer_means: NDArray[np.float64]
+    denominators: NDArray[np.float64]
+    sampling: NDArray[np.float64]
+    counts: NDArray[np.float64]
+    interruptions: tuple[tuple[Interruption, ...], ...]
+    peers: tuple[tuple[str, ...], ...]
+    covariates: tuple[NDArray[np.float64] | None, ...]
+    covariate_names: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class NotEstimated:
+    """A series without an estimate.
+
+    Attributes
+    ----------
+    outcome, unit, design, estimator : str
+        Which; `estimator` is blank when no estimator was reached.
+    reason : str
+        A fixed word.
+    message : str
+        One sentence.
+    """
+
+    outcome: str
+    unit: str
+    design: str
+    estimator: str
+    reason: str
+    message: str
+
+
+def make_series(
+    plan: OutcomePlan, design_name: str, targets: Sequence[Target] | None = None
+) -> tuple[SeriesSet, list[NotEstimated]]:
+    """Make the series of a design for every target that has what it needs.
+
+    Parameters
+    ----------
+    plan : OutcomePlan
+        The outcome.
+    design_name : str
+        A design of the contract.
+    targets : sequence of Target, optional
+        The treated units with their peers by default; donors as if they were treated, for placebos.
+    """
+    if targets is None:
+        targets = [plan.target(unit, design_name) for unit in plan.treated]
+    panel = plan.panel
+    scaled = to_link(panel.values, plan.outcome.transform, panel.denominators)
+    kept: list[Target] = []
+    columns: list[tuple[NDArray[np.float64], ...]] = []
+    covariates: list[tuple[NDArray[np.float64] | None, tuple[str, ...]]] = []
+    failed: list[NotEstimated] = []
+    for target in targets:
+        unit, peers = target.unit, target.peers
+        usable = plan.usable(target.interruptions)
+        reason, message = _obstacle(plan, design_name, target, usable)
+        if reason:
+            failed.append(NotEstimated(plan.outcome.name, unit, design_name, "", reason, message))
+            continue
+        own = scaled[:, panel.column(unit)]
+        mean = np.full(panel.n_periods, np.nan)
+        observed = own
+        if peers and design_name != "synthetic":
+            mean = peer_mean(scaled[:, [panel.column(peer) for peer in peers]], usable)
+            observed = own - mean if design_name == "difference" else own
+        kept.append(target)
+        covariates.append(_covariates(plan, target, usable))
+        columns.append(
+            (
+                np.where(usable, observed, np.nan),
+                observed,
+                own,
+                mean,
+                panel.denominators[:, panel.column(unit)],
+                sampling_variance(plan, target),
+                panel.counts[:, panel.column(unit)],
+            )
+        )
+    empty = np.empty((panel.n_periods, 0))
+    stacked = [np.column_stack(part) for part in zip(*columns, strict=True)] if columns else [empty] * 7
+    values, observed, unit_values, peer_means, denominators, sampling, counts = stacked
+    series = SeriesSet(
+        design_name,
+        tuple(target.unit for target in kept),
+        values,
+        observed,
+        unit_values,
+        peer_means,
+        denominators,
+        sampling,
+        counts,
+        tuple(target.interruptions for target in kept),
+        tuple(target.peers for target in kept),
+        tuple(values for values, _ in covariates),
+        tuple(names for _, names in covariates),
+    )
+    return series, failed
+
+
+def _covariates(
+    plan: OutcomePlan, target: Target, usable: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64] | None, tuple[str, ...]]:
+    """Return the covariates of a target, those of a difference minus the mean of its peers'.
+
+    One that all units share cancels in a difference and is left out.
+    """
+    panel = plan.panel
+    columns, names = [], []
+    for name, values in plan.covariates.items():
+        own = values[:, panel.column(target.unit)]
+        if target.peers:
+            own = own - peer_mean(values[:, [panel.column(peer) for peer in target.peers]], usable)
+            if np.nanmax(np.abs(own), initial=0.0) == 0.0:
+                continue
+        columns.append(own)
+        names.append(name)
+    return (np.column_stack(columns) if columns else None), tuple(names)
+
+
+def _obstacle(
+    plan: OutcomePlan, design_name: str, target: Target, usable: NDArray[np.bool_]
+) -> tuple[str, str]:
+    """Return why a unit has no series of this design; two blanks when nothing stands in the way."""
+    panel, unit = plan.panel, target.unit
+    if unit not in panel.units or np.isnan(panel.values[:, panel.column(unit)]).all():
+        return "no_data", f"{unit} has no value of {plan.outcome.indicator} in the window"
+    values = panel.values[usable, panel.column(unit)]
+    obstacle = scale_obstacle(values, panel.denominators[usable, panel.column(unit)], plan.outcome.transform)
+    if obstacle:
+        word = "not_positive" if plan.outcome.transform == "log" else "no_logit"
+        return word, f"{unit} has {obstacle}; use `transform: none`"
+    if design_name != "single" and unit in plan.no_peers:
+        return "no_peers", plan.no_peers[unit]
+    return "", ""

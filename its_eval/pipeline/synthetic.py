@@ -1,0 +1,133 @@
+"""The synthetic control design: the gap to a mixture of donors fitted before the start."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from its_eval.design.interruption import require_segments
+from its_eval.design.transform import to_link
+from its_eval.estimate.classical import fit_ols
+from its_eval.estimate.fit import CovarianceModel
+from its_eval.peers.synthetic import synthetic_weights
+from its_eval.pipeline.estimation import REASONS, Block, not_estimated, series_design
+from its_eval.pipeline.series import NotEstimated, SeriesSet
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from its_eval.pipeline.plan import OutcomePlan
+
+#: What the rows of this design are called in the column of estimators.
+LABEL = "synthetic"
+
+
+def synthetic_series(
+    plan: OutcomePlan, series: SeriesSet
+) -> tuple[SeriesSet, dict[str, dict[str, float]], list[NotEstimated]]:
+    """Return the gaps of units to their mixtures, and the weights of each mixture.
+
+    Parameters
+    ----------
+    plan : OutcomePlan
+        The outcome.
+    series : SeriesSet
+        Units with their donors as peers.
+
+    Returns
+    -------
+    series : SeriesSet
+        ``values`` are gaps, less their mean before the start; ``peer_means`` the mixtures.
+    weights : dict of str to dict of str to float
+        By unit and donor.
+    failed : list of NotEstimated
+        Units without complete periods before the start.
+    """
+    panel = plan.panel
+    values, means = series.values.copy(), series.peer_means.copy()
+    weights: dict[str, dict[str, float]] = {}
+    failed: list[NotEstimated] = []
+    for column, unit in enumerate(series.units):
+        usable = plan.usable(series.interruptions[column])
+        codes = series.peers[column]
+        places = [panel.column(code) for code in codes]
+        donors = to_link(panel.values[:, places], plan.outcome.transform, panel.denominators[:, places])
+        complete = ~np.isnan(donors[usable]).any(axis=0)
+        donors, codes = donors[:, complete], tuple(np.array(codes)[complete])
+        own = series.unit_values[:, column]
+        before = usable & (np.arange(panel.n_periods) < series.interruptions[column][0].start)
+        before &= ~np.isnan(own)
+        if len(codes) < 2 or before.sum() < 3:
+            message = (
+                f"{unit} has {len(codes)} donors without gaps and {before.sum()} periods before the start; "
+                "2 and 3 are needed"
+            )
+            failed.append(
+                NotEstimated(plan.outcome.name, unit, series.design_name, LABEL, "no_donors", message)
+            )
+            values[:, column] = np.nan
+            continue
+        found, level = synthetic_weights(own[before], donors[before])
+        means[:, column] = donors @ found + level
+        values[:, column] = np.where(usable, own - means[:, column], np.nan)
+        weights[unit] = {code: float(weight) for code, weight in zip(codes, found, strict=True) if weight > 0}
+    return replace(series, values=values, observed=own_gap(series, means), peer_means=means), weights, failed
+
+
+def own_gap(series: SeriesSet, means: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the gap of every unit to its mixture in all periods, shape (n, units)."""
+    return series.unit_values - means
+
+
+def fit_synthetic(plan: OutcomePlan, series: SeriesSet) -> tuple[list[Block], list[NotEstimated]]:
+    """Describe the gaps by the segmented regression, without standard errors.
+
+    The weights make the gap small before the start, so its residuals there say nothing about its error after
+    (methods §7): every standard error is missing, and only placebos tell how unusual an estimate is.
+    """
+    blocks: list[Block] = []
+    failed: list[NotEstimated] = []
+    for column in range(len(series.units)):
+        observed = ~np.isnan(series.values[:, column])
+        if not observed.any():
+            continue
+        design = series_design(plan, series, column, int(observed.sum()))
+        try:
+            require_segments(design.interruptions, observed & design.usable)
+            fit = fit_ols(design.matrix, series.values[:, [column]])
+        except tuple(REASONS) as error:
+            failed += not_estimated(plan, series, (column,), LABEL, error, design)
+            continue
+        blank = CovarianceModel(
+            np.full_like(fit.covariance.adjusted, np.nan),
+            np.full_like(fit.covariance.model, np.nan),
+            fit.covariance.gradients,
+            fit.covariance.parameter_covariance,
+            fit.covariance.df_residual,
+        )
+        blocks.append(
+            Block(
+                series,
+                (column,),
+                observed,
+                design,
+                LABEL,
+                replace(fit, covariance=blank),
+                plan.outcome.transform,
+                own_level=False,
+                placebo_only=True,
+            )
+        )
+    return blocks, failed
+
+
+def prediction_error_ratio(
+    gap: NDArray[np.float64], before: NDArray[np.bool_], after: NDArray[np.bool_]
+) -> float:
+    """Return the root mean squared gap after the start over that before (Abadie et al. 2010)."""
+    known = ~np.isnan(gap)
+    late = float(np.sqrt(np.mean(gap[after & known] ** 2)))
+    early = float(np.sqrt(np.mean(gap[before & known] ** 2)))
+    return late / early if early > 0 else np.inf

@@ -1,0 +1,201 @@
+"""What a page is made of: sentences, tables, figures and sections, before any HTML.
+
+Sections turn tidy tables into these; the templates turn them into HTML. A number carries the cell of the table
+that it was read from, so that a reader (and a test) can hold the page against the tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
+
+if TYPE_CHECKING:
+    from its_eval.report.embedding import StoredFigure
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number as it is printed, with the cell that it stands in.
+
+    Attributes
+    ----------
+    text : str
+        As printed, rounded, perhaps as a change in per cent.
+    value : float
+        The cell at full precision.
+    source : str
+        ``table:row:column``; rows are counted from 0 in the order of the table's file.
+    """
+
+    text: str
+    value: float
+    source: str
+    kind: ClassVar[str] = "number"
+
+    @property
+    def exact(self) -> str:
+        """The value in full precision, as the page carries it."""
+        return repr(float(self.value))
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link within the page, or to a file beside it."""
+
+    text: str
+    target: str
+    kind: ClassVar[str] = "link"
+
+
+@dataclass(frozen=True)
+class Code:
+    """A key, a file or a hash, printed as it is typed."""
+
+    text: str
+    kind: ClassVar[str] = "code"
+
+
+Part: TypeAlias = str | Number | Link | Code
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a table.
+
+    Attributes
+    ----------
+    parts : tuple of Part
+        What stands in it.
+    small : tuple of Part
+        A second, smaller line, such as an interval.
+    sort : str
+        What the column is sorted by: a number in full precision, or a text; blank sorts last.
+    """
+
+    parts: tuple[Part, ...]
+    small: tuple[Part, ...] = ()
+    sort: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: its title, and whether it holds numbers."""
+
+    title: str
+    numeric: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; the first column names the row.
+
+    Attributes
+    ----------
+    ident : str
+        Anchor.
+    caption : str
+        What it shows.
+    columns : sequence of Column
+        Titles.
+    rows : sequence of sequence of Cell
+        As many cells as columns.
+    """
+
+    ident: str
+    caption: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Cell]]
+    kind: ClassVar[str] = "table"
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A paragraph, or an item of a list.
+
+    Attributes
+    ----------
+    parts : tuple of Part
+        The text.
+    row : str
+        ``table:row`` that its numbers were read from; blank when it has none.
+    tone : {"plain", "answer", "quiet", "attention"}
+        How it is set.
+    """
+
+    parts: tuple[Part, ...]
+    row: str = ""
+    tone: str = "plain"
+    kind: ClassVar[str] = "sentence"
+
+
+@dataclass(frozen=True)
+class Bullets:
+    """A list."""
+
+    items: Sequence[Sentence]
+    kind: ClassVar[str] = "bullets"
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading within a section: level 3 or 4."""
+
+    text: str
+    level: int = 3
+    ident: str = ""
+    kind: ClassVar[str] = "heading"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure of the run.
+
+    Attributes
+    ----------
+    ident : str
+        Anchor.
+    figure : StoredFigure
+        Its files.
+    alt : str
+        What it shows, for those who cannot see it.
+    caption : str
+        What it shows, in words beneath.
+    """
+
+    ident: str
+    figure: StoredFigure
+    alt: str
+    caption: str
+    kind: ClassVar[str] = "picture"
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Blocks that a reader opens."""
+
+    title: str
+    blocks: Sequence[Block]
+    kind: ClassVar[str] = "folded"
+
+
+Block: TypeAlias = Table | Sentence | Bullets | Heading | Picture | Folded
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of a page with its place in the contents list."""
+
+    ident: str
+    title: str
+    blocks: Sequence[Block]
+
+
+def text_cell(text: str) -> Cell:
+    """Return a cell with a text, sorted by it."""
+    return Cell((text,), sort=text)
+
+
+def plain(text: str, tone: str = "plain") -> Sentence:
+    """Return a sentence without numbers of its own."""
+    return Sentence((text,), tone=tone)

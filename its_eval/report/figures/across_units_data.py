@@ -1,0 +1,171 @@
+"""The numbers of figures about all units of an outcome: small multiples and the forest plot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from its_eval.data.periods import parse_period, period_start
+from its_eval.report.figures.labels import SINGLE, as_ratios, name_of, primary_rows, table_of
+from its_eval.report.figures.main_its_data import AFTER, BEFORE, DURING, PHASE_IN
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from its_eval.evaluation import Evaluation
+
+#: Columns of the small multiples that are lines and bands, with their source in ``series``.
+LINES = {
+    "fitted": "fitted",
+    "counterfactual": "counterfactual",
+    "counterfactual_low": "counterfactual_low",
+    "counterfactual_high": "counterfactual_high",
+}
+UNIT, POOLED = "unit", "pooled"
+_ROUNDING = 1e-9
+
+
+def small_multiples_data(evaluation: Evaluation, outcome: str, design: str) -> pd.DataFrame:
+    """Return the numbers of the series of all units, one row per unit and period.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        The result of a run.
+    outcome, design : str
+        Which series of it.
+
+    Returns
+    -------
+    DataFrame
+        ``unit``, ``name``, ``period``, ``date`` (its first day), ``segment`` (before, phase-in, after),
+        ``used``, ``value`` (the observation without its season), ``fitted``, ``counterfactual``,
+        ``counterfactual_low``, ``counterfactual_high``, all without season. Units are sorted by code.
+
+    Raises
+    ------
+    KeyError
+        When the tables have no such series.
+
+    Notes
+    -----
+    The season is what the deseasonalised column of ``series`` leaves out, so lines have no value where
+    there is no observation; being straight, or smooth, they are drawn across. For the design ``single`` a
+    counterfactual of a percentage is missing from the first period in which it lies outside 0 to 100.
+    """
+    table = evaluation.tables["series"]
+    rows = table[(table["outcome"] == outcome) & (table["design"] == design)]
+    if rows.empty:
+        raise KeyError(f"the table `series` has no rows of {outcome}, {design}")
+    rows = rows.sort_values(["unit", "period"], kind="stable").reset_index(drop=True)
+    about = evaluation.outcomes[outcome]
+    frequency, log = str(about["frequency"]), about["transform"] == "log"
+    dates = {
+        period: period_start(parse_period(period, frequency), frequency).isoformat()
+        for period in rows["period"].unique()
+    }
+    observed, value = rows["observed"], rows["deseasonalised"]
+    season = observed / value if log else observed - value
+    frame = pd.DataFrame(
+        {
+            "unit": rows["unit"],
+            "name": [name_of(evaluation, unit) for unit in rows["unit"]],
+            "period": rows["period"],
+            "date": rows["period"].map(dates),
+            "segment": "",
+            "used": rows["used"],
+            "value": value,
+        }
+    )
+    for name, source in LINES.items():
+        frame[name] = rows[source] / season if log else rows[source] - season
+    bounded = about["kind"] == "percentage" and design == SINGLE
+    for _, part in rows.groupby("unit", sort=False):
+        segments = _segments(part)
+        frame.loc[part.index, "segment"] = segments
+        frame.loc[part.index[segments == DURING], "fitted"] = np.nan
+        if bounded and part["unit_value"].dropna().between(0.0, 100.0).all():
+            stopped = _outside(frame.loc[part.index, "counterfactual"].to_numpy(dtype=np.float64))
+            frame.loc[part.index[stopped], list(LINES)[1:]] = np.nan
+    return frame
+
+
+def _segments(rows: pd.DataFrame) -> NDArray[np.object_]:
+    """Return for every period of a unit whether it lies before, in an excluded phase-in, or after."""
+    after = np.maximum.accumulate(rows["counterfactual"].notna().to_numpy())
+    phase = rows["used_reason"].str.startswith(PHASE_IN).to_numpy()
+    return np.where(phase, DURING, np.where(after, AFTER, BEFORE)).astype(object)
+
+
+def _outside(line: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return the periods from the first in which a percentage would be impossible."""
+    impossible = (line < -_ROUNDING) | (line > 100.0 + _ROUNDING)
+    stopped: NDArray[np.bool_] = np.maximum.accumulate(impossible)
+    return stopped
+
+
+def forest_data(evaluation: Evaluation, outcome: str, design: str) -> pd.DataFrame:
+    """Return the primary estimate of every unit and the pooled ones, one row each.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        The result of a run.
+    outcome, design : str
+        Which estimates.
+
+    Returns
+    -------
+    DataFrame
+        ``row`` (unit or pooled), ``unit`` (blank when pooled), ``name`` (of the unit or the method),
+        ``estimand``, ``estimate``, ``conf_low``, ``conf_high``, ``prediction_low``, ``prediction_high``
+        (where a further unit would lie; pooled rows only), ``n_units``. On a log scale all are ratios.
+    """
+    summary = primary_rows(evaluation, outcome, design=design)
+    shown = ("estimand", "estimate", "conf_low", "conf_high")
+    units = [
+        {"row": UNIT, "unit": row.unit, "name": name_of(evaluation, str(row.unit))}
+        | {column: getattr(row, column) for column in shown}
+        for row in summary.sort_values("unit", kind="stable").itertuples()
+    ]
+    columns = ("row", "unit", "name", *shown, "prediction_low", "prediction_high", "n_units")
+    frame = pd.DataFrame.from_records(units, columns=list(columns))
+    pooled = table_of(evaluation, "pooled")
+    if pooled is not None:
+        pooled = pooled[
+            (pooled["outcome"] == outcome)
+            & (pooled["design"] == design)
+            & pooled["estimand"].isin(summary["estimand"])
+        ]
+        numbers = ["estimate", "conf_low", "conf_high", "prediction_low", "prediction_high"]
+        pooled = as_ratios(pooled, numbers, ratio=bool((summary["scale"] == "ratio").any()))
+        pooled = pooled.assign(row=POOLED, unit="", name=pooled["method"].map(method_words))
+        frame = pd.DataFrame.from_records(
+            [*frame.to_dict("records"), *pooled[list(columns)].to_dict("records")], columns=list(columns)
+        )
+    numeric = [*shown[1:], *columns[-3:]]
+    return frame.astype(dict.fromkeys(numeric, "float64"))
+
+
+_METHODS = {
+    "set": "mean of the units, fitted as one series",
+    "paule_mandel_mkh": "pooled, random effects (modified Hartung–Knapp)",
+    "paule_mandel_hk": "pooled, random effects (Hartung–Knapp)",
+    "fixed_effect": "pooled, fixed effect",
+    "unweighted": "unweighted mean",
+}
+
+
+def method_words(method: object) -> str:
+    """Return a pooling method as it is called in figures.
+
+    Examples
+    --------
+    >>> method_words("fixed_effect")
+    'pooled, fixed effect'
+    >>> method_words("leave_out RTP")
+    'leave out RTP'
+    """
+    return _METHODS.get(str(method), str(method).replace("_", " "))

@@ -1,0 +1,186 @@
+"""The words of all figures but the main one: what a table of numbers cannot say about itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from its_eval.data.periods import describe_period, format_period, parse_period
+from its_eval.report.narrative import estimand_words
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from its_eval.evaluation import Evaluation
+
+SINGLE = "single"
+#: Controlled designs in the order in which one of them speaks for a unit.
+CONTROLLED = ("difference", "peer_mean", "stacked", "synthetic")
+
+
+@dataclass(frozen=True)
+class FigureLabels:
+    """What a figure says in words.
+
+    Attributes
+    ----------
+    outcome : str
+        Label of the outcome.
+    measure : str
+        Unit of measurement, such as ``%``; may be blank.
+    kind : str
+        percentage, rate, count or number.
+    unit_name : str
+        Name of the unit, or its code; blank for a figure about all units.
+    design : str
+        ``single``, or a controlled design; blank when the figure is about none.
+    interruption : str
+        Name of the interruption.
+    start_in_words : str
+        Its first period; blank when units started at different times.
+    frequency : str
+        month, quarter, year or week.
+    log : bool
+        The fit is on logarithms: differences are ratios.
+    confidence : float
+        Coverage of intervals.
+    estimand : str
+        The primary estimand; blank when there is no summary.
+    ratio : bool
+        Its estimates are ratios, shown as per cent changes.
+    events : tuple of (str, str)
+        Noted events that concern the unit: name and ISO text of the period.
+    """
+
+    outcome: str
+    measure: str
+    kind: str
+    unit_name: str
+    design: str
+    interruption: str
+    start_in_words: str
+    frequency: str
+    log: bool
+    confidence: float
+    estimand: str
+    ratio: bool
+    events: tuple[tuple[str, str], ...]
+
+    @property
+    def controlled(self) -> bool:
+        """Whether peers are part of the fit."""
+        return self.design in CONTROLLED
+
+    @property
+    def interval(self) -> str:
+        """The interval in words: ``95 % interval``."""
+        return f"{100.0 * self.confidence:.6g} % interval"
+
+    @property
+    def estimand_in_words(self) -> str:
+        """The primary estimand, such as ``change of trend, per month``."""
+        return estimand_words(self.estimand, {"frequency": self.frequency}) if self.estimand else "effect"
+
+    @property
+    def difference_measure(self) -> str:
+        """The unit of measurement of an effect; may be blank."""
+        if self.ratio or self.estimand == "relative_average_effect":
+            return "per cent"
+        if self.estimand == "cumulative_effect" and self.kind == "percentage":
+            return "people"
+        return "percentage points" if self.measure == "%" else self.measure
+
+    def shown(self, estimates: pd.Series | pd.DataFrame) -> NDArray[np.float64]:
+        """Return estimates as they are shown: ratios as changes in per cent, others as they are."""
+        values = estimates.to_numpy(dtype=np.float64)
+        return 100.0 * (values - 1.0) if self.ratio else values
+
+
+def figure_labels(evaluation: Evaluation, outcome: str, unit: str = "", design: str = "") -> FigureLabels:
+    """Return the words for a figure of an evaluation.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        The result of a run.
+    outcome : str
+        Which outcome.
+    unit, design : str
+        Which unit and design; blank when the figure is about several or none.
+    """
+    about = evaluation.outcomes[outcome]
+    frequency = str(about["frequency"])
+    summary = primary_rows(evaluation, outcome, unit, design)
+    starts = _starts(evaluation, outcome, unit)
+    return FigureLabels(
+        outcome=str(about["label"]),
+        measure=str(about["unit"] or ""),
+        kind=str(about["kind"]),
+        unit_name=name_of(evaluation, unit),
+        design=design,
+        interruption=str(about["interruption"]),
+        start_in_words=(
+            describe_period(parse_period(starts[0], frequency), frequency) if len(starts) == 1 else ""
+        ),
+        frequency=frequency,
+        log=about["transform"] == "log",
+        confidence=float(about["confidence"]),
+        estimand="" if summary.empty else str(summary["estimand"].iloc[0]),
+        ratio=not summary.empty and bool((summary["scale"] == "ratio").any()),
+        events=tuple(
+            (str(name), format_period(parse_period(str(date), frequency), frequency))
+            for name, date, units in about["events"]
+            if not units or unit in units
+        ),
+    )
+
+
+def name_of(evaluation: Evaluation, unit: str) -> str:
+    """Return the name of a unit, or its code where none is known."""
+    return evaluation.unit_names.get(unit) or unit
+
+
+def table_of(evaluation: Evaluation, table: str) -> pd.DataFrame | None:
+    """Return a table, or None when the run has none of that name or it is empty."""
+    found = evaluation.tables.get(table)
+    return None if found is None or found.empty else found
+
+
+def primary_rows(evaluation: Evaluation, outcome: str, unit: str = "", design: str = "") -> pd.DataFrame:
+    """Return the rows of ``summary`` of an outcome, and of one unit and design where they are given."""
+    rows = evaluation.rows_of("summary", outcome, unit or None)
+    return rows[rows["design"] == design] if design else rows
+
+
+def _starts(evaluation: Evaluation, outcome: str, unit: str) -> list[str]:
+    """Return the first affected periods of the units shown."""
+    rows = evaluation.rows_of("effects", outcome, unit or None)
+    rows = rows[rows["interruption"] == evaluation.outcomes[outcome]["interruption"]]
+    starts = sorted({str(period) for period in rows["interruption_period"] if period})
+    return starts or [str(evaluation.outcomes[outcome]["interruption_period"])]
+
+
+def as_ratios(rows: pd.DataFrame, columns: list[str], *, ratio: bool) -> pd.DataFrame:
+    """Return a copy in which logarithms are ratios.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Of a table that may say in ``scale`` whether a row is a logarithm (``link``).
+    columns : list of str
+        Estimates and their limits.
+    ratio : bool
+        The summary shows ratios, so that rows which do not say otherwise are logarithms.
+    """
+    found = rows.copy()
+    if not ratio:
+        return found
+    scale = found["scale"] if "scale" in found.columns else "link"
+    logarithms = np.broadcast_to(np.asarray(scale == "link"), len(found))
+    for column in columns:
+        values = found[column].to_numpy(dtype=np.float64)
+        found[column] = np.where(logarithms, np.exp(values), values)
+    return found

@@ -1,0 +1,42 @@
+"""The numbers of the power curve: the smallest change that a design would find."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from its_eval.report.figures.labels import table_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from its_eval.evaluation import Evaluation
+
+
+def power_curve_data(evaluation: Evaluation, outcome: str, design: str) -> pd.DataFrame:
+    """Return the smallest detectable effect by length of the series and autocorrelation.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        With a table ``power_curve``: ``outcome``, ``design``, ``estimand``, ``n`` (periods), ``n_pre``,
+        ``rho`` (autocorrelation), ``minimum_detectable`` (in standard deviations of the noise), ``power``,
+        ``alpha``.
+    outcome, design : str
+        Which rows of it.
+
+    Returns
+    -------
+    DataFrame
+        ``estimand``, ``rho``, ``n``, ``n_pre``, ``minimum_detectable``, ``power``, ``alpha``, sorted.
+
+    Raises
+    ------
+    KeyError
+        When the tables have no such rows.
+    """
+    table = table_of(evaluation, "power_curve")
+    rows = None if table is None else table[(table["outcome"] == outcome) & (table["design"] == design)]
+    if rows is None or rows.empty:
+        raise KeyError(f"the table `power_curve` has no rows of {outcome}, {design}")
+    columns = ["estimand", "rho", "n", "n_pre", "minimum_detectable", "power", "alpha"]
+    return rows.sort_values(["estimand", "rho", "n"], kind="stable")[columns].reset_index(drop=True)

@@ -1,0 +1,89 @@
+"""XmR charts of many units on one page."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from its_eval.report.figures.scales import day_numbers, reach
+from its_eval.report.figures.small_multiples import Cell, draw_small_multiples
+from its_eval.report.figures.style import INK, house_style
+from its_eval.report.figures.xmr_strokes import MEANINGS, draw_points, draw_steps
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    Values = NDArray[np.float64]
+
+SHOWN = [
+    *("unit", "period", "date", "value", "phase", "mean", "lower_limit", "upper_limit", "target"),
+    "variation",
+]
+#: Grey of the room between the limits.
+_BETWEEN = "#EDEDED"
+
+
+def xmr_grid_data(points: pd.DataFrame, indicator: str) -> pd.DataFrame:
+    """Return the points of all units that the page of one indicator shows.
+
+    Parameters
+    ----------
+    points : DataFrame
+        The table ``points`` of XmR charts.
+    indicator : str
+        Which.
+    """
+    return points.loc[points["indicator"].eq(indicator), SHOWN].reset_index(drop=True)
+
+
+def draw_xmr_grid(frame: pd.DataFrame, title: str) -> Figure:
+    """Return one page with a small XmR chart for every unit, in the order of their codes.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As ``xmr_grid_data`` returns it; nothing else is drawn.
+    title : str
+        What is measured.
+
+    Notes
+    -----
+    All charts share both scales, so that levels can be compared; the moving ranges are left out.
+    """
+    x = day_numbers([str(date) for date in frame["date"]])
+    cells = [
+        Cell(str(unit), partial(_draw, rows, x[rows.index.to_numpy()]))
+        for unit, rows in frame.groupby("unit", sort=True)
+    ]
+    drawn = [frame[name].to_numpy(dtype=np.float64) for name in ("value", "mean", "target")]
+    lines = [frame[name].to_numpy(dtype=np.float64) for name in ("lower_limit", "upper_limit")]
+    present = [meaning for name, meaning in MEANINGS.items() if frame["variation"].eq(name).any()]
+    notes = [
+        f"{'; '.join(present)}.".capitalize(),
+        "Pale grey: between the process limits; line: mean.",
+    ]
+    with house_style():
+        return draw_small_multiples(
+            cells,
+            (float(x.min()), float(x.max())),
+            reach(drawn, lines),
+            heading=title,
+            notes=notes,
+            cell_height=0.8,
+        )
+
+
+def _draw(rows: pd.DataFrame, x: Values, axes: Axes) -> None:
+    column = {name: rows[name].to_numpy(dtype=np.float64) for name in SHOWN[3:9]}
+    for number in np.unique(column["phase"]):
+        chosen = column["phase"] == number
+        low, high = column["lower_limit"][chosen], column["upper_limit"][chosen]
+        axes.fill_between(x[chosen], low, high, color=_BETWEEN, linewidth=0.0, zorder=0.6)
+    draw_steps(axes, x, column["mean"], column["phase"], INK, width=0.8)
+    draw_steps(axes, x, column["target"], column["phase"], INK, dashes=(0, (1.0, 1.6)), width=1.0)
+    draw_points(axes, x, column["value"], [str(word) for word in rows["variation"]], size=2.6, line=0.5)

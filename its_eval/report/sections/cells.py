@@ -1,0 +1,89 @@
+"""Cells of tables: a rounded number that carries its full precision and the cell it was read from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from its_eval.report.blocks import Cell, Column, Number, Sentence, plain
+from its_eval.report.narrative import p_words, printed, rounded
+
+if TYPE_CHECKING:
+    from its_eval.report.source import ReportSource
+
+BLANK = Cell(("–",))
+Row = Mapping[str, Any]
+
+
+def records(rows: pd.DataFrame) -> Iterable[tuple[int, Row]]:
+    """Yield the rows of a table with their places in it."""
+    for place, row in zip(rows.index, rows.to_dict("records"), strict=True):
+        yield int(place), {str(key): value for key, value in row.items()}
+
+
+def number(table: str, place: int, row: Row, column: str, text: str) -> Number:
+    """Return a printed number with the cell that it stands in."""
+    return Number(text, float(row[column]), f"{table}:{place}:{column}")
+
+
+def estimate_cell(table: str, place: int, row: Row) -> Cell:
+    """Return an estimate with its interval beneath; the row has estimand and scale."""
+    low, high = (number(table, place, row, name, printed(row[name], row)) for name in ("conf_low", "conf_high"))
+    return Cell(
+        (number(table, place, row, "estimate", printed(row["estimate"], row)),),
+        (low, " to ", high),
+        sort=repr(float(row["estimate"])),
+    )
+
+
+def value_cell(table: str, place: int, row: Row, column: str, digits: int = 2) -> Cell:
+    """Return a number of a table; an en dash where it is missing."""
+    value = row[column]
+    if pd.isna(value):
+        return BLANK
+    value = float(value)
+    return Cell((number(table, place, row, column, rounded(value, digits)),), sort=repr(value))
+
+
+def count_cell(table: str, place: int, row: Row, column: str) -> Cell:
+    """Return a whole number of a table; an en dash where it is missing."""
+    if pd.isna(row[column]):
+        return BLANK
+    return Cell((number(table, place, row, column, f"{int(row[column]):,}"),), sort=repr(float(row[column])))
+
+
+def p_cell(table: str, place: int, row: Row, column: str) -> Cell:
+    """Return a p-value without the letter p; an en dash where there is none."""
+    value = float(row[column])
+    if math.isnan(value):
+        return BLANK
+    text = p_words(value).removeprefix("p ").removeprefix("= ")
+    return Cell((number(table, place, row, column, text),), sort=repr(value))
+
+
+def columns(*titles: str) -> tuple[Column, ...]:
+    """Return columns by title; one that ends in ``#`` holds numbers."""
+    return tuple(Column(title.removesuffix("#"), numeric=title.endswith("#")) for title in titles)
+
+
+def not_asked(source: ReportSource, *path: str) -> Sentence:
+    """Return one line for a section whose tables are empty: not asked for, or asked for in vain."""
+    setting: Any = source.settings
+    for key in path:
+        setting = setting.get(key) if isinstance(setting, Mapping) else None
+    key = ".".join(path)
+    if _is_asked(setting):
+        return plain(
+            f"Asked for by `{key}` in the config, but these data gave none; the checks say why.", "quiet"
+        )
+    return plain(f"Not asked for: `{key}` in the config is off.", "quiet")
+
+
+def _is_asked(setting: Any) -> bool:
+    """Return whether a setting asks for something: a switch that is on, a list or number that is not empty."""
+    if isinstance(setting, Mapping):
+        return any(_is_asked(value) for value in setting.values())
+    return bool(setting)

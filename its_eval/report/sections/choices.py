@@ -1,0 +1,118 @@
+"""How the answer depends on choices: other estimators, and every alternative that was tried."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from its_eval.report.blocks import Folded, Heading, Section, Table, plain, text_cell
+from its_eval.report.narrative import estimand_words
+from its_eval.report.sections.cells import columns, estimate_cell, not_asked, p_cell, records
+from its_eval.report.sections.pictures import other_pictures
+from its_eval.report.source import anchor, compared_with, in_order_of_designs, preferred_scale
+
+if TYPE_CHECKING:
+    from its_eval.report.blocks import Block
+    from its_eval.report.source import ReportSource
+
+#: What an estimator is, in words.
+ESTIMATOR_WORDS = {
+    "reml_ar": "REML with autoregressive errors",
+    "reml_ar_noise": "REML with autoregressive errors and noise",
+    "ols": "least squares, periods taken as independent",
+    "newey_west": "least squares with Newey–West standard errors",
+    "prais_winsten": "Prais–Winsten",
+    "arima": "ARIMA errors, maximum likelihood",
+    "poisson": "Poisson regression",
+    "quasi_poisson": "quasi-Poisson regression",
+    "negative_binomial": "negative binomial regression",
+    "binomial": "logistic regression",
+    "quasi_binomial": "quasi-binomial regression",
+}
+
+
+def choices(source: ReportSource) -> Section:
+    """Return the primary estimand by every estimator and under every choice tried."""
+    blocks: list[Block] = []
+    for outcome in source.outcomes:
+        own = [*_estimators(source, outcome), *_alternatives(source, outcome)]
+        if own:
+            blocks += [Heading(source.label(outcome), ident=anchor("choices", outcome)), *own]
+    if source.table("sensitivity").empty:
+        blocks.append(not_asked(source, "sensitivity"))
+    blocks += other_pictures(source)
+    return Section("choices", "How the answer depends on choices", blocks)
+
+
+def _estimators(source: ReportSource, outcome: str) -> list[Block]:
+    about = source.about(outcome)
+    rows = source.rows("effects", outcome)
+    rows = rows[(rows["estimand"] == source.primary) & preferred_scale(rows)]
+    if not rows["role"].eq("sensitivity").any():
+        return []
+    lines = []
+    for place, row in records(in_order_of_designs(rows, "unit")):
+        estimator = str(row["estimator"])
+        role = " (the answer)" if row["role"] == "primary" else ""
+        lines.append(
+            [
+                text_cell(source.unit_name(str(row["unit"]))),
+                text_cell(compared_with(str(row["design"]))),
+                text_cell(f"{estimator}{role}"),
+                estimate_cell("effects", place, row),
+                p_cell("effects", place, row, "p_value"),
+            ]
+        )
+    what = estimand_words(source.primary, about)
+    titles = columns("Unit", "Compared with", "Estimator", "Estimate#", "p#")
+    caption = f"{about['label']}: {what} by every estimator, the first being the answer"
+    table = Table(anchor("table-estimators", outcome), caption, titles, lines)
+    too_narrow = (
+        "Newey–West and least squares stand here to compare with older reports: where periods resemble their "
+        "neighbours their intervals are too narrow."
+    )
+    named = set(rows["estimator"]) & {"newey_west", "ols"}
+    words = [plain(too_narrow, "quiet")] if named else []
+    return [Folded(f"By every estimator: {what}", [*words, table])]
+
+
+def _alternatives(source: ReportSource, outcome: str) -> list[Block]:
+    rows = source.rows("sensitivity", outcome)
+    if rows.empty:
+        return []
+    about = source.about(outcome)
+    lines = []
+    for place, row in records(rows.assign(scale=_scale(about))):
+        lines.append(
+            [
+                text_cell(source.unit_name(str(row["unit"]))),
+                text_cell(compared_with(str(row["design"]))),
+                text_cell(str(row["dimension"]).replace("_", " ")),
+                text_cell(str(row["choice"])),
+                text_cell(estimand_words(str(row["estimand"]), about)),
+                estimate_cell("sensitivity", place, row),
+                p_cell("sensitivity", place, row, "p_value"),
+            ]
+        )
+    titles = columns("Unit", "Compared with", "What was changed", "To", "Quantity", "Estimate#", "p#")
+    caption = f"{about['label']}: {len(rows)} estimates under other choices"
+    table = Table(anchor("table-choices", outcome), caption, titles, lines)
+    return [plain(_agreement(rows, about)), Folded(caption, [table])]
+
+
+def _scale(about: object) -> str:
+    """Return the scale on which other choices are printed: that of the fit."""
+    return "response" if not isinstance(about, dict) or about["transform"] == "none" else "link"
+
+
+def _agreement(rows: pd.DataFrame, about: object) -> str:
+    """Return how many of the alternatives point the same way; a count, not a test."""
+    known = rows[rows["estimate"].notna()]
+    above, below = int((known["estimate"] > 0).sum()), int((known["estimate"] < 0).sum())
+    clear = int(((known["conf_low"] > 0) | (known["conf_high"] < 0)).sum())
+    level = f"{100.0 * float(about['confidence']):.6g}" if isinstance(about, dict) else "95"
+    return (
+        f"Of {len(known)} estimates under other choices, over all units, {above} are above zero and {below} "
+        f"below; {clear} have a {level} % interval that leaves out zero."
+    )

@@ -1,0 +1,90 @@
+"""What the data are like: how much of them was used, what was missing, what was faulty."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from its_eval.report.blocks import Folded, Section, Table, plain, text_cell
+from its_eval.report.sections.cells import columns, count_cell, records
+from its_eval.report.source import anchor, compared_with, in_order_of_designs
+
+if TYPE_CHECKING:
+    from its_eval.report.blocks import Block
+    from its_eval.report.source import ReportSource
+
+#: So many findings are shown in a page; the table has them all.
+MOST_FINDINGS = 200
+_GRAVEST_FIRST = {"error": 0, "warning": 1, "info": 2}
+
+
+def data_quality(source: ReportSource) -> Section:
+    """Return the periods used of every series, and the findings about the data."""
+    blocks: list[Block] = []
+    for outcome in source.outcomes:
+        fits = source.rows("fits", outcome)
+        primary = fits[fits["estimator"].isin(source.evaluation.primary_estimators(outcome))]
+        if not primary.empty:
+            blocks.append(_used(source, outcome, primary))
+    blocks += _findings(source)
+    return Section("data", "The data", blocks)
+
+
+def _used(source: ReportSource, outcome: str, fits: pd.DataFrame) -> Table:
+    about = source.about(outcome)
+    series = source.rows("series", outcome)
+    lines = []
+    for place, row in records(in_order_of_designs(fits, "unit")):
+        own = series[(series["unit"] == row["unit"]) & (series["design"] == row["design"])]
+        lines.append(
+            [
+                text_cell(source.unit_name(str(row["unit"]))),
+                text_cell(compared_with(str(row["design"]))),
+                *(count_cell("fits", place, row, name) for name in ("n_pre", "n_post", "n_missing")),
+                text_cell(_unused(own)),
+                text_cell(str(row["season"])),
+            ]
+        )
+    window = f", {series['period'].min()} to {series['period'].max()}" if len(series) else ""
+    titles = columns(
+        *("Unit", "Compared with", "Before the start#", "From the start#", "Missing#", "Not used", "Season")
+    )
+    caption = f"{about['label']}: {about['frequency']}s used{window}"
+    return Table(anchor("table-data", outcome), caption, titles, lines)
+
+
+def _unused(series: pd.DataFrame) -> str:
+    """Return why periods of a series are not used, with how many."""
+    reasons = series.loc[~series["used"].astype(bool), "used_reason"].value_counts().sort_index()
+    return ", ".join(f"{reason} ({count})" for reason, count in reasons.items()) or "–"
+
+
+def _findings(source: ReportSource) -> list[Block]:
+    table = source.table("data_quality")
+    if table.empty:
+        return [plain("The checks of the data found nothing to report.", "quiet")]
+    order = table["severity"].map(_GRAVEST_FIRST).fillna(0)
+    ordered = table.assign(order=order).sort_values("order", kind="stable")
+    lines = [
+        [
+            text_cell(str(row["severity"])),
+            text_cell(str(row["indicator"])),
+            text_cell(source.unit_name(str(row["unit"]))),
+            text_cell(str(row["period"])),
+            text_cell(str(row["check"]).replace("_", " ")),
+            text_cell(str(row["message"])),
+        ]
+        for _, row in records(ordered.head(MOST_FINDINGS))
+    ]
+    kinds = table["check"].str.replace("_", " ").value_counts().sort_index()
+    counted = ", ".join(f"{kind} ({count})" for kind, count in kinds.items())
+    more = len(table) - len(lines)
+    rest = f" The first {len(lines)} are here, the gravest first; the table data_quality has all." if more else ""
+    findings = f"{len(table)} finding{'s' if len(table) > 1 else ''}"
+    titles = columns("Gravity", "Indicator", "Unit", "Period", "Kind", "In words")
+    caption = "Findings about the data, of all units"
+    return [
+        plain(f"{findings} about the data of all units, peers and others: {counted}.{rest}"),
+        Folded(caption, [Table("table-findings", caption, titles, lines)]),
+    ]

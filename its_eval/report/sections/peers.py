@@ -1,0 +1,119 @@
+"""Who the peers are, why, and how alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from its_eval.report.blocks import Cell, Folded, Heading, Section, Table, plain, text_cell
+from its_eval.report.narrative import peers_sentence
+from its_eval.report.sections.cells import BLANK, columns, count_cell, number, records, value_cell
+from its_eval.report.sections.pictures import pictures
+from its_eval.report.source import anchor
+
+if TYPE_CHECKING:
+    from its_eval.report.blocks import Block
+    from its_eval.report.source import ReportSource
+
+#: So many characteristics are named as those that set a peer apart.
+_NAMED = 2
+
+
+def peers(source: ReportSource) -> Section:
+    """Return the peers of every unit; said once where all outcomes share them."""
+    table = source.table("peers")
+    if table.empty:
+        words = "This run compares no unit with peers."
+        if source.settings.get("peers"):
+            words = "No unit has peers; the section on checks says why."
+        return Section("peers", "Peers, and why these", [plain(words, "quiet")])
+    blocks: list[Block] = []
+    for outcomes, unit in _sets(source):
+        shown = "; ".join(source.label(outcome) for outcome in outcomes)
+        whole = len(outcomes) == len(source.outcomes)
+        title = source.unit_name(unit) if whole else f"{source.unit_name(unit)}: {shown}"
+        blocks.append(Heading(title, ident=anchor("peers", outcomes[0], unit)))
+        blocks.append(plain(peers_sentence(source.evaluation, outcomes[0], unit)))
+        blocks.append(_nearest(source, outcomes[0], unit))
+        blocks += [
+            Folded(words, [made])
+            for words, made in (
+                ("How alike unit and peers are", _balance(source, outcomes[0], unit)),
+                ("Candidates set aside, and why", _excluded(source, outcomes[0], unit)),
+            )
+            if made.rows
+        ]
+        for outcome in outcomes:
+            blocks += pictures(source, "peers", outcome, unit)
+    return Section("peers", "Peers, and why these", blocks)
+
+
+def _sets(source: ReportSource) -> list[tuple[list[str], str]]:
+    """Return units with the outcomes for which their peers are the same, by unit."""
+    table = source.table("peers")
+    found: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for outcome in source.outcomes:
+        for unit in sorted(set(table.loc[table["outcome"] == outcome, "unit"])):
+            chosen = tuple(source.rows("peers", outcome, unit)["peer"])
+            found.setdefault((unit, chosen), []).append(outcome)
+    return [(outcomes, unit) for (unit, _), outcomes in sorted(found.items())]
+
+
+def _nearest(source: ReportSource, outcome: str, unit: str) -> Table:
+    shares = source.table("peer_contributions")
+    shares = shares[shares["unit"] == unit]
+    lines = []
+    for place, row in records(source.rows("peers", outcome, unit)):
+        peer = str(row["peer"])
+        largest = shares[shares["peer"] == peer].nlargest(_NAMED, "share")
+        lines.append(
+            [
+                count_cell("peers", place, row, "rank"),
+                text_cell(source.unit_name(peer)),
+                value_cell("peers", place, row, "distance"),
+                count_cell("peers", place, row, "pool_rank"),
+                _apart(largest),
+            ]
+        )
+    titles = columns("Rank#", "Peer", "Distance#", "Number of the pool#", "What sets it apart most")
+    caption = f"Peers of {source.unit_name(unit)}, with the share of the squared distance"
+    return Table(anchor("table-peers", outcome, unit), caption, titles, lines)
+
+
+def _apart(largest: pd.DataFrame) -> Cell:
+    parts: list[object] = []
+    for place, row in records(largest):
+        share = number("peer_contributions", place, row, "share", f"{100.0 * row['share']:.0f}")
+        parts += [", " if parts else "", f"{row['variable']} (", share, " %)"]
+    return Cell(tuple(parts)) if parts else BLANK  # type: ignore[arg-type]
+
+
+def _balance(source: ReportSource, outcome: str, unit: str) -> Table:
+    rows = source.rows("balance", outcome, unit)
+    lines = [
+        [
+            text_cell(str(row["variable"])),
+            *(value_cell("balance", place, row, name) for name in ("unit_value", "peer_mean", "pool_mean", "smd")),
+        ]
+        for place, row in records(rows)
+    ]
+    titles = columns("Characteristic", "Unit#", "Mean of peers#", "Mean of all#", "Unit minus peers, in sd#")
+    caption = f"{source.unit_name(unit)}: unit, peers and all candidates; 0 in the last column is alike"
+    return Table(anchor("table-balance", outcome, unit), caption, titles, lines)
+
+
+def _excluded(source: ReportSource, outcome: str, unit: str) -> Table:
+    rows = source.rows("peer_exclusions", outcome, unit)
+    lines = [
+        [
+            text_cell(source.unit_name(str(row["candidate"]))),
+            value_cell("peer_exclusions", place, row, "distance"),
+            text_cell(str(row["reason"])),
+        ]
+        for place, row in records(rows)
+    ]
+    caption = f"{source.unit_name(unit)}: candidates set aside"
+    return Table(
+        anchor("table-excluded", outcome, unit), caption, columns("Candidate", "Distance#", "Reason"), lines
+    )

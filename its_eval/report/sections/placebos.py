@@ -1,0 +1,121 @@
+"""Is the change unusual: beside units that had no intervention, and beside other dates."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from its_eval.report.blocks import Bullets, Folded, Heading, Section, Sentence, Table, plain, text_cell
+from its_eval.report.narrative import estimand_words, p_words
+from its_eval.report.sections.cells import columns, not_asked, p_cell, records, value_cell
+from its_eval.report.sections.pictures import pictures
+from its_eval.report.source import anchor, compared_with
+from its_eval.report.verdicts import label_words
+
+if TYPE_CHECKING:
+    from its_eval.report.blocks import Block
+    from its_eval.report.source import ReportSource
+
+_TITLE = "Is it unusual for a unit?"
+
+
+def placebos(source: ReportSource) -> Section:
+    """Return how a unit's change stands among changes that no intervention made."""
+    blocks: list[Block] = [
+        plain(
+            "A small p-value against the peers says that the gap changed. Units also change for reasons of "
+            "their own; so each unit that had no intervention is treated as if it had one, with its own peers, "
+            "and the real change is ranked among theirs."
+        ),
+        *_units(source),
+        Heading("At other dates", ident="placebo-dates"),
+        *_dates(source),
+    ]
+    return Section("placebos", _TITLE, blocks)
+
+
+def _units(source: ReportSource) -> list[Block]:
+    if source.table("placebo_units").empty and source.table("summary")["p_placebo"].isna().all():
+        return [not_asked(source, "checks", "placebo_units")]
+    blocks: list[Block] = []
+    for outcome in source.outcomes:
+        rows = source.rows("summary", outcome)
+        rows = rows[rows["p_placebo"].notna() | rows["p_crawford_howell"].notna()]
+        if rows.empty:
+            continue
+        blocks.append(Heading(source.label(outcome), ident=anchor("placebos", outcome)))
+        blocks.append(Bullets([_sentence(source, outcome, place, row) for place, row in records(rows)]))
+        blocks.append(_ranks(source, outcome, rows))
+        for unit in source.units(outcome):
+            blocks += pictures(source, "placebos", outcome, unit)
+        blocks += pictures(source, "placebos", outcome)
+    return blocks
+
+
+def _others(source: ReportSource, outcome: str, unit: str, estimand: str) -> pd.DataFrame:
+    """Return the placebo units of a treated unit; the unit itself may stand among them."""
+    rows = source.rows("placebo_units", outcome, unit)
+    return rows[(rows["estimand"] == estimand) & (rows["placebo"] != unit)]
+
+
+def _sentence(source: ReportSource, outcome: str, place: int, row: Any) -> Sentence:
+    unit, estimand = str(row["unit"]), str(row["estimand"])
+    words = p_words(float(row["p_placebo"])) if not math.isnan(row["p_placebo"]) else ""
+    others = len(_others(source, outcome, unit, estimand))
+    among = f"among {others} units that had no intervention" if others else "among other units"
+    placebo = f"placebo {words} {among}" if words else "no placebo p-value"
+    return Sentence(
+        (f"{source.unit_name(unit)}, compared with {compared_with(str(row['design']))}: "
+         f"{label_words(str(row['label']))}; {placebo}.",),
+        f"summary:{place}",
+    )  # fmt: skip
+
+
+def _ranks(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
+    lines = [
+        [
+            text_cell(source.unit_name(str(row["unit"]))),
+            text_cell(compared_with(str(row["design"]))),
+            p_cell("summary", place, row, "p_value"),
+            p_cell("summary", place, row, "p_adjusted"),
+            p_cell("summary", place, row, "p_placebo"),
+            p_cell("summary", place, row, "p_crawford_howell"),
+        ]
+        for place, row in records(rows)
+    ]
+    titles = columns("Unit", "Compared with", "p#", "Adjusted p#", "Placebo p#", "Crawford–Howell p#")
+    caption = (
+        f"{source.label(outcome)}: did the gap change (p, adjusted p), and is that unusual for a unit "
+        "(placebo: rank among all units; Crawford–Howell: the unit against its own peers)"
+    )
+    return Table(anchor("table-placebos", outcome), caption, titles, lines)
+
+
+def _dates(source: ReportSource) -> list[Block]:
+    table = source.table("placebo_dates")
+    if table.empty:
+        return [not_asked(source, "checks", "placebo_dates")]
+    blocks: list[Block] = []
+    for outcome in source.outcomes:
+        rows = source.rows("placebo_dates", outcome)
+        if rows.empty:
+            continue
+        about = source.about(outcome)
+        lines = [
+            [
+                text_cell(source.unit_name(str(row["unit"]))),
+                text_cell(estimand_words(str(row["estimand"]), about)),
+                text_cell(str(row["placebo"])),
+                value_cell("placebo_dates", place, row, "estimate", 4),
+                value_cell("placebo_dates", place, row, "statistic"),
+            ]
+            for place, row in records(rows)
+        ]
+        titles = columns("Unit", "Quantity", "Date", "Estimate#", "Estimate in standard errors#")
+        caption = f"{about['label']}: dates before the start, treated as if something had begun there"
+        blocks.append(
+            Folded(caption, [Table(anchor("table-placebo-dates", outcome), caption, titles, lines)])
+        )
+    return blocks

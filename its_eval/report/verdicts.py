@@ -1,0 +1,94 @@
+"""Sentences about several rows of ``summary``: the question, and what can be said of all units together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from its_eval.report.narrative import UNUSUAL_WORDS, estimand_words
+from its_eval.report.source import compared_with, in_order_of_designs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from its_eval.report.source import ReportSource
+
+#: A label in words, where it is not its own words.
+LABEL_WORDS = {
+    "no clear evidence": "no clear evidence of a change",
+    "gap to peers changed": "the gap changed",
+    "consistent": f"the gap changed{UNUSUAL_WORDS['consistent']}",
+    "gap changed, not unusual": f"the gap changed{UNUSUAL_WORDS['gap changed, not unusual']}",
+}
+#: Labels of which a direction is said; of the others the interval says all there is.
+_WITHOUT_DIRECTION = frozenset({"no clear evidence", "not estimable"})
+_QUESTIONS = {
+    "single": "did the unit's own course change at that time, compared with its earlier trend",
+    "difference": "did the gap between the unit and similar units, its peers, change at that time",
+}
+
+
+def question(source: ReportSource) -> str:
+    """Return the question that a run asks, in a paragraph."""
+    about = [source.about(outcome) for outcome in source.outcomes]
+    starts = list(dict.fromkeys(f"{entry['interruption']}, from {entry['start_in_words']}" for entry in about))
+    units = sorted({unit for outcome in source.outcomes for unit in source.units(outcome)})
+    labels = ", ".join(f"“{entry['label']}”" for entry in about)
+    designs = [str(design) for design in source.settings["designs"]]
+    asked = list(dict.fromkeys(_QUESTIONS.get(design, _QUESTIONS["difference"]) for design in designs))
+    questions = (
+        asked[0] if len(asked) == 1 else "; ".join(f"({place}) {text}" for place, text in enumerate(asked, 1))
+    )
+    quantity = estimand_words(source.primary, about[0])
+    return (
+        f"{'; '.join(starts)}, in {len(units)} unit{'s' if len(units) > 1 else ''} ({', '.join(units)}). "
+        f"Of {labels} it is asked: {questions}? The answer is read from one quantity that the config declares "
+        f"beforehand: {quantity}."
+    )
+
+
+def label_words(label: str) -> str:
+    """Return a label of ``summary`` in words."""
+    return LABEL_WORDS.get(label, label)
+
+
+def verdict_sentences(source: ReportSource, outcome: str) -> list[str]:
+    """Return, per design, how many units have which answer; none for a single unit.
+
+    A unit that could not be estimated is counted among all and named.
+    """
+    summary = source.rows("summary", outcome)
+    failed = source.rows("not_estimated", outcome)
+    everyone = source.units(outcome)
+    if len(everyone) < 2:
+        return []
+    sentences = []
+    for design, rows in in_order_of_designs(summary).groupby("design", sort=False):
+        lost = sorted({*failed.loc[failed["design"] == design, "unit"]} - {*rows["unit"]})
+        parts = [
+            f"{words} in {len(units)} of {len(everyone)} ({', '.join(units)})"
+            for words, units in _grouped(rows).items()
+        ]
+        parts += [f"not estimated in {len(lost)} of {len(everyone)} ({', '.join(lost)})"] if lost else []
+        sentences.append(f"Compared with {_plural(str(design))}: {'; '.join(parts)}.")
+    return sentences
+
+
+def _grouped(rows: pd.DataFrame) -> dict[str, list[str]]:
+    """Return units by what is said of them, what is most often said first."""
+    groups: dict[str, list[str]] = {}
+    for row in rows.to_dict("records"):
+        groups.setdefault(_said(row), []).append(str(row["unit"]))
+    return dict(sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])))
+
+
+def _said(row: dict[Any, Any]) -> str:
+    label, words = str(row["label"]), label_words(str(row["label"]))
+    if label in _WITHOUT_DIRECTION or row["direction"] not in ("better", "worse"):
+        return words
+    unusual = UNUSUAL_WORDS.get(label, "")
+    return f"{words.removesuffix(unusual)}, for the {row['direction']}{unusual},"
+
+
+def _plural(design: str) -> str:
+    words = compared_with(design)
+    return words.replace("its own", "their own") if design == "single" else "their peers"
