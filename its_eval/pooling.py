@@ -66,12 +66,12 @@ def paule_mandel(estimates: FloatArray, std_errors: FloatArray) -> float:
     from scipy import optimize  # noqa: PLC0415  (start-up time)
 
     # in units of a typical standard error, so that the tolerance means the same for every outcome
-    unit = float(np.exp(np.log(std_errors).mean()))
+    unit = math.exp(float(np.log(std_errors).mean()))
     effects, variances = (estimates - estimates.mean()) / unit, (std_errors / unit) ** 2
-    df = effects.size - 1
+    df = float(effects.size - 1)
 
     def excess(tau2: float) -> float:
-        return _generalised_q(effects, variances + tau2) - df
+        return _generalised_q(effects, np.asarray(variances + tau2)) - df
 
     if df == 0 or excess(0.0) <= 0.0:
         return 0.0
@@ -87,10 +87,11 @@ def pool(
 ) -> Pooled:
     """Pool the estimates of K trusts.
 
-    ``paule_mandel_hk``: random effects with tau^2 of ``paule_mandel`` and the standard error of Hartung & Knapp
-    2001, *Statistics in Medicine* 20:3875, ``sqrt(q / sum w)``, ``q = sum w (y - mu)^2 / (K - 1)``, on K - 1
-    degrees of freedom. ``paule_mandel_mkh`` takes max(1, q) for q, as Röver, Knapp & Friede 2015, *BMC Medical
-    Research Methodology* 15:99, recommend for few studies of unequal precision. The prediction interval is
+    ``paule_mandel_hk``: random effects with tau^2 of ``paule_mandel`` and the standard error of Hartung &
+    Knapp 2001, *Statistics in Medicine* 20:3875, ``sqrt(q / sum w)`` with ``q = sum w (y - mu)^2 / (K - 1)``,
+    on K - 1 degrees of freedom. ``paule_mandel_mkh`` takes max(1, q) for q, as Röver, Knapp & Friede 2015,
+    *BMC Medical Research Methodology* 15:99, recommend for few studies of unequal precision. With tau^2 > 0
+    both are the same, because Paule and Mandel's equation makes q = 1. The prediction interval is
     ``mu ± t(K - 2) sqrt(tau^2 + se^2)`` (Higgins, Thompson & Spiegelhalter 2009, *JRSS A* 172:137).
     ``fixed_effect`` weighs by precision and takes the effects as equal; ``unweighted_mean`` is the one-sample
     t test of the estimates.

@@ -124,8 +124,6 @@ def seasonal_autocorrelation(
         return not_applicable(name, f"The series is not longer than a year of {per_year} periods.")
     statistic = float(autocorrelations(residuals[:, None], positions, per_year)[-1, 0])
     p_value = two_sided_p(statistic, autocorrelations(simulated, positions, per_year)[-1])
-    if math.isnan(p_value):
-        return not_applicable(name, "The residuals are zero, so that they have no autocorrelation.")
     detail = f"(autocorrelation {number(statistic)} at lag {per_year}, {p_text(p_value)})"
     return judged(
         name,
@@ -172,7 +170,7 @@ def breusch_godfrey(X: FloatArray, y: FloatArray, n_lags: int) -> CheckResult:
     from statsmodels.regression.linear_model import OLS  # noqa: PLC0415  (start-up time)
     from statsmodels.stats.diagnostic import acorr_breusch_godfrey  # noqa: PLC0415
 
-    statistic, p_value, _, _ = acorr_breusch_godfrey(OLS(y, X).fit(), nlags=n_lags)
+    statistic, p_value, _, _ = acorr_breusch_godfrey(OLS(y, X).fit(), nlags=n_lags, result_object=False)
     message = (
         f"Breusch–Godfrey over {n_lags} lags of the least-squares residuals gives {p_text(float(p_value))}: "
         "a description for comparison with older reports, since the error model allows for autocorrelation."

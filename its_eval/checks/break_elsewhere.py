@@ -136,7 +136,7 @@ def search_break(
     SingularDesignError
         If the design cannot be estimated from the observed periods.
     ValueError
-        If no date can be told apart from the design.
+        If the periods are too few for a break of that shape.
     """
     observed = ~np.isnan(outcome)
     partials = fit_reml_ar(X, outcome[:, None], order).partial_autocorrelations[0] if order else np.empty(0)
@@ -150,14 +150,23 @@ def search_break(
 
     together = np.hstack([outcome[:, None], series])
     together[observed] -= X[observed] @ np.linalg.lstsq(X[observed], together[observed], rcond=None)[0]
-    statistics = f_statistics(X, candidates, together, np.vstack([partials, simulated]), observed)
-    usable = ~np.isnan(statistics).any(axis=1)
-    if not usable.any():
-        raise ValueError(f"no break of shape {shape!r} can be told apart from the design")
-    statistics, dates = statistics[usable], dates[usable]
+    usable = distinct(X, candidates, observed)
+    if not usable.any() or used.size - X.shape[1] - candidates.shape[2] < 1:
+        raise ValueError(f"{used.size} periods are too few to search for a break of shape {shape!r}")
+    dates = dates[usable]
+    statistics = f_statistics(X, candidates[usable], together, np.vstack([partials, simulated]), observed)
     largest = int(dates[int(np.argmax(statistics[:, 0]))])
     p_value = upper_p(float(statistics[:, 0].max()), statistics[:, 1:].max(axis=0))
     return BreakSearch(dates, statistics[:, 0], p_value, largest, largest - interruption)
+
+
+def distinct(X: FloatArray, candidates: FloatArray, observed: BoolArray) -> BoolArray:
+    """Return which candidates (T, n, q) add q columns of their own in the observed periods."""
+    basis = np.linalg.qr(X[observed])[0]
+    columns = candidates[:, observed]
+    left = columns - basis @ (basis.T @ columns)
+    smallest = np.linalg.svd(left, compute_uv=False)[:, -1]
+    return np.asarray(smallest > COLLINEAR * np.linalg.norm(columns, axis=(1, 2)))
 
 
 def f_statistics(
@@ -173,6 +182,7 @@ def f_statistics(
     ----------
     X : ndarray, shape (n, k)
     candidates : ndarray, shape (T, n, q)
+        Each ``distinct`` from the design.
     series : ndarray, shape (n, S)
     partials : ndarray, shape (S, p)
         p = 0, 1 or 2.
@@ -181,16 +191,13 @@ def f_statistics(
     Returns
     -------
     ndarray, shape (T, S)
-        NaN where a candidate is collinear with the design.
     """
     order, (n_dates, n_periods, n_added) = partials.shape[1], candidates.shape
     basis = np.linalg.qr(augmented_design(X, observed))[0]
     added = np.where(observed[None, :, None], candidates, 0.0)
     flat = np.moveaxis(added, 0, 1).reshape(n_periods, -1)
-    left = flat - basis @ (basis.T @ flat)
-    share = np.linalg.norm(left, axis=0) / np.maximum(np.linalg.norm(flat, axis=0), np.finfo(float).tiny)
     # only what the design leaves of a candidate matters
-    flat = np.where(share > COLLINEAR, left, np.nan)
+    flat -= basis @ (basis.T @ flat)
     errors = np.where(observed[:, None], series, 0.0)
     weights = precision_terms(partials).weights if order else np.ones((partials.shape[0], 1))
     forms = [(_form(i, j, basis), _form(i, j, flat)) for i, j in form_pairs(order)]

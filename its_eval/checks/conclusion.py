@@ -12,12 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from its_eval.estimate.fit import FloatArray
+from its_eval.evaluation import NOT_ESTIMABLE
 from its_eval.multiplicity import adjust
 
 CONSISTENT = "consistent with an effect"
 NOT_UNUSUAL = "gap changed, not unusual"
 NO_CLEAR_EVIDENCE = "no clear evidence"
-NOT_ESTIMABLE = "not estimable"
+#: Where no placebo could be made.
+GAP_CHANGED = "gap to peers changed"
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ def three_way_label(
 
     With enough donors, a trust is *consistent with an effect* if Holm's adjustment over the trusts of
     ``max(p_gap, p_placebo)`` is below alpha and the joint placebo of the set is at most alpha; *gap changed,
-    not unusual* if only Holm's adjustment of ``p_gap`` is below alpha; else there is *no clear evidence*. The
+    not unusual* if only Holm's adjustment of ``p_gap`` is below alpha (*gap to peers changed* if there is no
+    placebo to tell); else there is *no clear evidence*. The
     label of the set uses its own p-values in the same way, without Holm.
 
     Parameters
@@ -80,20 +83,26 @@ def three_way_label(
     either = np.where(np.isnan(p_gap) | np.isnan(p_placebo), 1.0, np.fmax(p_gap, p_placebo))
     p_both = adjust(either, "holm")
     p_changed = adjust(np.where(np.isnan(p_gap), 1.0, p_gap), "holm")
-    jointly = p_joint <= alpha
+    jointly = None if np.isnan(p_joint) else p_joint <= alpha
     units: tuple[str, ...] | None = None
     if enough_donors(n_donors, p_gap.size, alpha):
         units = tuple(
             NOT_ESTIMABLE
             if np.isnan(p_gap[unit])
-            else _label(changed=p_changed[unit] < alpha, unusual=bool(p_both[unit] < alpha) and jointly)
+            else _label(
+                changed=p_changed[unit] < alpha,
+                unusual=None if np.isnan(p_placebo[unit]) else jointly and bool(p_both[unit] < alpha),
+            )
             for unit in range(p_gap.size)
         )
     together = None if np.isnan(p_gap_set) else _label(changed=p_gap_set < alpha, unusual=jointly)
     return Conclusion(units, together, p_both)
 
 
-def _label(*, changed: bool, unusual: bool) -> str:
+def _label(*, changed: bool, unusual: bool | None) -> str:
+    """Label by two tests; the second is None where it could not be made."""
     if not changed:
         return NO_CLEAR_EVIDENCE
+    if unusual is None:
+        return GAP_CHANGED
     return CONSISTENT if unusual else NOT_UNUSUAL

@@ -83,8 +83,10 @@ class Deletion:
 
     def _sigma_without(self, residuals: FloatArray, pulled: FloatArray) -> FloatArray:
         """s_(t), shape (n_used, S)."""
-        rss = np.sum(residuals**2, axis=0) - pulled**2 / self.precision[:, None]
-        return np.asarray(np.sqrt(np.maximum(rss, 0.0) / (self.whitening.residual_df - 1)))
+        total = np.sum(residuals**2, axis=0)
+        # what is left after the only period that does not fit is rounding, but not 0
+        rss = np.fmax(total - pulled**2 / self.precision[:, None], np.finfo(np.float64).eps * total)
+        return np.asarray(np.sqrt(rss / (self.whitening.residual_df - 1)))
 
     def _direction(self, contrast: FloatArray) -> FloatArray:
         """``c'(X'R^{-1}X)^{-1}X'R^{-1}``, shape (n_used,)."""

@@ -19,6 +19,7 @@ from its_eval.checks.influence import Influence, Outliers, Refit, influence, out
 from its_eval.checks.innovations import DRAWS, Whitening, simulate_residuals
 from its_eval.checks.result import CheckResult
 from its_eval.checks.spread import arch, heteroscedasticity, normality, variance_ratio
+from its_eval.estimate.assembly import degenerate_series
 from its_eval.estimate.fit import BoolArray, FloatArray
 
 
@@ -100,9 +101,13 @@ def diagnose(
     ------
     SingularDesignError
         If the design cannot be estimated from the observed periods.
+    ValueError
+        If the design reproduces the series up to rounding (flag ``degenerate`` of the fit).
     """
     observed = ~np.isnan(series.outcome)
     whitening = Whitening(series.matrix, series.partials, observed)
+    if _fits_exactly(series, observed):
+        raise ValueError("the design reproduces the series exactly: there are no residuals to check")
     simulated = simulate_residuals(whitening, rng, draws)
     residuals = whitening.residuals(series.outcome[:, None])[:, 0]
     positions, after = whitening.positions, series.after[observed]
@@ -127,3 +132,12 @@ def diagnose(
     )
     n_lags = min(max(ljung_box_lags(residuals.size), series.per_year), residuals.size - 1)
     return Diagnostics(checks, correlogram(residuals, null, positions, n_lags), apart, leaning, residuals)
+
+
+def _fits_exactly(series: FittedSeries, observed: BoolArray) -> bool:
+    """Whether least squares leaves nothing but rounding."""
+    matrix, outcome = series.matrix[observed], series.outcome[observed]
+    left = outcome - matrix @ np.linalg.lstsq(matrix, outcome, rcond=None)[0]
+    filled = np.where(observed, series.outcome, 0.0)[:, None]
+    sums = np.array([left @ left]), np.array([outcome @ outcome])
+    return bool(degenerate_series(filled, observed, *sums)[0])

@@ -10,7 +10,7 @@ import numpy as np
 
 from its_eval.checks.deletion import Deletion
 from its_eval.checks.monte_carlo import upper_p
-from its_eval.checks.result import CheckResult, judged, not_applicable, number, p_text
+from its_eval.checks.result import CheckResult, judged, number, p_text
 from its_eval.estimate.fit import ContrastEstimates, FloatArray
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ OUTLIER = 3.5
 #: Outliers named in a message; the others are counted.
 NAMED = 5
 
-Refit = Callable[[FloatArray], ContrastEstimates]
+#: From outcomes (n, 1) to effects by the estimator of the fit; None where they cannot be estimated.
+Refit = Callable[[FloatArray], ContrastEstimates | None]
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Outliers:
     positions : ndarray of int
         Calendar positions of the outliers.
     refitted : ContrastEstimates or None
-        Effects with a dummy for each outlier, shape (1, m); None without outliers.
+        Effects with a dummy for each outlier, shape (1, m); None without outliers or where not estimable.
     """
 
     check: CheckResult
@@ -67,8 +68,8 @@ def outliers(
     periods : sequence of str, length n
         Names of the periods for the message.
     refit : callable
-        Takes outcomes (n, 1), gives effects by the estimator of the fit; a missing value is as good as a
-        dummy for its period.
+        Estimates the effects of outcomes (n, 1) as in the fit; a missing value is as good as a dummy for its
+        period.
     """
     whitening = deletion.whitening
     residuals = whitening.residuals(outcome[:, None])
@@ -145,9 +146,6 @@ def influence(
     residuals = whitening.residuals(outcome[:, None])
     dfbetas = deletion.dfbetas(residuals, contrast)[:, 0]
     without = estimate - deletion.moves(residuals, contrast)[:, 0]
-    if np.isnan(dfbetas).all():
-        reason = "Every period has a term of its own, so that none can be left out."
-        return Influence(not_applicable(name, reason), dfbetas, without)
     largest = float(np.nanmax(np.abs(dfbetas)))
     p_value = upper_p(largest, np.nanmax(np.abs(deletion.dfbetas(simulated, contrast)), axis=0))
     most = periods[whitening.positions[int(np.nanargmax(np.abs(dfbetas)))]]

@@ -78,7 +78,7 @@ def joint_placebo(
     Parameters
     ----------
     treated : ndarray, shape (M,)
-        Studentised effects.
+        Studentised effects; a trust without one (NaN) is left out.
     donors : ndarray, shape (J,) or (J, M)
         Those of the donors; a column for each treated trust where their dates differ. NaN where a donor could
         not be fitted: a set with such a donor counts as extreme.
@@ -90,10 +90,12 @@ def joint_placebo(
     Returns
     -------
     float
-        NaN where a treated trust has no statistic or the donors are fewer than the treated.
+        NaN where no treated trust has a statistic or the donors are fewer than those that have.
     """
+    known = ~np.isnan(treated)
+    treated, donors = treated[known], donors if donors.ndim == 1 else donors[:, known]
     n_treated, n_donors = treated.size, donors.shape[0]
-    if np.isnan(treated).any() or n_treated == 0 or n_donors < n_treated:
+    if n_treated == 0 or n_donors < n_treated:
         return math.nan
     if donors.ndim == 1 and math.comb(n_donors, n_treated) <= draws:
         sets = np.array(list(combinations(range(n_donors), n_treated)))

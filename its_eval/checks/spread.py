@@ -32,7 +32,7 @@ def breusch_pagan_statistic(residuals: FloatArray, regressors: FloatArray) -> Fl
 
     Breusch & Pagan 1979, studentised by Koenker 1981, *Journal of Econometrics* 17:107.
     """
-    return residuals.shape[0] * explained_share(residuals**2, regressors)
+    return np.asarray(residuals.shape[0] * explained_share(residuals**2, regressors))
 
 
 def arch_statistic(residuals: FloatArray, neighbours: BoolArray) -> FloatArray:
@@ -127,6 +127,9 @@ def variance_ratio(
     leverage : ndarray, shape (n_used,)
         ``diag(QQ')``.
     """
+    if min(after.sum(), (~after).sum()) < FEWEST:
+        reason = f"Fewer than {FEWEST} periods before or from the interruption: too few to compare variances."
+        return not_applicable("variance_ratio", reason)
     freedom = float(np.sum(1.0 - leverage[after]) / np.sum(1.0 - leverage[~after]))
 
     def ratio(series: FloatArray) -> FloatArray:

@@ -10,10 +10,12 @@ from typing import Annotated
 
 import typer
 
+from its_eval.cli.commands.before_after import before_after
 from its_eval.cli.commands.init import init
 from its_eval.cli.commands.peers import peers
 from its_eval.cli.commands.run import run
 from its_eval.cli.commands.schema import schema
+from its_eval.cli.commands.spc import spc
 from its_eval.cli.commands.validate import validate
 from its_eval.errors import ItsEvalError
 
@@ -35,6 +37,8 @@ app.command()(peers)
 app.command()(validate)
 app.command()(init)
 app.command()(schema)
+app.command()(before_after)
+app.command()(spc)
 
 
 def _print_version(value: bool) -> None:

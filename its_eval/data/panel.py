@@ -67,6 +67,18 @@ class Panel:
         """Return the column of a unit."""
         return self.units.index(unit)
 
+    def windowed(self, first: int, end: int) -> Panel:
+        """Return the panel on the periods from `first` up to but not including `end`."""
+        kept = slice(first, end)
+        return replace(
+            self,
+            start=self.start + first,
+            values=self.values[kept],
+            denominators=self.denominators[kept],
+            counts=self.counts[kept],
+            small_denominator=self.small_denominator[kept],
+        )
+
     def without(self, masks: Mapping[str, Sequence[int]]) -> Panel:
         """Return the panel with some periods of some units taken out."""
         values, counts = self.values.copy(), self.counts.copy()

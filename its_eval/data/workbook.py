@@ -100,7 +100,8 @@ def open_workbook(path: Path) -> Workbook:
         raise DataError([f"{path}: cannot be read: {error.strerror}"]) from None
     _require_workbook(path.name, raw)
     try:
-        book = CalamineWorkbook.from_filelike(io.BytesIO(raw))
+        # the library reads a file faster than bytes that are in memory already
+        book = CalamineWorkbook.from_path(path)
         metadata = [(sheet.name, sheet.visible == SheetVisibleEnum.Visible) for sheet in book.sheets_metadata]
     except PasswordError:
         raise _protected(path.name) from None

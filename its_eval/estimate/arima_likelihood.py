@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 
 MAXIMUM_ITERATIONS = 500
 NEWTON_STEPS = 8
-#: Newton decrement below which nothing is left to gain.
-DECREMENT_TOLERANCE = 1e-9
+#: Of the quasi-Newton search: relative change of the log-likelihood in units of rounding, and its gradient.
+PRECISION = {"factr": 10.0, "pgtol": 1e-8}
+#: Newton decrement from which the last step is the last: it moves no parameter by more than 0.0003 of its
+#: standard error.
+DECREMENT_TOLERANCE = 1e-7
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,8 @@ def maximise(process: ErrorProcess, y: FloatArray, columns: FloatArray) -> Maxim
     covariance = _inverse(-curvature)
     if covariance is None:
         # With the error process taken as known the information is X'V^-1 X, whatever the state of the rest.
-        known = -model.hessian(params, method="oim")[:n_terms, :n_terms] * model.nobs_effective
+        n_averaged = model.nobs - model.loglikelihood_burn
+        known = -n_averaged * model.hessian(params, method="oim")[:n_terms, :n_terms]
         covariance = np.linalg.pinv(known)
     autoregressive, whole, moving_average = _polynomials(process, params[n_terms:])
     p = process.order[0]
@@ -124,7 +128,9 @@ def _neighbourhood(model: Any) -> FloatArray:
     """Return where statsmodels' quasi-Newton search ends."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        found = model.fit(method="lbfgs", maxiter=MAXIMUM_ITERATIONS, disp=False, return_params=True)
+        found = model.fit(
+            method="lbfgs", maxiter=MAXIMUM_ITERATIONS, disp=False, return_params=True, **PRECISION
+        )
     return np.asarray(found, dtype=np.float64)
 
 
@@ -144,21 +150,19 @@ def _polish(model: Any, params: FloatArray) -> tuple[FloatArray, FloatArray, boo
         return model.loglike(point, complex_step=True)
 
     value = _log_likelihood(model, params)
-    curvature = np.asarray(approx_hess_cs(params, complex_likelihood))
     for _ in range(NEWTON_STEPS):
-        score = np.asarray(model.score(params))
+        curvature = np.asarray(approx_hess_cs(params, complex_likelihood), dtype=np.float64)
         inverse = _inverse(-curvature)
         if inverse is None:
             return params, curvature, False
+        score = np.asarray(model.score(params), dtype=np.float64)
         step = inverse @ score
+        reached = _log_likelihood(model, params + step)
+        if not reached >= value - DECREMENT_TOLERANCE:
+            return params, curvature, False
+        params, value = params + step, reached
         if score @ step < DECREMENT_TOLERANCE:
             return params, curvature, True
-        params = params + step
-        reached = _log_likelihood(model, params)
-        if not reached > value:
-            return params - step, curvature, False
-        value = reached
-        curvature = np.asarray(approx_hess_cs(params, complex_likelihood))
     return params, curvature, False
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from its_eval.estimate.autoregression import PrecisionTerms
     from its_eval.estimate.error_model import ErrorModel
-    from its_eval.estimate.fit import FloatArray
+    from its_eval.estimate.fit import BoolArray, FloatArray
     from its_eval.estimate.series_forms import SeriesForms
 
 #: Grid points by number of partial autocorrelations and presence of a variance ratio. A grid with half as
@@ -35,6 +35,8 @@ GRID: dict[tuple[int, bool], tuple[int, ...]] = {
     (1, True): (32, 13),
     (2, True): (20, 12, 11),
 }
+#: Parts into which the intervals of the grid are divided by interpolation, in search of local minima.
+FINER = 3
 
 
 @dataclass(frozen=True)
@@ -119,9 +121,16 @@ def evaluate_forms(
     )
 
 
-def search_grid(model: ErrorModel) -> FloatArray:
-    """Grid points (G, q) of theta, bounds included, closer together where |r| is near 1."""
-    sizes = GRID[model.order, model.by_segment]
+def search_axes(model: ErrorModel, finer: int = 1) -> list[FloatArray]:
+    """Grid points of each parameter, bounds included, closer together where |r| is near 1.
+
+    Parameters
+    ----------
+    model : ErrorModel
+    finer : int
+        Parts into which each interval of the search grid is divided.
+    """
+    sizes = [finer * (size - 1) + 1 for size in GRID[model.order, model.by_segment]]
     lower, upper = model.bounds()
     axes = [to_rho(np.linspace(*to_warped(np.array([lower[0], upper[0]])), sizes[0]))]
     if model.order == 2:
@@ -130,7 +139,27 @@ def search_grid(model: ErrorModel) -> FloatArray:
         axes.append(np.linspace(lower[-1], upper[-1], sizes[-1]))
     for axis, low, high in zip(axes, lower, upper, strict=True):
         axis[[0, -1]] = low, high  # not beside them by rounding
-    return np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=1)
+    return axes
+
+
+def search_grid(model: ErrorModel) -> FloatArray:
+    """Grid points (G, q) of theta, the last parameter running fastest."""
+    return np.stack([axis.ravel() for axis in np.meshgrid(*search_axes(model), indexing="ij")], axis=1)
+
+
+def interpolate(values: FloatArray, finer: int) -> FloatArray:
+    """Values between the points of a grid (S, G_1, ..., G_q), by cubic splines along each axis but the first.
+
+    Every interval is divided into ``finer`` parts.
+    """
+    from scipy.interpolate import make_interp_spline  # noqa: PLC0415 - not needed to start up
+
+    for axis in range(1, values.ndim):
+        size = values.shape[axis]
+        spline = make_interp_spline(np.arange(size), np.eye(size), k=3)
+        weights = spline(np.linspace(0, size - 1, finer * (size - 1) + 1))
+        values = np.moveaxis(np.tensordot(values, weights, axes=(axis, 1)), -1, axis)
+    return values
 
 
 def grid_objective(
@@ -166,18 +195,28 @@ def best_optimum(
     values : ndarray, shape (S, G)
         Objective on the points of ``search_grid``, or an increasing function of it.
     """
-    from scipy.ndimage import minimum_filter  # noqa: PLC0415 - not needed to start up
-
-    sizes = GRID[model.order, model.by_segment]
-    cube = values.reshape(-1, *sizes)
-    lowest = minimum_filter(cube, size=(1, *[3] * len(sizes)), mode="nearest")
-    owner, point = np.nonzero((cube == lowest).reshape(values.shape))
+    finer = interpolate(values.reshape(-1, *GRID[model.order, model.by_segment]), FINER)
+    owner, *places = np.nonzero(axis_minima(finer))
+    start = np.stack([axis[place] for axis, place in zip(search_axes(model, FINER), places, strict=True)], axis=1)
     candidates = series.take(owner)
 
     def evaluate(chosen: NDArray[np.intp], points: FloatArray) -> FormsProfile:
         return evaluate_forms(model, candidates.take(chosen), residual_df, points)
 
-    theta, value = minimise(evaluate, search_grid(model)[point], *model.bounds(), model.longest_step())
+    theta, value = minimise(evaluate, start, *model.bounds(), model.longest_step())
     order = np.lexsort((value, owner))
     _, first = np.unique(owner[order], return_index=True)
     return theta[order][first]
+
+
+def axis_minima(values: FloatArray) -> BoolArray:
+    """Grid points no higher than their neighbours along each axis but the first.
+
+    Neighbours across a corner are not looked at: of two optima in adjoining cells one would hide the other.
+    """
+    lowest = np.ones(values.shape, dtype=np.bool_)
+    for axis in range(1, values.ndim):
+        along, kept = np.moveaxis(values, axis, 0), np.moveaxis(lowest, axis, 0)
+        kept[1:] &= along[1:] <= along[:-1]
+        kept[:-1] &= along[:-1] <= along[1:]
+    return lowest

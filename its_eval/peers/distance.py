@@ -69,6 +69,17 @@ class Scaled:
     scaled: NDArray[np.float64]
     weights: NDArray[np.float64]
 
+    def without(self, variable: str) -> Scaled:
+        """Return the same without one variable."""
+        kept = [place for place, name in enumerate(self.variables) if name != variable]
+        return Scaled(
+            self.units,
+            tuple(self.variables[place] for place in kept),
+            self.raw[:, kept],
+            self.scaled[:, kept],
+            self.weights[kept],
+        )
+
     def row(self, unit: str) -> int:
         """Return the row of a unit."""
         return self.units.index(unit)

@@ -11,9 +11,10 @@ from its_eval.evaluation import NOT_ESTIMABLE
 from its_eval.multiplicity import adjust
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from its_eval.config import Config
+    from its_eval.pipeline.credibility import Credibility
 
 Row = dict[str, Any]
 
@@ -56,13 +57,17 @@ def adjust_primary(
 
 def _has_p_value(row: Row, stuck: set[tuple[str, str, str, str]]) -> bool:
     key = (row["outcome"], row["unit"], row["design"], row["estimator"])
-    return key not in stuck and not row["df_floor"]
+    return key not in stuck and not row["df_floor"] and not np.isnan(row["p_value"])
 
 
 def summary_rows(
-    config: Config, rows: Sequence[Row], stuck: set[tuple[str, str, str, str]], better: dict[str, str | None]
+    config: Config,
+    rows: Sequence[Row],
+    stuck: set[tuple[str, str, str, str]],
+    better: Mapping[str, str | None],
+    found: Mapping[tuple[str, str], Credibility],
 ) -> list[Row]:
-    """Return the rows of ``summary`` from those of ``effects``.
+    """Return the rows of ``summary`` from those of ``effects`` and of the checks.
 
     A log outcome is summarised by its ratio. At a bound or below the degrees-of-freedom floor the estimate
     is shown with its interval but without a p-value, labelled not estimable (methods §11.5, §11.6).
@@ -81,16 +86,25 @@ def summary_rows(
         alpha = 1.0 - config.confidence
         smallest = minimum_detectable(row["std_error"], row["df"], alpha) if row["std_error"] > 0 else np.nan
         changed = usable and row.get("p_adjusted", np.nan) < alpha
-        label = CHANGED.get(row["design"], "changed") if changed else NO_CLEAR_EVIDENCE
+        label = CHANGED.get(row["design"], "gap to peers changed") if changed else NO_CLEAR_EVIDENCE
+        checks = found.get((row["outcome"], row["design"]))
+        placebo = np.nan if checks is None else checks.p_placebo.get(row["unit"], np.nan)
+        by_placebo = np.isnan(row["std_error"]) and not np.isnan(placebo)
+        if checks is not None and (usable or by_placebo):
+            label = checks.labels.get(row["unit"], label)
         summary.append(
             {
                 **{name: row[name] for name in ("outcome", "unit", "design", "estimand", "scale")},
                 **{name: row[name] for name in ("estimate", "conf_low", "conf_high")},
                 "p_value": row["p_value"] if usable else None,
                 "p_adjusted": row.get("p_adjusted") if usable else None,
+                "p_placebo": placebo,
+                "p_crawford_howell": np.nan
+                if checks is None
+                else checks.p_crawford_howell.get(row["unit"], np.nan),
                 "minimum_detectable": on_scale(smallest, row),
                 "direction": _direction(row, better[row["outcome"]]) if usable else "unclear",
-                "label": label if usable else NOT_ESTIMABLE,
+                "label": label if usable or by_placebo else NOT_ESTIMABLE,
             }
         )
     return summary
@@ -109,3 +123,30 @@ def _direction(row: Row, better: str | None) -> str:
     if better is None or row["conf_low"] <= null <= row["conf_high"]:
         return "unclear"
     return "better" if (row["estimate"] > null) == (better == "higher") else "worse"
+
+
+def power_rows(config: Config, rows: Sequence[Row], stuck: set[tuple[str, str, str, str]]) -> list[Row]:
+    """Return the rows of ``power``: the smallest effect of every estimand of the primary estimator.
+
+    An effect of that size would be found with probability 0.8 by the two-sided test at 1 - confidence, at the
+    precision that the fit turned out to have.
+    """
+    alpha = 1.0 - config.confidence
+    found = []
+    for row in rows:
+        if row["role"] == "sensitivity" or row["scale"] == "link" or row["inference_scale"] == "fieller":
+            continue
+        if row["estimand"] == "counterfactual_at_start" or not _has_p_value(row, stuck):
+            continue
+        if not row["std_error"] > 0 or row["interruption"] != config.intervention.name:
+            continue
+        smallest = on_scale(minimum_detectable(row["std_error"], row["df"], alpha), row)
+        found.append(
+            {
+                **{name: row[name] for name in ("outcome", "unit", "design", "estimand")},
+                "minimum_detectable": smallest,
+                "power": 0.8,
+                "alpha": alpha,
+            }
+        )
+    return found

@@ -68,6 +68,8 @@ class Block:
         Its standard errors have no meaning; only placebos tell how unusual the effect is.
     weightable : bool
         The estimator would take sampling variances.
+    by_segment : bool
+        The variance before the intervention and from it on differ by the fit's ``variance_ratio``.
     """
 
     series: SeriesSet
@@ -82,6 +84,7 @@ class Block:
     own_level: bool = True
     placebo_only: bool = False
     weightable: bool = False
+    by_segment: bool = False
 
 
 def design_groups(series: SeriesSet) -> list[tuple[int, ...]]:
@@ -163,6 +166,7 @@ def _fit_pattern(
                 relative,
                 series.design_name == "single",
                 weightable=is_weighted(estimator),
+                by_segment=estimator.name == "reml_ar" and estimator.variance == "by_segment",
             )
         )
     return blocks

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from its_eval.data.periods import PERIODS_PER_YEAR, describe_period, format_period, season_position
@@ -72,6 +72,8 @@ class OutcomePlan:
         By name, for the units of the panel.
     donors : mapping of str to tuple of str
         By treated unit: every unit that may serve as its peer, whether or not it is near.
+    weighted : bool
+        Whether percentages with denominators are weighted by their sampling variance.
     """
 
     outcome: Outcome
@@ -87,6 +89,7 @@ class OutcomePlan:
     findings: tuple[Finding, ...]
     covariates: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     donors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    weighted: bool = True
 
     def usable(self, interruptions: tuple[Interruption, ...]) -> NDArray[np.bool_]:
         """Return the periods that may enter a fit: not masked for all units, in no excluded phase-in."""
@@ -100,6 +103,31 @@ class OutcomePlan:
         elif design_name != "single" and unit in self.peer_sets:
             peers = self.peer_sets[unit].peers
         return Target(unit, self.interruptions[unit], peers)
+
+    def windowed(self, first: int, end: int) -> OutcomePlan:
+        """Return the plan on the periods from `first` up to but not including `end`."""
+        kept = slice(first, end)
+        interruptions = {
+            unit: tuple(
+                replace(item, start=item.start - first)
+                for place, item in enumerate(found)
+                # an event before the first period has become part of the level
+                if place == 0 or first < item.start < end
+            )
+            for unit, found in self.interruptions.items()
+        }
+        return replace(
+            self,
+            panel=self.panel.windowed(first, end),
+            interruptions=interruptions,
+            masked=self.masked[kept],
+            mask_reasons=self.mask_reasons[kept],
+            unit_masks={
+                unit: {index - first: name for index, name in masks.items() if first <= index < end}
+                for unit, masks in self.unit_masks.items()
+            },
+            covariates={name: values[kept] for name, values in self.covariates.items()},
+        )
 
     @property
     def staggered(self) -> bool:

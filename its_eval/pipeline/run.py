@@ -10,12 +10,15 @@ import pandas as pd
 from its_eval.data.faults import findings_table
 from its_eval.errors import NothingEstimatedError
 from its_eval.evaluation import COLUMNS, Evaluation, make_table
-from its_eval.pipeline.conclude import adjust_primary, summary_rows
+from its_eval.pipeline.conclude import adjust_primary, power_rows, summary_rows
+from its_eval.pipeline.credibility import Credibility, examine
 from its_eval.pipeline.designs import fit_design, primary_label
 from its_eval.pipeline.plan import OutcomePlan, Plan
 from its_eval.pipeline.planning import make_plan
+from its_eval.pipeline.primary import NO_INFERENCE
 from its_eval.pipeline.series import NotEstimated
 from its_eval.pipeline.sources import load_sources
+from its_eval.pipeline.specifications import sensitivity_rows
 from its_eval.pipeline.tabulate import (
     block_keys,
     coefficient_rows,
@@ -29,9 +32,6 @@ if TYPE_CHECKING:
     from its_eval.config import Config
     from its_eval.pipeline.estimation import Block
     from its_eval.pipeline.sources import Sources
-
-#: Flags of a fit whose p-value would be decided by a bound or by rounding, not by the data.
-NO_INFERENCE = frozenset({"at_bound", "degenerate"})
 
 Progress = Callable[[str], None]
 
@@ -68,6 +68,7 @@ def evaluate_plan(config: Config, sources: Sources, plan: Plan, progress: Progre
     """Fit and tabulate what has been planned."""
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in COLUMNS}
     stuck: set[tuple[str, str, str, str]] = set()
+    found: dict[tuple[str, str], Credibility] = {}
     rows["not_estimated"] += [
         vars(NotEstimated(name, unit, design, "", "no_data", f"{unit} has no value of {name}"))
         for name in plan.absent
@@ -76,7 +77,12 @@ def evaluate_plan(config: Config, sources: Sources, plan: Plan, progress: Progre
     ]
     for outcome in plan.outcomes:
         progress(f"fitting {outcome.outcome.label}")
-        _evaluate_outcome(config, outcome, rows, stuck)
+        for name, some in peer_rows(outcome).items():
+            rows[name] += some
+        for design_name in config.designs:
+            found[outcome.outcome.name, design_name] = _evaluate_design(
+                config, sources, outcome, design_name, rows, stuck
+            )
     if not rows["effects"]:
         reasons = [
             f"{row['outcome']}, {row['unit']}, {row['design']}: {row['message']}"
@@ -87,7 +93,11 @@ def evaluate_plan(config: Config, sources: Sources, plan: Plan, progress: Progre
     better: dict[str, str | None] = {
         outcome.outcome.name: outcome.outcome.better for outcome in plan.outcomes
     }
-    rows["summary"] = summary_rows(config, rows["effects"], stuck, better)
+    rows["summary"] = summary_rows(config, rows["effects"], stuck, better, found)
+    rows["power"] = power_rows(config, rows["effects"], stuck)
+    for credibility in found.values():
+        for name, some in credibility.rows.items():
+            rows[name] += some
     rows["peer_contributions"] = list(
         {(row["unit"], row["peer"], row["variable"]): row for row in rows["peer_contributions"]}.values()
     )
@@ -99,39 +109,48 @@ def evaluate_plan(config: Config, sources: Sources, plan: Plan, progress: Progre
     return Evaluation(
         config.title,
         tables,
-        plan.notes,
+        (*plan.notes, *(note for credibility in found.values() for note in credibility.notes)),
         {outcome.outcome.name: _about(config, outcome) for outcome in plan.outcomes},
         dict(sources.units.names),
         {outcome.outcome.name: _peer_values(outcome) for outcome in plan.outcomes},
     )
 
 
-def _evaluate_outcome(
+def _evaluate_design(
     config: Config,
+    sources: Sources,
     plan: OutcomePlan,
+    design_name: str,
     rows: dict[str, list[dict[str, Any]]],
     stuck: set[tuple[str, str, str, str]],
-) -> None:
-    for name, found in peer_rows(plan).items():
-        rows[name] += found
-    for design_name in config.designs:
-        first = primary_label(plan, design_name)
-        blocks, failed = fit_design(plan, design_name)
-        rows["not_estimated"] += [vars(item) for item in failed]
-        for block in blocks:
-            found = list(effect_rows(config, plan, block, first))
-            rows["effects"] += found
-            rows["coefficients"] += coefficient_rows(config, plan, block)
-            flags = _outside_flags(plan, block, found)
-            rows["fits"] += fit_rows(plan, block, flags)
-            for position in range(len(block.columns)):
-                raised = {name for name, flag in block.fit.flags.items() if flag[position]}
-                if raised & NO_INFERENCE:
-                    keys = block_keys(plan, block, position)
-                    stuck.add((keys["outcome"], keys["unit"], keys["design"], keys["estimator"]))
-            if block.estimator == first:
-                rows["series"] += series_rows(config, plan, block)
-                rows["not_estimated"] += _without_primary(config, plan, block, found)
+) -> Credibility:
+    """Fit one design of one outcome, check it, and write everything down as rows."""
+    first = primary_label(plan, design_name)
+    blocks, failed = fit_design(plan, design_name)
+    rows["not_estimated"] += [vars(item) for item in failed]
+    primary = [block for block in blocks if block.estimator == first]
+    credibility = examine(config, sources, plan, design_name, primary)
+    rows["sensitivity"] += sensitivity_rows(config, sources, plan, design_name, primary)
+    for block in blocks:
+        found = list(effect_rows(config, plan, block, first))
+        rows["effects"] += found
+        rows["coefficients"] += coefficient_rows(config, plan, block)
+        flags = _outside_flags(plan, block, found)
+        if block.estimator == first:
+            for position, column in enumerate(block.columns):
+                flags.setdefault(position, set()).update(
+                    credibility.flags.get(block.series.units[column], set())
+                )
+        rows["fits"] += fit_rows(plan, block, flags)
+        for position in range(len(block.columns)):
+            raised = {name for name, flag in block.fit.flags.items() if flag[position]}
+            if raised & NO_INFERENCE:
+                keys = block_keys(plan, block, position)
+                stuck.add((keys["outcome"], keys["unit"], keys["design"], keys["estimator"]))
+        if block.estimator == first:
+            rows["series"] += series_rows(config, plan, block)
+            rows["not_estimated"] += _without_primary(config, plan, block, found)
+    return credibility
 
 
 def _without_primary(

@@ -48,7 +48,7 @@ def sampling_variance(plan: OutcomePlan, target: Target) -> NDArray[np.float64]:
     """
     panel, peers = plan.panel, target.peers
     nothing = np.full(panel.n_periods, np.nan)
-    if plan.outcome.kind != "percentage" or plan.outcome.transform == "log":
+    if not plan.weighted or plan.outcome.kind != "percentage" or plan.outcome.transform == "log":
         return nothing
     columns = [panel.column(code) for code in (target.unit, *peers)]
     if np.isnan(panel.denominators[:, columns]).all():

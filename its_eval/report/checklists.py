@@ -7,8 +7,8 @@ Notes
 -----
 Risk of bias: the seven criteria for interrupted time series of the Cochrane group on Effective Practice and
 Organisation of Care (EPOC, Suggested risk of bias criteria for EPOC reviews), in our own short words. Reporting:
-what reviews of such studies ask for (Jandoc et al. 2015, J Clin Epidemiol 68:950; Turner et al. 2020, J Clin
-Epidemiol 122:1; Hategeka et al. 2020, BMJ Glob Health 5:e003567).
+what reviews of such studies ask for (Jandoc et al. 2015, doi:10.1016/j.jclinepi.2014.12.018; Turner et al. 2020,
+doi:10.1016/j.jclinepi.2020.02.006; Hategeka et al. 2020, doi:10.1136/bmjgh-2020-003567).
 """
 
 from __future__ import annotations
@@ -108,7 +108,8 @@ def _item(source: ReportSource, checklist: str, key: str, facts: Facts) -> Item:
         result = "unclear" if judgement == "unclear" else f"{judgement} risk"
     elif checklist == "reporting" and given:
         result = "reported"
-    answer = f"{given['reason']}{f' ({given["by"]})' if given.get('by') else ''}" if given else ""
+    by = f" ({given['by']})" if given.get("by") else ""
+    answer = f"{given['reason']}{by}" if given else ""
     return Item(key, CHECKLISTS[checklist][key], result, facts.words, answer)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,15 +18,16 @@ if TYPE_CHECKING:
 
 #: The kind of figure that shows a series with its fit and what would have been expected.
 MAIN_FIGURE = "main_its"
-#: Attributes that hold coordinates, and how finely: a hundredth of a point cannot be seen.
-_COORDINATES = frozenset({"d", "x", "y", "points"})
-_DECIMALS = re.compile(r"-?\d+\.\d{3,}")
-_BLANKS = re.compile(r"\s+")
+#: Coordinates of lines, and their digits beyond a hundredth of a point, which cannot be seen.
+_LINE = re.compile(r' d="[^"]*"')
+_TOO_FINE = re.compile(r"(\.\d\d)\d+")
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
-#: Elements that no figure of ours has, and that could act or load.
-_FOREIGN = frozenset({"script", "foreignObject", "a", "image", "animate", "set"})
-#: Characters that a data URI may hold as they are.
-_SAFE_IN_URI = ",.:;-_~!*'()/+=@$?"
+#: Elements that a page does not need (its own style covers theirs), or that could act.
+_DROPPED = frozenset({"script", "foreignObject", "animate", "set", "metadata", "style"})
+#: Elements whose text is shown or read out; between others there are only line ends.
+_WITH_TEXT = frozenset({"text", "tspan", "title", "desc"})
+#: Characters that a data URI may not hold as they are (RFC 3986).
+_UNSAFE_IN_URI = re.compile(r"[^A-Za-z0-9,.:;_~!*'()/+=@$?-]+")
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,8 @@ def data_uri(content: bytes, media_type: str) -> str:
 
 def text_uri(text: str, media_type: str) -> str:
     """Return a text as an address that contains it: shorter than base64 for numbers."""
-    return f"data:{media_type};charset=utf-8,{quote(text, safe=_SAFE_IN_URI)}"
+    escaped = _UNSAFE_IN_URI.sub(lambda found: quote(found[0], safe=""), text)
+    return f"data:{media_type};charset=utf-8,{escaped}"
 
 
 class SvgEmbedder:
@@ -135,16 +137,16 @@ class SvgEmbedder:
         # only files of a run are read, and a page's content policy lets no script of theirs run
         from xml.etree import ElementTree as ET  # noqa: PLC0415, S405
 
-        root = ET.fromstring(text)  # noqa: S314
-        _forget_namespaces(root)
+        root = ET.fromstring(_LINE.sub(_coarse, text))  # noqa: S314
         for parent in root.iter():
-            for child in [child for child in parent if child.tag in _FOREIGN | {"metadata", "style"}]:
+            _forget_namespaces(parent)
+            for child in [child for child in parent if child.tag.rpartition("}")[2] in _DROPPED]:
                 parent.remove(child)
         names = self._share(root)
         used = set(_references(root))
         names |= {name: f"{ident}-{place}" for place, name in enumerate(sorted(used - set(names)))}
         for element in root.iter():
-            _rename(element, names, used)
+            _rename(element, names)
         _drop_empty_groups(root)
         for name in ("width", "height", "version"):
             root.attrib.pop(name, None)
@@ -156,7 +158,6 @@ class SvgEmbedder:
         names: dict[str, str] = {}
         for definitions in list(root.iter("defs")):
             for path in [child for child in definitions if child.tag == "path" and "id" in child.attrib]:
-                _round(path)
                 own = path.attrib.pop("id")
                 key = tuple(sorted(path.attrib.items()))
                 names[own] = self._shared.setdefault(key, f"g{len(self._shared)}")
@@ -164,15 +165,20 @@ class SvgEmbedder:
         return names
 
 
-def _forget_namespaces(root: Element) -> None:
-    """Write elements and attributes as HTML has them: no prefixes, and no handlers of events."""
-    for element in root.iter():
-        element.tag = element.tag.rpartition("}")[2]
-        element.text = (element.text or "").strip() or None
-        element.tail = None
-        attributes = {key.rpartition("}")[2]: value for key, value in element.attrib.items()}
-        element.attrib.clear()
-        element.attrib.update({key: value for key, value in attributes.items() if not key.startswith("on")})
+def _coarse(line: re.Match[str]) -> str:
+    return _TOO_FINE.sub(r"\1", line[0]).replace("\n", "")
+
+
+def _forget_namespaces(element: Element) -> None:
+    """Write an element and its attributes as HTML has them: no prefixes, and no handlers of events."""
+    element.tag = element.tag.rpartition("}")[2]
+    if element.tag not in _WITH_TEXT:
+        element.text = None
+    element.tail = None
+    for key in [key for key in element.attrib if key[0] in "{o"]:
+        value, plain = element.attrib.pop(key), key.rpartition("}")[2]
+        if not plain.startswith("on"):
+            element.attrib[plain] = value
 
 
 def _references(root: Element) -> Iterator[str]:
@@ -180,27 +186,20 @@ def _references(root: Element) -> Iterator[str]:
         for key, value in element.attrib.items():
             if key == "href":
                 yield value.removeprefix("#")
-            else:
+            elif "url(" in value:
                 yield from _REFERENCE.findall(value)
 
 
-def _rename(element: Element, names: dict[str, str], used: set[str]) -> None:
-    _round(element)
+def _rename(element: Element, names: Mapping[str, str]) -> None:
     for key, value in list(element.attrib.items()):
-        if key == "id" and value not in used:
+        if key == "id":
             del element.attrib[key]
-        elif key == "id":
-            element.attrib[key] = names[value]
+            if value in names:
+                element.attrib[key] = names[value]
         elif key == "href":
             element.attrib[key] = f"#{names[value.removeprefix('#')]}"
-        elif "url(#" in value:
+        elif "url(" in value:
             element.attrib[key] = _REFERENCE.sub(lambda found: f"url(#{names[found[1]]})", value)
-
-
-def _round(element: Element) -> None:
-    for key in _COORDINATES & set(element.attrib):
-        rounded = _DECIMALS.sub(lambda found: f"{float(found[0]):.2f}", element.attrib[key])
-        element.attrib[key] = _BLANKS.sub(" ", rounded).strip()
 
 
 def _drop_empty_groups(element: Element) -> None:

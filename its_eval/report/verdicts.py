@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from its_eval.report.narrative import UNUSUAL_WORDS, estimand_words
+from its_eval.report.narrative import (
+    UNUSUAL_WORDS,
+    detectable_words,
+    estimand_words,
+    interval_words,
+    quantity,
+)
+from its_eval.report.sections.cells import Row, records
 from its_eval.report.source import compared_with, in_order_of_designs
 
 if TYPE_CHECKING:
@@ -15,6 +24,7 @@ if TYPE_CHECKING:
 #: A label in words, where it is not its own words.
 LABEL_WORDS = {
     "no clear evidence": "no clear evidence of a change",
+    "differs from before": "a change from before",
     "gap to peers changed": "the gap changed",
     "consistent": f"the gap changed{UNUSUAL_WORDS['consistent']}",
     "gap changed, not unusual": f"the gap changed{UNUSUAL_WORDS['gap changed, not unusual']}",
@@ -38,11 +48,10 @@ def question(source: ReportSource) -> str:
     questions = (
         asked[0] if len(asked) == 1 else "; ".join(f"({place}) {text}" for place, text in enumerate(asked, 1))
     )
-    quantity = estimand_words(source.primary, about[0])
     return (
         f"{'; '.join(starts)}, in {len(units)} unit{'s' if len(units) > 1 else ''} ({', '.join(units)}). "
         f"Of {labels} it is asked: {questions}? The answer is read from one quantity that the config declares "
-        f"beforehand: {quantity}."
+        f"beforehand: {estimand_words(source.primary, about[0])}."
     )
 
 
@@ -52,41 +61,64 @@ def label_words(label: str) -> str:
 
 
 def verdict_sentences(source: ReportSource, outcome: str) -> list[str]:
-    """Return, per design, how many units have which answer; none for a single unit.
+    """Return, per design, in how many units what was found, changes first.
 
-    A unit that could not be estimated is counted among all and named.
+    A change comes with its estimates and intervals, and its absence with what would have been found. A unit that
+    could not be estimated is counted among all and named.
     """
-    summary = source.rows("summary", outcome)
+    about = source.about(outcome)
     failed = source.rows("not_estimated", outcome)
     everyone = source.units(outcome)
-    if len(everyone) < 2:
-        return []
     sentences = []
-    for design, rows in in_order_of_designs(summary).groupby("design", sort=False):
-        lost = sorted({*failed.loc[failed["design"] == design, "unit"]} - {*rows["unit"]})
+    for design, rows in in_order_of_designs(source.rows("summary", outcome)).groupby("design", sort=False):
+        of = f" of {len(everyone)}"
         parts = [
-            f"{words} in {len(units)} of {len(everyone)} ({', '.join(units)})"
-            for words, units in _grouped(rows).items()
+            f"{words} in {len(group)}{of} ({_detail(group, about)})" for words, group in _grouped(rows).items()
         ]
-        parts += [f"not estimated in {len(lost)} of {len(everyone)} ({', '.join(lost)})"] if lost else []
+        lost = sorted({*failed.loc[failed["design"] == design, "unit"]} - {*rows["unit"]})
+        parts += [f"not estimated in {len(lost)}{of} ({', '.join(lost)})"] if lost else []
         sentences.append(f"Compared with {_plural(str(design))}: {'; '.join(parts)}.")
     return sentences
 
 
-def _grouped(rows: pd.DataFrame) -> dict[str, list[str]]:
-    """Return units by what is said of them, what is most often said first."""
-    groups: dict[str, list[str]] = {}
-    for row in rows.to_dict("records"):
-        groups.setdefault(_said(row), []).append(str(row["unit"]))
-    return dict(sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])))
+def _grouped(rows: pd.DataFrame) -> dict[str, list[Row]]:
+    """Return rows by what is said of them: what changed first, then what most often is."""
+    groups: dict[str, list[Row]] = {}
+    for _, row in records(rows):
+        groups.setdefault(_said(row), []).append(row)
+    return dict(
+        sorted(
+            groups.items(),
+            key=lambda item: (str(item[1][0]["label"]) in _WITHOUT_DIRECTION, -len(item[1]), item[0]),
+        )
+    )
 
 
-def _said(row: dict[Any, Any]) -> str:
+def _said(row: Row) -> str:
     label, words = str(row["label"]), label_words(str(row["label"]))
     if label in _WITHOUT_DIRECTION or row["direction"] not in ("better", "worse"):
         return words
     unusual = UNUSUAL_WORDS.get(label, "")
     return f"{words.removesuffix(unusual)}, for the {row['direction']}{unusual},"
+
+
+def _detail(group: Sequence[Row], about: Mapping[str, Any]) -> str:
+    """Return the units of a group: with intervals where something changed, else what would have been found."""
+    units = ", ".join(str(row["unit"]) for row in group)
+    if str(group[0]["label"]) not in _WITHOUT_DIRECTION:
+        return "; ".join(
+            f"{row['unit']}: {quantity(row['estimate'], row, about)}, {interval_words(row, about)}"
+            for row in group
+        )
+    known = sorted(
+        (row for row in group if math.isfinite(row["minimum_detectable"])),
+        key=lambda row: float(row["minimum_detectable"]),
+    )
+    if str(group[0]["label"]) != "no clear evidence" or not known:
+        return units
+    least, most = (detectable_words(row, about) for row in (known[0], known[-1]))
+    sizes = least if least == most else f"{least} to {most}"
+    return f"{units}; taken alone, a change of {sizes} would be found four times in five"
 
 
 def _plural(design: str) -> str:

@@ -12,7 +12,7 @@ from its_eval.errors import DataError
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from its_eval.config.layouts import Layout
     from its_eval.data.importers.headings import Header
@@ -60,7 +60,7 @@ def check_name(sheet: Sheet, period: int, frequency: str, place: str) -> None:
 def _period_cell(sheet: Sheet, header: Header, layout: Layout) -> tuple[int, int, object]:
     label = layout.period.label
     if label is not None:
-        for row, column, cell in _labelled(sheet, header, label):
+        for row, column, cell in _labelled(sheet, header, [label]):
             return row, column, cell
         what = f"no cell above the header says {label!r} with a period to its right"
         raise DataError([f"{sheet.place(header.row)}: {what}"], _WRONG_CELL)
@@ -83,19 +83,18 @@ def _period_cell(sheet: Sheet, header: Header, layout: Layout) -> tuple[int, int
     raise DataError([f"{sheet.place(header.row)}: {what}"], "a layout of your own can say where: period.label")
 
 
-def _labelled(sheet: Sheet, header: Header, label: str) -> Iterator[tuple[int, int, object]]:
-    """Yield the first filled cell to the right of each cell above the header that holds the label."""
-    key = normalise_name(label)
+def _labelled(sheet: Sheet, header: Header, labels: Sequence[str]) -> Iterator[tuple[int, int, object]]:
+    """Yield the first filled cell to the right of each cell above the header that holds one of the labels."""
+    keys = {normalise_name(label) for label in labels}
     for row, cells in enumerate(sheet.rows[: header.row]):
-        filled = [(column, cell) for column, cell in enumerate(cells) if cell != ""]
-        for (_, cell), (column, following) in pairwise(filled):
-            if isinstance(cell, str) and normalise_name(cell) == key:
-                yield row, column, following
+        if any(cells):
+            filled = [(column, cell) for column, cell in enumerate(cells) if cell != ""]
+            for (_, cell), (column, following) in pairwise(filled):
+                if isinstance(cell, str) and normalise_name(cell) in keys:
+                    yield row, column, following
 
 
 def revision_date(sheet: Sheet, header: Header, layout: Layout) -> dt.date | None:
     """Return the latest readable date beside the labels of publication and revision."""
-    days = [
-        read_date(cell) for label in layout.revision for _, _, cell in _labelled(sheet, header, label)
-    ]
+    days = [read_date(cell) for _, _, cell in _labelled(sheet, header, layout.revision)]
     return max((day for day in days if day is not None), default=None)

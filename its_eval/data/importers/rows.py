@@ -15,7 +15,7 @@ from its_eval.data.importers.sheet import trimmed, to_number
 from its_eval.data.tables import MISSING_MARKS, normalise_name
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -54,13 +54,14 @@ class Rows:
         self.strata: list[str] = []
         self.total: int | None = None
         self._marks = MISSING_MARKS.union(layout.missing)
-        self.kept = self._about_units()
+        self._numbers = layout.numbers
+        codes = self._about_units()
+        self.kept = list(codes)
         for column, allowed in layout.keep.items():
             self._keep_only(column, allowed)
         if layout.stratum is not None:
             self._keep_strata(layout.stratum, strata)
-        at = header.columns["unit"]
-        self.units = [trimmed(sheet.rows[row][at]) for row in self.kept]
+        self.units = [codes[row] for row in self.kept]
         self._require_once()
 
     def cell(self, row: int, column: str) -> object:
@@ -68,19 +69,20 @@ class Rows:
         place, cells = self.header.columns[column], self.sheet.rows[row]
         return cells[place] if place < len(cells) else ""
 
-    def _about_units(self) -> list[int]:
+    def _about_units(self) -> dict[int, str]:
+        """Return the code by row of every row about a unit."""
         is_code = re.compile(self.layout.unit_pattern).fullmatch
         at, rows = self.header.columns["unit"], self.sheet.rows
         named = self.header.columns.get("name", at)
-        kept: list[int] = []
+        codes: dict[int, str] = {}
         untitled: list[str] = []
         for row in range(self.header.row + 1, len(rows)):
             cells = rows[row]
             if not any(cells):
                 continue
             code = trimmed(cells[at]) if at < len(cells) else ""
-            if is_code(code) and ((named < len(cells) and cells[named] != "") or not self._empty(row)):
-                kept.append(row)
+            if is_code(code) and ((named < len(cells) and cells[named]) or not self._empty(row)):
+                codes[row] = code
             elif self._empty(row):
                 continue  # a footnote
             elif code not in _NO_CODE:
@@ -94,7 +96,7 @@ class Rows:
         if untitled:
             shown = ", ".join(untitled[:_SHOWN]) + (", …" if len(untitled) > _SHOWN else "")
             self.notes.append(f"{self.sheet.file}: left out for want of a code: {shown}")
-        return kept
+        return codes
 
     def _is_total(self, row: int) -> bool:
         total = self.layout.total
@@ -104,7 +106,7 @@ class Rows:
         return True
 
     def _empty(self, row: int) -> bool:
-        return all(trimmed(self.cell(row, name)) in self._marks for name in self.layout.numbers)
+        return all(trimmed(self.cell(row, name)) in self._marks for name in self._numbers)
 
     def _keep_only(self, column: str, allowed: Collection[str]) -> None:
         known = {normalise_name(text) for text in allowed}
@@ -138,6 +140,8 @@ class Rows:
 
     def _require_once(self) -> None:
         """Refuse a unit that stands twice with the same stratum and period."""
+        if len(set(self.units)) == len(self.units):
+            return
         keys: list[tuple[str, ...]] = [(unit,) for unit in self.units]
         if self.strata:
             keys = [(*key, name.casefold()) for key, name in zip(keys, self.strata, strict=True)]
@@ -155,27 +159,26 @@ class Rows:
 
     def numbers(self, kept: Sequence[int]) -> dict[str, Values]:
         """Return the columns of numbers of some rows."""
-        names = self.layout.numbers
-        places = [self.header.columns[name] for name in names]
-        widest = max(places) + 1
+        places = [self.header.columns[name] for name in self._numbers]
         cells = [self.sheet.rows[row] for row in kept]
-        cells = [row if len(row) >= widest else [*row, *[""] * (widest - len(row))] for row in cells]
-        flat = list(chain.from_iterable(map(itemgetter(*places, places[0]), cells)))
-        marks = self._marks
+        widest = max(places) + 1
+        if min(map(len, cells)) < widest:
+            cells = [[*row, *[""] * (widest - len(row))] for row in cells]
+        chosen: Iterable[object] = chain.from_iterable(map(itemgetter(*places), cells))
+        if len(places) == 1:
+            chosen = map(itemgetter(*places), cells)
+        flat, marks = list(chosen), self._marks
         try:
             values = [cell if type(cell) is float else to_number(cell, marks) for cell in flat]
         except ValueError:
             values = self._faulty(kept, places, flat)
-        table = np.array(values, dtype=np.float64).reshape(len(kept), len(places) + 1)
-        return {name: table[:, column].copy() for column, name in enumerate(names)}
+        table = np.array(values, dtype=np.float64).reshape(len(kept), len(places))
+        return dict(zip(self._numbers, np.ascontiguousarray(table.T), strict=True))
 
     def _faulty(self, kept: Sequence[int], places: Sequence[int], flat: Sequence[object]) -> list[float]:
         """Report every cell that holds no number."""
-        width = len(places) + 1  # the first column once more: a getter of one place gives no tuple
         for index, cell in enumerate(flat):
-            row, column = divmod(index, width)
-            if column == len(places):
-                continue
+            row, column = divmod(index, len(places))
             try:
                 to_number(cell, self._marks)
             except ValueError as error:

@@ -81,7 +81,9 @@ def tidy_table(extracts: Sequence[Extract]) -> tuple[pd.DataFrame, list[Finding]
     parts: list[dict[str, NDArray[np.generic]]] = []
     for place, extract in enumerate(extracts):
         units = names["unit"].codes(extract.units)
-        strata = names["stratum"].codes(spelled[text] for text in extract.strata or [""] * len(units))
+        strata = np.repeat(names["stratum"].codes([""]), len(units))
+        if extract.strata:
+            strata = names["stratum"].codes(spelled[text] for text in extract.strata)
         for recipe in extract.layout.indicators:
             parts.append(_indicator(extract, recipe, place, units, strata))
             parts[-1]["indicator"] = np.repeat(names["indicator"].codes([recipe.name]), len(parts[-1]["unit"]))

@@ -55,7 +55,8 @@ def write_table(table: pd.DataFrame, target: Path, *, force: bool = False) -> No
             if target.suffix == ".csv":
                 table.to_csv(stream, index=False, lineterminator="\n", encoding="utf-8")
             else:
-                table.to_parquet(stream, index=False)
+                # nobody searches a table of this size by its statistics, and making them takes a third
+                table.to_parquet(stream, index=False, write_statistics=False)
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(target)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from its_eval.data.periods import parse_period, period_start
-from its_eval.report.figures.labels import SINGLE, as_ratios, name_of, primary_rows, table_of
+from its_eval.report.figures.labels import DIFFERENCES, SINGLE, as_ratios, name_of, primary_rows, table_of
 from its_eval.report.figures.main_its_data import AFTER, BEFORE, DURING, PHASE_IN
 
 if TYPE_CHECKING:
@@ -16,13 +16,8 @@ if TYPE_CHECKING:
 
     from its_eval.evaluation import Evaluation
 
-#: Columns of the small multiples that are lines and bands, with their source in ``series``.
-LINES = {
-    "fitted": "fitted",
-    "counterfactual": "counterfactual",
-    "counterfactual_low": "counterfactual_low",
-    "counterfactual_high": "counterfactual_high",
-}
+#: Columns of the small multiples that are lines and bands, named as in ``series``.
+LINES = ("fitted", "counterfactual", "counterfactual_low", "counterfactual_high")
 UNIT, POOLED = "unit", "pooled"
 _ROUNDING = 1e-9
 
@@ -61,13 +56,12 @@ def small_multiples_data(evaluation: Evaluation, outcome: str, design: str) -> p
         raise KeyError(f"the table `series` has no rows of {outcome}, {design}")
     rows = rows.sort_values(["unit", "period"], kind="stable").reset_index(drop=True)
     about = evaluation.outcomes[outcome]
-    frequency, log = str(about["frequency"]), about["transform"] == "log"
+    frequency = str(about["frequency"])
     dates = {
         period: period_start(parse_period(period, frequency), frequency).isoformat()
         for period in rows["period"].unique()
     }
-    observed, value = rows["observed"], rows["deseasonalised"]
-    season = observed / value if log else observed - value
+    form = _season_form(str(about["transform"]), design)
     frame = pd.DataFrame(
         {
             "unit": rows["unit"],
@@ -76,11 +70,11 @@ def small_multiples_data(evaluation: Evaluation, outcome: str, design: str) -> p
             "date": rows["period"].map(dates),
             "segment": "",
             "used": rows["used"],
-            "value": value,
+            "value": rows["deseasonalised"],
         }
     )
-    for name, source in LINES.items():
-        frame[name] = rows[source] / season if log else rows[source] - season
+    for name in LINES:
+        frame[name] = _without_season(rows, name, form)
     bounded = about["kind"] == "percentage" and design == SINGLE
     for _, part in rows.groupby("unit", sort=False):
         segments = _segments(part)
@@ -88,8 +82,26 @@ def small_multiples_data(evaluation: Evaluation, outcome: str, design: str) -> p
         frame.loc[part.index[segments == DURING], "fitted"] = np.nan
         if bounded and part["unit_value"].dropna().between(0.0, 100.0).all():
             stopped = _outside(frame.loc[part.index, "counterfactual"].to_numpy(dtype=np.float64))
-            frame.loc[part.index[stopped], list(LINES)[1:]] = np.nan
+            frame.loc[part.index[stopped], list(LINES[1:])] = np.nan
     return frame
+
+
+def _season_form(transform: str, design: str) -> str:
+    """Return on which scale the season is added: as it is, logarithms (of ratios) or logits."""
+    if transform == "logit":
+        return "log" if design in DIFFERENCES else "logit"
+    return transform
+
+
+def _without_season(rows: pd.DataFrame, name: str, form: str) -> pd.Series:
+    """Return a column of ``series`` less the season that its observations show."""
+    if form == "log":
+        return rows[name] * rows["deseasonalised"] / rows["observed"]
+    if form == "none":
+        return rows[name] - (rows["observed"] - rows["deseasonalised"])
+    odds = {column: rows[column] / (100.0 - rows[column]) for column in (name, "observed", "deseasonalised")}
+    product = odds[name] * odds["deseasonalised"] / odds["observed"]
+    return 100.0 * product / (1.0 + product)
 
 
 def _segments(rows: pd.DataFrame) -> NDArray[np.object_]:
@@ -154,7 +166,7 @@ _METHODS = {
     "paule_mandel_mkh": "pooled, random effects (modified Hartung–Knapp)",
     "paule_mandel_hk": "pooled, random effects (Hartung–Knapp)",
     "fixed_effect": "pooled, fixed effect",
-    "unweighted": "unweighted mean",
+    "unweighted_mean": "unweighted mean",
 }
 
 

@@ -48,9 +48,7 @@ def draw_against_peers(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
         for column in range(peers.shape[1] if len(names) > 1 else 0):
             axes.plot(x, peers[:, column], color=PEER_COLOUR, linewidth=0.9, zorder=1, gid="peer")
         axes.plot(x, mean, color=PEER_MEAN, linewidth=2.2, zorder=2, gid="peer-mean")
-        axes.plot(
-            x, unit, color=UNIT, linewidth=2.6, marker="o", markersize=3.5, zorder=3, gid="unit"
-        )
+        axes.plot(x, unit, color=UNIT, linewidth=2.6, marker="o", markersize=3.5, zorder=3, gid="unit")
 
     average = "geometric mean" if labels.log else "mean"
     whose = f"{average} of {counted(len(names), 'peer')}" if names else f"{average} of the peers"

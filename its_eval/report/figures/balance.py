@@ -65,8 +65,9 @@ def draw_balance(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
     heading = f"{labels.unit_name} compared with others, in standard deviations of the pool"
     panel = Panel(heading, rows.limits, rows.height, draw, (), rows.ticks)
     notes = [
-        "Filled dots: the unit minus the mean of its peers. Hollow diamonds: the unit minus the mean of all "
-        "others. The nearer a dot to zero, the more alike the peers."
+        "Filled dots: the unit minus the mean of its peers.",
+        "Hollow diamonds: the unit minus the mean of all others.",
+        "The nearer a dot to zero, the more alike the peers.",
     ]
     if np.isnan(peers).any():
         notes.append("Where the unit's own value is missing there is no dot.")

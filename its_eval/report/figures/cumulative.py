@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.report.figures.cumulative_data import CUMULATIVE, cumulative_effect_data
-from its_eval.report.figures.rows import interval_reach
+from its_eval.report.figures.labels import DIFFERENCES
 from its_eval.report.figures.scales import before_each, day_numbers, reach
 from its_eval.report.figures.sheet import EndLabel, Panel, draw_sheet
 from its_eval.report.figures.style import INK, NARROW, QUIET, UNIT, house_style
@@ -42,11 +42,9 @@ def draw_cumulative_effect(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
     observed, fitted = (frame[name].to_numpy(dtype=np.float64) for name in ("observed", "fitted"))
     last = frame.iloc[-1]
     total = np.array([float(last[name]) for name in ("total", "conf_low", "conf_high")])
-    limits = reach(
-        [observed, fitted, np.zeros(1)], [_finite_ends(interval_reach(total[:1], total[1:2], total[2:]))]
-    )
-    half_way = 0.02 * (x[-1] - edge)
-    at = float(x[-1]) + half_way
+    limits = reach([observed, fitted, total, np.zeros(1)])
+    # a little beyond the last period, so that the bar does not hide it
+    at = float(x[-1] + 0.02 * (x[-1] - edge))
 
     def draw(axes: Axes) -> None:
         low, high = limits.low, limits.high
@@ -63,9 +61,7 @@ def draw_cumulative_effect(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
             zorder=3,
             gid="observed",
         )
-        axes.plot(
-            np.r_[edge, x], np.r_[0.0, fitted], color=UNIT, linewidth=2.6, zorder=4, gid="fitted"
-        )
+        axes.plot(np.r_[edge, x], np.r_[0.0, fitted], color=UNIT, linewidth=2.6, zorder=4, gid="fitted")
         if not np.isnan(total).any():
             ends = np.clip(total[1:], low, high)
             axes.plot([at, at], ends, color=INK, linewidth=2.2, zorder=5, gid="interval")
@@ -74,14 +70,15 @@ def draw_cumulative_effect(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
                 shape = "_" if limit == end else marker
                 axes.plot([at], [end], color=INK, marker=shape, markersize=9.0, markeredgewidth=2.0, zorder=5)
 
-    ends = (EndLabel(total_text(last, labels), float(total[0]), INK, bold=True, tied=False),)
+    ends = (EndLabel(total_text(last.to_dict(), labels), float(total[0]), INK, bold=True, tied=False),)
     measure = "people" if labels.kind == "percentage" else labels.measure
-    heading = f"Cumulative effect of the interruption on {labels.outcome}"
-    against = "peers' path" if labels.controlled else "earlier trend"
-    notes = [
-        f"Sum of the distances from the {against} since the start: points of the observations, the line of "
-        f"the fit. The bar is the {labels.interval} of the total; sums on the way have none."
-    ]
+    against = "earlier gap to the peers" if labels.design in DIFFERENCES else "earlier trend"
+    heading = f"{labels.outcome}: sum of the distances from the {against}"
+    explained = (
+        f"Points sum up the observations, the line the fit. The bar is the {labels.interval} of the total; "
+        "sums on the way have none."
+    )
+    notes = [explained, *([] if frame["used"].all() else ["Periods that were not used add nothing."])]
     with house_style():
         return draw_sheet(
             [Panel(f"{heading}, {measure}" if measure else heading, limits, _HEIGHT, draw, ends)],
@@ -91,8 +88,3 @@ def draw_cumulative_effect(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
             total_width=NARROW,
             margin=_MARGIN,
         )
-
-
-def _finite_ends(limits: object) -> np.ndarray:
-    """Return both ends of a scale."""
-    return np.array([limits.low, limits.high])  # type: ignore[attr-defined]

@@ -52,7 +52,8 @@ def cumulative_effect_data(evaluation: Evaluation, outcome: str, unit: str, desi
     Notes
     -----
     A period that was not used adds nothing, nor does an excluded phase-in. For a percentage the weights
-    are hundredths of the denominator, so that the sum is of people. For a model that is linear in its
+    are hundredths of the denominator, so that the sum is of people; for a count that was fitted per
+    denominator, a multiple of it. For a model that is linear in its
     parameters the fitted sum ends at the total; its limits belong to the total alone, because limits of
     single periods do not add up.
     """
@@ -64,9 +65,17 @@ def cumulative_effect_data(evaluation: Evaluation, outcome: str, unit: str, desi
     about = evaluation.outcomes[outcome]
     frequency = str(about["frequency"])
     counted = (rows["used"] & ~rows["used_reason"].str.startswith(PHASE_IN)).to_numpy()
+    here = totals[totals["interruption_period"] == rows["period"].iloc[0]]
+    total = (totals if here.empty else here).iloc[0]
+    steps = (rows["fitted"] - rows["counterfactual"]).to_numpy(dtype=np.float64)
+    denominator = rows["denominator"].to_numpy(dtype=np.float64)
     weight = np.ones(len(rows))
     if about["kind"] == "percentage":
-        weight = rows["denominator"].to_numpy(dtype=np.float64) / 100.0
+        weight = denominator / 100.0
+    elif about["kind"] == "count" and not np.isnan(denominator[counted]).any():
+        # a count was fitted per so many of its denominator; how many, the total itself says
+        whole = float(np.sum((denominator * steps)[counted]))
+        weight = denominator * (float(total["estimate"]) / whole if whole else 1.0)
     frame = pd.DataFrame(
         {
             "period": rows["period"],
@@ -79,11 +88,9 @@ def cumulative_effect_data(evaluation: Evaluation, outcome: str, unit: str, desi
         }
     )
     for name in ("observed", "fitted"):
-        steps = weight * (rows[name] - rows["counterfactual"]).to_numpy(dtype=np.float64)
-        sums = np.cumsum(np.where(counted, steps, 0.0))
+        distance = (rows[name] - rows["counterfactual"]).to_numpy(dtype=np.float64)
+        sums = np.cumsum(np.where(counted, weight * distance, 0.0))
         frame[name] = np.where(counted, sums, np.nan) if name == "observed" else sums
-    here = totals[totals["interruption_period"] == rows["period"].iloc[0]]
-    total = (totals if here.empty else here).iloc[0]
     for name, source in (("total", "estimate"), ("conf_low", "conf_low"), ("conf_high", "conf_high")):
         frame[name] = np.nan
         frame.loc[len(frame) - 1, name] = float(total[source])

@@ -89,9 +89,7 @@ def draw_forest(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
         EndLabel(text, float(centre), INK, bold=bool(heavy), tied=False)
         for text, centre, heavy in zip(values, rows.centres, pooled, strict=True)
     ]
-    panel = Panel(
-        heading_of_effect(labels), rows.limits, rows.height, draw, tuple(ends), rows.ticks
-    )
+    panel = Panel(heading_of_effect(labels), rows.limits, rows.height, draw, tuple(ends), rows.ticks)
     notes = [
         sentence(f"dots are estimates for single units, lines their {labels.interval}s"),
         *(["Diamonds are pooled estimates."] if pooled.any() else []),

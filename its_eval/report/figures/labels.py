@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.data.periods import describe_period, format_period, parse_period
-from its_eval.report.narrative import estimand_words
+from its_eval.report.narrative import estimand_words, measure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 SINGLE = "single"
 #: Controlled designs in the order in which one of them speaks for a unit.
-CONTROLLED = ("difference", "peer_mean", "stacked", "synthetic")
+CONTROLLED = ("difference", "synthetic", "peer_mean", "stacked")
+#: Of these, those that fit the difference from the peers and not the unit's own level.
+DIFFERENCES = ("difference", "synthetic")
 
 
 @dataclass(frozen=True)
@@ -87,11 +89,12 @@ class FigureLabels:
     @property
     def difference_measure(self) -> str:
         """The unit of measurement of an effect; may be blank."""
-        if self.ratio or self.estimand == "relative_average_effect":
-            return "per cent"
-        if self.estimand == "cumulative_effect" and self.kind == "percentage":
-            return "people"
-        return "percentage points" if self.measure == "%" else self.measure
+        row = {
+            "scale": "ratio" if self.ratio else "response",
+            "estimand": self.estimand,
+            "design": self.design,
+        }
+        return measure(row, {"kind": self.kind, "unit": self.measure})
 
     def shown(self, estimates: pd.Series | pd.DataFrame) -> NDArray[np.float64]:
         """Return estimates as they are shown: ratios as changes in per cent, others as they are."""

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from its_eval.data.periods import parse_period, period_start
-from its_eval.report.figures.labels import CONTROLLED, SINGLE, name_of
+from its_eval.report.figures.labels import name_of, primary_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from its_eval.evaluation import Evaluation
 
 #: Two statistics that differ by less than this share are equal.
 _TIE = 1e-9
 
 
-def placebo_units_data(evaluation: Evaluation, outcome: str, unit: str) -> pd.DataFrame:
+def placebo_units_data(evaluation: Evaluation, outcome: str, unit: str, design: str) -> pd.DataFrame:
     """Return the effect estimated for a unit and for every unit that had no intervention.
 
     Parameters
     ----------
     evaluation : Evaluation
         The result of a run.
-    outcome, unit : str
-        Which unit of it.
+    outcome, unit, design : str
+        Which series of it.
 
     Returns
     -------
@@ -42,7 +40,7 @@ def placebo_units_data(evaluation: Evaluation, outcome: str, unit: str) -> pd.Da
     KeyError
         When the tables have no placebos of this unit, or no estimate of its own beside them.
     """
-    rows, own, estimand = _placebos(evaluation, "placebo_units", outcome, unit)
+    rows, own, estimand = _placebos(evaluation, "placebo_units", outcome, unit, design)
     rows = rows[rows["placebo"] != unit]
     frame = pd.DataFrame(
         {
@@ -55,21 +53,22 @@ def placebo_units_data(evaluation: Evaluation, outcome: str, unit: str) -> pd.Da
         }
     )
     size = frame["statistic"].abs()
+    # ties count, and so does what could not be estimated
     frame["as_extreme"] = ~(size < size.iloc[0] * (1.0 - _TIE)) & ~frame["treated"]
-    frame["p_value"] = np.where(frame["treated"], own["p_placebo"], np.nan)
+    frame["p_value"] = frame["treated"].map({True: float(own["p_placebo"]), False: np.nan})
     order = ["treated", "statistic", "placebo"]
     return frame.sort_values(order, ascending=[False, True, True], kind="stable").reset_index(drop=True)
 
 
-def placebo_dates_data(evaluation: Evaluation, outcome: str, unit: str) -> pd.DataFrame:
+def placebo_dates_data(evaluation: Evaluation, outcome: str, unit: str, design: str) -> pd.DataFrame:
     """Return the effect estimated at the real start and at dates before it.
 
     Parameters
     ----------
     evaluation : Evaluation
         The result of a run.
-    outcome, unit : str
-        Which unit of it.
+    outcome, unit, design : str
+        Which series of it.
 
     Returns
     -------
@@ -82,7 +81,7 @@ def placebo_dates_data(evaluation: Evaluation, outcome: str, unit: str) -> pd.Da
     KeyError
         As for ``placebo_units_data``.
     """
-    rows, own, estimand = _placebos(evaluation, "placebo_dates", outcome, unit)
+    rows, own, estimand = _placebos(evaluation, "placebo_dates", outcome, unit, design)
     frequency = str(evaluation.outcomes[outcome]["frequency"])
     start = str(own["interruption_period"])
     rows = rows[rows["placebo"] != start]
@@ -103,28 +102,27 @@ def placebo_dates_data(evaluation: Evaluation, outcome: str, unit: str) -> pd.Da
 
 
 def _placebos(
-    evaluation: Evaluation, table: str, outcome: str, unit: str
-) -> tuple[pd.DataFrame, Mapping[str, object], str]:
+    evaluation: Evaluation, table: str, outcome: str, unit: str, design: str
+) -> tuple[pd.DataFrame, dict[str, Any], str]:
     """Return the placebos of the primary estimand, the unit's own estimate, and the estimand."""
+    summary = primary_rows(evaluation, outcome, unit, design)
     rows = evaluation.rows_of(table, outcome, unit)
-    summary = evaluation.rows_of("summary", outcome, unit)
-    wanted = [name for name in summary["estimand"].unique() if name in set(rows["estimand"])]
-    if not wanted:
-        raise KeyError(f"the table `{table}` has no rows of the primary estimand of {outcome}, {unit}")
-    estimand = str(wanted[0])
-    rows = rows[rows["estimand"] == estimand]
+    rows = rows[(rows["design"] == design) & rows["estimand"].isin(summary["estimand"])]
+    if rows.empty:
+        raise KeyError(
+            f"the table `{table}` has no rows of the primary estimand of {outcome}, {unit}, {design}"
+        )
+    estimand = str(rows["estimand"].iloc[0])
     effects = evaluation.rows_of("effects", outcome, unit)
-    # a ratio has the statistic of its logarithm, and is what the summary shows
-    effects = effects[(effects["estimand"] == estimand) & (effects["role"] == "primary")]
-    designs = (*CONTROLLED, SINGLE)
-    if "design" in rows.columns:
-        designs = tuple(design for design in designs if design in set(rows["design"]))
-    design = next((name for name in designs if name in set(effects["design"])), "")
-    if not design:
-        raise KeyError(f"the table `effects` has no estimate of {estimand} beside its placebos of {unit}")
-    if "design" in rows.columns:
-        rows = rows[rows["design"] == design]
-    effects = effects[effects["design"] == design]
-    own = effects.sort_values("scale", kind="stable").iloc[0].to_dict()
-    own["p_placebo"] = summary.loc[summary["design"] == design, "p_placebo"].max()
+    effects = effects[
+        (effects["design"] == design) & (effects["estimand"] == estimand) & (effects["role"] == "primary")
+    ]
+    if effects.empty:
+        raise KeyError(
+            f"the table `effects` has no estimate of {outcome}, {unit}, {design} beside its placebos"
+        )
+    # a ratio has the statistic of its logarithm
+    first: pd.Series[Any] = effects.sort_values("scale", kind="stable").iloc[0]
+    own = {str(name): first[name] for name in ("estimate", "statistic", "interruption_period")}
+    own["p_placebo"] = summary["p_placebo"].iloc[0]
     return rows.sort_values("placebo", kind="stable"), own, estimand

@@ -18,16 +18,16 @@ def power_curve_data(evaluation: Evaluation, outcome: str, design: str) -> pd.Da
     Parameters
     ----------
     evaluation : Evaluation
-        With a table ``power_curve``: ``outcome``, ``design``, ``estimand``, ``n`` (periods), ``n_pre``,
-        ``rho`` (autocorrelation), ``minimum_detectable`` (in standard deviations of the noise), ``power``,
-        ``alpha``.
+        With a table ``power_curve``: ``outcome``, ``design`` and the columns below.
     outcome, design : str
         Which rows of it.
 
     Returns
     -------
     DataFrame
-        ``estimand``, ``rho``, ``n``, ``n_pre``, ``minimum_detectable``, ``power``, ``alpha``, sorted.
+        ``estimand`` (``slope_change`` is per year), ``autocorrelation``, ``n_pre``, ``n_post`` (periods
+        before and from the start), ``minimum_detectable`` (in standard deviations of the noise), ``power``,
+        ``alpha``, sorted.
 
     Raises
     ------
@@ -38,5 +38,6 @@ def power_curve_data(evaluation: Evaluation, outcome: str, design: str) -> pd.Da
     rows = None if table is None else table[(table["outcome"] == outcome) & (table["design"] == design)]
     if rows is None or rows.empty:
         raise KeyError(f"the table `power_curve` has no rows of {outcome}, {design}")
-    columns = ["estimand", "rho", "n", "n_pre", "minimum_detectable", "power", "alpha"]
-    return rows.sort_values(["estimand", "rho", "n"], kind="stable")[columns].reset_index(drop=True)
+    order = ["estimand", "autocorrelation", "n_pre", "n_post"]
+    columns = [*order, "minimum_detectable", "power", "alpha"]
+    return rows.sort_values(order, kind="stable")[columns].reset_index(drop=True)

@@ -131,8 +131,7 @@ def _horizontal(
 ) -> None:
     axes.set_xlim(*ends)
     if across is None:
-        days, words = time_ticks(_day(ends[0]), _day(ends[1]))
-        positions = list(day_numbers([day.isoformat() for day in days]))
+        positions, words = dated_ticks(ends)
         words = thinned(words, positions, width / (ends[1] - ends[0]))
     elif across.ticks is not None:
         positions, words = [tick.position for tick in across.ticks], [tick.words for tick in across.ticks]
@@ -144,6 +143,12 @@ def _horizontal(
     if across is not None and across.lines:
         axes.grid(visible=True, axis="x")
         axes.grid(visible=False, axis="y")
+
+
+def dated_ticks(ends: tuple[float, float]) -> tuple[list[float], list[str]]:
+    """Return positions and words of ticks at real dates between the ends of a time axis."""
+    days, words = time_ticks(_day(ends[0]), _day(ends[1]))
+    return [float(place) for place in day_numbers([day.isoformat() for day in days])], words
 
 
 def _day(position: float) -> dt.date:

@@ -23,9 +23,11 @@ _EDGE = 0.12
 _BESIDE, _BENEATH = 0.2, 0.18
 #: Room for the words of the horizontal scale, in inches.
 _FOOT = 0.3
-#: Charts in a row, by how many there are at most.
-_COLUMNS = ((3, 3), (8, 4), (15, 5), (35, 6))
-_MOST_COLUMNS = 8
+#: Charts in a row: as few as make a page no taller than a sheet of paper.
+_LEAST_COLUMNS, _MOST_COLUMNS = 3, 12
+_TALLEST = 2.0**0.5 * WIDTH
+#: How far the words of a tick may stick out of the space beneath their chart, in inches.
+_OVERHANG = 0.08
 
 
 @dataclass(frozen=True)
@@ -82,18 +84,18 @@ def draw_small_multiples(
     columns : int, optional
         Charts in a row; default by their number.
     """
-    wide = columns or next((most for upto, most in _COLUMNS if len(cells) <= upto), _MOST_COLUMNS)
+    tall = max(len(cell.title.split("\n")) for cell in cells)
+    step = LINE_HEIGHT * tall + 0.06 + cell_height + _BENEATH
+    wide = columns or _columns(len(cells), step)
     rows = -(-len(cells) // wide)
     ticks = limits.ticks(4) if log_ticks is None else list(log_ticks)
     numbers = tick_labels(ticks) if log_ticks is None else [f"{tick:,g}" for tick in ticks]
     left = _EDGE + max(text_width(words) for words in numbers) + 0.12
     width = (WIDTH - left - _EDGE - 0.1 - _BESIDE * (wide - 1)) / wide
-    tall = max(len(cell.title.split("\n")) for cell in cells)
     top_text = wrap(heading, WIDTH - 2.0 * _EDGE)
     foot_text = wrap(" ".join(notes), WIDTH - 2.0 * _EDGE)
     top = 2.0 * _EDGE + LINE_HEIGHT * len(top_text.split("\n"))
     bottom = _FOOT + LINE_HEIGHT * len(foot_text.split("\n")) * bool(foot_text) + 2.0 * _EDGE
-    step = LINE_HEIGHT * tall + 0.06 + cell_height + _BENEATH
     total = top + rows * step - _BENEATH + bottom
     figure = Figure(figsize=(WIDTH, total))
     write(figure, _EDGE, total - _EDGE, top_text, bold=True)
@@ -118,6 +120,12 @@ def draw_small_multiples(
     return figure
 
 
+def _columns(count: int, step: float) -> int:
+    """Return how many charts stand in a row when each row needs `step` inches."""
+    fitting = (wide for wide in range(_LEAST_COLUMNS, _MOST_COLUMNS) if -(-count // wide) * step <= _TALLEST)
+    return min(next(fitting, _MOST_COLUMNS), count)
+
+
 def _foot(
     axes: Axes, ends: tuple[float, float], width: float, across: Sequence[Tick] | None, *, labelled: bool
 ) -> None:
@@ -128,9 +136,24 @@ def _foot(
         positions = [float(place) for place in day_numbers([day.isoformat() for day in days])]
     else:
         positions, texts = [tick.position for tick in across], [tick.words for tick in across]
-    words = thinned(texts, positions, width / (ends[1] - ends[0]))
-    axes.set_xticks(positions, words if labelled else [""] * len(words))
+    inches = width / (ends[1] - ends[0])
+    fitting = [
+        place
+        for place, (position, text) in enumerate(zip(positions, texts, strict=True))
+        if _inside((position - ends[0]) * inches, text_width(text), width)
+    ]
+    words = [""] * len(texts)
+    if fitting:
+        kept = thinned([texts[place] for place in fitting], [positions[place] for place in fitting], inches)
+        for place, text in zip(fitting, kept, strict=True):
+            words[place] = text
+    axes.set_xticks(positions, words if labelled else [""] * len(texts))
     axes.tick_params(axis="x", length=3.0 if labelled else 0.0, pad=3.0)
+
+
+def _inside(centre: float, wide: float, width: float) -> bool:
+    """Return whether words beneath a chart stay away from those of its neighbours."""
+    return centre - wide / 2.0 >= -_OVERHANG and centre + wide / 2.0 <= width + _OVERHANG
 
 
 def _day(position: float) -> dt.date:

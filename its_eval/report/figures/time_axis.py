@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 def start_words(labels: FigureLabels) -> str:
     """Return the interruption with its first period, where that is the same for all."""
     return (
-        f"{labels.interruption}, from {labels.start_in_words}" if labels.start_in_words else labels.interruption
+        f"{labels.interruption}, from {labels.start_in_words}"
+        if labels.start_in_words
+        else labels.interruption
     )
 
 

@@ -163,8 +163,9 @@ def _marks(frame: pd.DataFrame, x: Values, labels: XmrLabels) -> list[Mark]:
 def _notes(frame: pd.DataFrame, labels: XmrLabels) -> list[str]:
     present = [meaning for name, meaning in MEANINGS.items() if frame["variation"].eq(name).any()]
     notes = [f"{'; '.join(present)}.".capitalize()] if present else []
-    base = frame["in_baseline"].to_numpy(dtype=bool)
-    if not base.all():
-        last = str(frame["period"][base].iloc[-1]) if base.any() else ""
-        notes.append(f"Limits come from the {int(base.sum())} points until {last}." if last else "")
-    return [note for note in (*notes, labels.message) if note]
+    first = frame[frame["phase"].eq(1)]
+    base = first["in_baseline"].to_numpy(dtype=bool)
+    if base.any() and not base.all():
+        last = str(first["period"][base].iloc[-1])
+        notes.append(f"The first limits come from the {int(base.sum())} points until {last}.")
+    return [*notes, labels.message] if labels.message else notes

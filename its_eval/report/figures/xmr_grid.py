@@ -63,18 +63,20 @@ def draw_xmr_grid(frame: pd.DataFrame, title: str) -> Figure:
     drawn = [frame[name].to_numpy(dtype=np.float64) for name in ("value", "mean", "target")]
     lines = [frame[name].to_numpy(dtype=np.float64) for name in ("lower_limit", "upper_limit")]
     present = [meaning for name, meaning in MEANINGS.items() if frame["variation"].eq(name).any()]
+    target = "; dotted: target" if frame["target"].notna().any() else ""
     notes = [
         f"{'; '.join(present)}.".capitalize(),
-        "Pale grey: between the process limits; line: mean.",
+        f"Pale grey: between the process limits; line: mean{target}.",
     ]
+    span = f"{frame['period'].min()} to {frame['period'].max()}"
     with house_style():
         return draw_small_multiples(
             cells,
             (float(x.min()), float(x.max())),
             reach(drawn, lines),
-            heading=title,
+            heading=f"{title}, {span}",
             notes=notes,
-            cell_height=0.8,
+            cell_height=0.6,
         )
 
 

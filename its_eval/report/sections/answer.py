@@ -1,4 +1,4 @@
-"""The question and the answer: a plain sentence per outcome, then one per unit and design."""
+"""The question and the answer: a plain sentence per outcome; then each unit with its sentence and its figure."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from its_eval.report.blocks import Bullets, Heading, Section, Sentence, plain
 from its_eval.report.narrative import headline
 from its_eval.report.sections.cells import records
+from its_eval.report.sections.pictures import main_figures, pictures
 from its_eval.report.source import anchor, in_order_of_designs
 from its_eval.report.verdicts import question, verdict_sentences
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from its_eval.report.source import ReportSource
 
 _READING = {
-    "single": "A change from a unit's own earlier trend holds everything else that happened at that time too.",
+    "single": "What differs from a unit's own earlier trend may come from anything else that happened at that time.",
     "controlled": (
         "A change of the gap to the peers leaves out what happened to all of them, but not what happened to "
         "this unit alone at that time."
@@ -24,18 +25,30 @@ _READING = {
 
 
 def answer(source: ReportSource) -> Section:
-    """Return the question and its answers."""
+    """Return the question, and a plain sentence per outcome and design."""
     blocks: list[Block] = [plain(question(source))]
     for outcome in source.outcomes:
         blocks.append(Heading(source.label(outcome), ident=anchor("answer", outcome)))
-        blocks += [plain(sentence, "answer") for sentence in verdict_sentences(source, outcome)]
-        for unit in source.units(outcome):
-            blocks.append(Heading(source.unit_name(unit), 4, anchor("answer", outcome, unit)))
-            blocks.append(Bullets(_sentences(source, outcome, unit)))
+        blocks.append(Bullets([plain(words, "answer") for words in verdict_sentences(source, outcome)]))
     designs = {str(design) for design in source.settings["designs"]}
     blocks += [plain(_READING["single"], "quiet")] if "single" in designs else []
     blocks += [plain(_READING["controlled"], "quiet")] if designs - {"single"} else []
     return Section("answer", "The question and the answer", blocks)
+
+
+def units(source: ReportSource) -> Section:
+    """Return each unit: its answer in a sentence per design, and the main figure beneath."""
+    blocks: list[Block] = []
+    for outcome in source.outcomes:
+        blocks.append(Heading(source.label(outcome), ident=anchor("units", outcome)))
+        blocks += pictures(source, "units", outcome)
+        for unit in source.units(outcome):
+            blocks.append(Heading(source.unit_name(unit), 4, anchor("unit", outcome, unit)))
+            blocks.append(Bullets(_sentences(source, outcome, unit)))
+            blocks += main_figures(source, outcome, unit)
+    if not source.figures:
+        blocks.append(plain("No figures: none were drawn in this run.", "quiet"))
+    return Section("units", "Each unit: the answer and the data", blocks)
 
 
 def _sentences(source: ReportSource, outcome: str, unit: str) -> list[Sentence]:

@@ -20,8 +20,11 @@ Row = Mapping[str, Any]
 
 def records(rows: pd.DataFrame) -> Iterable[tuple[int, Row]]:
     """Yield the rows of a table with their places in it."""
-    for place, row in zip(rows.index, rows.to_dict("records"), strict=True):
-        yield int(place), {str(key): value for key, value in row.items()}
+    # column by column: many small tables are read, and `to_dict` takes its time over each
+    names = [str(name) for name in rows.columns]
+    values = zip(*(rows[name].tolist() for name in rows.columns), strict=True)
+    for place, row in zip(rows.index.tolist(), values, strict=True):
+        yield int(place), dict(zip(names, row, strict=True))
 
 
 def number(table: str, place: int, row: Row, column: str, text: str) -> Number:

@@ -13,7 +13,7 @@ from its_eval.report.sections.pictures import pictures
 from its_eval.report.source import anchor
 
 if TYPE_CHECKING:
-    from its_eval.report.blocks import Block
+    from its_eval.report.blocks import Block, Part
     from its_eval.report.source import ReportSource
 
 #: So many characteristics are named as those that set a peer apart.
@@ -62,18 +62,18 @@ def _sets(source: ReportSource) -> list[tuple[list[str], str]]:
 
 def _nearest(source: ReportSource, outcome: str, unit: str) -> Table:
     shares = source.table("peer_contributions")
-    shares = shares[shares["unit"] == unit]
+    own = shares[shares["unit"] == unit].sort_values("share", ascending=False, kind="stable")
+    largest = dict(iter(own.groupby("peer").head(_NAMED).groupby("peer")))
     lines = []
     for place, row in records(source.rows("peers", outcome, unit)):
         peer = str(row["peer"])
-        largest = shares[shares["peer"] == peer].nlargest(_NAMED, "share")
         lines.append(
             [
                 count_cell("peers", place, row, "rank"),
                 text_cell(source.unit_name(peer)),
                 value_cell("peers", place, row, "distance"),
                 count_cell("peers", place, row, "pool_rank"),
-                _apart(largest),
+                _apart(largest[peer]) if peer in largest else BLANK,
             ]
         )
     titles = columns("Rank#", "Peer", "Distance#", "Number of the pool#", "What sets it apart most")
@@ -82,11 +82,11 @@ def _nearest(source: ReportSource, outcome: str, unit: str) -> Table:
 
 
 def _apart(largest: pd.DataFrame) -> Cell:
-    parts: list[object] = []
+    parts: list[Part] = []
     for place, row in records(largest):
         share = number("peer_contributions", place, row, "share", f"{100.0 * row['share']:.0f}")
-        parts += [", " if parts else "", f"{row['variable']} (", share, " %)"]
-    return Cell(tuple(parts)) if parts else BLANK  # type: ignore[arg-type]
+        parts += [f"{', ' if parts else ''}{row['variable']} (", share, " %)"]
+    return Cell(tuple(parts))
 
 
 def _balance(source: ReportSource, outcome: str, unit: str) -> Table:

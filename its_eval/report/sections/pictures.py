@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from its_eval.report.blocks import Folded, Heading, Picture, Section, plain
+from its_eval.report.blocks import Folded, Picture
 from its_eval.report.embedding import MAIN_FIGURE
 from its_eval.report.narrative import headline
 from its_eval.report.sections.cells import records
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 #: Kinds of figure by the section in which they stand, in order; those not named stand with the choices.
 PLACES: dict[str, tuple[str, ...]] = {
-    "figures": ("small_multiples", MAIN_FIGURE, "treated_and_peers", "cumulative_effect"),
+    "units": ("small_multiples", MAIN_FIGURE, "treated_and_peers", "cumulative_effect"),
     "effects": ("forest",),
     "placebos": ("placebo_units", "placebo_dates", "placebo"),
     "peers": ("peer_distance", "love_plot"),
@@ -87,30 +87,15 @@ def other_pictures(source: ReportSource) -> list[Block]:
     ]
 
 
-def figures(source: ReportSource) -> Section:
-    """Return the main figures: per unit the controlled one, and the unit alone to open."""
-    blocks: list[Block] = []
-    for outcome in source.outcomes:
-        own: list[Block] = pictures(source, "figures", outcome)
-        for unit in source.units(outcome):
-            drawn = pictures(source, "figures", outcome, unit)
-            if drawn:
-                own += [Heading(source.unit_name(unit), 4, anchor("figures", outcome, unit)), *_first(drawn)]
-        if own:
-            blocks += [Heading(source.label(outcome), ident=anchor("figures", outcome)), *own]
-    if not blocks:
-        blocks = [plain("No figures: none were drawn in this run.", "quiet")]
-    return Section("figures", "The data and the fit", blocks)
-
-
-def _first(drawn: list[Block]) -> list[Block]:
-    """Return the figure that answers best in the open, and the others to be opened."""
+def main_figures(source: ReportSource, outcome: str, unit: str) -> list[Block]:
+    """Return the figure that answers best in the open, and the other views of a unit to be opened."""
+    drawn = pictures(source, "units", outcome, unit)
     open_ = [block for block in drawn if isinstance(block, Picture) and block.figure.kind == MAIN_FIGURE]
     controlled = [block for block in open_ if block.figure.design != "single"]
     shown = (controlled or open_ or drawn)[:1]
     rest = [block for block in drawn if block not in shown]
-    title = f"Compared with its own earlier trend, and other views ({len(rest)})" if rest else ""
+    if not rest:
+        return shown
     only_single = all(isinstance(block, Picture) and block.figure.design == "single" for block in rest)
-    if only_single:
-        title = f"The same unit compared with {compared_with('single')}, without {PEERS}"
-    return [*shown, *([Folded(title, rest)] if rest else [])]
+    title = f"The same unit compared with {compared_with('single')}, without {PEERS}"
+    return [*shown, Folded(title if only_single else "Other views of the same unit", rest)]

@@ -1,0 +1,232 @@
+"""``its-eval spc``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from its_eval.spc.phases import ChartSettings
+    from its_eval.spc.rules import RuleSettings
+
+#: What a reader of every chart has to know.
+_NOTE = (
+    "Limits are mean ± 2.66 mean moving ranges. They take points to be independent and without season: "
+    "r is the autocorrelation of the baseline."
+)
+
+
+def spc(
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="A row per period, unit and indicator.", show_default=False),
+    ],
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ROLE=NAME",
+            help="Column of a role: period, value, unit, indicator, target. Repeatable.",
+        ),
+    ] = None,
+    unit: Annotated[list[str] | None, typer.Option(help="Only this unit. Repeatable.")] = None,
+    indicator: Annotated[list[str] | None, typer.Option(help="Only this indicator. Repeatable.")] = None,
+    frequency: Annotated[
+        Literal["month", "quarter", "year", "week"], typer.Option(help="How far apart periods are.")
+    ] = "month",
+    dates: Annotated[
+        Literal["iso", "dmy", "mdy"], typer.Option(help="Order of day and month in dates.")
+    ] = "iso",
+    better: Annotated[
+        Literal["higher", "lower", "neither"], typer.Option(help="Which direction is an improvement.")
+    ] = "neither",
+    target: Annotated[float | None, typer.Option(help="Target of all series.")] = None,
+    intervention: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PERIOD",
+            help="First affected period: marked, and the points before it are the baseline.",
+        ),
+    ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(metavar="PERIOD", help="Last period of the baseline that fixes the limits."),
+    ] = None,
+    recalculate: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PERIOD", help="First period of new limits. Repeatable."),
+    ] = None,
+    rules: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAMES", help="Only these: outside, trend, two-of-three, shift; commas or repeated."
+        ),
+    ] = None,
+    shift: Annotated[int, typer.Option(min=2, help="Points on one side of the mean.")] = 7,
+    trend: Annotated[int, typer.Option(min=3, help="Points strictly rising or falling.")] = 6,
+    inner_only: Annotated[
+        bool,
+        typer.Option("--inner-only", help="A point beyond the limits is none of the two of three."),
+    ] = False,
+    screen_ranges: Annotated[
+        bool, typer.Option("--screen-ranges", help="Leave outlying moving ranges out of the limits.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Also write tables and charts to this folder.")
+    ] = None,
+    grid_only: Annotated[
+        bool, typer.Option("--grid-only", help="With --out: the page of all units, no single charts.")
+    ] = False,
+    no_figures: Annotated[bool, typer.Option("--no-figures", help="With --out: tables only.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing result.")] = False,
+    format_: Annotated[
+        Literal["text", "csv", "json"], typer.Option("--format", help="Output form.")
+    ] = "text",
+) -> None:
+    """Make XmR charts: limits, rules for special causes, a page of all units.
+
+    \b
+    Examples:
+      its-eval spc data/sample/indicators.csv --indicator leaver_rate --better lower
+      its-eval spc waits.csv --intervention 2015-07 --target 95 --better higher -o results/waits
+      its-eval spc waits.csv --recalculate 2015-07 --trend 7 --screen-ranges --format csv
+    """  # noqa: D301  (a backspace keeps the lines of the help apart)
+    from its_eval.cli.column_mapping import column_mapping  # noqa: PLC0415  (start-up time)
+    from its_eval.cli.spc_text import print_spc  # noqa: PLC0415
+    from its_eval.cli.table_result import print_csv, print_json, write_result  # noqa: PLC0415
+    from its_eval.errors import UsageError  # noqa: PLC0415
+    from its_eval.report.write import require_free  # noqa: PLC0415
+    from its_eval.spc.load import load_series  # noqa: PLC0415
+    from its_eval.spc.tables import spc_tables  # noqa: PLC0415
+
+    if out is None and (force or no_figures or grid_only):
+        raise UsageError(
+            "--force, --no-figures and --grid-only are about a result folder", "name one with --out"
+        )
+    columns = column_mapping(column or [])
+    if target is not None and "target" in columns:
+        raise UsageError("--target is one number for all, --column target=NAME a column: choose one")
+    chosen = _rules(rules or [], shift, trend, inner_only)
+    settings = _settings(
+        frequency, dates, better, intervention, baseline, recalculate or [], screen_ranges, chosen
+    )
+    if out is not None:
+        require_free(out, force=force)
+    series = load_series(
+        source, columns, frequency=frequency, dates=dates, units=unit or (), indicators=indicator or ()
+    )
+    frame = series.frame if target is None else series.frame.assign(target=target)
+    tables = spc_tables(frame, settings, series.n_missing)
+    tables = {"summary": tables["summary"], "points": tables["points"]}
+    if out is not None:
+        draw = None if no_figures else _drawer(tables, intervention, settings, dates, grid_only=grid_only)
+        write_result(out, source, tables, [_NOTE], draw, force=force)
+    if format_ == "json":
+        print_json(tables, [_NOTE])
+    elif format_ == "csv":
+        print_csv(tables["summary"])
+    else:
+        print_spc(tables, [_NOTE])
+    if out is not None:
+        typer.echo(f"written to {out}", err=True)
+
+
+def _rules(texts: Sequence[str], shift: int, trend: int, inner_only: bool) -> RuleSettings:
+    """Return the rules that hold."""
+    from its_eval.data.tables import nearest  # noqa: PLC0415
+    from its_eval.errors import UsageError  # noqa: PLC0415
+    from its_eval.spc.rules import RULES, RuleSettings  # noqa: PLC0415
+
+    named = [word.strip() for text in texts for word in text.split(",") if word.strip()]
+    unknown = [word for word in named if word not in RULES]
+    if unknown:
+        raise UsageError(
+            "\n".join(f"--rules {word!r}: there is no such rule; {nearest(word, RULES)}" for word in unknown)
+        )
+    kept = tuple(rule for rule in RULES if rule in named) if named else RULES
+    return RuleSettings(rules=kept, shift=shift, trend=trend, outside_counts=not inner_only)
+
+
+def _settings(
+    frequency: str,
+    dates: str,
+    better: Literal["higher", "lower", "neither"],
+    intervention: str | None,
+    baseline: str | None,
+    recalculate: Sequence[str],
+    screen: bool,
+    rules: RuleSettings,
+) -> ChartSettings:
+    """Return how charts are made; every fault of the periods at once."""
+    from its_eval.data.periods import parse_period  # noqa: PLC0415
+    from its_eval.errors import UsageError  # noqa: PLC0415
+    from its_eval.spc.phases import ChartSettings  # noqa: PLC0415
+
+    problems: list[str] = []
+
+    def ordinal(option: str, text: str) -> int:
+        try:
+            return parse_period(text, frequency, dates)
+        except ValueError as error:
+            problems.append(f"{option}: {error}")
+            return 0
+
+    start = None if intervention is None else ordinal("--intervention", intervention)
+    last = None if baseline is None else ordinal("--baseline", baseline)
+    anew = tuple(sorted({ordinal("--recalculate", text) for text in recalculate}))
+    if not problems and last is not None and anew and anew[0] <= last:
+        problems.append("--recalculate lies within the --baseline: new limits begin after it")
+    if problems:
+        raise UsageError("\n".join(problems))
+    if last is None and start is not None and not anew:
+        last = start - 1
+    return ChartSettings(
+        frequency=frequency,
+        better=better,
+        baseline_last=last,
+        recalculate=anew,
+        screen=screen,
+        rules=rules,
+    )
+
+
+def _drawer(
+    tables: Mapping[str, Any],
+    intervention: str | None,
+    settings: ChartSettings,
+    dates: str,
+    *,
+    grid_only: bool,
+) -> Callable[[Path], None]:
+    """Return a function that draws the pages and charts into a folder."""
+    from its_eval.data.periods import describe_period, format_period, parse_period  # noqa: PLC0415
+
+    start, words = "", ""
+    if intervention is not None:
+        ordinal = parse_period(intervention, settings.frequency, dates)
+        start = format_period(ordinal, settings.frequency)
+        words = f"Intervention, from {describe_period(ordinal, settings.frequency)}"
+
+    def draw(folder: Path) -> None:
+        from its_eval.report.figures.save import figure_stem, save_figure  # noqa: PLC0415
+        from its_eval.report.figures.xmr import XmrLabels, draw_xmr, xmr_data  # noqa: PLC0415
+        from its_eval.report.figures.xmr_grid import draw_xmr_grid, xmr_grid_data  # noqa: PLC0415
+
+        summary = tables["summary"]
+        for indicator, rows in summary.groupby("indicator", sort=True):
+            if len(rows) > 1:
+                frame = xmr_grid_data(tables["points"], indicator)
+                stem = figure_stem(indicator, "all", "grid", figure="xmr")
+                save_figure(draw_xmr_grid(frame, indicator), frame, folder, stem)
+            if grid_only and len(rows) > 1:
+                continue
+            for unit, message in rows[["unit", "message"]].itertuples(index=False, name=None):
+                frame = xmr_data(tables["points"], indicator, unit)
+                title = f"{indicator}, {unit}" if unit else indicator
+                figure = draw_xmr(frame, XmrLabels(title, words, start, message))
+                save_figure(figure, frame, folder, figure_stem(indicator, unit, "chart", figure="xmr"))
+
+    return draw

@@ -1,0 +1,98 @@
+"""What the commands that read one table share: tables as JSON or CSV, and a result folder."""
+
+from __future__ import annotations
+
+import json
+import math
+import shlex
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+
+def print_json(tables: Mapping[str, Any], notes: Sequence[str]) -> None:
+    """Print tables as lists of rows, and the notes; what is not known is null.
+
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+        By name.
+    notes : sequence of str
+        Sentences.
+    """
+    content = {
+        "tables": {
+            name: [{key: _known(value) for key, value in row.items()} for row in table.to_dict("records")]
+            for name, table in tables.items()
+        },
+        "notes": list(notes),
+    }
+    json.dump(content, sys.stdout, indent=1, ensure_ascii=False, allow_nan=False)
+    sys.stdout.write("\n")
+
+
+def _known(value: object) -> object:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def print_csv(table: Any) -> None:
+    """Print one table as CSV."""
+    table.to_csv(sys.stdout, index=False, lineterminator="\n")
+
+
+def write_result(
+    target: Path,
+    source: Path,
+    tables: Mapping[str, Any],
+    notes: Sequence[str],
+    draw: Callable[[Path], None] | None,
+    *,
+    force: bool,
+) -> None:
+    """Write a result folder: tables, figures, manifest; whole or not at all.
+
+    Parameters
+    ----------
+    target : Path
+        The folder.
+    source : Path
+        The table that was read.
+    tables : mapping of str to DataFrame
+        By name.
+    notes : sequence of str
+        Sentences for the manifest.
+    draw : callable, optional
+        Draws into a folder; none for no figures.
+    force : bool
+        Replace an existing result.
+
+    Raises
+    ------
+    OutputError
+        When the target may not be replaced, or the disk refuses.
+    """
+    from its_eval.provenance import input_hashes, manifest, output_hashes  # noqa: PLC0415
+    from its_eval.report.write import result_folder, write_manifest, write_tables  # noqa: PLC0415
+
+    started = time.perf_counter()
+    with result_folder(target, force=force) as folder:
+        write_tables(tables, folder / "tables", ("csv", "parquet"))
+        if draw is not None:
+            draw(folder / "figures")
+        content = manifest(
+            command=shlex.join(["its-eval", *sys.argv[1:]]),
+            config_path=source,
+            seed=0,
+            inputs=input_hashes([source]),
+            outputs=output_hashes(folder),
+            timings={"all": time.perf_counter() - started},
+            notes=notes,
+            flags=[],
+            figures=draw is not None,
+        )
+        # nothing here is configured or random
+        write_manifest(folder, content | {"config": None, "seed": None})

@@ -1,0 +1,211 @@
+"""Restricted maximum likelihood with AR(1)-plus-noise errors and KR1 inference, many series at once.
+
+A slow autoregressive drift under white noise is what a trust's series often looks like; a pure AR(1) must
+split the difference between the two and understates the uncertainty of a trend (methods §2, "AN").
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from its_eval.estimate.ar1_solver import to_rho, to_warped
+from its_eval.estimate.ar2_solver import lowest_neighbour
+from its_eval.estimate.assembly import blank_fit, degenerate_series, scatter
+from its_eval.estimate.autoregression import BOUNDS
+from its_eval.estimate.fit import BoolArray, Fit, FloatArray
+from its_eval.estimate.noise_covariance import noise_covariance
+from its_eval.estimate.noise_profile import (
+    NoiseDesign,
+    NoiseProfile,
+    evaluate_forms,
+    evaluate_profile,
+    noise_design,
+    to_sine_basis,
+)
+from its_eval.estimate.patterns import augmented_design, missing_patterns, require_estimable
+from its_eval.estimate.projected_newton import minimise
+from its_eval.estimate.reml_ar import FLAGS, autocorrelation_flags
+
+#: Least share of the autoregressive process in the variance; below it rho says nothing.
+SMALLEST_SHARE = 0.01
+#: Grid points of rho, and the shares of the grid; the last is the pure AR(1).
+N_RHO = 20
+SHARES = (SMALLEST_SHARE, 0.05, 0.12, 0.22, 0.35, 0.5, 0.65, 0.8, 0.9, 0.96, 0.99, 1.0)
+LONGEST_STEPS = np.array([0.2, 0.25])
+#: Numbers that the n x n matrices of one chunk of series may hold.
+CHUNK_NUMBERS = 4_000_000
+
+
+def fit_reml_ar_noise(X: FloatArray, Y: FloatArray) -> Fit:
+    """Fit one design with AR(1)-plus-noise errors to many series.
+
+    ``V = sigma_n^2 (I + q K(rho))``, K the covariance matrix of an AR(1) process with innovation variance 1;
+    internally ``V = sigma^2 [(1 - w) I + w R(rho)]`` with R its correlations and
+    ``q = w (1 - rho^2) / (1 - w)``. rho (within the bounds of ``fit_reml_ar``) and w in [0.01, 1] maximise
+    the restricted likelihood, every local optimum of a grid being followed to its end; w = 1 is pure AR(1).
+    Missing months keep their place in time and equal deleted rows and columns of V.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, k)
+    Y : ndarray, shape (n, S)
+        NaN where a month is missing.
+
+    Returns
+    -------
+    Fit
+        ``variance_ratio`` is q, infinite where the noise vanishes; then everything equals ``fit_reml_ar`` of
+        order 1. ``partial_autocorrelations`` is rho. The variance parameters of the covariance model are
+        ``(log sigma^2, rho, w)``; the log-likelihood has the constants of ``fit_reml_ar``. Flags as there;
+        ``near_unit_root`` refers to the autoregressive part.
+
+    Raises
+    ------
+    SingularDesignError
+        As ``fit_reml_ar``, with k + 3 usable months needed.
+    """
+    n_series, n_terms = Y.shape[1], X.shape[1]
+    blank = blank_fit(n_series, n_terms, 3, 1, FLAGS)
+    result = replace(blank, variance_ratio=np.zeros(n_series))
+    for pattern in missing_patterns(Y):
+        prepared = PreparedNoise(X, pattern.observed)
+        for chunk in pattern.chunks(prepared.chunk_size):
+            scatter(result, chunk.places, prepared.fit(chunk.fill(Y)))
+    return result
+
+
+class PreparedNoise:
+    """Tables of one design and missing pattern, usable for any number of series.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, k)
+        Design over all months.
+    observed : ndarray of bool, shape (n,)
+        Months with a value.
+
+    Attributes
+    ----------
+    chunk_size : int
+        Number of series to hand to ``fit`` at a time to keep memory modest.
+
+    Raises
+    ------
+    SingularDesignError
+        If the design cannot be estimated from the observed months.
+    """
+
+    def __init__(self, X: FloatArray, observed: BoolArray) -> None:
+        require_estimable(X, observed, minimum_df=3)
+        self.observed = observed
+        self.X = X
+        self.n_used = int(observed.sum())
+        self.design = noise_design(augmented_design(X, observed))
+        self.chunk_size = max(16, CHUNK_NUMBERS // self.n_used**2)
+        self._grid, self._tables = _grid_tables(self.design)
+
+    def fit(self, Y: FloatArray) -> Fit:
+        """Fit series of shape (n, S) with 0 at the missing months."""
+        design, n_terms = self.design, self.X.shape[1]
+        coordinates = design.basis.T @ Y
+        residuals = Y - design.basis @ coordinates
+        total = np.einsum("ts,ts->s", Y, Y)
+        left = np.einsum("ts,ts->s", residuals, residuals)
+        degenerate = degenerate_series(Y, self.observed, left, total)
+        whole = replace(blank_fit(Y.shape[1], n_terms, 3, 1, FLAGS), variance_ratio=np.zeros(Y.shape[1]))
+        whole.params[:] = self._coefficients(coordinates)
+        whole.covariance.df_residual[:] = design.residual_df
+        whole.n_used[:] = self.n_used
+        whole.flags["degenerate"][:] = degenerate
+        regular = np.flatnonzero(~degenerate)
+        if regular.size:
+            scatter(whole, regular, self._fit_regular(coordinates[:, regular], residuals[:, regular]))
+        return whole
+
+    def _coefficients(self, coordinates: FloatArray) -> FloatArray:
+        """Coefficients of X (S, n_terms) from coordinates on Q (k, S)."""
+        solved = np.linalg.solve(self.design.triangular, coordinates)
+        return np.asarray(solved[: self.X.shape[1]].T, dtype=np.float64)
+
+    def _fit_regular(self, coordinates: FloatArray, residuals: FloatArray) -> Fit:
+        """Fit series that are not degenerate."""
+        design = self.design
+        turned = np.ascontiguousarray(to_sine_basis(residuals).T)
+        points = self._solve(turned)
+        rho, share = points.T
+        forms = evaluate_forms(design, turned, rho, share)
+        shift = np.linalg.solve(forms.inner, forms.link[:, :, None])[:, :, 0]
+        variance = (forms.total - np.sum(forms.link * shift, axis=1)) / design.residual_df
+        log_scale = 2.0 * np.log(np.abs(np.diag(design.triangular))).sum()
+        logs = forms.log_determinant + np.linalg.slogdet(forms.inner)[1] + log_scale
+        likelihood = design.residual_df * (np.log(2.0 * np.pi * variance) + 1.0) + logs
+        months = np.flatnonzero(self.observed).astype(np.float64)
+        noise = 1.0 - share
+        signal = share * (1.0 - rho**2)
+        return Fit(
+            params=self._coefficients(coordinates + shift.T),
+            covariance=noise_covariance(self.X[self.observed], months, points, variance),
+            sigma=np.sqrt(variance),
+            partial_autocorrelations=rho[:, None],
+            log_likelihood=-likelihood / 2.0,
+            n_used=np.full(rho.size, self.n_used, dtype=np.int64),
+            flags=autocorrelation_flags(rho[:, None]),
+            variance_ratio=np.divide(signal, noise, out=np.full(rho.size, np.inf), where=noise > 0.0),
+        )
+
+    def _solve(self, residuals: FloatArray) -> FloatArray:
+        """Rho and w of highest restricted likelihood, (S, 2), for residuals (S, n) in the sine basis."""
+        weights, functionals, offsets = self._tables
+        squared = residuals**2
+        values = np.empty((len(self._grid), len(residuals)))
+        for node in range(len(self._grid)):
+            explained = np.sum((residuals @ functionals[node].T) ** 2, axis=1)
+            values[node] = np.log(squared @ weights[node] - explained) + offsets[node]
+        shaped = values.reshape(N_RHO, len(SHARES), -1)
+        row, column, owner = np.nonzero(shaped == lowest_neighbour(shaped))
+        start = self._grid[row * len(SHARES) + column]
+
+        def profile(which: NDArray[np.intp], points: FloatArray) -> NoiseProfile:
+            return evaluate_profile(self.design, residuals[owner[which]], points)
+
+        low, high = BOUNDS[1][0]
+        lower, upper = np.array([low, SMALLEST_SHARE]), np.array([high, 1.0])
+        points, value = minimise(profile, start, lower, upper, LONGEST_STEPS)
+        order = np.lexsort((value, owner))
+        _, first = np.unique(owner[order], return_index=True)
+        return points[order][first]
+
+
+def _grid_tables(
+    design: NoiseDesign,
+) -> tuple[FloatArray, tuple[FloatArray, FloatArray, FloatArray]]:
+    """Grid (G, 2) and what makes RSS of a series at its points a sum of squares.
+
+    ``RSS = sum_j weights_j e_j^2 - sum_m (functionals_m'e)^2``, and the objective is its logarithm plus
+    ``offsets``: the functionals are ``L^{-1}Q'V^{-1}`` with ``LL' = M``, and the two of the ends.
+    """
+    low, high = BOUNDS[1][0]
+    warped_low, warped_high = to_warped(np.array([low, high]))
+    axis = np.clip(to_rho(np.linspace(warped_low, warped_high, N_RHO)), low, high)
+    grid = np.stack([part.ravel() for part in np.meshgrid(axis, SHARES, indexing="ij")], axis=1)
+    rho, share = grid[:, :1], grid[:, 1:]
+    precision = 1.0 + rho**2 - 2.0 * rho * design.cosines
+    signal = share * (1.0 - rho**2)
+    spread = 1.0 / ((1.0 - share) * precision + signal)
+    weights = precision * spread
+    corner = 1.0 - (1.0 - share) * rho**2 * (spread @ design.ends**2)
+    root = np.abs(rho) * np.sqrt(signal / corner)
+    at_ends = root[:, :, None] * spread[:, None] * design.ends.T
+    applied = weights[:, :, None] * design.turned
+    applied -= np.swapaxes(at_ends, 1, 2) @ (at_ends @ design.turned)
+    inner = design.turned.T @ applied
+    factor = np.linalg.cholesky(inner)
+    linked = np.linalg.solve(factor, np.swapaxes(applied, 1, 2))
+    log_inner = 2.0 * np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
+    log_determinant = np.log(corner).sum(axis=1) - np.log(spread).sum(axis=1) - np.log(1.0 - rho[:, 0] ** 2)
+    functionals = np.concatenate([linked, at_ends], axis=1)
+    offsets = (log_inner + log_determinant) / design.residual_df
+    return grid, (weights, functionals, offsets)

@@ -1,0 +1,194 @@
+"""Is the effect believable? Every check beside the estimates of one outcome and design."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from its_eval.checks.conclusion import Conclusion, enough_donors, three_way_label
+from its_eval.checks.result import CheckResult
+from its_eval.pipeline.dates import placebos_in_time
+from its_eval.pipeline.diagnosis import diagnostics
+from its_eval.pipeline.peer_comparison import crawford_howell_p, equivalence_check
+from its_eval.pipeline.placebos import DesignPlacebos, placebos_in_space
+from its_eval.pipeline.pooled import pooled_rows
+from its_eval.pipeline.primary import PrimaryEstimate, on_summary_scale, primary_estimates
+
+if TYPE_CHECKING:
+    from its_eval.config import Config
+    from its_eval.pipeline.estimation import Block
+    from its_eval.pipeline.plan import OutcomePlan
+    from its_eval.pipeline.sources import Sources
+
+Row = dict[str, object]
+
+#: Label of a unit for which donors are too few, whatever its data (methods §11.8).
+TOO_FEW_DONORS = "judged as a set"
+
+
+@dataclass
+class Credibility:
+    """What was found about the estimates of one outcome and design.
+
+    Attributes
+    ----------
+    rows : dict of str to list of dict
+        Rows of ``checks``, ``placebo_units``, ``placebo_dates``, ``residuals`` and ``pooled``.
+    p_placebo, p_crawford_howell : dict of str to float
+        By unit.
+    labels : dict of str to str
+        Three-way label by unit; empty for the single design and without placebos.
+    notes : list of str
+        Sentences about the treated units as a set.
+    flags : dict of str to set of str
+        Warnings of fits that only checks can give, by unit.
+    """
+
+    rows: dict[str, list[Row]] = field(
+        default_factory=lambda: {
+            name: [] for name in ("checks", "placebo_units", "placebo_dates", "residuals", "pooled")
+        }
+    )
+    p_placebo: dict[str, float] = field(default_factory=dict)
+    p_crawford_howell: dict[str, float] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    flags: dict[str, set[str]] = field(default_factory=dict)
+
+    def add(self, plan: OutcomePlan, design_name: str, unit: str, checks: Sequence[CheckResult]) -> None:
+        """Write checks down as rows."""
+        keys = {"outcome": plan.outcome.name, "unit": unit, "design": design_name}
+        self.rows["checks"] += [{**keys, **vars(check)} for check in checks]
+        for check in checks:
+            if check.check == "ljung_box" and check.status == "attention":
+                self.flags.setdefault(unit, set()).add("residual_autocorrelation")
+
+
+def examine(
+    config: Config, sources: Sources, plan: OutcomePlan, design_name: str, blocks: Sequence[Block]
+) -> Credibility:
+    """Make the checks that the config asks for.
+
+    Parameters
+    ----------
+    config, sources, plan : Config, Sources, OutcomePlan
+        What was planned.
+    design_name : str
+        Which design.
+    blocks : sequence of Block
+        Fits of its primary estimator.
+    """
+    found = Credibility()
+    own = {item.unit: item for item in primary_estimates(config, plan, blocks)}
+    if config.checks.diagnostics:
+        for block in blocks:
+            for position, column in enumerate(block.columns):
+                checks, residuals = diagnostics(config, plan, block, position)
+                found.add(plan, design_name, block.series.units[column], checks)
+                found.rows["residuals"] += residuals
+    if config.checks.placebo_dates:
+        rows, dated = placebos_in_time(config, plan, blocks)
+        found.rows["placebo_dates"] += rows
+        for unit, check in dated:
+            found.add(plan, design_name, unit, [check])
+    for unit, estimate in own.items():
+        found.add(
+            plan,
+            design_name,
+            unit,
+            equivalence_check(config.estimands.margin, estimate.conf_low, estimate.conf_high),
+        )
+    placebos = DesignPlacebos()
+    controlled = design_name != "single"
+    if controlled and config.checks.placebo_units:
+        placebos = placebos_in_space(config, sources, plan, design_name, blocks)
+        found.rows["placebo_units"] += placebos.rows
+        for unit, item in placebos.units.items():
+            found.p_placebo[unit] = item.rank.p_value
+            found.add(
+                plan, design_name, unit, [_placebo_check(item.rank.p_value, item.rank.rank, len(item.donors))]
+            )
+    if design_name == "difference":
+        for unit in own:
+            found.p_crawford_howell[unit], check = crawford_howell_p(config, plan, unit)
+            found.add(plan, design_name, unit, [check])
+    p_set = np.nan
+    if len(plan.treated) > 1 and not plan.outcome.estimators[0].name == "synthetic":
+        rows, p_set = pooled_rows(config, plan, design_name, blocks, own)
+        found.rows["pooled"] += rows
+    if controlled and placebos.units:
+        _conclude(config, plan, design_name, own, placebos, p_set, found)
+    return found
+
+
+def _placebo_check(p_value: float, rank: int, n_donors: int) -> CheckResult:
+    """Return the check ``placebo_units``: the place of a unit among the donors."""
+    message = (
+        f"Among {n_donors} units without the intervention and itself, its change is number {rank} from the "
+        f"most extreme (p = {p_value:.3f}; no smaller p than {1 / (n_donors + 1):.3f} is possible)."
+    )
+    return CheckResult("placebo_units", float(rank), p_value, "pass", message)
+
+
+def _conclude(
+    config: Config,
+    plan: OutcomePlan,
+    design_name: str,
+    own: Mapping[str, PrimaryEstimate],
+    placebos: DesignPlacebos,
+    p_set: float,
+    found: Credibility,
+) -> None:
+    """Label the treated units one by one, or as a set where donors are too few (methods §11.8)."""
+    alpha = 1.0 - config.confidence
+    p_gap = np.array(
+        [np.nan if unit not in own or own[unit].stuck else own[unit].p_value for unit in plan.treated]
+    )
+    p_placebo = np.array([found.p_placebo.get(unit, np.nan) for unit in plan.treated])
+    n_donors = min(len(item.donors) for item in placebos.units.values())
+    if design_name == "synthetic":
+        # no test of the gap itself: the placebo is all there is
+        p_gap = p_placebo
+    joint = placebos.joint if len(plan.treated) > 1 else float(p_placebo[0])
+    conclusion = three_way_label(p_gap, p_placebo, joint, n_donors, p_set, alpha)
+    for place, unit in enumerate(plan.treated):
+        found.labels[unit] = (
+            TOO_FEW_DONORS if conclusion.unit_labels is None else conclusion.unit_labels[place]
+        )
+    if len(plan.treated) > 1:
+        found.add(plan, design_name, "", _set_checks(plan, conclusion, joint, p_set, n_donors, alpha))
+        if conclusion.set_label is not None:
+            found.notes.append(
+                f"{plan.outcome.label}, {design_name}, the {len(plan.treated)} treated units as a set: "
+                f"{conclusion.set_label}."
+            )
+
+
+def _set_checks(
+    plan: OutcomePlan, conclusion: Conclusion, joint: float, p_set: float, n_donors: int, alpha: float
+) -> list[CheckResult]:
+    """Return the checks about the treated units together."""
+    size = len(plan.treated)
+    checks = []
+    if not np.isnan(joint):
+        message = (
+            f"Among sets of {size} of the {n_donors} units without the intervention, a mean change as extreme "
+            f"as that of the treated has p = {joint:.4f}."
+        )
+        checks.append(CheckResult("joint_placebo", np.nan, joint, "pass", message))
+    if not enough_donors(n_donors, size, alpha):
+        message = (
+            f"{n_donors} donors are too few to label {size} single units at level {alpha:g} "
+            f"({int(np.ceil(size / alpha)) - 1} would do); the label is given for the set."
+        )
+        checks.append(CheckResult("donors", float(n_donors), np.nan, "attention", message))
+    if conclusion.set_label is not None:
+        message = f"The treated units as a set: {conclusion.set_label}."
+        checks.append(CheckResult("set_conclusion", np.nan, p_set, "pass", message))
+    return checks
+
+
+__all__ = ["TOO_FEW_DONORS", "Credibility", "examine", "on_summary_scale"]

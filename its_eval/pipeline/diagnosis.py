@@ -1,0 +1,201 @@
+"""Diagnostics of the fits that answer the question: residuals, single periods, form."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from its_eval.checks.break_elsewhere import search_break
+from its_eval.checks.diagnostics import FittedSeries, diagnose
+from its_eval.checks.form import curvature, floor_ceiling, persistence, pre_trend
+from its_eval.checks.result import CheckResult, not_applicable
+from its_eval.design.transform import from_link
+from its_eval.effects import linear_contrasts
+from its_eval.estimate.patterns import SingularDesignError
+from its_eval.estimate.registry import FitContext, fit_estimator
+from its_eval.pipeline.designs import design_estimators
+from its_eval.pipeline.primary import random_stream
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from its_eval.config import Config
+    from its_eval.estimate.fit import ContrastEstimates, Fit
+    from its_eval.pipeline.estimation import Block
+    from its_eval.pipeline.plan import OutcomePlan
+
+#: Estimands whose dependence on single periods is shown.
+INFLUENCED = ("level_change", "slope_change")
+#: Simulated series for the search of a break at another date.
+BREAK_DRAWS = 199
+
+Row = dict[str, object]
+
+
+def diagnostics(
+    config: Config, plan: OutcomePlan, block: Block, position: int
+) -> tuple[list[CheckResult], list[Row]]:
+    """Return the checks of one series of a block and its rows of ``residuals``.
+
+    The residual checks need a fit whose errors are autoregressive or independent, on one series; for other
+    estimators and designs they are not applicable.
+    """
+    column = block.columns[position]
+    unit, design_name = block.series.units[column], block.series.design_name
+    own = block.series.values[:, column]
+    if block.is_family or block.placebo_only or len(own) != block.design.n_periods:
+        return [not_applicable("residuals", "Residual checks are for linear models of one series.")], []
+    partials = block.fit.partial_autocorrelations[position]
+    spread = _relative_variance(block, position)
+    if (
+        design_name in ("peer_mean", "stacked")
+        or np.isnan(partials).any()
+        or block.fit.flags.get("degenerate", np.zeros(len(block.columns), dtype=bool))[position]
+    ):
+        return [not_applicable("residuals", "Residual checks are for linear models of one series.")], []
+    root = np.sqrt(spread)
+    values = np.where(block.observed, own, np.nan)
+    fitted = FittedSeries(
+        block.design.matrix / root[:, None],
+        values / root,
+        partials,
+        np.arange(len(own)) >= block.design.interruption.start,
+        plan.panel.periods,
+        plan.per_year,
+        _denominators(block, column),
+    )
+    rows = linear_contrasts(block.design, block.observed, ())
+    wanted = {name: rows[name] for name in INFLUENCED if name in rows}
+    read = block.fit.one(position).contrasts(np.array(list(wanted.values())))
+    estimands = {
+        name: (row, float(read.estimate[0, place])) for place, (name, row) in enumerate(wanted.items())
+    }
+    contrast_rows = np.array(list(wanted.values()))
+
+    def refit(outcome: NDArray[np.float64]) -> ContrastEstimates:
+        return _refit(plan, block, outcome * root[:, None], position).contrasts(contrast_rows)
+
+    stream = random_stream(config, plan.outcome.name, unit, design_name, "residuals")
+    found = diagnose(fitted, estimands, refit, stream)
+    order = len(partials)
+    checks = [
+        *found.checks,
+        *_form_checks(config, plan, block, position, order),
+        _break_elsewhere(config, plan, block, position, order),
+    ]
+    observed = np.flatnonzero(block.observed)
+    residual_rows: list[Row] = [
+        {
+            "outcome": plan.outcome.name,
+            "unit": unit,
+            "design": design_name,
+            "period": plan.period(int(index)),
+            "innovation": value,
+        }
+        for index, value in zip(observed, found.residuals, strict=True)
+    ]
+    return checks, residual_rows
+
+
+def _relative_variance(block: Block, position: int) -> NDArray[np.float64]:
+    """Return the error variance of each period relative to the others, as it was fitted."""
+    if block.relative_variance is not None:
+        return block.relative_variance[:, position]
+    spread = np.ones(block.design.n_periods)
+    ratio = block.fit.variance_ratio
+    if block.by_segment and ratio is not None:
+        spread[block.design.interruption.start :] = ratio[position]
+    return spread
+
+
+def _denominators(block: Block, column: int) -> NDArray[np.float64] | None:
+    values = block.series.denominators[:, column]
+    return None if np.isnan(values[block.observed]).any() else values
+
+
+def _refit(plan: OutcomePlan, block: Block, outcome: NDArray[np.float64], position: int) -> Fit:
+    """Fit other values of a series by the estimator of its block."""
+    estimator = next(
+        item for item in design_estimators(plan, block.series.design_name) if item.label == block.estimator
+    )
+    relative = None if block.relative_variance is None else block.relative_variance[:, [position]]
+    context = FitContext(
+        int((~np.isnan(outcome)).sum()),
+        np.arange(len(outcome)) >= block.design.interruption.start,
+        plan.per_year,
+        relative,
+    )
+    return fit_estimator(estimator, block.design.matrix, outcome, context)
+
+
+def _form_checks(
+    config: Config, plan: OutcomePlan, block: Block, position: int, order: int
+) -> list[CheckResult]:
+    """Return the checks of the form: bend before the start, drift of the gap, floor and ceiling, persistence."""
+    design, column = block.design, block.columns[position]
+    start = design.interruption.start
+    kept = [
+        index for index in range(len(design.terms)) if index not in {c for own in design.columns for c in own}
+    ]
+    values = np.where(block.observed, block.series.values[:, column], np.nan)[:start]
+    found = [curvature(design.matrix[:start][:, kept], values, np.arange(start, dtype=float), max(order, 1))]
+    single = block.fit.one(position)
+    if not block.own_level:
+        rows = linear_contrasts(design, block.observed, ())
+        read = single.contrasts(rows["pre_slope"][None])
+        found.append(
+            pre_trend(
+                float(read.estimate[0, 0]),
+                float(read.std_error[0, 0]),
+                float(read.df[0, 0]),
+                config.checks.pretrend_margin,
+                config.confidence,
+            )
+        )
+    level = 0.0 if block.own_level else block.series.peer_means[:, column]
+    params = single.params[0]
+    found.append(
+        floor_ceiling(
+            from_link(design.matrix @ params + level, block.link),
+            from_link(design.counterfactual @ params + level, block.link),
+            block.observed,
+            plan.panel.periods,
+            percentage=plan.outcome.kind == "percentage",
+        )
+    )
+    partials = block.fit.partial_autocorrelations[position]
+    if partials.size:
+        found.append(persistence(float(partials[0])))
+    return found
+
+
+def _break_elsewhere(
+    config: Config, plan: OutcomePlan, block: Block, position: int, order: int
+) -> CheckResult:
+    """Return the check whether a break at another date fits better, on weighted rows where there are weights."""
+    design, column = block.design, block.columns[position]
+    own = list(design.columns[0])
+    kept = [index for index in range(len(design.terms)) if index not in own]
+    root = np.sqrt(_relative_variance(block, position))
+    if not np.allclose(root, root[0]):
+        return not_applicable(
+            "break_elsewhere", "The search for another break is for periods of one variance."
+        )
+    stream = random_stream(
+        config, plan.outcome.name, block.series.units[column], block.series.design_name, "break"
+    )
+    values = np.where(block.observed, block.series.values[:, column], np.nan)
+    try:
+        search = search_break(
+            design.matrix[:, kept],
+            values,
+            order,
+            design.interruption.shape,
+            design.interruption.start,
+            stream,
+            BREAK_DRAWS,
+        )
+    except (SingularDesignError, ValueError) as error:
+        return not_applicable("break_elsewhere", f"No other date can be searched: {error}.")
+    return search.check(plan.panel.periods, plan.per_year)

@@ -1,0 +1,215 @@
+"""Placebo in space: every eligible donor in the place of a treated unit, with peers of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from its_eval.checks.placebo import Placebo, joint_placebo, placebo
+from its_eval.peers.select import select_peers, within_reasons
+from its_eval.pipeline.designs import design_estimators, fit_design
+from its_eval.pipeline.masks import fitted_events
+from its_eval.pipeline.plan import Target
+from its_eval.pipeline.primary import PrimaryEstimate, on_summary_scale, primary_estimates, random_stream
+from its_eval.pipeline.synthetic import prediction_error_ratio
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from its_eval.config import Config
+    from its_eval.design.interruption import Interruption
+    from its_eval.pipeline.estimation import Block
+    from its_eval.pipeline.plan import OutcomePlan
+    from its_eval.pipeline.sources import Sources
+
+Row = dict[str, object]
+
+
+@dataclass(frozen=True)
+class UnitPlacebos:
+    """The placebos of one treated unit.
+
+    Attributes
+    ----------
+    donors : tuple of str
+        Everyone who takes its place.
+    statistics : ndarray, shape (J,)
+        Their studentised primary estimand (synthetic control: ratio of prediction errors); NaN unfitted.
+    estimates : ndarray, shape (J,)
+        Their primary estimand, on the scale of the fit.
+    own : float
+        Statistic of the treated unit.
+    rank : Placebo
+        What comes of it.
+    """
+
+    donors: tuple[str, ...]
+    statistics: np.ndarray
+    estimates: np.ndarray
+    own: float
+    rank: Placebo
+
+
+@dataclass(frozen=True)
+class DesignPlacebos:
+    """The placebos of one outcome and design.
+
+    Attributes
+    ----------
+    units : mapping of str to UnitPlacebos
+        By treated unit.
+    joint : float
+        p-value of the mean statistic of all treated units; NaN when it cannot be had.
+    rows : list of dict
+        Rows of ``placebo_units``.
+    """
+
+    units: Mapping[str, UnitPlacebos] = field(default_factory=dict)
+    joint: float = np.nan
+    rows: Sequence[Row] = ()
+
+
+def donor_targets(config: Config, sources: Sources, plan: OutcomePlan, unit: str) -> list[Target]:
+    """Return the donors of a treated unit as if they had been treated at its start.
+
+    Each has as many peers as the unit, its own nearest among the donors; without characteristics, where peers
+    are given, all other donors. Treated units are never among them.
+    """
+    start = plan.interruptions[unit][0]
+    pool = plan.donors.get(unit, ())
+    chosen = plan.peer_sets.get(unit)
+    if chosen is None:
+        return []
+    settings = config.peers
+    wanted = None if settings is not None and settings.k == "all" else len(chosen.peers)
+    return [
+        Target(
+            donor,
+            (start, *fitted_events(config, plan.outcome, plan.panel, donor)[0]),
+            donor_peers(config, sources, pool, donor, wanted),
+        )
+        for donor in pool
+    ]
+
+
+def donor_peers(
+    config: Config, sources: Sources, pool: tuple[str, ...], donor: str, wanted: int | None
+) -> tuple[str, ...]:
+    """Return the peers of a donor: its nearest in the pool, or all others without characteristics."""
+    others = tuple(code for code in pool if code != donor)
+    scaled = sources.scaled
+    if scaled is None or donor not in scaled.units:
+        return others
+    within = config.peers.within if config.peers is not None else ()
+    reasons = within_reasons(donor, others, within, sources.units)
+    reasons |= {code: "not a donor" for code in scaled.units if code not in others}
+    return select_peers(donor, scaled, wanted, reasons).peers or others
+
+
+def placebos_in_space(
+    config: Config, sources: Sources, plan: OutcomePlan, design_name: str, blocks: Sequence[Block]
+) -> DesignPlacebos:
+    """Fit every donor as if it were treated, and rank the treated units among them.
+
+    Parameters
+    ----------
+    config, sources, plan : Config, Sources, OutcomePlan
+        What was planned.
+    design_name : str
+        A controlled design.
+    blocks : sequence of Block
+        Fits of the treated units by the primary estimator.
+    """
+    own = {item.unit: item for item in primary_estimates(config, plan, blocks)}
+    link = plan.outcome.transform
+    fitted: dict[tuple[Interruption, tuple[str, ...]], dict[str, tuple[float, float]]] = {}
+    found: dict[str, UnitPlacebos] = {}
+    ratios = _error_ratios(blocks) if design_name == "synthetic" else {}
+    for unit in plan.treated:
+        if unit not in own:
+            continue
+        pool = plan.donors.get(unit, ())
+        key = (plan.interruptions[unit][0], pool)
+        if key not in fitted:
+            fitted[key] = _fit_donors(config, sources, plan, design_name, unit)
+        values = np.array([fitted[key].get(donor, (np.nan, np.nan)) for donor in pool]).reshape(-1, 2)
+        statistic = ratios[unit] if design_name == "synthetic" else own[unit].statistic
+        found[unit] = UnitPlacebos(
+            pool, values[:, 1], values[:, 0], statistic, placebo(statistic, values[:, 1])
+        )
+    joint = _joint(config, plan, design_name, found)
+    return DesignPlacebos(found, joint, _rows(config, plan, design_name, found, own, link))
+
+
+def _fit_donors(
+    config: Config, sources: Sources, plan: OutcomePlan, design_name: str, unit: str
+) -> dict[str, tuple[float, float]]:
+    """Return estimate and statistic by donor."""
+    targets = donor_targets(config, sources, plan, unit)
+    if design_name == "synthetic":
+        pool = plan.donors[unit]
+        targets = [
+            Target(target.unit, target.interruptions, tuple(code for code in pool if code != target.unit))
+            for target in targets
+        ]
+    blocks, _ = fit_design(plan, design_name, targets, design_estimators(plan, design_name)[:1])
+    estimates = primary_estimates(config, plan, blocks)
+    if design_name == "synthetic":
+        ratios = _error_ratios(blocks)
+        return {item.unit: (item.estimate, ratios[item.unit]) for item in estimates}
+    return {item.unit: (item.estimate, item.statistic) for item in estimates}
+
+
+def _error_ratios(blocks: Sequence[Block]) -> dict[str, float]:
+    """Return the ratio of prediction errors after and before, by unit."""
+    ratios = {}
+    for block in blocks:
+        before, after = block.design.segments()
+        for column in block.columns:
+            gap = block.series.values[:, column]
+            ratios[block.series.units[column]] = prediction_error_ratio(gap, before, after)
+    return ratios
+
+
+def _joint(config: Config, plan: OutcomePlan, design_name: str, found: Mapping[str, UnitPlacebos]) -> float:
+    """Return the joint p-value of the set of treated units; NaN for units with different donors."""
+    if len(found) < len(plan.treated) or not found:
+        return np.nan
+    pools = {item.donors for item in found.values()}
+    if len(pools) != 1:
+        return np.nan
+    own = np.array([item.own for item in found.values()])
+    together = np.column_stack([item.statistics for item in found.values()])
+    same = all(np.array_equal(together[:, 0], column, equal_nan=True) for column in together.T)
+    stream = random_stream(config, plan.outcome.name, design_name, "joint placebo")
+    return joint_placebo(own, together[:, 0] if same else together, stream)
+
+
+def _rows(
+    config: Config,
+    plan: OutcomePlan,
+    design_name: str,
+    found: Mapping[str, UnitPlacebos],
+    own: Mapping[str, PrimaryEstimate],
+    link: str,
+) -> list[Row]:
+    rows: list[Row] = []
+    for unit, item in found.items():
+        keys = {"outcome": plan.outcome.name, "unit": unit, "estimand": config.estimands.primary}
+        keys["design"] = design_name
+        values = zip(item.donors, item.estimates, item.statistics, strict=True)
+        for donor, estimate, statistic in values:
+            rows.append(
+                {
+                    **keys,
+                    "placebo": donor,
+                    "estimate": on_summary_scale(estimate, link),
+                    "statistic": statistic,
+                }
+            )
+        treated = {"estimate": on_summary_scale(own[unit].estimate, link), "statistic": item.own}
+        rows.append({**keys, "placebo": unit, **treated})
+    return rows

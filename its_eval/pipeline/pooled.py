@@ -1,0 +1,140 @@
+"""One effect for all treated units: their mean series against that of their peers, and pooled estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from its_eval.design.comparison import peer_mean
+from its_eval.design.transform import to_link
+from its_eval.pipeline.designs import design_estimators
+from its_eval.pipeline.estimation import Block, fit_series
+from its_eval.pipeline.primary import PrimaryEstimate, on_summary_scale, primary_estimates
+from its_eval.pipeline.series import SeriesSet
+from its_eval.pooling import METHODS, Pooled, leave_one_out, pool
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from its_eval.config import Config
+    from its_eval.pipeline.plan import OutcomePlan
+
+#: Name of the set in tables that need a unit.
+SET = "treated units"
+
+Row = dict[str, object]
+
+
+def pooled_rows(
+    config: Config,
+    plan: OutcomePlan,
+    design_name: str,
+    blocks: Sequence[Block],
+    own: Mapping[str, PrimaryEstimate],
+) -> tuple[list[Row], float]:
+    """Return the rows of ``pooled`` and the p-value of the set effect.
+
+    ``set`` is the fit of the mean treated series minus the mean of their peer means (methods §6);
+    ``set_union_of_peers`` takes the mean of the union of their peers, so that a peer of several units counts
+    once; the others combine the separate estimates, ``<method> without <unit>`` one less.
+
+    Parameters
+    ----------
+    config, plan : Config, OutcomePlan
+        What was planned.
+    design_name : str
+        Which design.
+    blocks : sequence of Block
+        Fits of its primary estimator.
+    own : mapping of str to PrimaryEstimate
+        The primary estimand of each unit.
+    """
+    keys = {"outcome": plan.outcome.name, "design": design_name, "estimand": config.estimands.primary}
+    link = plan.outcome.transform
+    rows: list[Row] = []
+    p_set = np.nan
+    for method, estimate in _set_estimates(config, plan, design_name, blocks):
+        rows.append({**keys, "method": method, **_set_row(estimate, link), "n_units": len(plan.treated)})
+        if method == "set" and not estimate.stuck:
+            p_set = estimate.p_value
+    usable = [item for item in own.values() if not item.stuck and item.std_error > 0]
+    if len(usable) < 2:
+        return rows, p_set
+    estimates = np.array([item.estimate for item in usable])
+    std_errors = np.array([item.std_error for item in usable])
+    units = [item.unit for item in usable]
+    for name in METHODS:
+        rows.append({**keys, **_pooled_row(pool(estimates, std_errors, name, config.confidence), link)})
+    for unit, left in leave_one_out(estimates, std_errors, units, METHODS[0], config.confidence):
+        rows.append({**keys, **_pooled_row(left, link), "method": f"{METHODS[0]} without {unit}"})
+    return rows, p_set
+
+
+def _set_row(item: PrimaryEstimate, link: str) -> Row:
+    return {
+        "estimate": on_summary_scale(item.estimate, link),
+        "std_error": item.std_error,
+        "df": item.df,
+        "p_value": np.nan if item.stuck else item.p_value,
+        "conf_low": on_summary_scale(item.conf_low, link),
+        "conf_high": on_summary_scale(item.conf_high, link),
+    }
+
+
+def _pooled_row(found: Pooled, link: str) -> Row:
+    row: Row = dict(vars(found))
+    for name in ("estimate", "conf_low", "conf_high", "prediction_low", "prediction_high"):
+        row[name] = on_summary_scale(float(getattr(found, name)), link)
+    return row
+
+
+def _set_estimates(
+    config: Config, plan: OutcomePlan, design_name: str, blocks: Sequence[Block]
+) -> list[tuple[str, PrimaryEstimate]]:
+    """Return the fits of the mean of the treated units' series; none for staggered starts."""
+    if design_name not in ("single", "difference") or plan.staggered or not blocks or blocks[0].is_family:
+        return []
+    series = blocks[0].series
+    if len({item[0] for item in series.interruptions}) != 1 or any(
+        item is not None for item in series.covariates
+    ):
+        return []
+    estimators = design_estimators(plan, design_name)[:1]
+    wanted = [("set", series.values.mean(axis=1), series.sampling.sum(axis=1) / len(series.units) ** 2)]
+    union = sorted({peer for peers in series.peers for peer in peers})
+    if design_name == "difference" and len(union) > 1:
+        places = [plan.panel.column(code) for code in union]
+        scaled = to_link(
+            plan.panel.values[:, places], plan.outcome.transform, plan.panel.denominators[:, places]
+        )
+        usable = plan.usable(series.interruptions[0])
+        gap = series.unit_values.mean(axis=1) - peer_mean(scaled, usable)
+        wanted.append(("set_union_of_peers", np.where(usable, gap, np.nan), np.full(len(gap), np.nan)))
+    found = []
+    for method, values, sampling in wanted:
+        fitted, _ = fit_series(plan, _as_series(series, values, sampling), estimators)
+        found += [(method, item) for item in primary_estimates(config, plan, fitted)]
+    return found
+
+
+def _as_series(series: SeriesSet, values: NDArray[np.float64], sampling: NDArray[np.float64]) -> SeriesSet:
+    """Return one mean series in the place of several."""
+    column = values[:, None]
+    blank = np.full_like(column, np.nan)
+    return SeriesSet(
+        series.design_name,
+        (SET,),
+        column,
+        column,
+        column,
+        blank,
+        blank,
+        sampling[:, None],
+        blank,
+        series.interruptions[:1],
+        ((),),
+        (None,),
+        ((),),
+    )

@@ -1,0 +1,106 @@
+"""The primary estimand of fitted series, for ranks, curves and pools, without everything else."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from its_eval.effects import linear_contrasts
+from its_eval.pipeline.tabulate import series_effects
+
+if TYPE_CHECKING:
+    from its_eval.config import Config
+    from its_eval.pipeline.estimation import Block
+    from its_eval.pipeline.plan import OutcomePlan
+
+#: Flags of a fit whose p-value would be decided by a bound or by rounding, not by the data.
+NO_INFERENCE = frozenset({"at_bound", "degenerate"})
+
+
+@dataclass(frozen=True)
+class PrimaryEstimate:
+    """The primary estimand of one series, on the scale of the fit.
+
+    Attributes
+    ----------
+    column : int
+        Position of the series in its set.
+    unit : str
+        Its unit.
+    estimate, std_error, df, statistic, p_value, conf_low, conf_high : float
+        `statistic` is NaN where the standard error is 0 or has no meaning.
+    stuck : bool
+        The fit sits on a bound or is degenerate, or has too few degrees of freedom: no p-value counts.
+    """
+
+    column: int
+    unit: str
+    estimate: float
+    std_error: float
+    df: float
+    statistic: float
+    p_value: float
+    conf_low: float
+    conf_high: float
+    stuck: bool
+
+
+def primary_estimates(config: Config, plan: OutcomePlan, blocks: Iterable[Block]) -> list[PrimaryEstimate]:
+    """Return the primary estimand of every series of some blocks that has it, in the order of the series."""
+    found = [estimate for block in blocks for estimate in _of_block(config, plan, block)]
+    return sorted(found, key=lambda item: item.column)
+
+
+def _of_block(config: Config, plan: OutcomePlan, block: Block) -> Iterator[PrimaryEstimate]:
+    primary = config.estimands.primary
+    rows = linear_contrasts(block.design, block.observed, config.estimands.at)
+    raised = np.zeros(len(block.columns), dtype=bool)
+    for name in NO_INFERENCE & set(block.fit.flags):
+        raised |= block.fit.flags[name]
+    if primary in rows:
+        read = block.fit.contrasts(rows[primary][None])
+        low, high = read.interval(config.confidence)
+        for position, column in enumerate(block.columns):
+            yield PrimaryEstimate(
+                column,
+                block.series.units[column],
+                float(read.estimate[position, 0]),
+                float(read.std_error[position, 0]),
+                float(read.df[position, 0]),
+                float(read.statistic[position, 0]),
+                float(read.p_value[position, 0]),
+                float(low[position, 0]),
+                float(high[position, 0]),
+                bool(raised[position] or read.df_unclipped[position, 0] < 3.0),
+            )
+        return
+    for position, column in enumerate(block.columns):
+        for effect in series_effects(config, plan, block, position):
+            if effect.estimand == primary and effect.interruption == 0 and effect.scale != "ratio":
+                yield PrimaryEstimate(
+                    column,
+                    block.series.units[column],
+                    effect.estimate,
+                    effect.std_error,
+                    effect.df,
+                    effect.statistic,
+                    effect.p_value,
+                    effect.conf_low,
+                    effect.conf_high,
+                    bool(raised[position] or effect.df_floor),
+                )
+                break
+
+
+def random_stream(config: Config, *names: str) -> np.random.Generator:
+    """Return a stream of random numbers of its own for a purpose, the same in every run and order."""
+    return np.random.default_rng([config.seed, zlib.crc32("|".join(names).encode())])
+
+
+def on_summary_scale(value: float, link: str) -> float:
+    """Return an estimate on the scale of the summary: a ratio for a log or logit link."""
+    return value if link == "none" else float(np.exp(value))

@@ -1,0 +1,163 @@
+"""Other choices that an analyst might have made, as small changes of a plan, its peers or its estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from its_eval.data.periods import parse_period
+from its_eval.peers.select import select_peers
+from its_eval.pipeline.designs import design_estimators
+from its_eval.pipeline.planning import season_of
+from its_eval.pipeline.primary import random_stream
+
+if TYPE_CHECKING:
+    from its_eval.config import Config, Estimator
+    from its_eval.design.season import Season
+    from its_eval.peers.distance import Scaled
+    from its_eval.pipeline.plan import OutcomePlan, Target
+    from its_eval.pipeline.sources import Sources
+
+
+def _same_plan(plan: OutcomePlan) -> OutcomePlan:
+    return plan
+
+
+def _same_estimator(estimator: Estimator) -> Estimator:
+    return estimator
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One choice of one dimension.
+
+    Attributes
+    ----------
+    dimension, choice : str
+        As they stand in the table ``sensitivity``.
+    change_plan, change_estimator : callable
+        What the choice changes; nothing by default.
+    peers : mapping of str to tuple of str
+        Other peers by treated unit; empty where the choice is not about peers.
+    """
+
+    dimension: str
+    choice: str
+    change_plan: Callable[[OutcomePlan], OutcomePlan] = _same_plan
+    change_estimator: Callable[[Estimator], Estimator] = _same_estimator
+    peers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def change_target(self, target: Target) -> Target:
+        """Return a target with the peers of this choice."""
+        return replace(target, peers=self.peers[target.unit]) if target.unit in self.peers else target
+
+
+def variants(config: Config, sources: Sources, plan: OutcomePlan, design_name: str) -> list[Variant]:
+    """Return every choice of every dimension that the config names and the design has."""
+    found = [*_of_time(config, plan), *_of_estimator(config, plan, design_name)]
+    if design_name != "single":
+        found = [*_of_peers(config, sources, plan), *found]
+    return found
+
+
+def _of_peers(config: Config, sources: Sources, plan: OutcomePlan) -> Iterator[Variant]:
+    settings, scaled = config.sensitivity, sources.scaled
+    for number in settings.k:
+        if scaled is not None:
+            yield Variant("k", str(number), peers=_nearest(plan, scaled, number))
+    sizes = {unit: len(chosen.peers) for unit, chosen in plan.peer_sets.items()}
+    if scaled is not None and settings.drop_characteristic and len(scaled.variables) > 1:
+        for name in scaled.variables:
+            yield Variant("drop_characteristic", name, peers=_nearest(plan, scaled.without(name), sizes))
+    for draw in range(settings.random_donors):
+        stream = random_stream(config, plan.outcome.name, "random donors", str(draw))
+        peers = {
+            unit: tuple(sorted(stream.choice(plan.donors[unit], size, replace=False).tolist()))
+            for unit, size in sizes.items()
+            if size <= len(plan.donors[unit])
+        }
+        yield Variant("random_donors", str(draw + 1), peers=peers)
+
+
+def _nearest(
+    plan: OutcomePlan, scaled: Scaled, number: int | Mapping[str, int]
+) -> dict[str, tuple[str, ...]]:
+    """Return the nearest donors of every treated unit under other distances or another number."""
+    found = {}
+    for unit in plan.peer_sets:
+        if unit not in scaled.units:
+            continue
+        pool = set(plan.donors[unit])
+        reasons = {code: "not a donor" for code in scaled.units if code not in pool}
+        wanted = number if isinstance(number, int) else number[unit]
+        found[unit] = select_peers(unit, scaled, wanted, reasons).peers
+    return found
+
+
+def _of_estimator(config: Config, plan: OutcomePlan, design_name: str) -> Iterator[Variant]:
+    settings = config.sensitivity
+    first = design_estimators(plan, design_name)[:1]
+    if not first or first[0].name != "reml_ar":
+        return
+    for order in settings.order:
+        change = {"name": order} if isinstance(order, str) else {"order": order}
+        yield Variant("order", str(order), change_estimator=_updated(change))
+    for variance in settings.variance:
+        yield Variant("variance", variance, change_estimator=_updated({"variance": variance}))
+    for weighting in settings.weighting:
+        yield Variant("weighting", weighting, change_plan=_weighted(weighting != "none"))
+
+
+def _updated(change: Mapping[str, object]) -> Callable[[Estimator], Estimator]:
+    return lambda estimator: estimator.model_copy(update=dict(change))
+
+
+def _weighted(weighted: bool) -> Callable[[OutcomePlan], OutcomePlan]:
+    return lambda plan: replace(plan, weighted=weighted)
+
+
+def _of_time(config: Config, plan: OutcomePlan) -> Iterator[Variant]:
+    settings = config.sensitivity
+    for seasonality in settings.season:
+        shown = f"{seasonality.harmonics} harmonics" if seasonality.kind == "harmonics" else seasonality.kind
+        yield Variant("season", shown, change_plan=_season(season_of(seasonality, plan.panel.frequency)))
+    for length in settings.pre_window:
+        if length < plan.first_start:
+            yield Variant("pre_window", str(length), change_plan=_last_before(length))
+    for length in settings.transition:
+        yield Variant("transition", str(length), change_plan=_transition(length))
+    for text in settings.end:
+        last = plan.panel.index_of(parse_period(text, plan.panel.frequency))
+        if plan.first_start < last < plan.panel.n_periods - 1:
+            yield Variant("end", text, change_plan=_until(parse_period(text, plan.panel.frequency)))
+    for transform in settings.transform:
+        if transform != plan.outcome.transform:
+            yield Variant("transform", transform, change_plan=_transform(transform))
+
+
+def _season(season: Season) -> Callable[[OutcomePlan], OutcomePlan]:
+    return lambda plan: replace(plan, season=season)
+
+
+def _transform(transform: str) -> Callable[[OutcomePlan], OutcomePlan]:
+    return lambda plan: replace(plan, outcome=plan.outcome.model_copy(update={"transform": transform}))
+
+
+def _last_before(length: int) -> Callable[[OutcomePlan], OutcomePlan]:
+    return lambda plan: plan.windowed(plan.first_start - length, plan.panel.n_periods)
+
+
+def _until(ordinal: int) -> Callable[[OutcomePlan], OutcomePlan]:
+    return lambda plan: plan.windowed(0, plan.panel.index_of(ordinal) + 1)
+
+
+def _transition(length: int) -> Callable[[OutcomePlan], OutcomePlan]:
+    def change(plan: OutcomePlan) -> OutcomePlan:
+        moved = {
+            unit: (replace(found[0], phase_in=length, ramp=False), *found[1:])
+            for unit, found in plan.interruptions.items()
+        }
+        return replace(plan, interruptions=moved)
+
+    return change

@@ -1,0 +1,106 @@
+"""The power curve: the smallest change that would be found, by length of the series."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from its_eval.report.figures.power_data import power_curve_data
+from its_eval.report.figures.scales import reach
+from its_eval.report.figures.sheet import Across, EndLabel, Panel, draw_sheet
+from its_eval.report.figures.style import COUNTERFACTUAL_TEXT, INK, NARROW, UNIT, house_style
+from its_eval.report.figures.words import power_estimand, split_words
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from its_eval.report.figures.labels import FigureLabels
+
+__all__ = ["draw_power_curve", "power_curve_data"]
+
+_HEIGHT, _MARGIN = 2.8, 1.75
+#: Colour, dashes and marker of each autocorrelation from the least; contrast on white from 5.4.
+STROKES = (
+    (UNIT, "-", "o"),
+    ("#801650", (0.0, (6.0, 1.5)), "s"),
+    (INK, (0.0, (1.5, 1.2)), "^"),
+    (COUNTERFACTUAL_TEXT, (0.0, (6.0, 1.5, 1.5, 1.5)), "D"),
+)
+
+
+def draw_power_curve(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
+    """Return the power curve, a panel per estimand.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As ``power_curve_data`` returns it; nothing else is drawn.
+    labels : FigureLabels
+        Words.
+
+    Notes
+    -----
+    At most four autocorrelations are drawn, evenly spaced among those there are, the least and the
+    greatest among them.
+    """
+    every = sorted(float(value) for value in frame["autocorrelation"].unique())
+    chosen = [every[int(place)] for place in np.linspace(0, len(every) - 1, min(len(every), len(STROKES)))]
+    panels = [_panel(frame[frame["estimand"] == name], str(name), chosen) for name in _names(frame)]
+    power, alpha = float(frame["power"].iloc[0]), float(frame["alpha"].iloc[0])
+    found = f"{100.0 * power:g} of 100 such series, tested at {100.0 * alpha:g} %"
+    notes = [
+        f"A change of this size would be found in {found}.",
+        f"It is measured in standard deviations of the noise.{split_words(frame, labels)}",
+    ]
+    if len(chosen) < len(every):
+        notes.append(f"{len(every) - len(chosen)} more autocorrelations are in the table of this figure.")
+    length = frame["n_pre"] + frame["n_post"]
+    span = (float(length.min()), float(length.max()))
+    with house_style():
+        return draw_sheet(
+            panels,
+            span if span[0] < span[1] else (span[0] - 1.0, span[1] + 1.0),
+            [],
+            notes,
+            across=Across(footing=f"number of {labels.frequency}s"),
+            total_width=NARROW,
+            margin=_MARGIN,
+        )
+
+
+def _names(frame: pd.DataFrame) -> list[str]:
+    return sorted(str(name) for name in frame["estimand"].unique())
+
+
+def _panel(rows: pd.DataFrame, estimand: str, chosen: list[float]) -> Panel:
+    """Return the lines of one estimand."""
+    lines = {
+        rho: rows[(rows["autocorrelation"] == rho) & rows["minimum_detectable"].notna()] for rho in chosen
+    }
+    drawn = [part["minimum_detectable"].to_numpy(dtype=np.float64) for part in lines.values()]
+    limits = reach([*drawn, np.zeros(1)], from_zero=True)
+
+    def draw(axes: Axes) -> None:
+        for (_, part), (colour, dashes, marker) in zip(lines.items(), STROKES, strict=False):
+            axes.plot(
+                part["n_pre"] + part["n_post"],
+                part["minimum_detectable"],
+                color=colour,
+                linestyle=dashes,
+                linewidth=2.2,
+                marker=marker,
+                markersize=5.5,
+                zorder=3,
+                gid="power",
+            )
+
+    ends = tuple(
+        EndLabel(f"autocorrelation {rho:g}", float(part["minimum_detectable"].iloc[-1]), colour)
+        for (rho, part), (colour, _, _) in zip(lines.items(), STROKES, strict=False)
+        if not part.empty
+    )
+    what = power_estimand(estimand)
+    return Panel(f"Smallest detectable {what}", limits, _HEIGHT, draw, ends)

@@ -1,0 +1,144 @@
+"""Small multiples: the series of all units on shared scales, one beside the other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from its_eval.report.figures.across_units_data import LINES, small_multiples_data
+from its_eval.report.figures.labels import DIFFERENCES, SINGLE
+from its_eval.report.figures.scales import Limits, day_numbers, reach, thinned, tick_labels
+from its_eval.report.figures.sheet import dated_ticks
+from its_eval.report.figures.style import INK, LINE_HEIGHT, NARROW, UNIT, house_style
+from its_eval.report.figures.text_layout import text_width, wrap, write
+from its_eval.report.figures.time_axis import start_words
+from its_eval.report.figures.units_strokes import Cell, draw_cells
+from its_eval.report.figures.words import counted
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from its_eval.report.figures.labels import FigureLabels
+
+__all__ = ["draw_small_multiples", "small_multiples_data"]
+
+#: Columns of cells, and the height of a cell in inches, for up to so many units.
+_GRIDS = ((1, 1, 3.2), (4, 2, 1.7), (10_000, 3, 1.35))
+_EDGE, _GAP, _FOOT = 0.12, 0.22, 0.34
+_TITLE_LINES = 3
+
+
+def draw_small_multiples(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
+    """Return the series of all units on shared scales.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As ``small_multiples_data`` returns it; nothing else is drawn.
+    labels : FigureLabels
+        Words.
+
+    Notes
+    -----
+    All cells are drawn into one set of axes whose unit is the inch, since axes of their own for thirty
+    units would take ten times as long.
+    """
+    units = [part for _, part in frame.groupby("unit", sort=False)]
+    _, columns, tall = next(grid for grid in _GRIDS if len(units) <= grid[0])
+    days = day_numbers([str(date) for date in frame["date"]])
+    span = (float(days.min()), float(days.max()))
+    limits = _limits(frame, labels)
+    ticks = limits.ticks(4)
+    numbers = tick_labels(ticks)
+    left = _EDGE + max(text_width(number) for number in numbers) + 0.12
+    width = (NARROW - left - 2.0 * _EDGE - _GAP * (columns - 1)) / columns
+    titles = [wrap(str(part["name"].iloc[0]), width, most=_TITLE_LINES) for part in units]
+    rows = [titles[start : start + columns] for start in range(0, len(titles), columns)]
+    heads = [LINE_HEIGHT * max(title.count("\n") + 1 for title in row) + 0.05 for row in rows]
+    heading = wrap(_heading(labels), NARROW - 2.0 * _EDGE)
+    notes = wrap(" ".join(_notes(frame, labels)), NARROW - 2.0 * _EDGE)
+    top = _EDGE + LINE_HEIGHT * (heading.count("\n") + 1) + 0.1
+    foot = _FOOT + LINE_HEIGHT * (notes.count("\n") + 1) + _EDGE
+    total = top + sum(heads) + tall * len(rows) + _GAP * (len(rows) - 1) + foot
+    with house_style():
+        figure = Figure(figsize=(NARROW, total))
+        axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
+        axes.set_xlim(0.0, NARROW)
+        axes.set_ylim(0.0, total)
+        axes.set_axis_off()
+        write(figure, _EDGE, total - _EDGE, heading)
+        cells: list[Cell] = []
+        edge = total - top
+        for row, head in enumerate(heads):
+            edge -= head + tall
+            for column in range(len(rows[row])):
+                at = left + column * (width + _GAP)
+                cells.append(Cell(at, edge, width, tall, span, limits))
+                title = rows[row][column]
+                raised = edge + tall + 0.05 + LINE_HEIGHT * (title.count("\n") + 1)
+                write(figure, at, raised, title, colour=UNIT, gid="cell-title")
+            for tick, number in zip(ticks, numbers, strict=True):
+                height = float(cells[-1].y(np.array([tick]))[0])
+                write(figure, left - 0.08 - text_width(number), height + 0.5 * LINE_HEIGHT, number)
+            edge -= _GAP
+        draw_cells(axes, units, cells, ticks)
+        _dates(figure, axes, cells[-columns:], span)
+        write(figure, _EDGE, foot - _FOOT, notes)
+        return figure
+
+
+def _limits(frame: pd.DataFrame, labels: FigureLabels) -> Limits:
+    value, fit, line, low, high = (frame[name].to_numpy(dtype=np.float64) for name in ("value", *LINES))
+    whole = np.concatenate([value, fit])
+    known = whole[~np.isnan(whole)]
+    bounded = labels.kind == "percentage" and labels.design == SINGLE
+    bounded = bounded and bool(((known >= 0.0) & (known <= 100.0)).all())
+    neutral = 1.0 if labels.log else 0.0
+    return reach(
+        [value, fit],
+        [line],
+        [low, high],
+        bounds=(0.0, 100.0) if bounded else None,
+        from_zero=labels.design == SINGLE or labels.log,
+        include=neutral if labels.design in DIFFERENCES else None,
+    )
+
+
+def _dates(figure: Figure, axes: Axes, cells: list[Cell], span: tuple[float, float]) -> None:
+    """Write dates beneath the lowest cell of every column."""
+    positions, words = dated_ticks(span)
+    for cell in cells:
+        places = cell.x(np.array(positions))
+        shown = thinned(words, list(places), 1.0)
+        for place, text in zip(places, shown, strict=True):
+            axes.plot([place, place], [cell.bottom, cell.bottom - 0.05], color=INK, linewidth=1.0)
+            if text:
+                write(figure, place - 0.5 * text_width(text), cell.bottom - 0.07, text)
+
+
+def _heading(labels: FigureLabels) -> str:
+    what = labels.outcome
+    if labels.design in DIFFERENCES:
+        ratio = labels.log
+        between = "ratio to peers" if ratio else "difference from peers"
+        measure = "" if ratio else ("percentage points" if labels.measure == "%" else labels.measure)
+        what = f"{what}, {between}"
+    else:
+        measure = labels.measure
+    return f"{what}, {measure}" if measure else what
+
+
+def _notes(frame: pd.DataFrame, labels: FigureLabels) -> list[str]:
+    number = frame["unit"].nunique()
+    notes = [
+        f"{counted(number, 'unit').capitalize()} on the same scales." if number > 1 else "",
+        "Points are observations without their season, solid lines the fit.",
+        f"Dashed lines are the earlier trend carried on, with its {labels.interval}.",
+        f"The vertical line: {start_words(labels)}.",
+    ]
+    if (~frame["used"] & frame["value"].notna()).any():
+        notes.append("Hollow points were not used.")
+    return [note for note in notes if note]

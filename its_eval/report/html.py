@@ -1,0 +1,97 @@
+"""The report: one self-contained HTML file, written from the tidy tables and from nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from its_eval.report.embedding import stored_figures
+from its_eval.report.house_style import HouseStyle
+from its_eval.report.page import render_page
+from its_eval.report.sections.answer import answer, units
+from its_eval.report.sections.assumptions import assumptions
+from its_eval.report.sections.checklist import checklist
+from its_eval.report.sections.checks import checks
+from its_eval.report.sections.choices import choices
+from its_eval.report.sections.data_quality import data_quality
+from its_eval.report.sections.effects import effects
+from its_eval.report.sections.methods import methods
+from its_eval.report.sections.origin import origin
+from its_eval.report.sections.peers import peers
+from its_eval.report.sections.placebos import placebos
+from its_eval.report.sections.power import power
+from its_eval.report.source import ReportSource, with_every_table
+
+if TYPE_CHECKING:
+    from its_eval.evaluation import Evaluation
+    from its_eval.report.blocks import Section
+
+#: The sections in their order: the answer first, what it rests on after it.
+SECTIONS: tuple[Callable[[ReportSource], Section], ...] = (
+    answer,
+    units,
+    effects,
+    placebos,
+    peers,
+    checks,
+    choices,
+    power,
+    data_quality,
+    methods,
+    assumptions,
+    checklist,
+    origin,
+)
+
+
+def render_report(
+    evaluation: Evaluation,
+    figures_folder: Path,
+    *,
+    settings: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+    style: HouseStyle | None = None,
+    answers: Mapping[str, Any] | None = None,
+) -> str:
+    """Return the report of a run as HTML.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        The result; tables that it lacks count as not asked for.
+    figures_folder : Path
+        Where the figures of the run are; may be absent.
+    settings : mapping
+        The config with every default, as plain values (``config.model_dump(mode="json", by_alias=True)``).
+    provenance : mapping
+        Of the manifest: program, python, libraries, seed, config and inputs with their hashes. Anything else,
+        times above all, is ignored, so that two runs of one config give the same report.
+    style : HouseStyle, optional
+        The looks of an organisation.
+    answers : mapping, optional
+        Checklist answers of people, checked by `load_answers`.
+
+    Notes
+    -----
+    Numbers carry ``data-value`` (full precision) and ``data-source`` (``table:row:column``); sentences carry
+    ``data-row``.
+    """
+    complete = with_every_table(evaluation)
+    style = style or HouseStyle()
+    stored = stored_figures(figures_folder, *(_names(complete, key) for key in ("outcome", "unit", "design")))
+    source = ReportSource(complete, settings, provenance, stored, answers or {})
+    return render_page(
+        "report.html.j2",
+        style=style,
+        title=style.title or evaluation.title,
+        sections=[section(source) for section in SECTIONS],
+        version=str((provenance.get("program") or {}).get("version", "")),
+    )
+
+
+def _names(evaluation: Evaluation, key: str) -> set[str]:
+    """Return the outcomes, units or designs that occur in a run."""
+    tables = (evaluation.tables[name] for name in ("summary", "not_estimated", "series"))
+    found = {str(name) for table in tables for name in table[key].unique()}
+    return found | set(evaluation.outcomes) if key == "outcome" else found
