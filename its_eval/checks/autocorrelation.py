@@ -105,7 +105,7 @@ def ljung_box(residuals: FloatArray, simulated: FloatArray, positions: NDArray[n
         p_value,
         f"Autocorrelation is left in the residuals {detail}: see whether the effect holds with the other "
         "order of autoregression and with added noise.",
-        f"No autocorrelation is left in the residuals {detail}; nothing needs to be done.",
+        f"No autocorrelation is seen in the residuals {detail}; nothing needs to be done.",
     )
 
 
@@ -131,7 +131,7 @@ def seasonal_autocorrelation(
         p_value,
         f"Residuals a year apart are related {detail}: the season changes or is not of the fitted form, so "
         "compare the other seasonal forms.",
-        f"Residuals a year apart are unrelated {detail}; the season is accounted for.",
+        f"No relation of residuals a year apart is seen {detail}; nothing needs to be done.",
     )
 
 

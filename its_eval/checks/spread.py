@@ -87,7 +87,7 @@ def heteroscedasticity(
         p_value,
         f"The spread of the residuals changes with {causes} {detail}: compare the estimate with weights and "
         "with a variance for each segment.",
-        f"The spread of the residuals does not change with {causes} {detail}; nothing needs to be done.",
+        f"No change of the residuals' spread with {causes} is seen {detail}; nothing needs to be done.",
     )
 
 
@@ -108,7 +108,7 @@ def arch(residuals: FloatArray, simulated: FloatArray, positions: NDArray[np.int
         p_value,
         f"Turbulent periods come together {detail}: look at what happened in them, and compare the estimate "
         "without them.",
-        f"Turbulent periods do not come together {detail}; nothing needs to be done.",
+        f"No clustering of turbulent periods is seen {detail}; nothing needs to be done.",
     )
 
 
@@ -144,7 +144,7 @@ def variance_ratio(
         p_value,
         f"The variance changes at the interruption {detail}: compare the estimate with a variance for each "
         "segment before trusting its interval.",
-        f"The variance from the interruption on is no different {detail}; nothing needs to be done.",
+        f"No change of the variance at the interruption is seen {detail}; nothing needs to be done.",
     )
 
 
@@ -167,5 +167,5 @@ def normality(residuals: FloatArray, simulated: FloatArray) -> CheckResult:
         p_value,
         f"The residuals are not normally distributed {detail}: look for outlying periods; intervals of "
         "effects tolerate this, the band around single periods does not.",
-        f"The residuals look normally distributed {detail}; nothing needs to be done.",
+        f"No departure from a normal shape is seen {detail}; nothing needs to be done.",
     )

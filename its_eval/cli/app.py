@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from its_eval.cli.commands.before_after import before_after
+from its_eval.cli.commands.import_ import import_
 from its_eval.cli.commands.init import init
 from its_eval.cli.commands.peers import peers
 from its_eval.cli.commands.run import run
@@ -36,6 +37,7 @@ app.command()(run)
 app.command()(peers)
 app.command()(validate)
 app.command()(init)
+app.command("import")(import_)
 app.command()(schema)
 app.command()(before_after)
 app.command()(spc)

@@ -135,7 +135,7 @@ def _describe(
         return _infinite(result.model.exog, y)
     return SeriesModel(
         params=result.params,
-        bread=result.normalized_cov_params,
+        bread=np.linalg.inv(-result.model.hessian(result.params, scale=1.0, observed=False)),
         scores=result.model.score_obs(result.params, scale=1.0),
         residuals=y - fitted * (1.0 if trials is None else trials),
         pearson=float(result.pearson_chi2),

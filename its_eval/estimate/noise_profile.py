@@ -3,8 +3,8 @@
 The errors have correlation matrix ``V = (1 - w) I + w R``, R the AR(1) correlations ``rho^|i-j|`` and w the
 share of the variance that is autoregressive: w = 1 is a pure AR(1), w = 0 white noise. With N the precision
 matrix of AR(1) for innovation variance 1, ``V = T N^{-1}`` where ``T = a N + b I``, a = 1 - w,
-b = w (1 - rho^2). N is ``(1 + rho^2) I - rho C`` but for its two corners. C, ones at lag 1, is diagonal in the
-sine basis, with eigenvalues ``2 cos(pi j / (n + 1))`` (Anderson 1971, *The Statistical Analysis of Time
+b = w (1 - rho^2). N is ``(1 + rho^2) I - rho C`` but for its two corners. C, ones at lag 1, is diagonal in
+the sine basis, with eigenvalues ``2 cos(pi j / (n + 1))`` (Anderson 1971, *The Statistical Analysis of Time
 Series*, section 6.5.4). So, for vectors in that basis, with ``D_N = 1 + rho^2 - 2 rho cos``,
 ``D_T = a D_N + b`` and u the two combinations ``(e_1 +- e_n)/sqrt(2)`` of the ends, which are orthogonal in
 every diagonal weighting of the basis,

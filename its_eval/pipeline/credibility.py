@@ -13,9 +13,9 @@ from its_eval.checks.result import CheckResult
 from its_eval.pipeline.dates import placebos_in_time
 from its_eval.pipeline.diagnosis import diagnostics
 from its_eval.pipeline.peer_comparison import crawford_howell_p, equivalence_check
-from its_eval.pipeline.placebos import DesignPlacebos, placebos_in_space
+from its_eval.pipeline.placebos import DesignPlacebos, UnitPlacebos, placebos_in_space
 from its_eval.pipeline.pooled import pooled_rows
-from its_eval.pipeline.primary import PrimaryEstimate, on_summary_scale, primary_estimates
+from its_eval.pipeline.primary import PrimaryEstimate, primary_estimates
 
 if TYPE_CHECKING:
     from its_eval.config import Config
@@ -83,6 +83,36 @@ def examine(
     """
     found = Credibility()
     own = {item.unit: item for item in primary_estimates(config, plan, blocks)}
+    _examine_fits(config, plan, design_name, blocks, found)
+    for unit, estimate in own.items():
+        found.add(
+            plan,
+            design_name,
+            unit,
+            equivalence_check(config.estimands.margin, estimate.conf_low, estimate.conf_high),
+        )
+    if design_name == "difference":
+        for unit in own:
+            found.p_crawford_howell[unit], check = crawford_howell_p(config, plan, unit)
+            found.add(plan, design_name, unit, [check])
+    p_set = np.nan
+    if len(plan.treated) > 1:
+        found.rows["pooled"], p_set = pooled_rows(config, plan, design_name, blocks, own)
+    if design_name != "single" and config.checks.placebo_units:
+        placebos = placebos_in_space(config, sources, plan, design_name, blocks)
+        found.rows["placebo_units"] += placebos.rows
+        for unit, item in placebos.units.items():
+            found.p_placebo[unit] = item.rank.p_value
+            found.add(plan, design_name, unit, [_placebo_check(item)])
+        if placebos.units:
+            _conclude(config, plan, design_name, own, placebos, p_set, found)
+    return found
+
+
+def _examine_fits(
+    config: Config, plan: OutcomePlan, design_name: str, blocks: Sequence[Block], found: Credibility
+) -> None:
+    """Make the checks that look at one fit at a time: diagnostics and placebo dates."""
     if config.checks.diagnostics:
         for block in blocks:
             for position, column in enumerate(block.columns):
@@ -94,43 +124,16 @@ def examine(
         found.rows["placebo_dates"] += rows
         for unit, check in dated:
             found.add(plan, design_name, unit, [check])
-    for unit, estimate in own.items():
-        found.add(
-            plan,
-            design_name,
-            unit,
-            equivalence_check(config.estimands.margin, estimate.conf_low, estimate.conf_high),
-        )
-    placebos = DesignPlacebos()
-    controlled = design_name != "single"
-    if controlled and config.checks.placebo_units:
-        placebos = placebos_in_space(config, sources, plan, design_name, blocks)
-        found.rows["placebo_units"] += placebos.rows
-        for unit, item in placebos.units.items():
-            found.p_placebo[unit] = item.rank.p_value
-            found.add(
-                plan, design_name, unit, [_placebo_check(item.rank.p_value, item.rank.rank, len(item.donors))]
-            )
-    if design_name == "difference":
-        for unit in own:
-            found.p_crawford_howell[unit], check = crawford_howell_p(config, plan, unit)
-            found.add(plan, design_name, unit, [check])
-    p_set = np.nan
-    if len(plan.treated) > 1 and not plan.outcome.estimators[0].name == "synthetic":
-        rows, p_set = pooled_rows(config, plan, design_name, blocks, own)
-        found.rows["pooled"] += rows
-    if controlled and placebos.units:
-        _conclude(config, plan, design_name, own, placebos, p_set, found)
-    return found
 
 
-def _placebo_check(p_value: float, rank: int, n_donors: int) -> CheckResult:
+def _placebo_check(found: UnitPlacebos) -> CheckResult:
     """Return the check ``placebo_units``: the place of a unit among the donors."""
+    rank, n_donors = found.rank, len(found.donors)
     message = (
-        f"Among {n_donors} units without the intervention and itself, its change is number {rank} from the "
-        f"most extreme (p = {p_value:.3f}; no smaller p than {1 / (n_donors + 1):.3f} is possible)."
+        f"Among {n_donors} units without the intervention and itself, its change is number {rank.rank} from "
+        f"the most extreme (p = {rank.p_value:.3f}; no smaller p than {1 / (n_donors + 1):.3f} is possible)."
     )
-    return CheckResult("placebo_units", float(rank), p_value, "pass", message)
+    return CheckResult("placebo_units", float(rank.rank), rank.p_value, "pass", message)
 
 
 def _conclude(
@@ -175,8 +178,8 @@ def _set_checks(
     checks = []
     if not np.isnan(joint):
         message = (
-            f"Among sets of {size} of the {n_donors} units without the intervention, a mean change as extreme "
-            f"as that of the treated has p = {joint:.4f}."
+            f"Among sets of {size} of the {n_donors} units without the intervention, a mean change as "
+            f"extreme as that of the treated has p = {joint:.4f}."
         )
         checks.append(CheckResult("joint_placebo", np.nan, joint, "pass", message))
     if not enough_donors(n_donors, size, alpha):
@@ -189,6 +192,3 @@ def _set_checks(
         message = f"The treated units as a set: {conclusion.set_label}."
         checks.append(CheckResult("set_conclusion", np.nan, p_set, "pass", message))
     return checks
-
-
-__all__ = ["TOO_FEW_DONORS", "Credibility", "examine", "on_summary_scale"]

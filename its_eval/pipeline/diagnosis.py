@@ -132,7 +132,7 @@ def _refit(plan: OutcomePlan, block: Block, outcome: NDArray[np.float64], positi
 def _form_checks(
     config: Config, plan: OutcomePlan, block: Block, position: int, order: int
 ) -> list[CheckResult]:
-    """Return the checks of the form: bend before the start, drift of the gap, floor and ceiling, persistence."""
+    """Return the checks of the form: bend and drift before the start, floor and ceiling, persistence."""
     design, column = block.design, block.columns[position]
     start = design.interruption.start
     kept = [
@@ -173,7 +173,7 @@ def _form_checks(
 def _break_elsewhere(
     config: Config, plan: OutcomePlan, block: Block, position: int, order: int
 ) -> CheckResult:
-    """Return the check whether a break at another date fits better, on weighted rows where there are weights."""
+    """Return the check whether a break at another date fits better."""
     design, column = block.design, block.columns[position]
     own = list(design.columns[0])
     kept = [index for index in range(len(design.terms)) if index not in own]

@@ -12,6 +12,7 @@ from its_eval.errors import NothingEstimatedError
 from its_eval.evaluation import COLUMNS, Evaluation, make_table
 from its_eval.pipeline.conclude import adjust_primary, power_rows, summary_rows
 from its_eval.pipeline.credibility import Credibility, examine
+from its_eval.pipeline.curves import curve_checks
 from its_eval.pipeline.designs import fit_design, primary_label
 from its_eval.pipeline.plan import OutcomePlan, Plan
 from its_eval.pipeline.planning import make_plan
@@ -130,7 +131,10 @@ def _evaluate_design(
     rows["not_estimated"] += [vars(item) for item in failed]
     primary = [block for block in blocks if block.estimator == first]
     credibility = examine(config, sources, plan, design_name, primary)
-    rows["sensitivity"] += sensitivity_rows(config, sources, plan, design_name, primary)
+    sensitivity = sensitivity_rows(config, sources, plan, design_name, primary)
+    rows["sensitivity"] += sensitivity
+    for unit, check in curve_checks(config, sources, plan, design_name, sensitivity):
+        credibility.add(plan, design_name, unit, [check])
     for block in blocks:
         found = list(effect_rows(config, plan, block, first))
         rows["effects"] += found

@@ -35,6 +35,16 @@ class Sources:
     scaled: Scaled | None
     units: Units
 
+    def rescaled(self, config: Config, **changes: object) -> Scaled:
+        """Return the characteristics under another scale or metric, for a specification curve."""
+        if config.peers is None:
+            raise ValueError("there are no peers whose distances could be measured otherwise")
+        settings = config.peers.model_copy(update={"preset": None, **changes})
+        scaled = _scaled_characteristics(config.model_copy(update={"peers": settings}))
+        if scaled is None:
+            raise ValueError("there are no characteristics")
+        return scaled
+
 
 def input_files(config: Config) -> list[Path]:
     """Return every file that the config reads, in a fixed order; a folder stands for the files in it."""

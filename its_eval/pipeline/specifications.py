@@ -15,7 +15,7 @@ from its_eval.pipeline.primary import on_summary_scale, primary_estimates
 from its_eval.pipeline.variants import Variant, variants
 
 if TYPE_CHECKING:
-    from its_eval.config import Config
+    from its_eval.config import Config, Estimator
     from its_eval.pipeline.estimation import Block
     from its_eval.pipeline.plan import OutcomePlan
     from its_eval.pipeline.primary import PrimaryEstimate
@@ -26,7 +26,6 @@ CROSSED = "combination"
 LEAVE_ONE_OUT = "leave_one_peer_out"
 
 Row = dict[str, object]
-__all__ = ["CROSSED", "LEAVE_ONE_OUT", "Specification", "sensitivity_rows", "specifications"]
 
 
 @dataclass(frozen=True)
@@ -107,8 +106,8 @@ def sensitivity_rows(
 
 def apply(
     specification: Specification, plan: OutcomePlan, design_name: str
-) -> tuple[OutcomePlan, list[Target], list]:  # type: ignore[type-arg]
-    """Return the plan, targets and estimator of a specification."""
+) -> tuple[OutcomePlan, list[Target], list[Estimator]]:
+    """Return the plan, the treated units' targets and the estimator of a specification."""
     estimators = list(design_estimators(plan, design_name)[:1])
     changed = plan
     for part in specification.parts:
@@ -120,7 +119,7 @@ def apply(
             continue
         target = changed.target(unit, design_name)
         for part in specification.parts:
-            target = part.change_target(target)
+            target = part.change_target(target, plan.donors.get(unit, ()))
         targets.append(target)
     return changed, targets, estimators
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from its_eval.data.periods import parse_period
 from its_eval.peers.select import select_peers
@@ -28,6 +30,10 @@ def _same_estimator(estimator: Estimator) -> Estimator:
     return estimator
 
 
+#: Peers of a unit: from its code, the donors it may have, and how many.
+ChoosePeers = Callable[[str, tuple[str, ...], int], tuple[str, ...]]
+
+
 @dataclass(frozen=True)
 class Variant:
     """One choice of one dimension.
@@ -38,19 +44,22 @@ class Variant:
         As they stand in the table ``sensitivity``.
     change_plan, change_estimator : callable
         What the choice changes; nothing by default.
-    peers : mapping of str to tuple of str
-        Other peers by treated unit; empty where the choice is not about peers.
+    choose_peers : callable or None
+        Other peers of a unit; None where the choice is not about peers.
     """
 
     dimension: str
     choice: str
     change_plan: Callable[[OutcomePlan], OutcomePlan] = _same_plan
     change_estimator: Callable[[Estimator], Estimator] = _same_estimator
-    peers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    choose_peers: ChoosePeers | None = None
 
-    def change_target(self, target: Target) -> Target:
-        """Return a target with the peers of this choice."""
-        return replace(target, peers=self.peers[target.unit]) if target.unit in self.peers else target
+    def change_target(self, target: Target, pool: tuple[str, ...]) -> Target:
+        """Return a target with the peers of this choice out of a pool."""
+        if self.choose_peers is None:
+            return target
+        others = tuple(code for code in pool if code != target.unit)
+        return replace(target, peers=self.choose_peers(target.unit, others, len(target.peers)))
 
 
 def variants(config: Config, sources: Sources, plan: OutcomePlan, design_name: str) -> list[Variant]:
@@ -63,36 +72,48 @@ def variants(config: Config, sources: Sources, plan: OutcomePlan, design_name: s
 
 def _of_peers(config: Config, sources: Sources, plan: OutcomePlan) -> Iterator[Variant]:
     settings, scaled = config.sensitivity, sources.scaled
-    for number in settings.k:
-        if scaled is not None:
-            yield Variant("k", str(number), peers=_nearest(plan, scaled, number))
-    sizes = {unit: len(chosen.peers) for unit, chosen in plan.peer_sets.items()}
-    if scaled is not None and settings.drop_characteristic and len(scaled.variables) > 1:
-        for name in scaled.variables:
-            yield Variant("drop_characteristic", name, peers=_nearest(plan, scaled.without(name), sizes))
+    if scaled is not None:
+        for number in settings.k:
+            yield Variant("k", str(number), choose_peers=_nearest(scaled, number))
+        if settings.drop_characteristic and len(scaled.variables) > 1:
+            for name in scaled.variables:
+                yield Variant("drop_characteristic", name, choose_peers=_nearest(scaled.without(name)))
+        yield from _of_distance(config, sources)
     for draw in range(settings.random_donors):
-        stream = random_stream(config, plan.outcome.name, "random donors", str(draw))
-        peers = {
-            unit: tuple(sorted(stream.choice(plan.donors[unit], size, replace=False).tolist()))
-            for unit, size in sizes.items()
-            if size <= len(plan.donors[unit])
-        }
-        yield Variant("random_donors", str(draw + 1), peers=peers)
+        purpose = (plan.outcome.name, "random donors", str(draw))
+        yield Variant("random_donors", str(draw + 1), choose_peers=_at_random(config, purpose))
 
 
-def _nearest(
-    plan: OutcomePlan, scaled: Scaled, number: int | Mapping[str, int]
-) -> dict[str, tuple[str, ...]]:
-    """Return the nearest donors of every treated unit under other distances or another number."""
-    found = {}
-    for unit in plan.peer_sets:
+def _of_distance(config: Config, sources: Sources) -> Iterator[Variant]:
+    """Yield other metrics and scalings of the characteristics."""
+    settings = config.sensitivity
+    for metric in settings.metric:
+        yield Variant("metric", metric, choose_peers=_nearest(sources.rescaled(config, metric=metric)))
+    for scale in settings.scale:
+        yield Variant("scale", scale, choose_peers=_nearest(sources.rescaled(config, scale=scale)))
+
+
+def _nearest(scaled: Scaled, number: int | None = None) -> ChoosePeers:
+    """Return the choice of the nearest donors, as many as the unit has when no number is given."""
+
+    def choose(unit: str, pool: tuple[str, ...], size: int) -> tuple[str, ...]:
         if unit not in scaled.units:
-            continue
-        pool = set(plan.donors[unit])
-        reasons = {code: "not a donor" for code in scaled.units if code not in pool}
-        wanted = number if isinstance(number, int) else number[unit]
-        found[unit] = select_peers(unit, scaled, wanted, reasons).peers
-    return found
+            return pool[:size]
+        allowed = set(pool)
+        reasons = {code: "not a donor" for code in scaled.units if code not in allowed}
+        return select_peers(unit, scaled, number or size, reasons).peers
+
+    return choose
+
+
+def _at_random(config: Config, purpose: tuple[str, ...]) -> ChoosePeers:
+    """Return the choice of donors at random, the same for a unit in every run."""
+
+    def choose(unit: str, pool: tuple[str, ...], size: int) -> tuple[str, ...]:
+        stream = random_stream(config, *purpose, unit)
+        return tuple(sorted(stream.choice(np.array(pool), min(size, len(pool)), replace=False).tolist()))
+
+    return choose
 
 
 def _of_estimator(config: Config, plan: OutcomePlan, design_name: str) -> Iterator[Variant]:

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import base64
-import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from its_eval.report.figures.save import figure_stem
+from its_eval.report.figures.catalogue import figure_tasks
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-#: The kind of figure that shows a series with its fit and what would have been expected.
-MAIN_FIGURE = "main_its"
-#: Coordinates of lines, and their digits beyond a hundredth of a point, which cannot be seen.
-_LINE = re.compile(r' d="[^"]*"')
+    from its_eval.evaluation import Evaluation
+    from its_eval.report.figures.catalogue import FigureTask
+
+#: Coordinates, and their digits beyond a hundredth of a point, which cannot be seen.
+_COORDINATES = re.compile(r' (?:d|x|y)="[^"]*"|translate\([^)]*\)')
 _TOO_FINE = re.compile(r"(\.\d\d)\d+")
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 #: Elements that a page does not need (its own style covers theirs), or that could act.
 _DROPPED = frozenset({"script", "foreignObject", "animate", "set", "metadata", "style"})
 #: Elements whose text is shown or read out; between others there are only line ends.
 _WITH_TEXT = frozenset({"text", "tspan", "title", "desc"})
+#: What could end a rule or load something; no style of ours has it.
+_UNSAFE_IN_STYLE = re.compile(r"[<>{}@\\]")
 #: Characters that a data URI may not hold as they are (RFC 3986).
 _UNSAFE_IN_URI = re.compile(r"[^A-Za-z0-9,.:;_~!*'()/+=@$?-]+")
 
@@ -36,57 +38,41 @@ class StoredFigure:
 
     Attributes
     ----------
-    kind, outcome, unit, design : str
-        What it shows; blank where it is about all of them. Of a figure whose name says nothing that this
-        run knows, only the kind is given: its whole stem.
-    stem : str
-        File name without extension.
+    task : FigureTask
+        What it shows.
     picture : Path
         The SVG, or the PNG when there is no SVG.
     numbers : Path or None
         The numbers drawn.
     """
 
-    kind: str
-    outcome: str
-    unit: str
-    design: str
-    stem: str
+    task: FigureTask
     picture: Path
     numbers: Path | None
 
+    @property
+    def stem(self) -> str:
+        """File name without extension."""
+        return self.task.stem
 
-def stored_figures(
-    folder: Path, outcomes: Iterable[str], units: Iterable[str], designs: Iterable[str]
-) -> tuple[StoredFigure, ...]:
-    """Return the figures in a folder, sorted by stem, each with what it is about.
+
+def stored_figures(evaluation: Evaluation, folder: Path) -> tuple[StoredFigure, ...]:
+    """Return the figures of a run that stand in a folder, in the order of the catalogue.
 
     Parameters
     ----------
+    evaluation : Evaluation
+        The result.
     folder : Path
-        The ``figures`` of a run; may be absent.
-    outcomes, units, designs : iterable of str
-        Names that occur in the run; a figure may also be about all of any of them.
+        The ``figures`` of the run; may be absent.
     """
-    names = [sorted({"", *every}) for every in (outcomes, units, designs)]
-    # the longest ending first: 'o_u' may end like 'u'
-    endings = sorted(
-        ((figure_stem(*keys, figure=""), keys) for keys in itertools.product(*names)),
-        key=lambda item: (-len(item[0]), item[0]),
-    )
-    pictures = {path.stem: path for path in sorted(folder.glob("*.png"))}
-    pictures |= {path.stem: path for path in sorted(folder.glob("*.svg"))}
-    return tuple(_figure(path, endings) for _, path in sorted(pictures.items()))
-
-
-def _figure(picture: Path, endings: list[tuple[str, tuple[str, ...]]]) -> StoredFigure:
-    stem = picture.stem
-    numbers = picture.with_suffix(".csv")
-    files = (stem, picture, numbers if numbers.is_file() else None)
-    for ending, (outcome, unit, design) in endings:
-        if stem.endswith(ending) and len(stem) > len(ending):
-            return StoredFigure(stem.removesuffix(ending), outcome, unit, design, *files)
-    return StoredFigure(stem, "", "", "", *files)
+    found = []
+    for task in figure_tasks(evaluation):
+        pictures = [path for end in ("svg", "png") if (path := folder / f"{task.stem}.{end}").is_file()]
+        numbers = folder / f"{task.stem}.csv"
+        if pictures:
+            found.append(StoredFigure(task, pictures[0], numbers if numbers.is_file() else None))
+    return tuple(found)
 
 
 def data_uri(content: bytes, media_type: str) -> str:
@@ -103,24 +89,29 @@ def text_uri(text: str, media_type: str) -> str:
 class SvgEmbedder:
     """Rewrites SVG files so that many of them can stand in one page.
 
-    Letters and markers that several figures draw are kept once, in `shared`; other names are made unique per
-    figure; what a page does not need (prologue, metadata, unused names, digits beyond a hundredth of a point)
-    is left out.
+    Letters, markers and styles that figures have in common are kept once, in `shared`; other names are made
+    unique per figure; what a page does not need (prologue, metadata, unused names, digits beyond a hundredth of
+    a point) is left out.
     """
 
     def __init__(self) -> None:
         self._shared: dict[tuple[tuple[str, str], ...], str] = {}
+        self._styles: dict[str, str] = {}
 
     @property
     def shared(self) -> str:
-        """The drawings that figures refer to: an SVG element that shows nothing; blank without any."""
-        if not self._shared:
+        """The drawings and styles that figures refer to: an SVG element that shows nothing, or blank."""
+        if not self._shared and not self._styles:
             return ""
         paths = "".join(
             f'<path id="{name}" ' + " ".join(f'{key}="{value}"' for key, value in attributes) + "/>"
             for attributes, name in self._shared.items()
         )
-        return f'<svg class="glyphs" width="0" height="0" aria-hidden="true"><defs>{paths}</defs></svg>'
+        rules = "".join(f".{name}{{{style}}}" for style, name in self._styles.items())
+        return (
+            '<svg class="glyphs" width="0" height="0" aria-hidden="true">'
+            f"<defs><style>{rules}</style>{paths}</defs></svg>"
+        )
 
     def embed(self, text: str, ident: str, alt: str) -> str:
         """Return an SVG file as an element of a page.
@@ -137,7 +128,7 @@ class SvgEmbedder:
         # only files of a run are read, and a page's content policy lets no script of theirs run
         from xml.etree import ElementTree as ET  # noqa: PLC0415, S405
 
-        root = ET.fromstring(_LINE.sub(_coarse, text))  # noqa: S314
+        root = ET.fromstring(_COORDINATES.sub(_coarse, text))  # noqa: S314
         for parent in root.iter():
             _forget_namespaces(parent)
             for child in [child for child in parent if child.tag.rpartition("}")[2] in _DROPPED]:
@@ -147,6 +138,9 @@ class SvgEmbedder:
         names |= {name: f"{ident}-{place}" for place, name in enumerate(sorted(used - set(names)))}
         for element in root.iter():
             _rename(element, names)
+            style = element.attrib.pop("style", "")
+            if style and not _UNSAFE_IN_STYLE.search(style):
+                element.attrib["class"] = self._styles.setdefault(style, f"s{len(self._styles)}")
         _drop_empty_groups(root)
         for name in ("width", "height", "version"):
             root.attrib.pop(name, None)
@@ -165,8 +159,8 @@ class SvgEmbedder:
         return names
 
 
-def _coarse(line: re.Match[str]) -> str:
-    return _TOO_FINE.sub(r"\1", line[0]).replace("\n", "")
+def _coarse(coordinates: re.Match[str]) -> str:
+    return _TOO_FINE.sub(r"\1", coordinates[0]).replace("\n", "")
 
 
 def _forget_namespaces(element: Element) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from its_eval.evaluation import Evaluation
 
 #: What a flag of a fit means to a reader.
@@ -17,12 +19,19 @@ FLAG_WORDS = {
     "df_floor": "too little independent information for a p-value (under 3 degrees of freedom)",
     "degenerate": "the series does not vary around the fit",
     "counterfactual_outside_range": "the earlier trend, carried on, leaves 0 to 100 %",
+    "residual_autocorrelation": "what the fit leaves over still depends on the periods before",
+    "variance_changes": "the series varies more, or less, after the start than before",
+    "not_converged": "the fit did not settle",
+    "differenced": "the series was differenced, so that its level has no estimate",
+    "overdispersed": "counts vary more than the model allows for, so its intervals are too narrow",
 }
 #: What a label says of the change beside those of units that had no intervention.
 UNUSUAL_WORDS = {
-    "consistent": ", more than is usual among other units",
+    "consistent with an effect": ", more than is usual among other units",
     "gap changed, not unusual": ", but no more than is usual among other units",
 }
+#: Label of a unit that cannot be judged by itself, whatever its data, because other units are too few.
+JUDGED_AS_A_SET = "judged as a set"
 #: Decimals in a sentence.
 _LEAST_DIGITS, _MOST_DIGITS = 2, 6
 #: Estimands that are about a trend; the others are about a level.
@@ -101,8 +110,10 @@ def printed(value: float, row: Mapping[str, Any]) -> str:
 
 def measure(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     """Return the unit of measurement of a row; blank when the outcome has none."""
-    if row["scale"] == "ratio" or row["estimand"] == "relative_average_effect":
+    if row["estimand"] == "relative_average_effect":
         return "%"
+    if row["scale"] == "ratio":
+        return "% of the odds" if about.get("transform") == "logit" else "%"
     if row["scale"] == "link":
         return "on the logarithmic scale"
     if about["kind"] != "percentage":
@@ -127,6 +138,8 @@ def detectable_words(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
 
 def interval_words(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     """Return the interval of a summary row: ``95 % interval −0.87 to 0.21``."""
+    if math.isnan(row["conf_low"]) and math.isnan(row["conf_high"]):
+        return "no interval"
     level = f"{100.0 * about['confidence']:.6g} % interval"
     return f"{level} {printed(row['conf_low'], row)} to {printed(row['conf_high'], row)}"
 
@@ -149,13 +162,14 @@ def headline(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
         others = _p_list(row, ("p_placebo",))
         placebo = f" of its own ({others})" if others else ""
         return f"Compared with {subject}: {what} {value} ({interval}); not estimable, so no p-value{placebo}."
-    statistics = f"{interval}; {_p_list(row, ('p_value', 'p_adjusted', 'p_placebo'))}"
-    if row["label"] == "no clear evidence":
-        sentence = f"Compared with {subject}: no clear evidence of a change; {what} {value} ({statistics})."
-        if not math.isfinite(row["minimum_detectable"]):
-            return sentence
-        smallest = detectable_words(row, about)
-        return f"{sentence} Taken alone, a change of {smallest} would be found four times in five."
+    p_values = _p_list(row, ("p_value", "p_adjusted", "p_placebo"))
+    statistics = f"{interval}; {p_values}" if p_values else interval
+    if row["label"] in ("no clear evidence", JUDGED_AS_A_SET):
+        judged = "no clear evidence of a change; "
+        after = ""
+        if row["label"] == JUDGED_AS_A_SET:
+            judged, after = "", " Other units are too few to judge this one by itself; see the units together."
+        return f"Compared with {subject}: {judged}{what} {value} ({statistics}).{_detectable(row, about)}{after}"
     verdict = {"better": ", for the better", "worse": ", for the worse", "unclear": ""}[row["direction"]]
     if alone:
         subject_changed = "trend" if row["estimand"] in _TRENDS else "level"
@@ -163,6 +177,15 @@ def headline(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     else:
         changed, verdict = "the gap changed", verdict + UNUSUAL_WORDS.get(row["label"], "")
     return f"Compared with {subject}: {changed}{verdict}; {what} {value} ({statistics})."
+
+
+def _detectable(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+    """Return what would have been found, after a result that leaves open whether anything changed."""
+    null = 1.0 if row["scale"] == "ratio" else 0.0
+    clear = row["conf_low"] > null or row["conf_high"] < null
+    if not math.isfinite(row["minimum_detectable"]) or (row["label"] == JUDGED_AS_A_SET and clear):
+        return ""
+    return f" Taken alone, a change of {detectable_words(row, about)} would be found four times in five."
 
 
 def _p_list(row: Mapping[str, Any], names: Sequence[str]) -> str:
@@ -194,12 +217,19 @@ def peers_sentence(evaluation: Evaluation, outcome: str, unit: str) -> str:
     )
 
 
+def primary_fits(evaluation: Evaluation, outcome: str, unit: str | None = None) -> pd.DataFrame:
+    """Return the rows of ``fits`` by the estimator that answers, which may differ by design."""
+    effects = evaluation.rows_of("effects", outcome, unit)
+    answering = effects.loc[effects["role"] == "primary", ["design", "estimator"]].drop_duplicates()
+    pairs = set(answering.itertuples(index=False, name=None))
+    fits = evaluation.rows_of("fits", outcome, unit)
+    return fits[[pair in pairs for pair in zip(fits["design"], fits["estimator"], strict=True)]]
+
+
 def attention(evaluation: Evaluation, outcome: str, unit: str) -> list[str]:
     """Return what a reader has to know about the primary fits of a unit, in words."""
-    fits = evaluation.rows_of("fits", outcome, unit)
-    primary = evaluation.primary_estimators(outcome)
     found: list[str] = []
-    for row in fits[fits["estimator"].isin(primary)].itertuples():
+    for row in primary_fits(evaluation, outcome, unit).itertuples():
         words = [FLAG_WORDS.get(flag, flag) for flag in str(row.flags).split("; ") if flag]
         found += [f"{row.design}: {phrase}" for phrase in words]
     failed = evaluation.rows_of("not_estimated", outcome, unit)

@@ -7,28 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from its_eval.evaluation import COLUMNS, Evaluation
+from its_eval.evaluation import COLUMNS, Evaluation, make_table
+from its_eval.report.narrative import primary_fits
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from its_eval.report.embedding import StoredFigure
 
-#: Columns of tables that a run may lack: what was not asked for is an empty table.
-OPTIONAL_COLUMNS: dict[str, tuple[str, ...]] = {
-    "checks": ("outcome", "unit", "design", "check", "statistic", "p_value", "status", "message"),
-    "placebo_units": ("outcome", "unit", "estimand", "placebo", "estimate", "statistic"),
-    "placebo_dates": ("outcome", "unit", "estimand", "placebo", "estimate", "statistic"),
-    "sensitivity": (
-        *("outcome", "unit", "design", "dimension", "choice", "estimand", "estimate", "std_error", "df"),
-        *("p_value", "conf_low", "conf_high"),
-    ),
-    "pooled": (
-        *("outcome", "design", "estimand", "method", "estimate", "std_error", "df", "p_value", "conf_low"),
-        *("conf_high", "tau2", "i2", "prediction_low", "prediction_high", "n_units"),
-    ),
-    "power": ("outcome", "unit", "design", "estimand", "minimum_detectable", "power", "alpha"),
-}
 #: A design in words, after "compared with"; the controlled designs share theirs.
 COMPARED_WITH = {"single": "its own earlier trend"}
 PEERS = "its peers"
@@ -37,12 +23,7 @@ _NOT_IN_ANCHOR = re.compile(r"[^A-Za-z0-9_-]+")
 
 def with_every_table(evaluation: Evaluation) -> Evaluation:
     """Return an evaluation that has every table, empty where it was not asked for."""
-    known = {**OPTIONAL_COLUMNS, **COLUMNS}
-    absent = {
-        name: pd.DataFrame(columns=list(columns))
-        for name, columns in known.items()
-        if name not in evaluation.tables
-    }
+    absent = {name: make_table(name, []) for name in COLUMNS if name not in evaluation.tables}
     return replace(evaluation, tables={**evaluation.tables, **absent})
 
 
@@ -124,16 +105,28 @@ class ReportSource:
         effects = effects[effects["role"].isin(("primary", "secondary"))]
         return effects[preferred_scale(effects)]
 
+    def primary_fits(self, outcome: str) -> pd.DataFrame:
+        """Return the rows of ``fits`` by the estimator that answers, which may differ by design."""
+        return primary_fits(self.evaluation, outcome)
+
+    def scale(self, outcome: str) -> str:
+        """Return the scale on which the primary estimand of an outcome is told: response, ratio or link."""
+        scales = self.rows("summary", outcome)["scale"]
+        return str(scales.iloc[0]) if len(scales) else "response"
+
     def figures_of(self, kind: str, outcome: str, unit: str = "") -> list[StoredFigure]:
         """Return the figures of one kind about an outcome, or one of its units."""
+        wanted = (kind, outcome, unit)
         return [
-            figure for figure in self.figures if (figure.kind, figure.outcome, figure.unit) == (kind, outcome, unit)
+            figure
+            for figure in self.figures
+            if (figure.task.kind, figure.task.outcome, figure.task.unit) == wanted
         ]
 
 
 def preferred_scale(effects: pd.DataFrame) -> pd.Series[bool]:
     """Return which rows of ``effects`` are printed: of an estimand with a ratio not its logarithm."""
-    keys = ["outcome", "unit", "design", "estimator", "interruption_period", "estimand"]
+    keys = ["outcome", "unit", "design", "estimator", "interruption", "estimand"]
     has_ratio = effects["scale"].eq("ratio").groupby([effects[key] for key in keys]).transform("any")
     return effects["scale"].eq("ratio") | ~has_ratio.astype(bool)
 

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 #: Autocorrelation or season counts as found below this p-value.
 ALPHA = 0.05
+#: Said where a target is judged by limits that no longer describe the process.
+LEFT_BASELINE = (
+    "The target is judged by the limits of the baseline, which the latest points have left; "
+    "--recalculate gives later points limits of their own."
+)
 
 
 def independence(

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from its_eval.data.periods import format_period, period_start
-from its_eval.spc.caveats import caveats, independence
+from its_eval.spc.caveats import LEFT_BASELINE, caveats, independence
 from its_eval.spc.independence import limit_share
 from its_eval.spc.limits import moving_ranges
 from its_eval.spc.phases import ChartSettings, phases_of
@@ -161,6 +161,9 @@ def _summary_row(
     r, r_p, season = independence(values, periods, phases, settings.frequency)
     complaints = caveats(r, r_p, season, phases)
     target = float(str(last["target"]))
+    assured = assurance(target, lines, settings.better)
+    if assured and not last["in_baseline"] and last["rules"]:
+        complaints.append(LEFT_BASELINE)
     return {
         "indicator": key[0],
         "unit": key[1],
@@ -179,7 +182,7 @@ def _summary_row(
         "variation": last["variation"],
         "rules": last["rules"],
         "target": target,
-        "assurance": assurance(target, lines, settings.better),
+        "assurance": assured,
         "autocorrelation": r,
         "autocorrelation_p": r_p,
         "season_p": season,

@@ -91,13 +91,13 @@ def test_missing_ends_are_a_shorter_series_and_gaps_are_refused():
 
 
 def test_an_autocorrelation_of_one_or_more_is_held_and_flagged():
-    # Residuals that grow: the regression of e_t on e_{t-1} exceeds 1.
-    y = np.cumsum(1.3 ** np.arange(30.0))[:, None]
-    fit = fit_prais_winsten(np.ones((30, 1)), y)
+    # Swings that grow: the regression of e_t on e_{t-1} is below -1 whatever the level.
+    y = (-1.05) ** np.arange(40.0)[:, None]
+    fit = fit_prais_winsten(np.ones((40, 1)), y)
     assert fit.flags["at_bound"].tolist() == [True]
-    assert fit.flags["near_unit_root"].tolist() == [True]
-    assert fit.partial_autocorrelations[0, 0] == LARGEST_RHO
-    assert np.isfinite(fit.params).all()
+    assert fit.flags["near_unit_root"].tolist() == [False]
+    assert fit.partial_autocorrelations[0, 0] == -LARGEST_RHO
+    assert np.isfinite(fit.contrasts(np.eye(1)).std_error).all()
 
 
 def test_a_rho_that_never_settles_is_flagged(monkeypatch):

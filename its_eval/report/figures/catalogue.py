@@ -5,17 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from its_eval.report.figures.alt_text import alt_text
-from its_eval.report.figures.cumulative_data import CUMULATIVE
-from its_eval.report.figures.labels import CONTROLLED, FigureLabels, figure_labels, table_of
+import pandas as pd
+
+from its_eval.evaluation import COLUMNS
+from its_eval.report.figures import across_units_data as across_units
+from its_eval.report.figures import alt_text as alt
+from its_eval.report.figures.cumulative_data import CUMULATIVE, cumulative_effect_data
+from its_eval.report.figures.labels import CONTROLLED, figure_labels
+from its_eval.report.figures.main_its_data import main_its_data
+from its_eval.report.figures.main_its_labels import main_its_labels
+from its_eval.report.figures.peers_data import against_peers_data, balance_data, peer_distances_data
+from its_eval.report.figures.placebo_data import placebo_dates_data, placebo_units_data
+from its_eval.report.figures.power_data import power_curve_data
+from its_eval.report.figures.residuals_data import residuals_data
+from its_eval.report.figures.specification_data import PRIMARY, specification_curve_data
+from its_eval.report.figures.stem import figure_stem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    import pandas as pd
     from matplotlib.figure import Figure
 
     from its_eval.evaluation import Evaluation
+    from its_eval.report.figures.labels import FigureLabels
 
 #: Kinds of figures in the order of a report. None begins with another one and an underscore.
 KINDS = (
@@ -56,8 +68,6 @@ class FigureTask:
     @property
     def stem(self) -> str:
         """File name without extension."""
-        from its_eval.report.figures.save import figure_stem  # noqa: PLC0415  (loads matplotlib)
-
         return figure_stem(self.outcome, self.unit or None, self.design or None, self.kind)
 
 
@@ -75,49 +85,63 @@ def figure_tasks(evaluation: Evaluation) -> list[FigureTask]:
 
 def _tasks(evaluation: Evaluation, outcome: str) -> Iterator[FigureTask]:
     """Yield the figures of one outcome."""
-    series = _rows(evaluation, "series", outcome)
-    for unit, design in _keys(series, "unit", "design"):
-        yield FigureTask("main_its", outcome, unit, design)
-    for (design,) in _keys(series, "design"):
-        if series.loc[series["design"] == design, "unit"].nunique() > 1:
-            yield FigureTask("small_multiples", outcome, design=design)
-    beside = series[series["peer_mean"].notna() & series["design"].isin(CONTROLLED)]
-    for (unit,) in _keys(beside, "unit"):
-        yield FigureTask("against_peers", outcome, unit)
-    effects = _rows(evaluation, "effects", outcome)
+    rows = {name: _rows(evaluation, name, outcome) for name in _TABLES}
+    series, effects, summary = rows["series"], rows["effects"], rows["summary"]
     primary = evaluation.primary_estimators(outcome)
     totals = effects[(effects["estimand"] == CUMULATIVE) & effects["estimator"].isin(primary)]
-    for unit, design in _keys(totals, "unit", "design"):
-        yield FigureTask("cumulative_effect", outcome, unit, design)
-    for table, column, kind in (("peers", "distance", "peer_distances"), ("balance", "smd", "balance")):
-        rows = _rows(evaluation, table, outcome)
-        for (unit,) in _keys(rows[rows[column].notna()], "unit"):
-            yield FigureTask(kind, outcome, unit)
-    summary = _rows(evaluation, "summary", outcome)
-    questions = {
-        (str(row.unit), str(row.design), str(row.estimand)) for row in summary.itertuples()
+    beside = series[series["peer_mean"].notna() & series["design"].isin(CONTROLLED)]
+    residuals, curve = rows["residuals"], rows["sensitivity"]
+    by_unit = {
+        "against_peers": beside,
+        "peer_distances": rows["peers"][rows["peers"]["distance"].notna()],
+        "balance": rows["balance"][rows["balance"]["smd"].notna()],
     }
-    for table, kind in (
-        ("placebo_units", "placebo_units"),
-        ("placebo_dates", "placebo_dates"),
-        ("sensitivity", "specification_curve"),
-    ):
-        for key in _keys(_rows(evaluation, table, outcome), "unit", "design", "estimand"):
-            if key in questions:
-                yield FigureTask(kind, outcome, key[0], key[1])
-    for (design,) in _keys(summary, "design"):
-        if (summary["design"] == design).sum() > 1:
-            yield FigureTask("forest", outcome, design=design)
-    residuals = _rows(evaluation, "residuals", outcome)
-    for unit, design in _keys(residuals[residuals["innovation"].notna()], "unit", "design"):
-        yield FigureTask("residuals", outcome, unit, design)
-    for (design,) in _keys(_rows(evaluation, "power_curve", outcome), "design"):
-        yield FigureTask("power_curve", outcome, design=design)
+    by_series = {
+        "main_its": series,
+        "cumulative_effect": totals,
+        "placebo_units": _answers(rows["placebo_units"], summary),
+        "placebo_dates": _answers(rows["placebo_dates"], summary),
+        "specification_curve": _answers(curve[curve["dimension"] != PRIMARY], summary),
+        "residuals": residuals[residuals["innovation"].notna()],
+    }
+    by_design = {
+        "small_multiples": _several(series),
+        "forest": _several(summary),
+        "power_curve": rows["power_curve"],
+    }
+    for kind, found in by_unit.items():
+        yield from (FigureTask(kind, outcome, unit) for (unit,) in _keys(found, "unit"))
+    for kind, found in by_series.items():
+        yield from (FigureTask(kind, outcome, *key) for key in _keys(found, "unit", "design"))
+    for kind, found in by_design.items():
+        yield from (FigureTask(kind, outcome, "", design) for (design,) in _keys(found, "design"))
+
+
+#: Tables that figures are drawn from.
+_TABLES = (
+    *("series", "effects", "summary", "peers", "balance", "placebo_units", "placebo_dates", "sensitivity"),
+    *("residuals", "power_curve"),
+)
+
+
+def _answers(rows: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows about what the summary is about."""
+    keys = ["unit", "design", "estimand"]
+    asked = set(_keys(summary, *keys))
+    return rows[[key in asked for key in rows[keys].astype(str).itertuples(index=False, name=None)]]
+
+
+def _several(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the designs that have more than one unit."""
+    units = rows[["design", "unit"]].drop_duplicates()
+    return rows[rows["design"].isin(units.loc[units["design"].duplicated(), "design"])]
 
 
 def _rows(evaluation: Evaluation, table: str, outcome: str) -> pd.DataFrame:
     """Return the rows of a table about an outcome; none when the run has no such table."""
-    found = table_of(evaluation, table)
+    found = evaluation.tables.get(table)
+    if found is None:
+        found = pd.DataFrame(columns=list(COLUMNS.get(table, ("outcome", "design"))))
     return found[found["outcome"] == outcome]
 
 
@@ -125,3 +149,84 @@ def _keys(rows: pd.DataFrame, *columns: str) -> list[tuple[str, ...]]:
     """Return what occurs together in columns, each once."""
     distinct = rows[list(columns)].drop_duplicates()
     return [tuple(str(value) for value in row) for row in distinct.itertuples(index=False)]
+
+
+def figure_data(evaluation: Evaluation, task: FigureTask) -> pd.DataFrame:
+    """Return the numbers of a figure, without drawing it.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        The result of a run.
+    task : FigureTask
+        One of ``figure_tasks``.
+
+    Raises
+    ------
+    KeyError
+        When the tables have no such numbers.
+    """
+    names = [name for name in (task.unit, task.design) if name]
+    return _DATA[task.kind](evaluation, task.outcome, *names)
+
+
+def describe(evaluation: Evaluation, task: FigureTask) -> str:
+    """Return the alt text of a figure: what it shows, in sentences made from its numbers.
+
+    Parameters
+    ----------
+    evaluation, task : Evaluation, FigureTask
+        As for ``figure_data``.
+    """
+    frame = figure_data(evaluation, task)
+    if task.kind == "main_its":
+        text = alt.main_its(frame, main_its_labels(evaluation, task.outcome, task.unit, task.design))
+    else:
+        text = alt.ALT_TEXTS[task.kind](frame, _labels(evaluation, task))
+    return text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def draw(evaluation: Evaluation, task: FigureTask) -> tuple[Figure, pd.DataFrame, str]:
+    """Return a figure, the numbers in it, and the stem of its files.
+
+    Parameters
+    ----------
+    evaluation, task : Evaluation, FigureTask
+        As for ``figure_data``.
+    """
+    frame = figure_data(evaluation, task)
+    if task.kind == "main_its":
+        # matplotlib is loaded only when something is drawn
+        from its_eval.report.figures.main_its import draw_main_its  # noqa: PLC0415
+
+        labels = main_its_labels(evaluation, task.outcome, task.unit, task.design)
+        return draw_main_its(frame, labels), frame, task.stem
+    return _drawings()[task.kind](frame, _labels(evaluation, task)), frame, task.stem
+
+
+def _labels(evaluation: Evaluation, task: FigureTask) -> FigureLabels:
+    return figure_labels(evaluation, task.outcome, task.unit, task.design)
+
+
+#: Of each kind: its numbers from a run, an outcome, and the unit and design it is about.
+_DATA: dict[str, Callable[..., pd.DataFrame]] = {
+    "main_its": main_its_data,
+    "small_multiples": across_units.small_multiples_data,
+    "against_peers": against_peers_data,
+    "cumulative_effect": cumulative_effect_data,
+    "peer_distances": peer_distances_data,
+    "balance": balance_data,
+    "placebo_units": placebo_units_data,
+    "placebo_dates": placebo_dates_data,
+    "specification_curve": specification_curve_data,
+    "forest": across_units.forest_data,
+    "residuals": residuals_data,
+    "power_curve": power_curve_data,
+}
+
+
+def _drawings() -> dict[str, Callable[[pd.DataFrame, FigureLabels], Figure]]:
+    """Return what draws each kind but the main figure; only here is matplotlib loaded."""
+    from its_eval.report.figures import drawings  # noqa: PLC0415
+
+    return drawings.DRAWINGS

@@ -11,7 +11,6 @@ from its_eval.report.figures.labels import DIFFERENCES
 from its_eval.report.figures.scales import before_each, day_numbers, reach
 from its_eval.report.figures.sheet import EndLabel, Panel, draw_sheet
 from its_eval.report.figures.style import INK, NARROW, QUIET, UNIT, house_style
-from its_eval.report.figures.time_axis import start_words
 from its_eval.report.figures.time_marks import Mark
 from its_eval.report.figures.words import total_text
 
@@ -83,7 +82,7 @@ def draw_cumulative_effect(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
         return draw_sheet(
             [Panel(f"{heading}, {measure}" if measure else heading, limits, _HEIGHT, draw, ends)],
             (edge, at),
-            [Mark(start_words(labels), edge, edge, "interruption")],
+            [Mark(labels.interruption_in_words, edge, edge, "interruption")],
             notes,
             total_width=NARROW,
             margin=_MARGIN,

@@ -79,7 +79,14 @@ class FigureLabels:
     @property
     def interval(self) -> str:
         """The interval in words: ``95 % interval``."""
-        return f"{100.0 * self.confidence:.6g} % interval"
+        return f"{100.0 * self.confidence:.6g}\N{NO-BREAK SPACE}% interval"
+
+    @property
+    def interruption_in_words(self) -> str:
+        """The interruption with its first period, where that is the same for all units."""
+        return (
+            f"{self.interruption}, from {self.start_in_words}" if self.start_in_words else self.interruption
+        )
 
     @property
     def estimand_in_words(self) -> str:

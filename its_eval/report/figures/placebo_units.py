@@ -55,7 +55,7 @@ def draw_placebo_units(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
     beyond = np.sign(others["statistic"].to_numpy(dtype=np.float64) - values).astype(int)
     width = NARROW - _EDGES
     x, level, diameter = _stack(values, limits, width)
-    height = _LANE + max(diameter * (level.max(initial=0) + 1.5), 0.6)
+    height = _LANE + max(diameter * (level.max(initial=0) + 1.5), 0.9)
     extreme = others["as_extreme"].to_numpy(dtype=bool)
 
     def draw(axes: Axes) -> None:

@@ -10,7 +10,7 @@ from its_eval.report.figures.power_data import power_curve_data
 from its_eval.report.figures.scales import reach
 from its_eval.report.figures.sheet import Across, EndLabel, Panel, draw_sheet
 from its_eval.report.figures.style import COUNTERFACTUAL_TEXT, INK, NARROW, UNIT, house_style
-from its_eval.report.figures.words import power_estimand, split_words
+from its_eval.report.figures.words import counted, power_estimand, split_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_power_curve", "power_curve_data"]
 
-_HEIGHT, _MARGIN = 2.8, 1.75
+_HEIGHT, _MARGIN = 2.8, 1.0
 #: Colour, dashes and marker of each autocorrelation from the least; contrast on white from 5.4.
 STROKES = (
     (UNIT, "-", "o"),
@@ -50,13 +50,14 @@ def draw_power_curve(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
     chosen = [every[int(place)] for place in np.linspace(0, len(every) - 1, min(len(every), len(STROKES)))]
     panels = [_panel(frame[frame["estimand"] == name], str(name), chosen) for name in _names(frame)]
     power, alpha = float(frame["power"].iloc[0]), float(frame["alpha"].iloc[0])
-    found = f"{100.0 * power:g} of 100 such series, tested at {100.0 * alpha:g} %"
+    found = f"{100.0 * power:g} of 100 such series, tested at {100.0 * alpha:g}\N{NO-BREAK SPACE}%"
     notes = [
         f"A change of this size would be found in {found}.",
         f"It is measured in standard deviations of the noise.{split_words(frame, labels)}",
     ]
     if len(chosen) < len(every):
-        notes.append(f"{len(every) - len(chosen)} more autocorrelations are in the table of this figure.")
+        more = counted(len(every) - len(chosen), "more line")
+        notes.append(f"The table of this figure has {more}.")
     length = frame["n_pre"] + frame["n_post"]
     span = (float(length.min()), float(length.max()))
     with house_style():
@@ -98,9 +99,9 @@ def _panel(rows: pd.DataFrame, estimand: str, chosen: list[float]) -> Panel:
             )
 
     ends = tuple(
-        EndLabel(f"autocorrelation {rho:g}", float(part["minimum_detectable"].iloc[-1]), colour)
+        EndLabel(f"{rho:g}", float(part["minimum_detectable"].iloc[-1]), colour)
         for (rho, part), (colour, _, _) in zip(lines.items(), STROKES, strict=False)
         if not part.empty
     )
     what = power_estimand(estimand)
-    return Panel(f"Smallest detectable {what}", limits, _HEIGHT, draw, ends)
+    return Panel(f"Smallest detectable {what}, by autocorrelation", limits, _HEIGHT, draw, ends)

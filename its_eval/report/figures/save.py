@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from its_eval.report.figures.stem import figure_stem
 from its_eval.report.figures.style import house_style
 from its_eval.report.spreadsheet import defused
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+__all__ = ["FORMATS", "figure_stem", "save_figure"]
 
 FORMATS = ("svg", "png")
 
@@ -22,40 +23,6 @@ _METADATA: dict[str, dict[str, Any]] = {
     "svg": {"Date": None, "Creator": None},
     "png": {"Software": None},
 }
-_UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
-_LONGEST_PART = 60
-
-
-def figure_stem(outcome: str, unit: str, design: str, figure: str = "main_its") -> str:
-    """Return a file name without extension that no other series shares.
-
-    Parameters
-    ----------
-    outcome, unit, design : str
-        Names as in the tables.
-    figure : str
-        Which figure.
-
-    Notes
-    -----
-    Characters other than letters and digits of ASCII, ``_`` and ``-`` become ``-``. Wherever the parts
-    could not be read back from the name (a character was replaced, a part shortened, the unit contains the
-    separator), ten digits of a hash of the original names follow.
-
-    Examples
-    --------
-    >>> figure_stem("ae_4h", "RTP", "difference")
-    'main_its_ae_4h_RTP_difference'
-    >>> figure_stem("leavers", "R/1", "single")
-    'main_its_leavers_R-1_single-7651c70be9'
-    """
-    parts = (outcome, unit, design)
-    safe = [_UNSAFE.sub("-", part)[:_LONGEST_PART] for part in parts]
-    stem = "_".join((figure, *safe))
-    if list(parts) == safe and "_" not in unit and unit and "-" not in design:
-        return stem
-    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:10]
-    return f"{stem}-{digest}"
 
 
 def save_figure(

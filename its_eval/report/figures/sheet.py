@@ -87,7 +87,8 @@ def draw_sheet(
     footing = wrap(across.footing, width + margin - _EDGE) if across else ""
     n_footing = len(footing.split("\n")) * bool(footing)
     n_notes = len(footer.split("\n")) * bool(footer)
-    beneath = 0.36 + LINE_HEIGHT * (n_footing + n_notes) + _EDGE + 0.08 * bool(n_footing)
+    ticked = 0.1 if across is not None and across.ticks == () else 0.36
+    beneath = ticked + LINE_HEIGHT * (n_footing + n_notes) + _EDGE + 0.08 * bool(n_footing)
     bottoms = [0.2] * (len(panels) - 1) + [beneath]
     total = sum(tops) + sum(panel.height for panel in panels) + sum(bottoms)
     figure.set_size_inches(total_width, total)
@@ -106,7 +107,7 @@ def draw_sheet(
             for label in placed:
                 write(figure, left + label.x0, edge + panel.height + label.y1, label.words, gid="mark")
         edge -= bottoms[index]
-    write(figure, left, edge + beneath - 0.36, footing, gid="footing")
+    write(figure, left, edge + beneath - ticked, footing, gid="footing")
     write(figure, text_left, edge + LINE_HEIGHT * n_notes + _EDGE, footer)
     return figure
 

@@ -126,7 +126,7 @@ def draw_specification_curve(frame: pd.DataFrame, labels: FigureLabels) -> Figur
             marks,
             [
                 f"Each dot is one way of doing the analysis, its line the {labels.interval}.",
-                "Dots are filled where the interval excludes no effect, else hollow.",
+                "Dots are filled where the interval lies to one side of no effect, else hollow.",
                 *specification_sentences(frame, ratio=labels.ratio),
             ],
             across=Across(ticks=()),

@@ -17,15 +17,6 @@ if TYPE_CHECKING:
     from its_eval.report.figures.labels import FigureLabels
 
 
-def start_words(labels: FigureLabels) -> str:
-    """Return the interruption with its first period, where that is the same for all."""
-    return (
-        f"{labels.interruption}, from {labels.start_in_words}"
-        if labels.start_in_words
-        else labels.interruption
-    )
-
-
 def start_marks(
     labels: FigureLabels, x: NDArray[np.float64], periods: Sequence[str], start: int
 ) -> list[Mark]:
@@ -43,7 +34,7 @@ def start_marks(
         Place of the first affected period.
     """
     edges = before_each(x)
-    marks = [Mark(start_words(labels), float(edges[start]), float(edges[start]), "interruption")]
+    marks = [Mark(labels.interruption_in_words, float(edges[start]), float(edges[start]), "interruption")]
     place = {period: index for index, period in enumerate(periods)}
     for name, date in sorted(labels.events, key=lambda event: (event[1], event[0])):
         if place.get(date, 0) > 0:

@@ -13,7 +13,6 @@ from its_eval.report.figures.scales import Limits, day_numbers, reach, thinned, 
 from its_eval.report.figures.sheet import dated_ticks
 from its_eval.report.figures.style import INK, LINE_HEIGHT, NARROW, UNIT, house_style
 from its_eval.report.figures.text_layout import text_width, wrap, write
-from its_eval.report.figures.time_axis import start_words
 from its_eval.report.figures.units_strokes import Cell, draw_cells
 from its_eval.report.figures.words import counted
 
@@ -27,7 +26,7 @@ __all__ = ["draw_small_multiples", "small_multiples_data"]
 
 #: Columns of cells, and the height of a cell in inches, for up to so many units.
 _GRIDS = ((1, 1, 3.2), (4, 2, 1.7), (10_000, 3, 1.35))
-_EDGE, _GAP, _FOOT = 0.12, 0.22, 0.34
+_EDGE, _GAP, _FOOT = 0.12, 0.26, 0.34
 _TITLE_LINES = 3
 
 
@@ -116,7 +115,10 @@ def _dates(figure: Figure, axes: Axes, cells: list[Cell], span: tuple[float, flo
         for place, text in zip(places, shown, strict=True):
             axes.plot([place, place], [cell.bottom, cell.bottom - 0.05], color=INK, linewidth=1.0)
             if text:
-                write(figure, place - 0.5 * text_width(text), cell.bottom - 0.07, text)
+                half = 0.5 * text_width(text)
+                # beneath the cell even where its tick is at an end
+                at = min(max(place, cell.left + half - 0.08), cell.left + cell.width - half + 0.08)
+                write(figure, at - half, cell.bottom - 0.07, text)
 
 
 def _heading(labels: FigureLabels) -> str:
@@ -137,7 +139,7 @@ def _notes(frame: pd.DataFrame, labels: FigureLabels) -> list[str]:
         f"{counted(number, 'unit').capitalize()} on the same scales." if number > 1 else "",
         "Points are observations without their season, solid lines the fit.",
         f"Dashed lines are the earlier trend carried on, with its {labels.interval}.",
-        f"The vertical line: {start_words(labels)}.",
+        f"The vertical line: {labels.interruption_in_words}.",
     ]
     if (~frame["used"] & frame["value"].notna()).any():
         notes.append("Hollow points were not used.")

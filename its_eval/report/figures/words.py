@@ -133,7 +133,7 @@ def specification_sentences(frame: pd.DataFrame, *, ratio: bool) -> list[str]:
         same = int(((known["estimate"] - none) * (float(own.iloc[0]) - none) > 0).sum())
         found.append(f"{same:,} of {len(known):,} point the same way as the primary one.")
     clear = int(known["excludes_none"].sum())
-    found.append(f"The interval excludes no effect in {clear:,} of {len(known):,}.")
+    found.append(f"The interval lies to one side of no effect in {clear:,} of {len(known):,}.")
     if len(known) < len(frame):
         found.append(f"{len(frame) - len(known):,} could not be estimated.")
     return found

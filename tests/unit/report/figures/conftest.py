@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 from its_eval.data.periods import describe_period, format_period, parse_period
-from its_eval.evaluation import Evaluation, make_table
+from its_eval.evaluation import COLUMNS, Evaluation, make_table
 from its_eval.report.figures.style import house_style
 
 FIRST = {"month": "2012-01", "quarter": "2001Q1", "year": "1961", "week": "2018-W10"}
@@ -56,9 +56,7 @@ def make_study(
         {peer: 80.0 + rng.normal(0.0, 1.0, n) + 0.1 * index for index, peer in enumerate(peers)},
         index=periods,
     )
-    starts = {
-        unit: start + (index % 3 if staggered else 0) for index, unit in enumerate(units)
-    }
+    starts = {unit: start + (index % 3 if staggered else 0) for index, unit in enumerate(units)}
     for index, unit in enumerate(units):
         begins = starts[unit]
         after = time >= begins
@@ -141,10 +139,7 @@ def make_study(
     return Evaluation("A study", made, (), {OUTCOME: about}, names, {OUTCOME: peer_values})
 
 
-_TABLES = (
-    *("summary", "effects", "series", "peers", "peer_exclusions", "balance", "placebo_units"),
-    *("placebo_dates", "sensitivity", "pooled", "residuals", "power_curve"),
-)
+_TABLES = (*COLUMNS, "power_curve")
 
 
 def _frame(name, rows):
@@ -242,8 +237,7 @@ def _peer_rows(tables, unit, peers, n_aside):
     for number in range(n_aside if len(peers) > n_aside else 0):
         reason = ("treated itself", "48 of 56 periods after the start observed")[number % 2]
         tables["peer_exclusions"].append(
-            keys
-            | {"candidate": f"X{number:02d}", "distance": 1.0 + 0.3 * (2 * number + 2), "reason": reason}
+            keys | {"candidate": f"X{number:02d}", "distance": 1.0 + 0.3 * (2 * number + 2), "reason": reason}
         )
     for number, variable in enumerate(("Beds", "Age 60-74", "Degree of specialisation", "Urban")):
         unit_value, peer_mean, pool_mean, deviation = 10.0 + number, 9.0 + 1.5 * number, 6.0, 3.0
@@ -324,9 +318,7 @@ def layout():
 def said():
     """Return a function that gives all words on a figure as one text."""
     return lambda figure: " ".join(
-        text.get_text().replace("\N{NO-BREAK SPACE}", " ")
-        for text in figure.findobj(Text)
-        if text.get_text()
+        text.get_text().replace("\N{NO-BREAK SPACE}", " ") for text in figure.findobj(Text) if text.get_text()
     )
 
 

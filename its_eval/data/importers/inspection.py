@@ -1,0 +1,100 @@
+"""What is in a file: its sheets, their likely headers, and which layouts fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from its_eval.data.importers.headings import choose_sheet
+from its_eval.data.importers.sheet import open_source
+from its_eval.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from its_eval.config.layouts import Layout
+    from its_eval.data.importers.sheet import Sheet
+
+#: Where a header is looked for, and how many texts it has at least.
+_ROWS = 60
+_FEWEST = 2
+
+
+@dataclass(frozen=True)
+class SheetSummary:
+    """One sheet.
+
+    Attributes
+    ----------
+    name : str
+        Its name, empty for a CSV file.
+    visible : bool
+        Whether it is shown.
+    shape : tuple of int
+        Rows and columns.
+    header_row : int
+        Row of the likely header, from 1; 0 when there is none.
+    headings : tuple of str
+        Its texts.
+    """
+
+    name: str
+    visible: bool
+    shape: tuple[int, int]
+    header_row: int
+    headings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One layout, tried on the file.
+
+    Attributes
+    ----------
+    layout : Layout
+        Which one.
+    sheet : str or None
+        The sheet that it fits; None when it does not.
+    reason : str
+        Why it does not.
+    """
+
+    layout: Layout
+    sheet: str | None
+    reason: str = ""
+
+
+def inspect_file(path: Path, layouts: Sequence[Layout]) -> tuple[list[SheetSummary], list[Fit]]:
+    """Return the sheets of a file and how each layout fits it.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be read.
+    """
+    source = open_source(path)
+    sheets = [_summary(source.sheet(name), visible=name in source.visible) for name in source.sheets]
+    fits = []
+    for layout in layouts:
+        try:
+            sheet, _ = choose_sheet(source, layout)
+        except DataError as error:
+            reason = error.problems[0].removeprefix(f"{path.name}: ").removeprefix(f"{path.name}, ")
+            fits.append(Fit(layout, None, reason))
+        else:
+            fits.append(Fit(layout, sheet.name))
+    return sheets, fits
+
+
+def _summary(sheet: Sheet, *, visible: bool) -> SheetSummary:
+    """Return a sheet with the row of most texts among the first ones, which is the likely header."""
+    texts = [
+        [" ".join(cell.split()) for cell in row if isinstance(cell, str) and cell.strip()]
+        for row in sheet.rows[:_ROWS]
+    ]
+    best = max(range(len(texts)), key=lambda row: (len(set(texts[row])), -row), default=0)
+    shape = (len(sheet.rows), max((len(row) for row in sheet.rows), default=0))
+    if not texts or len(texts[best]) < _FEWEST:
+        return SheetSummary(sheet.name, visible, shape, 0, ())
+    return SheetSummary(sheet.name, visible, shape, best + 1, tuple(texts[best]))

@@ -1,0 +1,199 @@
+"""The specification curve as a whole: its summary, and how unusual it is among the donors' own curves.
+
+The joint test runs the identical curve for every donor and ranks the treated unit's median |t|. It compares
+like with like only if all are fitted in one way, so it takes unweighted fits for treated units and donors
+alike; the estimates in the table keep their weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from its_eval.checks.result import CheckResult, number
+from its_eval.checks.specification import summarise_specifications
+from its_eval.design.interruption import ShortSegmentError, require_segments
+from its_eval.effects import linear_contrasts
+from its_eval.estimate.patterns import SingularDesignError, missing_patterns
+from its_eval.estimate.registry import (
+    DESCRIPTIVE_BELOW,
+    FitContext,
+    ShortSeriesError,
+    autoregressive_order,
+    fit_estimator,
+)
+from its_eval.estimate.reml_statistics import reml_ar_statistics
+from its_eval.pipeline.estimation import design_groups, series_design
+from its_eval.pipeline.placebos import donor_targets
+from its_eval.pipeline.series import make_series
+from its_eval.pipeline.specifications import LEAVE_ONE_OUT, Specification, apply, specifications
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from its_eval.config import Config, Estimator
+    from its_eval.pipeline.plan import OutcomePlan, Target
+    from its_eval.pipeline.series import SeriesSet
+    from its_eval.pipeline.sources import Sources
+
+Row = dict[str, object]
+
+
+def curve_checks(
+    config: Config, sources: Sources, plan: OutcomePlan, design_name: str, rows: Sequence[Row]
+) -> list[tuple[str, CheckResult]]:
+    """Return the check ``specification_curve`` for every treated unit with other specifications.
+
+    Parameters
+    ----------
+    config, sources, plan : Config, Sources, OutcomePlan
+        What was planned.
+    design_name : str
+        Which design.
+    rows : sequence of dict
+        Rows of ``sensitivity`` of this outcome and design.
+    """
+    chosen = [row for row in rows if row["dimension"] not in (LEAVE_ONE_OUT, "transform")]
+    units = sorted({str(row["unit"]) for row in chosen if row["dimension"] != "primary"})
+    if not units:
+        return []
+    joint = _joint(config, sources, plan, design_name)
+    found = []
+    for unit in units:
+        own = [row for row in chosen if row["unit"] == unit]
+        values = np.array(
+            [[row["estimate"], row["conf_low"], row["conf_high"]] for row in own], dtype=np.float64
+        )
+        if plan.outcome.transform != "none":
+            values = np.log(values)
+        treated, donors = joint.get(unit, (values[:, 0], None))
+        # the summary is of the estimates shown; the rank is of the unweighted statistics
+        summary = summarise_specifications(*values.T, values[:, 0])
+        p_value = np.nan
+        words = ""
+        if donors is not None:
+            rank = summarise_specifications(treated, treated, treated, treated, donors).joint
+            if rank is not None:
+                p_value = rank.p_value
+                words = (
+                    f" Among the {rank.n_donors} donors with the same curve its median statistic is number "
+                    f"{rank.rank} (p = {rank.p_value:.3f})."
+                )
+        message = (
+            f"{summary.n_specifications} specifications: median {number(summary.median)}, "
+            f"{summary.share_same_sign:.0%} of the same sign, {summary.share_excluding_zero:.0%} of the "
+            f"intervals exclude no change.{words}"
+        )
+        steady = summary.share_same_sign >= 0.9
+        status = "pass" if steady else "attention"
+        found.append((unit, CheckResult("specification_curve", summary.median, p_value, status, message)))
+    return found
+
+
+def _joint(
+    config: Config, sources: Sources, plan: OutcomePlan, design_name: str
+) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Return the statistics of every treated unit, shape (S,), and of its donors, shape (J, S)."""
+    if design_name != "difference" or not config.checks.placebo_units:
+        return {}
+    plain = replace(plan, weighted=False)
+    every = [Specification("primary", "", ()), *specifications(config, sources, plan, design_name)]
+    every = [
+        item for item in every if not any(part.dimension in ("transform", "weighting") for part in item.parts)
+    ]
+    treated: dict[str, list[float]] = {unit: [] for unit in plan.peer_sets}
+    donors: dict[str, list[NDArray[np.float64]]] = {unit: [] for unit in plan.peer_sets}
+    base = {unit: donor_targets(config, sources, plan, unit) for unit in plan.peer_sets}
+    batch = _Batch(config)
+    for specification in every:
+        changed, targets, estimators = apply(specification, plain, design_name)
+        for target in targets:
+            pool = plan.donors[target.unit]
+            moved = []
+            for item in base[target.unit]:
+                altered = replace(
+                    item, interruptions=changed.interruptions[target.unit][:1] + item.interruptions[1:]
+                )
+                for part in specification.parts:
+                    altered = part.change_target(altered, pool)
+                moved.append(altered)
+            own, *others = batch.statistics(changed, [target, *moved], estimators[0])
+            treated[target.unit].append(own)
+            donors[target.unit].append(np.array(others))
+    return {
+        unit: (np.array(values), np.column_stack(donors[unit]))
+        for unit, values in treated.items()
+        if values and len(plan.donors[unit])
+    }
+
+
+class _Batch:
+    """Statistics of targets under one specification, each distinct question fitted once.
+
+    Treated units with the same donors ask for the same placebos; so do specifications that differ in
+    something that a donor does not have.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._primary = config.estimands.primary
+        self._known: dict[object, float] = {}
+
+    def statistics(self, plan: OutcomePlan, targets: Sequence[Target], estimator: Estimator) -> list[float]:
+        """Return the statistic of every target, NaN where it cannot be fitted."""
+        setting = (
+            plan.panel.start,
+            plan.panel.n_periods,
+            plan.season,
+            plan.masked.tobytes(),
+            estimator,
+        )
+        keys = [(setting, target) for target in targets]
+        missing = {key: target for key, target in zip(keys, targets, strict=True) if key not in self._known}
+        if missing:
+            values = self._fit(plan, list(missing.values()), estimator)
+            self._known |= dict(zip(missing, values, strict=True))
+        return [self._known[key] for key in keys]
+
+    def _fit(self, plan: OutcomePlan, targets: list[Target], estimator: Estimator) -> list[float]:
+        series, _ = make_series(plan, "difference", targets)
+        found: dict[tuple[str, tuple[str, ...]], float] = {}
+        for group in design_groups(series):
+            for pattern in missing_patterns(series.values[:, group]):
+                columns = [group[int(place)] for place in pattern.series]
+                values = self._pattern(plan, series, columns, pattern.observed, estimator)
+                for column, value in zip(columns, values, strict=True):
+                    found[series.units[column], series.peers[column]] = value
+        return [found.get((target.unit, target.peers), np.nan) for target in targets]
+
+    def _pattern(
+        self,
+        plan: OutcomePlan,
+        series: SeriesSet,
+        columns: list[int],
+        observed: NDArray[np.bool_],
+        estimator: Estimator,
+    ) -> NDArray[np.float64]:
+        n_used = int(observed.sum())
+        design = series_design(plan, series, columns[0], n_used)
+        values = np.where(observed[:, None], series.values[:, columns], np.nan)
+        blank = np.full(len(columns), np.nan)
+        try:
+            require_segments(design.interruptions, observed & design.usable)
+            row = linear_contrasts(design, observed, ()).get(self._primary)
+            if row is None or n_used < DESCRIPTIVE_BELOW:
+                return blank
+            if estimator.name == "reml_ar" and estimator.variance == "constant":
+                order = autoregressive_order(estimator.order, n_used)
+                read = reml_ar_statistics(design.matrix, values, row[None], order).estimates
+            else:
+                after = np.arange(design.n_periods) >= design.interruption.start
+                fit = fit_estimator(
+                    estimator, design.matrix, values, FitContext(n_used, after, plan.per_year)
+                )
+                read = fit.contrasts(row[None])
+        except (ShortSegmentError, ShortSeriesError, SingularDesignError):
+            return blank
+        return np.asarray(read.statistic[:, 0], dtype=np.float64)
