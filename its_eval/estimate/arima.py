@@ -58,8 +58,8 @@ def fit_arima(
     Fit
         Without variance parameters (q = 0). ``partial_autocorrelations`` are those of the autoregressive
         polynomial without its seasonal factor; sigma is the marginal standard deviation of the errors, of the
-        differenced errors where they are differenced. Flags: ``not_converged`` (the score does not vanish, as
-        when a moving average ends on the unit circle; standard errors then take the error process as known),
+        differenced errors where they are differenced. Flags: ``not_converged`` (there is likelihood left to
+        gain or no maximum; standard errors then take the error process as known where they have to),
         ``near_unit_root`` (first partial autocorrelation above 0.9), ``differenced`` (columns were removed),
         ``degenerate`` (as ``fit_ols``).
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.checks.result import CheckResult, number
+from its_eval.checks.result import CheckResult, Status, number
 from its_eval.checks.specification import summarise_specifications
 from its_eval.design.interruption import ShortSegmentError, require_segments
 from its_eval.effects import linear_contrasts
@@ -38,6 +38,11 @@ if TYPE_CHECKING:
     from its_eval.pipeline.plan import OutcomePlan, Target
     from its_eval.pipeline.series import SeriesSet
     from its_eval.pipeline.sources import Sources
+
+#: Dimensions in which donors and treated units cannot be fitted in one way.
+UNLIKE = frozenset({"transform", "weighting"})
+#: Below this share of the same sign a curve asks for attention.
+STEADY = 0.9
 
 Row = dict[str, object]
 
@@ -71,7 +76,7 @@ def curve_checks(
             values = np.log(values)
         treated, donors = joint.get(unit, (values[:, 0], None))
         # the summary is of the estimates shown; the rank is of the unweighted statistics
-        summary = summarise_specifications(*values.T, values[:, 0])
+        summary = summarise_specifications(values[:, 0], values[:, 1], values[:, 2], values[:, 0])
         p_value = np.nan
         words = ""
         if donors is not None:
@@ -87,8 +92,7 @@ def curve_checks(
             f"{summary.share_same_sign:.0%} of the same sign, {summary.share_excluding_zero:.0%} of the "
             f"intervals exclude no change.{words}"
         )
-        steady = summary.share_same_sign >= 0.9
-        status = "pass" if steady else "attention"
+        status: Status = "pass" if summary.share_same_sign >= STEADY else "attention"
         found.append((unit, CheckResult("specification_curve", summary.median, p_value, status, message)))
     return found
 
@@ -101,9 +105,7 @@ def _joint(
         return {}
     plain = replace(plan, weighted=False)
     every = [Specification("primary", "", ()), *specifications(config, sources, plan, design_name)]
-    every = [
-        item for item in every if not any(part.dimension in ("transform", "weighting") for part in item.parts)
-    ]
+    every = [item for item in every if not UNLIKE & {part.dimension for part in item.parts}]
     treated: dict[str, list[float]] = {unit: [] for unit in plan.peer_sets}
     donors: dict[str, list[NDArray[np.float64]]] = {unit: [] for unit in plan.peer_sets}
     base = {unit: donor_targets(config, sources, plan, unit) for unit in plan.peer_sets}
@@ -113,10 +115,9 @@ def _joint(
         for target in targets:
             pool = plan.donors[target.unit]
             moved = []
+            start = changed.interruptions[target.unit][0]
             for item in base[target.unit]:
-                altered = replace(
-                    item, interruptions=changed.interruptions[target.unit][:1] + item.interruptions[1:]
-                )
+                altered = replace(item, interruptions=(start, *item.interruptions[1:]))
                 for part in specification.parts:
                     altered = part.change_target(altered, pool)
                 moved.append(altered)
@@ -190,10 +191,8 @@ class _Batch:
                 read = reml_ar_statistics(design.matrix, values, row[None], order).estimates
             else:
                 after = np.arange(design.n_periods) >= design.interruption.start
-                fit = fit_estimator(
-                    estimator, design.matrix, values, FitContext(n_used, after, plan.per_year)
-                )
-                read = fit.contrasts(row[None])
+                context = FitContext(n_used, after, plan.per_year)
+                read = fit_estimator(estimator, design.matrix, values, context).contrasts(row[None])
         except (ShortSegmentError, ShortSeriesError, SingularDesignError):
             return blank
         return np.asarray(read.statistic[:, 0], dtype=np.float64)

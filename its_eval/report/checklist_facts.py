@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from its_eval.report.narrative import estimand_words, rounded
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from its_eval.report.source import ReportSource
 
 LOW, REPORTED, ABSENT = "low risk", "reported", "not reported"
@@ -25,10 +25,7 @@ class Facts:
 
 
 def _primary_fits(source: ReportSource) -> pd.DataFrame:
-    fits = source.table("fits")
-    effects = source.table("effects")
-    primary = set(effects.loc[effects["role"] == "primary", "estimator"])
-    return fits[fits["estimator"].isin(primary)]
+    return pd.concat([source.primary_fits(outcome) for outcome in source.outcomes])
 
 
 def _events(source: ReportSource) -> str:
@@ -179,7 +176,7 @@ def _effects(source: ReportSource) -> Facts:
 
 
 def _counterfactual(source: ReportSource) -> Facts:
-    drawn = sum(figure.kind == "main_its" for figure in source.figures)
+    drawn = sum(figure.task.kind == "main_its" for figure in source.figures)
     return Facts(f"{drawn} figures with every observation and the expected course.", REPORTED if drawn else ABSENT)
 
 

@@ -79,7 +79,7 @@ def render_report(
     """
     complete = with_every_table(evaluation)
     style = style or HouseStyle()
-    stored = stored_figures(figures_folder, *(_names(complete, key) for key in ("outcome", "unit", "design")))
+    stored = stored_figures(complete, figures_folder)
     source = ReportSource(complete, settings, provenance, stored, answers or {})
     return render_page(
         "report.html.j2",
@@ -89,9 +89,3 @@ def render_report(
         version=str((provenance.get("program") or {}).get("version", "")),
     )
 
-
-def _names(evaluation: Evaluation, key: str) -> set[str]:
-    """Return the outcomes, units or designs that occur in a run."""
-    tables = (evaluation.tables[name] for name in ("summary", "not_estimated", "series"))
-    found = {str(name) for table in tables for name in table[key].unique()}
-    return found | set(evaluation.outcomes) if key == "outcome" else found

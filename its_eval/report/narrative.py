@@ -220,10 +220,9 @@ def peers_sentence(evaluation: Evaluation, outcome: str, unit: str) -> str:
 def primary_fits(evaluation: Evaluation, outcome: str, unit: str | None = None) -> pd.DataFrame:
     """Return the rows of ``fits`` by the estimator that answers, which may differ by design."""
     effects = evaluation.rows_of("effects", outcome, unit)
-    answering = effects.loc[effects["role"] == "primary", ["design", "estimator"]].drop_duplicates()
-    pairs = set(answering.itertuples(index=False, name=None))
+    answering = effects[effects["role"] == "primary"]
     fits = evaluation.rows_of("fits", outcome, unit)
-    return fits[[pair in pairs for pair in zip(fits["design"], fits["estimator"], strict=True)]]
+    return fits[(fits["design"] + "\0" + fits["estimator"]).isin(answering["design"] + "\0" + answering["estimator"])]
 
 
 def attention(evaluation: Evaluation, outcome: str, unit: str) -> list[str]:

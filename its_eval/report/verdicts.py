@@ -6,11 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from its_eval.report.blocks import Sentence
 from its_eval.report.narrative import (
+    JUDGED_AS_A_SET,
     UNUSUAL_WORDS,
     detectable_words,
     estimand_words,
     interval_words,
+    p_words,
     quantity,
 )
 from its_eval.report.sections.cells import Row, records
@@ -26,11 +29,14 @@ LABEL_WORDS = {
     "no clear evidence": "no clear evidence of a change",
     "differs from before": "a change from before",
     "gap to peers changed": "the gap changed",
-    "consistent": f"the gap changed{UNUSUAL_WORDS['consistent']}",
+    "consistent with an effect": f"the gap changed{UNUSUAL_WORDS['consistent with an effect']}",
+    JUDGED_AS_A_SET: "not judged one by one",
     "gap changed, not unusual": f"the gap changed{UNUSUAL_WORDS['gap changed, not unusual']}",
 }
-#: Labels of which a direction is said; of the others the interval says all there is.
-_WITHOUT_DIRECTION = frozenset({"no clear evidence", "not estimable"})
+#: Labels of which no direction is said, as nothing is concluded.
+_WITHOUT_DIRECTION = frozenset({"no clear evidence", "not estimable", JUDGED_AS_A_SET})
+#: Checks that are about the treated units as a set.
+_OF_THE_SET = ("joint_placebo", "set_conclusion")
 _QUESTIONS = {
     "single": "did the unit's own course change at that time, compared with its earlier trend",
     "difference": "did the gap between the unit and similar units, its peers, change at that time",
@@ -53,6 +59,27 @@ def question(source: ReportSource) -> str:
         f"Of {labels} it is asked: {questions}? The answer is read from one quantity that the config declares "
         f"beforehand: {estimand_words(source.primary, about[0])}."
     )
+
+
+def set_sentences(source: ReportSource, outcome: str) -> list[Sentence]:
+    """Return what is found of all treated units together: the estimate, and its place among placebo sets."""
+    about = source.about(outcome)
+    pooled = source.rows("pooled", outcome)
+    checks = source.rows("checks", outcome, "")
+    found = []
+    together = in_order_of_designs(pooled[pooled["method"] == "set"].assign(scale=source.scale(outcome)))
+    for place, row in records(together):
+        what = estimand_words(str(row["estimand"]), about)
+        p_value = p_words(float(row["p_value"]))
+        statistics = "; ".join(filter(None, [interval_words(row, about), p_value]))
+        own = checks[(checks["design"] == row["design"]) & checks["check"].isin(_OF_THE_SET)]
+        said = "".join(f" {message}" for message in own["message"])
+        words = (
+            f"All {int(row['n_units'])} units together, compared with {_plural(str(row['design']))}: {what} "
+            f"{quantity(row['estimate'], row, about)} ({statistics}).{said}"
+        )
+        found.append(Sentence((words,), f"pooled:{place}", "answer"))
+    return found
 
 
 def label_words(label: str) -> str:
@@ -105,7 +132,7 @@ def _said(row: Row) -> str:
 def _detail(group: Sequence[Row], about: Mapping[str, Any]) -> str:
     """Return the units of a group: with intervals where something changed, else what would have been found."""
     units = ", ".join(str(row["unit"]) for row in group)
-    if str(group[0]["label"]) not in _WITHOUT_DIRECTION:
+    if str(group[0]["label"]) not in ("no clear evidence", "not estimable"):
         return "; ".join(
             f"{row['unit']}: {quantity(row['estimate'], row, about)}, {interval_words(row, about)}"
             for row in group

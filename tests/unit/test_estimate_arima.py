@@ -173,26 +173,49 @@ def test_everything_removed_leaves_the_process():
     np.testing.assert_array_equal(fit.covariance.model, 0.0)
 
 
-def test_a_moving_average_on_the_unit_circle_is_flagged():
-    """Differencing white noise: the estimate runs to -1, where the score does not vanish."""
+def test_a_moving_average_on_the_unit_circle_undoes_the_differencing():
+    """White noise differenced: the estimate runs to -1 and everything is that of least squares."""
     X = its_design(40, 20)
     y = simulate(6, 40, replicates=2)
-    fit = fit_arima(X, y, (0, 1, 1))
-    assert fit.flags["not_converged"].any()
-    found = fit.contrasts(np.eye(4))
-    assert np.isfinite(found.std_error).all()
-    # a unit root in the moving average undoes the differencing: least squares with n variance
-    plain = fit_ols(X, y)
-    for s in np.flatnonzero(fit.flags["not_converged"]):
-        np.testing.assert_allclose(fit.params[s, 1:], plain.params[s, 1:], rtol=0.05, atol=0.02)
-        error = np.sqrt(np.diag(plain.covariance.model[s]))
-        np.testing.assert_allclose(found.std_error[s, 1:], error[1:], rtol=0.15)
+    fit, plain = fit_arima(X, y, (0, 1, 1)), fit_ols(X, y)
+    for s in range(2):
+        np.testing.assert_allclose(fit.params[s], plain.params[s], rtol=0.05, atol=0.02)
+        expected = np.sqrt(np.diag(plain.covariance.model[s]) * 36 / 40)
+        found = fit.contrasts(np.eye(4)).std_error[s]
+        np.testing.assert_allclose(found[1:], expected[1:], rtol=0.05)
 
 
 def test_newton_steps_that_run_out_are_flagged(monkeypatch):
-    monkeypatch.setattr("its_eval.estimate.arima_likelihood.NEWTON_STEPS", 0)
+    monkeypatch.setattr("its_eval.estimate.arima_likelihood.NEWTON_STEPS", 1)
+    monkeypatch.setattr("its_eval.estimate.arima_likelihood.DECREMENT_TOLERANCE", 0.0)
     fit = fit_arima(its_design(40, 20), simulate(7, 40, ar=0.5), (1, 0, 0))
     assert fit.flags["not_converged"].tolist() == [True]
+
+
+def test_without_a_maximum_the_error_process_counts_as_known(monkeypatch):
+    """A likelihood that is not curved downwards: standard errors are those of generalised least squares."""
+    from its_eval.estimate import arima_likelihood
+
+    X, y = its_design(40, 20), simulate(7, 40, ar=0.5)
+    y[[3, 22]] = np.nan
+    honest = fit_arima(X, y, (1, 0, 0))
+    monkeypatch.setattr(arima_likelihood, "_inverse", lambda matrix: None)
+    fit = fit_arima(X, y, (1, 0, 0))
+    assert fit.flags["not_converged"].tolist() == [True]
+    rho, variance = honest.partial_autocorrelations[0, 0], honest.sigma[0] ** 2
+    keep = ~np.isnan(y[:, 0])
+    V = variance * linalg.toeplitz(rho ** np.arange(40))[np.ix_(keep, keep)]
+    known = np.linalg.inv(X[keep].T @ np.linalg.solve(V, X[keep]))
+    np.testing.assert_allclose(fit.covariance.model[0], known, rtol=1e-3, atol=1e-9)
+    np.testing.assert_allclose(fit.params, honest.params, rtol=1e-3)
+
+
+def test_a_flat_likelihood_has_no_inverse():
+    from its_eval.estimate.arima_likelihood import _inverse
+
+    assert _inverse(np.diag([1.0, -1.0])) is None
+    assert _inverse(np.array([[np.nan]])) is None
+    np.testing.assert_allclose(_inverse(np.diag([2.0, 4.0])), np.diag([0.5, 0.25]))
 
 
 def test_a_step_that_loses_likelihood_is_not_taken(monkeypatch):

@@ -20,11 +20,11 @@ def import_(
     ] = None,
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="FILE...", help="Workbooks or CSV files of the publisher.", show_default=False),
+        typer.Argument(
+            metavar="FILE...", help="Workbooks or CSV files of the publisher.", show_default=False
+        ),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Table to write: .parquet or .csv.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Table to write: .parquet or .csv.")] = None,
     layout: Annotated[
         Path | None, typer.Option(help="Description of the files in YAML, instead of a known one.")
     ] = None,
@@ -39,7 +39,9 @@ def import_(
         Path | None,
         typer.Option(metavar="FILE", help="Show what is in a file and which layout fits, and stop."),
     ] = None,
-    list_kinds: Annotated[bool, typer.Option("--list-kinds", help="List the kinds of file and stop.")] = False,
+    list_kinds: Annotated[
+        bool, typer.Option("--list-kinds", help="List the kinds of file and stop.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a table that is there.")] = False,
 ) -> None:
     """Read a publisher's files into one tidy table, with the origin of every value.
@@ -134,7 +136,7 @@ def _write_coverage(imported: Imported, folder: Path) -> None:
         for indicator, stratum in table[["indicator", "stratum"]].drop_duplicates().itertuples(index=False):
             frame = coverage_figure_data(table, indicator, layout.frequency, stratum)
             heading = f"{labels[indicator]}{f', {stratum}' if stratum else ''}: which months have a value"
-            stem = figure_stem(indicator, stratum, "all", "coverage")
+            stem = figure_stem(indicator, stratum or "all", "units", "coverage")
             save_figure(draw_coverage(frame, heading), frame, place / "figures", stem)
 
 
@@ -148,7 +150,7 @@ def _summarise(imported: Imported) -> None:
         first, last = table["period"].min(), table["period"].max()
         typer.echo(
             f"{files}, {first} to {last}, {table['unit'].nunique()} units, "
-            f"{table['indicator'].nunique()} indicators: {len(table):,} rows, "
+            f"{', '.join(table['indicator'].unique())}: {len(table):,} rows, "
             f"{int(table['value'].isna().sum()):,} of them without a value (suppressed or not given)",
             err=True,
         )

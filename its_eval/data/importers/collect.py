@@ -48,9 +48,7 @@ class Imported:
     extracts: tuple[Extract, ...]
 
 
-def import_files(
-    paths: Sequence[Path], layouts: Sequence[Layout], strata: Collection[str] = ()
-) -> Imported:
+def import_files(paths: Sequence[Path], layouts: Sequence[Layout], strata: Collection[str] = ()) -> Imported:
     """Read publishers' files into one table.
 
     Parameters

@@ -14,7 +14,9 @@ _MONTH = (
     r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
 )
 _BETWEEN = r"[\s,_.\-–’']*"
-_IN_WORDS = re.compile(rf"(?:(\d{{1,2}})(?:st|nd|rd|th)?\s+)?{_MONTH}{_BETWEEN}(\d{{4}}|\d{{2}})", re.IGNORECASE)
+_IN_WORDS = re.compile(
+    rf"(?:(\d{{1,2}})(?:st|nd|rd|th)?\s+)?{_MONTH}{_BETWEEN}(\d{{4}}|\d{{2}})", re.IGNORECASE
+)
 _IN_TEXT = re.compile(rf"(?<![a-z]){_MONTH}{_BETWEEN}((?:19|20)\d\d|\d\d)(?!\d)", re.IGNORECASE)
 _ISO_IN_TEXT = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_](0[1-9]|1[0-2])(?![\d])")
 
@@ -60,7 +62,9 @@ def periods_in(text: str, frequency: str) -> list[int]:
     >>> [divmod(month, 12) for month in periods_in("April-26-AE-by-provider-v2-tKVXL.xls", "month")]
     [(2026, 3)]
     """
-    found = [f"{_year(year):04d}-{_MONTHS[month[:3].casefold()]:02d}-01" for month, year in _IN_TEXT.findall(text)]
+    found = [
+        f"{_year(year):04d}-{_MONTHS[month[:3].casefold()]:02d}-01" for month, year in _IN_TEXT.findall(text)
+    ]
     found += [f"{year}-{month}-01" for year, month in _ISO_IN_TEXT.findall(text)]
     return list(dict.fromkeys(parse_period(day, frequency) for day in found))
 

@@ -120,7 +120,9 @@ def _columns(
             columns.append((column, matches[0]))
         elif matches:
             letters = ", ".join(column_letters(place) for place in matches)
-            problems.append(f"{len(matches)} columns are headed {_said(headings[0])} ({letters}); expected one")
+            problems.append(
+                f"{len(matches)} columns are headed {_said(headings[0])} ({letters}); expected one"
+            )
         else:
             offer = nearest(headings[0].name, [name for name in names if name])
             problems.append(f"there is no column {_said(headings[0])}; {offer}")

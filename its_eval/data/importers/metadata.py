@@ -80,7 +80,9 @@ def _period_cell(sheet: Sheet, header: Header, layout: Layout) -> tuple[int, int
     if found:
         shown = ", ".join(describe_period(period, layout.frequency) for period in sorted(found))
         what = f"the cells above the header name several periods: {shown}"
-    raise DataError([f"{sheet.place(header.row)}: {what}"], "a layout of your own can say where: period.label")
+    raise DataError(
+        [f"{sheet.place(header.row)}: {what}"], "a layout of your own can say where: period.label"
+    )
 
 
 def _labelled(sheet: Sheet, header: Header, labels: Sequence[str]) -> Iterator[tuple[int, int, object]]:

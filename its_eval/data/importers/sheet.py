@@ -93,7 +93,9 @@ def open_source(path: Path) -> Source:
         return Source(path.name, book.sheets, book.visible, book)
     if not path.name.lower().endswith((".csv", ".csv.gz", ".txt")):
         expected = f"one of .csv, .csv.gz, {', '.join(WORKBOOK_SUFFIXES)}"
-        raise DataError([f"{path}: {path.suffix or path.name!r} is no kind of file that is imported"], expected)
+        raise DataError(
+            [f"{path}: {path.suffix or path.name!r} is no kind of file that is imported"], expected
+        )
     try:
         rows = list(csv.reader(io.StringIO(read_text(path)), strict=True))
     except csv.Error as error:

@@ -86,7 +86,9 @@ def tidy_table(extracts: Sequence[Extract]) -> tuple[pd.DataFrame, list[Finding]
             strata = names["stratum"].codes(spelled[text] for text in extract.strata)
         for recipe in extract.layout.indicators:
             parts.append(_indicator(extract, recipe, place, units, strata))
-            parts[-1]["indicator"] = np.repeat(names["indicator"].codes([recipe.name]), len(parts[-1]["unit"]))
+            parts[-1]["indicator"] = np.repeat(
+                names["indicator"].codes([recipe.name]), len(parts[-1]["unit"])
+            )
     joined = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
     texts: dict[str, NDArray[np.object_]] = {}
     for key, found in names.items():

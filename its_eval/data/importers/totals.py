@@ -36,7 +36,9 @@ def total_findings(extract: Extract) -> Iterator[Finding]:
     for name, added in zip(extract.numbers, sums, strict=True):
         total = extract.totals[name]
         if abs(added - total) > _TOLERANCE:
-            what = f"the units add up to {added:.10g} in {name}, but the publisher's own total is {total:.10g}"
+            what = (
+                f"the units add up to {added:.10g} in {name}, but the publisher's own total is {total:.10g}"
+            )
             yield _finding(extract, "", 0, "total_differs", total, f"{extract.file}: {what}")
 
 

@@ -27,7 +27,8 @@ def require_free_file(target: Path, *, force: bool) -> None:
     """
     if target.suffix not in SUFFIXES:
         raise OutputError(
-            f"{target}: {target.suffix!r} is no kind of table that is written", f"end in {' or '.join(SUFFIXES)}"
+            f"{target}: {target.suffix!r} is no kind of table that is written",
+            f"end in {' or '.join(SUFFIXES)}",
         )
     if target.is_dir():
         raise OutputError(f"{target} is a folder, not a file", "choose another --out")
@@ -61,6 +62,8 @@ def write_table(table: pd.DataFrame, target: Path, *, force: bool = False) -> No
             os.fsync(stream.fileno())
         temporary.replace(target)
     except OSError as error:
-        raise OutputError(f"cannot write {target}: {error.strerror or error}", "choose another --out") from error
+        raise OutputError(
+            f"cannot write {target}: {error.strerror or error}", "choose another --out"
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)

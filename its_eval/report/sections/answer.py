@@ -9,7 +9,7 @@ from its_eval.report.narrative import headline
 from its_eval.report.sections.cells import records
 from its_eval.report.sections.pictures import main_figures, pictures
 from its_eval.report.source import anchor, in_order_of_designs
-from its_eval.report.verdicts import question, verdict_sentences
+from its_eval.report.verdicts import question, set_sentences, verdict_sentences
 
 if TYPE_CHECKING:
     from its_eval.report.blocks import Block
@@ -29,7 +29,7 @@ def answer(source: ReportSource) -> Section:
     blocks: list[Block] = [plain(question(source))]
     for outcome in source.outcomes:
         blocks.append(Heading(source.label(outcome), ident=anchor("answer", outcome)))
-        blocks.append(Bullets([plain(words, "answer") for words in verdict_sentences(source, outcome)]))
+        blocks.append(Bullets([*set_sentences(source, outcome), *_verdicts(source, outcome)]))
     designs = {str(design) for design in source.settings["designs"]}
     blocks += [plain(_READING["single"], "quiet")] if "single" in designs else []
     blocks += [plain(_READING["controlled"], "quiet")] if designs - {"single"} else []
@@ -51,6 +51,10 @@ def units(source: ReportSource) -> Section:
     return Section("units", "Each unit: the answer and the data", blocks)
 
 
+def _verdicts(source: ReportSource, outcome: str) -> list[Sentence]:
+    return [plain(words, "answer") for words in verdict_sentences(source, outcome)]
+
+
 def _sentences(source: ReportSource, outcome: str, unit: str) -> list[Sentence]:
     about = source.about(outcome)
     rows = in_order_of_designs(source.rows("summary", outcome, unit))
@@ -58,6 +62,12 @@ def _sentences(source: ReportSource, outcome: str, unit: str) -> list[Sentence]:
         Sentence((headline(row, about),), f"summary:{place}", "answer") for place, row in records(rows)
     ]
     failed = source.rows("not_estimated", outcome, unit)
-    own = failed[failed["estimator"].isin(["", *source.evaluation.primary_estimators(outcome)])]
+    answering = {"", *source.primary_fits(outcome)["estimator"], *_first_estimators(source)}
+    own = failed[failed["estimator"].isin(answering)]
     messages = [f"Not estimated ({row['design']}): {row['message']}." for _, row in records(own)]
     return [*found, *(plain(message, "attention") for message in dict.fromkeys(messages))]
+
+
+def _first_estimators(source: ReportSource) -> set[str]:
+    """Return the labels of the estimators that answer where there is an answer."""
+    return {str(outcome["estimators"][0]["label"]) for outcome in source.settings["outcomes"]}

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from its_eval.report.blocks import Cell, Column, Number, Sentence, plain
+from its_eval.report.blocks import Cell, Code, Column, Number, Sentence
 from its_eval.report.narrative import p_words, printed, rounded
 
 if TYPE_CHECKING:
     from its_eval.report.source import ReportSource
 
 BLANK = Cell(("–",))
+#: So many rows of a long table are shown in a page; the table's file has them all.
+MOST_ROWS = 300
 Row = Mapping[str, Any]
 
 
@@ -67,6 +69,13 @@ def p_cell(table: str, place: int, row: Row, column: str) -> Cell:
     return Cell((number(table, place, row, column, text),), sort=repr(value))
 
 
+def shortened(rows: pd.DataFrame, table: str) -> tuple[pd.DataFrame, str]:
+    """Return the first rows of a long table, and words that say so; blank when all are there."""
+    if len(rows) <= MOST_ROWS:
+        return rows, ""
+    return rows.head(MOST_ROWS), f" The first {MOST_ROWS} of {len(rows):,}; the table {table} has them all."
+
+
 def columns(*titles: str) -> tuple[Column, ...]:
     """Return columns by title; one that ends in ``#`` holds numbers."""
     return tuple(Column(title.removesuffix("#"), numeric=title.endswith("#")) for title in titles)
@@ -79,10 +88,9 @@ def not_asked(source: ReportSource, *path: str) -> Sentence:
         setting = setting.get(key) if isinstance(setting, Mapping) else None
     key = ".".join(path)
     if _is_asked(setting):
-        return plain(
-            f"Asked for by `{key}` in the config, but these data gave none; the checks say why.", "quiet"
-        )
-    return plain(f"Not asked for: `{key}` in the config is off.", "quiet")
+        after = " in the config, but these data gave none; the checks say why."
+        return Sentence(("Asked for by ", Code(key), after), tone="quiet")
+    return Sentence(("Not asked for: ", Code(key), " in the config is off."), tone="quiet")
 
 
 def _is_asked(setting: Any) -> bool:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from its_eval.report.blocks import Bullets, Folded, Heading, Section, Sentence, Table, plain, text_cell
 from its_eval.report.narrative import attention, data_sentences
-from its_eval.report.sections.cells import columns, p_cell, records, value_cell
-from its_eval.report.sections.pictures import pictures
+from its_eval.report.sections.cells import columns, not_asked, p_cell, records, shortened, value_cell
+from its_eval.report.sections.pictures import folded_pictures
 from its_eval.report.source import anchor, compared_with
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from its_eval.report.blocks import Block
     from its_eval.report.source import ReportSource
 
@@ -27,41 +27,39 @@ STATUS_WORDS = {
 def checks(source: ReportSource) -> Section:
     """Return what needs attention, then every check with its result."""
     table = source.table("checks")
-    blocks: list[Block] = [Heading("What needs attention", ident="attention")]
+    alarming = table[table["status"] == "attention"]
     warnings = _warnings(source)
-    none = "Nothing asks for attention beyond what stands beside each estimate."
-    blocks.append(Bullets(warnings) if warnings else plain(none))
+    blocks: list[Block] = [Heading("What needs attention", ident="attention")]
+    blocks += [Bullets(warnings)] if warnings else []
+    for outcome in source.outcomes:
+        rows = alarming[alarming["outcome"] == outcome]
+        if len(rows):
+            blocks.append(_results(source, outcome, rows, "checks that ask for attention"))
+    if len(blocks) == 1:
+        blocks.append(plain("Nothing asks for attention beyond what stands beside each estimate."))
     blocks.append(Heading("What was checked", ident="checked"))
     if table.empty:
-        blocks.append(plain("No residual or stability checks were made in this run.", "quiet"))
+        blocks.append(not_asked(source, "checks", "diagnostics"))
     else:
         blocks.append(plain(_counted(table)))
     for outcome in source.outcomes:
         rows = source.rows("checks", outcome)
-        if not rows.empty:
-            title = f"{source.label(outcome)}: all {len(rows)} checks"
-            blocks.append(Folded(title, [_results(source, outcome, rows)]))
-        for unit in source.units(outcome):
-            drawn = pictures(source, "checks", outcome, unit)
-            blocks += [Folded(f"{source.label(outcome)}, {unit}: residuals", drawn)] if drawn else []
+        if len(rows):
+            whole = _results(source, outcome, rows, f"all {len(rows)} checks")
+            blocks.append(Folded(whole.caption, [whole]))
+        title = f"{source.label(outcome)}: what the fits leave over, in figures"
+        blocks += folded_pictures(source, "checks", outcome, title)
     return Section("checks", "What was checked, and what needs attention", blocks)
 
 
 def _warnings(source: ReportSource) -> list[Sentence]:
-    """Return notes of the run, warnings of fits, checks that ask for attention, faults in the data."""
-    found = [plain(note, "attention") for note in source.evaluation.notes]
+    """Return notes of the run, warnings of fits, and faults in the data."""
+    found = list(source.evaluation.notes)
     for outcome in source.outcomes:
         for unit in source.units(outcome):
             where = f"{source.label(outcome)}, {unit}"
-            found += [
-                plain(f"{where}, {sentence}.", "attention")
-                for sentence in attention(source.evaluation, outcome, unit)
-            ]
-        alarming = source.rows("checks", outcome)
-        for place, row in records(alarming[alarming["status"] == "attention"]):
-            where = f"{source.label(outcome)}, {row['unit']}, compared with {compared_with(str(row['design']))}"
-            found.append(Sentence((f"{where}: {row['message']}",), f"checks:{place}", "attention"))
-    return [*found, *(plain(sentence, "attention") for sentence in data_sentences(source.evaluation))]
+            found += [f"{where}, {words}." for words in attention(source.evaluation, outcome, unit)]
+    return [plain(words, "attention") for words in (*found, *data_sentences(source.evaluation))]
 
 
 def _counted(table: pd.DataFrame) -> str:
@@ -70,16 +68,17 @@ def _counted(table: pd.DataFrame) -> str:
     return f"{len(table)} checks: {', '.join(words)}."
 
 
-def _results(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
+def _results(source: ReportSource, outcome: str, rows: pd.DataFrame, which: str) -> Table:
     order = {status: place for place, status in enumerate(STATUS_WORDS)}
     urgent_first = rows.sort_values(
         ["status", "unit", "design", "check"],
         key=lambda column: column.map(order) if column.name == "status" else column,
         kind="stable",
     )
+    shown, more = shortened(urgent_first, "checks")
     lines = [
         [
-            text_cell(str(row["unit"])),
+            text_cell(str(row["unit"]) or "all together"),
             text_cell(compared_with(str(row["design"]))),
             text_cell(str(row["check"]).replace("_", " ")),
             text_cell(STATUS_WORDS.get(str(row["status"]), str(row["status"]))),
@@ -87,7 +86,8 @@ def _results(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
             p_cell("checks", place, row, "p_value"),
             text_cell(str(row["message"])),
         ]
-        for place, row in records(urgent_first)
+        for place, row in records(shown)
     ]
     titles = columns("Unit", "Compared with", "Check", "Result", "Statistic#", "p#", "In words")
-    return Table(anchor("table-checks", outcome), f"{source.label(outcome)}: checks", titles, lines)
+    ident = anchor("table-checks", "" if which.startswith("all") else "attention", outcome)
+    return Table(ident, f"{source.label(outcome)}: {which}.{more}", titles, lines)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from its_eval.report.blocks import Folded, Heading, Section, Table, plain, text_cell
+from its_eval.report.blocks import Bullets, Folded, Heading, Section, Sentence, Table, plain, text_cell
 from its_eval.report.narrative import estimand_words
-from its_eval.report.sections.cells import columns, estimate_cell, not_asked, p_cell, records
-from its_eval.report.sections.pictures import other_pictures
+from its_eval.report.sections.cells import columns, estimate_cell, not_asked, p_cell, records, shortened
+from its_eval.report.sections.pictures import folded_pictures
 from its_eval.report.source import anchor, compared_with, in_order_of_designs, preferred_scale
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from its_eval.report.blocks import Block
     from its_eval.report.source import ReportSource
 
@@ -41,7 +41,6 @@ def choices(source: ReportSource) -> Section:
             blocks += [Heading(source.label(outcome), ident=anchor("choices", outcome)), *own]
     if source.table("sensitivity").empty:
         blocks.append(not_asked(source, "sensitivity"))
-    blocks += other_pictures(source)
     return Section("choices", "How the answer depends on choices", blocks)
 
 
@@ -81,38 +80,43 @@ def _alternatives(source: ReportSource, outcome: str) -> list[Block]:
     rows = source.rows("sensitivity", outcome)
     if rows.empty:
         return []
-    about = source.about(outcome)
-    lines = []
-    for place, row in records(rows.assign(scale=_scale(about))):
-        lines.append(
-            [
-                text_cell(source.unit_name(str(row["unit"]))),
-                text_cell(compared_with(str(row["design"]))),
-                text_cell(str(row["dimension"]).replace("_", " ")),
-                text_cell(str(row["choice"])),
-                text_cell(estimand_words(str(row["estimand"]), about)),
-                estimate_cell("sensitivity", place, row),
-                p_cell("sensitivity", place, row, "p_value"),
-            ]
-        )
+    about, scale = source.about(outcome), source.scale(outcome)
+    shown, more = shortened(rows.assign(scale=scale), "sensitivity")
+    lines = [
+        [
+            text_cell(str(row["unit"])),
+            text_cell(compared_with(str(row["design"]))),
+            text_cell(str(row["dimension"]).replace("_", " ")),
+            text_cell(str(row["choice"])),
+            text_cell(estimand_words(str(row["estimand"]), about)),
+            estimate_cell("sensitivity", place, row),
+            p_cell("sensitivity", place, row, "p_value"),
+        ]
+        for place, row in records(shown)
+    ]
     titles = columns("Unit", "Compared with", "What was changed", "To", "Quantity", "Estimate#", "p#")
-    caption = f"{about['label']}: {len(rows)} estimates under other choices"
+    caption = f"{about['label']}: estimates under other choices.{more}"
     table = Table(anchor("table-choices", outcome), caption, titles, lines)
-    return [plain(_agreement(rows, about)), Folded(caption, [table])]
+    return [
+        Bullets(_agreement(source, outcome, rows, 1.0 if scale == "ratio" else 0.0)),
+        *folded_pictures(source, "choices", outcome, "Every choice, in figures"),
+        Folded("Every choice, in numbers", [table]),
+    ]
 
 
-def _scale(about: object) -> str:
-    """Return the scale on which other choices are printed: that of the fit."""
-    return "response" if not isinstance(about, dict) or about["transform"] == "none" else "link"
-
-
-def _agreement(rows: pd.DataFrame, about: object) -> str:
-    """Return how many of the alternatives point the same way; a count, not a test."""
-    known = rows[rows["estimate"].notna()]
-    above, below = int((known["estimate"] > 0).sum()), int((known["estimate"] < 0).sum())
-    clear = int(((known["conf_low"] > 0) | (known["conf_high"] < 0)).sum())
-    level = f"{100.0 * float(about['confidence']):.6g}" if isinstance(about, dict) else "95"
-    return (
-        f"Of {len(known)} estimates under other choices, over all units, {above} are above zero and {below} "
-        f"below; {clear} have a {level} % interval that leaves out zero."
-    )
+def _agreement(source: ReportSource, outcome: str, rows: pd.DataFrame, null: float) -> list[Sentence]:
+    """Return, per unit and design, how many alternatives point the same way: a count, not a test."""
+    level = f"{100.0 * float(source.about(outcome)['confidence']):.6g}"
+    found = []
+    for (unit, design), own in in_order_of_designs(rows, "unit").groupby(["unit", "design"], sort=False):
+        known = own[own["estimate"].notna()]
+        above, below = int((known["estimate"] > null).sum()), int((known["estimate"] < null).sum())
+        clear = int(((known["conf_low"] > null) | (known["conf_high"] < null)).sum())
+        found.append(
+            plain(
+                f"{source.unit_name(str(unit))}, compared with {compared_with(str(design))}: of {len(known)} "
+                f"estimates under other choices {above} are above no change and {below} below; {clear} have a "
+                f"{level} % interval that leaves out no change."
+            )
+        )
+    return found

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from its_eval.report.blocks import Folded, Section, Table, plain, text_cell
-from its_eval.report.sections.cells import columns, count_cell, records
+from its_eval.report.sections.cells import columns, count_cell, records, shortened
 from its_eval.report.source import anchor, compared_with, in_order_of_designs
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from its_eval.report.blocks import Block
     from its_eval.report.source import ReportSource
 
-#: So many findings are shown in a page; the table has them all.
-MOST_FINDINGS = 200
 _GRAVEST_FIRST = {"error": 0, "warning": 1, "info": 2}
 
 
@@ -23,8 +21,7 @@ def data_quality(source: ReportSource) -> Section:
     """Return the periods used of every series, and the findings about the data."""
     blocks: list[Block] = []
     for outcome in source.outcomes:
-        fits = source.rows("fits", outcome)
-        primary = fits[fits["estimator"].isin(source.evaluation.primary_estimators(outcome))]
+        primary = source.primary_fits(outcome)
         if not primary.empty:
             blocks.append(_used(source, outcome, primary))
     blocks += _findings(source)
@@ -65,7 +62,7 @@ def _findings(source: ReportSource) -> list[Block]:
     if table.empty:
         return [plain("The checks of the data found nothing to report.", "quiet")]
     order = table["severity"].map(_GRAVEST_FIRST).fillna(0)
-    ordered = table.assign(order=order).sort_values("order", kind="stable")
+    shown, more = shortened(table.assign(order=order).sort_values("order", kind="stable"), "data_quality")
     lines = [
         [
             text_cell(str(row["severity"])),
@@ -75,16 +72,14 @@ def _findings(source: ReportSource) -> list[Block]:
             text_cell(str(row["check"]).replace("_", " ")),
             text_cell(str(row["message"])),
         ]
-        for _, row in records(ordered.head(MOST_FINDINGS))
+        for _, row in records(shown)
     ]
     kinds = table["check"].str.replace("_", " ").value_counts().sort_index()
     counted = ", ".join(f"{kind} ({count})" for kind, count in kinds.items())
-    more = len(table) - len(lines)
-    rest = f" The first {len(lines)} are here, the gravest first; the table data_quality has all." if more else ""
     findings = f"{len(table)} finding{'s' if len(table) > 1 else ''}"
     titles = columns("Gravity", "Indicator", "Unit", "Period", "Kind", "In words")
-    caption = "Findings about the data, of all units"
+    caption = f"Findings about the data, the gravest first.{more}"
     return [
-        plain(f"{findings} about the data of all units, peers and others: {counted}.{rest}"),
-        Folded(caption, [Table("table-findings", caption, titles, lines)]),
+        plain(f"{findings} about the data of all units, peers and others: {counted}."),
+        Folded("Findings about the data", [Table("table-findings", caption, titles, lines)]),
     ]

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from its_eval.report.blocks import Cell, Folded, Heading, Section, Table, plain, text_cell
-from its_eval.report.narrative import estimand_words, measure
+from its_eval.report.narrative import estimand_words, measure, printed
 from its_eval.report.sections.cells import (
     BLANK,
     columns,
     count_cell,
     estimate_cell,
+    number,
     p_cell,
     records,
     value_cell,
@@ -21,18 +21,21 @@ from its_eval.report.sections.pictures import pictures
 from its_eval.report.source import anchor, compared_with, in_order_of_designs
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from its_eval.report.blocks import Block
     from its_eval.report.source import ReportSource
 
 #: After the primary estimand and the effects at so many periods.
 _LAST = ("average_effect", "relative_average_effect")
-#: How estimates of several units are put together, in words.
+#: How several units are put together, in words.
 METHOD_WORDS = {
-    "set": "mean of the units minus mean of their peers",
-    "paule_mandel_mkh": "random effects, Paule–Mandel with modified Hartung–Knapp",
-    "paule_mandel_hk": "random effects, Paule–Mandel with Hartung–Knapp",
-    "fixed": "fixed effect",
-    "unweighted": "unweighted mean",
+    "set": "fitted as one: their mean minus the mean of their peers",
+    "set_union_of_peers": "fitted as one: their mean minus the mean of all their peers",
+    "paule_mandel_mkh": "random effects: Paule–Mandel, modified Hartung–Knapp",
+    "paule_mandel_hk": "random effects: Paule–Mandel, Hartung–Knapp",
+    "fixed_effect": "fixed effect",
+    "unweighted_mean": "unweighted mean",
 }
 
 
@@ -61,17 +64,19 @@ def _shown_estimands(source: ReportSource, rows: pd.DataFrame) -> list[str]:
 def _main_table(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
     about = source.about(outcome)
     estimands = _shown_estimands(source, rows)
-    titles = ["Unit", "Compared with"]
+    several = rows["interruption"].nunique() > 1
+    titles = ["Unit", "Compared with", *(["What began"] if several else [])]
     for estimand in estimands:
         example = next(row for _, row in records(rows[rows["estimand"] == estimand]))
         unit = measure(example, about)
         titles.append(f"{estimand_words(estimand, about)}{f', {unit}' if unit else ''}#")
     lines = []
-    keys = ["unit", "design", "interruption_period"]
-    for (unit, design, _), own in in_order_of_designs(rows, "unit").groupby(keys, sort=False):
+    keys = ["unit", "design", "interruption"]
+    for (unit, design, began), own in in_order_of_designs(rows, "unit").groupby(keys, sort=False):
         found = {row["estimand"]: estimate_cell("effects", place, row) for place, row in records(own)}
-        words = [text_cell(source.unit_name(str(unit))), text_cell(compared_with(str(design)))]
-        lines.append([*words, *(found.get(estimand, BLANK) for estimand in estimands)])
+        words = [source.unit_name(str(unit)), compared_with(str(design)), *([str(began)] if several else [])]
+        cells = [found.get(estimand, BLANK) for estimand in estimands]
+        lines.append([*map(text_cell, words), *cells])
     level = f"{100.0 * float(about['confidence']):.6g}"
     caption = (
         f"{about['label']}: what differs from the earlier trend carried on, with {level} % intervals beneath"
@@ -106,18 +111,19 @@ def _pooled(source: ReportSource, outcome: str) -> list[Block]:
     if rows.empty:
         return []
     about = source.about(outcome)
-    logarithmic = about["transform"] != "none"
     lines = []
-    for place, row in records(in_order_of_designs(rows.assign(scale="response"))):
+    for place, row in records(in_order_of_designs(rows.assign(scale=source.scale(outcome)))):
         prediction = BLANK
-        if not pd.isna(row["prediction_low"]):
-            limits = [value_cell("pooled", place, row, name) for name in ("prediction_low", "prediction_high")]
-            prediction = Cell((*limits[0].parts, " to ", *limits[1].parts), sort=limits[0].sort)
+        if not math.isnan(row["prediction_low"]):
+            low, high = (
+                number("pooled", place, row, name, printed(row[name], row))
+                for name in ("prediction_low", "prediction_high")
+            )
+            prediction = Cell((low, " to ", high), sort=low.exact)
         lines.append(
             [
-                text_cell(METHOD_WORDS.get(str(row["method"]), str(row["method"]).replace("_", " "))),
-                text_cell("their peers" if row["design"] != "single" else "their own earlier trends"),
-                text_cell(estimand_words(str(row["estimand"]), about)),
+                text_cell(_method_words(str(row["method"]))),
+                text_cell("their own earlier trends" if row["design"] == "single" else "their peers"),
                 estimate_cell("pooled", place, row),
                 p_cell("pooled", place, row, "p_value"),
                 prediction,
@@ -126,8 +132,17 @@ def _pooled(source: ReportSource, outcome: str) -> list[Block]:
             ]
         )
     titles = columns(
-        *("How", "Compared with", "Quantity", "Estimate#", "p#", "Where a further unit may lie#", "I²#", "Units#")
+        *("How", "Compared with", "Estimate#", "p#", "Where a further unit may lie#", "I², %#", "Units#")
     )
-    scale = ", on the logarithmic scale" if logarithmic else ""
-    caption = f"{about['label']}: all units together{scale}"
-    return [Table(anchor("table-pooled", outcome), caption, titles, lines)]
+    example = {"scale": source.scale(outcome), "estimand": source.primary}
+    unit = measure(example, about)
+    what = estimand_words(source.primary, about)
+    caption = f"{about['label']}: all units together, {what}{f', {unit}' if unit else ''}"
+    return [Folded("All units together", [Table(anchor("table-pooled", outcome), caption, titles, lines)])]
+
+
+def _method_words(method: str) -> str:
+    """Return a way of pooling in words, and which unit it leaves out."""
+    name, without, unit = method.partition(" without ")
+    words = METHOD_WORDS.get(name, name.replace("_", " "))
+    return f"{words}, without {unit}" if without else words

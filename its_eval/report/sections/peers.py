@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from its_eval.report.blocks import Cell, Folded, Heading, Section, Table, plain, text_cell
 from its_eval.report.narrative import peers_sentence
 from its_eval.report.sections.cells import BLANK, columns, count_cell, number, records, value_cell
@@ -13,6 +11,8 @@ from its_eval.report.sections.pictures import pictures
 from its_eval.report.source import anchor
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from its_eval.report.blocks import Block, Part
     from its_eval.report.source import ReportSource
 
@@ -44,8 +44,8 @@ def peers(source: ReportSource) -> Section:
             )
             if made.rows
         ]
-        for outcome in outcomes:
-            blocks += pictures(source, "peers", outcome, unit)
+        drawn = [block for outcome in outcomes for block in pictures(source, "peers", outcome, unit)]
+        blocks += [Folded("In figures", drawn)] if drawn else []
     return Section("peers", "Peers, and why these", blocks)
 
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from its_eval.report.blocks import Bullets, Folded, Heading, Section, Sentence, Table, plain, text_cell
 from its_eval.report.narrative import estimand_words, p_words
-from its_eval.report.sections.cells import columns, not_asked, p_cell, records, value_cell
-from its_eval.report.sections.pictures import pictures
+from its_eval.report.sections.cells import columns, not_asked, p_cell, records, shortened, value_cell
+from its_eval.report.sections.pictures import folded_pictures
 from its_eval.report.source import anchor, compared_with
 from its_eval.report.verdicts import label_words
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from its_eval.report.blocks import Block
+    from its_eval.report.sections.cells import Row
     from its_eval.report.source import ReportSource
 
 _TITLE = "Is it unusual for a unit?"
@@ -48,22 +49,21 @@ def _units(source: ReportSource) -> list[Block]:
         blocks.append(Heading(source.label(outcome), ident=anchor("placebos", outcome)))
         blocks.append(Bullets([_sentence(source, outcome, place, row) for place, row in records(rows)]))
         blocks.append(_ranks(source, outcome, rows))
-        for unit in source.units(outcome):
-            blocks += pictures(source, "placebos", outcome, unit)
-        blocks += pictures(source, "placebos", outcome)
+        blocks += folded_pictures(source, "placebos", outcome, "Each unit among the others")
     return blocks
 
 
-def _others(source: ReportSource, outcome: str, unit: str, estimand: str) -> pd.DataFrame:
-    """Return the placebo units of a treated unit; the unit itself may stand among them."""
-    rows = source.rows("placebo_units", outcome, unit)
-    return rows[(rows["estimand"] == estimand) & (rows["placebo"] != unit)]
+def _others(source: ReportSource, outcome: str, row: Row) -> int:
+    """Return how many placebo units a treated unit has; it stands among them itself."""
+    rows = source.rows("placebo_units", outcome, str(row["unit"]))
+    same = (rows["estimand"] == row["estimand"]) & (rows["design"] == row["design"])
+    return int((same & (rows["placebo"] != row["unit"])).sum())
 
 
-def _sentence(source: ReportSource, outcome: str, place: int, row: Any) -> Sentence:
-    unit, estimand = str(row["unit"]), str(row["estimand"])
+def _sentence(source: ReportSource, outcome: str, place: int, row: Row) -> Sentence:
+    unit = str(row["unit"])
     words = p_words(float(row["p_placebo"])) if not math.isnan(row["p_placebo"]) else ""
-    others = len(_others(source, outcome, unit, estimand))
+    others = _others(source, outcome, row)
     among = f"among {others} units that had no intervention" if others else "among other units"
     placebo = f"placebo {words} {among}" if words else "no placebo p-value"
     return Sentence(
@@ -102,20 +102,34 @@ def _dates(source: ReportSource) -> list[Block]:
         rows = source.rows("placebo_dates", outcome)
         if rows.empty:
             continue
-        about = source.about(outcome)
-        lines = [
-            [
-                text_cell(source.unit_name(str(row["unit"]))),
-                text_cell(estimand_words(str(row["estimand"]), about)),
-                text_cell(str(row["placebo"])),
-                value_cell("placebo_dates", place, row, "estimate", 4),
-                value_cell("placebo_dates", place, row, "statistic"),
-            ]
-            for place, row in records(rows)
-        ]
-        titles = columns("Unit", "Quantity", "Date", "Estimate#", "Estimate in standard errors#")
-        caption = f"{about['label']}: dates before the start, treated as if something had begun there"
-        blocks.append(
-            Folded(caption, [Table(anchor("table-placebo-dates", outcome), caption, titles, lines)])
-        )
+        found = source.rows("checks", outcome)
+        found = found[(found["check"] == "placebo_dates") & (found["status"] != "not_applicable")]
+        blocks.append(Heading(source.label(outcome), 4))
+        blocks.append(Bullets([_dated(source, place, row) for place, row in records(found)]))
+        blocks += folded_pictures(source, "dates", outcome, "Estimates by date")
+        blocks.append(Folded("The numbers", [_date_table(source, outcome, rows)]))
     return blocks
+
+
+def _dated(source: ReportSource, place: int, row: Row) -> Sentence:
+    where = f"{source.unit_name(str(row['unit']))}, compared with {compared_with(str(row['design']))}"
+    return Sentence((f"{where}: {row['message']}",), f"checks:{place}")
+
+
+def _date_table(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
+    about = source.about(outcome)
+    shown, more = shortened(rows, "placebo_dates")
+    lines = [
+        [
+            text_cell(str(row["unit"])),
+            text_cell(compared_with(str(row["design"]))),
+            text_cell(estimand_words(str(row["estimand"]), about)),
+            text_cell(str(row["placebo"])),
+            value_cell("placebo_dates", place, row, "estimate", 4),
+            value_cell("placebo_dates", place, row, "statistic"),
+        ]
+        for place, row in records(shown)
+    ]
+    titles = columns("Unit", "Compared with", "Quantity", "Date", "Estimate#", "In standard errors#")
+    caption = f"{about['label']}: dates before the start, treated as if something had begun there.{more}"
+    return Table(anchor("table-placebo-dates", outcome), caption, titles, lines)

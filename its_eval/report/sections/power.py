@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from its_eval.report.blocks import Cell, Section, Table, plain, text_cell
+from its_eval.report.blocks import Cell, Folded, Section, Table, plain, text_cell
 from its_eval.report.narrative import detectable_words, estimand_words
 from its_eval.report.sections.cells import BLANK, columns, estimate_cell, number, records, value_cell
 from its_eval.report.sections.pictures import pictures
@@ -72,4 +72,5 @@ def _asked(source: ReportSource, outcome: str) -> list[Block]:
     ]
     titles = columns("Unit", "Compared with", "Quantity", "Smallest detectable change#", "Power#", "Level#")
     caption = f"{about['label']}: smallest detectable change of every quantity"
-    return [Table(anchor("table-power-all", outcome), caption, titles, lines)]
+    table = Table(anchor("table-power-all", outcome), caption, titles, lines)
+    return [Folded("The same for every quantity", [table])]

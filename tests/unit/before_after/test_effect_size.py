@@ -58,9 +58,12 @@ def noncentral_t_cdf(t, df, noncentrality):
 
 
 @pytest.mark.parametrize(
-    ("t", "df"), [(4.077, 81), (12.768, 89), (0.0, 10), (5.0, 3), (40.0, 200), (100.0, 50), (-3.0, 7)]
+    ("t", "df", "confidence"),
+    [
+        *((4.077, 81, 0.95), (12.768, 89, 0.95), (0.0, 10, 0.999), (5.0, 3, 0.95)),
+        *((40.0, 200, 0.9), (100.0, 50, 0.95), (-3.0, 7, 0.999)),
+    ],
 )
-@pytest.mark.parametrize("confidence", [0.9, 0.95, 0.999])
 def test_the_limits_put_the_tails_where_they_belong(t, df, confidence):
     low, high = noncentrality_interval(t, df, confidence)
     tail = (1.0 - confidence) / 2.0
