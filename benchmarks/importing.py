@@ -1,9 +1,9 @@
 """What an import costs against what the reading library alone needs for the sheets used, in one run.
 
 `python benchmarks/importing.py` prints the table and writes benchmarks/results/importing.json. It needs the
-publisher's monthly A&E workbooks (ITS_EVAL_NHS_DATA names their folder): 86 are made from them, each of a month
-of its own. Ratios are medians of paired runs: the two are timed in turn, so that a machine that changes speed
-changes both.
+publisher's monthly A&E workbooks (ITS_EVAL_NHS_DATA names their folder): 86 are made from them, each of a
+month of its own. Ratios are medians of paired runs: the two are timed in turn, so that a machine that changes
+speed changes both.
 """
 
 import json
@@ -38,7 +38,8 @@ def copies(originals, folder):
             lambda found, year=year: found[1] + str(year)[-len(found[2]) :].encode(),
             raw,
         )
-        assert count
+        if not count:
+            sys.exit("a workbook does not say its period in the way expected")
         paths.append(folder / f"workbook-{place:02d}.xls")
         paths[-1].write_bytes(changed)
     return paths

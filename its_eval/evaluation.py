@@ -186,8 +186,10 @@ class Evaluation:
     peer_values: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
     def rows_of(self, table: str, outcome: str, unit: str | None = None) -> pd.DataFrame:
-        """Return the rows of a table about one outcome, or about one of its units."""
-        frame = self.tables[table]
+        """Return the rows of a table about one outcome, or about one of its units; none without a table."""
+        frame = self.tables.get(table)
+        if frame is None:
+            return make_table(table, [])
         chosen = frame["outcome"] == outcome
         return frame[chosen if unit is None else chosen & (frame["unit"] == unit)]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, permutations
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -84,8 +84,8 @@ def joint_placebo(
         not be fitted: a set with such a donor counts as extreme.
     rng : numpy.random.Generator
     draws : int
-        Random sets, without replacement within a set. If no more sets than this exist, and the dates do not
-        differ, each is taken once.
+        Random sets, without replacement within a set. If no more sets than this exist, each is taken
+        once (where dates differ, in every order).
 
     Returns
     -------
@@ -97,11 +97,12 @@ def joint_placebo(
     n_treated, n_donors = treated.size, donors.shape[0]
     if n_treated == 0 or n_donors < n_treated:
         return math.nan
-    if donors.ndim == 1 and math.comb(n_donors, n_treated) <= draws:
-        sets = np.array(list(combinations(range(n_donors), n_treated)))
+    same_dates = donors.ndim == 1
+    if (math.comb if same_dates else math.perm)(n_donors, n_treated) <= draws:
+        sets = np.array(list((combinations if same_dates else permutations)(range(n_donors), n_treated)))
     else:
         sets = random_sets(n_donors, n_treated, draws, rng)
-    drawn = donors[sets] if donors.ndim == 1 else donors[sets, np.arange(n_treated)]
+    drawn = donors[sets] if same_dates else donors[sets, np.arange(n_treated)]
     return upper_p(abs(float(treated.mean())), np.abs(drawn.mean(axis=1)))
 
 

@@ -52,7 +52,9 @@ def median_statistics(statistics: FloatArray) -> FloatArray:
     middle = np.sort(sizes, axis=-1)
     n = sizes.shape[-1]
     low, high = middle[..., (n - 1) // 2], middle[..., n // 2]
-    return np.asarray(np.where(np.isinf(high), high, low + (np.where(np.isinf(high), 0.0, high) - low) / 2.0))
+    infinite = np.isinf(high)
+    half = np.where(infinite, 0.0, low) / 2.0 + np.where(infinite, 0.0, high) / 2.0
+    return np.asarray(np.where(infinite, np.inf, half))
 
 
 def summarise_specifications(

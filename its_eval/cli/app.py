@@ -11,9 +11,12 @@ from typing import Annotated
 import typer
 
 from its_eval.cli.commands.before_after import before_after
+from its_eval.cli.commands.calibrate import calibrate
 from its_eval.cli.commands.import_ import import_
 from its_eval.cli.commands.init import init
 from its_eval.cli.commands.peers import peers
+from its_eval.cli.commands.power import power
+from its_eval.cli.commands.report import report
 from its_eval.cli.commands.run import run
 from its_eval.cli.commands.schema import schema
 from its_eval.cli.commands.spc import spc
@@ -38,6 +41,9 @@ app.command()(peers)
 app.command()(validate)
 app.command()(init)
 app.command("import")(import_)
+app.command()(calibrate)
+app.command()(power)
+app.command()(report)
 app.command()(schema)
 app.command()(before_after)
 app.command()(spc)

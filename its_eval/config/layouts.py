@@ -166,7 +166,7 @@ class Layout(Settings):
         default=r"[A-Z0-9]{3,6}", description="What a unit code looks like: a regular expression."
     )
     columns: Mapping[Text, Headings] = Field(
-        description="Headings by column: unit, name, period, stratum, and the numbers under names of your own."
+        description="Headings by column: unit, name, period, stratum, and numbers under names of your own."
     )
     other_columns: tuple[Annotated[Heading, BeforeValidator(_named)], ...] = Field(
         default=(), description="Headings that are known and not used."

@@ -29,6 +29,8 @@ _HEADER_SIZE = 512
 _FREE_SECTOR = 0xFFFFFFFF
 _NO_SECTOR = 0xFFFFFFFB
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+# [MS-XLS] 2.1.7.20.3: the workbook begins, perhaps it is write-protected, then comes what encrypts the rest
+_LOCKED = re.compile(rb"\x09\x08\x10\0\0\x06\x05\0.{12}(?:\x86\0\0\0)?\x2f\0", re.DOTALL)
 
 
 def cell_text(cell: object) -> str:
@@ -77,7 +79,7 @@ class Workbook:
         """
         try:
             return self._book.get_sheet_by_name(sheet).to_python(skip_empty_area=False, nrows=most)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  (see _damaged)
             raise _damaged(self.file, error) from None
 
 
@@ -105,7 +107,7 @@ def open_workbook(path: Path) -> Workbook:
         metadata = [(sheet.name, sheet.visible == SheetVisibleEnum.Visible) for sheet in book.sheets_metadata]
     except PasswordError:
         raise _protected(path.name) from None
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001  (see _damaged)
         # an encrypted workbook of any kind is a compound file with this stream ([MS-OFFCRYPTO] 2.3.4)
         raise _protected(path.name) if _ENCRYPTED in raw else _damaged(path.name, error) from None
     names = tuple(name for name, _ in metadata)
@@ -117,6 +119,9 @@ def _require_workbook(file: str, raw: bytes) -> None:
         raise DataError([f"{file}: the file is empty"], _AGAIN)
     if raw.startswith(_COMPOUND):
         _require_whole(file, raw)
+        if _LOCKED.search(raw):
+            # the reading library overlooks the oldest way of encrypting and would return nonsense
+            raise _protected(file)
     elif raw.startswith(b"PK"):
         if not zipfile.is_zipfile(io.BytesIO(raw)):
             raise DataError([f"{file}: the workbook is cut short: the end of the file is missing"], _AGAIN)
@@ -152,8 +157,8 @@ def _require_whole(file: str, raw: bytes) -> None:
         start = (following + 1) * size
         if start + size > len(raw):
             raise short
-        *entries, following = struct.unpack_from(f"<{per_sector}I", raw, start)
-        tables += entries
+        *named, following = struct.unpack_from(f"<{per_sector}I", raw, start)
+        tables += named
     tables = [entry for entry in tables if entry < _NO_SECTOR]
     if any((table + 2) * size > len(raw) for table in tables):
         raise short

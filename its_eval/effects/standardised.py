@@ -71,15 +71,15 @@ def standardised_effects(
     base_gradient = slope_0[:, None] * without
 
     asked: list[tuple[str, float, NDArray[np.float64]]] = [
-        (f"effect_at_{k}", change[index], gradient[index])
+        (f"effect_at_{k}", float(change[index]), gradient[index])
         for k, index in at.items()
         if index < len(chosen) and np.isfinite(change[index])
     ]
-    asked.append(("average_effect", change[chosen].mean(), gradient[chosen].mean(axis=0)))
+    asked.append(("average_effect", float(change[chosen].mean()), gradient[chosen].mean(axis=0)))
     if weights is not None:
         weight = np.nan_to_num(weights[chosen])
-        asked.append(("cumulative_effect", weight @ change[chosen], weight @ gradient[chosen]))
-    total, base = change[chosen].mean(), mean_0[chosen].mean()
+        asked.append(("cumulative_effect", float(weight @ change[chosen]), weight @ gradient[chosen]))
+    total, base = float(change[chosen].mean()), float(mean_0[chosen].mean())
     if base > 0:
         ratio = total / base
         row = gradient[chosen].mean(axis=0) - ratio * base_gradient[chosen].mean(axis=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from its_eval.estimate.assembly import blank_fit, scatter
 from its_eval.estimate.autoregression import marginal_variance
 from its_eval.estimate.fit import BoolArray, Fit, FloatArray
 from its_eval.estimate.forms_covariance import forms_kenward_roger
-from its_eval.estimate.forms_profile import best_optimum, evaluate_forms
+from its_eval.estimate.forms_profile import FINER, best_optimum, evaluate_forms, search_axes
 from its_eval.estimate.reml_ar import BOUND_MARGIN, FLAGS, autocorrelation_flags
 from its_eval.estimate.series_forms import (
     OrthonormalDesigns,
@@ -48,8 +49,9 @@ def blank_forms_fit(model: ErrorModel, n_series: int, n_terms: int) -> Fit:
 def chunk_size(model: ErrorModel, n_columns: int) -> int:
     """Number of series to fit at a time to keep memory modest."""
     forms = 3 * model.lags.size * (n_columns + 1) ** 2
+    fine_points = math.prod(axis.size for axis in search_axes(model, FINER[model.n_parameters]))
     months = model.n_rows * (2 * model.n_rows + 3 * model.n_parameters * n_columns)
-    return max(16, CHUNK_NUMBERS // (forms + months))
+    return max(16, CHUNK_NUMBERS // (forms + months + 3 * fine_points))
 
 
 def fit_forms(

@@ -138,8 +138,5 @@ def _scale_and_df(gradients: FloatArray, spread: FloatArray) -> tuple[float, flo
         return None
     expectation = 1.0 / (1.0 - a2 / size)
     variance = 2.0 / size * (1.0 + c1 * b) / ((1.0 - c2 * b) ** 2 * (1.0 - c3 * b))
-    ratio = size * variance / (2.0 * expectation**2) - 1.0
-    if ratio <= 0.0:  # no more spread than chi-squared over l has
-        return 1.0 / expectation, math.inf
-    df = 4.0 + (size + 2.0) / ratio
+    df = 4.0 + (size + 2.0) / (size * variance / (2.0 * expectation**2) - 1.0)
     return df / (expectation * (df - 2.0)), df

@@ -1,18 +1,18 @@
 """The restricted likelihood of an AR(1) process observed with white noise, exact and cheap for many series.
 
-The errors have correlation matrix ``V = (1 - w) I + w R``, R the AR(1) correlations ``rho^|i-j|`` and w the
-share of the variance that is autoregressive: w = 1 is a pure AR(1), w = 0 white noise. With N the precision
-matrix of AR(1) for innovation variance 1, ``V = T N^{-1}`` where ``T = a N + b I``, a = 1 - w,
-b = w (1 - rho^2). N is ``(1 + rho^2) I - rho C`` but for its two corners. C, ones at lag 1, is diagonal in
-the sine basis, with eigenvalues ``2 cos(pi j / (n + 1))`` (Anderson 1971, *The Statistical Analysis of Time
-Series*, section 6.5.4). So, for vectors in that basis, with ``D_N = 1 + rho^2 - 2 rho cos``,
-``D_T = a D_N + b`` and u the two combinations ``(e_1 +- e_n)/sqrt(2)`` of the ends, which are orthogonal in
-every diagonal weighting of the basis,
+The errors have covariance matrix ``V = (1 - s) I + s K`` times a variance, K that of an AR(1) process with
+innovation variance 1; s = q / (1 + q) is the share of the innovations in what is new each month: s = 1 is a
+pure AR(1), s = 0 white noise. With ``N = K^{-1}``, ``V = T N^{-1}`` where ``T = (1 - s) N + s I``. N is
+``(1 + rho^2) I - rho C`` but for its two corners. C, ones at lag 1, is diagonal in the sine basis, with
+eigenvalues ``2 cos(pi j / (n + 1))`` (Anderson 1971, *The Statistical Analysis of Time Series*, section 6.5.4).
+So, for vectors in that basis, with ``D_N = 1 + rho^2 - 2 rho cos``, ``D_T = (1 - s) D_N + s`` and u the two
+combinations ``(e_1 +- e_n)/sqrt(2)`` of the ends, which are orthogonal in every diagonal weighting of the
+basis,
 
-  ``y'V^{-1}z = sum y z D_N / D_T - rho^2 b sum_u h_u (sum y u / D_T)(sum z u / D_T)``,
-  ``log|V| = sum log D_T + sum_u log(1 - a rho^2 m_u) - log(1 - rho^2)``,
+  ``y'V^{-1}z = sum y z D_N / D_T - rho^2 s sum_u h_u (sum y u / D_T)(sum z u / D_T)``,
+  ``log|V| = sum log D_T + sum_u log[1 - (1 - s) rho^2 m_u] - log(1 - rho^2)``,
 
-``m_u = sum u^2 / D_T``, ``h_u = 1 / (1 - a rho^2 m_u)`` (Woodbury's identity for the corners). An evaluation
+``m_u = sum u^2 / D_T``, ``h_u = 1 / [1 - (1 - s) rho^2 m_u]`` (Woodbury's identity for the corners). An evaluation
 costs a few products of length n, without any n x n matrix. Derivatives come from complex steps (Squire &
 Trapp 1998, *SIAM Review* 40:110), which are exact to rounding.
 """
@@ -118,12 +118,11 @@ def evaluate_forms(design: NoiseDesign, residuals: FloatArray, rho: Any, share: 
     """
     n_rows, n_terms = design.turned.shape
     rho, share = rho[:, None], share[:, None]
-    signal = share * (1.0 - rho**2)
     precision = 1.0 + rho**2 - 2.0 * rho * design.cosines
-    spread = 1.0 / ((1.0 - share) * precision + signal)
+    spread = 1.0 / ((1.0 - share) * precision + share)
     weight = precision * spread
     corner = 1.0 - (1.0 - share) * rho**2 * (spread @ design.ends**2)
-    pull = -(rho**2) * signal / corner
+    pull = -(rho**2) * share / corner
 
     squares = (design.turned[:, :, None] * design.turned[:, None]).reshape(n_rows, n_terms**2)
     crossed = (design.ends[:, :, None] * design.turned[:, None]).reshape(n_rows, 2 * n_terms)
@@ -149,7 +148,7 @@ def objective(design: NoiseDesign, residuals: FloatArray, rho: Any, share: Any) 
 
 @dataclass(frozen=True)
 class NoiseProfile:
-    """The objective of S series with derivatives by (rho, w), as ``projected_newton`` wants it."""
+    """The objective of S series with derivatives by (rho, s), as ``projected_newton`` wants it."""
 
     value: FloatArray
     gradient: FloatArray

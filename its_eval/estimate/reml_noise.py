@@ -29,11 +29,11 @@ from its_eval.estimate.patterns import augmented_design, missing_patterns, requi
 from its_eval.estimate.projected_newton import minimise
 from its_eval.estimate.reml_ar import FLAGS, autocorrelation_flags
 
-#: Least share of the autoregressive process in the variance; below it rho says nothing.
-SMALLEST_SHARE = 0.01
+#: Least share of the innovations in what is new each month; below it rho says nothing.
+SMALLEST_SHARE = 1e-4
 #: Grid points of rho, and the shares of the grid; the last is the pure AR(1).
 N_RHO = 20
-SHARES = (SMALLEST_SHARE, 0.05, 0.12, 0.22, 0.35, 0.5, 0.65, 0.8, 0.9, 0.96, 0.99, 1.0)
+SHARES = (SMALLEST_SHARE, 1e-3, 4e-3, 0.012, 0.03, 0.07, 0.15, 0.3, 0.5, 0.7, 0.85, 0.95, 1.0)
 LONGEST_STEPS = np.array([0.2, 0.25])
 #: Numbers that the n x n matrices of one chunk of series may hold.
 CHUNK_NUMBERS = 4_000_000
@@ -43,9 +43,8 @@ def fit_reml_ar_noise(X: FloatArray, Y: FloatArray) -> Fit:
     """Fit one design with AR(1)-plus-noise errors to many series.
 
     ``V = sigma_n^2 (I + q K(rho))``, K the covariance matrix of an AR(1) process with innovation variance 1;
-    internally ``V = sigma^2 [(1 - w) I + w R(rho)]`` with R its correlations and
-    ``q = w (1 - rho^2) / (1 - w)``. rho (within the bounds of ``fit_reml_ar``) and w in [0.01, 1] maximise
-    the restricted likelihood, every local optimum of a grid being followed to its end; w = 1 is pure AR(1).
+    rho, within the bounds of ``fit_reml_ar``, and q / (1 + q) in [0.0001, 1] maximise the restricted
+    likelihood, every local optimum of a grid being followed to its end; at 1 there is no noise.
     Missing months keep their place in time and equal deleted rows and columns of V.
 
     Parameters
@@ -59,7 +58,7 @@ def fit_reml_ar_noise(X: FloatArray, Y: FloatArray) -> Fit:
     Fit
         ``variance_ratio`` is q, infinite where the noise vanishes; then everything equals ``fit_reml_ar`` of
         order 1. ``partial_autocorrelations`` is rho. The variance parameters of the covariance model are
-        ``(log sigma^2, rho, w)``; the log-likelihood has the constants of ``fit_reml_ar``. Flags as there;
+        ``(log sigma^2, rho, w)`` of ``noise_covariance``; the log-likelihood has the constants of ``fit_reml_ar``. Flags as there;
         ``near_unit_root`` refers to the autoregressive part.
 
     Raises
@@ -143,21 +142,23 @@ class PreparedNoise:
         logs = forms.log_determinant + np.linalg.slogdet(forms.inner)[1] + log_scale
         likelihood = design.residual_df * (np.log(2.0 * np.pi * variance) + 1.0) + logs
         months = np.flatnonzero(self.observed).astype(np.float64)
-        noise = 1.0 - share
-        signal = share * (1.0 - rho**2)
+        ratio = np.divide(share, 1.0 - share, out=np.full(rho.size, np.inf), where=share < 1.0)
+        signal, noise = share / (1.0 - rho**2), 1.0 - share
+        marginal = variance * (signal + noise)
+        autoregressive = np.stack([rho, signal / (signal + noise)], axis=1)
         return Fit(
             params=self._coefficients(coordinates + shift.T),
-            covariance=noise_covariance(self.X[self.observed], months, points, variance),
-            sigma=np.sqrt(variance),
+            covariance=noise_covariance(self.X[self.observed], months, autoregressive, marginal),
+            sigma=np.sqrt(marginal),
             partial_autocorrelations=rho[:, None],
             log_likelihood=-likelihood / 2.0,
             n_used=np.full(rho.size, self.n_used, dtype=np.int64),
             flags=autocorrelation_flags(rho[:, None]),
-            variance_ratio=np.divide(signal, noise, out=np.full(rho.size, np.inf), where=noise > 0.0),
+            variance_ratio=ratio,
         )
 
     def _solve(self, residuals: FloatArray) -> FloatArray:
-        """Rho and w of highest restricted likelihood, (S, 2), for residuals (S, n) in the sine basis."""
+        """Rho and s of highest restricted likelihood, (S, 2), for residuals (S, n) in the sine basis."""
         weights, functionals, offsets = self._tables
         squared = residuals**2
         values = np.empty((len(self._grid), len(residuals)))
@@ -193,11 +194,10 @@ def _grid_tables(
     grid = np.stack([part.ravel() for part in np.meshgrid(axis, SHARES, indexing="ij")], axis=1)
     rho, share = grid[:, :1], grid[:, 1:]
     precision = 1.0 + rho**2 - 2.0 * rho * design.cosines
-    signal = share * (1.0 - rho**2)
-    spread = 1.0 / ((1.0 - share) * precision + signal)
+    spread = 1.0 / ((1.0 - share) * precision + share)
     weights = precision * spread
     corner = 1.0 - (1.0 - share) * rho**2 * (spread @ design.ends**2)
-    root = np.abs(rho) * np.sqrt(signal / corner)
+    root = np.abs(rho) * np.sqrt(share / corner)
     at_ends = root[:, :, None] * spread[:, None] * design.ends.T
     applied = weights[:, :, None] * design.turned
     applied -= np.swapaxes(at_ends, 1, 2) @ (at_ends @ design.turned)

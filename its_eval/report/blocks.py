@@ -1,7 +1,7 @@
 """What a page is made of: sentences, tables, figures and sections, before any HTML.
 
-Sections turn tidy tables into these; the templates turn them into HTML. A number carries the cell of the table
-that it was read from, so that a reader (and a test) can hold the page against the tables.
+Sections turn tidy tables into these; the templates turn them into HTML. A number carries the cell of the
+table that it was read from, so that a reader (and a test) can hold the page against the tables.
 """
 
 from __future__ import annotations

@@ -66,9 +66,7 @@ def _incomplete(source: ReportSource) -> Facts:
     keys = [series[name] for name in ("outcome", "unit", "design")]
     before = series["counterfactual"].isna()
     gone = (~series["used"].astype(bool)) & series["used_reason"].isin(["missing", "small denominator"])
-    share = [
-        100.0 * gone[part].sum() / part.sum() if part.any() else 0.0 for part in (before, ~before)
-    ]
+    share = [100.0 * gone[part].sum() / part.sum() if part.any() else 0.0 for part in (before, ~before)]
     return Facts(
         f"Missing: {rounded(share[0], 1)} % of periods before the start and {rounded(share[1], 1)} % after, "
         f"over {keys[0].groupby(keys).ngroups} series; none filled in."
@@ -110,7 +108,9 @@ def _outcome(source: ReportSource) -> Facts:
         about, series = source.about(name), source.rows("series", name)
         known = len(series) and series["denominator"].notna().any()
         unit = f" in {about['unit']}" if about["unit"] else ""
-        words.append(f"{about['label']}: {about['kind']}{unit}, {'with' if known else 'without'} denominators")
+        words.append(
+            f"{about['label']}: {about['kind']}{unit}, {'with' if known else 'without'} denominators"
+        )
     return Facts(f"{'; '.join(words)}. The exact definition is the publisher's.")
 
 
@@ -145,7 +145,9 @@ def _missing(source: ReportSource) -> Facts:
 def _model(source: ReportSource) -> Facts:
     shape = source.settings["intervention"]["shape"].replace("_", " ")
     about = source.about(source.outcomes[0])
-    return Facts(f"Segmented regression, {shape}; primary: {estimand_words(source.primary, about)}.", REPORTED)
+    return Facts(
+        f"Segmented regression, {shape}; primary: {estimand_words(source.primary, about)}.", REPORTED
+    )
 
 
 def _autocorrelation(source: ReportSource) -> Facts:
@@ -177,7 +179,9 @@ def _effects(source: ReportSource) -> Facts:
 
 def _counterfactual(source: ReportSource) -> Facts:
     drawn = sum(figure.task.kind == "main_its" for figure in source.figures)
-    return Facts(f"{drawn} figures with every observation and the expected course.", REPORTED if drawn else ABSENT)
+    return Facts(
+        f"{drawn} figures with every observation and the expected course.", REPORTED if drawn else ABSENT
+    )
 
 
 def _controls(source: ReportSource) -> Facts:

@@ -1,14 +1,14 @@
 """Checklists for readers of studies, filled in as far as the run knows.
 
-What the tool cannot know is left to a person, with the facts laid out; a person's answers come from a YAML file
-and stand beside the facts.
+What the tool cannot know is left to a person, with the facts laid out; a person's answers come from a YAML
+file and stand beside the facts.
 
 Notes
 -----
 Risk of bias: the seven criteria for interrupted time series of the Cochrane group on Effective Practice and
-Organisation of Care (EPOC, Suggested risk of bias criteria for EPOC reviews), in our own short words. Reporting:
-what reviews of such studies ask for (Jandoc et al. 2015, doi:10.1016/j.jclinepi.2014.12.018; Turner et al. 2020,
-doi:10.1016/j.jclinepi.2020.02.006; Hategeka et al. 2020, doi:10.1136/bmjgh-2020-003567).
+Organisation of Care (EPOC, Suggested risk of bias criteria for EPOC reviews), in our own short words.
+Reporting: what reviews of such studies ask for (Jandoc et al. 2015, doi:10.1016/j.jclinepi.2014.12.018;
+Turner et al. 2020, doi:10.1016/j.jclinepi.2020.02.006; Hategeka et al. 2020, doi:10.1136/bmjgh-2020-003567).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ EPOC = {
     "independent_of_other_changes": "Did the intervention happen independently of other changes?",
     "shape_pre_specified": "Was the shape of the effect laid down beforehand?",
     "data_collection_unaffected": "Is it unlikely that the intervention changed how data were collected?",
-    "outcome_objective": "Was the outcome objective, or judged by people who did not know of the intervention?",
+    "outcome_objective": "Was the outcome objective, or judged without knowing of the intervention?",
     "incomplete_data": "Were missing data few, and alike before and after?",
     "selective_reporting": "Were all outcomes that were planned reported?",
     "other_bias": "Were other sources of bias dealt with, such as the season?",
@@ -62,7 +62,7 @@ CHECKLISTS: dict[str, Mapping[str, str]] = {"epoc": EPOC, "reporting": REPORTING
 #: What a person may judge a risk of bias to be.
 JUDGEMENTS = ("low", "high", "unclear")
 _ANSWER_KEYS = ("judgement", "reason", "by")
-_HINT = "an answer is e.g.  epoc: {outcome_objective: {judgement: low, reason: from routine records, by: A. Name}}"
+_HINT = "an answer is e.g. epoc: {outcome_objective: {judgement: low, reason: routine records, by: A. Name}}"
 
 
 @dataclass(frozen=True)

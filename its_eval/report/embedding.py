@@ -90,8 +90,8 @@ class SvgEmbedder:
     """Rewrites SVG files so that many of them can stand in one page.
 
     Letters, markers and styles that figures have in common are kept once, in `shared`; other names are made
-    unique per figure; what a page does not need (prologue, metadata, unused names, digits beyond a hundredth of
-    a point) is left out.
+    unique per figure; what a page does not need (prologue, metadata, unused names, digits beyond a hundredth
+    of a point) is left out.
     """
 
     def __init__(self) -> None:
@@ -126,7 +126,7 @@ class SvgEmbedder:
             What the figure shows, for those who cannot see it.
         """
         # only files of a run are read, and a page's content policy lets no script of theirs run
-        from xml.etree import ElementTree as ET  # noqa: PLC0415, S405
+        from xml.etree import ElementTree as ET  # noqa: PLC0415
 
         root = ET.fromstring(_COORDINATES.sub(_coarse, text))  # noqa: S314
         for parent in root.iter():

@@ -123,7 +123,9 @@ def _accent(colours: object, problems: list[str]) -> str:
     ]
     accent = colours.get("accent", default)
     if not isinstance(accent, str) or not _HEX.fullmatch(accent):
-        problems.append(f"colours.accent: {show(accent)}; expected a colour in quotes such as {show(default)}")
+        problems.append(
+            f"colours.accent: {show(accent)}; expected a colour in quotes such as {show(default)}"
+        )
         return default
     contrast = contrast_on_white(accent)
     if contrast < LEAST_CONTRAST:

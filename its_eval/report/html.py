@@ -88,4 +88,3 @@ def render_report(
         sections=[section(source) for section in SECTIONS],
         version=str((provenance.get("program") or {}).get("version", "")),
     )
-

@@ -168,8 +168,13 @@ def headline(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
         judged = "no clear evidence of a change; "
         after = ""
         if row["label"] == JUDGED_AS_A_SET:
-            judged, after = "", " Other units are too few to judge this one by itself; see the units together."
-        return f"Compared with {subject}: {judged}{what} {value} ({statistics}).{_detectable(row, about)}{after}"
+            judged, after = (
+                "",
+                " Other units are too few to judge this one by itself; see the units together.",
+            )
+        return (
+            f"Compared with {subject}: {judged}{what} {value} ({statistics}).{_detectable(row, about)}{after}"
+        )
     verdict = {"better": ", for the better", "worse": ", for the worse", "unclear": ""}[row["direction"]]
     if alone:
         subject_changed = "trend" if row["estimand"] in _TRENDS else "level"
@@ -222,7 +227,9 @@ def primary_fits(evaluation: Evaluation, outcome: str, unit: str | None = None) 
     effects = evaluation.rows_of("effects", outcome, unit)
     answering = effects[effects["role"] == "primary"]
     fits = evaluation.rows_of("fits", outcome, unit)
-    return fits[(fits["design"] + "\0" + fits["estimator"]).isin(answering["design"] + "\0" + answering["estimator"])]
+    return fits[
+        (fits["design"] + "\0" + fits["estimator"]).isin(answering["design"] + "\0" + answering["estimator"])
+    ]
 
 
 def attention(evaluation: Evaluation, outcome: str, unit: str) -> list[str]:

@@ -39,8 +39,8 @@ def unbroken(text: str) -> str:
 
     Examples
     --------
-    >>> unbroken("p = 0.02, 95 % of")
-    'p\\xa0=\\xa00.02, 95\\xa0% of'
+    >>> unbroken("p = 0.02, 95 % of") == "p{0}={0}0.02, 95{0}% of".format(chr(160))
+    True
     """
     for loose in ("p = ", "p < "):
         text = text.replace(loose, loose.replace(" ", "\u00a0"))

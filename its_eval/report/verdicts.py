@@ -46,7 +46,9 @@ _QUESTIONS = {
 def question(source: ReportSource) -> str:
     """Return the question that a run asks, in a paragraph."""
     about = [source.about(outcome) for outcome in source.outcomes]
-    starts = list(dict.fromkeys(f"{entry['interruption']}, from {entry['start_in_words']}" for entry in about))
+    starts = list(
+        dict.fromkeys(f"{entry['interruption']}, from {entry['start_in_words']}" for entry in about)
+    )
     units = sorted({unit for outcome in source.outcomes for unit in source.units(outcome)})
     labels = ", ".join(f"“{entry['label']}”" for entry in about)
     designs = [str(design) for design in source.settings["designs"]]
@@ -56,8 +58,8 @@ def question(source: ReportSource) -> str:
     )
     return (
         f"{'; '.join(starts)}, in {len(units)} unit{'s' if len(units) > 1 else ''} ({', '.join(units)}). "
-        f"Of {labels} it is asked: {questions}? The answer is read from one quantity that the config declares "
-        f"beforehand: {estimand_words(source.primary, about[0])}."
+        f"Of {labels} it is asked: {questions}? The answer is read from one quantity that the config "
+        f"declares beforehand: {estimand_words(source.primary, about[0])}."
     )
 
 
@@ -90,8 +92,8 @@ def label_words(label: str) -> str:
 def verdict_sentences(source: ReportSource, outcome: str) -> list[str]:
     """Return, per design, in how many units what was found, changes first.
 
-    A change comes with its estimates and intervals, and its absence with what would have been found. A unit that
-    could not be estimated is counted among all and named.
+    A change comes with its estimates and intervals, and its absence with what would have been found. A unit
+    that could not be estimated is counted among all and named.
     """
     about = source.about(outcome)
     failed = source.rows("not_estimated", outcome)
@@ -100,7 +102,8 @@ def verdict_sentences(source: ReportSource, outcome: str) -> list[str]:
     for design, rows in in_order_of_designs(source.rows("summary", outcome)).groupby("design", sort=False):
         of = f" of {len(everyone)}"
         parts = [
-            f"{words} in {len(group)}{of} ({_detail(group, about)})" for words, group in _grouped(rows).items()
+            f"{words} in {len(group)}{of} ({_detail(group, about)})"
+            for words, group in _grouped(rows).items()
         ]
         lost = sorted({*failed.loc[failed["design"] == design, "unit"]} - {*rows["unit"]})
         parts += [f"not estimated in {len(lost)}{of} ({', '.join(lost)})"] if lost else []
@@ -130,7 +133,7 @@ def _said(row: Row) -> str:
 
 
 def _detail(group: Sequence[Row], about: Mapping[str, Any]) -> str:
-    """Return the units of a group: with intervals where something changed, else what would have been found."""
+    """Return the units of a group: with intervals, or with what would have been found."""
     units = ", ".join(str(row["unit"]) for row in group)
     if str(group[0]["label"]) not in ("no clear evidence", "not estimable"):
         return "; ".join(

@@ -7,7 +7,7 @@ from statsmodels.stats.meta_analysis import combine_effects
 
 from its_eval.pooling import METHODS, leave_one_out, paule_mandel, peer_overlap, pool
 
-#: Kacker 2004, as fitted by R's metafor (rma(y, v, method = "PM", tol = 1e-9), and DL and FE for I2 and the mean).
+#: Kacker 2004, as fitted by R's metafor: rma(y, v, method = "PM"), and with "DL" for I2.
 KACKER = np.array([61.0, 61.4, 62.21, 62.3, 62.34, 62.6, 62.7, 62.84, 65.9])
 KACKER_SE = np.sqrt([0.2025, 1.21, 0.09, 0.2025, 0.3844, 0.5625, 0.0676, 0.0225, 1.8225])
 UNITS = tuple("abcdefghi")
@@ -29,7 +29,7 @@ def test_metafor_on_the_data_of_kacker():
 
 
 def test_metafor_with_hartung_and_knapp():
-    """rma(c(.4, -.2, .55, .1), c(.05, .06, .04, .05), method = "PM", test = "knha"): mu .22957, tau2 .05930."""
+    """rma(c(.4, -.2, .55, .1), c(.05, .06, .04, .05), method = "PM", test = "knha")."""
     estimates, std_errors = np.array([0.40, -0.20, 0.55, 0.10]), np.sqrt([0.05, 0.06, 0.04, 0.05])
     for method in ("paule_mandel_mkh", "paule_mandel_hk"):
         found = pool(estimates, std_errors, method)
@@ -118,18 +118,25 @@ def test_leave_one_out():
     rows = leave_one_out(KACKER, KACKER_SE, UNITS, "fixed_effect", 0.9)
     assert [unit for unit, _ in rows] == list(UNITS)
     kept = np.arange(9) != 7
-    assert rows[7][1] == pool(KACKER[kept], KACKER_SE[kept], "fixed_effect", 0.9)
+    expected = pool(KACKER[kept], KACKER_SE[kept], "fixed_effect", 0.9)
+    assert (rows[7][1].estimate, rows[7][1].conf_low) == (expected.estimate, expected.conf_low)
 
 
-def test_size_of_the_default():
-    """Coverage of the modified Hartung-Knapp interval for five equal trusts that differ by one standard error."""
-    rng = np.random.default_rng(1)
-    effects = rng.normal(0.0, np.sqrt(2.0), (2000, 5))
+@pytest.mark.parametrize("tau2", [0.0, 1.0, 4.0])
+def test_size_of_the_default(tau2):
+    """Five trusts, equal standard errors 1: rejected if the mean exceeds t(4) max(S, 1) / sqrt(5).
+
+    S^2 is independent of the mean, (1 + tau2) chi-squared(4) / 4, so that the size is an integral.
+    """
+    total = 1.0 + tau2
+    s2 = total * stats.chi2.ppf((np.arange(100_000) + 0.5) / 100_000, 4) / 4.0
+    size = np.mean(2 * stats.norm.sf(stats.t.ppf(0.975, 4) * np.sqrt(np.maximum(s2, 1.0) / total)))
+    effects = np.random.default_rng(1).normal(0.0, np.sqrt(total), (3000, 5))
     rejected = np.mean([pool(row, np.ones(5)).p_value < 0.05 for row in effects])
-    # 4 % by simulation of others; the fixed effect would reject 27 %
-    assert rejected == pytest.approx(0.04, abs=3.5 * np.sqrt(0.04 * 0.96 / 2000) + 0.005)
+    assert rejected == pytest.approx(size, abs=3.5 * np.sqrt(size * (1 - size) / 3000))
     fixed = np.mean([pool(row, np.ones(5), "fixed_effect").p_value < 0.05 for row in effects])
-    assert fixed == pytest.approx(2 * stats.norm.sf(1.96 / np.sqrt(2)), abs=0.03)
+    expected = 2 * stats.norm.sf(stats.norm.isf(0.025) / np.sqrt(total))
+    assert fixed == pytest.approx(expected, abs=3.5 * np.sqrt(expected * (1 - expected) / 3000))
 
 
 def test_overlap_of_peers():

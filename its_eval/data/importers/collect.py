@@ -103,8 +103,8 @@ def _about(layout: Layout) -> list[str]:
     said = [f"{layout.title}: {layout.note}"] if layout.note else []
     if not layout.tried:
         said.append(
-            f"{layout.title}: this layout was written from the published list of columns and has not been tried "
-            "on a real file; compare some values with the file"
+            f"{layout.title}: this layout was written from the published list of columns and has not been "
+            "tried on a real file; compare some values with the file"
         )
     return said
 

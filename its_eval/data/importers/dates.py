@@ -46,7 +46,7 @@ def read_period(cell: object, frequency: str, dates: str) -> int:
             raise ValueError(f"{text!r} is not a date; expected e.g. 30 April 2019") from None
         return parse_period(found.isoformat(), frequency)
     try:
-        return parse_period(text, frequency, dates)  # type: ignore[arg-type]
+        return parse_period(text, frequency, dates)
     except ValueError as error:
         if frequency == "month" and "ambiguous" not in str(error):
             expected = f"expected a month such as 'April 2019' or {EXAMPLES[frequency]}"

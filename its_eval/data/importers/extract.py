@@ -90,7 +90,10 @@ def extract(sheet: Sheet, header: Header, layout: Layout, strata: Collection[str
     rows = Rows(sheet, header, layout, strata)
     _require_sound(rows, "mend a copy of the file, or describe it in a layout of your own (--layout)")
     if not rows.kept:
-        raise DataError([f"{sheet.place(header.row)}: no row about a unit follows the header"])
+        what = f"no row about a unit ({layout.unit_pattern}) follows the header"
+        raise DataError(
+            [f"{sheet.place(header.row)}: {what}"], "look at it with `its-eval import --inspect FILE`"
+        )
     numbers = rows.numbers(rows.kept)
     periods = rows.periods()
     totals = {}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from its_eval.data.importers.sheet import trimmed, column_letters
+from its_eval.data.importers.sheet import column_letters, trimmed
 from its_eval.data.tables import nearest, normalise_name
 from its_eval.errors import DataError
 

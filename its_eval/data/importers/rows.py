@@ -11,7 +11,7 @@ import numpy as np
 
 from its_eval.data.importers.dates import read_period
 from its_eval.data.importers.metadata import check_name, file_period
-from its_eval.data.importers.sheet import trimmed, to_number
+from its_eval.data.importers.sheet import to_number, trimmed
 from its_eval.data.tables import MISSING_MARKS, normalise_name
 
 if TYPE_CHECKING:

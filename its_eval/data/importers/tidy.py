@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -78,7 +78,7 @@ def tidy_table(extracts: Sequence[Extract]) -> tuple[pd.DataFrame, list[Finding]
     """
     names = {key: _Names({}) for key in ("indicator", "unit", "stratum")}
     spelled = _spellings(extracts)
-    parts: list[dict[str, NDArray[np.generic]]] = []
+    parts: list[dict[str, NDArray[Any]]] = []
     for place, extract in enumerate(extracts):
         units = names["unit"].codes(extract.units)
         strata = np.repeat(names["stratum"].codes([""]), len(units))
@@ -107,13 +107,13 @@ def _spellings(extracts: Sequence[Extract]) -> dict[str, str]:
 
 def _indicator(
     extract: Extract, recipe: LayoutIndicator, place: int, units: Codes, strata: Codes
-) -> dict[str, NDArray[np.generic]]:
+) -> dict[str, NDArray[Any]]:
     numerator = _part(extract, recipe.numerator)
     denominator = np.full(len(units), np.nan)
     value = numerator
     if recipe.denominator is not None:
         denominator = _part(extract, recipe.denominator)
-    columns: dict[str, NDArray[np.generic]] = {
+    columns: dict[str, NDArray[Any]] = {
         "unit": units,
         "stratum": strata,
         "period": extract.periods,
@@ -139,8 +139,8 @@ def _part(extract: Extract, parts: Parts) -> Values:
 
 
 def _latest(
-    joined: dict[str, NDArray[np.generic]], extracts: Sequence[Extract], texts: dict[str, NDArray[np.object_]]
-) -> tuple[dict[str, NDArray[np.generic]], list[Finding]]:
+    joined: dict[str, NDArray[Any]], extracts: Sequence[Extract], texts: dict[str, NDArray[np.object_]]
+) -> tuple[dict[str, NDArray[Any]], list[Finding]]:
     """Return the rows sorted, and of several with the same key the one of the latest revision."""
     days = np.array([(extract.revision or _NEVER).toordinal() for extract in extracts], dtype=np.int64)
     age = days[joined["file"]]
@@ -159,7 +159,7 @@ def _latest(
 
 
 def _replaced(
-    joined: dict[str, NDArray[np.generic]],
+    joined: dict[str, NDArray[Any]],
     age: Codes,
     last: NDArray[np.bool_],
     extracts: Sequence[Extract],
@@ -198,7 +198,7 @@ def _replaced(
 
 
 def _frame(
-    joined: dict[str, NDArray[np.generic]], extracts: Sequence[Extract], texts: dict[str, NDArray[np.object_]]
+    joined: dict[str, NDArray[Any]], extracts: Sequence[Extract], texts: dict[str, NDArray[np.object_]]
 ) -> pd.DataFrame:
     """Return the table; texts stand in it many times, and are looked up by their codes."""
     files = np.array([extract.file for extract in extracts], dtype=object)
@@ -221,7 +221,7 @@ def _frame(
     return pd.DataFrame(columns)[list(COLUMNS)]
 
 
-def _repeated(texts: NDArray[np.object_], codes: NDArray[np.generic]) -> pd.Series[str]:
+def _repeated(texts: NDArray[np.object_], codes: NDArray[Any]) -> pd.Series[str]:
     import pyarrow as pa  # noqa: PLC0415
 
     column = pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(texts, type=pa.string()))

@@ -19,7 +19,7 @@ _TOLERANCE = 0.5
 
 
 def total_findings(extract: Extract) -> Iterator[Finding]:
-    """Yield where a column is not the sum that the layout says, and where the units do not add up to the total.
+    """Yield where a column is not the sum it should be, and where the units do not add up to the total.
 
     A total that does not agree shows rows that were lost, or read twice.
     """
@@ -29,7 +29,9 @@ def total_findings(extract: Extract) -> Iterator[Finding]:
         for row in np.flatnonzero(np.abs(found - expected) > _TOLERANCE):
             place = f"{extract.file} row {extract.rows[row]}"
             what = f"{name} is {found[row]:.10g}, but its parts add up to {expected[row]:.10g}"
-            yield _finding(extract, extract.units[row], row, "sum_differs", found[row], f"{place}: {what}")
+            yield _finding(
+                extract, extract.units[row], int(row), "sum_differs", found[row], f"{place}: {what}"
+            )
     if not extract.totals:
         return
     sums = np.nansum(list(extract.numbers.values()), axis=1)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from its_eval.data.periods import parse_period, period_start
-from its_eval.report.figures.labels import DIFFERENCES, SINGLE, as_ratios, name_of, primary_rows, table_of
+from its_eval.report.figures.labels import DIFFERENCES, SINGLE, name_of, primary_rows, rows_about
 from its_eval.report.figures.main_its_data import AFTER, BEFORE, DURING, PHASE_IN
 
 if TYPE_CHECKING:
@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 #: Columns of the small multiples that are lines and bands, named as in ``series``.
 LINES = ("fitted", "counterfactual", "counterfactual_low", "counterfactual_high")
 UNIT, POOLED = "unit", "pooled"
+#: Pooled estimates that are drawn, in order; the table has others that leave out one unit each.
+METHODS = {
+    "set": "mean of the units, fitted as one series",
+    "set_union_of_peers": "the same, every peer counted once",
+    "paule_mandel_mkh": "pooled, random effects (modified Hartung–Knapp)",
+    "paule_mandel_hk": "pooled, random effects (Hartung–Knapp)",
+    "fixed_effect": "pooled, fixed effect",
+    "unweighted_mean": "unweighted mean",
+}
 _ROUNDING = 1e-9
 
 
@@ -133,7 +142,8 @@ def forest_data(evaluation: Evaluation, outcome: str, design: str) -> pd.DataFra
     DataFrame
         ``row`` (unit or pooled), ``unit`` (blank when pooled), ``name`` (of the unit or the method),
         ``estimand``, ``estimate``, ``conf_low``, ``conf_high``, ``prediction_low``, ``prediction_high``
-        (where a further unit would lie; pooled rows only), ``n_units``. On a log scale all are ratios.
+        (where a further unit would lie; pooled rows only), ``n_units``. For a log or logit
+        outcome all are ratios.
     """
     summary = primary_rows(evaluation, outcome, design=design)
     shown = ("estimand", "estimate", "conf_low", "conf_high")
@@ -144,40 +154,16 @@ def forest_data(evaluation: Evaluation, outcome: str, design: str) -> pd.DataFra
     ]
     columns = ("row", "unit", "name", *shown, "prediction_low", "prediction_high", "n_units")
     frame = pd.DataFrame.from_records(units, columns=list(columns))
-    pooled = table_of(evaluation, "pooled")
-    if pooled is not None:
-        pooled = pooled[
-            (pooled["outcome"] == outcome)
-            & (pooled["design"] == design)
-            & pooled["estimand"].isin(summary["estimand"])
-        ]
-        numbers = ["estimate", "conf_low", "conf_high", "prediction_low", "prediction_high"]
-        pooled = as_ratios(pooled, numbers, ratio=bool((summary["scale"] == "ratio").any()))
-        pooled = pooled.assign(row=POOLED, unit="", name=pooled["method"].map(method_words))
-        frame = pd.DataFrame.from_records(
-            [*frame.to_dict("records"), *pooled[list(columns)].to_dict("records")], columns=list(columns)
-        )
+    pooled = rows_about(evaluation, "pooled", outcome)
+    pooled = pooled[
+        (pooled["design"] == design)
+        & pooled["estimand"].isin(summary["estimand"])
+        & pooled["method"].isin(list(METHODS))
+    ]
+    pooled = pooled.assign(row=POOLED, unit="", name=pooled["method"].map(METHODS))
+    pooled = pooled.sort_values("method", key=lambda methods: methods.map(list(METHODS).index))
+    frame = pd.DataFrame.from_records(
+        [*frame.to_dict("records"), *pooled[list(columns)].to_dict("records")], columns=list(columns)
+    )
     numeric = [*shown[1:], *columns[-3:]]
     return frame.astype(dict.fromkeys(numeric, "float64"))
-
-
-_METHODS = {
-    "set": "mean of the units, fitted as one series",
-    "paule_mandel_mkh": "pooled, random effects (modified Hartung–Knapp)",
-    "paule_mandel_hk": "pooled, random effects (Hartung–Knapp)",
-    "fixed_effect": "pooled, fixed effect",
-    "unweighted_mean": "unweighted mean",
-}
-
-
-def method_words(method: object) -> str:
-    """Return a pooling method as it is called in figures.
-
-    Examples
-    --------
-    >>> method_words("fixed_effect")
-    'pooled, fixed effect'
-    >>> method_words("leave_out RTP")
-    'leave out RTP'
-    """
-    return _METHODS.get(str(method), str(method).replace("_", " "))

@@ -51,7 +51,9 @@ def draw_against_peers(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
         axes.plot(x, unit, color=UNIT, linewidth=2.6, marker="o", markersize=3.5, zorder=3, gid="unit")
 
     average = "geometric mean" if labels.log else "mean"
-    whose = f"{average} of {counted(len(names), 'peer')}" if names else f"{average} of the peers"
+    whose = f"{average} of {counted(len(names), 'peer') if names else 'the peers'}"
+    if len(names) == 1:
+        whose = f"{names[0].removeprefix(PEER)}, the only peer"
     ends = (
         EndLabel(labels.unit_name, last_known(unit), UNIT, bold=True),
         EndLabel(whose, last_known(mean), PEER_MEAN),

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from its_eval.evaluation import COLUMNS
 from its_eval.report.figures import across_units_data as across_units
 from its_eval.report.figures import alt_text as alt
 from its_eval.report.figures.cumulative_data import CUMULATIVE, cumulative_effect_data
-from its_eval.report.figures.labels import CONTROLLED, figure_labels
+from its_eval.report.figures.labels import CONTROLLED, figure_labels, rows_about
 from its_eval.report.figures.main_its_data import main_its_data
 from its_eval.report.figures.main_its_labels import main_its_labels
 from its_eval.report.figures.peers_data import against_peers_data, balance_data, peer_distances_data
@@ -85,9 +84,9 @@ def figure_tasks(evaluation: Evaluation) -> list[FigureTask]:
 
 def _tasks(evaluation: Evaluation, outcome: str) -> Iterator[FigureTask]:
     """Yield the figures of one outcome."""
-    rows = {name: _rows(evaluation, name, outcome) for name in _TABLES}
+    rows = {name: rows_about(evaluation, name, outcome) for name in _TABLES}
     series, effects, summary = rows["series"], rows["effects"], rows["summary"]
-    primary = evaluation.primary_estimators(outcome)
+    primary = set(effects.loc[effects["role"] == "primary", "estimator"])
     totals = effects[(effects["estimand"] == CUMULATIVE) & effects["estimator"].isin(primary)]
     beside = series[series["peer_mean"].notna() & series["design"].isin(CONTROLLED)]
     residuals, curve = rows["residuals"], rows["sensitivity"]
@@ -128,21 +127,14 @@ def _answers(rows: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
     """Return the rows about what the summary is about."""
     keys = ["unit", "design", "estimand"]
     asked = set(_keys(summary, *keys))
-    return rows[[key in asked for key in rows[keys].astype(str).itertuples(index=False, name=None)]]
+    asks = [key in asked for key in rows[keys].astype(str).itertuples(index=False, name=None)]
+    return rows[pd.Series(asks, index=rows.index, dtype=bool)]
 
 
 def _several(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of the designs that have more than one unit."""
     units = rows[["design", "unit"]].drop_duplicates()
     return rows[rows["design"].isin(units.loc[units["design"].duplicated(), "design"])]
-
-
-def _rows(evaluation: Evaluation, table: str, outcome: str) -> pd.DataFrame:
-    """Return the rows of a table about an outcome; none when the run has no such table."""
-    found = evaluation.tables.get(table)
-    if found is None:
-        found = pd.DataFrame(columns=list(COLUMNS.get(table, ("outcome", "design"))))
-    return found[found["outcome"] == outcome]
 
 
 def _keys(rows: pd.DataFrame, *columns: str) -> list[tuple[str, ...]]:

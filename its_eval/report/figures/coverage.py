@@ -58,9 +58,9 @@ def coverage_figure_data(
     Returns
     -------
     DataFrame
-        ``unit``, ``period``, ``date`` (its first day), ``status``, ``jump`` and ``rank``: the place of the unit
-        from above, 0 for a unit that has a value in every period and no jump, which is counted and not drawn.
-        Units follow by how many periods lack a value, then by code.
+        ``unit``, ``period``, ``date`` (its first day), ``status``, ``jump`` and ``rank``: the place of the
+        unit from above, 0 for a unit that has a value in every period and no jump, which is counted and not
+        drawn. Units follow by how many periods lack a value, then by code.
 
     Raises
     ------

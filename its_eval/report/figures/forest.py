@@ -45,6 +45,7 @@ def draw_forest(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
         [str(name) for name in frame["name"]],
         values,
         width,
+        codes=[str(code) for code in frame["unit"]],
         bold=[bool(heavy) for heavy in pooled],
         gap_before=first_pooled,
     )
@@ -61,13 +62,15 @@ def draw_forest(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
         draw_intervals(
             axes,
             rows.centres,
-            *ahead,
+            ahead[0],
+            ahead[1],
+            limits,
             colour=COUNTERFACTUAL_TEXT,
             width=2.0,
             linestyle=_DOTTED,
             gid="prediction",
         )
-        draw_intervals(axes, rows.centres, low, high, colour=INK, width=2.0)
+        draw_intervals(axes, rows.centres, low, high, limits, colour=INK, width=2.0)
         for chosen, marker, size, colour, gid in (
             (~pooled, "o", 8.0, UNIT, "estimate"),
             (pooled, "D", 8.5, INK, "pooled"),

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from its_eval.data.periods import describe_period, format_period, parse_period
+from its_eval.evaluation import COLUMNS
 from its_eval.report.narrative import estimand_words, measure
 
 if TYPE_CHECKING:
-    import pandas as pd
     from numpy.typing import NDArray
 
     from its_eval.evaluation import Evaluation
@@ -42,7 +43,7 @@ class FigureLabels:
     interruption : str
         Name of the interruption.
     start_in_words : str
-        Its first period; blank when units started at different times.
+        Its first period; blank when units started at different times, or it is not known.
     frequency : str
         month, quarter, year or week.
     log : bool
@@ -131,7 +132,7 @@ def figure_labels(evaluation: Evaluation, outcome: str, unit: str = "", design: 
         kind=str(about["kind"]),
         unit_name=name_of(evaluation, unit),
         design=design,
-        interruption=str(about["interruption"]),
+        interruption=str(about.get("interruption", "")),
         start_in_words=(
             describe_period(parse_period(starts[0], frequency), frequency) if len(starts) == 1 else ""
         ),
@@ -142,7 +143,7 @@ def figure_labels(evaluation: Evaluation, outcome: str, unit: str = "", design: 
         ratio=not summary.empty and bool((summary["scale"] == "ratio").any()),
         events=tuple(
             (str(name), format_period(parse_period(str(date), frequency), frequency))
-            for name, date, units in about["events"]
+            for name, date, units in about.get("events", ())
             if not units or unit in units
         ),
     )
@@ -153,44 +154,27 @@ def name_of(evaluation: Evaluation, unit: str) -> str:
     return evaluation.unit_names.get(unit) or unit
 
 
-def table_of(evaluation: Evaluation, table: str) -> pd.DataFrame | None:
-    """Return a table, or None when the run has none of that name or it is empty."""
-    found = evaluation.tables.get(table)
-    return None if found is None or found.empty else found
-
-
 def primary_rows(evaluation: Evaluation, outcome: str, unit: str = "", design: str = "") -> pd.DataFrame:
     """Return the rows of ``summary`` of an outcome, and of one unit and design where they are given."""
-    rows = evaluation.rows_of("summary", outcome, unit or None)
+    rows = rows_about(evaluation, "summary", outcome)
+    if unit:
+        rows = rows[rows["unit"] == unit]
     return rows[rows["design"] == design] if design else rows
+
+
+def rows_about(evaluation: Evaluation, table: str, outcome: str) -> pd.DataFrame:
+    """Return the rows of a table about an outcome; none when the run has no such table."""
+    found = evaluation.tables.get(table)
+    if found is None:
+        found = pd.DataFrame(columns=list(COLUMNS.get(table, ("outcome", "design"))))
+    return found[found["outcome"] == outcome]
 
 
 def _starts(evaluation: Evaluation, outcome: str, unit: str) -> list[str]:
     """Return the first affected periods of the units shown."""
-    rows = evaluation.rows_of("effects", outcome, unit or None)
-    rows = rows[rows["interruption"] == evaluation.outcomes[outcome]["interruption"]]
-    starts = sorted({str(period) for period in rows["interruption_period"] if period})
-    return starts or [str(evaluation.outcomes[outcome]["interruption_period"])]
-
-
-def as_ratios(rows: pd.DataFrame, columns: list[str], *, ratio: bool) -> pd.DataFrame:
-    """Return a copy in which logarithms are ratios.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Of a table that may say in ``scale`` whether a row is a logarithm (``link``).
-    columns : list of str
-        Estimates and their limits.
-    ratio : bool
-        The summary shows ratios, so that rows which do not say otherwise are logarithms.
-    """
-    found = rows.copy()
-    if not ratio:
-        return found
-    scale = found["scale"] if "scale" in found.columns else "link"
-    logarithms = np.broadcast_to(np.asarray(scale == "link"), len(found))
-    for column in columns:
-        values = found[column].to_numpy(dtype=np.float64)
-        found[column] = np.where(logarithms, np.exp(values), values)
-    return found
+    about = evaluation.outcomes[outcome]
+    rows = rows_about(evaluation, "effects", outcome)
+    rows = rows[rows["interruption"] == about.get("interruption", "")]
+    if unit:
+        rows = rows[rows["unit"] == unit]
+    return sorted({str(period) for period in rows["interruption_period"] if period})

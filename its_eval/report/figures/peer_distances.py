@@ -40,7 +40,8 @@ def draw_peer_distances(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
     peer = shown["peer"].to_numpy(dtype=bool)
     distance = shown["distance"].to_numpy(dtype=np.float64)
     values = [_value(row) for row in shown.to_dict("records")]
-    rows = stack_rows([str(name) for name in shown["name"]], values, _MARGIN - 0.32)
+    codes = [str(code) for code in shown["candidate"]]
+    rows = stack_rows([str(name) for name in shown["name"]], values, _MARGIN - 0.32, codes=codes)
 
     def draw(axes: Axes) -> None:
         axes.hlines(rows.centres, 0.0, distance, color=PEER, linewidth=1.2, zorder=1)

@@ -60,7 +60,8 @@ def draw_placebo_units(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
 
     def draw(axes: Axes) -> None:
         if np.isfinite(own):
-            for left, right in ((limits.low, -abs(own)), (abs(own), limits.high)):
+            ends = axes.get_xlim()
+            for left, right in ((ends[0], -abs(own)), (abs(own), ends[1])):
                 axes.axvspan(
                     left, right, color=SHADE, alpha=SHADE_ALPHA, linewidth=0.0, zorder=0.2, gid="tail"
                 )

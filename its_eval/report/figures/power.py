@@ -10,6 +10,7 @@ from its_eval.report.figures.power_data import power_curve_data
 from its_eval.report.figures.scales import reach
 from its_eval.report.figures.sheet import Across, EndLabel, Panel, draw_sheet
 from its_eval.report.figures.style import COUNTERFACTUAL_TEXT, INK, NARROW, UNIT, house_style
+from its_eval.report.figures.time_marks import Mark
 from its_eval.report.figures.words import counted, power_estimand, split_words
 
 if TYPE_CHECKING:
@@ -64,12 +65,26 @@ def draw_power_curve(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
         return draw_sheet(
             panels,
             span if span[0] < span[1] else (span[0] - 1.0, span[1] + 1.0),
-            [],
+            _marks(frame, labels),
             notes,
             across=Across(footing=f"number of {labels.frequency}s"),
             total_width=NARROW,
             margin=_MARGIN,
         )
+
+
+def _marks(frame: pd.DataFrame, labels: FigureLabels) -> list[Mark]:
+    """Return the length that the config has."""
+    own = frame[frame["configured"]].head(1)
+    return [
+        Mark(
+            f"as configured, {n_pre} + {n_post} {labels.frequency}s",
+            float(n_pre + n_post),
+            float(n_pre + n_post),
+            "event",
+        )
+        for n_pre, n_post in zip(own["n_pre"], own["n_post"], strict=True)
+    ]
 
 
 def _names(frame: pd.DataFrame) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from its_eval.report.figures.labels import table_of
+from its_eval.report.figures.labels import rows_about
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,18 +26,18 @@ def power_curve_data(evaluation: Evaluation, outcome: str, design: str) -> pd.Da
     -------
     DataFrame
         ``estimand`` (``slope_change`` is per year), ``autocorrelation``, ``n_pre``, ``n_post`` (periods
-        before and from the start), ``minimum_detectable`` (in standard deviations of the noise), ``power``,
-        ``alpha``, sorted.
+        before and from the start), ``configured`` (as in the config), ``minimum_detectable`` (in
+        standard deviations of the noise), ``power``, ``alpha``, sorted.
 
     Raises
     ------
     KeyError
         When the tables have no such rows.
     """
-    table = table_of(evaluation, "power_curve")
-    rows = None if table is None else table[(table["outcome"] == outcome) & (table["design"] == design)]
-    if rows is None or rows.empty:
+    rows = rows_about(evaluation, "power_curve", outcome)
+    rows = rows[rows["design"] == design]
+    if rows.empty:
         raise KeyError(f"the table `power_curve` has no rows of {outcome}, {design}")
     order = ["estimand", "autocorrelation", "n_pre", "n_post"]
-    columns = [*order, "minimum_detectable", "power", "alpha"]
+    columns = [*order, "configured", "minimum_detectable", "power", "alpha"]
     return rows.sort_values(order, kind="stable")[columns].reset_index(drop=True)

@@ -10,7 +10,7 @@ import numpy as np
 from its_eval.report.figures.panels import Tick
 from its_eval.report.figures.scales import Limits, reach
 from its_eval.report.figures.style import INK, LINE_HEIGHT
-from its_eval.report.figures.text_layout import wrap
+from its_eval.report.figures.text_layout import told_apart, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,6 +57,7 @@ def stack_rows(
     values: Sequence[str] = (),
     value_width: float = 0.0,
     *,
+    codes: Sequence[str] = (),
     bold: Sequence[bool] = (),
     gap_before: int | None = None,
     air: float = AIR,
@@ -71,6 +72,8 @@ def stack_rows(
         To the right, wrapped to `value_width` inches.
     value_width : float
         Width of the column of values.
+    codes : sequence of str
+        Put in front of names that could not be told apart otherwise; blank for none.
     bold : sequence of bool
         Which names are bold; default none.
     gap_before : int, optional
@@ -78,6 +81,8 @@ def stack_rows(
     air : float
         Free space of a row beyond its text, in inches.
     """
+    if codes:
+        names = told_apart(names, codes, _NAME_WIDTH, _NAME_LINES)
     texts = [
         wrap(name, _NAME_WIDTH, bold=heavy, most=_NAME_LINES)
         for name, heavy in zip(names, bold or [False] * len(names), strict=True)
@@ -124,6 +129,7 @@ def draw_intervals(
     centres: Values,
     low: Values,
     high: Values,
+    limits: Limits,
     *,
     colour: str = INK,
     width: float = 2.0,
@@ -131,7 +137,7 @@ def draw_intervals(
     gid: str = "interval",
 ) -> None:
     """Draw horizontal intervals; one that is cut off by the scale ends in an arrowhead."""
-    left, right = axes.get_xlim()
+    left, right = limits.low, limits.high
     for centre, start, end in zip(centres, low, high, strict=True):
         if np.isnan(start) or np.isnan(end):
             continue

@@ -34,17 +34,14 @@ _MOST_CHOICES = 8
 _DENSE = 0.06
 _DIMENSIONS = {
     "k": "number of peers",
+    "random_donors": "random peers, draw",
+    "scale": "scaling",
     "leave_one_peer_out": "peer left out",
     "metric": "distance",
     "drop_characteristic": "characteristic left out",
     "order": "AR order",
-    "season": "season",
-    "seasonality": "season",
     "pre_window": "periods before",
-    "phase_in": "phase-in",
     "transition": "phase-in",
-    "end": "end",
-    "estimator": "estimator",
 }
 
 
@@ -128,6 +125,7 @@ def draw_specification_curve(frame: pd.DataFrame, labels: FigureLabels) -> Figur
                 f"Each dot is one way of doing the analysis, its line the {labels.interval}.",
                 "Dots are filled where the interval lies to one side of no effect, else hollow.",
                 *specification_sentences(frame, ratio=labels.ratio),
+                *(["Lines up to the edge go on beyond the scale."] if limits.cuts(low, high) else []),
             ],
             across=Across(ticks=()),
             total_width=NARROW,

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from its_eval.report.figures.labels import as_ratios, primary_rows
+from its_eval.report.figures.labels import primary_rows
 
 if TYPE_CHECKING:
     from its_eval.evaluation import Evaluation
 
 PRIMARY = "primary"
 ESTIMATOR = "estimator"
-#: Between the parts of a specification that differs from the primary one in several choices.
-SEPARATOR = "; "
+TRANSFORM = "transform"
+#: Dimension of a specification that differs in several choices, and what stands between these.
+COMBINATION, SEPARATOR = "combination", "; "
 _NUMBERS = ["estimate", "conf_low", "conf_high"]
 
 
@@ -31,9 +32,9 @@ def specification_curve_data(evaluation: Evaluation, outcome: str, unit: str, de
     Returns
     -------
     DataFrame
-        ``rank`` from 1, ``dimension`` and ``choice`` (what differs from the primary specification; several
-        joined by ``; ``), ``primary``, ``estimand``, ``estimate``, ``conf_low``, ``conf_high``,
-        ``excludes_none`` (the interval excludes no effect). Estimates of a log outcome are ratios. What
+        ``rank`` from 1, ``dimension`` and ``choice`` (what differs from the primary specification, as in
+        ``sensitivity``), ``primary``, ``estimand``, ``estimate``, ``conf_low``, ``conf_high``,
+        ``excludes_none`` (the interval excludes no effect). What
         could not be estimated comes last.
 
     Raises
@@ -44,29 +45,29 @@ def specification_curve_data(evaluation: Evaluation, outcome: str, unit: str, de
     Notes
     -----
     After Simonsohn, Simmons & Nelson (2020, doi:10.1038/s41562-020-0912-z). The other estimators of
-    ``effects`` are specifications too, unless ``sensitivity`` has that dimension itself.
+    ``effects`` are specifications too, unless ``sensitivity`` has that dimension itself. Specifications
+    with another transform of the outcome are left out: their estimates are other quantities.
     """
     summary = primary_rows(evaluation, outcome, unit, design)
-    estimand = "" if summary.empty else str(summary["estimand"].iloc[0])
-    ratio = bool((summary["scale"] == "ratio").any())
     rows = evaluation.rows_of("sensitivity", outcome, unit)
-    rows = rows[(rows["design"] == design) & (rows["estimand"] == estimand)]
-    rows = rows[rows["dimension"] != PRIMARY]
-    if rows.empty:
+    rows = rows[(rows["design"] == design) & rows["estimand"].isin(summary["estimand"])]
+    if not (rows["dimension"] != PRIMARY).any():
         raise KeyError(
             f"the table `sensitivity` has no rows of the primary estimand of {outcome}, {unit}, {design}"
         )
-    rows = as_ratios(rows, _NUMBERS, ratio=ratio)
+    ratio = bool((summary["scale"] == "ratio").any())
     effects = evaluation.rows_of("effects", outcome, unit)
-    effects = effects[(effects["design"] == design) & (effects["estimand"] == estimand)]
-    effects = effects[effects["scale"] == "ratio"] if ratio else effects[effects["scale"] != "ratio"]
-    effects = effects.assign(dimension=ESTIMATOR, choice=effects["estimator"])
-    own = effects[effects["role"] == PRIMARY].iloc[:1].assign(dimension=PRIMARY, choice="")
-    others = effects[effects["role"] == "sensitivity"]
+    effects = effects[(effects["design"] == design) & effects["estimand"].isin(summary["estimand"])]
+    others = effects[
+        (effects["role"] == "sensitivity") & (effects["scale"] == ("ratio" if ratio else "response"))
+    ]
+    others = others.assign(dimension=ESTIMATOR, choice=others["estimator"])
     if (rows["dimension"] == ESTIMATOR).any():
         others = others.iloc[:0]
+    # on another scale an estimate is another quantity, which has no place on this axis
+    rows = rows[[TRANSFORM not in dict(choices_of(row)) for _, row in rows.iterrows()]]
     columns = ["dimension", "choice", "estimand", *_NUMBERS]
-    parts = [part[columns] for part in (own, rows, others) if not part.empty]
+    parts = [part[columns] for part in (rows, others) if not part.empty]
     frame = pd.concat(parts, ignore_index=True)
     frame["primary"] = frame["dimension"] == PRIMARY
     none = 1.0 if ratio else 0.0
@@ -83,11 +84,20 @@ def choices_of(row: pd.Series) -> list[tuple[str, str]]:
 
     Examples
     --------
-    >>> choices_of(pd.Series({"dimension": "k; order", "choice": "5; 1"}))
+    >>> choices_of(pd.Series({"dimension": "k", "choice": "5"}))
+    [('k', '5')]
+    >>> choices_of(pd.Series({"dimension": "combination", "choice": "k=5; order=1"}))
     [('k', '5'), ('order', '1')]
     """
-    dimensions, choices = (str(row[name]).split(SEPARATOR) for name in ("dimension", "choice"))
-    if len(dimensions) != len(choices):
-        # a choice may itself contain the separator when only one dimension is named
-        return [(str(row["dimension"]), str(row["choice"]))]
-    return list(zip(dimensions, choices, strict=True))
+    dimension, choice = str(row["dimension"]), str(row["choice"])
+    if dimension != COMBINATION:
+        return [(dimension, choice)]
+    found: list[tuple[str, str]] = []
+    for part in choice.split(SEPARATOR):
+        name, equals, value = part.partition("=")
+        if equals or not found:
+            found.append((name, value))
+        else:
+            # a choice that itself contains the separator
+            found[-1] = (found[-1][0], f"{found[-1][1]}{SEPARATOR}{part}")
+    return found

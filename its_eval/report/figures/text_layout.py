@@ -72,6 +72,25 @@ def wrap(text: str, width: float, *, bold: bool = False, most: int | None = None
     return "\n".join(lines)
 
 
+def told_apart(names: Sequence[str], codes: Sequence[str], width: float, most: int) -> list[str]:
+    """Return names, those with their codes in front that would look the same once they are cut off.
+
+    Parameters
+    ----------
+    names, codes : sequence of str
+        Of the same length; a blank code is not used.
+    width : float
+        Greatest width in inches.
+    most : int
+        Greatest number of lines.
+    """
+    shown = [wrap(name, width, most=most) for name in names]
+    return [
+        f"{code} {name}" if code and shown.count(text) > 1 else name
+        for name, code, text in zip(names, codes, shown, strict=True)
+    ]
+
+
 def _pieces(text: str, width: float, *, bold: bool) -> list[str]:
     """Return the words, those too wide for a line in parts."""
     pieces = []

@@ -130,13 +130,14 @@ def _boxes(
     """Return the boxes in which a label may stand, to the right and left: words, left edge, width, height."""
     after = wrap(words, max(room - left - _PAD, _NARROWEST))
     boxes = [(after, left + _PAD, *_size(after))]
+    overflows = left + _PAD + boxes[0][2] > room + 1e-9
     # to the left, only as far as no other mark would be hidden
     free = left - _PAD - max((high + _PAD for low, high in others if low < left - 1e-9), default=0.0)
     if free >= _NARROWEST / 2.0:
         before = wrap(words, free)
         wide, tall = _size(before)
         boxes.append((before, left - _PAD - wide, wide, tall))
-    return boxes
+    return boxes[1:] if overflows and len(boxes) > 1 else boxes
 
 
 def _size(text: str) -> tuple[float, float]:

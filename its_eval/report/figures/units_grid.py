@@ -12,7 +12,7 @@ from its_eval.report.figures.labels import DIFFERENCES, SINGLE
 from its_eval.report.figures.scales import Limits, day_numbers, reach, thinned, tick_labels
 from its_eval.report.figures.sheet import dated_ticks
 from its_eval.report.figures.style import INK, LINE_HEIGHT, NARROW, UNIT, house_style
-from its_eval.report.figures.text_layout import text_width, wrap, write
+from its_eval.report.figures.text_layout import text_width, told_apart, wrap, write
 from its_eval.report.figures.units_strokes import Cell, draw_cells
 from its_eval.report.figures.words import counted
 
@@ -54,7 +54,8 @@ def draw_small_multiples(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
     numbers = tick_labels(ticks)
     left = _EDGE + max(text_width(number) for number in numbers) + 0.12
     width = (NARROW - left - 2.0 * _EDGE - _GAP * (columns - 1)) / columns
-    titles = [wrap(str(part["name"].iloc[0]), width, most=_TITLE_LINES) for part in units]
+    names, codes = ([str(part[column].iloc[0]) for part in units] for column in ("name", "unit"))
+    titles = [wrap(name, width, most=_TITLE_LINES) for name in told_apart(names, codes, width, _TITLE_LINES)]
     rows = [titles[start : start + columns] for start in range(0, len(titles), columns)]
     heads = [LINE_HEIGHT * max(title.count("\n") + 1 for title in row) + 0.05 for row in rows]
     heading = wrap(_heading(labels), NARROW - 2.0 * _EDGE)
@@ -139,7 +140,8 @@ def _notes(frame: pd.DataFrame, labels: FigureLabels) -> list[str]:
         f"{counted(number, 'unit').capitalize()} on the same scales." if number > 1 else "",
         "Points are observations without their season, solid lines the fit.",
         f"Dashed lines are the earlier trend carried on, with its {labels.interval}.",
-        f"The vertical line: {labels.interruption_in_words}.",
+        f"The vertical line: {labels.interruption_in_words}"
+        + ("." if labels.start_in_words else ", from a time of its own in each unit."),
     ]
     if (~frame["used"] & frame["value"].notna()).any():
         notes.append("Hollow points were not used.")

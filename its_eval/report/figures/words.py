@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _INTERVAL = ("estimate", "conf_low", "conf_high")
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+#: Shares of periods that differ by no more than this are called the same.
+_SAME_SHARE = 0.05
 #: A space at which no line is broken.
 _FIRM = "\N{NO-BREAK SPACE}"
 
@@ -159,6 +161,7 @@ def split_words(frame: pd.DataFrame, labels: FigureLabels) -> str:
             return (
                 f" In each series {int(frame[column].iloc[0]):,} {labels.frequency}s lie {where} the start."
             )
-    if ((frame["n_pre"] - frame["n_post"]).abs() <= 1).all():
-        return f" Half of the {labels.frequency}s lie before the start."
+    share = frame["n_pre"] / (frame["n_pre"] + frame["n_post"])
+    if share.max() - share.min() <= _SAME_SHARE:
+        return f" About {share.mean():.0%} of the {labels.frequency}s lie before the start."
     return ""

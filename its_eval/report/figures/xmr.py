@@ -11,7 +11,7 @@ from its_eval.report.figures.scales import before_each, day_numbers, reach, tick
 from its_eval.report.figures.sheet import EndLabel, Panel, draw_sheet
 from its_eval.report.figures.style import DASHES, INK, QUIET, house_style
 from its_eval.report.figures.time_marks import Mark
-from its_eval.report.figures.xmr_strokes import MEANINGS, draw_points, draw_steps
+from its_eval.report.figures.xmr_strokes import MEANINGS, draw_points, draw_steps, span_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,9 +77,7 @@ def draw_xmr(frame: pd.DataFrame, labels: XmrLabels) -> Figure:
     x = day_numbers([str(date) for date in frame["date"]])
     with house_style():
         panels = [_points_panel(frame, x, labels), _ranges_panel(frame, x)]
-        return draw_sheet(
-            panels, (float(x[0]), float(x[-1])), _marks(frame, x, labels), _notes(frame, labels)
-        )
+        return draw_sheet(panels, span_of(x), _marks(frame, x, labels), _notes(frame, labels))
 
 
 def _column(frame: pd.DataFrame, name: str) -> Values:

@@ -10,7 +10,7 @@ import numpy as np
 from its_eval.report.figures.scales import day_numbers, reach
 from its_eval.report.figures.small_multiples import Cell, draw_small_multiples
 from its_eval.report.figures.style import INK, house_style
-from its_eval.report.figures.xmr_strokes import MEANINGS, draw_points, draw_steps
+from its_eval.report.figures.xmr_strokes import MEANINGS, draw_points, draw_steps, span_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,7 +72,7 @@ def draw_xmr_grid(frame: pd.DataFrame, title: str) -> Figure:
     with house_style():
         return draw_small_multiples(
             cells,
-            (float(x.min()), float(x.max())),
+            span_of(x),
             reach(drawn, lines),
             heading=f"{title}, {span}",
             notes=notes,

@@ -34,6 +34,12 @@ MEANINGS = {
 }
 
 
+def span_of(x: Values) -> tuple[float, float]:
+    """Return the ends of the time axis; a month around a single point."""
+    low, high = float(x.min()), float(x.max())
+    return (low, high) if high > low else (low - 15.0, high + 15.0)
+
+
 def draw_points(
     axes: Axes, x: Values, values: Values, meanings: Sequence[str], *, size: float = 6.0, line: float = 1.0
 ) -> None:

@@ -1,4 +1,4 @@
-"""The question and the answer: a plain sentence per outcome; then each unit with its sentence and its figure."""
+"""The question, the answer in a plain sentence per outcome, and each unit with its sentence and figure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from its_eval.report.source import ReportSource
 
 _READING = {
-    "single": "What differs from a unit's own earlier trend may come from anything else that happened at that time.",
+    "single": "A difference from a unit's own earlier trend may come from anything else that happened then.",
     "controlled": (
         "A change of the gap to the peers leaves out what happened to all of them, but not what happened to "
         "this unit alone at that time."
@@ -58,9 +58,7 @@ def _verdicts(source: ReportSource, outcome: str) -> list[Sentence]:
 def _sentences(source: ReportSource, outcome: str, unit: str) -> list[Sentence]:
     about = source.about(outcome)
     rows = in_order_of_designs(source.rows("summary", outcome, unit))
-    found = [
-        Sentence((headline(row, about),), f"summary:{place}", "answer") for place, row in records(rows)
-    ]
+    found = [Sentence((headline(row, about),), f"summary:{place}", "answer") for place, row in records(rows)]
     failed = source.rows("not_estimated", outcome, unit)
     answering = {"", *source.primary_fits(outcome)["estimator"], *_first_estimators(source)}
     own = failed[failed["estimator"].isin(answering)]

@@ -92,7 +92,9 @@ def _event_facts(source: ReportSource) -> str:
     events = source.settings["events"]
     if not events:
         return "No other event is listed in the config."
-    listed = "; ".join(f"{event['name']} ({event['date']}, {event['as'].replace('_', ' ')})" for event in events)
+    listed = "; ".join(
+        f"{event['name']} ({event['date']}, {event['as'].replace('_', ' ')})" for event in events
+    )
     return f"Events listed in the config: {listed}."
 
 

@@ -36,7 +36,9 @@ def number(table: str, place: int, row: Row, column: str, text: str) -> Number:
 
 def estimate_cell(table: str, place: int, row: Row) -> Cell:
     """Return an estimate with its interval beneath; the row has estimand and scale."""
-    low, high = (number(table, place, row, name, printed(row[name], row)) for name in ("conf_low", "conf_high"))
+    low, high = (
+        number(table, place, row, name, printed(row[name], row)) for name in ("conf_low", "conf_high")
+    )
     return Cell(
         (number(table, place, row, "estimate", printed(row["estimate"], row)),),
         (low, " to ", high),
@@ -46,18 +48,21 @@ def estimate_cell(table: str, place: int, row: Row) -> Cell:
 
 def value_cell(table: str, place: int, row: Row, column: str, digits: int = 2) -> Cell:
     """Return a number of a table; an en dash where it is missing."""
-    value = row[column]
-    if pd.isna(value):
+    if _is_missing(row[column]):
         return BLANK
-    value = float(value)
+    value = float(row[column])
     return Cell((number(table, place, row, column, rounded(value, digits)),), sort=repr(value))
 
 
 def count_cell(table: str, place: int, row: Row, column: str) -> Cell:
     """Return a whole number of a table; an en dash where it is missing."""
-    if pd.isna(row[column]):
+    if _is_missing(row[column]):
         return BLANK
     return Cell((number(table, place, row, column, f"{int(row[column]):,}"),), sort=repr(float(row[column])))
+
+
+def _is_missing(value: Any) -> bool:
+    return bool(pd.isna(value))
 
 
 def p_cell(table: str, place: int, row: Row, column: str) -> Cell:
@@ -94,7 +99,7 @@ def not_asked(source: ReportSource, *path: str) -> Sentence:
 
 
 def _is_asked(setting: Any) -> bool:
-    """Return whether a setting asks for something: a switch that is on, a list or number that is not empty."""
+    """Return whether a setting asks for something: a switch that is on, a list that is not empty."""
     if isinstance(setting, Mapping):
         return any(_is_asked(value) for value in setting.values())
     return bool(setting)

@@ -115,8 +115,8 @@ def _agreement(source: ReportSource, outcome: str, rows: pd.DataFrame, null: flo
         found.append(
             plain(
                 f"{source.unit_name(str(unit))}, compared with {compared_with(str(design))}: of {len(known)} "
-                f"estimates under other choices {above} are above no change and {below} below; {clear} have a "
-                f"{level} % interval that leaves out no change."
+                f"estimates under other choices {above} are above no change and {below} below; {clear} have "
+                f"a {level} % interval that leaves out no change."
             )
         )
     return found

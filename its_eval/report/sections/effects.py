@@ -64,19 +64,19 @@ def _shown_estimands(source: ReportSource, rows: pd.DataFrame) -> list[str]:
 def _main_table(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
     about = source.about(outcome)
     estimands = _shown_estimands(source, rows)
-    several = rows["interruption"].nunique() > 1
+    several = len(set(rows["interruption"])) > 1
     titles = ["Unit", "Compared with", *(["What began"] if several else [])]
     for estimand in estimands:
         example = next(row for _, row in records(rows[rows["estimand"] == estimand]))
-        unit = measure(example, about)
-        titles.append(f"{estimand_words(estimand, about)}{f', {unit}' if unit else ''}#")
+        measured = measure(example, about)
+        titles.append(f"{estimand_words(estimand, about)}{f', {measured}' if measured else ''}#")
     lines = []
     keys = ["unit", "design", "interruption"]
     for (unit, design, began), own in in_order_of_designs(rows, "unit").groupby(keys, sort=False):
-        found = {row["estimand"]: estimate_cell("effects", place, row) for place, row in records(own)}
+        found = {str(row["estimand"]): estimate_cell("effects", place, row) for place, row in records(own)}
         words = [source.unit_name(str(unit)), compared_with(str(design)), *([str(began)] if several else [])]
-        cells = [found.get(estimand, BLANK) for estimand in estimands]
-        lines.append([*map(text_cell, words), *cells])
+        cells = [found.get(name, BLANK) for name in estimands]
+        lines.append([*(text_cell(word) for word in words), *cells])
     level = f"{100.0 * float(about['confidence']):.6g}"
     caption = (
         f"{about['label']}: what differs from the earlier trend carried on, with {level} % intervals beneath"

@@ -1,4 +1,4 @@
-"""The methods in words, generated from the settings: what was done, whatever the report's author remembers."""
+"""The methods in words, generated from the settings: what was done, whatever anyone remembers."""
 
 from __future__ import annotations
 
@@ -150,8 +150,8 @@ def _estimation(settings: Mapping[str, Any]) -> Iterator[str]:
         yield "The autoregressive order is 2 from 48 usable periods and 1 from 16; never chosen by residuals."
     if any(outcome["kind"] == "percentage" for outcome in settings["outcomes"]):
         yield (
-            "Percentages with denominators: a period counts by its sampling variance and what varies beside it, "
-            "so that a month with few answers counts less (REML only)."
+            "Percentages with denominators: a period counts by its sampling variance and what varies beside "
+            "it, so that a month with few answers counts less (REML only)."
         )
 
 
@@ -186,9 +186,9 @@ def _conclusions(source: ReportSource) -> Iterator[str]:
     settings = source.settings
     about = source.about(source.outcomes[0])
     yield (
-        f"The quantity that answers is the {estimand_words(source.primary, about)}; all others are described. "
-        f"Intervals have {100.0 * float(settings['confidence']):.6g} % coverage, and a p-value comes from the "
-        "same procedure as its interval."
+        f"The quantity that answers is the {estimand_words(source.primary, about)}; all others are "
+        f"described. Intervals have {100.0 * float(settings['confidence']):.6g} % coverage, and a p-value "
+        "comes from the same procedure as its interval."
     )
     adjustment = settings["multiplicity"]
     yield (

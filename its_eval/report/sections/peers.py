@@ -94,7 +94,10 @@ def _balance(source: ReportSource, outcome: str, unit: str) -> Table:
     lines = [
         [
             text_cell(str(row["variable"])),
-            *(value_cell("balance", place, row, name) for name in ("unit_value", "peer_mean", "pool_mean", "smd")),
+            *(
+                value_cell("balance", place, row, name)
+                for name in ("unit_value", "peer_mean", "pool_mean", "smd")
+            ),
         ]
         for place, row in records(rows)
     ]

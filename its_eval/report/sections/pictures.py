@@ -73,7 +73,9 @@ def folded_pictures(source: ReportSource, section: str, outcome: str, title: str
 def main_figures(source: ReportSource, outcome: str, unit: str) -> list[Block]:
     """Return the figure that answers best in the open, and the other views of a unit to be opened."""
     drawn = pictures(source, "units", outcome, unit)
-    answering = [block for block in drawn if isinstance(block, Picture) and block.figure.task.kind == MAIN_FIGURE]
+    answering = [
+        block for block in drawn if isinstance(block, Picture) and block.figure.task.kind == MAIN_FIGURE
+    ]
     controlled = [block for block in answering if block.figure.task.design != "single"]
     shown: list[Block] = [*(controlled or answering)[:1]]
     rest = [block for block in drawn if block not in shown]

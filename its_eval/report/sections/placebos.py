@@ -27,8 +27,8 @@ def placebos(source: ReportSource) -> Section:
     blocks: list[Block] = [
         plain(
             "A small p-value against the peers says that the gap changed. Units also change for reasons of "
-            "their own; so each unit that had no intervention is treated as if it had one, with its own peers, "
-            "and the real change is ranked among theirs."
+            "their own; so each unit that had no intervention is treated as if it had one, with its own "
+            "peers, and the real change is ranked among theirs."
         ),
         *_units(source),
         Heading("At other dates", ident="placebo-dates"),
@@ -66,11 +66,8 @@ def _sentence(source: ReportSource, outcome: str, place: int, row: Row) -> Sente
     others = _others(source, outcome, row)
     among = f"among {others} units that had no intervention" if others else "among other units"
     placebo = f"placebo {words} {among}" if words else "no placebo p-value"
-    return Sentence(
-        (f"{source.unit_name(unit)}, compared with {compared_with(str(row['design']))}: "
-         f"{label_words(str(row['label']))}; {placebo}.",),
-        f"summary:{place}",
-    )  # fmt: skip
+    where = f"{source.unit_name(unit)}, compared with {compared_with(str(row['design']))}"
+    return Sentence((f"{where}: {label_words(str(row['label']))}; {placebo}.",), f"summary:{place}")
 
 
 def _ranks(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:

@@ -1,11 +1,13 @@
 """Paired changes against R, books, and simulation."""
 
+import itertools
 import math
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from its_eval.before_after.paired import paired_change
 
@@ -40,6 +42,27 @@ def test_ties_and_pairs_without_change_give_the_exact_permutation_p():
     found = paired_change(SECOND, FIRST)
     assert found.wilcoxon_p == pytest.approx(2 / 2**9)
     assert (found.n_lower, found.n_equal, found.n_higher) == (9, 1, 0)
+
+
+@pytest.mark.parametrize("size", [2, 3, 7, 20, 50, 51, 80])
+def test_signed_ranks_without_ties_agree_with_scipy(size):
+    change = np.random.default_rng(size).normal(0.3, 1.0, size)
+    found = paired_change(np.zeros(size), change)
+    expected = stats.wilcoxon(change, method="exact" if size <= 50 else "asymptotic")
+    assert (found.wilcoxon, found.wilcoxon_p) == (expected.statistic, pytest.approx(expected.pvalue))
+
+
+@pytest.mark.parametrize("size", [4, 7, 10])
+def test_signed_ranks_with_ties_agree_with_going_through_all_signs(size):
+    change = np.random.default_rng(size).integers(-3, 6, size).astype(float)
+    change[change == 0] = 1.0
+    ranks = stats.rankdata(np.abs(change))
+    signs = np.array(list(itertools.product((0, 1), repeat=size)))
+    sums = signs @ ranks
+    smaller = min(ranks[change > 0].sum(), ranks[change < 0].sum())
+    found = paired_change(np.ones(size), 1.0 + change)
+    assert found.wilcoxon == smaller
+    assert found.wilcoxon_p == pytest.approx(min(1.0, 2 * np.mean(sums <= smaller)))
 
 
 def test_dust_of_decimals_is_a_tie_and_no_change():

@@ -101,3 +101,12 @@ def test_too_few_periods_for_a_break(made):
         search_break(
             made.design(4, 2, months=False)[:, :2], y, 0, "step_and_slope", 2, np.random.default_rng(8)
         )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("partials", [(0.4,), (0.4, 0.3)])
+def test_the_search_has_its_size(made, partials):
+    X = made.design(83, 27)[:, [0, 1, *range(4, 15)]]
+    series, rng = made.ar_series(9, partials, 83, 400), np.random.default_rng(10)
+    p = [search_break(X, y, len(partials), "step_and_slope", 27, rng, 199).p_value for y in series.T]
+    assert np.mean(np.array(p) <= 0.05) == pytest.approx(0.05, abs=3.5 * np.sqrt(0.05 * 0.95 / 400))

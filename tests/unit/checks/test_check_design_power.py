@@ -60,19 +60,24 @@ def test_an_independent_table(lengths, rho, level, slope):
     assert by_estimand["slope_change"].minimum_detectable == pytest.approx(slope, abs=digits)
 
 
-@pytest.mark.parametrize("rho", [0.0, 0.4])
-@pytest.mark.parametrize(("n", "start"), [(83, 27), (134, 78)])
-def test_the_estimator_has_the_power(made, n, start, rho):
-    """The smallest detectable effects, put into simulated series, are found in about 80 % of them."""
+@pytest.mark.parametrize(
+    ("n", "start", "rho", "powers"),
+    [
+        *((n, start, rho, (0.79, 0.79)) for n, start in ((83, 27), (134, 78)) for rho in (0.0, 0.4)),
+        (83, 27, 0.7, (0.83, 0.74)),
+        (48, 24, 0.7, (0.85, 0.67)),
+    ],
+)
+def test_power_of_the_estimator_at_the_smallest_detectable_effect(made, n, start, rho, powers):
+    """Nominally 80 %; what estimating the autocorrelation makes of it, as the docstring says."""
     X = made.design(n, start, months=False)
     found = design_precision(X, CONTRASTS[:2], np.array([[rho]]))
-    noise = made.ar_series(3, (rho,), n, 4000) * np.sqrt(1 - rho**2)
+    noise = made.ar_series(3, (rho,), n, 20_000) * np.sqrt(1 - rho**2)
     for column in range(2):
         effect = minimum_detectable(found.std_error[0, column], found.df[0, column])
         Y = noise + effect * X[:, [2 + column]]
         p = reml_ar_statistics(X, Y, CONTRASTS[:2], 1).estimates.p_value[:, column]
-        # the autocorrelation is estimated, which costs or gains a few points that the closed form ignores
-        assert np.mean(p < 0.05) == pytest.approx(0.8, abs=0.05)
+        assert np.mean(p < 0.05) == pytest.approx(powers[column], abs=0.015)
 
 
 def test_power_is_the_inverse_of_the_smallest_effect():
@@ -88,9 +93,13 @@ def test_power_is_the_inverse_of_the_smallest_effect():
 
 def test_rows_of_the_table():
     rows = power_by_length([(24, 24), (12, 36)], [0.0, 0.5], order=1, season=Season("harmonics", 2))
-    assert [(row.n_pre, row.autocorrelation, row.estimand) for row in rows[:4]] == [
-        (24, 0.0, "level_change"), (24, 0.0, "slope_change"), (24, 0.5, "level_change"), (24, 0.5, "slope_change"),
-    ]  # fmt: skip
+    assert [(row.n_pre, row.autocorrelation) for row in rows[::2]] == [
+        (24, 0.0),
+        (24, 0.5),
+        (12, 0.0),
+        (12, 0.5),
+    ]
+    assert [row.estimand for row in rows[:2]] == ["level_change", "slope_change"]
     assert len(rows) == 8
     assert all(row.minimum_detectable > 0.5 for row in rows)
     assert {row.estimand for row in power_by_length([(24, 24)], [0.2], order=1, shape="step")} == {
@@ -118,9 +127,9 @@ def test_what_cannot_be_estimated_is_not_a_number():
 
 
 def test_faults_are_named(made):
-    with pytest.raises(ValueError, match=r"have to be in -0.8 to 0.99; got \[\[1.0\]\]"):
+    with pytest.raises(ValueError, match=r"have to be in -0\.8 to 0.99; got \[\[1.0\]\]"):
         design_precision(made.design(40, 15), np.eye(15)[[2]], np.array([[1.0]]))
-    with pytest.raises(ValueError, match="-0.5 to 0.975, -0.6 to 0.7"):
+    with pytest.raises(ValueError, match=r"-0\.5 to 0\.975, -0\.6 to 0\.7"):
         power_by_length([(40, 40)], [-0.7], order=2)
     with pytest.raises(SingularDesignError):
         design_precision(made.design(16, 8), np.eye(15)[[2]], np.array([[0.1]]))

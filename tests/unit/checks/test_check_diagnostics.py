@@ -92,19 +92,19 @@ def test_ljung_box_has_its_size_where_its_textbook_limit_has_not(made):
 @pytest.mark.slow
 @pytest.mark.parametrize("partials", [(), (0.4,), (0.4, 0.3)])
 def test_checks_have_their_size_when_the_autocorrelation_is_estimated(made, partials):
-    series = made.ar_series(7, partials, 83, 1500)
+    series = made.ar_series(7, partials, 83, 400)
     order, X = len(partials), made.design(83, 27)
-    estimated = fit_reml_ar(X, series, order).partial_autocorrelations if order else np.zeros((1500, 0))
+    estimated = fit_reml_ar(X, series, order).partial_autocorrelations if order else np.zeros((400, 0))
     rejected = dict.fromkeys(NAMES, 0)
     rng = np.random.default_rng(8)
-    for column in range(1500):
+    for column in range(400):
         one = FittedSeries(
             X, series[:, column], estimated[column], np.arange(83) >= 27, [str(t) for t in range(83)], 12
         )
         for check in diagnose(one, {"slope_change": (np.eye(15)[3], 0.0)}, lambda _: None, rng, 199).checks:
             rejected[check.check] += check.p_value <= 0.05
     for name, count in rejected.items():
-        assert count / 1500 == pytest.approx(0.05, abs=3.5 * np.sqrt(0.05 * 0.95 / 1500)), name
+        assert count / 400 == pytest.approx(0.05, abs=3.5 * np.sqrt(0.05 * 0.95 / 400)), name
 
 
 def test_numbers_in_messages():

@@ -116,7 +116,8 @@ def make_study(
     for design in ("single", "difference"):
         tables["power_curve"] += [
             {"outcome": OUTCOME, "design": design, "estimand": estimand, "autocorrelation": rho}
-            | {"n_pre": length // 2, "n_post": length - length // 2, "power": 0.8, "alpha": 0.05}
+            | {"n_pre": length // 3, "n_post": length - length // 3, "power": 0.8, "alpha": 0.05}
+            | {"configured": length == 72}
             | {"minimum_detectable": np.nan if length < 20 else size * (1.0 + rho) * (48.0 / length) ** 0.7}
             for estimand, size in (("level_change", 1.2), ("slope_change", 0.9))
             for rho in (0.0, 0.2, 0.4, 0.6, 0.8)
@@ -212,18 +213,23 @@ def _unit_rows(tables, unit, design, start, index, rng, given):
             )
     for number in range(given["n_specifications"]):
         value = np.nan if number < given["failed_specifications"] else estimate + rng.normal(0.0, std_error)
+        ends = (value - 2.0 * std_error, value + 2.0 * std_error)
         dimension, choice = (
             ("leave_one_peer_out", f"P{number:02d}")
             if number % 2
             else ("k", str(5 * (number // 2 + 1)))
             if number % 4
-            else ("season; order", f"harmonics; {number // 4}")
+            else ("combination", f"season=harmonics; order={number // 4}")
         )
         tables["sensitivity"].append(
             keys
             | {"dimension": dimension, "choice": choice, "estimand": "slope_change"}
-            | {"estimate": value, "std_error": std_error}
-            | {"conf_low": value - 2.0 * std_error, "conf_high": value + 2.0 * std_error}
+            | {"estimate": respond(value), "std_error": std_error}
+            | {"conf_low": respond(ends[0]), "conf_high": respond(ends[1])}
+        )
+    if given["n_specifications"]:
+        tables["sensitivity"].append(
+            keys | shown | {"dimension": "primary", "choice": "as configured", "estimand": "slope_change"}
         )
 
 
@@ -251,13 +257,18 @@ def _peer_rows(tables, unit, peers, n_aside):
 
 
 def _pooled_rows(tables, n_units, ratio):
-    size = 0.02 if ratio else 0.3
+    size, respond = (0.02, np.exp) if ratio else (0.3, float)
     for design in ("single", "difference"):
-        for method, ahead in (("paule_mandel_mkh", 2.5), ("fixed_effect", np.nan)):
+        for method, ahead in (
+            ("paule_mandel_mkh", 2.5),
+            ("fixed_effect", np.nan),
+            ("paule_mandel_mkh without U00", 1.0),
+        ):
             tables["pooled"].append(
                 {"outcome": OUTCOME, "design": design, "estimand": "slope_change", "method": method}
-                | {"estimate": size, "conf_low": 0.0, "conf_high": 2.0 * size, "n_units": n_units}
-                | {"prediction_low": size * (1.0 - ahead), "prediction_high": size * (1.0 + ahead)}
+                | {"estimate": respond(size), "conf_low": respond(0.0), "conf_high": respond(2.0 * size)}
+                | {"prediction_low": respond(size * (1.0 - ahead)), "n_units": n_units}
+                | {"prediction_high": respond(size * (1.0 + ahead))}
             )
 
 

@@ -1,0 +1,107 @@
+"""``its-eval power``."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from its_eval.evaluation import Evaluation
+
+
+def power(
+    config: Annotated[
+        Path, typer.Argument(metavar="CONFIG", help="Config of the design.", show_default=False)
+    ],
+    target: Annotated[
+        float, typer.Option("--power", min=0.5, max=0.99, help="Probability of finding the effect.")
+    ] = 0.8,
+    sd: Annotated[
+        float | None,
+        typer.Option("--sd", help="Residual standard deviation of a unit, to show effects in its units."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for the table and a figure.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing folder.")] = False,
+    format_: Annotated[
+        Literal["text", "csv", "json"], typer.Option("--format", help="Form of the output.")
+    ] = "text",
+) -> int:
+    """Show the smallest effect that a design can detect, before any data exist.
+
+    By number of periods and autocorrelation, in residual standard deviations of one unit; a change of
+    slope is per year. Nothing but the config is read.
+
+    \b
+    Examples:
+      its-eval power configs/sample.yaml
+      its-eval power config.yaml --sd 1.8 -o power
+    """  # noqa: D301  (a backspace keeps the lines of the help apart)
+    from its_eval.cli.table_result import print_csv, print_json, write_result  # noqa: PLC0415  (start-up time)
+    from its_eval.config import load_config  # noqa: PLC0415
+    from its_eval.errors import UsageError  # noqa: PLC0415
+    from its_eval.pipeline.design_power import design_power  # noqa: PLC0415
+    from its_eval.report.write import require_free  # noqa: PLC0415
+
+    if out is not None:
+        require_free(out, force=force)
+    if sd is not None and not sd > 0:
+        raise UsageError(f"--sd {sd:g}: expected a standard deviation above 0")
+    evaluation = design_power(load_config(config), power=target)
+    table = evaluation.tables["power_curve"]
+    if sd is not None:
+        table["minimum_detectable"] *= sd
+    if out is not None:
+        write_result(out, config, evaluation.tables, [], partial(_draw, evaluation), force=force)
+    if format_ == "csv":
+        print_csv(table)
+    elif format_ == "json":
+        print_json(evaluation.tables, [])
+    else:
+        _print(evaluation, in_units=sd is not None)
+    return 0
+
+
+def _draw(evaluation: Evaluation, folder: Path) -> None:
+    """Draw the power curves into a new folder."""
+    from its_eval.report.figures.catalogue import draw, figure_tasks  # noqa: PLC0415  (start-up time)
+    from its_eval.report.figures.save import save_figure  # noqa: PLC0415
+
+    folder.mkdir()
+    for task in figure_tasks(evaluation):
+        figure, frame, stem = draw(evaluation, task)
+        save_figure(figure, frame, folder, stem, ("svg", "png"))
+
+
+def _print(evaluation: Evaluation, *, in_units: bool) -> None:
+    """Print a block per outcome, design and estimand: a row per length, a column per autocorrelation."""
+    from rich.table import Table  # noqa: PLC0415  (start-up time)
+
+    from its_eval.cli.console import data_console  # noqa: PLC0415
+    from its_eval.report.narrative import rounded  # noqa: PLC0415
+
+    console = data_console()
+    table = evaluation.tables["power_curve"]
+    for (outcome, design, estimand), rows in table.groupby(["outcome", "design", "estimand"], sort=False):
+        about = evaluation.outcomes[str(outcome)]
+        what = "jump" if estimand == "level_change" else "change of trend per year"
+        unit = str(about["unit"]) if in_units else "residual standard deviations"
+        console.print(
+            f"{about['label']}, {design}: smallest {what} found with probability {rows['power'].iloc[0]:g} "
+            f"at level {rows['alpha'].iloc[0]:.3g}, in {unit}"
+        )
+        shown = Table(box=None, pad_edge=False)
+        shown.add_column("periods before + from the start")
+        values = sorted(set(rows["autocorrelation"]))
+        for value in values:
+            shown.add_column(f"autocorrelation {value:g}", justify="right")
+        for (n_pre, n_post), cells in rows.groupby(["n_pre", "n_post"]):
+            by_value = dict(zip(cells["autocorrelation"], cells["minimum_detectable"], strict=True))
+            mark = " (as configured)" if bool(cells["configured"].iloc[0]) else ""
+            shown.add_row(f"{n_pre} + {n_post}{mark}", *(rounded(by_value[value]) for value in values))
+        console.print(shown)
+        console.print()

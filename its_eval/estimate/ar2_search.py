@@ -1,0 +1,221 @@
+"""Where the restricted likelihood of AR(2) errors may have its optimum: every local minimum of its profile.
+
+``h RSS`` on a grid of 20 x 12 points is one matrix product for all series. On every line of constant r1 its
+smallest value over r2 is found between the grid points, on the polynomial through the five around it. The
+profile over r1 so obtained is smooth, and the global minimum of ``h RSS`` is one of its local minima; these are
+read off the Chebyshev interpolant on a finer line. A minimum of the grid itself would be missed where a flat
+valley runs aslant between its points, which happens between an inner optimum and the upper bound of r1.
+
+The search works in ``x1 = log((1.4 + r1)/(1.02 - r1))`` and ``x2 = artanh r2``, in which the objective is
+smoother than in r.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.polynomial import chebyshev
+
+from its_eval.estimate.ar1_solver import to_rho, to_warped
+from its_eval.estimate.autoregression import bound_arrays
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from its_eval.estimate.fit import FloatArray
+
+#: Grid points of x1 (Chebyshev-Lobatto) and x2 (equidistant), bounds included.
+GRID = (20, 12)
+#: Equidistant points of x1 on which the profile is searched for local minima.
+FINE_POINTS = 48
+#: Points on each side of the lowest in the polynomial over x2.
+SIDE = 2
+PROFILE_STEPS = 2
+#: A start nearer to a bound of x2 than this fraction of the grid's spacing is put on it.
+SNAP = 0.01
+
+
+def to_partials(warped: FloatArray) -> FloatArray:
+    """Partial autocorrelations (S, 2), inside the bounds, of warped ones (2, S)."""
+    partials = np.stack([to_rho(warped[0]), np.tanh(warped[1])], axis=1)
+    return np.clip(partials, *bound_arrays(2), out=partials)
+
+
+def from_partials(partials: FloatArray) -> FloatArray:
+    """Warped partial autocorrelations (2, S) of those of shape (S, 2)."""
+    return np.stack([to_warped(partials[:, 0]), np.arctanh(partials[:, 1])])
+
+
+def warped_box() -> tuple[FloatArray, FloatArray]:
+    """Lower and upper bounds of (x1, x2), each of shape (2,)."""
+    lower, upper = from_partials(np.array(bound_arrays(2))).T
+    return lower, upper
+
+
+@cache
+def _axes() -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Grid points of x1 and x2 and the points of x1 on which the profile is searched."""
+    lower, upper = warped_box()
+    lobatto = -np.cos(np.pi * np.arange(GRID[0]) / (GRID[0] - 1))
+    first = (lower[0] + upper[0]) / 2.0 + (upper[0] - lower[0]) / 2.0 * lobatto
+    second = np.linspace(lower[1], upper[1], GRID[1])
+    return first, second, np.linspace(lower[0], upper[0], FINE_POINTS)
+
+
+@cache
+def _interpolation() -> tuple[FloatArray, FloatArray]:
+    """Matrices from values on the grid of x1 to the fine line, and from five values to a polynomial."""
+    lobatto = -np.cos(np.pi * np.arange(GRID[0]) / (GRID[0] - 1))
+    at_grid = chebyshev.chebvander(lobatto, GRID[0] - 1)
+    at_fine = chebyshev.chebvander(np.linspace(-1.0, 1.0, FINE_POINTS), GRID[0] - 1)
+    offsets = np.arange(-SIDE, SIDE + 1, dtype=np.float64)
+    return at_fine @ np.linalg.inv(at_grid), np.linalg.inv(np.vander(offsets, increasing=True))
+
+
+def search_points() -> FloatArray:
+    """Partial autocorrelations of the grid, r1 outermost: shape (20 * 12, 2)."""
+    first, second, _ = _axes()
+    return to_partials(np.stack([axis.ravel() for axis in np.meshgrid(first, second, indexing="ij")]))
+
+
+class ProfileSearch:
+    """Finds starting points for the exact minimisation of series, some at a time, in arrays allocated once.
+
+    Fresh arrays of this size would cost more than what is done with them: the operating system hands them
+    out page by page.
+
+    Parameters
+    ----------
+    capacity : int
+        Largest number of series at a time.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        rows, columns = GRID
+        self._floats = np.empty(capacity * (4 * SIDE + 7) * rows)
+        self._fine = np.empty(capacity * 2 * FINE_POINTS)
+        self._values = np.empty(capacity * rows * columns)
+        self._flat = np.empty(capacity * rows, dtype=np.intp)
+        self._bytes = np.empty(capacity * rows * columns, dtype=np.uint8)
+
+    def starts(self, table: FloatArray, moments: FloatArray) -> tuple[NDArray[np.intp], FloatArray]:
+        """Return one starting point near every local minimum of the profile of each series.
+
+        Parameters
+        ----------
+        table : ndarray, shape (20 * 12, n_moments)
+            Coefficients of the objective at ``search_points``.
+        moments : ndarray, shape (n_moments, S)
+
+        Returns
+        -------
+        As ``from_values``.
+        """
+        values = self._values[: table.shape[0] * moments.shape[1]].reshape(table.shape[0], -1)
+        return self.from_values(np.matmul(table, moments, out=values))
+
+    def from_values(self, values: FloatArray) -> tuple[NDArray[np.intp], FloatArray]:
+        """Return one starting point near every local minimum of the profile of each series.
+
+        Parameters
+        ----------
+        values : ndarray, shape (20 * 12, S)
+            Objective at ``search_points``, or its logarithm.
+
+        Returns
+        -------
+        owner : ndarray of int, shape (C,)
+            Series of each starting point.
+        warped : ndarray, shape (2, C)
+            (x1, x2), good to about a hundredth where the objective has curvature.
+        """
+        _, second, fine = _axes()
+        to_fine, _ = _interpolation()
+        n_series = values.shape[1]
+        profile, there = self._fine[: 2 * FINE_POINTS * n_series].reshape(2, FINE_POINTS, n_series)
+        lowest, place = self._lines(values)
+        np.matmul(to_fine, lowest, out=profile)
+        np.matmul(to_fine, place, out=there)
+        # A plateau of equal values, as of a series of zeros, has one minimum: its last point.
+        rises = np.ones((FINE_POINTS + 1, n_series), dtype=np.bool_)
+        np.less(profile[:-1], profile[1:], out=rises[1:-1])
+        falls = ~rises
+        falls[0] = True
+        row, owner = np.divmod(np.flatnonzero(falls[:-1] & rises[1:]), n_series)
+
+        inner = np.clip(row, 1, FINE_POINTS - 2)
+        left, middle, right = (profile[inner + step, owner] for step in (-1, 0, 1))
+        curvature = left - 2.0 * middle + right
+        offset = np.divide((left - right) / 2.0, curvature, out=np.zeros_like(middle), where=curvature > 0.0)
+        offset = np.where(row == inner, np.clip(offset, -0.5, 0.5), 0.0)
+        neighbour = row + np.sign(offset).astype(np.intp)
+        weight = np.abs(offset)
+        across = (1.0 - weight) * there[row, owner] + weight * there[neighbour, owner]
+        last = GRID[1] - 1.0
+        snapped = np.where(across < SNAP, 0.0, np.where(across > last - SNAP, last, across))
+        x1 = fine[row] + offset * (fine[1] - fine[0])
+        return owner, np.stack([x1, second[0] + snapped * (second[1] - second[0])])
+
+    def _lines(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Lowest value on each line of constant x1 and where, in units of the grid's spacing: (20, S) each."""
+        rows, columns = GRID
+        n_series, points = values.shape[1], 2 * SIDE + 1
+        arrays = self._floats[: (2 * points + 5) * rows * n_series].reshape(-1, rows, n_series)
+        window, polynomial = arrays[:points], arrays[points : 2 * points]
+        lowest, offset, value, slope, half_curvature = arrays[2 * points :]
+
+        lines = values.reshape(rows, columns, n_series)
+        np.minimum.reduce(lines, axis=1, out=lowest)
+        # The place of the lowest value, in bytes: much faster than argmin over an axis that is not the last.
+        places = self._bytes[: values.size].reshape(lines.shape)
+        np.equal(lines, lowest[:, None], out=places.view(np.bool_))
+        places *= np.arange(columns, dtype=np.uint8)[:, None]
+        column = np.maximum.reduce(places, axis=1)
+        centre = np.clip(column, SIDE, columns - 1 - SIDE)
+
+        flat = self._flat[: rows * n_series].reshape(rows, n_series)
+        np.multiply(centre, n_series, out=flat, dtype=np.intp)
+        flat += np.arange(rows)[:, None] * (columns * n_series) + np.arange(n_series) - SIDE * n_series
+        for point in window:
+            point[:] = values.reshape(-1).take(flat)
+            flat += n_series
+        np.matmul(_interpolation()[1], window.reshape(points, -1), out=polynomial.reshape(points, -1))
+
+        np.subtract(column, centre, out=offset, dtype=np.float64)
+        for _ in range(PROFILE_STEPS):
+            _quartic_derivatives(polynomial, offset, value, slope, half_curvature)
+            half_curvature *= 2.0
+            # Without curvature the step is as long as it may be, downhill.
+            slope /= np.maximum(half_curvature, np.finfo(np.float64).tiny, out=half_curvature)
+            offset -= np.clip(slope, -1.0, 1.0, out=slope)
+            np.clip(offset, -SIDE, SIDE, out=offset)
+        value[:] = polynomial[4]
+        for coefficient in polynomial[3::-1]:
+            value *= offset
+            value += coefficient
+        # On a line that is not smooth enough for the polynomial the grid's own value is kept.
+        np.minimum(value, lowest, out=value)
+        offset += centre
+        return value, offset
+
+
+def _quartic_derivatives(
+    polynomial: FloatArray, position: FloatArray, work: FloatArray, slope: FloatArray, half_curvature: FloatArray
+) -> None:
+    """Slope and half the curvature of quartics (5, ...), ascending, by repeated synthetic division."""
+    np.multiply(polynomial[4], position, out=half_curvature)
+    np.add(half_curvature, polynomial[3], out=work)
+    np.add(half_curvature, work, out=slope)
+    half_curvature += slope
+    work *= position
+    work += polynomial[2]
+    slope *= position
+    slope += work
+    half_curvature *= position
+    half_curvature += slope
+    work *= position
+    work += polynomial[1]
+    slope *= position
+    slope += work
