@@ -18,7 +18,7 @@ PROGRAM = "its-eval"
 MANIFEST = "manifest.json"
 RESOLVED = "config.resolved.yaml"
 #: Libraries whose version may change a number or a figure.
-LIBRARIES = ("matplotlib", "numpy", "pandas", "pyarrow", "pydantic", "scipy", "statsmodels")
+LIBRARIES = ("Jinja2", "matplotlib", "numpy", "pandas", "pyarrow", "pydantic", "scipy", "statsmodels")
 
 
 def sha256(path: Path) -> str:
@@ -133,7 +133,13 @@ def _left_behind(path: Path) -> bool:
 
 
 def unchanged(
-    folder: Path, config_path: Path, inputs: Iterable[Path], *, resolved: str, figures: bool
+    folder: Path,
+    config_path: Path,
+    inputs: Iterable[Path],
+    *,
+    resolved: str,
+    figures: bool,
+    report: bool = False,
 ) -> bool:
     """Return whether a whole result of this version, config and inputs already stands in a folder.
 
@@ -147,8 +153,8 @@ def unchanged(
         Every file that the config reads.
     resolved : str
         The config with every default: it also shows a change in a file that the config includes.
-    figures : bool
-        Whether figures are wanted.
+    figures, report : bool
+        Whether figures and a report are wanted.
     """
     known = read_manifest(folder)
     paths = list(inputs)
@@ -165,4 +171,5 @@ def unchanged(
         and (known.get("config") or {}).get("sha256") == sha256(config_path)
         and written == resolved
         and (bool(known.get("figures")) or not figures)
+        and (bool(known.get("report")) or not report)
     )

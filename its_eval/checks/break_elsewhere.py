@@ -112,6 +112,7 @@ def search_break(
     interruption: int,
     rng: np.random.Generator,
     draws: int = DRAWS,
+    scale: FloatArray | None = None,
 ) -> BreakSearch:
     """Search the middle 70 % of the observed periods for a break.
 
@@ -130,6 +131,9 @@ def search_break(
     rng : numpy.random.Generator
     draws : int
         Simulated series without a break.
+    scale : ndarray, shape (n,), optional
+        Relative standard deviations of the errors of a weighted fit; design, outcome and break columns are
+        divided by them here.
 
     Raises
     ------
@@ -139,11 +143,13 @@ def search_break(
         If the periods are too few for a break of that shape.
     """
     observed = ~np.isnan(outcome)
+    divisor = np.ones(outcome.size) if scale is None else scale
+    X, outcome = X / divisor[:, None], outcome / divisor
     partials = fit_reml_ar(X, outcome[:, None], order).partial_autocorrelations[0] if order else np.empty(0)
     whitening = Whitening(X, partials, observed)
     used = whitening.positions
     dates = used[int(np.ceil(TRIMMED * used.size)) : int(np.floor((1.0 - TRIMMED) * used.size)) + 1]
-    candidates = break_columns(X.shape[0], dates, shape)
+    candidates = break_columns(X.shape[0], dates, shape) / divisor[:, None]
     series = np.full((X.shape[0], draws), np.nan)
     series[observed] = np.linalg.solve(whitening.inverse_factor, rng.standard_normal((used.size, draws)))
     simulated = fit_reml_ar(X, series, order).partial_autocorrelations if order else np.empty((draws, 0))

@@ -134,9 +134,9 @@ def power_by_length(
 ) -> list[PowerRow]:
     """Return the smallest detectable effects by number of periods and autocorrelation.
 
-    Standard errors and degrees of freedom are taken at the stated autocorrelation, while a fit estimates it. In
-    simulated series of 83 and more periods the power at these effects is 78 to 80 % for an autocorrelation of
-    up to 0.4; for slopes it is less where few degrees of freedom are left (74 % for 83 periods, 27 of them
+    Standard errors and degrees of freedom are taken at the stated autocorrelation, while a fit estimates it.
+    In simulated series of 83 and more periods the power at these effects is 78 to 80 % for an autocorrelation
+    of up to 0.4; for slopes it is less where few degrees of freedom are left (74 % for 83 periods, 27 of them
     before, at 0.7; 67 % for 48 periods at 0.7), so that there the smallest effect is a lower bound.
 
     Parameters

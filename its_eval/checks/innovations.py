@@ -94,6 +94,8 @@ class Whitening:
     observed: BoolArray
 
     def __post_init__(self) -> None:
+        if self.partials.size > 2:
+            raise ValueError(f"errors are AR({self.partials.size}); whitening is for AR(0) to AR(2)")
         require_estimable(self.matrix, self.observed, minimum_df=max(2, self.partials.size + 1))
 
     @property

@@ -232,7 +232,8 @@ class Layout(Settings):
             known = tuple(valid)
             for name in names:
                 if name not in known:
-                    what = f"no column of numbers is called {show(name)}{did_you_mean(name, known)}"
+                    of = "" if path == ("keep",) else " of numbers"
+                    what = f"no column{of} is called {show(name)}{did_you_mean(name, known)}"
                     yield Fault(path, what, one_of(known))
 
 

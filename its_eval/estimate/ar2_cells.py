@@ -1,7 +1,7 @@
-"""Functions of the two partial autocorrelations as polynomials on small cells, and minima of such functions.
+"""Functions of the two partial autocorrelations as polynomials on small cells.
 
-The functions are evaluated once at Chebyshev points of two panels of the warped region, which determines
-their interpolant; every cell then has its own polynomial of total degree 7. The panel next to the lower bound
+The functions are evaluated at Chebyshev points of two panels of the warped region, which determine their
+interpolant; every cell then has a polynomial of total degree 7 of its own. The panel next to the lower bound
 of r2 is divided more finely: a cycle of frequency w makes the likelihood singular at
 ``r1 = cos w - i (1 + r2)/(1 - r2) sin w``, which comes close to the real line as r2 falls.
 """
@@ -10,31 +10,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.polynomial import chebyshev
 
-from its_eval.estimate.ar2_search import to_partials, warped_box
+from its_eval.estimate.ar2_search import unwarp, warped_box
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from its_eval.estimate.fit import BoolArray, FloatArray
+    from its_eval.estimate.fit import FloatArray
 
-#: Upper edge in x2, points in (x1, x2) and cells in (x1, x2) of each panel, from the lowest r2 upwards.
-PANELS: tuple[tuple[float | None, tuple[int, int], tuple[int, int]], ...] = (
-    (-0.25, (60, 12), (22, 2)),
-    (None, (38, 18), (15, 5)),
-)
+#: x2 at which the two panels meet.
+PANEL_EDGE = -0.25
+#: Points in x1 and x2 of the lower and the upper panel.
+PANEL_POINTS = ((66, 14), (44, 22))
+#: Cells in x1 and x2 of the lower and the upper panel.
+PANEL_CELLS = ((28, 3), (18, 6))
 #: Total degree of the polynomial on a cell.
 DEGREE = 7
-#: By how much a polynomial is good beyond its cell, in half widths of the cell.
+#: How far a polynomial reaches beyond its cell, as a fraction of the cell's half width.
 OVERLAP = 0.15
-NEWTON_STEPS = 3
-#: A last Newton step longer than this, in half widths, is not trusted.
-UNSETTLED = 1e-4
+#: Exponents (a, c) of the monomials u^a v^c of a cell, a outermost.
+EXPONENTS = tuple((a, c) for a in range(DEGREE + 1) for c in range(DEGREE + 1 - a))
 
 
 @dataclass(frozen=True)
@@ -43,26 +42,163 @@ class Panel:
 
     Attributes
     ----------
-    low, width : ndarray, shape (2,)
-        Lower left corner and size of a cell.
-    cells : tuple of int
-        Number of cells in x1 and x2.
-    first_cell : int
-        Index of its first cell.
     points : tuple of ndarray
         Chebyshev points in x1 and x2.
+    centres : tuple of ndarray
+        Centres of the cells in x1 and x2.
+    half : ndarray, shape (2,)
+        Half widths on which a cell's polynomial is good: (u, v) = (x - centre)/half is in [-1, 1].
     to_cells : tuple of ndarray, shapes (cells, DEGREE + 1, points)
-        From values at the points of an axis to the ascending coefficients of each cell.
+        From values at the points of an axis to the Chebyshev coefficients of each cell.
     """
 
-    low: FloatArray
-    width: FloatArray
-    cells: tuple[int, int]
-    first_cell: int
     points: tuple[FloatArray, FloatArray]
+    centres: tuple[FloatArray, FloatArray]
+    half: FloatArray
     to_cells: tuple[FloatArray, FloatArray]
+
+    @property
+    def n_cells(self) -> int:
+        """Number of cells."""
+        return self.centres[0].size * self.centres[1].size
 
     @property
     def partials(self) -> FloatArray:
         """Partial autocorrelations of the points, r1 outermost: shape (points, 2)."""
-        return to_partials(np.stack([axis.ravel() for axis in np.meshgrid(*self.points, indexing="ij")]))
+        return unwarp(np.stack([axis.ravel() for axis in np.meshgrid(*self.points, indexing="ij")]))
+
+    def coefficients(self, values: FloatArray) -> FloatArray:
+        """Polynomials of the cells, x1 outermost: (cells, monomials, f) from values (points, f)."""
+        first, second = self.to_cells
+        grid = values.reshape(first.shape[2], second.shape[2], -1)
+        across = np.einsum("eqj,ijf->eqif", second, grid, optimize=True)
+        whole = np.einsum("cpi,eqif->cepqf", first, across, optimize=True)
+        ascending = _ascending(DEGREE)
+        p, q = np.array(EXPONENTS).T
+        # The terms of too high a degree are left out as Chebyshev polynomials, where they are small.
+        degrees = np.arange(DEGREE + 1)
+        whole[:, :, degrees[:, None] + degrees > DEGREE] = 0.0
+        plain = np.einsum("ap,bq,cepqf->ceabf", ascending, ascending, whole, optimize=True)
+        return np.ascontiguousarray(plain[:, :, p, q].reshape(self.n_cells, len(EXPONENTS), -1))
+
+
+@cache
+def panels() -> tuple[Panel, Panel]:
+    """Return the lower and the upper panel."""
+    lower, upper = warped_box()
+    edges = (lower[1], PANEL_EDGE, upper[1])
+    found = []
+    for index, (points, cells) in enumerate(zip(PANEL_POINTS, PANEL_CELLS, strict=True)):
+        first = _axis(lower[0], upper[0], points[0], cells[0])
+        second = _axis(edges[index], edges[index + 1], points[1], cells[1])
+        axes = list(zip(first, second, strict=True))
+        found.append(Panel(axes[0], axes[1], np.array(axes[2]), axes[3]))
+    return found[0], found[1]
+
+
+@cache
+def cell_geometry() -> FloatArray:
+    """Centres and half widths of all cells, shape (2, 2, cells)."""
+    centres = [
+        np.stack([axis.ravel() for axis in np.meshgrid(*panel.centres, indexing="ij")]) for panel in panels()
+    ]
+    halves = [np.repeat(panel.half[:, None], panel.n_cells, axis=1) for panel in panels()]
+    return np.stack([np.hstack(centres), np.hstack(halves)])
+
+
+def locate(warped: FloatArray) -> NDArray[np.intp]:
+    """Cell (S,) in which each of the points (2, S) of the region lies."""
+    cell = np.empty(warped.shape[1], dtype=np.intp)
+    before = 0
+    upper = warped[1] >= PANEL_EDGE
+    for panel, chosen in zip(panels(), (~upper, upper), strict=True):
+        places = [_place(axis, warped[i, chosen]) for i, axis in enumerate(panel.centres)]
+        cell[chosen] = before + places[0] * panel.centres[1].size + places[1]
+        before += panel.n_cells
+    return cell
+
+
+def monomials(u: FloatArray, v: FloatArray) -> FloatArray:
+    """Monomials u^a v^c in the order of ``EXPONENTS``: shape (36, S)."""
+    powers = np.empty((len(EXPONENTS), u.size))
+    powers[0] = 1.0
+    for c in range(1, DEGREE + 1):
+        np.multiply(powers[c - 1], v, out=powers[c])
+    start = 0
+    for a in range(1, DEGREE + 1):
+        size = DEGREE + 1 - a
+        np.multiply(powers[start : start + size], u, out=powers[start + size + 1 : start + 2 * size + 1])
+        start += size + 1
+    return powers
+
+
+def derivatives(coefficients: FloatArray, u: FloatArray, v: FloatArray) -> FloatArray:
+    """Value, f_u, f_v, f_uu, f_uv and f_vv of one polynomial (36, S) per point: shape (6, S)."""
+    result = np.zeros((6, u.size))
+    value, f_u, f_v, f_uu, f_uv, f_vv = result
+    inner = np.empty((3, u.size))
+    h, h_v, h_vv = inner
+    stop = len(EXPONENTS)
+    for a in range(DEGREE, -1, -1):
+        row = coefficients[stop - (DEGREE + 1 - a) : stop]
+        stop -= DEGREE + 1 - a
+        h[:] = row[-1]
+        h_v[:] = 0.0
+        h_vv[:] = 0.0
+        for c in range(DEGREE - a - 1, -1, -1):
+            if c < DEGREE - a - 1:
+                h_vv *= v
+                h_vv += h_v
+            h_v *= v
+            h_v += h
+            h *= v
+            h += row[c]
+        if a < DEGREE - 1:
+            f_uu *= u
+            f_uu += f_u
+        if a < DEGREE:
+            f_u *= u
+            f_u += value
+            f_uv *= u
+            f_uv += f_v
+            value *= u
+            f_v *= u
+            f_vv *= u
+        value += h
+        f_v += h_v
+        f_vv += h_vv
+    f_uu *= 2.0
+    f_vv *= 2.0
+    return result
+
+
+def _axis(low: float, high: float, n_points: int, n_cells: int) -> tuple[FloatArray, FloatArray, float, FloatArray]:
+    """Chebyshev points, centres of cells, half width with overlap and matrices to the cells of an axis."""
+    half = (high - low) / n_cells / 2.0
+    centres = low + half * (2.0 * np.arange(n_cells) + 1.0)
+    reach = half * (1.0 + OVERLAP)
+    middle, radius = (low + high) / 2.0, (high - low) / 2.0 + half * OVERLAP
+    nodes, to_coefficients = _chebyshev(n_points)
+    # Two points more than needed on a cell: what they resolve does not end up in the lower degrees.
+    local, to_local = _chebyshev(DEGREE + 3)
+    positions = (centres[:, None] + reach * local - middle) / radius
+    at_local = chebyshev.chebvander(positions, n_points - 1) @ to_coefficients
+    return middle + radius * nodes, centres, reach, to_local[: DEGREE + 1] @ at_local
+
+
+def _chebyshev(count: int) -> tuple[FloatArray, FloatArray]:
+    """Chebyshev points on [-1, 1] and the matrix from values there to Chebyshev coefficients."""
+    nodes = chebyshev.chebpts1(count)
+    return nodes, np.linalg.inv(chebyshev.chebvander(nodes, count - 1))
+
+
+def _ascending(degree: int) -> FloatArray:
+    """Matrix from Chebyshev coefficients to ascending ones."""
+    columns = [chebyshev.cheb2poly(row) for row in np.eye(degree + 1)]
+    return np.array([np.pad(column, (0, degree + 1 - len(column))) for column in columns]).T
+
+
+def _place(centres: FloatArray, position: FloatArray) -> NDArray[np.intp]:
+    """Index of the nearest of some equidistant centres."""
+    nearest = np.rint((position - centres[0]) / (centres[1] - centres[0])).astype(np.intp)
+    return np.clip(nearest, 0, centres.size - 1)

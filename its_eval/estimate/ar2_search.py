@@ -1,6 +1,6 @@
 """Where the restricted likelihood of AR(2) errors may have its optimum: every local minimum of its profile.
 
-``h RSS`` on a grid of 20 x 12 points is one matrix product for all series. On every line of constant r1 its
+``h RSS`` on a grid of 16 x 12 points is one matrix product for all series. On every line of constant r1 its
 smallest value over r2 is found between the grid points, on the polynomial through the five around it. The
 profile over r1 so obtained is smooth, and the global minimum of ``h RSS`` is one of its local minima; these are
 read off the Chebyshev interpolant on a finer line. A minimum of the grid itself would be missed where a flat
@@ -27,19 +27,24 @@ if TYPE_CHECKING:
     from its_eval.estimate.fit import FloatArray
 
 #: Grid points of x1 (Chebyshev-Lobatto) and x2 (equidistant), bounds included.
-GRID = (20, 12)
+GRID = (16, 12)
 #: Equidistant points of x1 on which the profile is searched for local minima.
 FINE_POINTS = 48
 #: Points on each side of the lowest in the polynomial over x2.
 SIDE = 2
-PROFILE_STEPS = 2
+PROFILE_STEPS = 1
 #: A start nearer to a bound of x2 than this fraction of the grid's spacing is put on it.
 SNAP = 0.01
 
 
+def unwarp(warped: FloatArray) -> FloatArray:
+    """Partial autocorrelations (S, 2) of warped ones (2, S), wherever they are."""
+    return np.stack([to_rho(warped[0]), np.tanh(warped[1])], axis=1)
+
+
 def to_partials(warped: FloatArray) -> FloatArray:
-    """Partial autocorrelations (S, 2), inside the bounds, of warped ones (2, S)."""
-    partials = np.stack([to_rho(warped[0]), np.tanh(warped[1])], axis=1)
+    """Partial autocorrelations (S, 2) of warped ones (2, S); what rounding puts outside is on its bound."""
+    partials = unwarp(warped)
     return np.clip(partials, *bound_arrays(2), out=partials)
 
 
@@ -75,7 +80,7 @@ def _interpolation() -> tuple[FloatArray, FloatArray]:
 
 
 def search_points() -> FloatArray:
-    """Partial autocorrelations of the grid, r1 outermost: shape (20 * 12, 2)."""
+    """Partial autocorrelations of the grid, r1 outermost: shape (16 * 12, 2)."""
     first, second, _ = _axes()
     return to_partials(np.stack([axis.ravel() for axis in np.meshgrid(first, second, indexing="ij")]))
 
@@ -95,7 +100,7 @@ class ProfileSearch:
     def __init__(self, capacity: int) -> None:
         rows, columns = GRID
         self._floats = np.empty(capacity * (4 * SIDE + 7) * rows)
-        self._fine = np.empty(capacity * 2 * FINE_POINTS)
+        self._fine = np.empty(capacity * FINE_POINTS)
         self._values = np.empty(capacity * rows * columns)
         self._flat = np.empty(capacity * rows, dtype=np.intp)
         self._bytes = np.empty(capacity * rows * columns, dtype=np.uint8)
@@ -105,7 +110,7 @@ class ProfileSearch:
 
         Parameters
         ----------
-        table : ndarray, shape (20 * 12, n_moments)
+        table : ndarray, shape (16 * 12, n_moments)
             Coefficients of the objective at ``search_points``.
         moments : ndarray, shape (n_moments, S)
 
@@ -121,7 +126,7 @@ class ProfileSearch:
 
         Parameters
         ----------
-        values : ndarray, shape (20 * 12, S)
+        values : ndarray, shape (16 * 12, S)
             Objective at ``search_points``, or its logarithm.
 
         Returns
@@ -134,10 +139,9 @@ class ProfileSearch:
         _, second, fine = _axes()
         to_fine, _ = _interpolation()
         n_series = values.shape[1]
-        profile, there = self._fine[: 2 * FINE_POINTS * n_series].reshape(2, FINE_POINTS, n_series)
+        profile = self._fine[: FINE_POINTS * n_series].reshape(FINE_POINTS, n_series)
         lowest, place = self._lines(values)
         np.matmul(to_fine, lowest, out=profile)
-        np.matmul(to_fine, place, out=there)
         # A plateau of equal values, as of a series of zeros, has one minimum: its last point.
         rises = np.ones((FINE_POINTS + 1, n_series), dtype=np.bool_)
         np.less(profile[:-1], profile[1:], out=rises[1:-1])
@@ -150,16 +154,17 @@ class ProfileSearch:
         curvature = left - 2.0 * middle + right
         offset = np.divide((left - right) / 2.0, curvature, out=np.zeros_like(middle), where=curvature > 0.0)
         offset = np.where(row == inner, np.clip(offset, -0.5, 0.5), 0.0)
-        neighbour = row + np.sign(offset).astype(np.intp)
-        weight = np.abs(offset)
-        across = (1.0 - weight) * there[row, owner] + weight * there[neighbour, owner]
+        # Where the minimum over x2 lies, by the same interpolation and linearly between two fine points.
+        weight = np.abs(offset)[:, None]
+        weights = (1.0 - weight) * to_fine[row] + weight * to_fine[row + np.sign(offset).astype(np.intp)]
+        across = np.einsum("cl,lc->c", weights, place.take(owner, axis=1))
         last = GRID[1] - 1.0
         snapped = np.where(across < SNAP, 0.0, np.where(across > last - SNAP, last, across))
         x1 = fine[row] + offset * (fine[1] - fine[0])
         return owner, np.stack([x1, second[0] + snapped * (second[1] - second[0])])
 
     def _lines(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Lowest value on each line of constant x1 and where, in units of the grid's spacing: (20, S) each."""
+        """Lowest value on each line of constant x1 and where, in units of the grid's spacing: (16, S) each."""
         rows, columns = GRID
         n_series, points = values.shape[1], 2 * SIDE + 1
         arrays = self._floats[: (2 * points + 5) * rows * n_series].reshape(-1, rows, n_series)

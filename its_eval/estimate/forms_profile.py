@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 GRID: dict[tuple[int, bool], tuple[int, ...]] = {
     (1, False): (48,),
     (2, False): (24, 16),
-    (1, True): (32, 25),
-    (2, True): (16, 8, 17),
+    (1, True): (32, 33),
+    (2, True): (16, 8, 21),
 }
 #: Parts into which the intervals of the grid are divided by interpolation, in search of local minima, by number
 #: of parameters.
 FINER = {1: 3, 2: 3, 3: 2}
 #: Points of the interpolating polynomials.
-WINDOW = 6
+WINDOW = 8
 
 
 @dataclass(frozen=True)

@@ -4,17 +4,17 @@ The errors have covariance matrix ``V = (1 - s) I + s K`` times a variance, K th
 innovation variance 1; s = q / (1 + q) is the share of the innovations in what is new each month: s = 1 is a
 pure AR(1), s = 0 white noise. With ``N = K^{-1}``, ``V = T N^{-1}`` where ``T = (1 - s) N + s I``. N is
 ``(1 + rho^2) I - rho C`` but for its two corners. C, ones at lag 1, is diagonal in the sine basis, with
-eigenvalues ``2 cos(pi j / (n + 1))`` (Anderson 1971, *The Statistical Analysis of Time Series*, section 6.5.4).
-So, for vectors in that basis, with ``D_N = 1 + rho^2 - 2 rho cos``, ``D_T = (1 - s) D_N + s`` and u the two
-combinations ``(e_1 +- e_n)/sqrt(2)`` of the ends, which are orthogonal in every diagonal weighting of the
-basis,
+eigenvalues ``2 cos(pi j / (n + 1))`` (Anderson 1971, *The Statistical Analysis of Time Series*, section
+6.5.4). So, for vectors in that basis, with ``D_N = 1 + rho^2 - 2 rho cos``, ``D_T = (1 - s) D_N + s`` and u
+the two combinations ``(e_1 +- e_n)/sqrt(2)`` of the ends, which are orthogonal in every diagonal weighting of
+the basis,
 
   ``y'V^{-1}z = sum y z D_N / D_T - rho^2 s sum_u h_u (sum y u / D_T)(sum z u / D_T)``,
   ``log|V| = sum log D_T + sum_u log[1 - (1 - s) rho^2 m_u] - log(1 - rho^2)``,
 
-``m_u = sum u^2 / D_T``, ``h_u = 1 / [1 - (1 - s) rho^2 m_u]`` (Woodbury's identity for the corners). An evaluation
-costs a few products of length n, without any n x n matrix. Derivatives come from complex steps (Squire &
-Trapp 1998, *SIAM Review* 40:110), which are exact to rounding.
+``m_u = sum u^2 / D_T``, ``h_u = 1 / [1 - (1 - s) rho^2 m_u]`` (Woodbury's identity for the corners). An
+evaluation costs a few products of length n, without any n x n matrix. Derivatives come from complex steps
+(Squire & Trapp 1998, *SIAM Review* 40:110), which are exact to rounding.
 """
 
 from __future__ import annotations

@@ -58,8 +58,8 @@ def fit_reml_ar_noise(X: FloatArray, Y: FloatArray) -> Fit:
     Fit
         ``variance_ratio`` is q, infinite where the noise vanishes; then everything equals ``fit_reml_ar`` of
         order 1. ``partial_autocorrelations`` is rho. The variance parameters of the covariance model are
-        ``(log sigma^2, rho, w)`` of ``noise_covariance``; the log-likelihood has the constants of ``fit_reml_ar``. Flags as there;
-        ``near_unit_root`` refers to the autoregressive part.
+        ``(log sigma^2, rho, w)`` of ``noise_covariance``; the log-likelihood has the constants of
+        ``fit_reml_ar``. Flags as there; ``near_unit_root`` refers to the autoregressive part.
 
     Raises
     ------

@@ -14,7 +14,7 @@ from its_eval.pipeline.dates import placebos_in_time
 from its_eval.pipeline.diagnosis import diagnostics
 from its_eval.pipeline.peer_comparison import crawford_howell_p, equivalence_check
 from its_eval.pipeline.placebos import DesignPlacebos, UnitPlacebos, placebos_in_space
-from its_eval.pipeline.pooled import pooled_rows
+from its_eval.pipeline.pooled import overlap_check, pooled_rows
 from its_eval.pipeline.primary import PrimaryEstimate, primary_estimates
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ def examine(
     p_set = np.nan
     if len(plan.treated) > 1:
         found.rows["pooled"], p_set = pooled_rows(config, plan, design_name, blocks, own)
+        found.add(plan, design_name, "", overlap_check(plan, design_name))
     if design_name != "single" and config.checks.placebo_units:
         placebos = placebos_in_space(config, sources, plan, design_name, blocks)
         found.rows["placebo_units"] += placebos.rows

@@ -99,6 +99,8 @@ def placebos_in_time(
                     }
                 )
             checks.append((unit, _share(config, np.array([statistics[index][2] for index in chosen]))))
+            lead = [index for index in chosen if dates[index].start == start - plan.per_year]
+            checks += [(unit, _lead(config, plan, statistics[index])) for index in lead]
     return rows, checks
 
 
@@ -202,3 +204,17 @@ def _share(config: Config, p_values: NDArray[np.float64]) -> CheckResult:
         )
         return CheckResult("placebo_dates", share, np.nan, "attention", message)
     return CheckResult("placebo_dates", share, np.nan, "pass", f"{found}; nothing needs to be done.")
+
+
+def _lead(config: Config, plan: OutcomePlan, found: tuple[float, float, float]) -> CheckResult:
+    """Return the check ``lead_test``: an effect a year before anything happened."""
+    p_value = found[2]
+    if np.isnan(p_value):
+        return not_applicable("lead_test", "A start one year earlier cannot be fitted to the periods before.")
+    words = (
+        f"With a start {plan.per_year} periods earlier, on the periods before the real one, p = {p_value:.3f}"
+    )
+    if p_value < 1.0 - config.confidence:
+        message = f"{words}: the series changed before the intervention; look for the reason."
+        return CheckResult("lead_test", found[1], p_value, "attention", message)
+    return CheckResult("lead_test", found[1], p_value, "pass", f"{words}; nothing needs to be done.")

@@ -13,7 +13,13 @@ from its_eval.checks.result import CheckResult, not_applicable
 from its_eval.design.transform import from_link
 from its_eval.effects import linear_contrasts
 from its_eval.estimate.patterns import SingularDesignError
-from its_eval.estimate.registry import FitContext, fit_estimator
+from its_eval.estimate.registry import (
+    FitContext,
+    GapError,
+    ShortSeriesError,
+    autoregressive_order,
+    fit_estimator,
+)
 from its_eval.pipeline.designs import design_estimators
 from its_eval.pipeline.primary import random_stream
 
@@ -44,16 +50,12 @@ def diagnostics(
     column = block.columns[position]
     unit, design_name = block.series.units[column], block.series.design_name
     own = block.series.values[:, column]
-    if block.is_family or block.placebo_only or len(own) != block.design.n_periods:
-        return [not_applicable("residuals", "Residual checks are for linear models of one series.")], []
     partials = block.fit.partial_autocorrelations[position]
     spread = _relative_variance(block, position)
-    if (
-        design_name in ("peer_mean", "stacked")
-        or np.isnan(partials).any()
-        or block.fit.flags.get("degenerate", np.zeros(len(block.columns), dtype=bool))[position]
-    ):
-        return [not_applicable("residuals", "Residual checks are for linear models of one series.")], []
+    degenerate = block.fit.flags.get("degenerate", np.zeros(len(block.columns), dtype=bool))[position]
+    if not block.whitenable or np.isnan(partials).any() or degenerate:
+        reason = "Residual checks are for linear models of one series with autoregressive errors."
+        return [not_applicable("residuals", reason)], []
     root = np.sqrt(spread)
     values = np.where(block.observed, own, np.nan)
     fitted = FittedSeries(
@@ -73,15 +75,19 @@ def diagnostics(
     }
     contrast_rows = np.array(list(wanted.values()))
 
-    def refit(outcome: NDArray[np.float64]) -> ContrastEstimates:
-        return _refit(plan, block, outcome * root[:, None], position).contrasts(contrast_rows)
+    def refit(outcome: NDArray[np.float64]) -> ContrastEstimates | None:
+        try:
+            return _refit(plan, block, outcome * root[:, None], position).contrasts(contrast_rows)
+        except (SingularDesignError, ShortSeriesError, GapError):
+            # without the outliers too little is left; the check still names them
+            return None
 
     stream = random_stream(config, plan.outcome.name, unit, design_name, "residuals")
     found = diagnose(fitted, estimands, refit, stream)
     order = len(partials)
     checks = [
         *found.checks,
-        *_form_checks(config, plan, block, position, order),
+        *_form_checks(config, plan, block, position),
         _break_elsewhere(config, plan, block, position, order),
     ]
     observed = np.flatnonzero(block.observed)
@@ -129,17 +135,15 @@ def _refit(plan: OutcomePlan, block: Block, outcome: NDArray[np.float64], positi
     return fit_estimator(estimator, block.design.matrix, outcome, context)
 
 
-def _form_checks(
-    config: Config, plan: OutcomePlan, block: Block, position: int, order: int
-) -> list[CheckResult]:
+def _form_checks(config: Config, plan: OutcomePlan, block: Block, position: int) -> list[CheckResult]:
     """Return the checks of the form: bend and drift before the start, floor and ceiling, persistence."""
     design, column = block.design, block.columns[position]
     start = design.interruption.start
-    kept = [
-        index for index in range(len(design.terms)) if index not in {c for own in design.columns for c in own}
-    ]
+    interrupting = {column for own in design.columns for column in own}
+    kept = [index for index in range(len(design.terms)) if index not in interrupting]
     values = np.where(block.observed, block.series.values[:, column], np.nan)[:start]
-    found = [curvature(design.matrix[:start][:, kept], values, np.arange(start, dtype=float), max(order, 1))]
+    order = autoregressive_order("auto", int((~np.isnan(values)).sum()))
+    found = [curvature(design.matrix[:start][:, kept], values, np.arange(start, dtype=float), order)]
     single = block.fit.one(position)
     if not block.own_level:
         rows = linear_contrasts(design, block.observed, ())
@@ -178,10 +182,6 @@ def _break_elsewhere(
     own = list(design.columns[0])
     kept = [index for index in range(len(design.terms)) if index not in own]
     root = np.sqrt(_relative_variance(block, position))
-    if not np.allclose(root, root[0]):
-        return not_applicable(
-            "break_elsewhere", "The search for another break is for periods of one variance."
-        )
     stream = random_stream(
         config, plan.outcome.name, block.series.units[column], block.series.design_name, "break"
     )
@@ -195,6 +195,7 @@ def _break_elsewhere(
             design.interruption.start,
             stream,
             BREAK_DRAWS,
+            root,
         )
     except (SingularDesignError, ValueError) as error:
         return not_applicable("break_elsewhere", f"No other date can be searched: {error}.")

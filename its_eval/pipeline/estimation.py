@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from its_eval.pipeline.plan import OutcomePlan
     from its_eval.pipeline.series import SeriesSet
 
+#: Estimators whose errors the partial autocorrelations of the fit describe in full.
+AUTOREGRESSIVE = frozenset({"reml_ar", "prais_winsten", "ols", "newey_west"})
 #: Expected reasons why a series cannot be fitted, by the word they have in ``not_estimated``.
 REASONS: dict[type[Exception], str] = {
     ShortSegmentError: "segment_too_short",
@@ -70,6 +72,8 @@ class Block:
         The estimator would take sampling variances.
     by_segment : bool
         The variance before the intervention and from it on differ by the fit's ``variance_ratio``.
+    whitenable : bool
+        The errors are autoregressive with the fit's partial autocorrelations, or independent.
     """
 
     series: SeriesSet
@@ -85,6 +89,7 @@ class Block:
     placebo_only: bool = False
     weightable: bool = False
     by_segment: bool = False
+    whitenable: bool = False
 
 
 def design_groups(series: SeriesSet) -> list[tuple[int, ...]]:
@@ -167,6 +172,7 @@ def _fit_pattern(
                 series.design_name == "single",
                 weightable=is_weighted(estimator),
                 by_segment=estimator.name == "reml_ar" and estimator.variance == "by_segment",
+                whitenable=estimator.name in AUTOREGRESSIVE,
             )
         )
     return blocks

@@ -182,6 +182,8 @@ def _joint(config: Config, plan: OutcomePlan, design_name: str, found: Mapping[s
     if len(pools) != 1:
         return np.nan
     own = np.array([item.own for item in found.values()])
+    if np.isnan(own).any():
+        return np.nan
     together = np.column_stack([item.statistics for item in found.values()])
     same = all(np.array_equal(together[:, 0], column, equal_nan=True) for column in together.T)
     stream = random_stream(config, plan.outcome.name, design_name, "joint placebo")

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from its_eval.checks.result import CheckResult
 from its_eval.design.comparison import peer_mean
 from its_eval.design.transform import to_link
 from its_eval.pipeline.designs import design_estimators
 from its_eval.pipeline.estimation import Block, fit_series
 from its_eval.pipeline.primary import PrimaryEstimate, on_summary_scale, primary_estimates
 from its_eval.pipeline.series import SeriesSet
-from its_eval.pooling import METHODS, Pooled, leave_one_out, pool
+from its_eval.pooling import METHODS, Pooled, leave_one_out, peer_overlap, pool
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,6 +71,27 @@ def pooled_rows(
     for unit, left in leave_one_out(estimates, std_errors, units, METHODS[0], config.confidence):
         rows.append({**keys, **_pooled_row(left, link), "method": f"{METHODS[0]} without {unit}"})
     return rows, p_set
+
+
+def overlap_check(plan: OutcomePlan, design_name: str) -> list[CheckResult]:
+    """Return the check ``peer_overlap``: the largest share of peers that two treated units have in common."""
+    peers = {unit: set(chosen.peers) for unit, chosen in plan.peer_sets.items() if chosen.peers}
+    if design_name != "difference" or len(peers) < 2:
+        return []
+    shares = peer_overlap(peers)
+    np.fill_diagonal(shares, 0.0)
+    units = list(peers)
+    first, second = np.unravel_index(int(np.argmax(shares)), shares.shape)
+    largest = float(shares[first, second])
+    if largest == 0.0:
+        message = "No two treated units share a peer; their estimates are independent in this respect."
+        return [CheckResult("peer_overlap", 0.0, np.nan, "pass", message)]
+    message = (
+        f"{units[first]} shares {largest:.0%} of its peers with {units[second]}, the most of any two treated "
+        "units: what happens to a shared peer moves both estimates, and pooled intervals take them as "
+        "independent; the row set_union_of_peers counts each peer once."
+    )
+    return [CheckResult("peer_overlap", largest, np.nan, "pass", message)]
 
 
 def _set_row(item: PrimaryEstimate, link: str) -> Row:

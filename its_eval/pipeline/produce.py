@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from its_eval.config import to_yaml
+from its_eval.pipeline.drawing import draw_figures
 from its_eval.pipeline.planning import make_plan
 from its_eval.pipeline.run import evaluate_plan
 from its_eval.pipeline.sources import input_files, load_sources
@@ -23,57 +22,22 @@ if TYPE_CHECKING:
     from its_eval.evaluation import Evaluation
 
 Progress = Callable[[str, int, int], None]
+REPORT = "report.html"
+WORKBOOK = "tables.xlsx"
 
 
 @dataclass(frozen=True)
-class FigureTask:
-    """One figure to draw: outcome, unit and design of a main ITS figure."""
+class Wanted:
+    """What a result is to hold beside its tables.
 
-    outcome: str
-    unit: str
-    design: str
+    Attributes
+    ----------
+    figures, report : bool
+        Whether to draw, and to write the report.
+    """
 
-
-def figure_tasks(evaluation: Evaluation) -> list[FigureTask]:
-    """Return the figures of a result, one for every series of the primary estimator."""
-    series = evaluation.tables["series"][["outcome", "unit", "design"]].drop_duplicates()
-    return [FigureTask(*map(str, row)) for row in series.itertuples(index=False)]
-
-
-def draw_figure(evaluation: Evaluation, task: FigureTask, folder: Path, formats: tuple[str, ...]) -> None:
-    """Draw and save one figure with its numbers."""
-    # matplotlib is loaded only when something is drawn
-    from its_eval.report.figures.main_its import (  # noqa: PLC0415
-        draw_main_its,
-        main_its_data,
-        main_its_labels,
-    )
-    from its_eval.report.figures.save import figure_stem, save_figure  # noqa: PLC0415
-
-    key = (task.outcome, task.unit, task.design)
-    frame = main_its_data(evaluation, *key)
-    save_figure(
-        draw_main_its(frame, main_its_labels(evaluation, *key)), frame, folder, figure_stem(*key), formats
-    )
-
-
-def _draw_all(
-    evaluation: Evaluation, folder: Path, formats: tuple[str, ...], jobs: int, progress: Progress
-) -> None:
-    tasks = figure_tasks(evaluation)
-    folder.mkdir()
-    pool: Executor | None = ProcessPoolExecutor(jobs) if jobs > 1 and len(tasks) > 1 else None
-    with pool if pool is not None else nullcontext():
-        if pool is None:
-            for done, task in enumerate(tasks):
-                progress("drawing figures", done, len(tasks))
-                draw_figure(evaluation, task, folder, formats)
-        else:
-            futures = [pool.submit(draw_figure, evaluation, task, folder, formats) for task in tasks]
-            for done, future in enumerate(futures):
-                progress("drawing figures", done, len(tasks))
-                future.result()
-    progress("drawing figures", len(tasks), len(tasks))
+    figures: bool = True
+    report: bool = True
 
 
 def produce(
@@ -82,7 +46,7 @@ def produce(
     target: Path,
     *,
     command: str,
-    figures: bool,
+    wanted: Wanted,
     force: bool,
     jobs: int,
     progress: Progress,
@@ -99,8 +63,8 @@ def produce(
         The result folder; it appears at the end, whole.
     command : str
         The command line, for the manifest.
-    figures : bool
-        Whether to draw.
+    wanted : Wanted
+        What the result is to hold.
     force : bool
         Replace an existing result.
     jobs : int
@@ -136,23 +100,69 @@ def produce(
         write_tables(evaluation.tables, folder / "tables", config.output.tables)
         write_text(folder / RESOLVED, to_yaml(config))
         lap("tables")
-        if figures:
-            _draw_all(evaluation, folder / "figures", config.output.figures, jobs, progress)
+        if wanted.figures:
+            draw_figures(evaluation, folder / "figures", config.output.figures, jobs, progress)
             lap("figures")
         fits = evaluation.tables["fits"]
         flagged = fits.loc[fits["flags"].ne(""), ["outcome", "unit", "design", "estimator", "flags"]]
-        write_manifest(
-            folder,
-            manifest(
-                command=command,
-                config_path=config_path,
-                seed=config.seed,
-                inputs=inputs,
-                outputs=output_hashes(folder),
-                timings=timings,
-                notes=evaluation.notes,
-                flags=flagged.to_dict("records"),
-                figures=figures,
-            ),
+        content = manifest(
+            command=command,
+            config_path=config_path,
+            seed=config.seed,
+            inputs=inputs,
+            outputs={},
+            timings=timings,
+            notes=evaluation.notes,
+            flags=flagged.to_dict("records"),
+            figures=wanted.figures,
         )
+        content |= {
+            "report": wanted.report,
+            "outcomes": {name: dict(about) for name, about in evaluation.outcomes.items()},
+            "unit_names": dict(evaluation.unit_names),
+        }
+        if "xlsx" in config.output.tables:
+            _write_workbook(config, evaluation, folder, content)
+        if wanted.report:
+            progress("writing the report", 0, 0)
+            _write_report(config, evaluation, folder, content)
+            lap("report")
+        content |= {
+            "outputs": output_hashes(folder),
+            "timings_seconds": {name: round(value, 3) for name, value in timings.items()},
+        }
+        write_manifest(folder, content)
     return evaluation
+
+
+def _write_report(config: Config, evaluation: Evaluation, folder: Path, content: dict[str, Any]) -> None:
+    """Write the report of a result whose tables and figures stand in its folder."""
+    from its_eval.report.checklists import load_answers  # noqa: PLC0415  (jinja2 is loaded only here)
+    from its_eval.report.house_style import load_house_style  # noqa: PLC0415
+    from its_eval.report.html import render_report  # noqa: PLC0415
+
+    chosen = config.output.report
+    page = render_report(
+        evaluation,
+        folder / "figures",
+        settings=config.model_dump(mode="json", by_alias=True),
+        provenance=content,
+        style=None if chosen.style is None else load_house_style(chosen.style),
+        answers=None if chosen.answers is None else load_answers(chosen.answers),
+    )
+    write_text(folder / REPORT, page)
+
+
+def _write_workbook(config: Config, evaluation: Evaluation, folder: Path, content: dict[str, Any]) -> None:
+    """Write all tables as one workbook."""
+    from its_eval.report.workbook import write_workbook  # noqa: PLC0415  (openpyxl is loaded only here)
+
+    cover = {
+        "Evaluation": config.title,
+        "Outcomes": ", ".join(str(about["label"]) for about in evaluation.outcomes.values()),
+        "Intervention": f"{config.intervention.name}, from "
+        + ", ".join(dict.fromkeys(str(about["start_in_words"]) for about in evaluation.outcomes.values())),
+        "Made by": f"{content['program']['name']} {content['program']['version']}",
+        "Config": str(content["config"]["sha256"]),
+    }
+    write_workbook(evaluation.tables, folder / "tables" / WORKBOOK, cover)

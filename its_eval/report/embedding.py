@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from its_eval.evaluation import Evaluation
     from its_eval.report.figures.catalogue import FigureTask
 
-#: Coordinates, and their digits beyond a hundredth of a point, which cannot be seen.
-_COORDINATES = re.compile(r' (?:d|x|y)="[^"]*"|translate\([^)]*\)')
-_TOO_FINE = re.compile(r"(\.\d\d)\d+")
+#: Digits of coordinates beyond a tenth of a point, which cannot be seen; factors and styles keep theirs.
+_TOO_FINE = re.compile(r'(scale\([^)]*\)|style="[^"]*"|\.\d)\d*')
+#: A letter within a word is moved sideways only.
+_SIDEWAYS = re.compile(r'transform="translate\((-?[\d.]+) 0\)"/>')
+#: A path of straight lines, in which the letter L can be left out.
+_STRAIGHT = re.compile(r"[ML\d\s.z-]*")
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 #: Elements that a page does not need (its own style covers theirs), or that could act.
 _DROPPED = frozenset({"script", "foreignObject", "animate", "set", "metadata", "style"})
@@ -28,6 +31,8 @@ _DROPPED = frozenset({"script", "foreignObject", "animate", "set", "metadata", "
 _WITH_TEXT = frozenset({"text", "tspan", "title", "desc"})
 #: What could end a rule or load something; no style of ours has it.
 _UNSAFE_IN_STYLE = re.compile(r"[<>{}@\\]")
+#: Numbers with more digits than anybody redraws a figure with; the tables of the run have them all.
+_LONG_NUMBER = re.compile(r"(?<![\w.])-?\d+\.\d{6,}(?:e-?\d+)?(?![\w.])")
 #: Characters that a data URI may not hold as they are (RFC 3986).
 _UNSAFE_IN_URI = re.compile(r"[^A-Za-z0-9,.:;_~!*'()/+=@$?-]+")
 
@@ -86,17 +91,23 @@ def text_uri(text: str, media_type: str) -> str:
     return f"data:{media_type};charset=utf-8,{escaped}"
 
 
+def numbers_uri(text: str) -> str:
+    """Return the numbers of a figure (CSV) as an address that contains them, to nine significant digits."""
+    return text_uri(_LONG_NUMBER.sub(lambda found: f"{float(found[0]):.9g}", text), "text/csv")
+
+
 class SvgEmbedder:
     """Rewrites SVG files so that many of them can stand in one page.
 
     Letters, markers and styles that figures have in common are kept once, in `shared`; other names are made
-    unique per figure; what a page does not need (prologue, metadata, unused names, digits beyond a hundredth
-    of a point) is left out.
+    unique per figure; what a page does not need (prologue, metadata, unused names, groups without a purpose,
+    digits beyond a tenth of a point) is left out.
     """
 
     def __init__(self) -> None:
         self._shared: dict[tuple[tuple[str, str], ...], str] = {}
         self._styles: dict[str, str] = {}
+        self._figures = 0
 
     @property
     def shared(self) -> str:
@@ -113,39 +124,46 @@ class SvgEmbedder:
             f"<defs><style>{rules}</style>{paths}</defs></svg>"
         )
 
-    def embed(self, text: str, ident: str, alt: str) -> str:
+    def embed(self, text: str, alt: str) -> str:
         """Return an SVG file as an element of a page.
 
         Parameters
         ----------
         text : str
             The file.
-        ident : str
-            Name that no other figure of the page has.
         alt : str
             What the figure shows, for those who cannot see it.
         """
         # only files of a run are read, and a page's content policy lets no script of theirs run
         from xml.etree import ElementTree as ET  # noqa: PLC0415
 
-        root = ET.fromstring(_COORDINATES.sub(_coarse, text))  # noqa: S314
+        self._figures += 1
+        root = ET.fromstring(_SIDEWAYS.sub(r'x="\1"/>', _TOO_FINE.sub(r"\1", text)))  # noqa: S314
         for parent in root.iter():
             _forget_namespaces(parent)
             for child in [child for child in parent if child.tag.rpartition("}")[2] in _DROPPED]:
                 parent.remove(child)
         names = self._share(root)
         used = set(_references(root))
-        names |= {name: f"{ident}-{place}" for place, name in enumerate(sorted(used - set(names)))}
+        own = sorted(used - set(names))
+        names |= {name: f"f{self._figures}-{place}" for place, name in enumerate(own)}
         for element in root.iter():
-            _rename(element, names)
-            style = element.attrib.pop("style", "")
-            if style and not _UNSAFE_IN_STYLE.search(style):
-                element.attrib["class"] = self._styles.setdefault(style, f"s{len(self._styles)}")
-        _drop_empty_groups(root)
+            self._shorten(element, names)
+        _flatten(root)
         for name in ("width", "height", "version"):
             root.attrib.pop(name, None)
         root.attrib |= {"role": "img", "aria-label": alt}
-        return ET.tostring(root, encoding="unicode")
+        return ET.tostring(root, encoding="unicode").replace(" />", "/>")
+
+    def _shorten(self, element: Element, names: Mapping[str, str]) -> None:
+        """Give an element the page's names, and its style and its line in short."""
+        _rename(element, names)
+        style = element.attrib.pop("style", "")
+        if style and not _UNSAFE_IN_STYLE.search(style):
+            element.attrib["class"] = self._styles.setdefault(style, f"s{len(self._styles)}")
+        line = element.attrib.get("d")
+        if line is not None and _STRAIGHT.fullmatch(line):
+            element.attrib["d"] = " ".join(line.replace("L", "").split())
 
     def _share(self, root: Element) -> dict[str, str]:
         """Move the drawings of all ``defs`` to the shared ones; return their new names by the old."""
@@ -157,10 +175,6 @@ class SvgEmbedder:
                 names[own] = self._shared.setdefault(key, f"g{len(self._shared)}")
                 definitions.remove(path)
         return names
-
-
-def _coarse(coordinates: re.Match[str]) -> str:
-    return _TOO_FINE.sub(r"\1", coordinates[0]).replace("\n", "")
 
 
 def _forget_namespaces(element: Element) -> None:
@@ -196,8 +210,13 @@ def _rename(element: Element, names: Mapping[str, str]) -> None:
             element.attrib[key] = _REFERENCE.sub(lambda found: f"url(#{names[found[1]]})", value)
 
 
-def _drop_empty_groups(element: Element) -> None:
+def _flatten(element: Element) -> None:
+    """Take out groups that say nothing: empty ones, and those without attributes around their contents."""
+    children: list[Element] = []
     for child in list(element):
-        _drop_empty_groups(child)
-        if child.tag in ("g", "defs") and len(child) == 0:
-            element.remove(child)
+        _flatten(child)
+        if child.tag == "g" and not child.attrib:
+            children += list(child)
+        elif len(child) or child.tag not in ("g", "defs"):
+            children.append(child)
+    element[:] = children

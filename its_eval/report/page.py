@@ -7,7 +7,7 @@ import hashlib
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from its_eval.report.embedding import SvgEmbedder, data_uri, text_uri
+from its_eval.report.embedding import SvgEmbedder, data_uri, numbers_uri
 from its_eval.report.house_style import HouseStyle
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def render_page(template: str, *, style: HouseStyle, **content: Any) -> str:
     def drawing(picture: Picture) -> str:
         path = picture.figure.picture
         if path.suffix == ".svg":
-            return embedder.embed(path.read_text(encoding="utf-8"), picture.ident, picture.alt)
+            return embedder.embed(path.read_text(encoding="utf-8"), picture.alt)
         return ""
 
     def photograph(picture: Picture) -> str:
@@ -86,7 +86,7 @@ def render_page(template: str, *, style: HouseStyle, **content: Any) -> str:
 
     def numbers(picture: Picture) -> str:
         path = picture.figure.numbers
-        return "" if path is None else text_uri(path.read_text(encoding="utf-8"), "text/csv")
+        return "" if path is None else numbers_uri(path.read_text(encoding="utf-8"))
 
     return environment.get_template(template).render(
         style=style,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
@@ -102,7 +103,7 @@ def special_causes(values: Values, limits: Limits, settings: RuleSettings) -> di
     Notes
     -----
     The rules of NHS England's *Making Data Count*. Neighbours are neighbouring points, also across a gap in
-    the calendar.
+    the calendar. Without limits no rule finds anything.
     """
     found: dict[Rule, Signs] = {
         "outside": outside_limits(values, limits),
@@ -110,7 +111,9 @@ def special_causes(values: Values, limits: Limits, settings: RuleSettings) -> di
         "two-of-three": two_of_three(values, limits, outside_counts=settings.outside_counts),
         "shift": shifts(values, limits.mean, settings.shift),
     }
-    return {rule: signs if rule in settings.rules else np.zeros_like(signs) for rule, signs in found.items()}
+    # without limits there is no common variation to tell from
+    holding = () if math.isnan(limits.upper) else settings.rules
+    return {rule: signs if rule in holding else np.zeros_like(signs) for rule, signs in found.items()}
 
 
 def deciding(found: dict[Rule, Signs]) -> Signs:

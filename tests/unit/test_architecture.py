@@ -14,7 +14,7 @@ LONGEST = 300
 #: Stages from first to last; a module imports from its own stage and from earlier ones.
 STAGES = ("config", "data", "peers", "design", "estimate", "effects", "checks", "report")
 #: Modules without a stage that every stage may use.
-COMMON = frozenset({"errors", "evaluation", "provenance", "multiplicity"})
+COMMON = frozenset({"errors", "evaluation", "provenance", "multiplicity", "pooling"})
 #: Arithmetic of the calendar, which needs nothing else and which dates of a config are checked with.
 BACKWARD = {("config", "its_eval.data.periods")}
 #: What may import across the stages, and what of.

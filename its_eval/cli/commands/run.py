@@ -13,6 +13,7 @@ import typer
 if TYPE_CHECKING:
     from its_eval.config import Config
     from its_eval.evaluation import Evaluation
+    from its_eval.pipeline.produce import Wanted
 
 #: What ``--fail-on`` can name.
 FAULTS = ("data", "fit", "checks")
@@ -29,7 +30,8 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be fitted, with which peers; write nothing.")
     ] = False,
-    no_figures: Annotated[bool, typer.Option("--no-figures", help="Write tables only.")] = False,
+    no_figures: Annotated[bool, typer.Option("--no-figures", help="Draw nothing.")] = False,
+    no_report: Annotated[bool, typer.Option("--no-report", help="Write no report.html.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing result.")] = False,
     if_changed: Annotated[
         bool,
@@ -52,7 +54,7 @@ def run(
         Literal["text", "json"], typer.Option("--format", help="Form of the summary.")
     ] = "text",
 ) -> int:
-    """Evaluate configs: choose peers, fit, write tables and figures.
+    """Evaluate configs: choose peers, fit, check, write tables, figures and a report.
 
     \b
     Examples:
@@ -62,6 +64,7 @@ def run(
     """  # noqa: D301  (a backspace keeps the lines of the help apart)
     from its_eval.config import load_config  # noqa: PLC0415  (start-up time)
     from its_eval.errors import UsageError  # noqa: PLC0415
+    from its_eval.pipeline.produce import Wanted  # noqa: PLC0415
     from its_eval.report.write import require_free  # noqa: PLC0415
 
     if quiet and verbose:
@@ -82,7 +85,7 @@ def run(
             config,
             path,
             target,
-            figures=not no_figures,
+            wanted=Wanted(figures=not no_figures, report=not no_report),
             force=force,
             if_changed=if_changed,
             jobs=jobs,
@@ -110,9 +113,6 @@ def _fail_on(texts: list[str]) -> list[str]:
     unknown = sorted(named - set(FAULTS))
     if unknown:
         raise UsageError(f"--fail-on {', '.join(map(repr, unknown))}: expected {', '.join(FAULTS)}")
-    if "checks" in named:
-        # a gate that cannot close must not look like one
-        raise UsageError("--fail-on checks is not available in this version", "use --fail-on data,fit")
     return [kind for kind in FAULTS if kind in named]
 
 
@@ -138,7 +138,7 @@ def _run_one(
     path: Path,
     target: Path,
     *,
-    figures: bool,
+    wanted: Wanted,
     force: bool,
     if_changed: bool,
     jobs: int,
@@ -150,7 +150,14 @@ def _run_one(
     from its_eval.pipeline.sources import input_files  # noqa: PLC0415
     from its_eval.provenance import unchanged  # noqa: PLC0415
 
-    if if_changed and unchanged(target, path, input_files(config), resolved=to_yaml(config), figures=figures):
+    if if_changed and unchanged(
+        target,
+        path,
+        input_files(config),
+        resolved=to_yaml(config),
+        figures=wanted.figures,
+        report=wanted.report,
+    ):
         if not quiet:
             typer.echo(f"{target}: unchanged, nothing done", err=True)
         return None
@@ -160,7 +167,7 @@ def _run_one(
             path,
             target,
             command=shlex.join(["its-eval", *sys.argv[1:]]),
-            figures=figures,
+            wanted=wanted,
             force=force,
             jobs=jobs,
             progress=progress,
@@ -172,7 +179,7 @@ def _failures(path: Path, evaluation: Evaluation, watched: list[str]) -> int:
     tables = evaluation.tables
     failed, flagged = len(tables["not_estimated"]), int(tables["fits"]["flags"].ne("").sum())
     faulty = int(tables["data_quality"]["severity"].ne("info").sum())
-    alarming = int(tables["checks"]["status"].eq("attention").sum()) if "checks" in tables else 0
+    alarming = int(tables["checks"]["status"].eq("attention").sum())
     found = {
         "data": (faulty, f"{faulty} faulty rows in data_quality"),
         "fit": (failed + flagged, f"{failed} series not estimated, {flagged} fits with flags"),

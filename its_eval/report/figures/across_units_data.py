@@ -19,14 +19,12 @@ if TYPE_CHECKING:
 #: Columns of the small multiples that are lines and bands, named as in ``series``.
 LINES = ("fitted", "counterfactual", "counterfactual_low", "counterfactual_high")
 UNIT, POOLED = "unit", "pooled"
-#: Pooled estimates that are drawn, in order; the table has others that leave out one unit each.
+#: Pooled estimates that are drawn, in order; the table `pooled` has more.
 METHODS = {
     "set": "mean of the units, fitted as one series",
     "set_union_of_peers": "the same, every peer counted once",
     "paule_mandel_mkh": "pooled, random effects (modified Hartung–Knapp)",
-    "paule_mandel_hk": "pooled, random effects (Hartung–Knapp)",
     "fixed_effect": "pooled, fixed effect",
-    "unweighted_mean": "unweighted mean",
 }
 _ROUNDING = 1e-9
 

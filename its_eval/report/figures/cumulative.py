@@ -11,6 +11,7 @@ from its_eval.report.figures.labels import DIFFERENCES
 from its_eval.report.figures.scales import before_each, day_numbers, reach
 from its_eval.report.figures.sheet import EndLabel, Panel, draw_sheet
 from its_eval.report.figures.style import INK, NARROW, QUIET, UNIT, house_style
+from its_eval.report.figures.text_layout import text_width
 from its_eval.report.figures.time_marks import Mark
 from its_eval.report.figures.words import total_text
 
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CUMULATIVE", "cumulative_effect_data", "draw_cumulative_effect"]
 
-_HEIGHT, _MARGIN = 3.4, 2.0
+_HEIGHT = 3.4
+#: Least and greatest width of the total beside the bar, and what the margin has beside it, in inches.
+_NARROWEST, _WIDEST, _BESIDE = 1.4, 2.4, 0.34
 
 
 def draw_cumulative_effect(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
@@ -69,7 +72,10 @@ def draw_cumulative_effect(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
                 shape = "_" if limit == end else marker
                 axes.plot([at], [end], color=INK, marker=shape, markersize=9.0, markeredgewidth=2.0, zorder=5)
 
-    ends = (EndLabel(total_text(last.to_dict(), labels), float(total[0]), INK, bold=True, tied=False),)
+    words = total_text(last.to_dict(), labels)
+    # the widest part that no line may be broken in
+    widest = max(text_width(part, bold=True) for part in words.split(" "))
+    ends = (EndLabel(words, float(total[0]), INK, bold=True, tied=False),)
     measure = "people" if labels.kind == "percentage" else labels.measure
     against = "earlier gap to the peers" if labels.design in DIFFERENCES else "earlier trend"
     heading = f"{labels.outcome}: sum of the distances from the {against}"
@@ -85,5 +91,5 @@ def draw_cumulative_effect(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
             [Mark(labels.interruption_in_words, edge, edge, "interruption")],
             notes,
             total_width=NARROW,
-            margin=_MARGIN,
+            margin=min(max(widest, _NARROWEST), _WIDEST) + _BESIDE,
         )

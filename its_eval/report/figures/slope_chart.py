@@ -163,10 +163,11 @@ def _around(known: Values) -> Limits:
 
 
 def _round_numbers(limits: Limits) -> list[float]:
-    """Return 1, 2 and 5 times powers of ten within the limits; only the powers when that is enough."""
+    """Return 1, 2 and 5 times powers of ten within the limits, or as few of them as are enough."""
     powers = range(int(np.floor(np.log10(limits.low))), int(np.ceil(np.log10(limits.high))) + 1)
-    for steps in ((1.0, 2.0, 5.0), (1.0, 3.0), (1.0,)):
-        found = [step * 10.0**power for power in powers for step in steps]
+    choices = [((1.0, 2.0, 5.0), 1), ((1.0, 3.0), 1), *(((1.0,), stride) for stride in range(1, len(powers)))]
+    for steps, stride in choices:
+        found = [step * 10.0**power for power in powers[::stride] for step in steps]
         inside = [value for value in found if limits.low <= value <= limits.high]
         if len(inside) <= _MOST_TICKS:
             break

@@ -59,7 +59,7 @@ def draw_small_multiples(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
     rows = [titles[start : start + columns] for start in range(0, len(titles), columns)]
     heads = [LINE_HEIGHT * max(title.count("\n") + 1 for title in row) + 0.05 for row in rows]
     heading = wrap(_heading(labels), NARROW - 2.0 * _EDGE)
-    notes = wrap(" ".join(_notes(frame, labels)), NARROW - 2.0 * _EDGE)
+    notes = wrap(" ".join(_notes(frame, labels, limits)), NARROW - 2.0 * _EDGE)
     top = _EDGE + LINE_HEIGHT * (heading.count("\n") + 1) + 0.1
     foot = _FOOT + LINE_HEIGHT * (notes.count("\n") + 1) + _EDGE
     total = top + sum(heads) + tall * len(rows) + _GAP * (len(rows) - 1) + foot
@@ -134,7 +134,7 @@ def _heading(labels: FigureLabels) -> str:
     return f"{what}, {measure}" if measure else what
 
 
-def _notes(frame: pd.DataFrame, labels: FigureLabels) -> list[str]:
+def _notes(frame: pd.DataFrame, labels: FigureLabels, limits: Limits) -> list[str]:
     number = frame["unit"].nunique()
     notes = [
         f"{counted(number, 'unit').capitalize()} on the same scales." if number > 1 else "",
@@ -145,4 +145,6 @@ def _notes(frame: pd.DataFrame, labels: FigureLabels) -> list[str]:
     ]
     if (~frame["used"] & frame["value"].notna()).any():
         notes.append("Hollow points were not used.")
+    if labels.design not in DIFFERENCES and limits.low > 0.0:
+        notes.append("The scale does not start at zero.")
     return [note for note in notes if note]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from its_eval.report.blocks import Bullets, Folded, Heading, Section, Sentence, Table, plain, text_cell
 from its_eval.report.narrative import attention, data_sentences
 from its_eval.report.sections.cells import columns, not_asked, p_cell, records, shortened, value_cell
-from its_eval.report.sections.pictures import folded_pictures
+from its_eval.report.sections.pictures import picture
 from its_eval.report.source import anchor, compared_with
 
 if TYPE_CHECKING:
@@ -22,6 +22,13 @@ STATUS_WORDS = {
     "pass": "nothing found",
     "not_applicable": "does not apply",
 }
+#: Checks of what a fit leaves over: their figure shows what they found.
+RESIDUAL_CHECKS = frozenset(
+    {
+        *("ljung_box", "seasonal_autocorrelation", "heteroscedasticity", "arch", "variance_ratio"),
+        *("normality", "outliers", "persistence"),
+    }
+)
 
 
 def checks(source: ReportSource) -> Section:
@@ -47,9 +54,26 @@ def checks(source: ReportSource) -> Section:
         if len(rows):
             whole = _results(source, outcome, rows, f"all {len(rows)} checks")
             blocks.append(Folded(whole.caption, [whole]))
-        title = f"{source.label(outcome)}: what the fits leave over, in figures"
-        blocks += folded_pictures(source, "checks", outcome, title)
+        blocks += _residual_figures(source, outcome)
     return Section("checks", "What was checked, and what needs attention", blocks)
+
+
+def _residual_figures(source: ReportSource, outcome: str) -> list[Block]:
+    """Return the residuals of the series that a check asks attention for; the others stay in their files."""
+    rows = source.rows("checks", outcome)
+    alarming = rows[(rows["status"] == "attention") & rows["check"].isin(RESIDUAL_CHECKS)]
+    wanted = set(alarming[["unit", "design"]].itertuples(index=False, name=None))
+    every = [
+        figure for unit in source.units(outcome) for figure in source.figures_of("residuals", outcome, unit)
+    ]
+    drawn = [picture(source, figure) for figure in every if (figure.task.unit, figure.task.design) in wanted]
+    if not drawn:
+        return []
+    words = (
+        f"Of {len(every)} series the {len(drawn)} with a residual check that asks for attention are shown."
+    )
+    rest = plain(f"{words} The folder figures beside this report has all.", "quiet")
+    return [Folded(f"{source.label(outcome)}: what the fits leave over, in figures", [rest, *drawn])]
 
 
 def _warnings(source: ReportSource) -> list[Sentence]:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 MAIN_FIGURE = "main_its"
 #: Kinds of figure by the section in which they stand, in order.
 PLACES: dict[str, tuple[str, ...]] = {
-    "units": ("small_multiples", MAIN_FIGURE, "against_peers", "cumulative_effect"),
+    # against_peers is the upper half of a controlled main figure, and stands in the run's folder only
+    "units": ("small_multiples", MAIN_FIGURE, "cumulative_effect"),
     "effects": ("forest",),
     "placebos": ("placebo_units",),
     "dates": ("placebo_dates",),
@@ -31,7 +32,6 @@ PLACES: dict[str, tuple[str, ...]] = {
 CAPTIONS = {
     MAIN_FIGURE: "Every observation, the fitted lines, and what the earlier trend would have given",
     "small_multiples": "All units on one scale",
-    "against_peers": "The unit and its peers",
     "cumulative_effect": "The difference from what the earlier trend would have given, added up",
     "forest": "Estimates of all units, and of all together",
     "placebo_units": "The unit among units that had no intervention",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import linalg
 from statsmodels.datasets import nile
-from statsmodels.regression.linear_model import OLS
+from statsmodels.regression.linear_model import OLS, WLS
 
 from its_eval.checks.break_elsewhere import break_columns, distinct, f_statistics, search_break
 
@@ -91,6 +91,21 @@ def test_a_step_in_an_ar2_series_is_found(made):
     y[40:] += 8.0
     found = search_break(X, y, 2, "step", 50, np.random.default_rng(6), draws=99)
     assert (found.largest, found.p_value) == (40, 0.01)
+
+
+def test_weighted_series_are_searched_on_their_own_scale(made):
+    """Least squares with weights by statsmodels at every date."""
+    X, n = made.design(60, 20, months=False)[:, :2], 60
+    scale = np.where(np.arange(n) < 15, 4.0, 1.0)
+    y = 30.0 + scale * np.random.default_rng(8).standard_normal(n)
+    found = search_break(X, y, 0, "step", 20, np.random.default_rng(9), 19, scale)
+    for date, statistic in zip(found.dates[::9], found.statistics[::9], strict=True):
+        full = np.column_stack([X, np.arange(n) >= date])
+        fits = [WLS(y, columns, weights=1 / scale**2).fit() for columns in (full, X)]
+        assert statistic == pytest.approx(fits[0].compare_f_test(fits[1])[0], rel=1e-8)
+    level = search_break(X, y, 0, "step", 20, np.random.default_rng(9), 19, np.full(n, 7.0))
+    plain = search_break(X, y, 0, "step", 20, np.random.default_rng(9), 19)
+    np.testing.assert_allclose(level.statistics, plain.statistics)
 
 
 def test_too_few_periods_for_a_break(made):

@@ -101,6 +101,11 @@ def test_a_design_without_enough_periods_is_refused(made):
         Whitening(made.design(17, 8), np.array([0.5, 0.1]), np.ones(17, dtype=bool))
 
 
+def test_higher_orders_are_refused(made):
+    with pytest.raises(ValueError, match=r"errors are AR\(3\); whitening is for AR\(0\) to AR\(2\)"):
+        Whitening(made.design(60, 20), np.array([0.5, 0.1, 0.1]), np.ones(60, dtype=bool))
+
+
 def test_ties_and_failures_count_as_extreme():
     drawn = np.array([1.0, 2.0, 2.0 - 1e-12, 3.0, np.nan])
     assert count_at_least(2.0, drawn) == 4

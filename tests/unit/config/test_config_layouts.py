@@ -43,7 +43,11 @@ def test_short_forms_are_filled_in(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("kind: clinic", "kynd: clinic", "F:2: kynd: unknown key (did you mean 'kind'?); expected one of version"),
+        (
+            "kind: clinic",
+            "kynd: clinic",
+            "F:2: kynd: unknown key (did you mean 'kind'?); expected one of version",
+        ),
         ("{marks: Site}", "{marks: []}", "F:5: header.marks: found []; expected at least 1 in the list"),
         (
             "{marks: Site}",
@@ -53,13 +57,12 @@ def test_short_forms_are_filled_in(tmp_path):
         (
             "tried: true",
             "tried: true\nunit_pattern: '['",
-            "F:5: unit_pattern: '[' is no regular expression: unterminated character set at position 0; "
-            "expected e.g. [A-Z0-9]{3,6}",
+            "F:5: unit_pattern: '[' is no regular expression: unterminated character set at position 0",
         ),
         (
             "unit: Site,",
             "site: Site,",
-            "F:1: columns: no column `unit`; expected the heading of the unit codes under `unit`",
+            "columns: no column `unit`; expected the heading of the unit codes under `unit`",
         ),
         (
             "period: Month,",
@@ -67,13 +70,21 @@ def test_short_forms_are_filled_in(tmp_path):
             "no place of the period; expected one of period.label, period.anywhere and columns.period",
         ),
         ("tried: true", "tried: true\nperiod: {anywhere: true}", "period: several places of the period"),
-        ("numerator: seen", "numerator: sene", "no column of numbers is called 'sene' (did you mean 'seen'?)"),
+        (
+            "numerator: seen",
+            "numerator: sene",
+            "no column of numbers is called 'sene' (did you mean 'seen'?)",
+        ),
         ("{sum: [seen, waiting]}", "{sum: [seen], mean: [seen]}", "neither or both of sum and mean"),
         (", denominator: {sum: [seen, waiting]}", "", "denominator: missing; expected a percentage has a"),
         ("tried: true", "tried: true\nstratum: {default: All}", "stratum: stands alone; expected both"),
         ("tried: true", "tried: true\ntotal: England", "total: there is no column `name`"),
-        ("tried: true", "tried: true\nsums: {seen: [wait]}", "sums.seen: no column of numbers is called 'wait'"),
-        ("tried: true", "tried: true\nkeep: {kin: [A]}", "keep: no column"),
+        (
+            "tried: true",
+            "tried: true\nsums: {seen: [wait]}",
+            "sums.seen: no column of numbers is called 'wait'",
+        ),
+        ("tried: true", "tried: true\nkeep: {kin: [A]}", "keep: no column is called 'kin'"),
         ("tried: true", "tried: true\ntable: characteristics", "a table of characteristics has none"),
     ],
 )
@@ -84,7 +95,9 @@ def test_every_rule_has_its_message(tmp_path, old, new, message):
 
 def test_no_indicator(tmp_path):
     text = LAYOUT[: LAYOUT.index("indicators:")]
-    assert any("indicators: no indicator; expected at least one" in found for found in problems(tmp_path, text))
+    assert any(
+        "indicators: no indicator; expected at least one" in found for found in problems(tmp_path, text)
+    )
 
 
 def test_files_that_are_no_layouts(tmp_path):

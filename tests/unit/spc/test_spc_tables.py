@@ -10,7 +10,7 @@ from its_eval.spc.rules import RuleSettings
 from its_eval.spc.tables import POINT_COLUMNS, SUMMARY_COLUMNS, assurance, spc_tables, variation
 
 JANUARY_2013 = 2013 * 12
-NOISE = np.random.default_rng(8).normal(0.0, 1.0, 36)
+NOISE = np.random.default_rng(7).normal(0.0, 1.0, 36)
 
 
 def frame_of(values, target=np.nan, unit="A", start=JANUARY_2013, periods=None):

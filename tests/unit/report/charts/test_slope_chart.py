@@ -103,7 +103,7 @@ def test_a_logarithmic_scale_has_a_few_round_numbers(low, high, check_texts):
 def test_no_text_overlaps_or_leaves_the_sheet(units, times, check_texts):
     rng = np.random.default_rng(units)
     pairs = pd.concat([
-        pairs_of(rng.lognormal(4, 1.5, (8, len(times) + 1)), unit=f"A long name of trust {place}", times=times)
+        pairs_of(rng.lognormal(4, 1.5, (8, len(times) + 1)), unit=f"A long name of unit {place}", times=times)
         for place in range(units)
     ])  # fmt: skip
     check_texts(draw(pairs, times=times)[1])

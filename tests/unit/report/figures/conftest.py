@@ -273,7 +273,7 @@ def _pooled_rows(tables, n_units, ratio):
 
 
 @pytest.fixture(scope="session")
-def study():
+def run_with():
     """Return the maker of runs."""
     return make_study
 
