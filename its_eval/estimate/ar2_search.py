@@ -33,6 +33,8 @@ FINE_POINTS = 48
 #: Points on each side of the lowest in the polynomial over x2.
 SIDE = 2
 PROFILE_STEPS = 1
+#: A minimum among so many of the last fine points makes the upper bound of x1 a starting point too.
+UPPER_REACH = 4
 #: A start nearer to a bound of x2 than this fraction of the grid's spacing is put on it.
 SNAP = 0.01
 
@@ -147,7 +149,10 @@ class ProfileSearch:
         np.less(profile[:-1], profile[1:], out=rises[1:-1])
         falls = ~rises
         falls[0] = True
-        row, owner = np.divmod(np.flatnonzero(falls[:-1] & rises[1:]), n_series)
+        lowest_here = falls[:-1] & rises[1:]
+        # Two minima this close to each other are met at the upper bound of x1 only: it is a start of its own.
+        lowest_here[-1] |= lowest_here[-UPPER_REACH:-1].any(axis=0)
+        row, owner = np.divmod(np.flatnonzero(lowest_here), n_series)
 
         inner = np.clip(row, 1, FINE_POINTS - 2)
         left, middle, right = (profile[inner + step, owner] for step in (-1, 0, 1))

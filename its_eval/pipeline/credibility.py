@@ -159,9 +159,11 @@ def _conclude(
     joint = placebos.joint if len(plan.treated) > 1 else float(p_placebo[0])
     conclusion = three_way_label(p_gap, p_placebo, joint, n_donors, p_set, alpha)
     for place, unit in enumerate(plan.treated):
-        found.labels[unit] = (
-            TOO_FEW_DONORS if conclusion.unit_labels is None else conclusion.unit_labels[place]
-        )
+        if conclusion.unit_labels is not None:
+            found.labels[unit] = conclusion.unit_labels[place]
+        elif len(plan.treated) > 1:
+            found.labels[unit] = TOO_FEW_DONORS
+        # one unit with too few donors keeps the label of its own p-value: nobody can say how unusual it is
     if len(plan.treated) > 1:
         found.add(plan, design_name, "", _set_checks(plan, conclusion, joint, p_set, n_donors, alpha))
         if conclusion.set_label is not None:

@@ -161,12 +161,15 @@ class Picture:
         What it shows, for those who cannot see it.
     caption : str
         What it shows, in words beneath.
+    wide : bool
+        Made for a whole sheet: on a phone it keeps its size and is moved sideways.
     """
 
     ident: str
     figure: StoredFigure
     alt: str
     caption: str
+    wide: bool = False
     kind: ClassVar[str] = "picture"
 
 

@@ -41,7 +41,7 @@ def checks(source: ReportSource) -> Section:
     for outcome in source.outcomes:
         rows = alarming[alarming["outcome"] == outcome]
         if len(rows):
-            blocks.append(_results(source, outcome, rows, "checks that ask for attention"))
+            blocks.append(_alarms(source, outcome, rows))
     if len(blocks) == 1:
         blocks.append(plain("Nothing asks for attention beyond what stands beside each estimate."))
     blocks.append(Heading("What was checked", ident="checked"))
@@ -52,8 +52,8 @@ def checks(source: ReportSource) -> Section:
     for outcome in source.outcomes:
         rows = source.rows("checks", outcome)
         if len(rows):
-            whole = _results(source, outcome, rows, f"all {len(rows)} checks")
-            blocks.append(Folded(whole.caption, [whole]))
+            title = f"{source.label(outcome)}: all {len(rows)} checks"
+            blocks.append(Folded(title, [_results(source, outcome, rows)]))
         blocks += _residual_figures(source, outcome)
     return Section("checks", "What was checked, and what needs attention", blocks)
 
@@ -78,21 +78,39 @@ def _residual_figures(source: ReportSource, outcome: str) -> list[Block]:
 
 def _warnings(source: ReportSource) -> list[Sentence]:
     """Return notes of the run, warnings of fits, and faults in the data."""
-    found = list(source.evaluation.notes)
+    found = []
     for outcome in source.outcomes:
         for unit in source.units(outcome):
             where = f"{source.label(outcome)}, {unit}"
             found += [f"{where}, {words}." for words in attention(source.evaluation, outcome, unit)]
-    return [plain(words, "attention") for words in (*found, *data_sentences(source.evaluation))]
+    warnings = [plain(words, "attention") for words in (*found, *data_sentences(source.evaluation))]
+    return [*map(plain, source.evaluation.notes), *warnings]
+
+
+def _alarms(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
+    shown, more = shortened(rows, "checks")
+    lines = [
+        [
+            text_cell(str(row["unit"]) or "all together"),
+            text_cell(compared_with(str(row["design"]))),
+            text_cell(str(row["check"]).replace("_", " ")),
+            text_cell(str(row["message"])),
+        ]
+        for _, row in records(shown)
+    ]
+    titles = columns("Unit", "Compared with", "Check", "In words")
+    caption = f"{source.label(outcome)}: {len(rows)} checks that ask for attention.{more}"
+    return Table(anchor("table-attention", outcome), caption, titles, lines)
 
 
 def _counted(table: pd.DataFrame) -> str:
     counts = table["status"].value_counts()
-    words = [f"{counts[status]} {STATUS_WORDS[status]}" for status in STATUS_WORDS if status in counts]
-    return f"{len(table)} checks: {', '.join(words)}."
+    told = {"attention": "ask for attention", "pass": "found nothing", "not_applicable": "do not apply"}
+    words = [f"{counts[status]} {words}" for status, words in told.items() if status in counts]
+    return f"Of {len(table)} checks {', '.join(words)}."
 
 
-def _results(source: ReportSource, outcome: str, rows: pd.DataFrame, which: str) -> Table:
+def _results(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
     order = {status: place for place, status in enumerate(STATUS_WORDS)}
     urgent_first = rows.sort_values(
         ["status", "unit", "design", "check"],
@@ -113,5 +131,5 @@ def _results(source: ReportSource, outcome: str, rows: pd.DataFrame, which: str)
         for place, row in records(shown)
     ]
     titles = columns("Unit", "Compared with", "Check", "Result", "Statistic#", "p#", "In words")
-    ident = anchor("table-checks", "" if which.startswith("all") else "attention", outcome)
-    return Table(ident, f"{source.label(outcome)}: {which}.{more}", titles, lines)
+    caption = f"{source.label(outcome)}: checks.{more}"
+    return Table(anchor("table-checks", outcome), caption, titles, lines)

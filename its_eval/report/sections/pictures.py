@@ -55,7 +55,8 @@ def caption(source: ReportSource, task: FigureTask) -> str:
 def picture(source: ReportSource, figure: StoredFigure) -> Picture:
     """Return a figure as a block."""
     alt = describe(source.evaluation, figure.task)
-    return Picture(anchor("figure", figure.stem), figure, alt, caption(source, figure.task))
+    wide = figure.task.kind == MAIN_FIGURE
+    return Picture(anchor("figure", figure.stem), figure, alt, caption(source, figure.task), wide)
 
 
 def pictures(source: ReportSource, section: str, outcome: str, unit: str = "") -> list[Block]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
-from its_eval.report.blocks import Bullets, Folded, Heading, Section, Sentence, Table, plain, text_cell
-from its_eval.report.narrative import estimand_words, p_words
+from its_eval.report.blocks import Folded, Heading, Section, Table, plain, text_cell
+from its_eval.report.narrative import estimand_words
 from its_eval.report.sections.cells import columns, not_asked, p_cell, records, shortened, value_cell
 from its_eval.report.sections.pictures import folded_pictures
-from its_eval.report.source import anchor, compared_with
+from its_eval.report.source import anchor, compared_with, in_order_of_designs
 from its_eval.report.verdicts import label_words
 
 if TYPE_CHECKING:
@@ -47,27 +46,16 @@ def _units(source: ReportSource) -> list[Block]:
         if rows.empty:
             continue
         blocks.append(Heading(source.label(outcome), ident=anchor("placebos", outcome)))
-        blocks.append(Bullets([_sentence(source, outcome, place, row) for place, row in records(rows)]))
         blocks.append(_ranks(source, outcome, rows))
         blocks += folded_pictures(source, "placebos", outcome, "Each unit among the others")
     return blocks
 
 
-def _others(source: ReportSource, outcome: str, row: Row) -> int:
-    """Return how many placebo units a treated unit has; it stands among them itself."""
+def _others(source: ReportSource, outcome: str, row: Row) -> str:
+    """Return how many placebo units a treated unit has, which stands among them itself."""
     rows = source.rows("placebo_units", outcome, str(row["unit"]))
     same = (rows["estimand"] == row["estimand"]) & (rows["design"] == row["design"])
-    return int((same & (rows["placebo"] != row["unit"])).sum())
-
-
-def _sentence(source: ReportSource, outcome: str, place: int, row: Row) -> Sentence:
-    unit = str(row["unit"])
-    words = p_words(float(row["p_placebo"])) if not math.isnan(row["p_placebo"]) else ""
-    others = _others(source, outcome, row)
-    among = f"among {others} units that had no intervention" if others else "among other units"
-    placebo = f"placebo {words} {among}" if words else "no placebo p-value"
-    where = f"{source.unit_name(unit)}, compared with {compared_with(str(row['design']))}"
-    return Sentence((f"{where}: {label_words(str(row['label']))}; {placebo}.",), f"summary:{place}")
+    return str(int((same & (rows["placebo"] != row["unit"])).sum()) or "–")
 
 
 def _ranks(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
@@ -78,14 +66,19 @@ def _ranks(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
             p_cell("summary", place, row, "p_value"),
             p_cell("summary", place, row, "p_adjusted"),
             p_cell("summary", place, row, "p_placebo"),
+            text_cell(_others(source, outcome, row)),
             p_cell("summary", place, row, "p_crawford_howell"),
+            text_cell(label_words(str(row["label"]))),
         ]
         for place, row in records(rows)
     ]
-    titles = columns("Unit", "Compared with", "p#", "Adjusted p#", "Placebo p#", "Crawford–Howell p#")
+    titles = columns(
+        *("Unit", "Compared with", "p#", "Adjusted p#", "Placebo p#", "Among#", "Crawford–Howell p#"),
+        "What can be said",
+    )
     caption = (
         f"{source.label(outcome)}: did the gap change (p, adjusted p), and is that unusual for a unit "
-        "(placebo: rank among all units; Crawford–Howell: the unit against its own peers)"
+        "(placebo p: its rank among so many other units; Crawford–Howell: the unit against its own peers)"
     )
     return Table(anchor("table-placebos", outcome), caption, titles, lines)
 
@@ -101,16 +94,23 @@ def _dates(source: ReportSource) -> list[Block]:
             continue
         found = source.rows("checks", outcome)
         found = found[(found["check"] == "placebo_dates") & (found["status"] != "not_applicable")]
-        blocks.append(Heading(source.label(outcome), 4))
-        blocks.append(Bullets([_dated(source, place, row) for place, row in records(found)]))
+        blocks.append(_by_date(source, outcome, found))
         blocks += folded_pictures(source, "dates", outcome, "Estimates by date")
         blocks.append(Folded("The numbers", [_date_table(source, outcome, rows)]))
     return blocks
 
 
-def _dated(source: ReportSource, place: int, row: Row) -> Sentence:
-    where = f"{source.unit_name(str(row['unit']))}, compared with {compared_with(str(row['design']))}"
-    return Sentence((f"{where}: {row['message']}",), f"checks:{place}")
+def _by_date(source: ReportSource, outcome: str, found: pd.DataFrame) -> Table:
+    lines = [
+        [
+            text_cell(source.unit_name(str(row["unit"]))),
+            text_cell(compared_with(str(row["design"]))),
+            text_cell(str(row["message"])),
+        ]
+        for _, row in records(in_order_of_designs(found, "unit"))
+    ]
+    caption = f"{source.label(outcome)}: what the model finds where nothing began"
+    return Table(anchor("table-dates", outcome), caption, columns("Unit", "Compared with", "In words"), lines)
 
 
 def _date_table(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:

@@ -104,7 +104,7 @@ def test_a_constant_series_can_be_drawn(check_texts):
     )
 
 
-@pytest.mark.parametrize("number", [1, 2, 3, 7, 40, 132])
+@pytest.mark.parametrize("number", [1, 2, 7, 100])
 def test_the_page_of_all_units(number, said, check_texts):
     units = tuple(f"SIM{place:03d}" for place in range(number))
     frame = xmr_grid_data(points_of(units, size=24, target=90.0, better="higher"), "waits")
