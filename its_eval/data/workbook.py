@@ -30,7 +30,8 @@ _FREE_SECTOR = 0xFFFFFFFF
 _NO_SECTOR = 0xFFFFFFFB
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 # [MS-XLS] 2.1.7.20.3: the workbook begins, perhaps it is write-protected, then comes what encrypts the rest
-_LOCKED = re.compile(rb"\x09\x08\x10\0\0\x06\x05\0.{12}(?:\x86\0\0\0)?\x2f\0", re.DOTALL)
+_BEGIN = b"\x09\x08\x10\0\0\x06\x05\0"
+_LOCKED = re.compile(_BEGIN + rb".{12}(?:\x86\0\0\0)?\x2f\0", re.DOTALL)
 
 
 def cell_text(cell: object) -> str:
@@ -119,7 +120,7 @@ def _require_workbook(file: str, raw: bytes) -> None:
         raise DataError([f"{file}: the file is empty"], _AGAIN)
     if raw.startswith(_COMPOUND):
         _require_whole(file, raw)
-        if _LOCKED.search(raw):
+        if _LOCKED.match(raw, max(raw.find(_BEGIN), 0)):
             # the reading library overlooks the oldest way of encrypting and would return nonsense
             raise _protected(file)
     elif raw.startswith(b"PK"):

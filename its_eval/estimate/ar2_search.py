@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from its_eval.estimate.fit import FloatArray
 
+#: Distance from a bound of a partial autocorrelation that is rounding.
+ON_BOUND = 1e-9
 #: Grid points of x1 (Chebyshev-Lobatto) and x2 (equidistant), bounds included.
 GRID = (16, 12)
 #: Equidistant points of x1 on which the profile is searched for local minima.
@@ -45,9 +47,11 @@ def unwarp(warped: FloatArray) -> FloatArray:
 
 
 def to_partials(warped: FloatArray) -> FloatArray:
-    """Partial autocorrelations (S, 2) of warped ones (2, S); what rounding puts outside is on its bound."""
+    """Partial autocorrelations (S, 2) of warped ones (2, S); what rounding puts off a bound is on it."""
     partials = unwarp(warped)
-    return np.clip(partials, *bound_arrays(2), out=partials)
+    for bound, side in zip(bound_arrays(2), (-1.0, 1.0), strict=True):
+        np.copyto(partials, bound, where=side * (partials - bound) > -ON_BOUND)
+    return partials
 
 
 def from_partials(partials: FloatArray) -> FloatArray:

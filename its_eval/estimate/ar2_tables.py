@@ -18,7 +18,7 @@ from its_eval.estimate.ar2_cells import cell_geometry, locate, monomials, panels
 from its_eval.estimate.ar2_search import ProfileSearch, from_partials, search_points, to_partials, warped_box
 from its_eval.estimate.ar_statistics import ArStatistics, complete_statistics
 from its_eval.estimate.assembly import degenerate_series
-from its_eval.estimate.cell_newton import minimise_in_cells
+from its_eval.estimate.cell_newton import ON_SIDE, minimise_in_cells
 from its_eval.estimate.kenward_roger import kenward_roger
 from its_eval.estimate.newton import refine
 from its_eval.estimate.patterns import augmented_design, require_estimable
@@ -142,7 +142,7 @@ class Ar2Tables:
             local, value[block], convex = minimise_in_cells(polynomials, local, low, high)
             warped[:, block] = np.clip(centre + half * local, lower, upper)
             # On a side of the rectangle that is no bound the minimum lies in another cell.
-            settled[block] = convex & (np.abs(local).max(axis=0) < 1.0)
+            settled[block] = convex & (np.abs(local).max(axis=0) < 1.0 - ON_SIDE)
         return warped, value, settled
 
     def _read(
@@ -154,23 +154,30 @@ class Ar2Tables:
         value: FloatArray,
     ) -> ArStatistics:
         """Read the contrasts off the tables at the place of each series that is not degenerate."""
-        design = self.design
-        estimate = self.projection @ series.coordinates
-        std_error, df = np.empty((2, *estimate.shape))
-        partials = np.zeros((degenerate.size, 2))
-        partials[owner] = to_partials(warped)
-        m, r = estimate.shape[0], design.n_reach
+        design, m = self.design, self.projection.shape[0]
+        splits = np.cumsum([m * design.n_reach, 1, m])
         cell = locate(warped)
+        # In the order of the cells, and a column of zeros behind for the series that are degenerate.
+        found = np.zeros((3, m, owner.size + 1))
+        column = np.full(degenerate.size, owner.size)
+        done = 0
         for block, groups in _by_cell(cell):
-            places = owner[block]
             centre, half = cell_geometry()[:, :, cell[block]]
             table = _products(self._read_off, monomials(*(warped[:, block] - centre) / half), groups)
-            shift, log_scale, multiplier, log_df = np.split(table, (m * r, m * r + 1, m * r + 1 + m))
-            estimate[:, places] += np.einsum("mrs,rs->ms", shift.reshape(m, r, -1), series.reach[:, places])
-            rss = value[block] * np.exp(-log_scale[0])
-            multiplier *= np.sqrt(np.maximum(rss, 0.0) / design.residual_df)
-            std_error[:, places] = multiplier
-            df[:, places] = np.exp(log_df, out=log_df)
+            shift, log_scale, multiplier, log_df = np.split(table, splits)
+            rss = np.maximum(value[block] * np.exp(-log_scale[0]), 0.0)
+            reach = series.reach.take(owner[block], axis=1)
+            added, std_error, df = found[:, :, done : done + block.size]
+            np.einsum("mrs,rs->ms", shift.reshape(m, *reach.shape), reach, out=added)
+            np.multiply(multiplier, np.sqrt(rss / design.residual_df), out=std_error)
+            np.exp(log_df, out=df)
+            column[owner[block]] = np.arange(done, done + block.size)
+            done += block.size
+        partials = np.zeros((degenerate.size, 2))
+        partials[owner] = to_partials(warped)
+        added, std_error, df = found.take(column, axis=2)
+        estimate = self.projection @ series.coordinates
+        estimate += added
         return complete_statistics(estimate, std_error, df, partials, degenerate, design.residual_df)
 
 

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 NEWTON_STEPS = 3
 #: A last step longer than this, in half widths of a cell, is not trusted.
 UNSETTLED = 1e-4
+#: Distance from a side of the rectangle that is rounding.
+ON_SIDE = 1e-12
+#: Keeps the curvature of flat polynomials away from 0.
+SMALLEST = np.finfo(np.float64).tiny ** 0.25
 
 
 def minimise_in_cells(
@@ -53,17 +57,24 @@ def _bounded_step(
     """Step (2, S) to the minimum of the quadratic model within the rectangle; 0 where the model has none."""
     _, f_u, f_v, f_uu, f_uv, f_vv = found
     gradient = found[1:3]
+    below, above = low - position, high - position
     # A coordinate that its gradient pushes against a side of the rectangle stays there.
-    held = ((position <= low) & (gradient > 0.0)) | ((position >= high) & (gradient < 0.0))
+    held = ((below >= -ON_SIDE) & (gradient > 0.0)) | ((above <= ON_SIDE) & (gradient < 0.0))
     if held.any():
         f_u, f_v = np.where(held, 0.0, gradient)
         f_uu, f_vv = np.where(held, 1.0, found[3:6:2])
         f_uv = np.where(held.any(axis=0), 0.0, f_uv)
     determinant = f_uu * f_vv - f_uv**2
     convex: BoolArray = (f_uu > 0.0) & (determinant > 0.0)
-    scale = np.divide(-1.0, determinant, out=np.zeros_like(determinant), where=convex)
-    free = np.stack([(f_vv * f_u - f_uv * f_v) * scale, (f_uu * f_v - f_uv * f_u) * scale])
-    below, above = low - position, high - position
+    if not convex.all():
+        # Anywhere else the step is that of the quadratic with |f_uu| + |f_uv| and |f_vv| + |f_uv|: downhill.
+        size = np.abs(f_uv) + SMALLEST
+        f_uu = np.where(convex, f_uu, np.abs(f_uu) + size)
+        f_vv = np.where(convex, f_vv, np.abs(f_vv) + size)
+        f_uv = np.where(convex, f_uv, 0.0)
+        determinant = f_uu * f_vv - f_uv**2
+    free = np.stack([f_uv * f_v - f_vv * f_u, f_uv * f_u - f_uu * f_v])
+    free /= determinant
     step = np.clip(free, below, above)
     cut = np.flatnonzero((step != free).any(axis=0))
     if cut.size:

@@ -105,14 +105,16 @@ def box_step(gradient: FloatArray, hessian: FloatArray, below: FloatArray, above
     """
     bound = ((below >= 0.0) & (gradient > 0.0)) | ((above <= 0.0) & (gradient < 0.0))
     step = np.zeros_like(gradient)
-    for _ in range(gradient.shape[1]):
+    n_coordinates = gradient.shape[1]
+    for _ in range(n_coordinates):
         fixed = np.where(bound, step, 0.0)
         slope = np.where(bound, 0.0, gradient + (hessian @ fixed[:, :, None])[:, :, 0])
-        free = np.where(bound[:, :, None] | bound[:, None], 0.0, hessian)
+        # A 1 for each bound coordinate: with a 0 the rounding of the eigenvectors would be divided by it.
+        free = np.where(bound[:, :, None] | bound[:, None], np.eye(n_coordinates), hessian)
         eigenvalues, eigenvectors = np.linalg.eigh(free)
         curvature = np.maximum(np.abs(eigenvalues), np.finfo(np.float64).tiny ** 0.25)
         rotated = (np.swapaxes(eigenvectors, 1, 2) @ slope[:, :, None])[:, :, 0] / curvature
-        step = fixed - (eigenvectors @ rotated[:, :, None])[:, :, 0]
+        step = np.where(bound, fixed, -(eigenvectors @ rotated[:, :, None])[:, :, 0])
         leaving = (step < below) | (step > above)
         if not leaving.any():
             break

@@ -74,6 +74,8 @@ class OutcomePlan:
         By treated unit: every unit that may serve as its peer, whether or not it is near.
     weighted : bool
         Whether percentages with denominators are weighted by their sampling variance.
+    complete_only : bool
+        Whether a unit with a gap in a usable period is left out.
     """
 
     outcome: Outcome
@@ -90,6 +92,7 @@ class OutcomePlan:
     covariates: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     donors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     weighted: bool = True
+    complete_only: bool = False
 
     def usable(self, interruptions: tuple[Interruption, ...]) -> NDArray[np.bool_]:
         """Return the periods that may enter a fit: not masked for all units, in no excluded phase-in."""

@@ -187,6 +187,7 @@ def _plan_outcome(config: Config, sources: Sources, outcome: Outcome, treatment:
         (*own, *gaps, *_unfitted_events(outcome, outside)),
         covariates,
         chosen.donors,
+        complete_only=config.data.missing == "drop_unit",
     )
 
 

@@ -187,6 +187,12 @@ def _obstacle(
     if obstacle:
         word = "not_positive" if plan.outcome.transform == "log" else "no_logit"
         return word, f"{unit} has {obstacle}; use `transform: none`"
+    gaps = int(np.isnan(values).sum())
+    if plan.complete_only and gaps:
+        return (
+            "dropped",
+            f"{unit} misses {gaps} usable periods, and `missing: drop_unit` leaves such units out",
+        )
     if design_name != "single" and unit in plan.no_peers:
         return "no_peers", plan.no_peers[unit]
     return "", ""

@@ -486,6 +486,21 @@ def test_inspecting_shows_sheets_headers_and_fits(its, tmp_path):
     ]
 
 
+def test_a_known_layout_is_where_ones_own_begins(its, tmp_path):
+    answer = its("import", "--show-layout", "nhs-ae")
+    assert answer.code == 0
+    moved = answer.out.replace("rows: [16, 16]", "rows: [16, 20]")
+    (tmp_path / "own.yaml").write_text(moved, encoding="utf-8")
+    path = ae_workbook(tmp_path / NAME, rows=moved_header())
+    assert (
+        its("import", "nhs-ae", path, "--layout", tmp_path / "own.yaml", "-o", tmp_path / "t.csv").code == 0
+    )
+    # four providers, seven indicators, and one of them without a type 1 department
+    assert len(pd.read_csv(tmp_path / "t.csv")) == 4 * 7 - 1
+    assert its("import", "--show-layout", "nhs-fft-ae").out.count("kind: nhs-fft-ae") == 2
+    assert its("import", "--show-layout", "nhs").code == 2
+
+
 def test_usage(its, tmp_path):
     for arguments in ((), ("nhs-ae",), ("nhs-ae", "x.xls")):
         answer = its("import", *arguments)
@@ -549,7 +564,10 @@ def test_an_imported_table_is_read_without_mapping_and_faults_point_to_the_workb
     months = [f"{2013 + index // 12}-{index % 12 + 1:02d}" for index in range(48)]
     table = pd.DataFrame(
         [
-            ("waits", unit, month, 50.0 + place + index % 7, None, None, "", f"{month}.xls", "Trusts", 10 + place)
+            (
+                *("waits", unit, month, 50.0 + place + index % 7, None, None, ""),
+                *(f"{month}.xls", "Trusts", 10 + place),
+            )
             for place, unit in enumerate(("A1", "A2", "B1", "B2", "B3", "B4", "B5"))
             for index, month in enumerate(months)
         ],

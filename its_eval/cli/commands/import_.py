@@ -39,6 +39,10 @@ def import_(
         Path | None,
         typer.Option(metavar="FILE", help="Show what is in a file and which layout fits, and stop."),
     ] = None,
+    show_layout: Annotated[
+        str | None,
+        typer.Option(metavar="KIND", help="Print a known layout, to begin one's own with, and stop."),
+    ] = None,
     list_kinds: Annotated[
         bool, typer.Option("--list-kinds", help="List the kinds of file and stop.")
     ] = False,
@@ -58,6 +62,11 @@ def import_(
 
     if list_kinds:
         _list_kinds()
+        return
+    if show_layout is not None:
+        from its_eval.data.importers.catalogue import layout_texts  # noqa: PLC0415
+
+        typer.echo("---\n".join(layout_texts(show_layout)), nl=False)
         return
     if inspect is not None:
         _inspect(inspect, layout)

@@ -23,6 +23,19 @@ def kinds() -> tuple[str, ...]:
     return tuple(sorted({layout.kind for layout in bundled_layouts()}))
 
 
+def layout_texts(kind: str) -> list[str]:
+    """Return the layouts of one kind as they are written, to begin one's own with.
+
+    Raises
+    ------
+    UsageError
+        When there is no such kind.
+    """
+    wanted = layouts_of(kind)
+    texts = [path.read_text(encoding="utf-8") for path in sorted(_FOLDER.glob("*.yaml"))]
+    return [text for text, found in zip(texts, bundled_layouts(), strict=True) if found in wanted]
+
+
 def layouts_of(kind: str, own: Path | None = None) -> tuple[Layout, ...]:
     """Return the layouts of one kind, or the user's own one, which takes their place.
 

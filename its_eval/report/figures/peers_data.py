@@ -73,20 +73,20 @@ def peer_distances_data(evaluation: Evaluation, outcome: str, unit: str) -> pd.D
     farthest = peers["distance"].max()
     aside = aside[aside["distance"] <= farthest]
     rows = [
-        {"candidate": row.peer, "distance": row.distance, "pool_rank": row.pool_rank, "peer": True}
+        {"candidate": row.peer, "distance": row.distance, "pool_rank": row.pool_rank}
+        | {"peer": True, "reason": ""}
         for row in peers.itertuples()
     ]
     free = _free_ranks(peers["pool_rank"], len(aside))
     nearest_first = aside.sort_values(["distance", "candidate"], kind="stable").itertuples()
     rows += [
-        {"candidate": row.candidate, "distance": row.distance, "pool_rank": rank, "reason": row.reason}
+        {"candidate": row.candidate, "distance": row.distance, "pool_rank": rank}
+        | {"peer": False, "reason": row.reason}
         for row, rank in zip(nearest_first, free, strict=True)
     ]
     columns = ["candidate", "name", "distance", "pool_rank", "peer", "reason"]
     frame = pd.DataFrame.from_records(rows, columns=columns)
     frame["name"] = [name_of(evaluation, str(code)) for code in frame["candidate"]]
-    frame["peer"] = frame["peer"].eq(other=True)
-    frame["reason"] = frame["reason"].fillna("")
     frame["pool_rank"] = frame["pool_rank"].astype("Int64")
     return frame.sort_values(["distance", "candidate"], kind="stable", na_position="last").reset_index(
         drop=True

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.report.figures.scales import before_each, day_numbers, reach, tick_labels
+from its_eval.report.figures.scales import before_each, day_numbers, reach
 from its_eval.report.figures.sheet import EndLabel, Panel, draw_sheet
 from its_eval.report.figures.style import DASHES, INK, QUIET, house_style
 from its_eval.report.figures.time_marks import Mark
@@ -130,11 +130,11 @@ def _end_labels(lines: dict[str, Values], words: tuple[tuple[str, str], ...]) ->
 
 
 def _number(value: float, lines: dict[str, Values]) -> str:
-    """Return a number with three digits of what the lines are apart."""
+    """Return a number with two digits of what the lines are apart."""
     last = [float(line[-1]) for line in lines.values() if np.isfinite(line[-1])]
     apart = max(last) - min(last)
-    decimals = 1 if apart <= 0 else max(0, 2 - int(np.floor(np.log10(apart))))
-    return tick_labels([round(value, decimals)])[0]
+    decimals = 1 if apart <= 0 else max(0, 1 - int(np.floor(np.log10(apart))))
+    return f"{value:,.{decimals}f}".replace("-", "−")
 
 
 def _marks(frame: pd.DataFrame, x: Values, labels: XmrLabels) -> list[Mark]:
@@ -161,6 +161,8 @@ def _marks(frame: pd.DataFrame, x: Values, labels: XmrLabels) -> list[Mark]:
 def _notes(frame: pd.DataFrame, labels: XmrLabels) -> list[str]:
     present = [meaning for name, meaning in MEANINGS.items() if frame["variation"].eq(name).any()]
     notes = [f"{'; '.join(present)}.".capitalize()] if present else []
+    if frame["range_outside"].any():
+        notes.append("Triangles below: moving ranges beyond their limit.")
     first = frame[frame["phase"].eq(1)]
     base = first["in_baseline"].to_numpy(dtype=bool)
     if base.any() and not base.all():

@@ -24,6 +24,8 @@ SHOWN = [
     *("unit", "period", "date", "value", "phase", "mean", "lower_limit", "upper_limit", "target"),
     "variation",
 ]
+#: Height of a chart in inches, by how many there are at most.
+_HEIGHTS = ((6, 1.4), (24, 0.9), (10**9, 0.6))
 #: Grey of the room between the limits.
 _BETWEEN = "#EDEDED"
 
@@ -76,7 +78,7 @@ def draw_xmr_grid(frame: pd.DataFrame, title: str) -> Figure:
             reach(drawn, lines),
             heading=f"{title}, {span}",
             notes=notes,
-            cell_height=0.6,
+            cell_height=next(inches for most, inches in _HEIGHTS if len(cells) <= most),
         )
 
 
