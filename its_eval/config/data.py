@@ -7,8 +7,9 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, field_serializer, model_validator
 
 from its_eval.config.availability import NotYet
-from its_eval.config.faults import Fault, refuse, show
+from its_eval.config.faults import Fault, custom_error, refuse, show
 from its_eval.config.settings import Code, Settings, TablePath, Text, as_list, without_blanks
+from its_eval.data.periods import parse_period
 
 Frequency = Literal["month", "quarter", "year", "week"]
 #: Columns of the tidy indicator table that `columns` can map.
@@ -75,6 +76,17 @@ class IndicatorTable(_Table):
         return []
 
 
+def _dated(value: object) -> object:
+    text = str(value).strip()
+    for frequency in ("year", "month"):
+        try:
+            parse_period(text, frequency)
+        except ValueError:
+            continue
+        return text
+    raise custom_error(f"{show(value)} is not a year or month", "e.g. 2014 or 2014-09")
+
+
 class CharacteristicsTable(_Table):
     """A table of what units are like, from which peers are chosen: a row per unit."""
 
@@ -83,18 +95,27 @@ class CharacteristicsTable(_Table):
     ] = Field(
         default={}, description="`unit`: the column of unit codes; when left out the preset's, else `unit`."
     )
+    dated: Annotated[str, BeforeValidator(_dated, json_schema_input_type=str | int)] | None = Field(
+        default=None,
+        description="Year or month that the characteristics describe, for the warning about values that the "
+        "intervention may have changed.",
+    )
 
 
 class UnitsTable(_Table):
     """A table of the units themselves: names, types and any other column to agree on."""
 
-    columns: Annotated[
-        Mapping[Annotated[str, NotYet("opened", "closed", "successor")], Text],
-        BeforeValidator(without_blanks),
-    ] = Field(
+    columns: Annotated[Mapping[str, Text], BeforeValidator(without_blanks)] = Field(
         default={},
         description="Which column holds unit, name, type and any other fact to be used in `peers.within`; "
-        "also opened, closed, successor.",
+        "also opened and closed (first period of a unit, and the first without it) and successor (the code "
+        "that goes on).",
+    )
+    mergers: Literal["set_aside", "combine"] = Field(
+        default="set_aside",
+        description="set_aside: a unit that opened, closed, merged or was renamed within the window is no "
+        "peer; combine: the rows of a unit with a successor count as the successor's, with counts summed and "
+        "rates made anew.",
     )
 
     @model_validator(mode="after")

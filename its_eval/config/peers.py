@@ -1,19 +1,30 @@
 """Settings of the peer search."""
 
+import math
+import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    model_serializer,
+    model_validator,
+)
 
-from its_eval.config.availability import KeyNotYet, NotYet
 from its_eval.config.faults import Fault, custom_error, did_you_mean, one_of, refuse, show
+from its_eval.config.peer_lists import read_peer_lists
 from its_eval.config.settings import DISTINCT, Code, Settings, Text
 
 PresetName = Literal["nhs-trust-peer-finder"]
 #: Presets that `peers.preset` can name.
 KNOWN_PRESETS: tuple[str, ...] = get_args(PresetName)
 
-_OF_PRESET = ("variables", "weights", "scale", "metric", "missing")
+_OF_PRESET = ("variables", "weights", "scale", "metric", "missing", "log")
+_OF_CHARACTERISTICS = ("preset", "variables", "weights", "missing", "log")
+_PERCENTILE = re.compile(r"[pP]([1-9]\d?)$")
 
 
 def _count(value: object) -> object:
@@ -29,6 +40,20 @@ def _count(value: object) -> object:
     return number
 
 
+def _caliper(value: object) -> object:
+    """Return a distance as a number or a percentile as ``p90``."""
+    if isinstance(value, str) and (match := _PERCENTILE.match(value.strip())):
+        return f"p{match[1]}"
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0 < number < math.inf or isinstance(value, bool):
+        expected = "a distance above 0, or p1 to p99 for a percentile of the pool's k-th-nearest distances"
+        raise custom_error(f"{show(value)} is not a caliper", expected)
+    return number
+
+
 def comparable(name: str) -> str:
     """Return a column or variable name as it is compared: case and repeated spaces ignored."""
     return " ".join(name.split()).casefold()
@@ -37,29 +62,42 @@ def comparable(name: str) -> str:
 class PeerSettings(Settings):
     """How the peers of a treated unit are chosen.
 
-    With a preset, `variables`, `weights`, `scale`, `metric` and `missing` are the preset's own and those here
-    have no meaning.
+    With a preset, `variables`, `weights`, `scale`, `metric`, `missing` and `log` are the preset's own and
+    those here have no meaning. With `match: pre_period` the characteristics have none.
     """
 
     preset: PresetName | None = Field(
         default=None, description="A published choice of variables, weights, scale, metric and missing."
     )
     variables: Annotated[tuple[Text, ...], DISTINCT, Field(min_length=1)] | None = Field(
-        default=None, description="Characteristics to compare; all numeric columns when left out."
+        default=None,
+        description="Characteristics to compare; all numeric columns when left out. A column of text that is "
+        "named counts as a category: alike or not.",
     )
     weights: Mapping[Text, Annotated[float, Field(ge=0)]] = Field(
         default={}, description="Weight of a variable; 1 for those not named."
     )
-    scale: Annotated[Literal["zscore", "minmax", "robust", "none"], NotYet("minmax", "robust", "none")] = (
-        Field(default="zscore", description="How variables are made comparable.")
+    scale: Literal["zscore", "minmax", "robust", "none"] = Field(
+        default="zscore",
+        description="How variables are made comparable: divided by their standard deviation, range or "
+        "interquartile range, or left as they are.",
     )
-    metric: Annotated[Literal["euclidean", "mahalanobis"], NotYet("mahalanobis")] = Field(
-        default="euclidean", description="Distance between two units."
+    metric: Literal["euclidean", "mahalanobis"] = Field(
+        default="euclidean",
+        description="Distance between two units; mahalanobis counts what correlated variables share once.",
     )
     missing: Literal["available", "zero", "refuse"] = Field(
         default="available",
         description="A missing characteristic: available scales up the rest, zero counts it as 0 "
         "before scaling, refuse is an error.",
+    )
+    log: Annotated[tuple[Text, ...], DISTINCT] = Field(
+        default=(), description="Skewed variables, such as volumes, to compare on the logarithmic scale."
+    )
+    match: Literal["characteristics", "pre_period"] = Field(
+        default="characteristics",
+        description="What peers are alike in: their characteristics, or level and trend of the outcome "
+        "before the intervention.",
     )
     k: Annotated[
         int | Literal["all"], BeforeValidator(_count, json_schema_input_type=int | Literal["all"])
@@ -70,7 +108,13 @@ class PeerSettings(Settings):
     exclude: Annotated[tuple[Code, ...], DISTINCT] = Field(
         default=(), description="Units that may not be peers."
     )
-    caliper: Annotated[Any, KeyNotYet()] = Field(default=None, description="Largest distance of a peer.")
+    caliper: Annotated[
+        float | str | None, BeforeValidator(_caliper, json_schema_input_type=float | str | None)
+    ] = Field(
+        default=None,
+        description="Largest distance of a peer: a number, or p90 for the 90th percentile of the distances "
+        "of all other units to their k-th nearest.",
+    )
     min_coverage: float = Field(
         default=0.9,
         gt=0,
@@ -78,17 +122,43 @@ class PeerSettings(Settings):
         description="Share of the periods of each segment for which a peer needs data.",
     )
     given: Mapping[Code, Annotated[tuple[Code, ...], DISTINCT, Field(min_length=1)]] = Field(
-        default={}, description="Peers of a unit, instead of a search."
+        default={},
+        description="Peers of a unit, instead of a search; or {from: peers.csv}, a list that its-eval wrote.",
     )
+    given_by_outcome: Mapping[
+        Code, Mapping[Code, Annotated[tuple[Code, ...], DISTINCT, Field(min_length=1)]]
+    ] = Field(
+        default={}, description="By outcome: peers of a unit for this outcome alone, instead of `given`."
+    )
+
+    def given_for(self, outcome: str) -> Mapping[str, tuple[str, ...]]:
+        """Return the given peers of each unit for one outcome."""
+        return {**self.given, **self.given_by_outcome.get(outcome, {})}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists_from_file(cls, data: object, info: ValidationInfo) -> object:
+        """Put the lists of a file in the place of ``given: {from: FILE}``."""
+        if not isinstance(data, Mapping):
+            return data
+        given = data.get("given")
+        if not isinstance(given, Mapping) or set(given) != {"from"} or isinstance(given["from"], list):
+            return data
+        shared, own, faults = read_peer_lists(given["from"], (info.context or {}).get("folder"))
+        refuse("peers", faults)
+        return {**data, "given": shared, **({"given_by_outcome": own} if own else {})}
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        refuse("peers", [*self._preset_faults(), *self._weight_faults(), *self._given_faults()])
+        found = [*self._preset_faults(), *self._weight_faults(), *self._log_faults(), *self._given_faults()]
+        refuse("peers", [*found, *self._match_faults(), *self._caliper_faults()])
         return self
 
     @model_serializer(mode="wrap")
     def _without_preset_keys(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
         left_out = () if self.preset is None else _OF_PRESET
+        if self.match == "pre_period":
+            left_out = _OF_CHARACTERISTICS
         return {key: value for key, value in handler(self).items() if key not in left_out}
 
     def _preset_faults(self) -> list[Fault]:
@@ -115,6 +185,34 @@ class PeerSettings(Settings):
             if all(weights.get(name, 1) == 0 for name in known):
                 faults.append(Fault(("weights",), "every variable has weight 0", "a weight above 0"))
         return faults
+
+    def _log_faults(self) -> list[Fault]:
+        known = None if self.variables is None else {comparable(name) for name in self.variables}
+        return [
+            Fault(
+                ("log", place),
+                f"{show(name)} is not among the variables{did_you_mean(name, self.variables or ())}",
+                one_of(self.variables or ()),
+            )
+            for place, name in enumerate(self.log)
+            if known is not None and comparable(name) not in known
+        ]
+
+    def _match_faults(self) -> list[Fault]:
+        if self.match == "characteristics":
+            return []
+        what = "match: pre_period compares the outcome before the intervention, not characteristics"
+        return [
+            Fault((key,), f"{show(getattr(self, key))}: {what}", "one of the two")
+            for key in _OF_CHARACTERISTICS
+            if key in self.model_fields_set
+        ]
+
+    def _caliper_faults(self) -> list[Fault]:
+        if isinstance(self.caliper, str) and self.k == "all":
+            what = f"{show(self.caliper)}: with k: all there is no k-th nearest"
+            return [Fault(("caliper",), what, "a distance, or a number of peers")]
+        return []
 
     def _given_faults(self) -> list[Fault]:
         return [

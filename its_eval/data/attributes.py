@@ -30,12 +30,15 @@ class Characteristics:
     variables : tuple of str
         Column names as written in the table.
     values : ndarray, shape (units, variables)
-        NaN where missing.
+        NaN where missing; of a category the number of its text.
+    categories : mapping of str to tuple of str
+        For each variable that is a category: its texts, sorted.
     """
 
     units: tuple[str, ...]
     variables: tuple[str, ...]
     values: NDArray[np.float64]
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ def load_characteristics(
         Column of unit codes.
     variables : sequence of str, optional
         The columns to use, matched ignoring case and repeated spaces; by default every column that is
-        numeric throughout.
+        numeric throughout. A chosen column that holds words alone is a category.
 
     Raises
     ------
@@ -114,6 +117,7 @@ def load_characteristics(
         return Characteristics(units, tuple(kept), np.column_stack(list(kept.values())))
     problems: list[str] = []
     columns: dict[str, NDArray[np.float64]] = {}
+    categories: dict[str, tuple[str, ...]] = {}
     for wanted in variables:
         try:
             name = find_column(frame, wanted, str(path))
@@ -122,13 +126,27 @@ def load_characteristics(
             continue
         numbers, faulty = to_numbers(frame[name])
         columns[name] = numbers
+        if _is_category(frame[name], numbers, faulty):
+            texts = frame[name].str.strip().where(faulty, "")
+            categories[name] = tuple(sorted(set(texts[faulty])))
+            numbering = {text: float(number) for number, text in enumerate(categories[name])}
+            columns[name] = texts.map(numbering).to_numpy(dtype=np.float64)
+            continue
         for row, text in frame.loc[faulty, name].astype(str).items():
             problems.append(
                 f"{path}: row {row}, column {name!r}: {text!r} is not a number; {number_hint(text)}"
             )
     if problems:
         raise DataError(problems, "choose the columns under peers.variables, or mend the table")
-    return Characteristics(units, tuple(columns), np.column_stack(list(columns.values())))
+    return Characteristics(units, tuple(columns), np.column_stack(list(columns.values())), categories)
+
+
+def _is_category(
+    column: pd.Series, numbers: NDArray[np.float64], faulty: NDArray[np.bool_]
+) -> bool:
+    """Return whether a column holds words and no number at all; ``1,234`` and ``5 %`` are faulty numbers."""
+    words = column[faulty].astype(str)
+    return bool(faulty.any() and np.isnan(numbers).all() and words.str.contains(r"[^\W\d_]").all())
 
 
 def load_units(path: Path, mapping: Mapping[str, str]) -> Units:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.data.faults import Finding, Severity
-from its_eval.data.load import NO_PERIOD, IndicatorRows
+from its_eval.data.load import NO_PERIOD, IndicatorRows, place_of
 from its_eval.data.panel import outcome_values
 from its_eval.data.periods import format_period
 
@@ -30,10 +30,10 @@ def row_findings(rows: IndicatorRows, outcome: Outcome) -> list[Finding]:
     frame = rows.frame.assign(value=outcome_values(rows, outcome))
     frame = frame[frame["indicator"].eq(outcome.indicator) & frame["period"].ne(NO_PERIOD)]
     findings: list[Finding] = []
-    duplicated = frame.duplicated(["unit", "period"], keep=False)
+    duplicated = frame.duplicated(["unit", "period", "stratum"], keep=False)
     for key, group in frame[duplicated].groupby(["unit", "period"], sort=True):
         unit, ordinal = map(str, key if isinstance(key, tuple) else (key,))
-        places = ", ".join(f"{row.source_file} row {row.source_row}" for row in group.itertuples())
+        places = ", ".join(place_of(row) for row in group.itertuples())
         period = format_period(int(ordinal), rows.frequency)
         findings.append(
             Finding(
@@ -68,7 +68,7 @@ def _impossible(frame: pd.DataFrame, outcome: Outcome, frequency: str) -> Iterab
         for row in frame[faulty].itertuples():
             period = format_period(int(str(row.period)), frequency)
             text = str(getattr(row, column))
-            place = f"{row.source_file} row {row.source_row}"
+            place = place_of(row)
             message = f"{place}: {outcome.indicator}, {row.unit}, {period}: {column} {text}: {reason}"
             yield Finding(outcome.indicator, str(row.unit), check, period, text, "error", message)
 

@@ -31,19 +31,17 @@ def peer_mean(values: NDArray[np.float64], usable: NDArray[np.bool_]) -> NDArray
     observed = ~np.isnan(values)
     if observed.all():
         return np.asarray(values.mean(axis=1), dtype=np.float64)
-    n, peers = values.shape
-    mean = np.full(n, np.nan)
+    mean = np.full(values.shape[0], np.nan)
     shown = observed.any(axis=1)
     mean[shown] = np.nanmean(values[shown], axis=1)
     observed &= usable[:, None]
-    period, peer = np.nonzero(observed)
-    rows = np.arange(len(period))
-    layout = np.zeros((len(period), n + peers - 1))
-    layout[rows, period] = 1.0
-    inner = peer < peers - 1
-    layout[rows[inner], n + peer[inner]] = 1.0
-    layout[rows[~inner], n:] = -1.0
-    solution = np.linalg.lstsq(layout, values[observed], rcond=None)[0]
     fitted = observed.any(axis=1)
-    mean[fitted] = solution[:n][fitted]
+    known, y = observed[fitted].astype(np.float64), np.where(observed, values, 0.0)[fitted]
+    count = known.sum(axis=1, keepdims=True)
+    # with the period effects profiled out, the normal equations are those of the peers alone
+    normal = np.diag(known.sum(axis=0)) - (known / count).T @ known
+    right = (known * (y - y.sum(axis=1, keepdims=True) / count)).sum(axis=0)
+    # the solution of least length is the one whose effects sum to zero
+    effects = np.linalg.lstsq(normal, right, rcond=None)[0]
+    mean[fitted] = (known * (y - effects)).sum(axis=1) / count[:, 0]
     return mean

@@ -70,16 +70,17 @@ class Panel:
     def coefficients(self, values: FloatArray) -> FloatArray:
         """Polynomials of the cells, x1 outermost: (cells, monomials, f) from values (points, f)."""
         first, second = self.to_cells
-        grid = values.reshape(first.shape[2], second.shape[2], -1)
-        across = np.einsum("eqj,ijf->eqif", second, grid, optimize=True)
-        whole = np.einsum("cpi,eqif->cepqf", first, across, optimize=True)
-        ascending = _ascending(DEGREE)
-        p, q = np.array(EXPONENTS).T
-        # The terms of too high a degree are left out as Chebyshev polynomials, where they are small.
-        degrees = np.arange(DEGREE + 1)
-        whole[:, :, degrees[:, None] + degrees > DEGREE] = 0.0
-        plain = np.einsum("ap,bq,cepqf->ceabf", ascending, ascending, whole, optimize=True)
-        return np.ascontiguousarray(plain[:, :, p, q].reshape(self.n_cells, len(EXPONENTS), -1))
+        (rows, size, n_first), (columns, _, n_second) = first.shape, second.shape
+        across = second.reshape(-1, n_second) @ values.reshape(n_first, n_second, -1)
+        across = across.reshape(n_first, columns, size, -1)
+        whole = np.empty((rows, columns, len(EXPONENTS), values.shape[1]))
+        for c in range(size):
+            # The terms of too high a degree are left out as Chebyshev polynomials, where they are small.
+            matrix = first[:, : size - c].reshape(-1, n_first)
+            product = matrix @ across[:, :, c].reshape(n_first, -1)
+            ranks = [rank for rank, exponents in enumerate(EXPONENTS) if exponents[1] == c]
+            whole[:, :, ranks] = product.reshape(rows, size - c, columns, -1).swapaxes(1, 2)
+        return np.asarray(_to_monomials() @ whole.reshape(self.n_cells, len(EXPONENTS), -1))
 
 
 @cache
@@ -192,10 +193,13 @@ def _chebyshev(count: int) -> tuple[FloatArray, FloatArray]:
     return nodes, np.linalg.inv(chebyshev.chebvander(nodes, count - 1))
 
 
-def _ascending(degree: int) -> FloatArray:
-    """Matrix from Chebyshev coefficients to ascending ones."""
-    columns = [chebyshev.cheb2poly(row) for row in np.eye(degree + 1)]
-    return np.array([np.pad(column, (0, degree + 1 - len(column))) for column in columns]).T
+@cache
+def _to_monomials() -> FloatArray:
+    """Matrix (36, 36) from products of Chebyshev polynomials to monomials."""
+    columns = [chebyshev.cheb2poly(row) for row in np.eye(DEGREE + 1)]
+    ascending = np.array([np.pad(column, (0, DEGREE + 1 - len(column))) for column in columns]).T
+    a, c = np.array(EXPONENTS).T
+    return np.asarray(ascending[np.ix_(a, a)] * ascending[np.ix_(c, c)])
 
 
 def _place(centres: FloatArray, position: FloatArray) -> NDArray[np.intp]:

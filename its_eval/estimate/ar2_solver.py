@@ -1,7 +1,6 @@
-"""Restricted maximum likelihood of the partial autocorrelations of many series with AR(2) errors.
+"""Restricted maximum likelihood of the partial autocorrelations of series with AR(2) errors, exactly.
 
-``h RSS`` on a grid over the box of partial autocorrelations is one matrix product for all series. Every local
-minimum of the grid, those on the border included, is followed to the exact local optimum; the best is kept.
+Every local minimum of the profile of ``ar2_search`` is followed to the exact local optimum; the best is kept.
 """
 
 from __future__ import annotations
@@ -10,28 +9,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.estimate.ar1_solver import to_rho, to_warped
-from its_eval.estimate.autoregression import BOUNDS
+from its_eval.estimate.ar2_search import ProfileSearch, search_points, to_partials
+from its_eval.estimate.autoregression import bound_arrays
 from its_eval.estimate.newton import refine
 from its_eval.estimate.profile import objective_table, objective_values
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from its_eval.estimate.fit import FloatArray
     from its_eval.estimate.reduction import ReducedDesign, ReducedSeries
 
 #: Up to so many series the grid is evaluated one by one instead of through tables of the design.
 FEW_SERIES = 8
-#: Grid points of r1 and r2.
-GRID = (48, 32)
-
-
-def partial_grid() -> FloatArray:
-    """Grid points (48 * 32, 2), bounds included, closer together where |r| is near 1."""
-    (low_1, high_1), (low_2, high_2) = BOUNDS[2]
-    warped_low, warped_high = to_warped(np.array([low_1, high_1]))
-    r1 = np.clip(to_rho(np.linspace(warped_low, warped_high, GRID[0])), low_1, high_1)
-    r2 = np.clip(np.tanh(np.linspace(np.arctanh(low_2), np.arctanh(high_2), GRID[1])), low_2, high_2)
-    return np.stack([axis.ravel() for axis in np.meshgrid(r1, r2, indexing="ij")], axis=1)
+#: An optimum nearer to a bound than this, but not on it, is compared with the one on the bound.
+NEAR_BOUND = 1e-3
 
 
 class Ar2Solver:
@@ -45,7 +37,7 @@ class Ar2Solver:
 
     def __init__(self, design: ReducedDesign) -> None:
         self.design = design
-        self.grid = partial_grid()
+        self.grid = search_points()
         self._table: FloatArray | None = None
 
     @property
@@ -55,13 +47,10 @@ class Ar2Solver:
 
     def solve(self, series: ReducedSeries) -> FloatArray:
         """Partial autocorrelations (S, 2) of highest restricted likelihood within the bounds."""
-        values = self._objective(series).reshape(*GRID, -1)
-        row, column, owner = np.nonzero(values == lowest_neighbour(values))
-        start = self.grid[row * GRID[1] + column]
-        partials, value = refine(self.design, series.take(owner), start)
-        order = np.lexsort((value, owner))
-        _, first = np.unique(owner[order], return_index=True)
-        return partials[order][first]
+        values = self._objective(series)
+        owner, warped = ProfileSearch(values.shape[1]).from_values(values)
+        partials, value = refine_inside(self.design, series.take(owner), to_partials(warped))
+        return partials[best_starts(owner, value)]
 
     def _objective(self, series: ReducedSeries) -> FloatArray:
         """Objective on the grid, or its exponential: shape (grid points, S)."""
@@ -72,12 +61,32 @@ class Ar2Solver:
         return np.asarray(self._table @ series.moments(), dtype=np.float64)
 
 
-def lowest_neighbour(values: FloatArray) -> FloatArray:
-    """Smallest value among a grid point and its eight neighbours, for grids of shape (rows, columns, S)."""
-    by_row = values.copy()
-    np.minimum(by_row[1:], values[:-1], out=by_row[1:])
-    np.minimum(by_row[:-1], values[1:], out=by_row[:-1])
-    lowest = by_row.copy()
-    np.minimum(lowest[:, 1:], by_row[:, :-1], out=lowest[:, 1:])
-    np.minimum(lowest[:, :-1], by_row[:, 1:], out=lowest[:, :-1])
-    return lowest
+def best_starts(owner: NDArray[np.intp], value: FloatArray) -> NDArray[np.intp]:
+    """Index of the lowest value of each owner, owners ascending."""
+    order = np.lexsort((value, owner))
+    _, first = np.unique(owner[order], return_index=True)
+    return np.asarray(order[first])
+
+
+def refine_inside(
+    design: ReducedDesign, series: ReducedSeries, start: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Follow each series from its start to the local optimum within the bounds, also where that is on one.
+
+    On its way to an optimum on a bound the iteration may stop short of the bound, its steps being cut there
+    again and again. Every optimum so close to a bound is compared with what is found from on the bound.
+
+    Parameters, returns
+    -------------------
+    As ``newton.refine``.
+    """
+    partials, value = refine(design, series, start)
+    lower, upper = bound_arrays(design.order)
+    on_bound = np.where(partials < lower + NEAR_BOUND, lower, partials)
+    on_bound = np.where(partials > upper - NEAR_BOUND, upper, on_bound)
+    near = np.flatnonzero((on_bound != partials).any(axis=1))
+    if near.size:
+        again, lowest = refine(design, series.take(near), on_bound[near])
+        better = lowest < value[near]
+        partials[near[better]], value[near[better]] = again[better], lowest[better]
+    return partials, value

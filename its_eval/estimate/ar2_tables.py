@@ -16,11 +16,11 @@ import numpy as np
 
 from its_eval.estimate.ar2_cells import cell_geometry, locate, monomials, panels
 from its_eval.estimate.ar2_search import ProfileSearch, from_partials, search_points, to_partials, warped_box
+from its_eval.estimate.ar2_solver import best_starts, refine_inside
 from its_eval.estimate.ar_statistics import ArStatistics, complete_statistics
 from its_eval.estimate.assembly import degenerate_series
 from its_eval.estimate.cell_newton import ON_SIDE, minimise_in_cells
 from its_eval.estimate.kenward_roger import kenward_roger
-from its_eval.estimate.newton import refine
 from its_eval.estimate.patterns import augmented_design, require_estimable
 from its_eval.estimate.profile import design_matrices, objective_table, rss_table
 from its_eval.estimate.reduction import ReducedSeries, reduce_design, reduce_series
@@ -103,9 +103,8 @@ class Ar2Tables:
         owner, start, degenerate = np.concatenate(owners), np.hstack(starts), np.concatenate(flags)
         warped, value = self._minimise(whole, owner, start)
         if owner.size > degenerate.size - np.count_nonzero(degenerate):
-            order = np.lexsort((value, owner))
-            owner, first = np.unique(owner[order], return_index=True)
-            warped, value = warped[:, order][:, first], value[order][first]
+            best = best_starts(owner, value)
+            owner, warped, value = owner[best], warped[:, best], value[best]
         return self._read(whole, degenerate, owner, warped, value)
 
     def _minimise(
@@ -120,8 +119,9 @@ class Ar2Tables:
             open_starts = open_starts[~settled]
             if open_starts.size == 0:
                 return warped, value
-        # Where no polynomial of a cell is convex or the minimum wanders about: the exact function.
-        partials, log_value = refine(self.design, series.take(owner[open_starts]), to_partials(warped[:, open_starts]))
+        # Where the function is not convex or the minimum wanders from cell to cell: the exact function.
+        stray = series.take(owner[open_starts])
+        partials, log_value = refine_inside(self.design, stray, to_partials(warped[:, open_starts]))
         warped[:, open_starts], value[open_starts] = from_partials(partials), np.exp(log_value)
         return warped, value
 

@@ -14,8 +14,6 @@ from its_eval.estimate.fit import FloatArray
 STEP_TOLERANCE = 1e-9
 #: Increases up to this size are rounding.
 VALUE_TOLERANCE = 1e-13
-#: Newton steps refused in a row before the gradient is followed instead.
-PATIENCE = 5
 MAXIMUM_ITERATIONS = 200
 
 
@@ -46,9 +44,8 @@ def minimise(
 ) -> tuple[FloatArray, FloatArray]:
     """Follow each function from its start to the local minimum inside the bounds.
 
-    The step is Newton's (``box_step``). One that does not lower the function is repeated at a quarter of its
-    length; after ``PATIENCE`` refusals the gradient is followed instead, which leads down whatever the bounds
-    cut off, because every coordinate does so by itself.
+    The step is Newton's (``box_step``); one that does not lower the function is repeated at a quarter of its
+    length.
 
     Parameters
     ----------
@@ -68,16 +65,14 @@ def minimise(
     active = np.arange(len(points))
     current = evaluate(active, points)
     value, gradient, hessian = current.value, current.gradient, current.hessian
-    refusals = np.zeros(len(value))
+    damping = np.ones(len(value))
     for _ in range(MAXIMUM_ITERATIONS):
         if active.size == 0:
             break
         here = points[active]
         step = box_step(gradient[active], hessian[active], lower - here, upper - here)
-        downhill = -gradient[active] / np.abs(hessian[active]).sum(axis=2).max(axis=1)[:, None]
-        step = np.where(refusals[active, None] > PATIENCE, downhill, step)
         step /= np.maximum((np.abs(step) / longest).max(axis=1, keepdims=True), 1.0)
-        there = np.clip(here + step / 4.0 ** (refusals[active, None] % (PATIENCE + 1)), lower, upper)
+        there = np.clip(here + damping[active, None] * step, lower, upper)
         trial = evaluate(active, there)
         improved = trial.value <= value[active] + VALUE_TOLERANCE
         accepted = active[improved]
@@ -85,8 +80,10 @@ def minimise(
         value[accepted] = trial.value[improved]
         gradient[accepted] = trial.gradient[improved]
         hessian[accepted] = trial.hessian[improved]
-        refusals[active] = np.where(improved, 0.0, refusals[active] + 1.0)
-        active = active[np.abs(there - here).max(axis=1) >= STEP_TOLERANCE]
+        damping[active] = np.where(improved, 1.0, damping[active] / 4.0)
+        # A bound just reached may leave the others something to do.
+        arrived = ((there <= lower) & (here > lower)) | ((there >= upper) & (here < upper))
+        active = active[(np.abs(there - here) >= STEP_TOLERANCE).any(axis=1) | arrived.any(axis=1)]
     return points, value
 
 
@@ -95,7 +92,8 @@ def box_step(gradient: FloatArray, hessian: FloatArray, below: FloatArray, above
 
     A coordinate at a bound whose gradient points outwards stays there. One whose step would leave the box
     goes to its bound, and the step of the others is worked out again given that. Eigenvalues of the Hessian
-    of the free coordinates are taken absolutely, so that these descend.
+    of the free coordinates are taken absolutely. Where the result does not descend nevertheless, because the
+    bounds cut off the part that did, every coordinate follows its own slope, which always descends.
 
     Parameters
     ----------
@@ -120,4 +118,7 @@ def box_step(gradient: FloatArray, hessian: FloatArray, below: FloatArray, above
             break
         step = np.clip(step, below, above)
         bound |= leaving
-    return step
+    steepness = np.abs(hessian).sum(axis=2).max(axis=1, keepdims=True)
+    own_slope = np.clip(-gradient / np.maximum(steepness, np.finfo(np.float64).tiny), below, above)
+    descends = np.sum(gradient * step, axis=1, keepdims=True) < 0.0
+    return np.where(descends, step, own_slope)

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from its_eval.estimate.ar1_solver import to_rho, to_warped
-from its_eval.estimate.ar2_solver import lowest_neighbour
 from its_eval.estimate.assembly import blank_fit, degenerate_series, scatter
 from its_eval.estimate.autoregression import BOUNDS
 from its_eval.estimate.fit import BoolArray, Fit, FloatArray
@@ -159,6 +158,8 @@ class PreparedNoise:
 
     def _solve(self, residuals: FloatArray) -> FloatArray:
         """Rho and s of highest restricted likelihood, (S, 2), for residuals (S, n) in the sine basis."""
+        from scipy.ndimage import minimum_filter  # noqa: PLC0415 - takes a while to import
+
         weights, functionals, offsets = self._tables
         squared = residuals**2
         values = np.empty((len(self._grid), len(residuals)))
@@ -166,7 +167,8 @@ class PreparedNoise:
             explained = np.sum((residuals @ functionals[node].T) ** 2, axis=1)
             values[node] = np.log(squared @ weights[node] - explained) + offsets[node]
         shaped = values.reshape(N_RHO, len(SHARES), -1)
-        row, column, owner = np.nonzero(shaped == lowest_neighbour(shaped))
+        lowest = minimum_filter(shaped, size=(3, 3, 1), mode="nearest")
+        row, column, owner = np.nonzero(shaped == lowest)
         start = self._grid[row * len(SHARES) + column]
 
         def profile(which: NDArray[np.intp], points: FloatArray) -> NoiseProfile:

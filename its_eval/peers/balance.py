@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from its_eval.peers.distance import Scaled
     from its_eval.peers.select import PeerSet
 
 
@@ -44,7 +47,7 @@ class Balance:
     Attributes
     ----------
     variable : str
-        Column.
+        Column; of a category ``column = text`` of the unit, with 1 for the unit and shares of the others.
     unit_value, peer_mean, pool_mean : float
         The pool is every other unit of the table.
     smd : float
@@ -64,6 +67,9 @@ def contributions(peer_set: PeerSet) -> Iterator[Contribution]:
     if scaled is None:
         return
     squares = scaled.contributions(peer_set.unit)
+    differences = -scaled.differences(peer_set.unit)
+    differences[:, scaled.is_category] *= -1.0
+    values = _values(scaled, peer_set.unit)
     own = scaled.row(peer_set.unit)
     for peer in peer_set.peers:
         if peer not in scaled.units:
@@ -75,9 +81,9 @@ def contributions(peer_set: PeerSet) -> Iterator[Contribution]:
                 peer,
                 variable,
                 float(scaled.weights[column]),
-                float(scaled.raw[own, column]),
-                float(scaled.raw[row, column]),
-                float(scaled.scaled[own, column] - scaled.scaled[row, column]),
+                float(values[own, column]),
+                float(values[row, column]),
+                float(differences[row, column]) + 0.0,
                 float(squares[row, column] / total) if total > 0 else 0.0,
             )
 
@@ -90,11 +96,31 @@ def balance(peer_set: PeerSet) -> Iterator[Balance]:
     own = scaled.row(peer_set.unit)
     rows = [scaled.row(peer) for peer in peer_set.peers if peer in scaled.units]
     pool = [row for row in range(len(scaled.units)) if row != own]
-    for column, variable in enumerate(scaled.variables):
-        values = scaled.raw[:, column]
-        known_pool = values[pool][~np.isnan(values[pool])]
-        known_peers = values[rows][~np.isnan(values[rows])]
-        peer_mean = float(known_peers.mean()) if len(known_peers) else float("nan")
-        spread = float(known_pool.std(ddof=1)) if len(known_pool) > 1 else float("nan")
-        smd = (float(values[own]) - peer_mean) / spread if spread > 0 else float("nan")
-        yield Balance(variable, float(values[own]), peer_mean, float(known_pool.mean()), smd)
+    for variable, values in zip(scaled.variables, _values(scaled, peer_set.unit).T, strict=True):
+        shown = f"{variable} = {scaled.cell(peer_set.unit, variable)}"
+        yield compared(
+            shown if variable in scaled.categories else variable,
+            float(values[own]),
+            values[rows],
+            values[pool],
+        )
+
+
+def compared(
+    variable: str, own: float, peers: NDArray[np.float64], pool: NDArray[np.float64]
+) -> Balance:
+    """Return one row from the value of the unit and those of peers and pool, NaN where not known."""
+    known_pool, known_peers = pool[~np.isnan(pool)], peers[~np.isnan(peers)]
+    peer_mean = float(known_peers.mean()) if len(known_peers) else float("nan")
+    pool_mean = float(known_pool.mean()) if len(known_pool) else float("nan")
+    spread = float(known_pool.std(ddof=1)) if len(known_pool) > 1 else float("nan")
+    smd = (own - peer_mean) / spread if spread > 0 else float("nan")
+    return Balance(variable, own, peer_mean, pool_mean, smd)
+
+
+def _values(scaled: Scaled, unit: str) -> NDArray[np.float64]:
+    """Return the raw values, with 1 or 0 for a category that is or is not the unit's."""
+    if not scaled.categories:
+        return scaled.raw
+    alike = np.where(np.isnan(scaled.differences(unit)), np.nan, scaled.differences(unit) == 0.0)
+    return np.asarray(np.where(scaled.is_category, alike, scaled.raw), dtype=np.float64)

@@ -87,7 +87,13 @@ def within_reasons(
     return reasons
 
 
-def select_peers(unit: str, scaled: Scaled, k: int | None, ineligible: Mapping[str, str]) -> PeerSet:
+def select_peers(
+    unit: str,
+    scaled: Scaled,
+    k: int | None,
+    ineligible: Mapping[str, str],
+    caliper: float | None = None,
+) -> PeerSet:
     """Take the k nearest eligible candidates, ties by code.
 
     Parameters
@@ -100,6 +106,8 @@ def select_peers(unit: str, scaled: Scaled, k: int | None, ineligible: Mapping[s
         How many; None for every eligible candidate.
     ineligible : mapping of str to str
         Candidates set aside and why.
+    caliper : float, optional
+        Largest distance of a peer. Those that would be peers but for it are set aside.
 
     Notes
     -----
@@ -113,13 +121,19 @@ def select_peers(unit: str, scaled: Scaled, k: int | None, ineligible: Mapping[s
     ]
     peers: list[tuple[int, int]] = []
     exclusions: list[Exclusion] = []
+    beyond = 0
     for rank, (distance, code, row) in enumerate(sorted(keys), start=1):
         if code in ineligible:
             exclusions.append(Exclusion(code, float(distances[row]), ineligible[code]))
         elif not np.isfinite(distance):
             exclusions.append(Exclusion(code, float("nan"), "too many characteristics missing to compare"))
-        elif k is None or len(peers) < k:
-            peers.append((row, rank))
+        elif k is None or len(peers) + beyond < k:
+            if caliper is not None and distance > caliper:
+                beyond += 1
+                reason = f"farther than the caliper: {distance:.4g} is more than {caliper:.4g}"
+                exclusions.append(Exclusion(code, float(distances[row]), reason))
+            else:
+                peers.append((row, rank))
     rows = [row for row, _ in peers]
     ranks = np.array([rank for _, rank in peers], dtype=np.int64)
     return PeerSet(

@@ -24,23 +24,28 @@ CONVERGED = {
 #: More digits than this are a dump of memory and not a printed table.
 MOST_DIGITS = 10
 
+#: R's arima differentiates numerically with one step for all regressors, too long for `time` here: its
+#: standard error is 2 % off that of gls. These are compared with gls instead.
+NUMERICAL_STEP = re.compile(r"linear_log_rate_harmonic\.arima_100_ml\.coef\..*\.(se|stat|p|lo|hi)$")
+
 #: What is not expressed, by pattern of the path, and why. The first that fits counts.
 NOT_EXPRESSED = (
     (r"_unadjusted\b|adjustFALSE", "Newey-West without n/(n - k) (ivreg2): another factor, not offered"),
-    (r"newey.*\.coef_z\.", "Newey-West with the normal distribution: t(n - k) is used"),
+    (r"(newey|robust_hc1).*\.coef_z\.", "Newey-West with the normal distribution: t(n - k) is used"),
+    (r"df_used_by_nlme", "nlme's n - k under ML, where the tool uses the normal distribution"),
     (r"two_series_gls_ar1_reml", "the autocorrelation sits on its bound (flag `at_bound`)"),
     (r"gls_ar1_reml\b.*", "the autocorrelation sits on its bound (flag `at_bound`)"),
     (r"strucchange_breakdate", "search for an unknown date: the date is declared"),
     (r"local_level", "structural time series: not an estimator of the tool"),
-    (r"vcovHAC", "Andrews' automatic bandwidth, which depends on how time is centred; lags are fixed instead"),
+    (r"vcovHAC", "Andrews' automatic bandwidth, which depends on how time is centred; lags are fixed"),
     (r"cochrane_orcutt", "Cochrane-Orcutt drops the first row; Prais-Winsten keeps it"),
     (r"prais_tscorr_robust", "robust standard errors after Prais-Winsten"),
     (r"mean_post_gap", "forecast of a differenced model: there is no counterfactual from a pre-period ARIMA"),
     (r"durbin_watson|resid_acf1|\.dw_", "a diagnostic of residuals, not an estimate"),
     (r"z_based", "nlme's estimates with the normal distribution: t is used"),
     (r"satterthwaite_oim", "observed information: expected information is used"),
-    (r"\.ar\d\.|gls_ar._ml.*coef.*\.(se|stat|df|p|lo|hi)$", "standard errors of the error process, or ML ones times n/(n - k)"),
-    (r"pre_only_arima120\.se", "standard errors of the error process"),
+    (r"\.ar\d\.|pre_only_arima120\.se", "standard errors of the error process"),
+    (r"gls_ar._ml.*coef.*\.(se|stat|df|p|lo|hi)$", "nlme's ML standard errors, which take n - k for n"),
     (r"se_theta|nb_.*deviance", "standard error of the dispersion and deviance of the negative binomial"),
     (r"anova_F", "analysis of deviance of two quasi-Poisson fits"),
     (r"^descr\.|observed_sum", "description of the data"),
@@ -128,7 +133,9 @@ def differences(case):
     for path, value in oracle.items():
         if isinstance(value, bool | str) or value is None:
             continue
-        if path in own:
+        if NUMERICAL_STEP.search(path):
+            missing[path] = "R's numerical standard error, 2 % off R's own gls; ours is compared with gls"
+        elif path in own:
             compared[path] = deviation(path, float(own[path]), value, oracle)
         else:
             missing[path] = reason(path)
@@ -136,12 +143,12 @@ def differences(case):
 
 
 def deviation(path, value, target, oracle):
-    """Difference over what is allowed: relative, for limits in standard errors, for p with its statistic."""
+    """Difference over what is allowed: relative, of limits to their parts, of p by what its statistic may."""
     allowed = tolerance(path)
     block, _, name = path.rpartition(".")
     scale = abs(target)
     if name in ("estimate", "lo", "hi") and f"{block}.se" in oracle:
-        scale = max(scale, abs(oracle[f"{block}.se"]))
+        scale = abs(oracle[f"{block}.estimate"]) + 2.0 * oracle[f"{block}.se"]
     elif name == "stat":
         scale = max(scale, 1.0)
     elif name == "p":  # a small p magnifies a difference of its statistic by up to the square of that

@@ -1,7 +1,7 @@
 """The reference cases: data, models, and what the package makes of them.
 
-Published and R numbers of the cases whose data may be committed are in ``cases/``; the others are read from the
-folder of reference cases beside the repository (or ``ITS_EVAL_REFERENCE``), where there is one.
+Published and R numbers of the cases whose data may be committed are in ``cases/``; the others are read from
+the folder of reference cases beside the repository (or ``ITS_EVAL_REFERENCE``), where there is one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import numpy as np
 from its_eval.estimate.arima import fit_arima
 from its_eval.estimate.classical import fit_newey_west, fit_ols
 from its_eval.estimate.glm import fit_glm
-from its_eval.estimate.reml_ar import fit_reml_ar
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
@@ -39,7 +38,7 @@ def expected(case):
     """Published and R numbers of a case."""
     path = HERE / "cases" / f"{case}.json" if case in COMMITTED else FOLDER / case / "expected.json"
     stored = json.loads(path.read_text(encoding="utf-8"))
-    return stored["expected"] if "expected" in stored else stored
+    return stored.get("expected", stored)
 
 
 def columns(path):
@@ -181,9 +180,7 @@ def stacked(year, sales, group, treated):
         ("stacked", fit_newey_west(X, y[:, None], 1)),
         ("within_panel", fit_newey_west(apart, gappy[:, None], 1)),
     ):
-        result[f"posttrend_lag1_{name}"] = {
-            key: blocks.contrast(fit, row) for key, row in contrasts.items()
-        }
+        result[f"posttrend_lag1_{name}"] = {key: blocks.contrast(fit, row) for key, row in contrasts.items()}
     b = dict(zip(terms, fit_ols(X, y[:, None]).params[0], strict=True))
     result["derived"] = {
         "treated_intercept": b["(Intercept)"] + b["z"],
@@ -268,7 +265,7 @@ def stata_newey_prais_convention():
         "robust_hc1": blocks.newey_block(X, y[:, None], terms, 0),
         "prais_winsten_regress": prais,
         "prais_pkg": {
-            "rho": [prais["rho"]],
+            "rho": [[prais["rho"]]],
             "est": {term: row["estimate"] for term, row in prais["coef"].items()},
             "se": {term: row["se"] for term, row in prais["coef"].items()},
         },
@@ -308,7 +305,9 @@ def sicily_smoking_ban():
     estimates = fit_glm(harmonic, y[:, None], "quasi_poisson", exposure=exposure[:, None]).params[0]
     without = harmonic.copy()
     without[:, 1] = 0.0
-    result["model3_counterfactual_sum_post"] = float(np.exp(without @ estimates)[ban == 1] @ exposure[ban == 1])
+    result["model3_counterfactual_sum_post"] = float(
+        np.exp(without @ estimates)[ban == 1] @ exposure[ban == 1]
+    )
     result["trend12_published_expression"] = float(np.exp(12 * estimates[2]))
     return result
 

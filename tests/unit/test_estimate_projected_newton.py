@@ -86,18 +86,46 @@ def test_steps_stay_in_the_box_and_bound_coordinates_are_given():
     np.testing.assert_allclose(held[0, 1:], np.linalg.solve(hessian[0, 1:, 1:], -gradient[0, 1:]))
 
 
-def test_the_gradient_is_followed_when_newton_is_refused():
-    """A Hessian of rank one in the wrong direction makes every Newton step useless; the gradient is not."""
+class Quartics(Quadratics):
+    """Indefinite quadratics with walls of the fourth degree."""
 
-    class Misjudged(Quadratics):
-        def __call__(self, chosen, points):
-            values = super().__call__(chosen, points)
-            values.hessian = values.hessian * 1e-4
-            return values
+    def __call__(self, chosen, points):
+        values = super().__call__(chosen, points)
+        values.value += 0.05 * np.sum(points**4, axis=1)
+        values.gradient += 0.2 * points**3
+        values.hessian = values.hessian + 0.6 * points[:, :, None] ** 2 * np.eye(3)
+        return values
 
-    functions = Misjudged(np.array([np.eye(3)]), np.array([[0.2, -0.3, 0.4]]))
-    points, _ = minimise(functions, np.array([[-0.9, 0.4, 1.9]]), LOWER, UPPER, np.full(3, 1e6))
-    np.testing.assert_allclose(points, [[0.2, -0.3, 0.4]], atol=1e-8)
+
+def test_indefinite_functions_end_where_nothing_descends():
+    """Many begin beside a bound, and many Newton steps lead out of the box."""
+    rng = np.random.default_rng(5)
+    A = rng.standard_normal((400, 3, 3))
+    functions = Quartics(3.0 * (A + np.swapaxes(A, 1, 2)), rng.uniform(-1.0, 1.0, (400, 3)))
+    start = rng.uniform(LOWER, UPPER, (400, 3))
+    start = np.where(rng.uniform(size=(400, 3)) < 0.3, LOWER + 1e-9 * rng.uniform(size=(400, 3)), start)
+    points, _ = minimise(functions, start, LOWER, UPPER, LONGEST)
+    gradient = functions(np.arange(400), points).gradient
+    gradient[(points == LOWER) & (gradient > 0.0)] = 0.0
+    gradient[(points == UPPER) & (gradient < 0.0)] = 0.0
+    np.testing.assert_allclose(gradient, 0.0, atol=1e-6)
+
+
+def test_where_newton_leads_out_of_a_corner_the_slope_is_followed():
+    """Both slopes lead inwards, but the model's step, dominated by the first, takes the second outwards."""
+    hessian = np.array([[[1.0, 3.0], [3.0, 10.0]]])
+    gradient = np.array([[-1.0, -2.9]])
+    corner = np.zeros((1, 2))
+    newton = -np.linalg.solve(hessian[0], gradient[0])
+    assert newton[1] < 0.0
+    step = box_step(gradient, hessian, corner, np.ones((1, 2)))
+    assert step[0, 0] == 1.0
+    assert step[0, 1] == 0.0
+    blocked = box_step(np.array([[-2.9, -1.0]]), hessian[:, ::-1, ::-1], corner, np.array([[0.0, 1.0]]))
+    np.testing.assert_allclose(blocked, [[0.0, 1.0]])
+    indefinite = np.array([[[0.0, 5.0], [5.0, 0.0]]])
+    outwards = box_step(np.array([[-1.0, -1.0]]), indefinite, corner, np.ones((1, 2)))
+    np.testing.assert_allclose(outwards, [[0.2, 0.2]])
 
 
 def test_the_last_iteration_is_the_last(monkeypatch):

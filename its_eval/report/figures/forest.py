@@ -103,7 +103,7 @@ def draw_forest(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
         ),
         *(
             ["An arrowhead marks an interval that goes on beyond the scale."]
-            if limits.cuts(low, high, *ahead) or np.isinf(np.concatenate([low, high, *ahead])).any()
+            if limits.leaves_out(low, high, *ahead)
             else []
         ),
     ]

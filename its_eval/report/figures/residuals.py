@@ -104,11 +104,12 @@ def _in_time(axes: Axes, part: pd.DataFrame, width: float) -> None:
 def _by_lag(axes: Axes, part: pd.DataFrame, width: float) -> None:
     x, y = (part[name].to_numpy(dtype=np.float64) for name in ("x", "y"))
     axes.axhline(0.0, color=QUIET, linewidth=1.0)
-    for sign in (-1.0, 1.0):
-        axes.axhline(sign * float(part["limit"].iloc[0]), color=INK, linewidth=1.2, linestyle=_DOTTED)
+    for limit in part["limit"].head(1):
+        for edge in (-limit, limit):
+            axes.axhline(edge, color=INK, linewidth=1.2, linestyle=_DOTTED)
     axes.vlines(x, 0.0, y, color=UNIT, linewidth=2.0)
     axes.plot(x, y, gid="autocorrelation", **_DOTS)
-    ends = Limits(0.0, float(x[-1]) + 1.0)
+    ends = Limits(0.0, float(x.max(initial=0.0)) + 1.0)
     axes.set_xlim(ends.low, ends.high)
     axes.set_xticks(*round_ticks(ends, width))
 

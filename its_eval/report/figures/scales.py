@@ -51,6 +51,10 @@ class Limits:
         joined = _finite(*values)
         return bool(((joined < self.low) | (joined > self.high)).any())
 
+    def leaves_out(self, *values: Values) -> bool:
+        """Return whether anything goes on beyond the ends, infinite values among it."""
+        return any(bool(((part < self.low) | (part > self.high)).any()) for part in values)
+
     def ticks(self, most: int = 6) -> list[float]:
         """Return round numbers within the ends, at most so many steps apart."""
         found = MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10]).tick_values(self.low, self.high)

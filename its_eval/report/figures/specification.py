@@ -125,7 +125,7 @@ def draw_specification_curve(frame: pd.DataFrame, labels: FigureLabels) -> Figur
                 f"Each dot is one way of doing the analysis, its line the {labels.interval}.",
                 "Dots are filled where the interval lies to one side of no effect, else hollow.",
                 *specification_sentences(frame, ratio=labels.ratio),
-                *(["Lines up to the edge go on beyond the scale."] if limits.cuts(low, high) else []),
+                *(["Lines up to the edge go on beyond the scale."] if limits.leaves_out(low, high) else []),
             ],
             across=Across(ticks=()),
             total_width=NARROW,

@@ -130,9 +130,9 @@ def _end_labels(lines: dict[str, Values], words: tuple[tuple[str, str], ...]) ->
 
 
 def _number(value: float, lines: dict[str, Values]) -> str:
-    """Return a number with two digits of what the lines are apart."""
+    """Return a number with two digits of a third of what the lines are apart."""
     last = [float(line[-1]) for line in lines.values() if np.isfinite(line[-1])]
-    apart = max(last) - min(last)
+    apart = (max(last) - min(last)) / 3.0
     decimals = 1 if apart <= 0 else max(0, 1 - int(np.floor(np.log10(apart))))
     return f"{value:,.{decimals}f}".replace("-", "−")
 

@@ -92,13 +92,13 @@ def _alarms(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
     lines = [
         [
             text_cell(str(row["unit"]) or "all together"),
+            text_cell(str(row["message"])),
             text_cell(compared_with(str(row["design"]))),
             text_cell(str(row["check"]).replace("_", " ")),
-            text_cell(str(row["message"])),
         ]
         for _, row in records(shown)
     ]
-    titles = columns("Unit", "Compared with", "Check", "In words")
+    titles = columns("Unit", "In words", "Compared with", "Check")
     caption = f"{source.label(outcome)}: {len(rows)} checks that ask for attention.{more}"
     return Table(anchor("table-attention", outcome), caption, titles, lines)
 

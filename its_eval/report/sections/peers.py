@@ -40,7 +40,7 @@ def peers(source: ReportSource) -> Section:
             Folded(words, [made])
             for words, made in (
                 ("How alike unit and peers are", _balance(source, outcomes[0], unit)),
-                ("Candidates set aside, and why", _excluded(source, outcomes[0], unit)),
+                ("Nearer candidates set aside, and why", _excluded(source, outcomes[0], unit)),
             )
             if made.rows
         ]
@@ -108,15 +108,20 @@ def _balance(source: ReportSource, outcome: str, unit: str) -> Table:
 
 def _excluded(source: ReportSource, outcome: str, unit: str) -> Table:
     rows = source.rows("peer_exclusions", outcome, unit)
+    farthest = source.rows("peers", outcome, unit)["distance"].max()
+    nearer = rows[rows["distance"] <= farthest]
     lines = [
         [
             text_cell(source.unit_name(str(row["candidate"]))),
             value_cell("peer_exclusions", place, row, "distance"),
             text_cell(str(row["reason"])),
         ]
-        for place, row in records(rows)
+        for place, row in records(nearer)
     ]
-    caption = f"{source.unit_name(unit)}: candidates set aside"
+    caption = (
+        f"{source.unit_name(unit)}: candidates nearer than its farthest peer that are set aside; the table "
+        f"peer_exclusions has all {len(rows)}"
+    )
     return Table(
         anchor("table-excluded", outcome, unit), caption, columns("Candidate", "Distance#", "Reason"), lines
     )

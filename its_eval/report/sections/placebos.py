@@ -103,14 +103,14 @@ def _dates(source: ReportSource) -> list[Block]:
 def _by_date(source: ReportSource, outcome: str, found: pd.DataFrame) -> Table:
     lines = [
         [
-            text_cell(source.unit_name(str(row["unit"]))),
-            text_cell(compared_with(str(row["design"]))),
+            text_cell(str(row["unit"])),
             text_cell(str(row["message"])),
+            text_cell(compared_with(str(row["design"]))),
         ]
         for _, row in records(in_order_of_designs(found, "unit"))
     ]
     caption = f"{source.label(outcome)}: what the model finds where nothing began"
-    return Table(anchor("table-dates", outcome), caption, columns("Unit", "Compared with", "In words"), lines)
+    return Table(anchor("table-dates", outcome), caption, columns("Unit", "In words", "Compared with"), lines)
 
 
 def _date_table(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:

@@ -94,7 +94,7 @@ def test_limits_are_labelled_with_their_last_values(said):
     frame, figure = chart(points_of(target=95.0))
     last = frame.iloc[-1]
     assert f"upper limit {last['upper_limit']:.1f}" in said(figure)
-    assert "target 95" in said(figure)
+    assert "target 95.0" in said(figure)
 
 
 def test_a_constant_series_can_be_drawn(check_texts):

@@ -187,8 +187,14 @@ def _unit_rows(tables, unit, design, start, index, rng, given):
     if not ratio and (given["denominators"] or given["kind"] != "percentage"):
         rows = [row for row in tables["series"] if row["unit"] == unit and row["design"] == design]
         after = [row for row in rows if row["used"] and row["event_time"] >= given["phase_in"]]
-        factor = 0.01 if given["kind"] == "percentage" else 1.0
-        total = sum(factor * row["denominator"] * (row["fitted"] - row["counterfactual"]) for row in after)
+        # people for a percentage, per thousand of the denominator for a count, plain otherwise
+        factor = (
+            {"percentage": 0.01, "count": 0.001}.get(given["kind"], 0.0) if given["denominators"] else 0.0
+        )
+        total = sum(
+            (factor * row["denominator"] if factor else 1.0) * (row["fitted"] - row["counterfactual"])
+            for row in after
+        )
         tables["effects"].append(
             keys
             | shared

@@ -1,0 +1,196 @@
+"""How characteristics in different units of measurement are made comparable."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from its_eval.data.tables import find_column, normalise_name
+from its_eval.errors import DataError
+from its_eval.peers.distance import Scaled
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from its_eval.data.attributes import Characteristics
+    from its_eval.peers.recipe import DistanceRecipe, ScaleName
+
+#: What one unit of a scaled difference is, in words for a table.
+SCALE_UNITS: dict[str, str] = {
+    "zscore": "in SD",
+    "minmax": "in ranges",
+    "robust": "in IQR",
+    "none": "as measured",
+}
+
+
+def scale_characteristics(table: Characteristics, recipe: DistanceRecipe, where: str) -> Scaled:
+    """Make the chosen variables comparable over all rows of the table.
+
+    A variable that is the same for every unit has no spread and drops out: it could not tell units apart.
+
+    Parameters
+    ----------
+    table : Characteristics
+        All units.
+    recipe : DistanceRecipe
+        What counts and how.
+    where : str
+        Name of the table for messages.
+
+    Raises
+    ------
+    DataError
+        For a variable that is not there, a missing cell under ``refuse``, or a logarithm that does not exist.
+    """
+    chosen = _chosen(table, recipe, where)
+    names, weights = list(chosen), np.array(list(chosen.values()), dtype=np.float64)
+    raw = np.column_stack([table.values[:, table.variables.index(name)] for name in names])
+    missing = np.isnan(raw)
+    if recipe.missing == "refuse" and missing.any():
+        cells = [
+            f"{where}: unit {table.units[row]}, {names[column]!r} is missing"
+            for row, column in np.argwhere(missing)
+        ]
+        raise DataError(cells, "`peers.missing: available` compares on what is known")
+    categories = {name: table.categories[name] for name in names if name in table.categories}
+    if recipe.missing == "zero":
+        # a text that is not known is no 0 but a category of its own
+        blank = [float(len(categories[name])) if name in categories else 0.0 for name in names]
+        raw = np.where(missing, blank, raw)
+        categories = {name: (*texts, "") for name, texts in categories.items()}
+    kept = np.flatnonzero([weight > 0 and varies(raw[:, place]) for place, weight in enumerate(weights)])
+    if not kept.size:
+        raise DataError([f"{where}: none of the chosen variables differs between units"])
+    values = _logarithms(raw, names, table.units, recipe, where)[:, kept]
+    kept_names = tuple(names[place] for place in kept)
+    population = {normalise_name(name) for name in recipe.population_scaled}
+    own = np.array([normalise_name(name) in population for name in kept_names], dtype=bool)
+    number = np.array([name not in categories for name in kept_names], dtype=bool)
+    scale, replaced = np.ones(len(kept)), np.zeros(len(kept), dtype=bool)
+    if number.any():
+        scale[number], replaced[number] = spreads(values[:, number], recipe.scale, own[number])
+    notes = tuple(
+        f"{where}: the middle half of {kept_names[place]!r} is a single value, so it is scaled by its "
+        "standard deviation instead of its interquartile range."
+        for place in np.flatnonzero(replaced)
+    )
+    return Scaled(
+        table.units,
+        kept_names,
+        raw[:, kept],
+        values / scale,
+        weights[kept],
+        recipe.metric,
+        {name: texts for name, texts in categories.items() if name in kept_names},
+        recipe.scale,
+        notes,
+    )
+
+
+def _chosen(table: Characteristics, recipe: DistanceRecipe, where: str) -> dict[str, float]:
+    """Return the weight of each chosen column of the table."""
+    problems: list[str] = []
+    asked = dict(recipe.weights or dict.fromkeys(table.variables, 1.0))
+    for wanted, weight in recipe.exceptions.items():
+        known = {normalise_name(name): name for name in asked}
+        asked[known.get(normalise_name(wanted), wanted)] = weight
+    chosen: dict[str, float] = {}
+    for wanted, weight in asked.items():
+        try:
+            name = find_column(table.variables, wanted, where)
+        except DataError as error:
+            problems += error.problems
+            continue
+        if name in chosen:
+            problems.append(f"{where}: the variable {name!r} is named twice")
+            continue
+        chosen[name] = weight
+    if problems:
+        raise DataError(
+            problems, "these variables are asked for by peers.variables, peers.weights or the preset"
+        )
+    return chosen
+
+
+def _logarithms(
+    raw: NDArray[np.float64],
+    names: list[str],
+    units: tuple[str, ...],
+    recipe: DistanceRecipe,
+    where: str,
+) -> NDArray[np.float64]:
+    """Return the values with the natural logarithm of the variables that are to have one."""
+    values = raw.copy()
+    problems: list[str] = []
+    for wanted in recipe.log:
+        try:
+            column = names.index(find_column(names, wanted, where))
+        except DataError as error:
+            problems += error.problems
+            continue
+        problems += [
+            f"{where}: unit {units[row]}, {names[column]!r} is {raw[row, column]:g}, which has no logarithm"
+            for row in np.flatnonzero(raw[:, column] <= 0)
+        ]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            values[:, column] = np.log(raw[:, column])
+    if problems:
+        raise DataError(problems, "name under peers.log only variables that are above 0 for every unit")
+    return values
+
+
+def varies(values: NDArray[np.float64]) -> bool:
+    """Return whether the known values of a variable differ at all.
+
+    Smallest and largest value decide and not the deviation: rounding can leave a tiny deviation for a column
+    that is constant.
+    """
+    known = values[~np.isnan(values)]
+    return bool(known.size > 1 and known.max() > known.min())
+
+
+def spreads(
+    values: NDArray[np.float64], scale: ScaleName, population: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return what each variable is divided by, over the units for which it is known.
+
+    Parameters
+    ----------
+    values : ndarray, shape (units, variables)
+        NaN where missing; every column varies.
+    scale : {"zscore", "minmax", "robust", "none"}
+        Standard deviation; range; interquartile range; or 1.
+    population : ndarray of bool, shape (variables,)
+        Variables whose standard deviation has the divisor n instead of n - 1.
+
+    Returns
+    -------
+    spread : ndarray, shape (variables,)
+        Above 0.
+    replaced : ndarray of bool, shape (variables,)
+        Variables whose interquartile range is 0 though they vary: these take the standard deviation, as they
+        would otherwise have no scale at all.
+    """
+    replaced = np.zeros(values.shape[1], dtype=bool)
+    if scale == "none":
+        return np.ones(values.shape[1]), replaced
+    deviations = np.array(
+        [_deviation(column, own) for column, own in zip(values.T, population, strict=True)], dtype=np.float64
+    )
+    if scale == "zscore":
+        return deviations, replaced
+    from sklearn.preprocessing import MinMaxScaler, RobustScaler  # noqa: PLC0415  (start-up time)
+
+    if scale == "minmax":
+        return np.asarray(MinMaxScaler().fit(values).data_range_, dtype=np.float64), replaced
+    quartiles = np.nanquantile(values, [0.25, 0.75], axis=0)
+    replaced = quartiles[0] == quartiles[1]
+    ranges = np.asarray(RobustScaler(with_centering=False).fit(values).scale_, dtype=np.float64)
+    return np.where(replaced, deviations, ranges), replaced
+
+
+def _deviation(values: NDArray[np.float64], population: bool) -> float:
+    # plain indexing and not nanstd: its order of summation is that of the published tool
+    return float(values[~np.isnan(values)].std(ddof=0 if population else 1))
