@@ -9,7 +9,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format golden simulation nhs-data nhs bench sample constraints wheel clean
+.PHONY: help setup demo test check format golden reference simulation nhs-data nhs bench sample constraints wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ format: $(VENV)/.ready ## format the code
 
 golden: $(VENV)/.ready ## write the expected tables of tests/golden anew; review the difference
 	$(BIN)/python -m pytest -q tests/golden --update-golden
+
+reference: $(VENV)/.ready ## write docs/reference_cases.md anew
+	$(BIN)/python benchmarks/reference_cases.py
 
 simulation: $(VENV)/.ready ## long simulations: does the interval cover what it says
 	$(BIN)/python -m pytest -q -m slow -s tests/simulation

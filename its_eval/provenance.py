@@ -6,12 +6,15 @@ import datetime as dt
 import hashlib
 import json
 import platform
+from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from its_eval.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
 SCHEMA_VERSION = 1
 PROGRAM = "its-eval"
@@ -173,3 +176,63 @@ def unchanged(
         and (bool(known.get("figures")) or not figures)
         and (bool(known.get("report")) or not report)
     )
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """A file that is not what the manifest of a result says.
+
+    Attributes
+    ----------
+    role : str
+        ``config``, ``input`` or ``output``.
+    path : str
+        As in the manifest: an output within the folder of the result.
+    fault : str
+        ``changed``, ``missing``, or ``added`` of an output that the manifest does not know.
+    """
+
+    role: str
+    path: str
+    fault: str
+
+
+def verify(folder: Path) -> list[Deviation]:
+    """Return every config, input and output of a result that is no more what it was, sorted.
+
+    Parameters
+    ----------
+    folder : Path
+        A result.
+
+    Raises
+    ------
+    UsageError
+        When the folder holds no result that this version can read.
+    """
+    known = read_manifest(folder)
+    if known is None:
+        raise UsageError(
+            f"{folder} holds no result of its-eval that this version can read ({MANIFEST} is missing or of "
+            "another version)",
+            "name the folder that `its-eval run` wrote, e.g. results/sample",
+        )
+    config = known.get("config")
+    read = {} if config is None else {str(config["path"]): str(config["sha256"])}
+    found = [*_of_files("config", read), *_of_files("input", known.get("inputs") or {})]
+    before, after = dict(known.get("outputs") or {}), output_hashes(folder)
+    faults = dict.fromkeys(before.keys() - after.keys(), "missing")
+    faults |= dict.fromkeys(after.keys() - before.keys(), "added")
+    faults |= {path: "changed" for path in before.keys() & after.keys() if before[path] != after[path]}
+    return [*found, *(Deviation("output", path, faults[path]) for path in sorted(faults))]
+
+
+def _of_files(role: str, hashes: Mapping[str, str]) -> list[Deviation]:
+    """Return the files that have another hash, or none."""
+    found = []
+    for path in sorted(hashes):
+        if not Path(path).is_file():
+            found.append(Deviation(role, path, "missing"))
+        elif sha256(Path(path)) != hashes[path]:
+            found.append(Deviation(role, path, "changed"))
+    return found

@@ -12,6 +12,7 @@ import typer
 
 from its_eval.cli.commands.before_after import before_after
 from its_eval.cli.commands.calibrate import calibrate
+from its_eval.cli.commands.diff import diff
 from its_eval.cli.commands.import_ import import_
 from its_eval.cli.commands.init import init
 from its_eval.cli.commands.peers import peers
@@ -21,6 +22,8 @@ from its_eval.cli.commands.run import run
 from its_eval.cli.commands.schema import schema
 from its_eval.cli.commands.spc import spc
 from its_eval.cli.commands.validate import validate
+from its_eval.cli.commands.verify import verify
+from its_eval.cli.stopping import stopping_cleanly
 from its_eval.errors import ItsEvalError
 
 EXIT_USAGE = 2
@@ -44,6 +47,8 @@ app.command("import")(import_)
 app.command()(calibrate)
 app.command()(power)
 app.command()(report)
+app.command()(diff)
+app.command()(verify)
 app.command()(schema)
 app.command()(before_after)
 app.command()(spc)
@@ -74,7 +79,8 @@ def main() -> None:
     debug = "--debug" in sys.argv
     _write_utf8()
     try:
-        code = app(standalone_mode=False)
+        with stopping_cleanly():
+            code = app(standalone_mode=False)
         # what is still buffered may meet a closed pipe: here it can be handled, at exit no more
         sys.stdout.flush()
     except ItsEvalError as error:

@@ -106,10 +106,26 @@ class ReportSettings(Settings):
 class Output(Settings):
     """What is written."""
 
+    detail: Literal["full", "estimates"] = Field(
+        default="full",
+        description="full: everything; estimates: a batch run for very many series, the tables summary, "
+        "effects, fits, not_estimated and peers of the first estimator alone, without checks, figures and "
+        "report.",
+    )
     tables: Annotated[tuple[Literal["csv", "parquet", "xlsx"], ...], DISTINCT, Field(min_length=1)] = Field(
-        default=("csv", "parquet"), description="Formats of the tables."
+        default=("csv", "parquet"), description="Formats of the tables; estimates: parquet."
     )
     figures: Annotated[tuple[Literal["svg", "png"], ...], DISTINCT] = Field(
         default=("svg", "png"), description="Formats of the figures."
     )
     report: ReportSettings = Field(default_factory=ReportSettings, description="The report.")
+
+    @model_validator(mode="after")
+    def _parquet_of_estimates(self) -> Self:
+        if self.detail == "estimates":
+            if "tables" not in self.model_fields_set:
+                self.settle(tables=("parquet",))
+            elif self.tables != ("parquet",):
+                what = f"{', '.join(self.tables)}: a batch run writes Parquet"
+                refuse("output", [Fault(("tables",), what, "[parquet], or `detail: full`")])
+        return self

@@ -6,9 +6,9 @@ are refused by name: ignoring one would change an estimate without a word.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, get_args
+from typing import Any, get_args
 
-from pydantic import AfterValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
@@ -46,7 +46,8 @@ class NotYet:
     ) -> JsonSchemaValue:
         """Return the JSON Schema of the choice with the refused values marked."""
         choices = {"enum": list(self.among)} if self.among else {}
-        return {**handler(schema), **choices, "x-not-available": list(self.values)}
+        refused = {"x-not-available": list(self.values)} if self.values else {}
+        return {**handler(schema), **choices, **refused}
 
     def _check(self, choices: tuple[object, ...]) -> Callable[[object], object]:
         """Return the check; `choices` is empty where any text is allowed."""
@@ -62,37 +63,3 @@ class NotYet:
             return value
 
         return check
-
-
-class KeyNotYet:
-    """Annotation of a key that is refused as soon as it holds anything."""
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Return the schema of the value behind the refusal."""
-        return core_schema.no_info_before_validator_function(self._check, handler(source))
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        """Return the JSON Schema of the value, marked."""
-        return {**handler(schema), "x-not-available": True}
-
-    @staticmethod
-    def _check(value: object) -> object:
-        if value is None or value in ((), [], {}):
-            return value
-        raise custom_error(f"{show(value)} {NOT_AVAILABLE}", "this key left out")
-
-
-def _refuse_if_true(value: bool) -> bool:
-    if value:
-        raise custom_error(f"true {NOT_AVAILABLE}", "false, or this key left out")
-    return value
-
-
-#: A switch that cannot be switched on yet.
-SwitchNotYet = Annotated[
-    bool,
-    AfterValidator(_refuse_if_true),
-    WithJsonSchema({"type": "boolean", "x-not-available": [True]}),
-]

@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from its_eval.config.settings import DISTINCT, Code, Settings
+from its_eval.config.faults import Fault, refuse, show
+from its_eval.config.settings import Code, Settings
 
 
 class Covariate(Settings):
@@ -18,8 +19,20 @@ def _entry(value: object) -> object:
     return {"indicator": value} if isinstance(value, str) else value
 
 
+def _distinct(covariates: tuple[Covariate, ...]) -> tuple[Covariate, ...]:
+    refuse(
+        "covariates",
+        (
+            Fault((place,), f"{show(entry.indicator)} with lag {entry.lag} stands twice", "it once")
+            for place, entry in enumerate(covariates)
+            if entry in covariates[:place]
+        ),
+    )
+    return covariates
+
+
 #: A list of covariates, each the name of an indicator or a mapping of indicator and lag.
 Covariates = Annotated[
     tuple[Annotated[Covariate, BeforeValidator(_entry, json_schema_input_type=Code | Covariate)], ...],
-    DISTINCT,
+    AfterValidator(_distinct),
 ]

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, field_serializer, model_validator
 
 from its_eval.config.availability import NotYet
 from its_eval.config.faults import Fault, custom_error, refuse, show
-from its_eval.config.settings import Code, Settings, TablePath, Text, as_list, without_blanks
+from its_eval.config.settings import Code, Settings, TablePath, Text, as_list, url_text, without_blanks
 from its_eval.data.periods import parse_period
 
 Frequency = Literal["month", "quarter", "year", "week"]
@@ -20,12 +20,13 @@ class _Table(Settings):
     """A file with rows."""
 
     path: TablePath = Field(
-        description="File, relative to the config: .csv, .csv.gz, .xlsx or .parquet (a file or a folder)."
+        description="File, relative to the config: .csv, .csv.gz, .xlsx or .parquet (a file or a folder); "
+        "for indicators of a batch run also a URL, e.g. s3://bucket/monitor.parquet."
     )
 
     @field_serializer("path")
     def _posix(self, path: Path) -> str:
-        return path.as_posix()
+        return url_text(path)
 
 
 class IndicatorTable(_Table):

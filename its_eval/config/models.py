@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from its_eval.config import crosschecks, method_checks
+from its_eval.config import batch_checks, crosschecks, method_checks
 from its_eval.config.analysis import Checks, Design, Estimands, Multiplicity, Output
 from its_eval.config.availability import NotYet
 from its_eval.config.data import DataSettings
@@ -212,4 +212,14 @@ class Config(Settings):
         )
         refuse("estimators", method_checks.estimator_faults(outcomes, self.designs))
         self.settle(outcomes=outcomes)
+        return self
+
+    @model_validator(mode="after")
+    def _fit_for_detail(self) -> Self:
+        refuse("output", batch_checks.storage_faults(self.data, self.output))
+        if self.output.detail == "estimates":
+            found = batch_checks.estimates_faults(
+                self.data, self.peers, self.outcomes, self.designs, self.estimands.primary, self.sensitivity
+            )
+            refuse("output", found)
         return self

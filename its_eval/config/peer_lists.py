@@ -16,9 +16,7 @@ _NEEDED = ("unit", "rank", "peer")
 _WHERE = ("given", "from")
 
 
-def read_peer_lists(
-    name: object, folder: Path | None
-) -> tuple[PeerLists, dict[str, PeerLists], list[Fault]]:
+def read_peer_lists(name: object, folder: Path | None) -> tuple[PeerLists, dict[str, PeerLists], list[Fault]]:
     """Read a peer list as ``its-eval peers --format csv`` or a run writes it.
 
     Parameters

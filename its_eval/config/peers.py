@@ -40,8 +40,14 @@ def _count(value: object) -> object:
     return number
 
 
-def _caliper(value: object) -> object:
-    """Return a distance as a number or a percentile as ``p90``."""
+def read_caliper(value: object) -> float | str:
+    """Return a distance as a number or a percentile as ``p90``.
+
+    Raises
+    ------
+    PydanticCustomError
+        When it is neither.
+    """
     if isinstance(value, str) and (match := _PERCENTILE.match(value.strip())):
         return f"p{match[1]}"
     try:
@@ -109,7 +115,7 @@ class PeerSettings(Settings):
         default=(), description="Units that may not be peers."
     )
     caliper: Annotated[
-        float | str | None, BeforeValidator(_caliper, json_schema_input_type=float | str | None)
+        float | str | None, BeforeValidator(read_caliper, json_schema_input_type=float | str | None)
     ] = Field(
         default=None,
         description="Largest distance of a peer: a number, or p90 for the 90th percentile of the distances "
@@ -156,7 +162,7 @@ class PeerSettings(Settings):
 
     @model_serializer(mode="wrap")
     def _without_preset_keys(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
-        left_out = () if self.preset is None else _OF_PRESET
+        left_out: tuple[str, ...] = () if self.preset is None else _OF_PRESET
         if self.match == "pre_period":
             left_out = _OF_CHARACTERISTICS
         return {key: value for key, value in handler(self).items() if key not in left_out}

@@ -65,11 +65,27 @@ def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
 def _absolute(path: Path, info: ValidationInfo) -> Path:
     """Return a path made absolute against the folder of the config file.
 
-    Only the folder is resolved: a link's own name has the suffix that says what the file is.
+    Only the folder is resolved: a link's own name has the suffix that says what the file is. A URL, e.g. of
+    object storage, stays as it is.
     """
+    if is_url(path):
+        return path
     folder = (info.context or {}).get("folder", Path.cwd())
     joined = Path(folder, path)
     return joined.parent.resolve() / joined.name
+
+
+def is_url(path: Path) -> bool:
+    """Return whether a path was written as a URL: then its first part is the scheme, ``s3:``."""
+    return not path.is_absolute() and len(path.parts) > 1 and path.parts[0].endswith(":")
+
+
+def url_text(path: Path) -> str:
+    """Return a path as it is written: a URL with all its slashes."""
+    if not is_url(path):
+        return path.as_posix()
+    slashes = "///" if path.parts[0] in ("file:", "local:") else "//"
+    return path.parts[0] + slashes + "/".join(path.parts[1:])
 
 
 def _table_suffix(path: Path) -> Path:

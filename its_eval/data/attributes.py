@@ -130,7 +130,7 @@ def load_characteristics(
             texts = frame[name].str.strip().where(faulty, "")
             categories[name] = tuple(sorted(set(texts[faulty])))
             numbering = {text: float(number) for number, text in enumerate(categories[name])}
-            columns[name] = texts.map(numbering).to_numpy(dtype=np.float64)
+            columns[name] = np.asarray(texts.map(numbering), dtype=np.float64)
             continue
         for row, text in frame.loc[faulty, name].astype(str).items():
             problems.append(
@@ -141,9 +141,7 @@ def load_characteristics(
     return Characteristics(units, tuple(columns), np.column_stack(list(columns.values())), categories)
 
 
-def _is_category(
-    column: pd.Series, numbers: NDArray[np.float64], faulty: NDArray[np.bool_]
-) -> bool:
+def _is_category(column: pd.Series, numbers: NDArray[np.float64], faulty: NDArray[np.bool_]) -> bool:
     """Return whether a column holds words and no number at all; ``1,234`` and ``5 %`` are faulty numbers."""
     words = column[faulty].astype(str)
     return bool(faulty.any() and np.isnan(numbers).all() and words.str.contains(r"[^\W\d_]").all())

@@ -201,9 +201,11 @@ class ProfileSearch:
         for _ in range(PROFILE_STEPS):
             _quartic_derivatives(polynomial, offset, value, slope, half_curvature)
             half_curvature *= 2.0
-            # Without curvature the step is as long as it may be, downhill.
-            slope /= np.maximum(half_curvature, np.finfo(np.float64).tiny, out=half_curvature)
-            offset -= np.clip(slope, -1.0, 1.0, out=slope)
+            # A step of at most one spacing; with too little curvature, or the wrong one, just that, downhill.
+            np.maximum(half_curvature, np.abs(slope, out=value), out=half_curvature)
+            half_curvature += np.finfo(np.float64).tiny
+            slope /= half_curvature
+            offset -= slope
             np.clip(offset, -SIDE, SIDE, out=offset)
         value[:] = polynomial[4]
         for coefficient in polynomial[3::-1]:

@@ -183,7 +183,7 @@ class Ar2Tables:
 
 def _by_cell(cell: NDArray[np.intp]) -> Iterator[tuple[NDArray[np.intp], list[tuple[int, slice]]]]:
     """Blocks of the starts ordered by cell, each with its cells and where in the block these are."""
-    order = np.argsort(cell.astype(np.uint8), kind="stable")  # a radix sort for small integers
+    order = np.argsort(cell.astype(np.int16), kind="stable")  # a radix sort for small integers
     for begin in range(0, order.size, CELL_SERIES):
         block = order[begin : begin + CELL_SERIES]
         cells = cell[block]

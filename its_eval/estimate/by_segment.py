@@ -1,8 +1,9 @@
 """REML with AR(1) or AR(2) errors whose variance changes at the interruption, and KR1 inference.
 
-A noisy early series makes a model of constant variance wrong where the segments are of unequal length
-(methods §11.3). Here the variance after over the variance before is estimated with the autocorrelations, and
-its uncertainty enters standard errors and degrees of freedom like theirs.
+A noisy early series makes a model of constant variance wrong where segments are of unequal length: with 27
+months before and 56 after it rejects 13 % of true nulls when the months before vary three times as much, and
+1 % when they vary half as much. Here the variance after over the variance before is estimated with the
+autocorrelations, and its uncertainty enters standard errors and degrees of freedom like theirs.
 """
 
 from __future__ import annotations
@@ -65,7 +66,9 @@ def fit_reml_by_segment(X: FloatArray, Y: FloatArray, order: int, after: BoolArr
         For another order, or when ``after`` does not divide the months of X into two segments.
     """
     if after.shape != X.shape[:1]:
-        raise ValueError(f"after has shape {after.shape}; one value for each of {X.shape[0]} months is needed")
+        raise ValueError(
+            f"after has shape {after.shape}; one value for each of {X.shape[0]} months is needed"
+        )
     if after.all() or not after.any():
         raise ValueError("after has to be true in some months and false in others")
     model = variance_by_segment(order, after)
@@ -76,7 +79,9 @@ def fit_reml_by_segment(X: FloatArray, Y: FloatArray, order: int, after: BoolArr
         shared = _SharedDesign(model, X, pattern.observed)
         size = chunk_size(model, shared.n_columns)
         for chunk in pattern.chunks(size):
-            scatter(result, chunk.places, shared.fit(chunk.fill(Y), tabulate=pattern.series.size > FEW_SERIES))
+            scatter(
+                result, chunk.places, shared.fit(chunk.fill(Y), tabulate=pattern.series.size > FEW_SERIES)
+            )
     return result
 
 
@@ -157,7 +162,7 @@ class _SharedDesign:
             directions = directions - basis @ (basis.T @ directions)
         left, singular_values, _right = np.linalg.svd(directions, full_matrices=False)
         reach = left[:, singular_values > SPAN_TOLERANCE]
-        weights, n_reach = self.terms.weights, reach.shape[1]
+        weights = self.terms.weights
         inner = np.tensordot(weights, basis.T @ pushed, axes=1)
         link = np.tensordot(weights, reach.T @ pushed, axes=1)
         factor = np.linalg.cholesky(inner)

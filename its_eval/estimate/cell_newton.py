@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 NEWTON_STEPS = 3
 #: A last step longer than this, in half widths of a cell, is not trusted.
-UNSETTLED = 1e-4
+UNSETTLED = 1e-5
 #: Distance from a side of the rectangle that is rounding.
 ON_SIDE = 1e-12
 #: Keeps the curvature of flat polynomials away from 0.

@@ -134,7 +134,7 @@ class ErrorModel:
     def form_traces(self, theta: FloatArray) -> FloatArray:
         """``tr S_m V``, V as in ``covariances``: the form's months times their covariance, shape (G, m)."""
         gamma = autocovariances(theta[:, : self.order], self.order + 2)
-        traces = self.masks.sum(axis=1) * gamma[:, self.lags]
+        traces: FloatArray = self.masks.sum(axis=1) * gamma[:, self.lags]
         if self.by_segment:
             traces *= np.exp(theta[:, self.order, None] * self.powers)
         return traces

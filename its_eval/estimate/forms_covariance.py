@@ -1,8 +1,8 @@
 """First-order Kenward-Roger covariance (KR1) of series reduced to quadratic forms.
 
-The algebra is that of ``kenward_roger``, for any error model whose precision matrix is a weighted sum of forms
-and with the covariance matrix V itself between the columns ``N_a Q``: ``W_ab = (N_a Q)'V (N_b Q)``. The
-variance parameters are ``(log sigma_e^2, theta)``.
+The algebra is that of ``kenward_roger``, for any error model whose precision matrix is a weighted sum of
+forms, and with the covariance matrix V itself between the columns ``N_a Q``: ``W_ab = (N_a Q)'V (N_b Q)``.
+The variance parameters are ``(log sigma_e^2, theta)``.
 """
 
 from __future__ import annotations

@@ -25,18 +25,18 @@ from its_eval.estimate.series_forms import (
 if TYPE_CHECKING:
     from its_eval.estimate.error_model import ErrorModel
 
-#: A variance ratio outside these is worth a look (methods §11.3).
+#: A variance ratio outside these is worth a look: the standard deviation changes by three tenths.
 NOTABLE_RATIO = (0.6, 1.7)
 #: Numbers that the working arrays of one chunk of series may hold, about 60 MB.
 CHUNK_NUMBERS = 8_000_000
 
-#: Residuals (S, n) to the forms of the series, and to their objective on the search grid.
+#: Designs and residuals (S, n) to the forms of the series; these and residuals to the objective on the grid.
 Reduce = Callable[[OrthonormalDesigns, FloatArray], FloatArray]
 Search = Callable[[SeriesForms, FloatArray], FloatArray]
 
 
 def model_flags(model: ErrorModel) -> tuple[str, ...]:
-    """Flags of fits with this error model."""
+    """Return the names of the flags of fits with this error model."""
     return (*FLAGS, "variance_changes") if model.by_segment else FLAGS
 
 
@@ -47,7 +47,7 @@ def blank_forms_fit(model: ErrorModel, n_series: int, n_terms: int) -> Fit:
 
 
 def chunk_size(model: ErrorModel, n_columns: int) -> int:
-    """Number of series to fit at a time to keep memory modest."""
+    """Return the number of series to fit at a time to keep memory modest."""
     forms = 3 * model.lags.size * (n_columns + 1) ** 2
     fine_points = math.prod(axis.size for axis in search_axes(model, FINER[model.n_parameters]))
     months = model.n_rows * (2 * model.n_rows + 3 * model.n_parameters * n_columns)
@@ -103,7 +103,7 @@ def _fit_at(model: ErrorModel, designs: OrthonormalDesigns, series: SeriesForms,
     diagonal = np.abs(np.diagonal(designs.triangular, axis1=1, axis2=2))
     constant = df * (np.log(2.0 * np.pi / df) + 1.0) + 2.0 * np.log(diagonal).sum(axis=1)
     return Fit(
-        params=np.linalg.solve(designs.triangular, coordinates[:, :, None])[:, :, 0],
+        params=np.asarray(np.linalg.solve(designs.triangular, coordinates[:, :, None]))[:, :, 0],
         covariance=forms_kenward_roger(model, designs, profile, theta, innovation_variance),
         sigma=np.sqrt(innovation_variance * marginal_variance(partials)),
         partial_autocorrelations=partials,
@@ -115,7 +115,7 @@ def _fit_at(model: ErrorModel, designs: OrthonormalDesigns, series: SeriesForms,
 
 
 def _flags(model: ErrorModel, theta: FloatArray) -> dict[str, BoolArray]:
-    """Flags of parameters (S, q); whether a series is degenerate is not known from these."""
+    """Return the flags of parameters (S, q); whether a series is degenerate is not known from these."""
     flags = autocorrelation_flags(theta[:, : model.order])
     flags["degenerate"] = np.zeros(len(theta), dtype=np.bool_)
     if model.by_segment:

@@ -35,8 +35,8 @@ GRID: dict[tuple[int, bool], tuple[int, ...]] = {
     (1, True): (32, 33),
     (2, True): (16, 8, 21),
 }
-#: Parts into which the intervals of the grid are divided by interpolation, in search of local minima, by number
-#: of parameters.
+#: Parts into which interpolation divides the intervals of the grid in search of local minima, by number of
+#: parameters.
 FINER = {1: 3, 2: 3, 3: 2}
 #: Points of the interpolating polynomials.
 WINDOW = 8
@@ -58,8 +58,6 @@ class FormsProfile:
         ``M^{-1}``.
     inner_first : ndarray, shape (S, q, K, K)
         ``dM/dtheta_a``.
-    log_inner : ndarray, shape (S,)
-        ``log|M|``.
     shift : ndarray, shape (S, K)
         ``M^{-1}c``.
     """
@@ -71,7 +69,6 @@ class FormsProfile:
     terms: PrecisionTerms
     inverse: FloatArray
     inner_first: FloatArray
-    log_inner: FloatArray
     shift: FloatArray
 
 
@@ -119,9 +116,7 @@ def evaluate_forms(
     hessian = rss_second / rss[:, None, None] + scale_second / residual_df
     hessian -= relative_first[:, :, None] * relative_first[:, None]
     value = np.log(rss) + (log_inner - terms.log_determinant) / residual_df
-    return FormsProfile(
-        value, rss, gradient, hessian, terms, np.asarray(inverse), inner_first, log_inner, shift
-    )
+    return FormsProfile(value, rss, gradient, hessian, terms, np.asarray(inverse), inner_first, shift)
 
 
 def search_axes(model: ErrorModel, finer: int = 1) -> list[FloatArray]:
@@ -135,7 +130,8 @@ def search_axes(model: ErrorModel, finer: int = 1) -> list[FloatArray]:
     """
     sizes = [finer * (size - 1) + 1 for size in GRID[model.order, model.by_segment]]
     lower, upper = model.bounds()
-    axes = [to_rho(np.linspace(*to_warped(np.array([lower[0], upper[0]])), sizes[0]))]
+    warped = to_warped(np.array([lower[0], upper[0]]))
+    axes = [to_rho(np.linspace(warped[0], warped[1], sizes[0]))]
     if model.order == 2:
         axes.append(np.tanh(np.linspace(np.arctanh(lower[1]), np.arctanh(upper[1]), sizes[1])))
     if model.by_segment:
@@ -168,9 +164,7 @@ def interpolate(values: FloatArray, finer: int) -> FloatArray:
     return values
 
 
-def grid_objective(
-    series: SeriesForms, residual_df: int, terms: PrecisionTerms
-) -> FloatArray:
+def grid_objective(series: SeriesForms, residual_df: int, terms: PrecisionTerms) -> FloatArray:
     """Objective of each series at every one of G points, shape (S, G), from the pivots of ``A``.
 
     The first K pivots of its Cholesky factor multiply to |M|, and the square of the last is RSS.
@@ -186,9 +180,7 @@ def grid_objective(
     return values
 
 
-def best_optimum(
-    model: ErrorModel, series: SeriesForms, residual_df: int, values: FloatArray
-) -> FloatArray:
+def best_optimum(model: ErrorModel, series: SeriesForms, residual_df: int, values: FloatArray) -> FloatArray:
     """Parameters (S, q) of highest restricted likelihood within the bounds.
 
     Parameters

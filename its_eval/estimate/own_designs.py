@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from its_eval.estimate.ar_statistics import ArStatistics
 from its_eval.estimate.assembly import scatter
 from its_eval.estimate.error_model import ErrorModel, constant_variance
 from its_eval.estimate.forms_fit import blank_forms_fit, chunk_size, fit_forms
 from its_eval.estimate.forms_profile import grid_objective, search_grid
 from its_eval.estimate.patterns import SingularDesignError, require_estimable
-from its_eval.estimate.reml_statistics import ArStatistics
 from its_eval.estimate.series_forms import OrthonormalDesigns, SeriesForms, orthonormal_designs, own_forms
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ def fit_reml_ar_own(X: FloatArray, Y: FloatArray, order: int) -> Fit:
     """
     if X.shape[:2] != Y.T.shape:
         raise ValueError(
-            f"X has {X.shape[0]} series of {X.shape[1]} months and Y {Y.shape[1]} series of {Y.shape[0]} months"
+            f"X has {X.shape[0]} series of {X.shape[1]} months and "
+            f"Y {Y.shape[1]} series of {Y.shape[0]} months"
         )
     model = constant_variance(order, Y.shape[0])
     observed = ~np.isnan(Y.T)

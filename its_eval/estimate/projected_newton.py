@@ -12,8 +12,8 @@ from its_eval.estimate.fit import FloatArray
 
 #: A function is finished when none of its parameters moves further than this.
 STEP_TOLERANCE = 1e-9
-#: Increases up to this size are rounding.
-VALUE_TOLERANCE = 1e-13
+#: Increases up to this size are rounding: Newton's step is trusted, which goes by the exact gradient.
+VALUE_TOLERANCE = 1e-11
 MAXIMUM_ITERATIONS = 200
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from its_eval.estimate.classical import fit_newey_west, fit_ols
+from its_eval.estimate.count_data import CountError
 from its_eval.estimate.own_designs import fit_reml_ar_own
 from its_eval.estimate.prais_winsten import GapError
 from its_eval.estimate.reml_ar import fit_reml_ar
@@ -17,7 +18,15 @@ if TYPE_CHECKING:
     from its_eval.estimate.fit import BoolArray, Fit, FloatArray
     from its_eval.estimate.glm import Family
 
-__all__ = ["ASSUMES", "FitContext", "GapError", "ShortSeriesError", "autoregressive_order", "fit_estimator"]
+__all__ = [
+    "ASSUMES",
+    "CountError",
+    "FitContext",
+    "GapError",
+    "ShortSeriesError",
+    "autoregressive_order",
+    "fit_estimator",
+]
 
 #: Usable observations from which ``order: auto`` takes AR(2), and below which nothing but a description of
 #: the series is honest (methods §0).

@@ -129,7 +129,7 @@ def exact_lines(outcomes: FloatArray, observed: BoolArray, length: FloatArray) -
 
 
 def own_forms(model: ErrorModel, basis: FloatArray, residuals: FloatArray) -> FloatArray:
-    """``A_m`` of series (S, n) with a basis each (S, n, K), shape (S, m, K + 1, K + 1)."""
+    """Return ``A_m`` of series (S, n) with a basis each (S, n, K), shape (S, m, K + 1, K + 1)."""
     axes = np.concatenate([basis, residuals[:, :, None]], axis=2)
     size = axes.shape[2]
     forms = np.empty((len(axes), model.lags.size, size, size))
@@ -141,7 +141,7 @@ def own_forms(model: ErrorModel, basis: FloatArray, residuals: FloatArray) -> Fl
 
 
 def shared_forms(model: ErrorModel, basis: FloatArray, residuals: FloatArray) -> FloatArray:
-    """The same for series (S, n) with one basis (n, K): its own part is worked out once."""
+    """Return the same for series (S, n) with one basis (n, K), whose own part is worked out once."""
     n_terms = basis.shape[1]
     inner = own_forms(model, basis[None], np.zeros((1, basis.shape[0])))[0]
     forms = np.empty((len(residuals), *inner.shape))

@@ -106,9 +106,7 @@ def balance(peer_set: PeerSet) -> Iterator[Balance]:
         )
 
 
-def compared(
-    variable: str, own: float, peers: NDArray[np.float64], pool: NDArray[np.float64]
-) -> Balance:
+def compared(variable: str, own: float, peers: NDArray[np.float64], pool: NDArray[np.float64]) -> Balance:
     """Return one row from the value of the unit and those of peers and pool, NaN where not known."""
     known_pool, known_peers = pool[~np.isnan(pool)], peers[~np.isnan(peers)]
     peer_mean = float(known_peers.mean()) if len(known_peers) else float("nan")

@@ -107,7 +107,7 @@ class Scaled:
         if self.categories:
             unlike = np.where(np.isnan(found), np.nan, (found != 0) / np.sqrt(2.0))
             found = np.where(self.is_category, unlike, found)
-        return found
+        return np.asarray(found, dtype=np.float64)
 
     def contributions(self, unit: str) -> NDArray[np.float64]:
         """Return what each variable adds to the squared distances from one unit.

@@ -38,11 +38,11 @@ def shrunk_covariance(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
     complete = values[~np.isnan(values).any(axis=1)]
     if len(complete) < LEAST_COMPLETE:
+        known = f"every characteristic is known for {len(complete)} units"
         raise DataError(
-            [f"metric mahalanobis: every characteristic is known for {len(complete)} units; "
-             f"expected at least {LEAST_COMPLETE}"],
+            [f"metric mahalanobis: {known}; expected at least {LEAST_COMPLETE}"],
             "leave out the variables that are often missing, or use metric euclidean",
-        )  # fmt: skip
+        )
     covariance = np.asarray(LedoitWolf().fit(complete).covariance_, dtype=np.float64)
     if not np.linalg.cond(covariance) < WORST_CONDITION:
         raise DataError(

@@ -46,11 +46,11 @@ def outcome_balance(
 ) -> list[Balance]:
     """Return how alike the outcome of a unit and of its peers was before the start.
 
-    Three rows: ``pre-period mean``, ``pre-period slope`` (least squares, per period) and ``pre-period RMSPE``,
-    the root mean squared difference from the mean of the peers (a peer's: from the other peers) after every
-    series has been centred. A constant gap cancels in a comparison of changes and is shown by the means; the
-    RMSPE is what the peers fail to follow (Abadie, Diamond & Hainmueller 2010, *JASA* 105:493, centred as in
-    Ferman & Pinto 2021, *Quantitative Economics* 12:1197).
+    Three rows: ``pre-period mean``, ``pre-period slope`` (least squares, per period) and ``pre-period
+    RMSPE``, the root mean squared difference from the mean of the peers (a peer's: from the other peers)
+    after every series has been centred. A constant gap cancels in a comparison of changes and is shown by
+    the means; the RMSPE is what the peers fail to follow (Abadie, Diamond & Hainmueller 2010, *JASA* 105:493,
+    centred as in Ferman & Pinto 2021, *Quantitative Economics* 12:1197).
 
     Parameters
     ----------
@@ -80,7 +80,8 @@ def _means_and_slopes(values: NDArray[np.float64]) -> tuple[NDArray[np.float64],
     times = np.where(known, np.arange(len(values), dtype=np.float64)[:, None], 0.0)
     means = filled.sum(axis=0) / enough
     centred_times = np.where(known, times - times.sum(axis=0) / enough, 0.0)
-    slopes = (centred_times * filled).sum(axis=0) / (centred_times**2).sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        slopes = (centred_times * filled).sum(axis=0) / (centred_times**2).sum(axis=0)
     return means, slopes
 
 

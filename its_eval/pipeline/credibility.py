@@ -12,7 +12,7 @@ from its_eval.checks.conclusion import Conclusion, enough_donors, three_way_labe
 from its_eval.checks.result import CheckResult
 from its_eval.pipeline.dates import placebos_in_time
 from its_eval.pipeline.diagnosis import diagnostics
-from its_eval.pipeline.peer_comparison import crawford_howell_p, equivalence_check
+from its_eval.pipeline.peer_comparison import crawford_howell_p, equivalence_check, joint_check
 from its_eval.pipeline.placebos import DesignPlacebos, UnitPlacebos, placebos_in_space
 from its_eval.pipeline.pooled import overlap_check, pooled_rows
 from its_eval.pipeline.primary import PrimaryEstimate, primary_estimates
@@ -83,6 +83,9 @@ def examine(
     """
     found = Credibility()
     own = {item.unit: item for item in primary_estimates(config, plan, blocks)}
+    for block in blocks:
+        for position, column in enumerate(block.columns):
+            found.add(plan, design_name, block.series.units[column], joint_check(block, position))
     _examine_fits(config, plan, design_name, blocks, found)
     for unit, estimate in own.items():
         found.add(

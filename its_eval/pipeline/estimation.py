@@ -13,6 +13,7 @@ from its_eval.design.matrix import Design, build_design
 from its_eval.estimate.patterns import SingularDesignError, missing_patterns
 from its_eval.estimate.registry import (
     FAMILY_LINKS,
+    CountError,
     FitContext,
     GapError,
     ShortSeriesError,
@@ -37,6 +38,7 @@ REASONS: dict[type[Exception], str] = {
     ShortSeriesError: "series_too_short",
     SingularDesignError: "singular_design",
     GapError: "gaps",
+    CountError: "impossible_counts",
 }
 
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from its_eval.data.periods import period_start
+from its_eval.data.periods import parse_period, period_start
 from its_eval.data.tables import nearest
+from its_eval.peers.pool import FAR, pool_percentiles
 from its_eval.peers.presets import PRESETS
+
+#: Shared peers that a note names.
+SHOWN = 3
 
 if TYPE_CHECKING:
     from its_eval.config import Config
+    from its_eval.data.attributes import Units
+    from its_eval.peers.select import PeerSet
     from its_eval.pipeline.plan import OutcomePlan
     from its_eval.pipeline.sources import Sources
 
@@ -28,21 +35,17 @@ def unknown_names(config: Config, sources: Sources) -> list[str]:
     ]
 
 
-def plan_notes(config: Config, outcomes: list[OutcomePlan]) -> list[str]:
+def plan_notes(config: Config, outcomes: list[OutcomePlan], units: Units | None = None) -> list[str]:
     """Return what a reader has to know about the peers before any number: their date, and who filled up."""
-    notes = []
-    settings = config.peers
-    if settings is not None and settings.preset is not None and outcomes:
-        preset = PRESETS[settings.preset]
-        first = outcomes[0]
-        year = period_start(first.panel.start + first.first_start, first.panel.frequency).year
-        if preset.dated and int(preset.dated) >= year:
-            notes.append(
-                f"The characteristics of the {preset.title} describe {preset.dated}, after the start in "
-                f"{first.start_in_words}: peers are matched on values that the intervention may have changed."
-            )
+    notes = _dated_after(config, outcomes)
+    # what is true of the scaling is true of every outcome
+    scalings = [peers.scaled.notes for plan in outcomes for peers in plan.peer_sets.values() if peers.scaled]
+    notes += dict.fromkeys(note for found in scalings for note in found)
     for plan in outcomes:
         notes += _few_peers(config, plan)
+        notes += _far_peers(config, plan)
+        notes += _shared_peers(plan)
+        notes += _other_types(plan, units)
         sets = [
             peers
             for peers in plan.peer_sets.values()
@@ -60,6 +63,99 @@ def plan_notes(config: Config, outcomes: list[OutcomePlan]) -> list[str]:
     return notes
 
 
+def _dated_after(config: Config, outcomes: list[OutcomePlan]) -> list[str]:
+    """Return a note when the characteristics may have been measured after the first start."""
+    settings, table = config.peers, config.data.characteristics
+    if settings is None or settings.match == "pre_period" or table is None or not outcomes:
+        return []
+    preset = PRESETS[settings.preset] if settings.preset is not None else None
+    dated = table.dated or (preset.dated if preset is not None else "")
+    if not dated or not any(peers.scaled for plan in outcomes for peers in plan.peer_sets.values()):
+        return []
+    first = outcomes[0]
+    start = period_start(first.panel.start + first.first_start, first.panel.frequency)
+    # a year describes anything up to its December
+    last_month = parse_period(dated if "-" in dated else f"{dated}-12", "month")
+    if last_month < start.year * 12 + start.month - 1:
+        return []
+    what = f"The characteristics of the {preset.title}" if preset is not None else "The characteristics"
+    when = "not clearly before" if dated == str(start.year) else "after"
+    why = "peers are matched on values that the intervention may have changed"
+    return [f"{what} describe {dated}, {when} the start in {first.start_in_words}: {why}."]
+
+
+def _far_peers(config: Config, plan: OutcomePlan) -> list[str]:
+    """Return a note about the units whose last peer is far for this pool."""
+    settings = config.peers
+    far: dict[str, float] = {}
+    for unit, chosen in plan.peer_sets.items():
+        if settings is None or settings.k == "all" or chosen.scaled is None or not chosen.peers:
+            continue
+        (share,) = pool_percentiles(chosen.scaled, unit, int(settings.k), chosen.distances[-1:])
+        if share > FAR:
+            far[unit] = float(share)
+    if not far:
+        return []
+    most = sorted(far, key=lambda unit: (-far[unit], unit))[:SHOWN]
+    named = ", ".join(f"{unit} ({far[unit]:.0f} %)" for unit in most)
+    named += f" and {len(far) - len(most)} more" if len(far) > len(most) else ""
+    why = "the last peer is farther than the share in brackets of all other units have theirs"
+    return [f"{plan.outcome.label}: few units are like {named}: {why}."]
+
+
+def _shared_peers(plan: OutcomePlan) -> list[str]:
+    """Return a note when a peer serves several treated units: their estimates then move together."""
+    serves: dict[str, list[str]] = {}
+    for unit, chosen in plan.peer_sets.items():
+        for peer in chosen.peers:
+            serves.setdefault(peer, []).append(unit)
+    shared = {peer: units for peer, units in sorted(serves.items()) if len(units) > 1}
+    if not shared:
+        return []
+    most = sorted(shared, key=lambda peer: (-len(shared[peer]), peer))[:SHOWN]
+    named = "; ".join(f"{peer} of {', '.join(shared[peer])}" for peer in most)
+    more = len(shared) - len(most)
+    named += f"; and {more} more" if more else ""
+    counts = f"{len(shared)} of the {len(serves)} peers serve more than one treated unit ({named})"
+    return [f"{plan.outcome.label}: {counts}, so their estimates are not independent."]
+
+
+def _other_types(plan: OutcomePlan, units: Units | None) -> list[str]:
+    """Return the notes about types, of the first few units that have one."""
+    if units is None:
+        return []
+    found = [
+        note
+        for unit, chosen in plan.peer_sets.items()
+        for note in type_notes(f"{plan.outcome.label}, {unit}", chosen, units)
+    ]
+    more = len(found) - SHOWN
+    return [*found[:SHOWN], *([f"{plan.outcome.label}: the same of {more} more."] if more > 0 else [])]
+
+
+def type_notes(label: str, chosen: PeerSet, units: Units) -> list[str]:
+    """Return a note when peers are of another type than the unit, which characteristics alone do not prevent.
+
+    Parameters
+    ----------
+    label : str
+        How the sentence begins.
+    chosen : PeerSet
+        Peers of the unit.
+    units : Units
+        Where the types are, in the column ``type``; blank where not known.
+    """
+    types = units.column("type") or {}
+    own = types.get(chosen.unit, "")
+    others = [types[peer] for peer in chosen.peers if types.get(peer) and types[peer] != own]
+    if not own or not others:
+        return []
+    counts = sorted(Counter(others).items(), key=lambda item: (-item[1], item[0]))
+    named = ", ".join(f"{count} {kind}" for kind, count in counts)
+    share = f"{len(others)} of the {len(chosen.peers)} peers are of another type than {own} ({named})"
+    return [f"{label}: {share}; `within` keeps to one type."]
+
+
 def _few_peers(config: Config, plan: OutcomePlan) -> list[str]:
     """Return a note for each unit that has fewer peers than were asked for."""
     settings = config.peers
@@ -70,5 +166,5 @@ def _few_peers(config: Config, plan: OutcomePlan) -> list[str]:
         f"{plan.outcome.label}, {unit}: {len(chosen.peers)} of the {wanted} peers asked for; "
         "no more candidates are eligible."
         for unit, chosen in plan.peer_sets.items()
-        if unit not in settings.given and 0 < len(chosen.peers) < wanted
+        if unit not in settings.given_for(plan.outcome.name) and 0 < len(chosen.peers) < wanted
     ]

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from its_eval.design.matrix import usable_periods
-from its_eval.design.transform import scale_obstacle
-from its_eval.peers.eligibility import coverage_reasons
+from its_eval.design.transform import scale_obstacle, to_link
+from its_eval.errors import DataError
+from its_eval.peers.eligibility import coverage_reasons, lifetime_reasons
+from its_eval.peers.pool import caliper_distance
+from its_eval.peers.pre_period import outcome_balance, pre_period_characteristics
+from its_eval.peers.recipe import DistanceRecipe
+from its_eval.peers.scaling import scale_characteristics
 from its_eval.peers.select import PeerSet, given_peers, select_peers, within_reasons
 
 if TYPE_CHECKING:
@@ -21,8 +26,15 @@ if TYPE_CHECKING:
     from its_eval.config import Config, Outcome
     from its_eval.data.panel import Panel
     from its_eval.design.interruption import Interruption
+    from its_eval.peers.balance import Balance
+    from its_eval.peers.distance import Scaled
+    from its_eval.pipeline.plan import OutcomePlan
     from its_eval.pipeline.sources import Sources
     from its_eval.pipeline.treatment import Treatment
+
+
+#: Units that matching on the outcome needs.
+LEAST_UNITS = 3
 
 
 @dataclass(frozen=True)
@@ -48,9 +60,19 @@ def donor_pool(config: Config, sources: Sources, treatment: Treatment) -> set[st
     """Return every unit that may serve as a peer."""
     if config.peers is None:
         return set()
-    pool = {peer for peers in config.peers.given.values() for peer in peers}
-    if sources.scaled is not None and set(treatment.units) - set(config.peers.given):
+    settings = config.peers
+    pool = {
+        peer
+        for lists in (settings.given, *settings.given_by_outcome.values())
+        for peers in lists.values()
+        for peer in peers
+    }
+    # given lists say who the peers are; who may be a donor of a placebo is as wide as in a search, so that
+    # the peers of a run, fed back as given, bring the same ranks
+    if sources.scaled is not None:
         pool |= set(sources.scaled.units)
+    elif settings.match == "pre_period":
+        pool |= set(sources.rows.frame["unit"])
     return pool - treatment.barred
 
 
@@ -72,7 +94,9 @@ def choose_peers(
     if settings is None:
         return PeerChoice()
     candidates = tuple(sorted(donor_pool(config, sources, treatment) | set(treatment.units)))
-    by_start: dict[Interruption, dict[str, str]] = {}
+    by_start: dict[Interruption, tuple[dict[str, str], Scaled | None]] = {}
+    given = settings.given_for(outcome.name)
+    k = None if settings.k == "all" else int(settings.k)
     peer_sets: dict[str, PeerSet] = {}
     missing: dict[str, str] = {}
     donors: dict[str, tuple[str, ...]] = {}
@@ -81,24 +105,82 @@ def choose_peers(
             continue
         start = interruptions[unit]
         if start not in by_start:
-            by_start[start] = ineligible(config, outcome, panel, candidates, start, masked)
-        base = by_start[start] | dict.fromkeys(treatment.barred, "treated itself")
+            found = ineligible(config, outcome, panel, candidates, start, masked)
+            found = _lifetimes(config, sources, panel) | found
+            scaled = sources.scaled
+            if settings.match == "pre_period":
+                scaled = _pre_period(config, outcome, panel, start, masked)
+            by_start[start] = (found, scaled)
+        found, scaled = by_start[start]
+        base = found | dict.fromkeys(treatment.barred, "treated itself")
         reasons = within_reasons(unit, candidates, settings.within, sources.units) | base
         donors[unit] = tuple(code for code in candidates if code not in reasons and code != unit)
-        if unit in settings.given:
-            chosen = given_peers(unit, settings.given[unit], sources.scaled, reasons)
-        elif sources.scaled is None or unit not in sources.scaled.units:
-            missing[unit] = (
-                f"{unit} is not in the characteristics table, so it has no peers; list them under peers.given"
+        if unit in given:
+            chosen = given_peers(unit, given[unit], scaled, reasons)
+        elif scaled is None or unit not in scaled.units:
+            table = (
+                "the characteristics table" if settings.match == "characteristics" else "the pre-period data"
             )
+            missing[unit] = f"{unit} is not in {table}, so it has no peers; list them under peers.given"
             continue
         else:
-            k = None if settings.k == "all" else int(settings.k)
-            chosen = select_peers(unit, sources.scaled, k, reasons)
+            limit = caliper_distance(settings.caliper, scaled, unit, k)
+            chosen = select_peers(unit, scaled, k, reasons, limit)
         if not chosen.peers:
             missing[unit] = f"no candidate can serve as a peer of {unit}; see peer_exclusions"
         peer_sets[unit] = chosen
     return PeerChoice(peer_sets, missing, donors)
+
+
+def _lifetimes(config: Config, sources: Sources, panel: Panel) -> dict[str, str]:
+    """Return the units that were not one organisation throughout the window, and why."""
+    table = config.data.units
+    window = (panel.start, panel.start + panel.n_periods - 1)
+    combined = table is not None and table.mergers == "combine"
+    return lifetime_reasons(sources.lifetimes, window, panel.frequency, combined=combined)
+
+
+def _pre_period(
+    config: Config, outcome: Outcome, panel: Panel, start: Interruption, masked: NDArray[np.bool_]
+) -> Scaled:
+    """Return level and trend before a start, made comparable over all units with data for both."""
+    settings = config.peers
+    before = _before(panel, start, masked)
+    on_link = to_link(panel.values, outcome.transform, panel.denominators)
+    table = pre_period_characteristics(on_link[before], panel.units)
+    known = np.flatnonzero(~np.isnan(table.values).any(axis=1))
+    kept = tuple(panel.units[row] for row in known)
+    if len(kept) < LEAST_UNITS:
+        what = f"{len(kept)} units have three values before the start"
+        raise DataError(
+            [f"outcome {outcome.indicator!r}: {what}; peers.match: pre_period needs {LEAST_UNITS}"],
+            "begin the outcome earlier, or match on characteristics",
+        )
+    recipe = (
+        DistanceRecipe() if settings is None else DistanceRecipe(scale=settings.scale, metric=settings.metric)
+    )
+    shown = replace(table, units=kept, values=table.values[known])
+    return scale_characteristics(shown, recipe, f"{outcome.indicator} before the start")
+
+
+def _before(panel: Panel, start: Interruption, masked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    usable = usable_periods(panel.n_periods, (start,), masked)
+    return usable & (np.arange(panel.n_periods) < start.start)
+
+
+def pre_period_balance(plan: OutcomePlan, unit: str) -> list[Balance]:
+    """Return how alike the outcome of a treated unit and of its peers was before its start.
+
+    The pool is every unit with data before the start; nothing for a unit without peers.
+    """
+    chosen = plan.peer_sets.get(unit)
+    if chosen is None or not chosen.peers:
+        return []
+    panel = plan.panel
+    values = panel.values[_before(panel, plan.interruptions[unit][0], plan.masked)]
+    own = panel.column(unit)
+    pool = [column for column in range(len(panel.units)) if column != own]
+    return outcome_balance(values, own, [panel.column(peer) for peer in chosen.peers], pool)
 
 
 def ineligible(

@@ -1,4 +1,4 @@
-"""A unit's own change among the changes of its peers, and an effect against a margin."""
+"""A unit's own change among those of its peers, level and slope together, an effect against a margin."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from its_eval.checks.result import CheckResult, not_applicable, number
 from its_eval.design.matrix import build_design
 from its_eval.design.transform import to_link
 from its_eval.effects import linear_contrasts
+from its_eval.estimate.joint_test import joint_f
 
 if TYPE_CHECKING:
     from its_eval.config import Config
+    from its_eval.pipeline.estimation import Block
     from its_eval.pipeline.plan import OutcomePlan
 
 
@@ -67,3 +69,23 @@ def equivalence_check(margin: float | None, low: float, high: float) -> list[Che
         "is larger than the margin.",
     }
     return [CheckResult("equivalence", margin, np.nan, "pass", words[verdict])]
+
+
+def joint_check(block: Block, position: int) -> list[CheckResult]:
+    """Return the Kenward-Roger F test of no change of level or slope (methods §11.7).
+
+    Shown beside the primary estimand, which it does not replace: level and slope estimates depend on each
+    other, and the better of the two must not be picked.
+    """
+    columns = block.design.columns[0]
+    if len(columns) < 2 or block.placebo_only:
+        return []
+    found = joint_f(block.fit, position, np.eye(len(block.design.terms))[list(columns)])
+    if np.isnan(found.p_value):
+        reason = "Level and slope together cannot be tested: too little independent information."
+        return [not_applicable("joint_change", reason)]
+    message = (
+        f"No change of level or slope: F({found.df_num:g}, {number(found.df_den)}) = "
+        f"{number(found.statistic)}, p = {found.p_value:.3f}."
+    )
+    return [CheckResult("joint_change", found.statistic, found.p_value, "pass", message)]

@@ -75,7 +75,7 @@ def pooled_rows(
 
 def overlap_check(plan: OutcomePlan, design_name: str) -> list[CheckResult]:
     """Return the check ``peer_overlap``: the largest share of peers that two treated units have in common."""
-    peers = {unit: set(chosen.peers) for unit, chosen in plan.peer_sets.items() if chosen.peers}
+    peers = {unit: set(chosen.peers) for unit, chosen in sorted(plan.peer_sets.items()) if chosen.peers}
     if design_name != "difference" or len(peers) < 2:
         return []
     shares = peer_overlap(peers)

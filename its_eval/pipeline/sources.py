@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from its_eval.data.attributes import Units, load_characteristics, load_units
 from its_eval.data.load import IndicatorRows, load_indicators
+from its_eval.data.successors import COVARIATE, Lifetimes, combine_successors, lifetimes_of
 from its_eval.errors import DataError
-from its_eval.peers.distance import Scaled, recipe_for, scale_characteristics
 from its_eval.peers.presets import PRESETS
+from its_eval.peers.recipe import recipe_for
+from its_eval.peers.scaling import scale_characteristics
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from its_eval.config import Config
+    from its_eval.peers.distance import Scaled
+    from its_eval.peers.recipe import MetricName, ScaleName
 
 
 @dataclass(frozen=True)
@@ -26,21 +30,31 @@ class Sources:
     rows : IndicatorRows
         All indicator tables.
     scaled : Scaled or None
-        Standardised characteristics; None without a characteristics table.
+        Characteristics made comparable; None without their table, and where peers are matched on the outcome.
     units : Units
         Names and types; empty without a units table.
+    lifetimes : Lifetimes
+        When units opened and closed, and who went on as whom.
     """
 
     rows: IndicatorRows
     scaled: Scaled | None
     units: Units
+    lifetimes: Lifetimes = field(default_factory=Lifetimes)
 
-    def rescaled(self, config: Config, **changes: object) -> Scaled:
-        """Return the characteristics under another scale or metric, for a specification curve."""
+    def rescaled(
+        self, config: Config, *, metric: MetricName | None = None, scale: ScaleName | None = None
+    ) -> Scaled:
+        """Return the characteristics under another scale or metric, all else as configured.
+
+        Raises
+        ------
+        ValueError
+            When the config has no peers or no characteristics.
+        """
         if config.peers is None:
             raise ValueError("there are no peers whose distances could be measured otherwise")
-        settings = config.peers.model_copy(update={"preset": None, **changes})
-        scaled = _scaled_characteristics(config.model_copy(update={"peers": settings}))
+        scaled = _scaled_characteristics(config, metric, scale)
         if scaled is None:
             raise ValueError("there are no characteristics")
         return scaled
@@ -71,7 +85,7 @@ def load_sources(config: Config) -> Sources:
     hint: str | None = None
     rows: IndicatorRows | None = None
     scaled: Scaled | None = None
-    units = Units()
+    units, lifetimes = Units(), Lifetimes()
     try:
         rows = load_indicators(config.data)
     except DataError as error:
@@ -80,24 +94,57 @@ def load_sources(config: Config) -> Sources:
     try:
         if config.data.units is not None:
             units = load_units(config.data.units.path, config.data.units.columns)
+            lifetimes = lifetimes_of(units, config.data.frequency, str(config.data.units.path))
     except DataError as error:
         problems += error.problems
+        hint = hint or error.hint
     try:
         scaled = _scaled_characteristics(config)
     except DataError as error:
         problems += error.problems
         hint = hint or error.hint
+    if rows is not None and not problems and config.data.units is not None:
+        try:
+            rows = _with_mergers(config, rows, units, lifetimes)
+        except DataError as error:
+            problems += error.problems
+            hint = error.hint
     if problems or rows is None:
         raise DataError(problems, hint)
-    return Sources(rows, scaled, units)
+    return Sources(rows, scaled, units, lifetimes)
 
 
-def _scaled_characteristics(config: Config) -> Scaled | None:
+def _with_mergers(config: Config, rows: IndicatorRows, units: Units, lifetimes: Lifetimes) -> IndicatorRows:
+    """Return the rows with those of old codes counted as their successors', where the config asks for it."""
+    table = config.data.units
+    if table is None or table.mergers != "combine":
+        return rows
+    if units.column("successor") is None:
+        raise DataError(
+            [f"{table.path}: `data.units.mergers: combine` needs a column successor"],
+            "name it under data.units.columns.successor",
+        )
+    factors = {"percentage": 100.0}
+    kinds = {
+        covariate.indicator: (COVARIATE, 1.0) for item in config.outcomes for covariate in item.covariates
+    }
+    kinds |= {
+        item.indicator: (item.kind, factors.get(item.kind, item.per or 1.0)) for item in config.outcomes
+    }
+    return combine_successors(rows, lifetimes.successors, kinds)
+
+
+def _scaled_characteristics(
+    config: Config, metric: MetricName | None = None, scale: ScaleName | None = None
+) -> Scaled | None:
     table, peers = config.data.characteristics, config.peers
-    if table is None or peers is None:
+    if table is None or peers is None or peers.match == "pre_period":
         return None
     preset = PRESETS[peers.preset] if peers.preset is not None else None
-    recipe = recipe_for(peers.preset, peers.variables, peers.weights, peers.missing)
+    recipe = recipe_for(
+        peers.preset, peers.variables, peers.weights, peers.missing, peers.scale, peers.metric, peers.log
+    )
+    recipe = replace(recipe, metric=metric or recipe.metric, scale=scale or recipe.scale)
     unit_column = table.columns.get("unit", preset.unit_column if preset else "unit")
     wanted = None if recipe.weights is None else list(recipe.weights)
     characteristics = load_characteristics(table.path, unit_column, wanted)

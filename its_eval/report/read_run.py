@@ -97,15 +97,17 @@ def read_run(folder: Path) -> StoredRun:
         config.title,
         _tables(folder / "tables"),
         tuple(known["notes"]),
-        {name: {**entry, "events": _as_tuples(entry.get("events", ()))} for name, entry in about.items()},
+        {name: _as_tuples(entry) for name, entry in about.items()},
         dict(known.get("unit_names") or {}),
     )
     return StoredRun(folder, evaluation, config, known)
 
 
 def _as_tuples(value: Any) -> Any:
-    """Return lists of lists as the tuples that they were before they became JSON."""
-    return tuple(_as_tuples(item) for item in value) if isinstance(value, list | tuple) else value
+    """Return lists as the tuples that they were before they became JSON."""
+    if isinstance(value, dict):
+        return {key: _as_tuples(item) for key, item in value.items()}
+    return tuple(_as_tuples(item) for item in value) if isinstance(value, list) else value
 
 
 def _tables(folder: Path) -> dict[str, pd.DataFrame]:

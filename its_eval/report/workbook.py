@@ -55,9 +55,9 @@ def write_workbook(tables: Mapping[str, pd.DataFrame], path: Path, cover: Mappin
 
     Notes
     -----
-    Numbers keep their full precision, whatever their format shows. A text that a spreadsheet program could
-    take for a formula gets a leading apostrophe, as in the CSV files. What is missing is an empty cell; an
-    infinite limit is ∞.
+    Numbers have sixteen significant digits, whatever their format shows: one more than Excel prints. A text
+    that a spreadsheet program could take for a formula gets a leading apostrophe, as in the CSV files. What
+    is missing is an empty cell; an infinite limit is ∞.
     """
     too_long = [name for name, table in tables.items() if len(table) >= MOST_ROWS]
     if too_long:
@@ -80,6 +80,8 @@ def write_workbook(tables: Mapping[str, pd.DataFrame], path: Path, cover: Mappin
 
 
 def _write_cover(book: Workbook, cover: Mapping[str, str], lengths: Mapping[str, int]) -> None:
+    from openpyxl.worksheet.hyperlink import Hyperlink  # type: ignore[import-untyped]  # noqa: PLC0415
+
     sheet = book.create_sheet(COVER)
     sheet.column_dimensions["A"].width = 30
     sheet.column_dimensions["B"].width = 90
@@ -90,7 +92,7 @@ def _write_cover(book: Workbook, cover: Mapping[str, str], lengths: Mapping[str,
     sheet.append([_bold(sheet, "sheet"), _bold(sheet, "rows")])
     for name, length in lengths.items():
         link = _bold(sheet, name)
-        link.hyperlink = f"#'{name}'!A1"
+        link.hyperlink = Hyperlink(ref="", location=f"'{name}'!A1")
         sheet.append([link, length])
 
 

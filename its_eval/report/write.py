@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from its_eval.errors import OutputError
 from its_eval.provenance import MANIFEST, foreign_files
+from its_eval.report.exchange import hidden_beside, only_run, put_in_place
 from its_eval.report.spreadsheet import defused
 
 if TYPE_CHECKING:
@@ -57,38 +57,34 @@ def require_free(target: Path, *, force: bool) -> None:
 def result_folder(target: Path, *, force: bool) -> Iterator[Path]:
     """Give a temporary folder beside the target, and put it in the target's place at the end.
 
-    When the body fails nothing is left behind and an old result stays as it was.
+    When the body fails nothing is left behind and an old result stays as it was. A process that is killed
+    may leave its hidden temporary folder, which the next run into the same target removes.
 
     Raises
     ------
     OutputError
-        When the target may not be replaced, or the disk refuses.
+        When the target may not be replaced, another run is writing to it, or the disk refuses.
     """
     require_free(target, force=force)
     place = target.resolve()
-    token = secrets.token_hex(4)
-    temporary = place.parent / f".{place.name}.{token}.tmp"
-    retired = place.parent / f".{place.name}.{token}.old"
     try:
-        temporary.mkdir(parents=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(
             f"cannot write to {target.parent}: {error.strerror}", "choose another --out"
         ) from error
-    try:
-        yield temporary
+    with only_run(place, target):
         require_free(target, force=force)
-        if place.is_dir():
-            place.rename(retired)
-        temporary.rename(place)
-    except OSError as error:
-        raise OutputError(f"cannot write the result to {target}: {error.strerror or error}") from error
-    finally:
-        # whatever stopped the exchange half way, an interrupt too: the old result goes back
-        if retired.is_dir() and not place.exists():
-            retired.rename(place)
-        shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(retired, ignore_errors=True)
+        temporary = hidden_beside(place, "tmp")
+        try:
+            temporary.mkdir()
+            yield temporary
+            require_free(target, force=force)
+            put_in_place(temporary, place)
+        except OSError as error:
+            raise OutputError(f"cannot write the result to {target}: {error.strerror or error}") from error
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path, formats: Sequence[str]) -> None:

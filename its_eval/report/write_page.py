@@ -17,7 +17,7 @@ def replace_text(path: Path, text: str) -> None:
     OutputError
         When the disk refuses.
     """
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    beside = path.with_name(f".{secrets.token_hex(4)}.tmp")
     try:
         with beside.open("w", encoding="utf-8", newline="\n") as stream:
             stream.write(text)
@@ -40,15 +40,14 @@ def write_page(path: Path, text: str, *, force: bool) -> Path:
     OutputError
         When something stands there already and must not be replaced, or the disk refuses.
     """
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder, not a file", f"name a file, e.g. {path / 'report.html'}")
-    if path.exists() and not force:
-        raise OutputError(f"{path} exists already", "use --force to replace it, or choose another --out")
     try:
+        is_folder, exists = path.is_dir(), path.exists()
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(
-            f"cannot write to {path.parent}: {error.strerror}", "choose another --out"
-        ) from error
+        raise OutputError(f"cannot write {path}: {error.strerror}", "choose another --out") from error
+    if is_folder:
+        raise OutputError(f"{path} is a folder, not a file", f"name a file, e.g. {path / 'report.html'}")
+    if exists and not force:
+        raise OutputError(f"{path} exists already", "use --force to replace it, or choose another --out")
     replace_text(path, text)
     return path

@@ -1,8 +1,8 @@
 """Dense-matrix REML with AR(p) errors and a variance per segment, written from the definitions.
 
-Nothing here is shared with the package. Autocovariances are those of statsmodels, derivatives of V are central
-differences, missing months are deleted rows and columns, and KR1 is computed from V and its derivatives. The
-optimum is the best of the local minima of a grid, each solved on the score.
+Nothing here is shared with the package. Autocovariances are those of statsmodels, derivatives of V are
+central differences, missing months are deleted rows and columns, and KR1 is computed from V and its
+derivatives. The optimum is the best of the local minima of a grid, each solved on the score.
 """
 
 from __future__ import annotations
@@ -73,7 +73,9 @@ class DenseBySegment:
     def fit(self, Y, sizes):
         """Best (objective, theta) of each series over a grid of the given sizes."""
         E = self.residuals(Y)
-        axes = [np.linspace(low, high, size) for (low, high), size in zip(BOUNDS[self.order], sizes, strict=True)]
+        axes = [
+            np.linspace(low, high, size) for (low, high), size in zip(BOUNDS[self.order], sizes, strict=True)
+        ]
         grid = np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=1)
         values = np.array([self.objective(theta, E) for theta in grid]).reshape(*sizes, -1)
         padded = np.pad(values, [(1, 1)] * len(sizes) + [(0, 0)], constant_values=np.inf)

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from dense_reference import BOUNDS, DenseReml
 
+from its_eval.estimate.ar1_tables import Ar1Tables
+from its_eval.estimate.ar2_tables import Ar2Tables
 from its_eval.estimate.reml_ar import fit_reml_ar
 
 RHO = (-0.85, -0.6, 0.0, 0.4, 0.8, 0.95)
@@ -19,6 +21,24 @@ DESIGNS = {
     "83 month dummies, high level": (83, 27, True, 1e4, ()),
     "83 gaps at both ends": (83, 27, False, 95.0, (0, 1, 26, 27, 81, 82)),
     "83 month dummies, gaps": (83, 27, True, 95.0, (0, 5, 40, 41, 60)),
+}
+
+
+#: Series of each true process: at least 300 fits for each order.
+REPLICATES = {1: 7, 2: 5}
+TOLERANCES = {
+    # The objective must never be worse than that of the dense search.
+    "objective": 1e-8,
+    "partials": 1e-6,
+    "estimate": 1e-6,
+    "std_error": 1e-5,
+    "sigma": 1e-5,
+    "df": 1e-5,
+    "table objective": 1e-8,
+    "table partials": 1e-6,
+    "table estimate": 1e-6,
+    "table std_error": 1e-5,
+    "table df": 1e-5,
 }
 
 
@@ -65,8 +85,10 @@ def largest_errors(name, order, replicates, seed):
 
     fit = fit_reml_ar(X, Y, order)
     found = fit.contrasts(contrasts)
+    tables = (Ar1Tables if order == 1 else Ar2Tables)(X, contrasts, observed)
+    read = tables.evaluate(np.where(observed[:, None], Y, 0.0))
     low, high = np.array(BOUNDS[order]).T
-    errors = {"partials": 0.0, "estimate": 0.0, "std_error": 0.0, "df": 0.0, "sigma": 0.0, "objective": 0.0}
+    errors = dict.fromkeys(TOLERANCES, 0.0)
     met = {"at bound": 0, "several minima": 0}
     for s, (value, theta, n_minima) in enumerate(reference):
         y = Y[observed, s]
@@ -83,6 +105,11 @@ def largest_errors(name, order, replicates, seed):
             "df": np.abs(found.df_unclipped[s] / rows[:, 2] - 1),
             "sigma": np.abs(fit.sigma[s] ** 2 / variance - 1),
             "objective": own - value,
+            "table partials": np.abs(read.partial_autocorrelations[s] - theta),
+            "table estimate": np.abs(read.estimates.estimate[s] - rows[:, 0]) / rows[:, 1],
+            "table std_error": np.abs(read.estimates.std_error[s] / rows[:, 1] - 1),
+            "table df": np.abs(read.estimates.df_unclipped[s] / rows[:, 2] - 1),
+            "table objective": dense.objective(read.partial_autocorrelations[s], dense.residuals(y)) - value,
         }
         for key, deviation in deviations.items():
             errors[key] = max(errors[key], float(np.max(deviation)))
@@ -92,13 +119,10 @@ def largest_errors(name, order, replicates, seed):
 @pytest.mark.parametrize("name", DESIGNS)
 @pytest.mark.parametrize("order", [1, 2])
 def test_agrees_with_dense_matrices(name, order):
-    errors, _ = largest_errors(name, order, replicates=3 if order == 1 else 2, seed=20150701)
-    assert errors["objective"] < 1e-8  # never a worse optimum than the dense search
-    assert errors["partials"] < 1e-6
-    assert errors["estimate"] < 1e-6
-    assert errors["std_error"] < 1e-5
-    assert errors["sigma"] < 1e-5
-    assert errors["df"] < 1e-5
+    """Exact path and tables: 8 designs, 6 or 8 true processes, 3 to 5 series of each."""
+    errors, met = largest_errors(name, order, replicates=REPLICATES[order], seed=20150701)
+    for key, tolerance in TOLERANCES.items():
+        assert errors[key] < tolerance, key
 
 
 @pytest.mark.parametrize("order", [1, 2])

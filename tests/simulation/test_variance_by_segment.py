@@ -1,6 +1,7 @@
-"""Size and power of variance by segment against the simulations of ``docs/methods.md``, truth known.
+"""False positives of variance by segment and of constant variance, against independent simulations.
 
-AR(1) errors with rho = .4, no season; 10,000 series a cell. The tabulated rates come from 600 to 1,200 series.
+AR(1) errors with rho = .4, no season; 10,000 series a cell. The tabulated rates were simulated with dense
+matrices and 600 to 1,200 series a cell.
 """
 
 import numpy as np
@@ -14,21 +15,21 @@ RHO = 0.4
 SERIES = 10_000
 TABULATED_SERIES = 900
 CONTRASTS = np.eye(4)[[3, 2]]
-#: (n, pre, ratio): constant size slope, level, power slope; by segment the same, in per cent.
+#: (n, pre, ratio): rejections of a true null in per cent, (slope, level), constant variance and by segment.
 TABLE = {
-    (24, 12, 0.33): ((7, 7, 37), (6, 4, 36)),
-    (24, 12, 1.0): ((4, 4, 27), (4, 4, 28)),
-    (24, 12, 2.0): ((4, 5, 19), (4, 4, 17)),
-    (48, 24, 0.33): ((5, 5, 73), (4, 3, 73)),
-    (48, 24, 1.0): ((5, 4, 53), (5, 3, 52)),
-    (48, 24, 2.0): ((5, 4, 42), (3, 4, 41)),
-    (83, 27, 0.33): ((14, 13, 78), (4, 4, 59)),
-    (83, 27, 1.0): ((4, 4, 59), (4, 4, 57)),
-    (83, 27, 2.0): ((1, 2, 38), (4, 4, 53)),
-    (83, 27, 3.4): ((1, 2, 18), (5, 5, 45)),
-    (134, 78, 0.33): ((2, 3, 92), (4, 5, 96)),
-    (134, 78, 1.0): ((4, 4, 72), (4, 4, 73)),
-    (134, 78, 2.0): ((8, 6, 52), (6, 5, 46)),
+    (24, 12, 0.33): ((7, 7), (6, 4)),
+    (24, 12, 1.0): ((4, 4), (4, 4)),
+    (24, 12, 2.0): ((4, 5), (4, 4)),
+    (48, 24, 0.33): ((5, 5), (4, 3)),
+    (48, 24, 1.0): ((5, 4), (5, 3)),
+    (48, 24, 2.0): ((5, 4), (3, 4)),
+    (83, 27, 0.33): ((14, 13), (4, 4)),
+    (83, 27, 1.0): ((4, 4), (4, 4)),
+    (83, 27, 2.0): ((1, 2), (4, 4)),
+    (83, 27, 3.4): ((1, 2), (5, 5)),
+    (134, 78, 0.33): ((2, 3), (4, 5)),
+    (134, 78, 1.0): ((4, 4), (4, 4)),
+    (134, 78, 2.0): ((8, 6), (6, 5)),
 }
 
 
@@ -57,15 +58,20 @@ def test_rejection_rates(cell):
     known = np.linalg.inv(X.T @ np.linalg.solve(V, X))
     effect = stats.norm.ppf([0.975, 0.8]).sum() * np.sqrt(known[3, 3])
     fits = (fit_reml_ar(X, errors, 1), fit_reml_by_segment(X, errors, 1, after))
+    powers = []
     for fit, targets in zip(fits, TABLE[cell], strict=True):
         estimates = fit.contrasts(CONTRASTS)
+        rates = 100.0 * (estimates.p_value < 0.05).mean(axis=0)
         shifted = (estimates.estimate[:, 0] + effect) / estimates.std_error[:, 0]
-        power = 2.0 * stats.t.sf(np.abs(shifted), estimates.df[:, 0]) < 0.05
-        rates = 100.0 * np.array([*(estimates.p_value < 0.05).mean(axis=0), power.mean()])
-        print(cell, "slope {:.1f}, level {:.1f}, power {:.1f}".format(*rates), "tabulated", targets)
+        powers.append(100.0 * (2.0 * stats.t.sf(np.abs(shifted), estimates.df[:, 0]) < 0.05).mean())
+        print(
+            f"{cell}: slope {rates[0]:.1f}, level {rates[1]:.1f}, tabulated {targets}; power {powers[-1]:.0f}"
+        )
         for rate, target in zip(rates, targets, strict=True):
             assert abs(rate - target) <= tolerance(target)
-    # by segment keeps its size in every cell, and finds the ratio
-    assert 3.5 <= rates[:2].min()
-    assert rates[:2].max() <= 6.0
+    # By segment keeps its size in every cell, finds the ratio, and costs little where it is 1.
+    assert rates.min() >= 3.5
+    assert rates.max() <= 6.0
     assert abs(np.median(np.log(fits[1].variance_ratio / ratio))) < 0.1
+    if ratio == 1.0:
+        assert powers[1] >= powers[0] - 4.0

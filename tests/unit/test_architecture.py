@@ -17,10 +17,14 @@ STAGES = ("config", "data", "peers", "design", "estimate", "effects", "checks", 
 COMMON = frozenset({"errors", "evaluation", "provenance", "multiplicity", "pooling"})
 #: Arithmetic of the calendar, which needs nothing else and which dates of a config are checked with.
 BACKWARD = {("config", "its_eval.data.periods")}
+#: Analyses of one table that stand beside the evaluation: they read it by themselves and know no stage but
+#: the first two.
+BESIDE = {"spc", "before_after"}
 #: What may import across the stages, and what of.
 COMPOSERS = {
     "pipeline": {*STAGES, *COMMON, "pipeline"},
-    "cli": {"pipeline", "report", "config", "data", "peers", "cli", "starter", *COMMON},
+    "cli": {"pipeline", "report", "config", "data", "peers", "cli", "starter", *BESIDE, *COMMON},
+    **{part: {part, "data", *COMMON} for part in BESIDE},
     "starter": {"data", "errors"},
     "__init__": {"config", "evaluation", "peers", "pipeline", "provenance"},
     "__main__": {"cli"},
@@ -33,19 +37,31 @@ HOMES = {
     "pydantic": ("config",),
     "pydantic_core": ("config",),
     "matplotlib": ("report/figures",),
+    "jinja2": ("report",),
+    "openpyxl": ("report",),
+    "python_calamine": ("data",),
     "statsmodels": ("estimate", "checks", "multiplicity.py"),
-    "sklearn": (),
+    "sklearn": ("peers",),
     "pyarrow": ("data", "report"),
-    "pandas": ("data", "pipeline", "report", "evaluation.py"),
+    "pandas": ("data", "pipeline", "report", "spc", "before_after", "evaluation.py"),
 }
 KNOWN = {*HOMES, "numpy", "scipy"}
 VAGUE = ("util", "helper", "manager", "misc", "common", "process")
 
 
-def imports(path):
-    """Return the modules that a file imports, those for types alone included."""
+#: Stages whose work is done when tables are written: a report shows what it is given.
+COMPUTED = ("peers", "design", "estimate", "effects", "checks")
+
+
+def imports(path, *, for_types=True):
+    """Return the modules that a file imports, those for types alone included or left out."""
     found = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    typed = [node for node in ast.walk(tree) if isinstance(node, ast.If) and is_type_checking(node.test)]
+    ignored = {part for node in typed if not for_types for child in node.body for part in ast.walk(child)}
+    for node in ast.walk(tree):
+        if node in ignored:
+            continue
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -55,6 +71,10 @@ def imports(path):
             inner = [name for name in names if (PACKAGE.parent / f"{name.replace('.', '/')}.py").is_file()]
             found += inner or [str(node.module)]
     return found
+
+
+def is_type_checking(test):
+    return isinstance(test, ast.Name) and test.id == "TYPE_CHECKING"
 
 
 def place(path):
@@ -84,9 +104,30 @@ def test_data_flow_forward_only(path):
     assert [name for name in own if not allowed(part(path), name)] == []
 
 
+def test_a_report_computes_nothing_anew():
+    found = {
+        (place(path), name)
+        for path in MODULES
+        if part(path) == "report"
+        for name in imports(path)
+        if name.startswith(tuple(f"its_eval.{stage}." for stage in COMPUTED))
+    }
+    assert found == set()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=place)
+def test_only_drawing_and_producing_know_figures(path):
+    """Nothing that estimates knows how its numbers are drawn."""
+    drawn = [name for name in imports(path) if name.startswith("its_eval.report")]
+    if part(path) not in ("report", "cli") and place(path) not in (
+        *("pipeline/drawing.py", "pipeline/produce.py", "__init__.py"),
+    ):
+        assert drawn == []
+
+
 @pytest.mark.parametrize("path", MODULES, ids=place)
 def test_libraries_have_one_home(path):
-    roots = {name.split(".")[0] for name in imports(path)}
+    roots = {name.split(".")[0] for name in imports(path, for_types=False)}
     strangers = [
         root
         for root in sorted(roots & set(HOMES))

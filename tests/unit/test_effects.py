@@ -5,21 +5,33 @@ import pytest
 import statsmodels.api as sm
 from scipy import optimize, stats
 
-from its_eval.design.matrix import Interruption, Season, build_design
-from its_eval.effects import bands, effects, fieller_limits
+from its_eval.design.interruption import Interruption
+from its_eval.design.matrix import build_design
+from its_eval.design.season import Season
+from its_eval.effects import Question, Setting, bands, effects, fieller_limits
 from its_eval.estimate.classical import fit_ols
 
 N, T0 = 60, 30
 
 
-def make(shape="step_and_slope", *, season="none", phase_in=0, ramp=False, masked=(), level=50.0, seed=1):
+def make(
+    shape="step_and_slope",
+    *,
+    season="none",
+    phase_in=0,
+    ramp=False,
+    masked=(),
+    level=50.0,
+    seed=1,
+    events=(),
+):
     out = np.zeros(N, dtype=bool)
     out[list(masked)] = True
     design = build_design(
         [index % 12 for index in range(N)],
         12,
         "month",
-        Interruption("Law", T0, shape, phase_in, ramp),
+        (Interruption("Law", T0, shape, phase_in, ramp), *events),
         Season(season),
         out,
     )
@@ -31,9 +43,11 @@ def make(shape="step_and_slope", *, season="none", phase_in=0, ramp=False, maske
     return design, fit, used, sm.OLS(y[used], design.matrix[used]).fit()
 
 
-def get(design, fit, used, **changes):
-    options = {"at": (0, 12, 40), "confidence": 0.95, "log": False, "offset": None, "weights": None} | changes
-    return {(found.estimand, found.scale): found for found in effects(design, fit, 1, used, **options)}
+def get(design, fit, used, *, confidence=0.95, number=0, **setting):
+    question = Question((0, 12, 40), confidence)
+    found = effects(design, fit, 1, Setting(used, **setting), question, number)
+    assert {effect.interruption for effect in found} == {number}
+    return {(effect.estimand, effect.scale): effect for effect in found}
 
 
 @pytest.mark.parametrize("season", ["none", "dummies"])
@@ -160,7 +174,7 @@ def test_no_relative_effect_of_a_level_of_zero():
 
 def test_logarithms_are_also_ratios_and_per_cent():
     design, fit, used, expected = make(level=2.0)
-    found = get(design, fit, used, log=True, weights=np.ones(N))
+    found = get(design, fit, used, link="log", weights=np.ones(N))
     assert {name for name, scale in found if scale == "ratio"} == {
         *("pre_slope", "level_change", "slope_change", "post_slope", "average_effect"),
         *("effect_at_0", "effect_at_12"),

@@ -1,4 +1,4 @@
-"""The objective of series reduced to forms: derivatives, grid, interpolation, and the best of several optima."""
+"""The objective of series reduced to forms: derivatives, grid, interpolation, the best of several optima."""
 
 from __future__ import annotations
 

@@ -46,14 +46,16 @@ def one_by_one(X, Y, order):
 
 
 def assert_same_fit(found, expected):
-    np.testing.assert_allclose(found.params, expected.params, rtol=1e-9, atol=1e-9)
-    np.testing.assert_allclose(found.partial_autocorrelations, expected.partial_autocorrelations, atol=1e-8)
-    np.testing.assert_allclose(found.sigma, expected.sigma, rtol=1e-8)
+    # Two optimisers: on a ridge they may stop some 1e-7 apart, where the likelihood is the same to 1e-14.
+    std_error = np.sqrt(np.einsum("sii->si", expected.covariance.model)).clip(min=1e-9)
+    np.testing.assert_allclose((found.params - expected.params) / std_error, 0.0, atol=1e-6)
+    np.testing.assert_allclose(found.partial_autocorrelations, expected.partial_autocorrelations, atol=5e-7)
+    np.testing.assert_allclose(found.sigma, expected.sigma, rtol=1e-6)
     np.testing.assert_allclose(found.log_likelihood, expected.log_likelihood, rtol=1e-11)
     for name in ("adjusted", "model", "gradients", "parameter_covariance", "df_residual"):
         a, b = getattr(found.covariance, name), getattr(expected.covariance, name)
         scale = np.abs(b).reshape(len(b), -1).max(axis=1).reshape(-1, *[1] * (b.ndim - 1))
-        np.testing.assert_allclose(a / scale, b / scale, atol=1e-7)
+        np.testing.assert_allclose(a / scale, b / scale, atol=1e-6)
     np.testing.assert_array_equal(found.n_used, expected.n_used)
     assert found.flags.keys() == expected.flags.keys()
     for name, flag in expected.flags.items():

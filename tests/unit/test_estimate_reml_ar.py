@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from its_eval.estimate import reml_ar, reml_statistics
 from its_eval.estimate.patterns import SingularDesignError, missing_patterns
 from its_eval.estimate.reml_ar import PreparedReml, fit_reml_ar
-from its_eval.estimate.reml_statistics import Ar1Tables, reml_ar_statistics
+from its_eval.estimate.ar1_tables import Ar1Tables
+from its_eval.estimate.reml_statistics import reml_ar_statistics
 
 CONTRASTS = np.array([[0, 0, 1, 0], [0, 0, 0, 1], [0, 1, 0, 1], [0, 0, 1, 12.0]])
 
@@ -83,7 +86,8 @@ def test_chunks_make_no_difference(order, monkeypatch):
     whole = fit_reml_ar(X, Y, order)
     statistics = reml_ar_statistics(X, Y, CONTRASTS, order).estimates
     monkeypatch.setattr(reml_ar, "CHUNK_NUMBERS", 0)
-    monkeypatch.setattr(reml_statistics, "CHUNK_SERIES", 7)
+    smaller = replace(reml_statistics.TABLES[order], chunk_series=7)
+    monkeypatch.setitem(reml_statistics.TABLES, order, smaller)
     parts = fit_reml_ar(X, Y, order)
     np.testing.assert_allclose(parts.params, whole.params, rtol=1e-9)
     np.testing.assert_allclose(parts.covariance.adjusted, whole.covariance.adjusted, rtol=1e-6)

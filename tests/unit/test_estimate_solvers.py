@@ -1,4 +1,4 @@
-"""Root finding in the tables of AR(1), the grid of AR(2) and the exact refinement."""
+"""Root finding in the tables of AR(1), the exact optimum of AR(2) and its refinement."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from its_eval.estimate import ar1_solver
 from its_eval.estimate.ar1_solver import Ar1Solver, score_tables, to_rho, to_warped, warped_bounds
-from its_eval.estimate.ar2_solver import Ar2Solver, lowest_neighbour, partial_grid
+from its_eval.estimate.ar2_solver import Ar2Solver, best_starts, refine_inside
 from its_eval.estimate.newton import refine
 from its_eval.estimate.profile import evaluate_profile
 from its_eval.estimate.reduction import ReducedSeries, reduce_design, reduce_series
@@ -78,21 +78,6 @@ def test_unsettled_newton_steps_are_bisected(monkeypatch):
     np.testing.assert_allclose(Ar1Solver(design).solve_warped(moments), expected, atol=1e-9)
 
 
-def test_grid_of_partial_autocorrelations_contains_the_bounds():
-    grid = partial_grid()
-    np.testing.assert_allclose(grid.min(axis=0), [-0.5, -0.6])
-    np.testing.assert_allclose(grid.max(axis=0), [0.975, 0.7])
-
-
-def test_lowest_neighbour_looks_at_all_eight():
-    values = np.random.default_rng(8).standard_normal((5, 4, 2))
-    found = lowest_neighbour(values)
-    for row in range(5):
-        for column in range(4):
-            window = values[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
-            np.testing.assert_array_equal(found[row, column], window.min(axis=(0, 1)))
-
-
 @pytest.mark.parametrize("start", [[0.9, 0.65], [-0.45, -0.55], [0.0, 0.0], [0.5, 0.1]])
 def test_refinement_reaches_a_stationary_point_from_anywhere(start):
     design = reduce_design(its_design(60), 2)
@@ -116,6 +101,35 @@ def test_refinement_holds_coordinates_at_their_bounds():
     gradient = evaluate_profile(design, series, partials).gradient[held]
     assert np.all(gradient[:, 0] < 0.0)
     np.testing.assert_allclose(gradient[:, 1], 0.0, atol=1e-8)
+
+
+def test_an_optimum_on_a_bound_is_reached_from_a_start_next_to_it():
+    """The steps of the plain refinement are cut at the bound, so that it may stay where it was."""
+    design = reduce_design(its_design(60), 2)
+    series = reduce_series(design, 0.05 * random_walks(12, 60, 200) + np.sin(np.arange(60.0))[:, None])
+    at_bound = Ar2Solver(design).solve(series)
+    chosen = np.flatnonzero((at_bound[:, 1] == -0.6) & (np.abs(at_bound[:, 0] - 0.2) < 0.6))
+    assert chosen.size > 50
+    start = np.clip(at_bound[chosen] + np.array([0.1, 1e-15]), [-0.5, -0.6 + 1e-15], [0.97, 0.7])
+    partials, value = refine_inside(design, series.take(chosen), start)
+    np.testing.assert_allclose(partials, at_bound[chosen], atol=1e-7)
+    np.testing.assert_allclose(
+        value, evaluate_profile(design, series.take(chosen), partials).value, atol=1e-12
+    )
+
+
+def test_few_and_many_series_have_the_same_optimum():
+    """Up to eight series are searched without tables of the design."""
+    design = reduce_design(its_design(40), 2)
+    series = reduce_series(design, random_walks(13, 40, 30))
+    together = Ar2Solver(design).solve(series)
+    parts = [Ar2Solver(design).solve(series.take(slice(first, first + 5))) for first in range(0, 30, 5)]
+    np.testing.assert_allclose(np.vstack(parts), together, atol=1e-7)
+
+
+def test_the_best_start_of_each_owner_is_chosen():
+    owner, value = np.array([4, 2, 4, 2, 7]), np.array([3.0, 1.0, 2.0, 5.0, 0.0])
+    np.testing.assert_array_equal(best_starts(owner, value), [1, 2, 4])
 
 
 def test_refinement_of_nothing():

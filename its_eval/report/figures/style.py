@@ -12,7 +12,7 @@ import matplotlib.style
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: The unit evaluated: its observations and what was fitted to them. Contrast on white 10.3.
+#: The unit evaluated: its observations and what was fitted to them. Contrast on white 10.2.
 UNIT = "#12436D"
 #: What would have been expected without the interruption. Contrast 3.0: lines and areas, never text.
 COUNTERFACTUAL = "#F46A25"

@@ -44,17 +44,6 @@ def sentence(words: str) -> str:
     return f"{words[:1].upper()}{words[1:]}."
 
 
-def joined(parts: list[str]) -> str:
-    """Return a list in words.
-
-    Examples
-    --------
-    >>> joined(["a", "b", "c"])
-    'a, b and c'
-    """
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
-
-
 def heading_of_effect(labels: FigureLabels) -> str:
     """Return what an effect measures, and in what: ``Change of trend, per month, percentage points``."""
     what = labels.estimand_in_words

@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from its_eval.report.source import ReportSource
 
 _TITLE = "Is it unusual for a unit?"
+_EXPLAINED = (
+    "A small p-value against the peers says that the gap changed. Units also change for reasons of their "
+    "own; so each unit that had no intervention is treated as if it had one, with its own peers, and the "
+    "real change is ranked among theirs."
+)
 
 
 def placebos(source: ReportSource) -> Section:
     """Return how a unit's change stands among changes that no intervention made."""
-    blocks: list[Block] = [
-        plain(
-            "A small p-value against the peers says that the gap changed. Units also change for reasons of "
-            "their own; so each unit that had no intervention is treated as if it had one, with its own "
-            "peers, and the real change is ranked among theirs."
-        ),
-        *_units(source),
-        Heading("At other dates", ident="placebo-dates"),
-        *_dates(source),
-    ]
+    if set(source.settings["designs"]) == {"single"}:
+        units: list[Block] = [plain("Only a comparison with other units can be set beside theirs.", "quiet")]
+    else:
+        units = [plain(_EXPLAINED), *_units(source)]
+    blocks = [*units, Heading("At other dates", ident="placebo-dates"), *_dates(source)]
     return Section("placebos", _TITLE, blocks)
 
 

@@ -41,14 +41,13 @@ def test_rows_become_outcomes(load, dictionary):
 
 
 def test_faults_name_the_line_of_the_dictionary(faults, dictionary, tmp_path):
-    rows = 'waits,"two\nlines",wrong,,,\nbeds,,,quarters,[ols],\n,x,,,[arima],\n'
+    rows = 'waits,"two\nlines",wrong,,,\nbeds,,,quarters,[ols],\n,x,,,"[{name: arima, order: 1}]",\n'
     csv = tmp_path / "dictionary.csv"
-    later = "is not available in this version"
-    estimators = "one of reml_ar, ols, newey_west"
+    order = "1: the order of arima is three numbers; expected [p, d, q], e.g. [1, 0, 0]"
     assert faults(outcomes=dictionary(HEADER + rows), seed="x") == [
         "6: seed: found 'x'; expected a whole number",
         f"{csv}:3: outcomes[0].kind: found 'wrong'; expected one of percentage, rate, count, number",
-        f"{csv}:5: outcomes[2].estimators[0]: 'arima' {later}; expected {estimators}",
+        f"{csv}:5: outcomes[2].estimators[0]: {order}",
         f"{csv}:5: outcomes[2].indicator: missing; expected: Indicator of the data",
     ]
 

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from its_eval.config import KNOWN_PRESETS, Config, Estimands, Estimator, Seasonality, load_config
+from its_eval.config import KNOWN_PRESETS, Checks, Config, Estimands, Estimator, Seasonality, load_config
+from its_eval.config.covariates import Covariate
+from its_eval.config.sensitivity import Sensitivity
+from its_eval.config.strata import Strata
 
 CONTRACT = """\
 version: 1
@@ -101,9 +104,14 @@ def test_defaults(load):
     assert config.estimators == (Estimator(name="reml_ar", label="reml_ar", order="auto"),)
     assert config.estimands == Estimands(primary="slope_change", at=(12, 24))
     assert config.confidence == 0.95
-    assert not any(config.checks.model_dump().values())
+    assert config.checks == Checks()
+    asked = config.checks.model_dump()
+    assert asked.pop("pretrend_margin") is None
+    assert set(asked.values()) == {True}
+    assert config.estimands.margin is None
     assert (config.multiplicity.method, config.multiplicity.across) == ("holm", ("unit",))
-    assert config.sensitivity == {}
+    assert config.sensitivity == Sensitivity()
+    assert not config.sensitivity.asked
     assert (config.output.tables, config.output.figures) == (("csv", "parquet"), ("svg", "png"))
     assert (config.output.report.style, config.output.report.answers) == (None, None)
     assert config.seed == 20150701
@@ -253,6 +261,92 @@ def test_a_mask_may_last_and_be_for_some_units(load):
     events = "[{name: A, date: 2015-01, until: 2015-02, as: mask, units: [RTP], outcomes: [waits]}]"
     (event,) = load(events=events).events
     assert (event.until, event.as_, event.units, event.outcomes) == ("2015-02", "mask", ("RTP",), ("waits",))
+
+
+def test_units_may_have_dates_of_their_own(load):
+    config = load(intervention="{}", treated="{' RTP ': ' 2015-07', 0123: 2016-01}")
+    assert config.treated == config.treated_dates == {"RTP": "2015-07", "0123": "2016-01"}
+    assert config.treated_units == ("RTP", "0123")
+    assert not config.each
+    common = load()
+    assert (common.treated_dates, common.treated_units, common.each) == ({}, ("RTP", "RR8"), False)
+
+
+def test_every_unit_in_turn(load):
+    config = load(treated="each")
+    assert config.each
+    assert (config.treated_units, config.treated_dates) == ((), {})
+
+
+def test_given_peers_of_units_in_turn_may_be_any(load):
+    assert load(treated="each", peers="{given: {RTP: [A]}}").peers.given == {"RTP": ("A",)}
+
+
+@pytest.mark.parametrize("kind", ["step", "slope", "step_and_slope"])
+def test_events_may_be_fitted(load, kind):
+    (event,) = load(events=f"[{{name: A, date: 2015-01, as: {kind}}}]").events
+    assert (event.as_, event.until) == (kind, None)
+
+
+def test_covariates_and_strata_have_a_short_and_a_long_form(load):
+    config = load(
+        outcomes="[{indicator: a, covariates: [rain, {indicator: rain, lag: 2}], strata: [x, y]},"
+        " {indicator: b, strata: {values: [x, y], gap: [y, x], min_denominator: 0}}, {indicator: c}]"
+    )
+    a, b, c = config.outcomes
+    assert a.covariates == (Covariate(indicator="rain"), Covariate(indicator="rain", lag=2))
+    assert a.strata == Strata(values=("x", "y"), gap=(), min_denominator=10.0)
+    assert b.strata == Strata(values=("x", "y"), gap=("y", "x"), min_denominator=0.0)
+    assert (c.covariates, c.strata) == ((), None)
+
+
+def test_choices_to_be_tried(load):
+    sensitivity = load(
+        peers="{}",
+        sensitivity="{k: [5, 15], order: [1, reml_ar_noise], season: [none, {harmonics: 2}], cross: yes}",
+    ).sensitivity
+    assert sensitivity.asked
+    assert (sensitivity.k, sensitivity.order, sensitivity.cross) == ((5, 15), (1, "reml_ar_noise"), True)
+    assert [season.kind for season in sensitivity.season] == ["none", "harmonics"]
+    assert not load(sensitivity="{cross: true}").sensitivity.asked
+
+
+def test_options_of_estimators(load):
+    arima, seasonal, rho, two = load(
+        estimators="[arima, {name: arima, order: [2, 1, 0], seasonal_order: [1, 0, 0]},"
+        " {name: prais_winsten, rho: dw}, {name: reml_ar, variance: by_segment, order: ' 2 '}]"
+    ).estimators
+    assert (arima.order, arima.seasonal_order) == ((1, 0, 0), (0, 0, 0))
+    assert (seasonal.order, seasonal.seasonal_order) == ((2, 1, 0), (1, 0, 0))
+    assert arima.label == "arima(order=[1 0 0], seasonal_order=[0 0 0])"
+    assert seasonal.label == "arima(order=[2 1 0], seasonal_order=[1 0 0])"
+    assert (rho.rho, two.order, two.variance) == ("dw", 2, "by_segment")
+
+
+def test_families_go_with_their_kind_of_outcome(load):
+    config = load(
+        outcomes="[{indicator: a, kind: count, estimators: [poisson, quasi_poisson, negative_binomial]},"
+        " {indicator: b, kind: percentage, estimators: [binomial, quasi_binomial]}]"
+    )
+    assert [len(outcome.estimators) for outcome in config.outcomes] == [3, 2]
+    beside = load(peers="{}", outcomes="[{indicator: a, kind: count, estimators: [reml_ar, poisson]}]")
+    assert beside.designs == ("single", "difference")
+
+
+def test_a_synthetic_control_needs_no_estimator_of_its_own(load):
+    assert load(peers="{}", designs="[synthetic]").designs == ("synthetic",)
+    assert load(peers="{}", designs="[stacked]", estimators="[reml_ar, ols]").designs == ("stacked",)
+
+
+@pytest.mark.parametrize(
+    ("frequency", "date", "season"),
+    [("week", "2015-W30", "weeks"), ("quarter", "2015Q3", "quarters"), ("year", "1989", "none")],
+)
+def test_frequencies(load, frequency, date, season):
+    data = f"{{indicators: {{path: a.csv}}, frequency: {frequency}}}"
+    outcomes = f"[{{indicator: a, seasonality: {season}}}]"
+    config = load(data=data, intervention=f"{{date: {date}}}", outcomes=outcomes)
+    assert (config.data.frequency, config.outcomes[0].seasonality.kind) == (frequency, season)
 
 
 def test_settings_are_frozen(load):

@@ -4,17 +4,14 @@
 
 import pytest
 
-ESTIMATORS = "one of reml_ar, ols, newey_west"
-LATER_ESTIMATORS = [
-    "reml_ar_noise",
-    "prais_winsten",
-    "arima",
-    "poisson",
-    "quasi_poisson",
-    "negative_binomial",
-    "binomial",
-    "quasi_binomial",
-]
+ESTIMATORS = (
+    "one of reml_ar, reml_ar_noise, ols, newey_west, prais_winsten, arima, poisson, quasi_poisson, "
+    "negative_binomial, binomial, quasi_binomial"
+)
+DESIGNS = "one of single, difference, peer_mean, stacked, synthetic"
+TREATED = "a list of unit codes, e.g. [RTP, RR8], a date for each, e.g. {RTP: 2015-07}, or each"
+DATES = "{RTP: 2015-07, RR8: 2016-01}"
+PEERS_NEEDED = "peers are needed, and `peers` is left out; expected this key left out, or `peers`"
 
 
 def outcome(**keys):
@@ -31,82 +28,6 @@ def table(**keys):
     return "{indicators: {" + rest + "}, characteristics: {path: c.csv}}"
 
 
-NOT_AVAILABLE = [
-    ({"data": data(frequency="week")}, "2: data.frequency: 'week'", "one of month, quarter, year"),
-    ({"data": table(path="a.xlsx")}, "2: data.indicators.path: 'a.xlsx': .xlsx", ".csv, .csv.gz or .parquet"),
-    (
-        {"data": table(path="a.csv", columns="{stratum: age}")},
-        "2: data.indicators.columns.stratum: 'stratum'",
-        "one of unit, period, indicator, value, numerator, denominator",
-    ),
-    *(
-        (
-            {"data": data(units=f"{{path: u.csv, columns: {{{column}: x}}}}")},
-            f"2: data.units.columns.{column}: {column!r}",
-            "another name",
-        )
-        for column in ("opened", "closed", "successor")
-    ),
-    (
-        {"treated": "{RTP: 2015-07}"},
-        "4: treated: a date for each unit, {'RTP': '2015-07'},",
-        "a list of unit codes, e.g. [RTP, RR8]",
-    ),
-    ({"treated": "each"}, "4: treated: 'each'", "a list of unit codes, e.g. [RTP, RR8]"),
-    *(
-        (
-            {"events": f"[{{name: A, date: 2015-01, as: {kind}}}]"},
-            f"6: events[0].as: {kind!r}",
-            "one of note, mask",
-        )
-        for kind in ("step", "slope", "step_and_slope")
-    ),
-    *(
-        ({"peers": f"{{scale: {scale}}}"}, f"6: peers.scale: {scale!r}", "zscore")
-        for scale in ("minmax", "robust", "none")
-    ),
-    ({"peers": "{metric: mahalanobis}"}, "6: peers.metric: 'mahalanobis'", "euclidean"),
-    ({"peers": "{caliper: 2}"}, "6: peers.caliper: '2'", "this key left out"),
-    ({"outcomes": outcome(transform="logit")}, "5: outcomes[0].transform: 'logit'", "one of none, log"),
-    ({"outcomes": outcome(strata="[age]")}, "5: outcomes[0].strata: ['age']", "this key left out"),
-    ({"outcomes": outcome(covariates="rain")}, "5: outcomes[0].covariates: 'rain'", "this key left out"),
-    *(
-        ({"designs": f"[{design}]"}, f"6: designs[0]: {design!r}", "one of single, difference")
-        for design in ("peer_mean", "stacked", "synthetic")
-    ),
-    *(({"estimators": f"[{name}]"}, f"6: estimators[0]: {name!r}", ESTIMATORS) for name in LATER_ESTIMATORS),
-    (
-        {"estimators": "[{name: arima, order: [1, 0, 0], seasonal_order: [1, 0, 0, 12]}]"},
-        "6: estimators[0].name: 'arima'",
-        ESTIMATORS,
-    ),
-    (
-        {"estimators": "[{name: reml_ar, variance: by_segment}]"},
-        "6: estimators[0].variance: 'by_segment'",
-        "constant",
-    ),
-    (
-        {"estimators": "[{name: ols, seasonal_order: [1]}]"},
-        "6: estimators[0].seasonal_order: ['1']",
-        "this key left out",
-    ),
-    ({"estimands": "{margin: 2}"}, "6: estimands.margin: '2'", "this key left out"),
-    *(
-        ({"checks": f"{{{check}: true}}"}, f"6: checks.{check}: true", "false, or this key left out")
-        for check in ("placebo_units", "placebo_dates", "leave_one_peer_out")
-    ),
-    ({"sensitivity": "{k: [5, 15]}"}, "6: sensitivity: {'k': ['5', '15']}", "this key left out"),
-    ({"output": "{tables: [csv, xlsx]}"}, "6: output.tables[1]: 'xlsx'", "one of csv, parquet"),
-    ({"output": "{report: {style: a.yaml}}"}, "6: output.report.style: 'a.yaml'", "this key left out"),
-    ({"output": "{report: {answers: b.yaml}}"}, "6: output.report.answers: 'b.yaml'", "this key left out"),
-]
-
-
-@pytest.mark.parametrize(("sections", "subject", "expected"), NOT_AVAILABLE)
-def test_what_comes_later_is_refused_by_name(faults, sections, subject, expected):
-    assert faults(**sections) == [f"{subject} is not available in this version; expected {expected}"]
-
-
 RULES = [
     # kinds of value
     ({"version": "2"}, "1: version: found 2; expected 1"),
@@ -119,15 +40,15 @@ RULES = [
     ({"data": data(min_denominator="0")}, "2: data.min_denominator: found '0'; expected a number above 0"),
     (
         {"data": data(missing="maks")},
-        "2: data.missing: found 'maks' (did you mean 'mask'?); expected one of mask, error",
+        "2: data.missing: found 'maks' (did you mean 'mask'?); expected one of mask, error, drop_unit",
     ),
     (
         {"data": data(frequency="monht")},
-        "2: data.frequency: 'monht' is not known (did you mean 'month'?); expected one of month, quarter, year",
+        "2: data.frequency: found 'monht' (did you mean 'month'?); expected one of month, quarter, year, week",
     ),
     (
         {"data": data(frequency="[month]")},
-        "2: data.frequency: ['month'] is not known; expected one of month, quarter, year",
+        "2: data.frequency: found ['month']; expected one of month, quarter, year, week",
     ),
     ({"seed": "1.5"}, "6: seed: found '1.5'; expected a whole number"),
     ({"seed": "true"}, "6: seed: found 'true'; expected a whole number"),
@@ -139,7 +60,7 @@ RULES = [
     ({"checks": "{placebo_units: maybe}"}, "6: checks.placebo_units: found 'maybe'; expected true or false"),
     ({"checks": "{placebo_units: [x]}"}, "6: checks.placebo_units: found ['x']; expected true or false"),
     ({"title": "[a]"}, "6: title: found ['a']; expected text"),
-    ({"treated": "RTP"}, "4: treated: found 'RTP'; expected a list, e.g. [a, b]"),
+    ({"treated": "RTP"}, f"4: treated: 'RTP'; expected {TREATED}"),
     ({"treated": "[]"}, "4: treated: found []; expected at least 1 in the list"),
     ({"treated": "[RTP, ' ']"}, "4: treated[1]: found ' '; expected text that is not empty"),
     ({"treated": "[RTP, ~]"}, "4: treated[1]: found nothing; expected text"),
@@ -161,11 +82,11 @@ RULES = [
     ),
     (
         {"data": "{indicators: [{indicator: a}]}"},
-        "2: data.indicators[0].path: missing; expected: File, relative to the config: .csv, .csv.gz or .parquet (a file or a folder)",
+        "2: data.indicators[0].path: missing; expected: File, relative to the config: .csv, .csv.gz, .xlsx or .parquet (a file or a folder)",
     ),
     (
         {"data": table(indicator="a")},
-        "2: data.indicators.path: missing; expected: File, relative to the config: .csv, .csv.gz or .parquet (a file or a folder)",
+        "2: data.indicators.path: missing; expected: File, relative to the config: .csv, .csv.gz, .xlsx or .parquet (a file or a folder)",
     ),
     (
         {"intervention": "{date: 2015-07, phase_in: {period: 1}}"},
@@ -190,11 +111,11 @@ RULES = [
     ),
     (
         {"data": table(path="a.txt")},
-        "2: data.indicators.path: 'a.txt' is not a kind of table that can be read; expected .csv, .csv.gz or .parquet",
+        "2: data.indicators.path: 'a.txt' is not a kind of table that can be read; expected .csv, .csv.gz, .xlsx or .parquet",
     ),
     (
         {"data": table(path="a.csv", columns="{unti: a}")},
-        "2: data.indicators.columns.unti: unknown key: 'unti' is not known (did you mean 'unit'?); expected one of unit, period, indicator, value, numerator, denominator",
+        "2: data.indicators.columns.unti: unknown key: 'unti' is not known (did you mean 'unit'?); expected one of unit, period, indicator, value, numerator, denominator, stratum",
     ),
     (
         {"data": "{indicators: {path: a.csv}, characteristics: {path: c.csv, columns: {name: x}}}"},
@@ -308,7 +229,7 @@ RULES = [
         {"designs": "[single, difference]"},
         "6: designs[1]: 'difference' needs peers, and `peers` is left out; expected single, or `peers`",
     ),
-    ({"designs": "[bogus]"}, "6: designs[0]: 'bogus' is not known; expected one of single, difference"),
+    ({"designs": "[bogus]"}, f"6: designs[0]: 'bogus' is not known; expected {DESIGNS}"),
     ({"designs": "[single, single]"}, "6: designs[1]: 'single' stands twice; expected it once"),
     # outcomes
     ({"outcomes": "waits"}, "5: outcomes: found 'waits'; expected a list, e.g. [a, b]"),
@@ -354,11 +275,11 @@ RULES = [
     ),
     (
         {"outcomes": outcome(seasonality="moths")},
-        "5: outcomes[0].seasonality: 'moths' is not a kind of season (did you mean 'months'?); expected one of none, months, quarters, auto, {harmonics: K}",
+        "5: outcomes[0].seasonality: 'moths' is not a kind of season (did you mean 'months'?); expected one of none, months, quarters, weeks, auto, {harmonics: K}",
     ),
     (
         {"outcomes": outcome(seasonality="{kind: months}")},
-        "5: outcomes[0].seasonality: {'kind': 'months'} is not a kind of season; expected one of none, months, quarters, auto, {harmonics: K}",
+        "5: outcomes[0].seasonality: {'kind': 'months'} is not a kind of season; expected one of none, months, quarters, weeks, auto, {harmonics: K}",
     ),
     (
         {
@@ -386,7 +307,7 @@ RULES = [
     ),
     (
         {"estimators": "[{name: reml_ar, order: 3}]"},
-        "6: estimators[0].order: found 3; expected one of 1, 2, auto",
+        "6: estimators[0].order: '3' is not an order; expected 1, 2 or auto; for arima [p, d, q], each 0 to 5",
     ),
     (
         {"estimators": "[{name: ols, lags: 2}]"},
@@ -438,6 +359,305 @@ RULES = [
     ({"multiplicity": "{across: [outcome]}"}, "6: multiplicity.across[0]: found 'outcome'; expected unit"),
     ({"output": "{figures: [pdf]}"}, "6: output.figures[0]: found 'pdf'; expected one of svg, png"),
     ({"output": "{tables: []}"}, "6: output.tables: found []; expected at least 1 in the list"),
+    (
+        {"output": "{tables: [csv, xls]}"},
+        "6: output.tables[1]: found 'xls' (did you mean 'xlsx'?); expected one of csv, parquet, xlsx",
+    ),
+    ({"output": "{report: {style: [a]}}"}, "6: output.report.style: found ['a']; expected the path of a file"),
+    (
+        {"output": "{report: {sytle: a}}"},
+        "6: output.report.sytle: unknown key (did you mean 'style'?); expected one of style, answers",
+    ),
+    # dates of units
+    ({"treated": "{}"}, f"4: treated: no unit; expected {TREATED}"),
+    ({"treated": "all"}, f"4: treated: 'all'; expected {TREATED}"),
+    ({"treated": "{RTP: }"}, "4: treated: no date for RTP; expected a period for each unit, e.g. 2015-07"),
+    (
+        {"treated": "{RTP: 2015-13, RR8: 2015-07}"},
+        "4: treated.RTP: '2015-13' is not a month of the calendar; expected a month such as 2015-07",
+    ),
+    *(
+        (
+            {"intervention": "{shape: step}", "treated": treated},
+            "3: intervention.date: missing: the treated units have no dates of their own; expected the first affected period, e.g. 2015-07",
+        )
+        for treated in ("[RTP]", "each")
+    ),
+    (
+        {"intervention": "{}", "treated": DATES, "outcomes": outcome(start="2015-07")},
+        "5: outcomes[0].start: '2015-07' leaves no period before the intervention; expected a period before 2015-07",
+    ),
+    (
+        {"intervention": "{}", "treated": DATES, "outcomes": outcome(end="2015-12")},
+        "5: outcomes[0].end: '2015-12' leaves no period after the intervention; expected 2016-01 or later",
+    ),
+    (
+        {"intervention": "{}", "treated": DATES, "peers": "{given: {RTP: [RR8]}}"},
+        "6: peers.given.RTP[0]: 'RR8' is treated itself; expected an untreated unit",
+    ),
+    (
+        {"data": "{indicators: {path: a.csv}}", "treated": "each", "peers": "{given: {RTP: [A]}}"},
+        "6: peers: peers cannot be searched without data.characteristics; expected that table, or `given` for every treated unit",
+    ),
+    # fitted events
+    (
+        {"events": "[{name: A, date: 2015-05, as: jump}]"},
+        "6: events[0].as: found 'jump'; expected one of note, mask, step, slope, step_and_slope",
+    ),
+    *(
+        (
+            {"events": f"[{{name: A, date: 2015-05, until: 2015-06, as: {kind}}}]"},
+            f"6: events[0].until: '2015-06': an event of kind {kind} has no end; expected this key left out, or `as: mask`",
+        )
+        for kind in ("step", "slope", "step_and_slope")
+    ),
+    # weeks
+    (
+        {"data": data(frequency="week"), "intervention": "{date: 2015-W54}"},
+        "3: intervention.date: '2015-W54' is not a week of the calendar; expected a week such as 2020-W05",
+    ),
+    *(
+        (
+            {
+                "data": data(frequency="week"),
+                "intervention": "{date: 2015-W30}",
+                "outcomes": outcome(seasonality=written),
+            },
+            f"5: outcomes[0].seasonality: {shown} does not go with frequency week; expected one of none, weeks, auto, {{harmonics: 1 to 13}}",
+        )
+        for written, shown in (("months", "'months'"), ("{harmonics: 14}", "{harmonics: 14}"))
+    ),
+    (
+        {"outcomes": outcome(seasonality="weeks")},
+        "5: outcomes[0].seasonality: 'weeks' does not go with frequency month; expected one of none, months, auto, {harmonics: 1 to 6}",
+    ),
+    # covariates and strata
+    (
+        {"outcomes": outcome(covariates="rain")},
+        "5: outcomes[0].covariates: found 'rain'; expected a list, e.g. [a, b]",
+    ),
+    (
+        {"outcomes": outcome(covariates="[{indicator: rain, lag: -1}]")},
+        "5: outcomes[0].covariates[0].lag: found '-1'; expected a number of at least 0",
+    ),
+    (
+        {"outcomes": outcome(covariates="[{lag: 1}]")},
+        "5: outcomes[0].covariates[0].indicator: missing; expected: Indicator of the data, for the same units and periods",
+    ),
+    (
+        {"outcomes": outcome(covariates="[{indicator: rain, lags: 1}]")},
+        "5: outcomes[0].covariates[0].lags: unknown key (did you mean 'lag'?); expected one of indicator, lag",
+    ),
+    (
+        {"outcomes": outcome(covariates="[rain, {indicator: rain, lag: 2}, {indicator: rain, lag: 0}]")},
+        "5: outcomes[0].covariates[2]: 'rain' with lag 0 stands twice; expected it once",
+    ),
+    (
+        {"outcomes": outcome(strata="[a, a]")},
+        "5: outcomes[0].strata.values: 'a' stands twice; expected it once",
+    ),
+    (
+        {"outcomes": outcome(strata="[]")},
+        "5: outcomes[0].strata.values: found []; expected at least 1 in the list",
+    ),
+    ({"outcomes": outcome(strata="a")}, "5: outcomes[0].strata: found 'a'; expected a mapping, `key: value`"),
+    (
+        {"outcomes": outcome(strata="{values: [women, men], gap: [woman, men]}")},
+        "5: outcomes[0].strata.gap[0]: 'woman' is not among the strata (did you mean 'women'?); expected one of women, men",
+    ),
+    (
+        {"outcomes": outcome(strata="{values: [women, men], gap: [women]}")},
+        "5: outcomes[0].strata.gap: ['women'] is not a pair; expected two of the strata",
+    ),
+    (
+        {"outcomes": outcome(strata="{values: [women, men], min_denominator: -1}")},
+        "5: outcomes[0].strata.min_denominator: found '-1'; expected a number of at least 0",
+    ),
+    (
+        {"outcomes": outcome(transform="logt")},
+        "5: outcomes[0].transform: found 'logt' (did you mean 'logit' or 'log'?); expected one of none, log, logit",
+    ),
+    # options of estimators
+    (
+        {"estimators": "[{name: arima, order: 2}]"},
+        "6: estimators[0].order: 2: the order of arima is three numbers; expected [p, d, q], e.g. [1, 0, 0]",
+    ),
+    (
+        {"estimators": "[{name: reml_ar, order: [1, 0, 0]}]"},
+        "6: estimators[0].order: [1, 0, 0]: the order of reml_ar is one number; expected one of 1, 2, auto",
+    ),
+    *(
+        (
+            {"estimators": f"[{{name: arima, order: {written}}}]"},
+            f"6: estimators[0].order: {shown} is not an order; expected 1, 2 or auto; for arima [p, d, q], each 0 to 5",
+        )
+        for written, shown in (("[1, 0]", "['1', '0']"), ("[1, 0, 9]", "['1', '0', '9']"), ("true", "'true'"))
+    ),
+    *(
+        (
+            {"estimators": f"[{{name: arima, seasonal_order: {written}}}]"},
+            f"6: estimators[0].seasonal_order: {shown} is not a seasonal order; expected [P, D, Q], each 0 to 5",
+        )
+        for written, shown in (("[1, 0, 0, 12]", "['1', '0', '0', '12']"), ("1", "'1'"))
+    ),
+    (
+        {"estimators": "[{name: reml_ar, variance: both}]"},
+        "6: estimators[0].variance: found 'both'; expected one of constant, by_segment",
+    ),
+    (
+        {"estimators": "[{name: prais_winsten, rho: durbin}]"},
+        "6: estimators[0].rho: found 'durbin'; expected one of regress, tscorr, dw",
+    ),
+    (
+        {"estimators": "[{name: ols, seasonal_order: [1, 0, 0]}]"},
+        "6: estimators[0].seasonal_order: (1, 0, 0): ols has no such option; expected no options",
+    ),
+    (
+        {"estimators": "[{name: poisson, order: 1}]"},
+        "6: estimators[0].order: 1: poisson has no such option; expected lags",
+    ),
+    # estimators, designs and kinds of outcome
+    *(
+        (
+            {"outcomes": outcome(kind=kind), "estimators": f"[reml_ar, {name}]"},
+            f"5: outcomes[0].estimators: {name!r} does not go with an outcome of kind {kind}; expected kind {wanted}, or another estimator",
+        )
+        for kind, name, wanted in (
+            ("number", "poisson", "count"),
+            ("percentage", "quasi_poisson", "count"),
+            ("rate", "negative_binomial", "count"),
+            ("count", "binomial", "percentage"),
+            ("number", "quasi_binomial", "percentage"),
+        )
+    ),
+    (
+        {"estimators": "[poisson, ols]", "outcomes": outcome(kind="count"), "peers": "{}"},
+        "5: outcomes[0].estimators: 'poisson': a family is for the design single, not for difference; expected reml_ar first, or `designs: [single]`",
+    ),
+    *(
+        (
+            {"peers": "{}", "designs": f"[{design}]", "estimators": "[reml_ar, arima]"},
+            f"5: outcomes[0].estimators: reml_ar, arima: none is for the design {design}; expected newey_west or ols among them",
+        )
+        for design in ("peer_mean", "stacked")
+    ),
+    *(
+        (
+            {"designs": f"[{design}]", "estimators": "[ols]"},
+            f"6: designs[0]: {design!r} needs peers, and `peers` is left out; expected single, or `peers`",
+        )
+        for design in ("difference", "peer_mean", "stacked", "synthetic")
+    ),
+    # estimands and checks
+    ({"estimands": "{margin: 0}"}, "6: estimands.margin: found '0'; expected a number above 0"),
+    ({"checks": "{pretrend_margin: -1}"}, "6: checks.pretrend_margin: found '-1'; expected a number above 0"),
+    (
+        {"checks": "{placebo_unit: true}"},
+        "6: checks.placebo_unit: unknown key (did you mean 'placebo_units' or 'placebo_dates'?); expected one of placebo_units, placebo_dates, leave_one_peer_out, diagnostics, pretrend_margin",
+    ),
+    # sensitivity
+    *(
+        ({"sensitivity": f"{{{name}: {value}}}"}, f"6: sensitivity.{name}: {PEERS_NEEDED}")
+        for name, value in (
+            ("k", "[5]"),
+            ("metric", "[euclidean]"),
+            ("scale", "[none]"),
+            ("drop_characteristic", "true"),
+            ("random_donors", "3"),
+        )
+    ),
+    (
+        {"peers": "{}", "sensitivity": "{k: 5}"},
+        "7: sensitivity.k: found '5'; expected a list, e.g. [a, b]",
+    ),
+    (
+        {"peers": "{}", "sensitivity": "{k: [0]}"},
+        "7: sensitivity.k[0]: found '0'; expected a number of at least 1",
+    ),
+    (
+        {"peers": "{}", "sensitivity": "{metric: [cosine]}"},
+        "7: sensitivity.metric[0]: found 'cosine'; expected one of euclidean, mahalanobis",
+    ),
+    (
+        {"peers": "{}", "sensitivity": "{scale: [zscores]}"},
+        "7: sensitivity.scale[0]: found 'zscores' (did you mean 'zscore'?); expected one of zscore, minmax, robust, none",
+    ),
+    ({"sensitivity": "{order: [3]}"}, "6: sensitivity.order[0]: found 3; expected one of 1, 2, reml_ar_noise"),
+    ({"sensitivity": "{order: [1, 1]}"}, "6: sensitivity.order[1]: 1 stands twice; expected it once"),
+    (
+        {"sensitivity": "{variance: [none]}"},
+        "6: sensitivity.variance[0]: found 'none'; expected one of constant, by_segment",
+    ),
+    (
+        {"sensitivity": "{season: [none, quarters]}"},
+        "6: sensitivity.season[1]: 'quarters' does not go with frequency month; expected one of none, months, auto, {harmonics: 1 to 6}",
+    ),
+    (
+        {"sensitivity": "{season: [moths]}"},
+        "6: sensitivity.season[0]: 'moths' is not a kind of season (did you mean 'months'?); expected one of none, months, quarters, weeks, auto, {harmonics: K}",
+    ),
+    (
+        {"sensitivity": "{pre_window: [0]}"},
+        "6: sensitivity.pre_window[0]: found '0'; expected a number of at least 1",
+    ),
+    (
+        {"sensitivity": "{transition: [-1]}"},
+        "6: sensitivity.transition[0]: found '-1'; expected a number of at least 0",
+    ),
+    (
+        {"sensitivity": "{end: [2016-01, soon]}"},
+        "6: sensitivity.end[1]: 'soon' is not a month of the calendar; expected a month such as 2015-07",
+    ),
+    (
+        {"sensitivity": "{weighting: [equal]}"},
+        "6: sensitivity.weighting[0]: found 'equal'; expected one of sampling_variance, none",
+    ),
+    (
+        {"sensitivity": "{transform: [sqrt]}"},
+        "6: sensitivity.transform[0]: found 'sqrt'; expected one of none, log, logit",
+    ),
+    (
+        {"sensitivity": "{random_donors: -1}"},
+        "6: sensitivity.random_donors: found '-1'; expected a number of at least 0",
+    ),
+    ({"sensitivity": "[k]"}, "6: sensitivity: found ['k']; expected a mapping, `key: value`"),
+    (
+        {"sensitivity": "{ks: [5]}"},
+        "6: sensitivity.ks: unknown key (did you mean 'k'?); expected one of k, metric, scale, drop_characteristic, random_donors, order, variance, season, pre_window, transition, end, weighting, transform, cross",
+    ),
+    # units, characteristics and peers
+    (
+        {"data": data(units="{path: u.csv, mergers: sum}")},
+        "2: data.units.mergers: found 'sum'; expected one of set_aside, combine",
+    ),
+    (
+        {"data": "{indicators: {path: a.csv}, characteristics: {path: c.csv, dated: late}}"},
+        "2: data.characteristics.dated: 'late' is not a year or month; expected e.g. 2014 or 2014-09",
+    ),
+    (
+        {"peers": "{scale: sd}"},
+        "6: peers.scale: found 'sd'; expected one of zscore, minmax, robust, none",
+    ),
+    (
+        {"peers": "{metric: cosine}"},
+        "6: peers.metric: found 'cosine'; expected one of euclidean, mahalanobis",
+    ),
+    *(
+        (
+            {"peers": f"{{caliper: {written}}}"},
+            f"6: peers.caliper: {written!r} is not a caliper; expected a distance above 0, or p1 to p99 for a percentile of the pool's k-th-nearest distances",
+        )
+        for written in ("p0", "-1", "near")
+    ),
+    (
+        {"peers": "{caliper: p90, k: all}"},
+        "6: peers.caliper: 'p90': with k: all there is no k-th nearest; expected a distance, or a number of peers",
+    ),
+    ({"peers": "{variables: [b], log: [a]}"}, "6: peers.log[0]: 'a' is not among the variables; expected b"),
+    (
+        {"peers": "{match: pre_period, log: [b]}"},
+        "6: peers.log: ('b',): match: pre_period compares the outcome before the intervention, not characteristics; expected one of the two",
+    ),
 ]
 
 
@@ -466,7 +686,7 @@ def test_unreadable_ends_of_a_window_are_not_compared(faults):
 
 def test_all_faults_in_one_pass(faults):
     found = faults(
-        data=data(frequency="week", missing="x"),
+        data=data(frequency="day", missing="x"),
         intervention="{shape: stp}",
         treated="[A, A]",
         events="[{name: A, date: 2015-01}, {date: x}]",
@@ -475,13 +695,13 @@ def test_all_faults_in_one_pass(faults):
         outcomes="[{indicator: waits, better: up}, {label: b}, 3]",
         designs="[single, difference]",
         estimands="{primary: x}",
+        sensitivity="{k: [0], ks: 3}",
         seed="x",
     )
     subjects = [line.split(": ")[1] for line in found]
     assert subjects == [
         "data.frequency",
         "data.missing",
-        "intervention.date",
         "intervention.shape",
         "treated[1]",
         "outcomes[0].better",
@@ -491,6 +711,8 @@ def test_all_faults_in_one_pass(faults):
         "peers.k",
         "outcome_defaults.kind",
         "estimands.primary",
+        "sensitivity.k[0]",
+        "sensitivity.ks",
         "seed",
     ]
 
@@ -527,3 +749,25 @@ def test_the_message_has_a_hint(write):
     with pytest.raises(ConfigError) as caught:
         load_config(write(seed="x"))
     assert caught.value.hint == "`its-eval schema` prints every key with its meaning"
+
+
+def test_every_unanswerable_estimator_is_told(faults):
+    found = faults(
+        peers="{}",
+        designs="[difference, peer_mean, stacked]",
+        outcomes="[{indicator: a, kind: count, estimators: [poisson, binomial]}, {indicator: b}]",
+    )
+    none = "none is for the design"
+    assert found == [
+        "5: outcomes[0].estimators: 'binomial' does not go with an outcome of kind count; expected kind percentage, or another estimator",
+        "5: outcomes[0].estimators: 'poisson': a family is for the design single, not for difference; expected reml_ar first, or `designs: [single]`",
+        f"5: outcomes[0].estimators: poisson, binomial: {none} peer_mean; expected newey_west or ols among them",
+        f"5: outcomes[0].estimators: poisson, binomial: {none} stacked; expected newey_west or ols among them",
+        f"5: outcomes[1].estimators: reml_ar: {none} peer_mean; expected newey_west or ols among them",
+        f"5: outcomes[1].estimators: reml_ar: {none} stacked; expected newey_west or ols among them",
+    ]
+
+
+def test_a_faulty_frequency_hides_only_the_faults_of_dates(faults):
+    found = faults(data=data(frequency="day"), sensitivity="{k: [5], end: [soon], season: [quarters]}")
+    assert [line.split(": ")[1] for line in found] == ["data.frequency", "sensitivity.k"]

@@ -28,6 +28,26 @@ CASES = [
         "estimands": "{at: []}",
     },
     {"data": "{frequency: year, indicators: {path: a.csv}}", "intervention": "{date: 1989}"},
+    {"treated": "each"},
+    {
+        "data": "{frequency: week, missing: drop_unit, indicators: {path: a.xlsx},"
+        " characteristics: {path: c.csv, dated: 2014}, units: {path: u.csv, mergers: combine}}",
+        "intervention": "{}",
+        "treated": "{RTP: 2015-W30, 0123: 2016-W01}",
+        "events": "[{name: A, date: 2015-W40, as: slope}, {name: B, date: 2015-W50, as: step_and_slope}]",
+        "peers": "{caliper: P90, scale: minmax, metric: mahalanobis}",
+        "outcomes": "[{indicator: a, covariates: [rain, {indicator: rain, lag: 2}],"
+        " strata: {values: [x, y], gap: [x, y]}}, {indicator: b, strata: [x], transform: logit}]",
+        "designs": "[single, difference, peer_mean, stacked, synthetic]",
+        "estimators": "[{name: reml_ar, variance: by_segment}, {name: arima, seasonal_order: [1, 0, 0]}, ols,"
+        " {name: prais_winsten, rho: tscorr}, reml_ar_noise]",
+        "estimands": "{margin: 0.5}",
+        "checks": "{placebo_dates: no, pretrend_margin: 0.01}",
+        "sensitivity": "{k: [5], scale: [none], order: [1, reml_ar_noise], season: [none, {harmonics: 2}],"
+        " end: [2019-W10], cross: true}",
+        "output": "{tables: [xlsx], report: {style: a.yaml, answers: b.yaml}}",
+    },
+    {"outcomes": "[{indicator: a, kind: count, estimators: [{name: poisson, lags: 4}, negative_binomial]}]"},
 ]
 
 
@@ -101,12 +121,15 @@ def test_keys_stand_in_the_order_of_the_contract(load):
             "scale",
             "metric",
             "missing",
+            "log",
+            "match",
             "k",
             "within",
             "exclude",
             "caliper",
             "min_coverage",
             "given",
+            "given_by_outcome",
         ]
     )
 

@@ -13,21 +13,25 @@ KEYS = {
     "estimators estimands confidence checks multiplicity sensitivity output seed",
     "DataSettings": "indicators characteristics units frequency missing min_denominator",
     "IndicatorTable": "path columns indicator dates layout",
-    "CharacteristicsTable": "path columns",
-    "UnitsTable": "path columns",
+    "CharacteristicsTable": "path columns dated",
+    "UnitsTable": "path columns mergers",
     "Intervention": "name date shape phase_in",
     "PhaseIn": "periods as",
     "Event": "name date until as outcomes units",
-    "PeerSettings": "preset variables weights scale metric missing k within exclude caliper min_coverage "
-    "given",
+    "PeerSettings": "preset variables weights scale metric missing log match k within exclude caliper "
+    "min_coverage given given_by_outcome",
     "OutcomeDefaults": "unit kind better transform per estimators seasonality start end strata covariates",
     "Outcome": "indicator label unit kind better transform per estimators seasonality start end strata "
     "covariates",
     "OutcomesFrom": "from",
     "Harmonics": "harmonics",
-    "Estimator": "name label order variance lags seasonal_order",
+    "Estimator": "name label order variance lags rho seasonal_order",
     "Estimands": "primary at margin",
-    "Checks": "placebo_units placebo_dates leave_one_peer_out",
+    "Checks": "placebo_units placebo_dates leave_one_peer_out diagnostics pretrend_margin",
+    "Covariate": "indicator lag",
+    "Strata": "values gap min_denominator",
+    "Sensitivity": "k metric scale drop_characteristic random_donors order variance season pre_window "
+    "transition end weighting transform cross",
     "Multiplicity": "method across",
     "Output": "tables figures report",
     "ReportSettings": "style answers",
@@ -62,12 +66,10 @@ def resolve(schema):
     return {**SCHEMA["$defs"][schema["$ref"].split("/")[-1]]} if "$ref" in schema else schema
 
 
-def test_what_is_not_available_is_marked():
-    assert PARTS["DataSettings"]["properties"]["frequency"]["x-not-available"] == ["week"]
-    assert PARTS["IndicatorTable"]["properties"]["columns"]["propertyNames"]["x-not-available"] == ["stratum"]
+def test_choices_are_listed():
+    assert PARTS["DataSettings"]["properties"]["frequency"]["enum"] == ["month", "quarter", "year", "week"]
     assert "stratum" in PARTS["IndicatorTable"]["properties"]["columns"]["propertyNames"]["enum"]
-    assert PARTS["Estimands"]["properties"]["margin"]["x-not-available"] is True
-    assert PARTS["Checks"]["properties"]["placebo_units"]["x-not-available"] == [True]
+    assert "x-not-available" not in json.dumps(SCHEMA)
 
 
 TYPES = {
@@ -127,7 +129,9 @@ def test_a_resolved_config_fits(load):
         {"outcomes": {"from": "a.csv"}},
         {"treated": "each"},
         {"treated": {"RTP": "2015-07"}},
-        {"estimators": ["reml_ar", {"name": "arima"}]},
+        {"estimators": ["reml_ar", {"name": "arima", "order": [1, 0, 0]}]},
+        {"outcomes": [{"indicator": "a", "covariates": ["x", {"indicator": "y", "lag": 1}], "strata": ["s"]}]},
+        {"sensitivity": {"season": ["none", {"harmonics": 2}], "order": [1, "reml_ar_noise"]}},
         {"data": {"indicators": [{"path": "a.csv"}]}},
         {"intervention": {"date": 1989}},
     ],

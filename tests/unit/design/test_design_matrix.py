@@ -7,30 +7,43 @@ import statsmodels.api as sm
 import statsmodels.formula.api as smf
 
 from its_eval.design.comparison import peer_mean
-from its_eval.design.matrix import (
+from its_eval.design.interruption import (
     Interruption,
-    Season,
     ShortSegmentError,
-    build_design,
+    interruption_terms,
     require_segments,
-    time_terms,
 )
-from its_eval.design.season import automatic_season, dummies, harmonics
+from its_eval.design.matrix import build_design, time_terms
+from its_eval.design.season import Season, automatic_season, dummies, harmonics, seasonal_terms
 
 
-def build(n=48, start=24, shape="step_and_slope", season=None, masked=None, per_year=12, **changes):
+def build(
+    n=48,
+    start=24,
+    shape="step_and_slope",
+    season=None,
+    masked=None,
+    per_year=12,
+    events=(),
+    covariates=None,
+    covariate_names=(),
+    **changes,
+):
     return build_design(
         [index % per_year for index in range(n)],
         per_year,
         "month",
-        Interruption("Law", start, shape, **changes),
+        (Interruption("Law", start, shape, **changes), *events),
         season or Season(),
         np.zeros(n, dtype=bool) if masked is None else masked,
+        covariates,
+        covariate_names,
     )
 
 
 def test_terms_of_model_one():
-    matrix, terms = time_terms(6, Interruption("x", 3))
+    matrix, terms, columns = time_terms(6, [Interruption("x", 3)])
+    assert columns == ((2, 3),)
     assert terms == ("counterfactual_at_start", "pre_slope", "level_change", "slope_change")
     assert matrix.tolist() == [
         [1, -3, 0, 0],
@@ -43,12 +56,12 @@ def test_terms_of_model_one():
 
 
 def test_phase_in_as_ramp_and_as_gap():
-    ramp, _ = time_terms(8, Interruption("x", 2, phase_in=4, ramp=True))
+    ramp, *_ = time_terms(8, [Interruption("x", 2, phase_in=4, ramp=True)])
     assert ramp[:, 2].tolist() == [0, 0, 0.25, 0.5, 0.75, 1, 1, 1]
     assert ramp[:, 3].tolist() == [0, 0, 0, 0, 0, 0, 0, 1]
-    gap, _ = time_terms(8, Interruption("x", 2, phase_in=4))
+    gap, *_ = time_terms(8, [Interruption("x", 2, phase_in=4)])
     assert gap[:, 2].tolist() == [0, 0, 0, 0, 0, 0, 1, 1]
-    none, _ = time_terms(8, Interruption("x", 2, ramp=True))
+    none, *_ = time_terms(8, [Interruption("x", 2, ramp=True)])
     assert none[:, 2].tolist() == [0, 0, 1, 1, 1, 1, 1, 1]
     design = build(8, 2, phase_in=4)
     assert design.usable.tolist() == [True, True, False, False, False, False, True, True]
@@ -72,6 +85,101 @@ def test_shapes(shape):
     terms = build(shape=shape).terms
     assert ("level_change" in terms) == (shape == "step")
     assert ("slope_change" in terms) == (shape == "slope")
+
+
+def test_several_interruptions_have_columns_of_their_own():
+    events = (Interruption("Flood", 10, "slope"), Interruption("Move", 30, "step"))
+    design = build(40, 20, events=events, season=Season("harmonics", 1))
+    assert design.terms == (
+        *("counterfactual_at_start", "pre_slope", "level_change", "slope_change"),
+        *("slope_change: Flood", "level_change: Move", "season_sin_1", "season_cos_1"),
+    )
+    assert design.columns == ((2, 3), (4,), (5,))
+    assert (design.nuisance, design.seasonal) == ((6, 7), (6, 7))
+    time = np.arange(40)
+    np.testing.assert_array_equal(design.matrix[:, 1], time - 20)
+    np.testing.assert_array_equal(design.matrix[:, 4], np.maximum(time - 10, 0))
+    np.testing.assert_array_equal(design.matrix[:, 5], time >= 30)
+    assert design.interruption.name == "Law"
+    for number, own in enumerate(design.columns):
+        off = design.without(number)
+        assert not off[:, list(own)].any()
+        kept = [column for column in range(8) if column not in own]
+        np.testing.assert_array_equal(off[:, kept], design.matrix[:, kept])
+    np.testing.assert_array_equal(design.counterfactual, design.without(0))
+    assert [int(design.effect_periods(number).sum()) for number in range(3)] == [20, 30, 10]
+    before, after = design.segments()
+    assert (before.sum(), after.sum(), (before & after).sum()) == (20, 20, 0)
+
+
+def test_only_excluded_phase_ins_take_periods_out():
+    masked = np.zeros(40, dtype=bool)
+    masked[[5, 25]] = True
+    events = (Interruption("Move", 30, phase_in=3), Interruption("Slow", 10, phase_in=4, ramp=True))
+    design = build(40, 20, events=events, masked=masked, phase_in=2)
+    assert np.flatnonzero(~design.usable).tolist() == [5, 20, 21, 25, 30, 31, 32]
+    assert design.effect_periods(0).sum() == 40 - 22 - 4
+    assert design.effect_periods(1).sum() == 7
+    assert design.effect_periods(2).sum() == 30 - 6
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [("step", ("level_change",)), ("slope", ("slope_change",)), ("step_and_slope", None)],
+)
+def test_columns_of_a_shape(shape, expected):
+    columns, names = interruption_terms(10, Interruption("x", 4, shape))
+    assert names == (expected or ("level_change", "slope_change"))
+    assert len(columns) == len(names)
+
+
+def test_covariates_are_centred_over_the_usable_periods():
+    rng = np.random.default_rng(3)
+    covariates = rng.normal(5, 2, (48, 2))
+    covariates[7, 1] = np.nan
+    masked = np.zeros(48, dtype=bool)
+    masked[40:] = True
+    names = ("rain", "flu (lag 2)")
+    design = build(
+        season=Season("harmonics", 1), masked=masked, covariates=covariates, covariate_names=names
+    )
+    assert design.terms[-2:] == ("covariate: rain", "covariate: flu (lag 2)")
+    assert (design.nuisance, design.seasonal) == ((4, 5, 6, 7), (4, 5))
+    assert design.season_columns == [4, 5]
+    assert np.flatnonzero(~design.usable).tolist() == [7, *range(40, 48)]
+    np.testing.assert_allclose(design.matrix[design.usable, 6:].mean(axis=0), 0, atol=1e-12)
+    expected = covariates - covariates[design.usable].mean(axis=0)
+    np.testing.assert_allclose(design.matrix[design.usable, 6:], expected[design.usable])
+    assert design.matrix[7, 7] == 0
+
+
+def test_centring_leaves_the_level_that_of_an_average_period():
+    rng = np.random.default_rng(4)
+    rain = rng.normal(100, 10, (48, 1))
+    time = np.arange(48)
+    y = 20 + 0.3 * (time - 24) + 2 * (time >= 24) + 0.5 * (rain[:, 0] - rain.mean())
+    design = build(covariates=rain, covariate_names=("rain",))
+    params = np.linalg.lstsq(design.matrix, y, rcond=None)[0]
+    np.testing.assert_allclose(params, [20, 0.3, 2, 0, 0.5], atol=1e-9)
+
+
+def test_covariates_without_a_usable_period_add_nothing():
+    design = build(covariates=np.full((48, 1), np.nan), covariate_names=("rain",))
+    assert not design.usable.any()
+    assert len(design.terms) == 4
+
+
+def test_the_53rd_week_shares_the_term_of_the_52nd():
+    positions = [*range(53), *range(52)]
+    columns, terms = seasonal_terms(Season("dummies"), positions, 52, "week")
+    assert terms == tuple(f"week_{index}" for index in range(1, 52))
+    np.testing.assert_array_equal(columns[51], columns[52])
+    np.testing.assert_array_equal(columns[51], -np.ones(51))
+
+
+def test_no_season_has_no_column():
+    columns, terms = seasonal_terms(Season("none"), range(7), 12, "month")
+    assert (columns.shape, terms) == ((7, 0), ())
 
 
 @pytest.mark.parametrize("per_year", [4, 12])
@@ -126,7 +234,12 @@ def test_the_constant_is_the_counterfactual_averaged_over_the_season(season):
         (20, 4, ("dummies", 0)),
         (19, 4, ("harmonics", 1)),
         (7, 4, ("none", 0)),
+        (8, 4, ("harmonics", 1)),
         (200, 52, ("harmonics", 2)),
+        (156, 52, ("harmonics", 2)),
+        (155, 52, ("harmonics", 1)),
+        (104, 52, ("harmonics", 1)),
+        (103, 52, ("none", 0)),
     ],
 )
 def test_automatic_season_goes_by_length_alone(n, per_year, expected):
@@ -172,9 +285,51 @@ def test_season_in_words():
 )
 def test_short_segments_are_refused(n, start, shape, message):
     with pytest.raises(ShortSegmentError) as caught:
-        require_segments(build(n, start, shape), np.ones(n, dtype=bool))
+        require_segments([Interruption("Law", start, shape)], np.ones(n, dtype=bool))
     assert str(caught.value) == message
-    require_segments(build(n, 8 if shape != "step" else 3, shape), np.ones(n, dtype=bool))
+    require_segments([Interruption("Law", 8 if shape != "step" else 3, shape)], np.ones(n, dtype=bool))
+
+
+def segment_fault(n, *interruptions, used=None):
+    with pytest.raises(ShortSegmentError) as caught:
+        require_segments(interruptions, np.ones(n, dtype=bool) if used is None else used)
+    return str(caught.value)
+
+
+def test_every_segment_between_interruptions_counts():
+    law, flood = Interruption("Law", 20), Interruption("Flood", 28, "step")
+    require_segments([law, flood], np.ones(40, dtype=bool))
+    wanted = "7 usable periods from the start of 'Law'; `shape: step_and_slope` needs 8: "
+    assert segment_fault(40, law, Interruption("Flood", 27, "step")) == (
+        f"{wanted}extend the window, or use `shape: step`"
+    )
+    early = Interruption("Storm", 13)
+    assert segment_fault(40, law, early, flood) == (
+        "7 usable periods from the start of 'Storm'; `shape: step_and_slope` needs 8: "
+        "extend the window, or use `shape: step`"
+    )
+    late = Interruption("Storm", 38, "step")
+    assert segment_fault(40, law, late) == (
+        "2 usable periods from the start of 'Storm'; `shape: step` needs 3: "
+        "extend the window, or mask or note one of the events"
+    )
+    # two at once cannot be told apart
+    assert segment_fault(40, law, Interruption("Twin", 20)).startswith("0 usable periods from the start of")
+
+
+def test_unused_periods_do_not_count_for_a_segment():
+    used = np.ones(40, dtype=bool)
+    used[20:26] = False
+    law = Interruption("Law", 12)
+    require_segments([law, Interruption("Flood", 26)], used)
+    used[12] = False
+    assert segment_fault(40, law, Interruption("Flood", 26), used=used).startswith("7 usable periods from")
+
+
+def test_a_ramp_counts_from_its_end_unless_it_is_a_step():
+    ramp = Interruption("Law", 20, phase_in=13, ramp=True)
+    assert segment_fault(40, ramp).startswith("7 usable periods from the start of 'Law'")
+    require_segments([Interruption("Law", 20, "step", phase_in=13, ramp=True)], np.ones(40, dtype=bool))
 
 
 ALWAYS = np.ones(100, dtype=bool)

@@ -7,7 +7,8 @@ from its_eval.data.attributes import Characteristics, Units
 from its_eval.data.panel import Panel
 from its_eval.errors import DataError
 from its_eval.peers.balance import balance, contributions
-from its_eval.peers.distance import DistanceRecipe, recipe_for, scale_characteristics
+from its_eval.peers.recipe import DistanceRecipe, recipe_for
+from its_eval.peers.scaling import scale_characteristics
 from its_eval.peers.eligibility import coverage_reasons
 from its_eval.peers.presets import Preset
 from its_eval.peers.select import given_peers, select_peers, within_reasons
@@ -219,7 +220,8 @@ def test_balance_of_a_variable_that_the_pool_does_not_vary_in():
 def test_coverage_of_each_segment():
     values = np.ones((20, 4))
     values[0, 1] = values[[0, 1], 2] = values[[15, 16], 3] = NAN
-    panel = Panel("x", "month", 0, ("A", "B", "C", "D"), values, values, np.zeros((20, 4), dtype=bool))
+    small = np.zeros((20, 4), dtype=bool)
+    panel = Panel("x", "month", 0, ("A", "B", "C", "D"), values, values, values, small)
     before = np.arange(20) < 10
     assert coverage_reasons(panel, (before, ~before), 0.9) == {
         "C": "8 of 10 periods before the start observed",

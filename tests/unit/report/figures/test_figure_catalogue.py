@@ -249,6 +249,25 @@ def test_a_design_power_table_alone_can_be_drawn(layout):
     assert len(frame) == 6
 
 
+def test_figures_of_a_real_run(study, layout):
+    from its_eval.config import load_config
+    from its_eval.pipeline.run import evaluate
+
+    evaluation = evaluate(load_config(study.config))
+    tasks = figure_tasks(evaluation)
+    assert {"main_its", "cumulative_effect", "against_peers", "residuals", "forest"} <= {
+        task.kind for task in tasks
+    }
+    for task in {task.kind: task for task in tasks}.values():
+        figure, frame, stem = draw(evaluation, task)
+        layout(figure)
+        assert len(frame)
+        assert stem == task.stem
+        assert describe(evaluation, task).endswith(".")
+        if task.kind == "cumulative_effect":
+            assert frame["fitted"].iloc[-1] == pytest.approx(frame["total"].iloc[-1], rel=1e-9)
+
+
 def test_empty_tables_of_a_run_have_no_figures(runs):
     tables = {name: make_table(name, []) for name in COLUMNS}
     assert figure_tasks(replace(runs["plain"], tables=tables)) == []

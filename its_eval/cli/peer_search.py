@@ -1,0 +1,256 @@
+"""The peers that a command line asks for: from a table of characteristics, or those of a config."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from its_eval.data.attributes import Units, load_characteristics, load_units
+from its_eval.data.tables import nearest, normalise_name, read_table
+from its_eval.errors import UsageError
+from its_eval.peers.pool import caliper_distance
+from its_eval.peers.presets import PRESETS, MissingRule
+from its_eval.peers.recipe import DistanceRecipe, MetricName, ScaleName, recipe_for
+from its_eval.peers.scaling import scale_characteristics
+from its_eval.peers.select import PeerSet, select_peers, within_reasons
+from its_eval.pipeline.notes import type_notes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from its_eval.data.attributes import Characteristics
+    from its_eval.peers.distance import Scaled
+    from its_eval.pipeline.peer_stability import StabilityOfUnit
+
+_CODE_NAMES = frozenset({"unit", "code", "unit_code", "trust_code", "org_code", "procode"})
+_NAME_NAMES = frozenset({"name", "unit_name", "trust_name", "org_name"})
+_TYPE_NAMES = frozenset({"type", "org_type", "unit_type", "trust_type"})
+
+
+@dataclass(frozen=True)
+class Question:
+    """What was asked of a table of characteristics.
+
+    Attributes
+    ----------
+    units : tuple of str
+        For whom; ``("all",)`` for every unit.
+    unit_column : str or None
+        Column of codes; recognised when None.
+    units_path : Path or None
+        Table of names and types.
+    k : int
+        Number of peers.
+    preset : str or None
+        A published recipe, which brings all of the following.
+    variables, weights, scale, metric, missing, log
+        As in a config.
+    within, exclude : tuple of str
+        Columns to agree on, and units that are never peers.
+    caliper : float, str or None
+        Largest distance, or a percentile such as ``p90``.
+    stability : bool
+        Whether other choices are tried too.
+    """
+
+    units: tuple[str, ...]
+    unit_column: str | None = None
+    units_path: Path | None = None
+    k: int = 10
+    preset: str | None = None
+    variables: tuple[str, ...] | None = None
+    weights: dict[str, float] = field(default_factory=dict)
+    scale: ScaleName | None = None
+    metric: MetricName | None = None
+    missing: MissingRule | None = None
+    log: tuple[str, ...] = ()
+    within: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    caliper: float | str | None = None
+    stability: bool = False
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Peers, and what is known of them.
+
+    Attributes
+    ----------
+    sets : list of PeerSet
+        One per unit.
+    units : Units
+        Names and types.
+    k : int or None
+        How many were asked for; None for all.
+    notes : list of str
+        Sentences for a reader.
+    stability : list of StabilityOfUnit
+        Where asked for.
+    """
+
+    sets: list[PeerSet]
+    units: Units
+    k: int | None
+    notes: list[str]
+    stability: list[StabilityOfUnit] = field(default_factory=list)
+
+
+def peers_of_table(source: Path, asked: Question) -> Answer:
+    """Search the peers of units in a table of characteristics.
+
+    Raises
+    ------
+    UsageError
+        For a preset, column or code that is not there.
+    DataError
+        When the table is faulty.
+    """
+    if asked.preset is not None and asked.preset not in PRESETS:
+        raise UsageError(
+            f"--preset {asked.preset!r}: there is no such preset; {nearest(asked.preset, PRESETS)}"
+        )
+    own = (asked.variables, asked.weights, asked.scale, asked.metric, asked.missing, asked.log)
+    if asked.preset is not None and any(own):
+        raise UsageError(
+            "--preset brings its own variables and weights; leave --variables, --weight, --scale, --metric, "
+            "--missing and --log out"
+        )
+    recipe = recipe_for(
+        asked.preset,
+        asked.variables,
+        asked.weights,
+        asked.missing or "available",
+        asked.scale or "zscore",
+        asked.metric or "euclidean",
+        asked.log,
+    )
+    preset = PRESETS[asked.preset] if asked.preset is not None else None
+    known = Units() if asked.units_path is None else _load_units(asked.units_path)
+    _require_columns(asked.within, known, asked.units_path)
+    column = asked.unit_column or (preset.unit_column if preset is not None else None)
+    wanted = None if recipe.weights is None else list(recipe.weights)
+    table = load_characteristics(source, column or _unit_column(source), wanted)
+    scaled = scale_characteristics(table, recipe, str(source))
+    codes = _chosen(asked.units, scaled)
+    _require_codes("--exclude", asked.exclude, scaled)
+    sets, eligible = [], []
+    for code in codes:
+        reasons = within_reasons(code, scaled.units, asked.within, known)
+        reasons |= dict.fromkeys(asked.exclude, "excluded")
+        limit = caliper_distance(asked.caliper, scaled, code, asked.k)
+        sets.append(select_peers(code, scaled, asked.k, reasons, limit))
+        eligible.append([unit for unit in scaled.units if unit not in reasons and unit != code])
+    notes = list(scaled.notes)
+    if preset is not None and preset.dated:
+        notes.append(f"The characteristics of the {preset.title} describe {preset.dated}.")
+    notes += [note for chosen in sets for note in type_notes(chosen.unit, chosen, known)]
+    answer = Answer(sets, known, asked.k, notes)
+    if asked.stability:
+        answer.stability.extend(_stability(sets, eligible, table, recipe, str(source)))
+    return answer
+
+
+def _stability(
+    sets: Sequence[PeerSet],
+    eligible: Sequence[Sequence[str]],
+    table: Characteristics,
+    recipe: DistanceRecipe,
+    where: str,
+) -> list[StabilityOfUnit]:
+    from its_eval.peers.stability import other_choices, stability  # noqa: PLC0415  (start-up time)
+    from its_eval.pipeline.peer_stability import StabilityOfUnit  # noqa: PLC0415
+
+    scalings: dict[tuple[str, str], Scaled] = {}
+
+    def rescale(metric: MetricName | None, scale: ScaleName | None) -> Scaled:
+        changed = replace(recipe, metric=metric or recipe.metric, scale=scale or recipe.scale)
+        key = (changed.metric, changed.scale)
+        if key not in scalings:
+            scalings[key] = scale_characteristics(table, changed, where)
+        return scalings[key]
+
+    found = []
+    for chosen, candidates in zip(sets, eligible, strict=True):
+        if chosen.scaled is None or not chosen.peers:
+            continue
+        choices = other_choices(chosen.scaled, len(chosen.peers), rescale)
+        alternatives = tuple(stability(chosen, choices, candidates))
+        found.append(StabilityOfUnit(chosen, alternatives, None, (None,) * len(alternatives)))
+    return found
+
+
+def peers_of_config(source: Path, wanted: Sequence[str], *, stability: bool) -> Answer:
+    """Return the peers that a run of a config would use, those of its first outcome with data.
+
+    Raises
+    ------
+    UsageError
+        When the config has no peers, or a unit is not treated.
+    """
+    from its_eval.config import load_config  # noqa: PLC0415  (start-up time)
+    from its_eval.pipeline.planning import make_plan  # noqa: PLC0415
+    from its_eval.pipeline.sources import load_sources  # noqa: PLC0415
+
+    config = load_config(source)
+    if config.peers is None:
+        raise UsageError(f"{source} has no `peers`", "add `peers:` to the config")
+    sources = load_sources(config)
+    plan = make_plan(config, sources)
+    codes = list(plan.treated) if list(wanted) == ["all"] else list(dict.fromkeys(wanted))
+    sets = []
+    for code in codes:
+        if code not in plan.treated:
+            raise UsageError(f"--unit {code!r} is not treated in {source}; {nearest(code, plan.treated)}")
+        sets += [found for outcome in plan.outcomes[:1] if (found := outcome.peer_sets.get(code)) is not None]
+    k = None if config.peers.k == "all" else int(config.peers.k)
+    notes = [note for chosen in sets for note in type_notes(chosen.unit, chosen, sources.units)]
+    answer = Answer(sets, sources.units, k, notes)
+    if stability:
+        from its_eval.pipeline.peer_stability import peer_stability  # noqa: PLC0415
+
+        answer.stability.extend(peer_stability(config, sources, plan.outcomes[0], codes))
+    return answer
+
+
+def _unit_column(source: Path) -> str:
+    """Return the column of codes when none is named: ``unit``, else the first one."""
+    names = [str(name) for name in read_table(source).columns]
+    return next((name for name in names if normalise_name(name) == "unit"), names[0])
+
+
+def _load_units(path: Path) -> Units:
+    """Read a units table of any common layout: the columns of codes and names are recognised."""
+    names = [str(name) for name in read_table(path).columns]
+    code = next((name for name in names if name.casefold() in _CODE_NAMES), names[0])
+    mapping = {"unit": code}
+    for key, known in (("name", _NAME_NAMES), ("type", _TYPE_NAMES)):
+        found = next((name for name in names if name.casefold() in known and name != code), None)
+        if found is not None:
+            mapping[key] = found
+    return load_units(path, mapping)
+
+
+def _require_columns(within: tuple[str, ...], known: Units, path: Path | None) -> None:
+    """Refuse a column that the units table does not have: no unit at all would agree on it."""
+    if within and path is None:
+        raise UsageError("--within needs --units, the table with the column")
+    for name in within:
+        if known.column(name) is None:
+            raise UsageError(f"--within {name!r}: {path} has no such column; {nearest(name, known.columns)}")
+
+
+def _require_codes(option: str, codes: tuple[str, ...], scaled: Scaled) -> None:
+    """Refuse codes that the table does not have."""
+    every = sorted(scaled.units)
+    unknown = [code for code in codes if code not in scaled.units]
+    if unknown:
+        lines = (f"{option} {code!r} is not in the table; {nearest(code, every)}" for code in unknown)
+        raise UsageError("\n".join(lines))
+
+
+def _chosen(wanted: tuple[str, ...], scaled: Scaled) -> list[str]:
+    if wanted == ("all",):
+        return sorted(scaled.units)
+    _require_codes("--unit", wanted, scaled)
+    return list(dict.fromkeys(wanted))

@@ -1,0 +1,1 @@
+"""Batch runs: estimates alone, for very many series, block by block on any executor."""

@@ -1,0 +1,177 @@
+"""One outcome of a block as a plan: its panel, what interrupts its units, and their peers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from its_eval.data.load import IndicatorRows
+from its_eval.data.panel import Panel, build_panel, outcome_values, window
+from its_eval.data.periods import format_period, parse_period
+from its_eval.data.validate import shorten
+from its_eval.design.interruption import Interruption
+from its_eval.errors import DataError
+from its_eval.pipeline.masks import fitted_events, masked_periods, unit_masked_periods
+from its_eval.pipeline.peer_choice import PeerChoice
+from its_eval.pipeline.plan import OutcomePlan
+from its_eval.pipeline.planning import season_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from its_eval.config import Config, Outcome
+    from its_eval.data.dataset import CodedRows
+    from its_eval.pipeline.batch.blocks import Block
+    from its_eval.pipeline.batch.peers import PeerMemory
+
+
+@dataclass(frozen=True)
+class PlannedOutcome:
+    """An outcome ready to be estimated.
+
+    Attributes
+    ----------
+    plan : OutcomePlan
+        As a whole evaluation would plan it, but for findings and covariates.
+    peers_key : object
+        Outcomes with equal keys have the same peers.
+    """
+
+    plan: OutcomePlan
+    peers_key: object
+
+
+def plan_outcome(block: Block, outcome: Outcome, rows: CodedRows, memory: PeerMemory) -> PlannedOutcome | None:
+    """Plan an outcome; None when no treated unit has a row of it.
+
+    Raises
+    ------
+    DataError
+        When values are impossible, or an intervention lies outside the window.
+    """
+    config, treatment = block.config, block.treatment
+    frame = rows.by_indicator.get(outcome.indicator)
+    treated = set(treatment.units)
+    codes = tuple(code for code, unit in enumerate(rows.units) if unit in treated)
+    if frame is None or not frame["unit"].isin(codes).any():
+        return None
+    coded = IndicatorRows(frame.assign(indicator=outcome.indicator), (), config.data.frequency)
+    problems = _impossible(coded.frame, outcome, rows.units, outcome_values(coded, outcome), coded.frequency)
+    bounds = (
+        None if outcome.start is None else parse_period(outcome.start, coded.frequency),
+        None if outcome.end is None else parse_period(outcome.end, coded.frequency),
+    )
+    try:
+        # codes stand for the units here: they sort in the same way
+        span = window(coded, outcome, cast("tuple[str, ...]", codes), bounds)
+    except ValueError as error:
+        raise DataError([*problems, f"outcome {outcome.indicator!r}: {error}"]) from None
+    panel = build_panel(coded, outcome, span, config.data.min_denominator)
+    panel = replace(panel, units=tuple(rows.units[int(code)] for code in panel.units))
+    problems += _outside(outcome, panel, block)
+    if problems:
+        raise DataError(problems)
+    interruptions = _interruptions(config, outcome, panel, block)
+    masked, reasons = masked_periods(config, outcome, panel)
+    unit_masks = unit_masked_periods(config, outcome, panel)
+    panel = panel.without({unit: list(periods) for unit, periods in unit_masks.items()})
+    starts = {unit: found[0] for unit, found in interruptions.items()}
+    key, choice = memory.choose(block, outcome, panel, starts, masked) if config.peers else (None, PeerChoice())
+    plan = OutcomePlan(
+        outcome,
+        treatment.units,
+        panel,
+        interruptions,
+        season_of(outcome.seasonality, config.data.frequency),
+        masked,
+        reasons,
+        unit_masks,
+        choice.peer_sets,
+        choice.missing,
+        (),
+        donors=choice.donors,
+        complete_only=config.data.missing == "drop_unit",
+    )
+    if config.data.missing == "error":
+        _require_complete(plan)
+    return PlannedOutcome(plan, key)
+
+
+def _impossible(
+    frame: pd.DataFrame,
+    outcome: Outcome,
+    units: tuple[str, ...],
+    value: np.ndarray[tuple[int], np.dtype[np.float64]],
+    frequency: str,
+) -> list[str]:
+    """Return a problem for each value that no such outcome can have."""
+    denominator = frame["denominator"].to_numpy()
+    checks = [(denominator < 0, denominator, "denominator", "it cannot be negative")]
+    if outcome.kind == "percentage":
+        checks.append(((value < 0) | (value > 100), value, "value", "a percentage lies between 0 and 100"))
+    elif outcome.kind in ("count", "rate"):
+        checks.append((value < 0, value, "value", f"a {outcome.kind} cannot be negative"))
+    problems = []
+    for faulty, numbers, name, reason in checks:
+        for row in np.flatnonzero(faulty):
+            unit, period = units[int(frame["unit"].iloc[row])], int(frame["period"].iloc[row])
+            shown = format_period(period, frequency)
+            problems.append(f"{outcome.indicator}, {unit}, {shown}: {name} {numbers[row]}: {reason}")
+    return problems
+
+
+def _outside(outcome: Outcome, panel: Panel, block: Block) -> list[str]:
+    """Return a problem for each date of the intervention without a period before it or outside the window."""
+    first, last = (format_period(panel.start + index, panel.frequency) for index in (0, panel.n_periods - 1))
+    problems = []
+    for date in sorted(set(block.treatment.dates.values())):
+        start = panel.index_of(parse_period(date, panel.frequency))
+        if not 0 < start < panel.n_periods:
+            where = "leaves no period before it in" if start == 0 else "lies outside"
+            problems.append(
+                f"outcome {outcome.indicator!r}: the intervention {date} {where} its data, {first} to {last}"
+            )
+    return problems
+
+
+def _interruptions(
+    config: Config, outcome: Outcome, panel: Panel, block: Block
+) -> dict[str, tuple[Interruption, ...]]:
+    """Return what interrupts each treated unit; units to which the same happened share one object."""
+    settings = config.intervention
+    named = {unit for event in config.events for unit in event.units}
+    made: dict[tuple[str, str], tuple[Interruption, ...]] = {}
+    found = {}
+    for unit, date in block.treatment.dates.items():
+        key = (date, unit if unit in named else "")
+        if key not in made:
+            main = Interruption(
+                settings.name,
+                panel.index_of(parse_period(date, panel.frequency)),
+                settings.shape,
+                settings.phase_in.periods,
+                settings.phase_in.as_ == "ramp",
+            )
+            made[key] = (main, *fitted_events(config, outcome, panel, unit)[0])
+        found[unit] = made[key]
+    return found
+
+
+def _require_complete(plan: OutcomePlan) -> None:
+    """Raise for the gaps of treated units, under ``missing: error``."""
+    panel, problems = plan.panel, []
+    for unit in sorted(set(plan.treated) & set(panel.units)):
+        usable = plan.usable(plan.interruptions[unit])
+        column = panel.column(unit)
+        gaps = usable & np.isnan(panel.values[:, column]) & ~panel.small_denominator[:, column]
+        gaps[list(plan.unit_masks.get(unit, ()))] = False
+        if gaps.any():
+            first = plan.period(int(np.flatnonzero(gaps)[0]))
+            problems.append(
+                f"{plan.outcome.indicator}, {unit}: {int(gaps.sum())} of {panel.n_periods} periods missing, "
+                f"the first {first}; `missing: mask` would leave them out and keep the time gap"
+            )
+    if problems:
+        raise DataError(shorten(problems))

@@ -1,0 +1,246 @@
+"""The report in a browser: Debian's Chromium, headless; skipped, saying so, where there is none."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+DRIVER = os.environ.get("CHROMEDRIVER") or shutil.which("chromedriver")
+DESKTOP, PHONE, PAPER = 1280, 390, 680
+CONFIG = """\
+version: 1
+title: A report to look at
+data:
+  indicators: {path: INDICATORS}
+  characteristics: {path: CHARACTERISTICS}
+  units: {path: UNITS, columns: {unit: unit, name: name, type: type}}
+intervention: {name: Improvement programme, date: 2015-07}
+treated: [SIM07, SIM18]
+peers: {k: 10}
+outcomes: [{indicator: fft_recommend, label: A&E patients who would recommend, unit: "%", kind: percentage,
+  better: higher, start: 2013-04, end: 2020-02, seasonality: months}]
+designs: [single, difference]
+estimators: [reml_ar, ols]
+"""
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None or DRIVER is None,
+    reason="chromium and chromedriver are not installed (Debian: apt-get install chromium chromium-driver)",
+)
+
+
+def axe_source():
+    """Return the text of axe-core; None where it is not."""
+    places = [os.environ.get("AXE_CORE"), ROOT / "node_modules" / "axe-core" / "axe.min.js"]
+    found = [Path(place) for place in places if place and Path(place).is_file()]
+    return found[0].read_text(encoding="utf-8") if found else None
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    """The report of two trusts of the sample, with all figures; REPORT_HTML names another one."""
+    given = os.environ.get("REPORT_HTML")
+    if given:
+        return Path(given)
+    from its_eval.config import load_config
+    from its_eval.pipeline.run import evaluate
+    from its_eval.report.figures.catalogue import draw, figure_tasks
+    from its_eval.report.figures.save import save_figure
+    from its_eval.report.html import render_report
+
+    folder = tmp_path_factory.mktemp("browser")
+    sample = ROOT / "data" / "sample"
+    text = CONFIG
+    for name in ("indicators", "characteristics", "units"):
+        text = text.replace(name.upper(), str(sample / f"{name}.csv"))
+    path = folder / "look.yaml"
+    path.write_text(text, encoding="utf-8")
+    config = load_config(path)
+    evaluation = evaluate(config)
+    for task in figure_tasks(evaluation):
+        figure, frame, stem = draw(evaluation, task)
+        save_figure(figure, frame, folder / "figures", stem, ("svg",))
+    page = render_report(
+        evaluation,
+        folder / "figures",
+        settings=config.model_dump(mode="json", by_alias=True),
+        provenance={"program": {"name": "its-eval", "version": "1"}, "inputs": {}},
+    )
+    report = folder / "report.html"
+    report.write_text(page, encoding="utf-8")
+    return report
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def open_page(browser, report):
+    def open_at(width, *, media="screen", unfold=False):
+        metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media})
+        browser.get("about:blank")
+        for kind in ("browser", "performance"):
+            browser.get_log(kind)
+        browser.get(report.as_uri())
+        if unfold:
+            browser.execute_script(
+                "document.querySelectorAll('details').forEach(part => { part.open = true })"
+            )
+        return browser
+
+    return open_at
+
+
+@pytest.mark.parametrize("width", [DESKTOP, PHONE])
+def test_the_console_is_silent_and_nothing_is_requested(open_page, report, width):
+    browser = open_page(width, unfold=True)
+    assert browser.get_log("browser") == []
+    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    sent = [
+        event["params"]["request"]["url"]
+        for event in events
+        if event["method"] == "Network.requestWillBeSent"
+    ]
+    assert report.as_uri() in sent
+    assert [url for url in sent if url != report.as_uri() and not url.startswith("data:")] == []
+
+
+def test_every_figure_can_be_seen(open_page):
+    browser = open_page(DESKTOP, unfold=True)
+    sizes = browser.execute_script(
+        "return [...document.querySelectorAll('figure svg, figure img')].map(drawing => {"
+        " const box = drawing.getBoundingClientRect();"
+        " const inked = [...drawing.querySelectorAll('path, use')]"
+        "  .filter(part => part.getBoundingClientRect().width > 1).length;"
+        " return [box.width, box.height, inked] })"
+    )
+    assert len(sizes) >= 10
+    for width, height, inked in sizes:
+        assert width > 400
+        assert height > 100
+        assert inked > 20
+
+
+def test_letters_and_markers_are_found(open_page):
+    browser = open_page(DESKTOP, unfold=True)
+    lost = browser.execute_script(
+        "return [...document.querySelectorAll('use')].map(part => part.getAttribute('href'))"
+        ".filter(target => !document.getElementById(target.slice(1)))"
+    )
+    assert lost == []
+
+
+def test_the_contents_lead_to_the_sections(open_page):
+    browser = open_page(DESKTOP)
+    targets = browser.execute_script(
+        "return [...document.querySelectorAll('nav.contents a')].map(link => link.getAttribute('href'))"
+    )
+    assert len(targets) == 13
+    browser.execute_script("document.documentElement.style.scrollBehavior = 'auto'")
+    for target in targets:
+        browser.find_element("css selector", f"nav.contents a[href='{target}']").click()
+        top, room = browser.execute_script(
+            "const box = document.getElementById(arguments[0]).getBoundingClientRect();"
+            "return [box.top, document.documentElement.scrollHeight - innerHeight - scrollY]",
+            target.removeprefix("#"),
+        )
+        assert -2 <= top <= 40 or room < 2
+
+
+@pytest.mark.parametrize(("width", "media"), [(DESKTOP, "screen"), (PHONE, "screen"), (PAPER, "print")])
+@pytest.mark.parametrize("unfold", [False, True])
+def test_the_page_never_scrolls_sideways(open_page, width, media, unfold):
+    browser = open_page(width, media=media, unfold=unfold)
+    if media == "print":
+        outside = browser.execute_script(
+            "return [...document.querySelectorAll('main *')]"
+            ".filter(part => part.getBoundingClientRect().right > arguments[0] + 1)"
+            ".map(part => part.tagName + ' ' + part.textContent.slice(0, 40))",
+            width,
+        )
+        assert outside == []
+    else:
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+
+
+def test_a_click_sorts_a_table_by_its_full_numbers(open_page):
+    browser = open_page(DESKTOP)
+    read = (
+        "const table = document.querySelector('table.sortable');"
+        "return [[...table.tBodies[0].rows].map(row => row.cells[2].dataset.sort), "
+        " table.tHead.rows[0].cells[2].getAttribute('aria-sort')]"
+    )
+    click = "document.querySelectorAll('table.sortable th button')[2].click()"
+    browser.execute_script(click)
+    values, state = browser.execute_script(read)
+    assert state == "ascending"
+    assert [float(value) for value in values] == sorted(float(value) for value in values)
+    browser.execute_script(click)
+    values, state = browser.execute_script(read)
+    assert state == "descending"
+    assert [float(value) for value in values] == sorted((float(value) for value in values), reverse=True)
+
+
+def test_an_address_within_the_page_opens_what_is_folded(browser, open_page, report):
+    open_page(DESKTOP)
+    ident = browser.execute_script("return document.querySelector('details figure').id")
+    browser.get("about:blank")
+    browser.get(f"{report.as_uri()}#{ident}")
+    assert browser.execute_script(
+        "return document.getElementById(arguments[0]).closest('details').open", ident
+    )
+
+
+def test_it_takes_less_than_a_second_to_show(browser, open_page, report):
+    """The processor time of the page's own thread: reading, laying out, drawing, its script."""
+    open_page(DESKTOP)
+    browser.get("about:blank")
+    browser.execute_cdp_cmd("Performance.disable", {})
+    browser.execute_cdp_cmd("Performance.enable", {"timeDomain": "threadTicks"})
+    before = task_seconds(browser)
+    browser.get(report.as_uri())
+    assert task_seconds(browser) - before < 1.0
+
+
+def task_seconds(browser):
+    metrics = browser.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
+    return {metric["name"]: metric["value"] for metric in metrics}["TaskDuration"]
+
+
+@pytest.mark.parametrize("width", [DESKTOP, PHONE])
+def test_axe_finds_no_serious_violation(open_page, width):
+    source = axe_source()
+    if source is None:
+        pytest.skip("axe-core is not here: `npm install axe-core`, or name axe.min.js in AXE_CORE")
+    browser = open_page(width, unfold=True)
+    # the policy of the page forbids scripts, so it is told through the debugger as browsers' own tools are
+    browser.execute_cdp_cmd("Runtime.evaluate", {"expression": source})
+    found = browser.execute_cdp_cmd(
+        "Runtime.evaluate",
+        {
+            "expression": "axe.run(document, {resultTypes: ['violations']})"
+            ".then(found => JSON.stringify(found.violations.map(fault => [fault.impact, fault.id, fault.nodes.length, fault.nodes[0].html])))",
+            "awaitPromise": True,
+            "returnByValue": True,
+        },
+    )
+    faults = json.loads(found["result"]["value"])
+    assert [fault for fault in faults if fault[0] in ("serious", "critical")] == []

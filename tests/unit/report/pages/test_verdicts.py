@@ -1,0 +1,126 @@
+"""Sentences about several units: counted right, changes first, and with what would have been found."""
+
+import math
+from dataclasses import replace
+
+from its_eval.evaluation import COLUMNS, make_table
+from its_eval.report.source import ReportSource, anchor, with_every_table
+from its_eval.report.verdicts import question, set_sentences, verdict_sentences
+
+ROW = {
+    "outcome": "waits",
+    "design": "difference",
+    "estimand": "slope_change",
+    "estimate": -0.5,
+    "conf_low": -0.8,
+    "conf_high": -0.2,
+    "scale": "response",
+    "direction": "better",
+    "label": "gap to peers changed",
+    "minimum_detectable": 0.4,
+}
+
+
+def source_of(run, *, settings=None, **rows):
+    tables = {name: make_table(name, rows.get(name, [])) for name in COLUMNS}
+    evaluation = with_every_table(replace(run.evaluation, tables=tables))
+    return ReportSource(evaluation, {**run.settings, **(settings or {})})
+
+
+def said(run, *summary, **rows):
+    return verdict_sentences(source_of(run, summary=list(summary), **rows), "waits")
+
+
+def test_the_question_names_units_outcomes_and_quantity(run):
+    source = source_of(run, summary=[ROW | {"unit": "A1"}, ROW | {"unit": "A2"}])
+    assert question(source) == (
+        "New rota, from July 2015, in 2 units (A1, A2). Of “Waits”, “Seen in time” it is asked: (1) did the "
+        "unit's own course change at that time, compared with its earlier trend; (2) did the gap between the "
+        "unit and similar units, its peers, change at that time? The answer is read from one quantity that "
+        "the config declares beforehand: change of trend, per month."
+    )
+    alone = question(source_of(run, summary=[ROW | {"unit": "A1"}], settings={"designs": ["single"]}))
+    assert "in 1 unit (A1)." in alone
+    assert "it is asked: did the unit's own course change" in alone
+
+
+def test_changes_come_first_with_their_intervals(run):
+    unclear = ROW | {"estimate": 0.1, "conf_low": -0.2, "conf_high": 0.4, "direction": "unclear"}
+    none = unclear | {"label": "no clear evidence"}
+    told = said(
+        run,
+        none | {"unit": "U1", "minimum_detectable": 0.6},
+        ROW | {"unit": "U2"},
+        none | {"unit": "U3"},
+        ROW | {"unit": "U4", "design": "single", "label": "differs from before", "direction": "worse"},
+    )
+    assert told == [
+        (
+            "Compared with their own earlier trend: a change from before, for the worse, in 1 of 4 (U4: "
+            "−0.50 days, 95 % interval −0.80 to −0.20)."
+        ),
+        (
+            "Compared with their peers: the gap changed, for the better, in 1 of 4 (U2: −0.50 days, 95 % "
+            "interval −0.80 to −0.20); no clear evidence of a change in 2 of 4 (U1, U3; taken alone, a "
+            "change of 0.40 days to 0.60 days would be found four times in five)."
+        ),
+    ]
+
+
+def test_the_three_way_label_in_words(run):
+    told = said(
+        run,
+        ROW | {"unit": "U1", "label": "consistent with an effect"},
+        ROW | {"unit": "U2", "label": "gap changed, not unusual", "direction": "unclear"},
+        ROW | {"unit": "U3", "label": "judged as a set"},
+        ROW | {"unit": "U4", "label": "not estimable", "minimum_detectable": math.nan},
+    )
+    assert told == [
+        (
+            "Compared with their peers: the gap changed, but no more than is usual among other units in 1 of "
+            "4 (U2: −0.50 days, 95 % interval −0.80 to −0.20); the gap changed, for the better, more than is "
+            "usual among other units, in 1 of 4 (U1: −0.50 days, 95 % interval −0.80 to −0.20); not "
+            "estimable in 1 of 4 (U4); not judged one by one in 1 of 4 (U3: −0.50 days, 95 % interval −0.80 to −0.20)."
+        )
+    ]
+
+
+def test_units_that_failed_are_counted_and_named(run):
+    failed = {"outcome": "waits", "unit": "U9", "design": "difference", "message": "m"}
+    (told,) = said(
+        run,
+        ROW | {"unit": "U1", "label": "no clear evidence", "minimum_detectable": math.nan},
+        not_estimated=[failed],
+    )
+    assert told == (
+        "Compared with their peers: no clear evidence of a change in 1 of 2 (U1); not estimated in 1 of 2 "
+        "(U9)."
+    )
+
+
+def test_all_units_together_with_their_place_among_placebo_sets(run):
+    pooled = {
+        "outcome": "waits", "design": "difference", "estimand": "slope_change", "method": "set",
+        "estimate": 0.25, "conf_low": 0.05, "conf_high": 0.45, "p_value": 0.0123, "n_units": 2,
+    }  # fmt: skip
+    check = {"outcome": "waits", "unit": "", "design": "difference", "status": "pass"}
+    source = source_of(
+        run,
+        pooled=[pooled, pooled | {"method": "fixed_effect"}],
+        checks=[
+            check | {"check": "joint_placebo", "message": "Among sets."},
+            check | {"check": "donors", "message": "Too few."},
+            check | {"check": "joint_placebo", "design": "single", "message": "Elsewhere."},
+        ],
+    )
+    (told,) = set_sentences(source, "waits")
+    (words,) = told.parts
+    assert words == (
+        "All 2 units together, compared with their peers: change of trend, per month 0.25 days "
+        "(95 % interval 0.05 to 0.45; p = 0.012). Among sets."
+    )
+    assert told.row == "pooled:1"
+
+
+def test_anchors_hold_only_what_an_address_may_hold():
+    assert anchor("unit", "ae 4h", "", "R/1 & co") == "unit-ae-4h-R-1-co"
