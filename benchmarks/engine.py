@@ -1,7 +1,8 @@
 """What the engine costs against a least-squares solve of the same matrix, on this machine, in one run.
 
-`make bench` prints the table and writes benchmarks/results/engine.json. Ratios are medians of paired runs:
-the two are timed in turn, so that a machine that changes speed changes both.
+`make bench` prints the tables and writes benchmarks/results/engine.json. Processor time is measured, so that
+other programs take nothing from the result but the cache; ratios are medians of paired runs: the two are timed
+in turn, so that a machine that changes speed changes both.
 """
 
 import os
@@ -12,11 +13,13 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import json
 import statistics
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 
-from its_eval.estimate.reml_ar import PreparedReml, fit_reml_ar
+from its_eval.estimate.ar1_tables import Ar1Tables
+from its_eval.estimate.ar2_tables import Ar2Tables
+from its_eval.estimate.reml_ar import fit_reml_ar
 from its_eval.estimate.reml_statistics import reml_ar_statistics
 
 N, START, PAIRS = 83, 27, 7
@@ -55,40 +58,71 @@ def paired(ours, reference):
     reference()
     pairs = []
     for _ in range(PAIRS):
-        begin = perf_counter()
+        begin = process_time()
         reference()
-        middle = perf_counter()
+        middle = process_time()
         ours()
-        pairs.append((perf_counter() - middle, middle - begin))
+        pairs.append((process_time() - middle, middle - begin))
     ours_median, reference_median = (statistics.median(values) for values in zip(*pairs, strict=True))
-    return ours_median, reference_median, statistics.median(own / other for own, other in pairs)
+    ratio = statistics.median(own / max(other, 1e-9) for own, other in pairs)
+    return ours_median, reference_median, ratio
 
 
-def with_p_values(X, Y, rows):
-    found = reml_ar_statistics(X, Y, rows, 1).estimates
+def with_p_values(found):
     return found.p_value, found.interval(0.95)
 
 
+def statistics_of(order):
+    """Everything from the outcomes to standard errors and df, tables of the design included."""
+    return lambda X, rows: lambda Y: reml_ar_statistics(X, Y, rows, order).estimates
+
+
+def tables_of_ar2(X, rows):
+    """The same with tables made before: one design serves many outcomes."""
+    tables = Ar2Tables(X, rows)
+    return lambda Y: tables.evaluate(Y).estimates
+
+
+def exact(prepare):
+    """The same with p-values and intervals by scipy."""
+
+    def prepared(X, rows):
+        run = prepare(X, rows)
+        return lambda Y: with_p_values(run(Y))
+
+    return prepared
+
+
+def full_fit(order):
+    """The covariance of all parameters of every series."""
+    return lambda X, rows: lambda Y: fit_reml_ar(X, Y, order)
+
+
 CASES = (
-    ("AR(1), KR1 se and df", 10_000, False, lambda X, Y, rows: reml_ar_statistics(X, Y, rows, 1), 1.5),
-    ("AR(1), KR1 se and df", 100_000, False, lambda X, Y, rows: reml_ar_statistics(X, Y, rows, 1), 1.0),
-    ("AR(1), month dummies", 10_000, True, lambda X, Y, rows: reml_ar_statistics(X, Y, rows, 1), 1.5),
-    ("AR(1), exact p and interval", 10_000, False, with_p_values, 6.0),
-    ("AR(1), full covariance", 10_000, False, lambda X, Y, _: fit_reml_ar(X, Y, 1), None),
-    ("AR(2), full covariance", 10_000, False, lambda X, Y, _: fit_reml_ar(X, Y, 2), None),
+    # name, series, month dummies, function of design and contrasts that returns one of outcomes, target
+    ("AR(1), KR1 se and df", 10_000, False, statistics_of(1), 1.5),
+    ("AR(1), KR1 se and df", 100_000, False, statistics_of(1), 1.0),
+    ("AR(1), month dummies", 10_000, True, statistics_of(1), 1.5),
+    ("AR(1), exact p and interval", 10_000, False, exact(statistics_of(1)), 6.0),
+    ("AR(2), KR1 se and df", 10_000, False, tables_of_ar2, 5.0),
+    ("AR(2), month dummies", 10_000, True, tables_of_ar2, 5.0),
+    ("AR(2), exact p and interval", 10_000, False, exact(tables_of_ar2), 10.0),
+    ("AR(2), making its tables too", 10_000, False, statistics_of(2), None),
+    ("AR(2), making its tables too", 100_000, False, statistics_of(2), None),
+    ("AR(1), full covariance", 10_000, False, full_fit(1), None),
+    ("AR(2), full covariance", 10_000, False, full_fit(2), None),
 )
 
 
-def main():
-    """Run every case, print the table and write it as JSON."""
-    results = []
+def ratio_table():
+    """Cost of every case against least squares."""
     print(f"{'case':32s} {'series':>8s} {'µs each':>8s} {'lstsq':>8s} {'ratio':>7s} {'target':>7s}")
-    for name, count, months, run, target in CASES:
+    results = []
+    for name, count, months, prepare, target in CASES:
         X, Y = design(months=months), series(count)
-        rows = contrasts(X.shape[1])
+        run = prepare(X, contrasts(X.shape[1]))
         ours, reference, ratio = paired(
-            lambda X=X, Y=Y, rows=rows, run=run: run(X, Y, rows),
-            lambda X=X, Y=Y: np.linalg.lstsq(X, Y, rcond=None),
+            lambda Y=Y, run=run: run(Y), lambda X=X, Y=Y: np.linalg.lstsq(X, Y, rcond=None)
         )
         micro, other = 1e6 * ours / count, 1e6 * reference / count
         shown = f"{target:.1f}" if target else "-"
@@ -103,10 +137,55 @@ def main():
                 "target": target,
             }
         )
-    begin = perf_counter()
-    for _ in range(10):
-        PreparedReml(design(months=True), 2)
-    print(f"preparing an AR(2) design with month dummies: {100 * (perf_counter() - begin):.1f} ms")
+    return results
+
+
+def without(outcomes, months_missing, patterns):
+    """Outcomes of which consecutive groups of series miss the same random months."""
+    gappy = outcomes.copy()
+    rng = np.random.default_rng(2)
+    for group in np.array_split(np.arange(outcomes.shape[1]), patterns):
+        gappy[np.ix_(rng.choice(N, months_missing, replace=False), group)] = np.nan
+    return gappy
+
+
+def pattern_costs(order, rows, X):
+    """Milliseconds a pattern: alone, and beyond twice the cost of complete series where many share it."""
+    alone = series(60)
+    own = without(alone, 3, 60)
+    each, _, _ = paired(lambda: reml_ar_statistics(X, own, rows, order), lambda: None)
+    patterns = 5
+    shared = series(patterns * 2000)
+    gappy = without(shared, 2, patterns)
+    grouped, complete, _ = paired(
+        lambda: reml_ar_statistics(X, gappy, rows, order), lambda: reml_ar_statistics(X, shared, rows, order)
+    )
+    return 1e3 * each / 60, 1e3 * (grouped - 2.0 * complete) / patterns
+
+
+def fixed_costs():
+    """Milliseconds for what is done once a design or once a missing pattern."""
+    found = []
+    for name, tables, target in (("AR(1)", Ar1Tables, 3.0), ("AR(2)", Ar2Tables, 200.0)):
+        for months in (False, True):
+            X = design(months=months)
+            cost, _, _ = paired(lambda X=X, make=tables: make(X, contrasts(X.shape[1])), lambda: None)
+            label = f"{name}, tables of a design" + (", month dummies" if months else "")
+            found.append((label, 1e3 * cost, target))
+    X = design(months=False)
+    for order, target in ((1, 3.0), (2, None)):
+        alone, shared = pattern_costs(order, contrasts(X.shape[1]), X)
+        found.append((f"AR({order}), a pattern of its own for every series", alone, target))
+        found.append((f"AR({order}), a pattern of 2,000 series, beyond 2 x", shared, target))
+    print(f"\n{'once a design or pattern':52s} {'ms':>8s} {'target':>7s}")
+    for label, cost, target in found:
+        print(f"{label:52s} {cost:8.2f} {f'{target:.0f}' if target else '-':>7s}")
+    return [{"case": label, "ms": cost, "target": target} for label, cost, target in found]
+
+
+def main():
+    """Run every case, print the tables and write them as JSON."""
+    results = {"ratios": ratio_table(), "milliseconds": fixed_costs()}
     folder = Path(__file__).parent / "results"
     folder.mkdir(exist_ok=True)
     (folder / "engine.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")

@@ -1,7 +1,7 @@
 """Simulated monthly data of sixty fictional trusts, with the truth known.
 
-``python data/sample/generate.py`` writes ``indicators.csv``, ``characteristics.csv``, ``units.csv`` and
-``truth.csv`` beside this file, the same bytes every time. Tests import :func:`simulate_panel` and draw as
+``python data/sample/generate.py`` writes ``indicators.csv``, ``characteristics.csv``, ``units.csv``,
+``truth.csv`` and ``strata.csv`` beside this file, the same bytes every time. Tests import :func:`simulate_panel` and draw as
 many panels as they like. ``README.md`` gives the formulas.
 
 The trusts are fixed: their names, sizes, characteristics and usual levels never change. A seed draws what a
@@ -46,6 +46,14 @@ EFFECTS: dict[str, dict[str, tuple[float, float, str]]] = {
         "SIM47": (-0.25, -0.008, "clear improvement: at once and growing"),
         "SIM52": (0.25, 0.0, "level only: worsens at once and stays"),
     },
+}
+
+# two groups of patients of one indicator: what the intervention adds to each, in points, from July 2015 on
+STRATA = ("most deprived", "least deprived")
+STRATA_INDICATOR = "seen_in_4h"
+STRATA_EFFECTS: dict[str, tuple[float, float]] = {
+    "SIM07": (5.0, 1.0),  # the gap narrows by 4 points
+    "SIM18": (2.0, 2.0),  # both improve, and the gap stays
 }
 
 # donors without data: unit -> periods left out, first and last included; None is the window's own end
@@ -164,6 +172,7 @@ def months(start: str, end: str) -> tuple[str, ...]:
 
 FFT_MONTHS = months("2013-04", "2020-02")
 LEAVER_MONTHS = months("2009-01", "2020-02")
+STRATA_MONTHS = months("2013-01", "2017-12")
 
 
 def _standard(x: Array) -> Array:
@@ -418,6 +427,42 @@ def simulate_panel(
     )
 
 
+@dataclass(frozen=True)
+class StrataPanel:
+    """Patients seen within four hours by stratum: arrays of strata by months by units."""
+
+    units: tuple[str, ...]
+    periods: tuple[str, ...]
+    t0: int
+    numerator: Array
+    denominator: Array
+
+
+def simulate_strata(seed: int | np.random.Generator, *, effects: bool = True) -> StrataPanel:
+    """Draw the per cent of A&E patients seen within four hours, by deprivation; the README has the formula."""
+    rng = np.random.default_rng([seed, 4] if isinstance(seed, int) else seed)
+    trusts, periods = roster(), STRATA_MONTHS
+    shape = (len(periods), len(trusts.units))
+    since = np.arange(shape[0])[:, None] - float(periods.index(INTERVENTION))
+
+    level = 90 + 2 * rng.standard_normal(shape[1])
+    gap = 8 + rng.standard_normal(shape[1])
+    common = -0.03 * since + 0.8 * _autoregression(rng, (shape[0], 1), 0.4)
+    common = common + 0.8 * _autoregression(rng, shape, 0.4) + _season(FFT_SEASON, periods)
+    numerators, denominators = [], []
+    for place, lag in enumerate((gap, np.zeros(shape[1]))):
+        expected = level - lag + common + 0.6 * _autoregression(rng, shape, 0.3)
+        for unit, added in STRATA_EFFECTS.items() if effects else ():
+            expected[:, trusts.units.index(unit)] += added[place] * (since[:, 0] >= 0)
+        patients = np.rint(2 * trusts.responses * (0.8, 0.5)[place] * np.exp(0.1 * rng.standard_normal(shape)))
+        share = np.clip(expected, 1, 99) / 100
+        numerators.append(rng.binomial(patients.astype(np.int64), share).astype(float))
+        denominators.append(patients)
+    return StrataPanel(
+        trusts.units, periods, periods.index(INTERVENTION), np.array(numerators), np.array(denominators)
+    )
+
+
 def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -443,8 +488,17 @@ def _truth_rows(panel: SamplePanel) -> Iterable[tuple[object, ...]]:
             yield indicator.name, unit, level, slope, note + also
 
 
+def _strata_rows(panel: StrataPanel) -> Iterable[tuple[object, ...]]:
+    """Yield the counts of each stratum, and of both together with a blank stratum."""
+    for column, unit in enumerate(panel.units):
+        for row, period in enumerate(panel.periods):
+            counts = np.array([panel.numerator[:, row, column], panel.denominator[:, row, column]]).astype(int)
+            for stratum, pair in zip(("", *STRATA), (counts.sum(axis=1), *counts.T), strict=True):
+                yield STRATA_INDICATOR, unit, period, stratum, *map(int, pair)
+
+
 def write_sample(folder: Path) -> None:
-    """Write the four simulated files of the sample into `folder`."""
+    """Write the five simulated files of the sample into `folder`."""
     trusts, panel = roster(), simulate_panel(SEED)
     columns = trusts.characteristics
     _write(
@@ -466,6 +520,11 @@ def write_sample(folder: Path) -> None:
         folder / "truth.csv",
         ("indicator", "unit", "level_change", "slope_change", "note"),
         _truth_rows(panel),
+    )
+    _write(
+        folder / "strata.csv",
+        ("indicator", "unit", "period", "stratum", "numerator", "denominator"),
+        _strata_rows(simulate_strata(SEED)),
     )
 
 

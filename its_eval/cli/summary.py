@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from its_eval.cli.console import data_console
+from its_eval.report.gaps import gap_sentences
 from its_eval.report.narrative import (
     attention,
     data_sentences,
@@ -62,6 +63,8 @@ def print_summary(evaluation: Evaluation, target: Path, *, figures: bool, verbos
                 _bullet(console, headline({str(key): value for key, value in row.items()}, about))
             if verbose:
                 console.print(Padding(_estimands(evaluation, outcome, unit), (0, 0, 0, 4)))
+            for words in gap_sentences(evaluation, outcome, unit):
+                _bullet(console, words)
             sentence = peers_sentence(evaluation, outcome, unit)
             if sentence:
                 _bullet(console, sentence)

@@ -8,6 +8,7 @@ from its_eval.config.estimators import BINOMIAL_FAMILIES, FAMILIES
 from its_eval.config.faults import Fault, show
 from its_eval.config.outcomes import Outcome
 from its_eval.config.sensitivity import Sensitivity
+from its_eval.config.stratified import gap_estimators_missing
 from its_eval.data.periods import EXAMPLES, parse_period
 
 #: Designs of several series at once, whose errors only these estimators describe (methods §11.11).
@@ -37,6 +38,9 @@ def estimator_faults(outcomes: Sequence[Outcome], designs: Sequence[str]) -> Ite
         if controlled and names[0] in FAMILIES:
             what = f"{show(names[0])}: a family is for the design single, not for {controlled[0]}"
             yield Fault(path, what, "reml_ar first, or `designs: [single]`", absolute=True)
+        if gap_estimators_missing(outcome):
+            what = f"{', '.join(names)}: families are of counts, and a gap between strata has none"
+            yield Fault(path, what, "reml_ar among them, or `strata` without `gap`", absolute=True)
         for design in designs:
             if design in STACKED_DESIGNS and not STACKED_ESTIMATORS & set(names):
                 what = f"{', '.join(names)}: none is for the design {design}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from its_eval.config.stratified import series_name
 from its_eval.data.faults import Finding
 from its_eval.data.numbers import number_hint, to_numbers
 from its_eval.data.periods import format_period, parse_period
@@ -99,6 +100,11 @@ def place_of(row: Any) -> str:
     return f"{row.source_file}{sheet} row {row.source_row}"
 
 
+def _series(row: Any) -> str:
+    """Return the name of the series that a row belongs to: a stratum is apart from everybody."""
+    return series_name(str(row.indicator), *filter(None, [str(row.stratum)]))
+
+
 def _long(raw: pd.DataFrame, table: IndicatorTable) -> pd.DataFrame:
     where = str(table.path)
     columns = table.columns
@@ -172,7 +178,7 @@ def _ordinals(
         message = f"{place_of(row)}: {faults[str(row.period_text)]}"
         findings.append(
             Finding(
-                str(row.indicator),
+                _series(row),
                 str(row.unit),
                 "unreadable_period",
                 "",
@@ -191,7 +197,7 @@ def _blank_codes(raw: pd.DataFrame) -> list[Finding]:
         for row in raw[raw[name].eq("")].itertuples():
             message = f"{place_of(row)}: the {name} is blank; the row is not used"
             found.append(
-                Finding(str(row.indicator), str(row.unit), f"blank_{name}", "", "", "warning", message)
+                Finding(_series(row), str(row.unit), f"blank_{name}", "", "", "warning", message)
             )
     return found
 
@@ -211,6 +217,6 @@ def _cell_findings(
         place = f"{place_of(row)}, column {column or str(row.unit)!r}"
         message = f"{place}: {text!r} is not a number; {number_hint(text)}"
         found.append(
-            Finding(str(row.indicator), str(row.unit), "not_a_number", period, text, "error", message)
+            Finding(_series(row), str(row.unit), "not_a_number", period, text, "error", message)
         )
     return found

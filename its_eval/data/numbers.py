@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?$")
+#: Larger numbers are no measurements, and their squares leave the range of double precision.
+LARGEST = 1e50
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+$")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 def number_hint(text: str) -> str:
@@ -34,6 +37,8 @@ def number_hint(text: str) -> str:
         return f"write {stripped.replace(',', '.')}: the decimal mark is a point"
     if re.fullmatch(r"[+-]?(inf|infinity)", stripped, re.IGNORECASE):
         return "an infinite value cannot be used; leave the cell blank when it is not known"
+    if _NUMBER.fullmatch(stripped):
+        return f"a number beyond {LARGEST:g} cannot be used; leave the cell blank when it is not known"
     return "write digits with a decimal point, or leave the cell blank when it is not known"
 
 
@@ -45,15 +50,17 @@ def to_numbers(column: pd.Series) -> tuple[NDArray[np.float64], NDArray[np.bool_
     values : ndarray of float
         NaN where missing or not a number.
     faulty : ndarray of bool
-        True where the cell holds something that is neither a finite number nor a mark for missing.
+        True where the cell holds something that is neither a number of at most `LARGEST` nor a mark for
+        missing.
     """
     if pd.api.types.is_numeric_dtype(column):
         values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-        infinite = np.isinf(values)
-        return np.where(infinite, np.nan, values), infinite
+        # a missing value compares as false
+        useless = np.abs(values) > LARGEST
+        return np.where(useless, np.nan, values), useless
     text = column.str.strip()
     missing = text.isin(MISSING_MARKS).to_numpy()
     values = np.array(pd.to_numeric(text.where(~missing, "nan"), errors="coerce"), dtype=np.float64)
-    faulty = ~missing & ~np.isfinite(values)
+    faulty = ~missing & ~(np.abs(values) <= LARGEST)
     values[faulty | missing] = np.nan
     return values, faulty

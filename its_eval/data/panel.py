@@ -38,6 +38,8 @@ class Panel:
         Numerators: as given, else made from value and denominator; a count as it is, before it is divided.
     small_denominator : ndarray of bool, shape (n, units)
         Cells whose value was masked because the denominator is below ``min_denominator``.
+    parts : tuple of Panel
+        Of a gap the panels of its two strata, with the same units and periods; else empty.
     """
 
     outcome: str
@@ -48,6 +50,7 @@ class Panel:
     denominators: NDArray[np.float64]
     counts: NDArray[np.float64]
     small_denominator: NDArray[np.bool_]
+    parts: tuple[Panel, ...] = ()
 
     @property
     def n_periods(self) -> int:
@@ -77,6 +80,7 @@ class Panel:
             denominators=self.denominators[kept],
             counts=self.counts[kept],
             small_denominator=self.small_denominator[kept],
+            parts=tuple(part.windowed(first, end) for part in self.parts),
         )
 
     def without(self, masks: Mapping[str, Sequence[int]]) -> Panel:
@@ -85,7 +89,8 @@ class Panel:
         for unit, periods in masks.items():
             values[list(periods), self.column(unit)] = np.nan
             counts[list(periods), self.column(unit)] = np.nan
-        return replace(self, values=values, counts=counts)
+        parts = tuple(part.without(masks) for part in self.parts)
+        return replace(self, values=values, counts=counts, parts=parts)
 
 
 def outcome_values(rows: IndicatorRows, outcome: Outcome) -> NDArray[np.float64]:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 SHOWN_PROBLEMS = 40
 #: A span that holds every period as ISO text, for `concerns_run`.
 ALL_PERIODS = ("", "~")
+#: So many rows of one unit and period are named; a table may repeat a row a million times.
+SHOWN_DUPLICATES = 5
 
 
 def row_findings(rows: IndicatorRows, outcome: Outcome) -> list[Finding]:
@@ -33,7 +35,9 @@ def row_findings(rows: IndicatorRows, outcome: Outcome) -> list[Finding]:
     duplicated = frame.duplicated(["unit", "period", "stratum"], keep=False)
     for key, group in frame[duplicated].groupby(["unit", "period"], sort=True):
         unit, ordinal = map(str, key if isinstance(key, tuple) else (key,))
-        places = ", ".join(place_of(row) for row in group.itertuples())
+        few = group.head(SHOWN_DUPLICATES)
+        more = f", … {len(group) - len(few)} more" if len(group) > len(few) else ""
+        places = ", ".join(place_of(row) for row in few.itertuples()) + more
         period = format_period(int(ordinal), rows.frequency)
         findings.append(
             Finding(
@@ -41,7 +45,7 @@ def row_findings(rows: IndicatorRows, outcome: Outcome) -> list[Finding]:
                 str(unit),
                 "duplicate_period",
                 period,
-                "; ".join(str(value) for value in group["value"]),
+                "; ".join(str(value) for value in few["value"]) + ("; …" if more else ""),
                 "error",
                 f"{outcome.indicator}, {unit}, {period} stands {len(group)} times ({places}); keep one row",
             )
@@ -60,6 +64,9 @@ def _impossible(frame: pd.DataFrame, outcome: Outcome, frequency: str) -> Iterab
         checks.append(("negative_value", value < 0, "value", f"a {outcome.kind} cannot be negative"))
     denominator = frame["denominator"].to_numpy(dtype=np.float64)
     checks.append(("negative_denominator", denominator < 0, "denominator", "it cannot be negative"))
+    nobody = (denominator == 0) & ~np.isnan(value)
+    reason = "a value of nobody; leave the value blank where there was nobody to count"
+    checks.append(("zero_denominator", nobody, "denominator", reason))
     known = value[~np.isnan(value)]
     if outcome.kind == "percentage" and len(known) and (known > 0).any() and known.max() <= 1:
         message = f"{outcome.indicator}: no value is above 1; percentages are written as 95.2, not as 0.952"

@@ -103,15 +103,16 @@ def require_segments(interruptions: Sequence[Interruption], used: NDArray[np.boo
     """
     ordered = sorted(interruptions, key=lambda item: item.start)
     time = np.arange(len(used))
-    _require(used & (time < ordered[0].start), ordered[0], "before the start of")
+    alone = len(ordered) == 1
+    _require(used & (time < ordered[0].start), ordered[0], "before the start of", alone=alone)
     for number, interruption in enumerate(ordered):
         end = ordered[number + 1].start if number + 1 < len(ordered) else len(used)
         # a slope shows only after a ramp is over
         first = interruption.start if interruption.shape == "step" else interruption.full
-        _require(used & (time >= first) & (time < end), interruption, "from the start of")
+        _require(used & (time >= first) & (time < end), interruption, "from the start of", alone=alone)
 
 
-def _require(segment: NDArray[np.bool_], interruption: Interruption, where: str) -> None:
+def _require(segment: NDArray[np.bool_], interruption: Interruption, where: str, *, alone: bool) -> None:
     count = int(segment.sum())
     needed = SEGMENT_FOR_STEP if interruption.shape == "step" else SEGMENT_FOR_SLOPE
     if count >= needed:
@@ -119,7 +120,7 @@ def _require(segment: NDArray[np.bool_], interruption: Interruption, where: str)
     hint = "extend the window, or mask or note one of the events"
     if count >= SEGMENT_FOR_STEP:
         hint = "extend the window, or use `shape: step`"
-    elif where.startswith("before"):
+    elif alone or where.startswith("before"):
         hint = "extend the window"
     raise ShortSegmentError(
         f"{count} usable periods {where} {interruption.name!r}; "

@@ -51,10 +51,10 @@ def from_link(values: NDArray[np.float64], transform: str) -> NDArray[np.float64
 def scale_obstacle(values: NDArray[np.float64], denominators: NDArray[np.float64], transform: str) -> str:
     """Return why observed values have no place on the scale of the fit; blank when they all have one."""
     if transform == "log" and (values <= 0).any():
-        return "a value of zero or less has no logarithm"
+        return "a value of zero or less, which has no logarithm"
     if transform == "logit":
         edge = ((values <= 0) | (values >= 100)) & ~np.isnan(values)
         outside = (values < 0) | (values > 100)
         if outside.any() or (edge & ~(denominators > 0)).any():
-            return "a value of 0 or 100 per cent without a denominator has no logit"
+            return "a value of 0 or 100 per cent without a denominator, which has no logit"
     return ""

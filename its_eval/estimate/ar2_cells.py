@@ -27,7 +27,7 @@ PANEL_EDGE = -0.25
 #: Points in x1 and x2 of the lower and the upper panel.
 PANEL_POINTS = ((66, 14), (44, 22))
 #: Cells in x1 and x2 of the lower and the upper panel.
-PANEL_CELLS = ((34, 4), (20, 7))
+PANEL_CELLS = ((34, 4), (24, 8))
 #: Total degree of the polynomial on a cell.
 DEGREE = 7
 #: How far a polynomial reaches beyond its cell, as a fraction of the cell's half width.

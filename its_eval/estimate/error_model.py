@@ -128,7 +128,8 @@ class ErrorModel:
         dense = gamma[:, np.abs(months[:, None] - months)]
         if self.by_segment:
             scale = np.exp(theta[:, self.order, None] / 2.0 * self.after)
-            dense *= scale[:, :, None] * scale[:, None]
+            dense *= scale[:, :, None]
+            dense *= scale[:, None]
         return dense
 
     def form_traces(self, theta: FloatArray) -> FloatArray:

@@ -128,7 +128,7 @@ def select_peers(
         elif not np.isfinite(distance):
             exclusions.append(Exclusion(code, float("nan"), "too many characteristics missing to compare"))
         elif k is None or len(peers) + beyond < k:
-            if caliper is not None and distance > caliper:
+            if caliper is not None and distances[row] > caliper:
                 beyond += 1
                 reason = f"farther than the caliper: {distance:.4g} is more than {caliper:.4g}"
                 exclusions.append(Exclusion(code, float(distances[row]), reason))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING
@@ -47,9 +51,14 @@ def draw_figures(
     else:
         with ProcessPoolExecutor(jobs, initializer=_remember, initargs=(evaluation,)) as pool:
             futures = [pool.submit(_draw_remembered, task, folder, formats) for task in tasks]
-            for done, future in enumerate(futures):
-                progress("drawing figures", done, len(tasks))
-                future.result()
+            try:
+                for done, future in enumerate(futures):
+                    progress("drawing figures", done, len(tasks))
+                    future.result()
+            except BaseException:
+                # an interrupt, too, need not wait for figures that nobody will see
+                pool.shutdown(cancel_futures=True)
+                raise
     progress("drawing figures", len(tasks), len(tasks))
 
 
@@ -64,8 +73,20 @@ def draw_figure(evaluation: Evaluation, task: FigureTask, folder: Path, formats:
 
 
 def _remember(evaluation: Evaluation) -> None:
-    """Keep the result in this process."""
+    """Keep the result in this process, and end with the one that started it."""
+    # Ctrl-C reaches every process of a terminal; the first one decides what becomes of the others
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _EVALUATION[:] = [evaluation]
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone: killed, it cannot say so itself."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _draw_remembered(task: FigureTask, folder: Path, formats: Sequence[str]) -> None:

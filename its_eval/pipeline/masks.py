@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from its_eval.config.stratified import listed_as
 from its_eval.data.periods import parse_period
 from its_eval.design.interruption import Interruption
 
@@ -62,7 +63,7 @@ def concerning(config: Config, outcome: Outcome, *kinds: str) -> list[Event]:
     return [
         event
         for event in config.events
-        if event.as_ in kinds and (not event.outcomes or outcome.indicator in event.outcomes)
+        if event.as_ in kinds and (not event.outcomes or listed_as(outcome) in event.outcomes)
     ]
 
 

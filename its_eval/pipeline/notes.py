@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from its_eval.config.stratified import listed_as
 from its_eval.data.periods import parse_period, period_start
 from its_eval.data.tables import nearest
 from its_eval.peers.pool import FAR, pool_percentiles
@@ -166,5 +167,5 @@ def _few_peers(config: Config, plan: OutcomePlan) -> list[str]:
         f"{plan.outcome.label}, {unit}: {len(chosen.peers)} of the {wanted} peers asked for; "
         "no more candidates are eligible."
         for unit, chosen in plan.peer_sets.items()
-        if unit not in settings.given_for(plan.outcome.name) and 0 < len(chosen.peers) < wanted
+        if unit not in settings.given_for(listed_as(plan.outcome)) and 0 < len(chosen.peers) < wanted
     ]

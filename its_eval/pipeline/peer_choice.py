@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from its_eval.config.stratified import listed_as
 from its_eval.design.matrix import usable_periods
 from its_eval.design.transform import scale_obstacle, to_link
 from its_eval.errors import DataError
@@ -95,7 +96,7 @@ def choose_peers(
         return PeerChoice()
     candidates = tuple(sorted(donor_pool(config, sources, treatment) | set(treatment.units)))
     by_start: dict[Interruption, tuple[dict[str, str], Scaled | None]] = {}
-    given = settings.given_for(outcome.name)
+    given = settings.given_for(listed_as(outcome))
     k = None if settings.k == "all" else int(settings.k)
     peer_sets: dict[str, PeerSet] = {}
     missing: dict[str, str] = {}

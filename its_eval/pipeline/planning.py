@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from its_eval.config.stratified import evaluated_outcomes, source_names, strata_of_gap
 from its_eval.data.faults import Finding
-from its_eval.data.panel import Panel, build_panel, window
+from its_eval.data.panel import Panel
 from its_eval.data.periods import format_period, parse_period
+from its_eval.data.strata import strata_hint
 from its_eval.data.tables import nearest
 from its_eval.data.validate import ALL_PERIODS, concerns_run, missing_findings, row_findings, shorten
 from its_eval.design.interruption import Interruption
@@ -20,6 +22,7 @@ from its_eval.pipeline.masks import fitted_events, masked_periods, unit_masked_p
 from its_eval.pipeline.notes import plan_notes, unknown_names
 from its_eval.pipeline.peer_choice import PeerChoice, choose_peers, donor_pool
 from its_eval.pipeline.plan import OutcomePlan, Plan
+from its_eval.pipeline.strata import outcome_panel, outcome_window
 from its_eval.pipeline.treatment import Treatment, treatment_of
 
 if TYPE_CHECKING:
@@ -46,12 +49,13 @@ def make_plan(config: Config, sources: Sources) -> Plan:
     absent: list[Outcome] = []
     findings: list[Finding] = list(sources.rows.findings)
     indicators = set(sources.rows.frame["indicator"])
-    for outcome in config.outcomes:
-        if outcome.indicator not in indicators:
-            problems.append(
-                f"outcome {outcome.indicator!r}: the data have no such indicator; "
-                f"{nearest(outcome.indicator, sorted(indicators))}"
-            )
+    for outcome in evaluated_outcomes(config.outcomes):
+        if not indicators.issuperset(source_names(outcome)):
+            # what a gap lacks has been said of its strata
+            if not strata_of_gap(outcome):
+                hint = strata_hint(sources.rows, outcome.indicator)
+                hint = hint or nearest(outcome.indicator, sorted(indicators))
+                problems.append(f"outcome {outcome.indicator!r}: the data have no such indicator; {hint}")
             continue
         if not _has_treated(sources, outcome, treatment):
             absent.append(outcome)
@@ -76,9 +80,10 @@ def make_plan(config: Config, sources: Sources) -> Plan:
 
 
 def _has_treated(sources: Sources, outcome: Outcome, treatment: Treatment) -> bool:
-    """Return whether any treated unit has a row of the outcome."""
+    """Return whether any treated unit has a row of the outcome; for a gap, of both strata."""
     frame = sources.rows.frame
-    return bool((frame["indicator"].eq(outcome.indicator) & frame["unit"].isin(treatment.units)).any())
+    there = set(frame.loc[frame["unit"].isin(treatment.units), "indicator"])
+    return there.issuperset(source_names(outcome))
 
 
 def _unknown_units(config: Config, sources: Sources, treatment: Treatment) -> list[str]:
@@ -117,15 +122,18 @@ def _plan_outcome(config: Config, sources: Sources, outcome: Outcome, treatment:
     )
     treated = set(treatment.units)
     own = row_findings(rows, outcome)
-    found = [*rows.findings, *own]
+    series = source_names(outcome)
+    # the rows of a gap are those of its strata, and their faults are listed there
+    found = [*rows.findings, *own, *(item for part in strata_of_gap(outcome) for item in row_findings(rows, part))]
+    found = [item for item in found if item.indicator in series]
     try:
-        span = window(rows, outcome, treatment.units, bounds)
+        span = outcome_window(rows, outcome, treatment.units, bounds)
     except ValueError as error:
-        concerned = [item for item in found if concerns_run(item, treated, ALL_PERIODS, outcome.indicator)]
+        concerned = [item for item in found if concerns_run(item, treated, ALL_PERIODS, item.indicator)]
         messages = [item.message for item in concerned if item.severity == "error"]
         raise DataError([*messages, f"outcome {outcome.indicator!r}: {error}"]) from None
     span_text = (format_period(span[0], frequency), format_period(span[1], frequency))
-    panel = build_panel(rows, outcome, span, config.data.min_denominator)
+    panel = outcome_panel(rows, outcome, span, config.data.min_denominator)
     interruptions, outside = _interruptions(config, outcome, panel, treatment)
     masked, reasons = masked_periods(config, outcome, panel)
     unit_masks = unit_masked_periods(config, outcome, panel)
@@ -167,7 +175,7 @@ def _plan_outcome(config: Config, sources: Sources, outcome: Outcome, treatment:
         item.message
         for item in found
         if item.severity == "error"
-        and concerns_run(item, used_units, span_text, outcome.indicator)
+        and concerns_run(item, used_units, span_text, item.indicator)
         and not _is_masked(item, panel, usable, unit_masks)
     ]
     faults += [item.message for item in gaps if item.severity == "error"]
@@ -236,6 +244,9 @@ def _is_masked(
     """Return whether a finding stands in a period of the window that is not used."""
     if not item.period:
         return False
+    if item.unit not in usable:
+        # one stratum only: no part of the gap
+        return True
     index = panel.index_of(parse_period(item.period, panel.frequency))
     return not usable[item.unit][index] or index in unit_masks.get(item.unit, {})
 

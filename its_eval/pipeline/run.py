@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from its_eval.config.stratified import listed_as, strata_of_gap
 from its_eval.data.faults import findings_table
 from its_eval.errors import NothingEstimatedError
 from its_eval.evaluation import COLUMNS, Evaluation, make_table
@@ -195,7 +196,8 @@ def _outside_flags(plan: OutcomePlan, block: Block, found: list[dict[str, Any]])
 
 def _about(config: Config, plan: OutcomePlan) -> dict[str, Any]:
     outcome = plan.outcome
-    return {
+    strata = tuple((part.name, part.stratum) for part in strata_of_gap(outcome))
+    return ({"gap_of": strata} if strata else {}) | {
         "label": outcome.label,
         "unit": outcome.unit,
         "kind": outcome.kind,
@@ -213,7 +215,7 @@ def _about(config: Config, plan: OutcomePlan) -> dict[str, Any]:
         "events": tuple(
             (event.name, event.date, event.units)
             for event in config.events
-            if event.as_ != "mask" and (not event.outcomes or outcome.indicator in event.outcomes)
+            if event.as_ != "mask" and (not event.outcomes or listed_as(outcome) in event.outcomes)
         ),
     }
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from its_eval.config.stratified import evaluated_outcomes
 from its_eval.data.attributes import Units, load_characteristics, load_units
 from its_eval.data.load import IndicatorRows, load_indicators
+from its_eval.data.strata import by_stratum
 from its_eval.data.successors import COVARIATE, Lifetimes, combine_successors, lifetimes_of
 from its_eval.errors import DataError
 from its_eval.peers.presets import PRESETS
@@ -87,7 +89,8 @@ def load_sources(config: Config) -> Sources:
     scaled: Scaled | None = None
     units, lifetimes = Units(), Lifetimes()
     try:
-        rows = load_indicators(config.data)
+        stratified = {outcome.indicator for outcome in config.outcomes if outcome.strata is not None}
+        rows = by_stratum(load_indicators(config.data), stratified)
     except DataError as error:
         problems += error.problems
         hint = error.hint
@@ -129,7 +132,8 @@ def _with_mergers(config: Config, rows: IndicatorRows, units: Units, lifetimes: 
         covariate.indicator: (COVARIATE, 1.0) for item in config.outcomes for covariate in item.covariates
     }
     kinds |= {
-        item.indicator: (item.kind, factors.get(item.kind, item.per or 1.0)) for item in config.outcomes
+        item.indicator: (item.kind, factors.get(item.kind, item.per or 1.0))
+        for item in evaluated_outcomes(config.outcomes)
     }
     return combine_successors(rows, lifetimes.successors, kinds)
 

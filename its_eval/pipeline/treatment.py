@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from its_eval.config.stratified import evaluated_outcomes, source_names
+
 if TYPE_CHECKING:
     from its_eval.config import Config
     from its_eval.data.load import IndicatorRows
@@ -39,7 +41,7 @@ def treatment_of(config: Config, rows: IndicatorRows) -> Treatment:
     """Resolve the treated units; for ``each``, those with a value of any evaluated indicator."""
     units = config.treated_units
     if config.each:
-        wanted = {outcome.indicator for outcome in config.outcomes}
+        wanted = {name for outcome in evaluated_outcomes(config.outcomes) for name in source_names(outcome)}
         units = tuple(sorted(set(rows.frame.loc[rows.frame["indicator"].isin(wanted), "unit"])))
     common = config.intervention.date or ""
     return Treatment(units, {unit: config.treated_dates.get(unit, common) for unit in units}, config.each)

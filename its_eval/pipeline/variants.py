@@ -153,7 +153,8 @@ def _of_time(config: Config, plan: OutcomePlan) -> Iterator[Variant]:
         if plan.first_start < last < plan.panel.n_periods - 1:
             yield Variant("end", text, change_plan=_until(parse_period(text, plan.panel.frequency)))
     for transform in settings.transform:
-        if transform != plan.outcome.transform:
+        # the scale of a gap is that of its strata, and a gap below zero has no logarithm
+        if transform != plan.outcome.transform and not plan.panel.parts:
             yield Variant("transform", transform, change_plan=_transform(transform))
 
 

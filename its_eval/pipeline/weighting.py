@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from its_eval.config.stratified import strata_of_gap
 from its_eval.design.matrix import build_design
 from its_eval.estimate.sampling_variance import binomial_variance, relative_variance
 
@@ -31,7 +33,8 @@ def sampling_variance(plan: OutcomePlan, target: Target) -> NDArray[np.float64]:
     """Return the sampling variance of a unit, or of its difference from the mean of its peers.
 
     ``b_T + k_t^-2 sum_j b_j`` over the k_t peers observed at t (methods §11.4). On the logit scale b is
-    ``1 / (n pi (1 - pi))``, by the delta method.
+    ``1 / (n pi (1 - pi))``, by the delta method. That of a gap is the sum of those of its two strata, which are
+    of different people.
 
     Parameters
     ----------
@@ -47,6 +50,12 @@ def sampling_variance(plan: OutcomePlan, target: Target) -> NDArray[np.float64]:
         own or the logit scale.
     """
     panel, peers = plan.panel, target.peers
+    parts = zip(strata_of_gap(plan.outcome), panel.parts, strict=True)
+    of_strata = [
+        sampling_variance(replace(plan, outcome=stratum, panel=part), target) for stratum, part in parts
+    ]
+    if of_strata:
+        return np.asarray(np.sum(of_strata, axis=0))
     nothing = np.full(panel.n_periods, np.nan)
     if not plan.weighted or plan.outcome.kind != "percentage" or plan.outcome.transform == "log":
         return nothing

@@ -237,7 +237,8 @@ def test_axe_finds_no_serious_violation(open_page, width):
         "Runtime.evaluate",
         {
             "expression": "axe.run(document, {resultTypes: ['violations']})"
-            ".then(found => JSON.stringify(found.violations.map(fault => [fault.impact, fault.id, fault.nodes.length, fault.nodes[0].html])))",
+            ".then(found => JSON.stringify(found.violations.map("
+            "fault => [fault.impact, fault.id, fault.nodes.length, fault.nodes[0].html])))",
             "awaitPromise": True,
             "returnByValue": True,
         },

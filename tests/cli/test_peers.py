@@ -5,6 +5,7 @@ import io
 import json
 import math
 
+import numpy as np
 import pytest
 
 from its_eval.peers.presets import NHS_TRUST_PEER_FINDER
@@ -18,10 +19,11 @@ def test_text_names_peers_and_what_sets_them_apart(its, study):
     answer = its("peers", study.characteristics, "--unit", "A1", "-k", "2", "--units", study.units)
     assert (answer.code, answer.err) == (0, "")
     lines = [line.split() for line in answer.out.splitlines()]
-    assert lines[0] == ["Peers", "of", "A1,", "Trust", "A1"]
-    assert lines[1][:4] == ["rank", "peer", "name", "distance"]
-    assert lines[2][:4] == ["1", "A2", "Trust", "A2"]
-    assert len(lines) == 4
+    assert lines[0] == ["Peers", "of", "A1,", "Trust", "A1,", "big"]
+    assert lines[1] == ["farther"]
+    assert lines[2][:6] == ["rank", "peer", "name", "type", "distance", "than"]
+    assert lines[3][:5] == ["1", "A2", "Trust", "A2", "big"]
+    assert lines[4][:5] == ["2", "B1", "Trust", "B1", "small"]
 
 
 def test_csv_has_exactly_the_columns_of_the_contract(its, study):
@@ -276,17 +278,171 @@ def test_a_preset_takes_no_variables_or_weights(its, study, option):
     assert "--preset brings its own variables and weights" in answer.err
 
 
-@pytest.mark.parametrize(
-    ("option", "shown"),
-    [
-        (("--scale", "minmax"), "--scale minmax is not available"),
-        (("--metric", "mahalanobis"), "--metric mahalanobis is not available"),
-    ],
-)
-def test_what_is_not_available_is_refused_by_name(its, study, option, shown):
-    answer = its("peers", study.characteristics, "--unit", "A1", *option)
+def distances_of(its, study, *arguments):
+    answer = its("peers", study.characteristics, "--unit", "A1", "--format", "csv", *arguments)
+    assert (answer.code, answer.err) == (0, "")
+    return {row["peer"]: float(row["distance"]) for row in rows_of(answer.out)}
+
+
+def test_scales_metric_and_logarithm(its, study):
+    # A1 and A2: Beds 100 and 110 of 100..160, Urban 0 and .1 of 0..3.6, Sites 7 and 6 of 1..7
+    expected = math.sqrt((10 / 60) ** 2 + (0.1 / 3.6) ** 2 + (1 / 6) ** 2)
+    assert distances_of(its, study, "--scale", "minmax")["A2"] == pytest.approx(expected)
+    none = distances_of(its, study, "--scale", "none", "--variables", "Beds", "--log", "Beds")
+    assert none["A2"] == pytest.approx(math.log(1.1))
+    own = distances_of(its, study, "--metric", "mahalanobis")
+    assert own["A2"] != pytest.approx(distances_of(its, study)["A2"])
+
+
+def test_what_is_missing_may_be_zero_or_refused(its, with_gaps):
+    available = distances_of(its, with_gaps)["A2"]
+    assert distances_of(its, with_gaps, "--missing", "zero")["A2"] != pytest.approx(available)
+    answer = its("peers", with_gaps.characteristics, "--unit", "A1", "--missing", "refuse")
+    assert answer.code == 3
+    assert "unit A2, 'Beds' is missing" in answer.err
+
+
+def test_caliper(its, study):
+    near = distances_of(its, study)
+    limit = sorted(near.values())[1]
+    assert len(distances_of(its, study, "--caliper", repr(limit), "-k", "3")) == 2
+    text = its("peers", study.characteristics, "--unit", "A1", "--caliper", repr(limit), "-k", "3").out
+    assert "farther than the caliper: " in text
+    every = rows_of(its("peers", study.characteristics, "--unit", "all", "-k", "3", "--format", "csv").out)
+    third = [float(row["distance"]) for row in every if row["rank"] == "3" and row["unit"] != "A1"]
+    allowed = sorted(near.values())[:3] <= np.percentile(third, 20)
+    assert 0 < allowed.sum() < 3
+    assert len(distances_of(its, study, "--caliper", "p20", "-k", "3")) == allowed.sum()
+    answer = its("peers", study.characteristics, "--unit", "A1", "--caliper", "near")
     assert (answer.code, answer.out) == (2, "")
-    assert shown in answer.err
+    assert "--caliper 'near' is not a caliper; expected a distance above 0, or p1 to p99" in answer.err
+
+
+def test_a_category_is_explained_in_its_own_words(its, study):
+    lines = study.characteristics.read_text().splitlines()
+    kinds = ["Kind", "acute", "acute", "mental", "mental", "mental", "", "acute"]
+    study.characteristics.write_text("\n".join(f"{line},{kind}" for line, kind in zip(lines, kinds)) + "\n")
+    arguments = ("peers", study.characteristics, "--unit", "A1", "--variables", "Beds,Kind", "--explain")
+    text = its(*arguments, "-k", "2").out
+    block = text.split("A1 and B1")[1]
+    line = next(line for line in block.splitlines() if line.startswith("Kind"))
+    assert line.split()[1:4] == ["acute", "mental", "+0.71"]
+    unknown = its(*arguments, "--missing", "zero").out.split("A1 and B4")[1]
+    line = next(line for line in unknown.splitlines() if line.startswith("Kind"))
+    assert "not known" in line
+
+
+def test_how_far_for_this_pool(its, study):
+    answer = its("peers", study.characteristics, "--unit", "A1", "-k", "2", "--format", "json")
+    (found,) = json.loads(answer.out)
+    every = rows_of(its("peers", study.characteristics, "--unit", "all", "-k", "2", "--format", "csv").out)
+    second = [float(row["distance"]) for row in every if row["rank"] == "2" and row["unit"] != "A1"]
+    for peer in found["peers"]:
+        nearer = sum(distance < peer["distance"] for distance in second)
+        assert peer["pool_percent"] == pytest.approx(100 * nearer / len(second))
+    text = its("peers", study.characteristics, "--unit", "A1", "-k", "2").out
+    assert "the share of all other units whose 2nd nearest is nearer than this." in text
+
+
+@pytest.mark.parametrize(("k", "said"), [(1, "1st"), (3, "3rd"), (4, "4th"), (11, "11th"), (21, "21st")])
+def test_the_rank_of_the_pool_in_words(its, study, k, said):
+    assert f"whose {said} nearest" in its("peers", study.characteristics, "--unit", "A1", "-k", k).out
+
+
+def test_a_rare_unit_is_warned_of(its, study):
+    rows = study.characteristics.read_text().replace("B5,160", "B5,900")
+    study.characteristics.write_text(rows)
+    assert "few units are like B5." in its("peers", study.characteristics, "--unit", "B5", "-k", "2").out
+
+
+def test_peers_of_another_type_are_said_and_within_mends_it(its, study):
+    arguments = ("peers", study.characteristics, "--unit", "B1", "-k", "3", "--units", study.units)
+    answer = its(*arguments)
+    assert "B1: 2 of the 3 peers are of another type than small (2 big); `within` keeps to one type." in (
+        " ".join(answer.out.split())
+    )
+    mended = its(*arguments, "--within", "type")
+    assert "another type" not in mended.out
+    assert "Set aside:" in mended.out
+    assert "A2, Trust A2 (" in mended.out
+    assert "type is 'big', not 'small'" in mended.out
+    (found,) = json.loads(its(*arguments, "--within", "type", "--format", "json").out)
+    assert {item["candidate"]: item["reason"] for item in found["set_aside"]}["A1"] == (
+        "type is 'big', not 'small'"
+    )
+
+
+def test_long_lists_of_those_set_aside_are_cut(its, study):
+    header, *rows = study.characteristics.read_text().splitlines()
+    more = [f"C{place:02d},{101 + place},0.1,6" for place in range(14)]
+    study.characteristics.write_text("\n".join([header, *rows, *more, ""]))
+    left_out = [word for row in more for word in ("--exclude", row.split(",")[0])]
+    text = its("peers", study.characteristics, "--unit", "A1", "-k", "6", *left_out).out
+    assert text.count(": excluded") == 10
+    assert "and 4 more; --format json lists all." in text
+
+
+def test_the_overlap_of_several_units(its, study):
+    text = its("peers", study.characteristics, "--unit", "A1", "--unit", "A2", "--unit", "B5", "-k", "2").out
+    block = text.split("Shared peers")[1].splitlines()
+    assert block[1].split()[-3:] == ["A1", "A2", "B5"]
+    rows = {line.split()[0]: line.split()[1:] for line in block[2:5]}
+    # A1 has A2 and B1, A2 has A1 and B1 or B2, B5 has B4 and B3
+    assert rows["B5"] == ["0", "%", "0", "%"]
+    assert rows["A1"] == ["50", "%", "0", "%"]
+    assert "Peers of several units, whose estimates then move together: B1 of A1, A2." in text
+
+
+def test_stability(its, study):
+    arguments = ("peers", study.characteristics, "--unit", "A1", "-k", "3", "--stability")
+    answer = its(*arguments)
+    assert (answer.code, answer.err) == (0, "")
+    assert max(map(len, answer.out.splitlines())) <= 100
+    assert "A1: the 3 peers under other choices" in answer.out
+    assert "In all 6 alternatives with as many peers: " in answer.out
+    rows = rows_of(its(*arguments, "--format", "csv").out)
+    assert [(row["dimension"], row["choice"]) for row in rows] == [
+        ("k", "8"), ("drop_characteristic", "Beds"), ("drop_characteristic", "Urban"),
+        ("drop_characteristic", "Sites"), ("metric", "mahalanobis"), ("scale", "minmax"), ("scale", "robust"),
+    ]  # fmt: skip
+    for row in rows:
+        assert int(row["kept"]) == 3 - len(row["left"].split())
+        assert int(row["n_peers"]) == int(row["kept"]) + len(row["entered"].split())
+        assert row["estimate"] == ""
+    (found,) = json.loads(its(*arguments, "--format", "json").out)
+    assert [item["kept"] for item in found["stability"]] == [int(row["kept"]) for row in rows]
+    mended = peers_of(its, study, "--variables", "Urban,Sites", "-k", "3")
+    dropped = next(row for row in rows if row["choice"] == "Beds")
+    assert set(dropped["entered"].split()) <= set(mended)
+
+
+def test_explain_and_stability_are_two_tables(its, study):
+    arguments = ("--unit", "A1", "--stability", "--explain", "--format", "csv")
+    answer = its("peers", study.characteristics, *arguments)
+    assert (answer.code, answer.out) == (2, "")
+    assert "--explain and --stability are two tables" in answer.err
+
+
+def test_a_preset_says_what_its_characteristics_describe(its, study):
+    preset_table(study)
+    arguments = ("--unit", "R1", "--preset", NHS_TRUST_PEER_FINDER.name)
+    assert "describe 2019." in its("peers", study.characteristics, *arguments).out
+
+
+def test_plain_questions_need_no_scikit_learn(program, study):
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; sys.argv = sys.argv[1:]\n"
+        "from its_eval.cli.app import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'sklearn', 'scipy', 'statsmodels', 'matplotlib'} & set(sys.modules)))"
+    )
+    command = ["its-eval", "peers", str(study.characteristics), "--unit", "A1", "--explain"]
+    done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_the_defaults_may_be_spelled_out(its, study):
@@ -319,6 +475,9 @@ class TestConfig:
             ("--metric", "euclidean"),
             ("--within", "type"),
             ("--exclude", "B1"),
+            ("--log", "Beds"),
+            ("--missing", "zero"),
+            ("--caliper", "p90"),
         ],
     )
     def test_science_flags_are_refused(self, its, study, option):
@@ -346,3 +505,22 @@ class TestConfig:
         text = its("peers", study.config, "--unit", "A1", "--explain")
         assert text.code == 0
         assert "nan" not in text.out
+
+    def test_stability_with_estimates(self, its, study):
+        answer = its("peers", study.config, "--unit", "A1", "--stability")
+        assert (answer.code, answer.err) == (0, "")
+        assert max(map(len, answer.out.splitlines())) <= 100
+        assert "estimate (interval)" in answer.out
+        rows = rows_of(its("peers", study.config, "--unit", "A1", "--stability", "--format", "csv").out)
+        assert all(float(row["conf_low"]) < float(row["estimate"]) < float(row["conf_high"]) for row in rows)
+
+    def test_a_list_written_here_can_be_given_to_a_run(self, its, study):
+        written = its("peers", study.config, "--unit", "all", "--format", "csv").out
+        (study.folder / "peers.csv").write_text(written)
+        study.write("fed.yaml", changes={"peers: {k: 3}": "peers: {given: {from: peers.csv}}"})
+        tables = {}
+        for name in ("study.yaml", "fed.yaml"):
+            out = study.folder / f"out-{name}"
+            assert its("run", study.folder / name, "-o", out, "--no-figures", "-q").code == 0
+            tables[name] = [(out / "tables" / f"{table}.csv").read_text() for table in ("peers", "effects")]
+        assert tables["study.yaml"] == tables["fed.yaml"]

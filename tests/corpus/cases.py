@@ -50,7 +50,9 @@ def text_of(lines):
 
 
 INDICATORS = text_of(indicator_rows())
-CHARACTERISTICS = text_of(["unit,Beds,Age", *(f"{unit},{100 + 7 * place**2},{40 - place}" for place, unit in enumerate(UNITS))])
+CHARACTERISTICS = text_of(
+    ["unit,Beds,Age", *(f"{unit},{100 + 7 * place**2},{40 - place}" for place, unit in enumerate(UNITS))]
+)
 UNIT_NAMES = text_of(["unit,name,type", *(f"{unit},Trust {unit},big" for unit in UNITS)])
 
 

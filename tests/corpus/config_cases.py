@@ -15,7 +15,8 @@ def whole(name, says, text, code=2):
 
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
-    f"{chr(98 + place)}: &{chr(98 + place)} [{', '.join(['*' + chr(97 + place)] * 9)}]\n" for place in range(8)
+    f"{chr(98 + place)}: &{chr(98 + place)} [{', '.join(['*' + chr(97 + place)] * 9)}]\n"
+    for place in range(8)
 )
 
 CASES = [
@@ -29,7 +30,9 @@ CASES = [
     whole("two documents", "a second document", CONFIG + "---\n" + CONFIG),
     whole("no file", "there is no such file", None),
     # not YAML
-    whole("a tab as indentation", "a tab stands where spaces are needed", CONFIG.replace("  units", "\tunits")),
+    whole(
+        "a tab as indentation", "a tab stands where spaces are needed", CONFIG.replace("  units", "\tunits")
+    ),
     whole("an open bracket", "not valid YAML", changed("[A]", "[A")),
     whole("an open brace", "not valid YAML", changed("{k: 3}", "{k: 3")),
     whole("an open quote", "not valid YAML", changed("title: Corpus", 'title: "Corpus')),
@@ -111,17 +114,30 @@ CASES = [
     config("a year alone", "not a month of the calendar", DATE, "date: 2016"),
     config("a date with a slash", "not a month of the calendar", DATE, "date: 01/07/2016"),
     config("an empty date", "date", DATE, "date: ''"),
-    config("a start after the end", "not after the start", OUTCOME, "{indicator: waits, start: 2017-01, end: 2016-01}"),
+    config(
+        "a start after the end",
+        "not after the start",
+        OUTCOME,
+        "{indicator: waits, start: 2017-01, end: 2016-01}",
+    ),
     config("no period before", "no period before", OUTCOME, "{indicator: waits, start: 2016-07}"),
     config("no period after", "no period after", OUTCOME, "{indicator: waits, end: 2016-06}"),
     config("a phase-in below zero", "at least 0", DATE, "date: 2016-07, phase_in: {periods: -1}"),
-    config("seasons without a name", "seasonality", OUTCOME, "{indicator: waits, seasonality: {harmonics: 7}}"),
+    config(
+        "seasons without a name", "seasonality", OUTCOME, "{indicator: waits, seasonality: {harmonics: 7}}"
+    ),
     # files
-    config("a file that nothing reads", "not a kind of table", "path: indicators.csv", "path: indicators.txt"),
+    config(
+        "a file that nothing reads", "not a kind of table", "path: indicators.csv", "path: indicators.txt"
+    ),
     config("a pickle", "not a kind of table", "path: indicators.csv", "path: indicators.pkl"),
     config("a path that is a list", "the path of a file", "path: indicators.csv", "path: [a]"),
-    config("an address", "there is no such file", "path: indicators.csv", "path: 'https://example.org/x.csv'", code=3),
-    config("a file that is not there", "there is no such file", "path: indicators.csv", "path: no.csv", code=3),
+    config("an address", "URL", "path: indicators.csv", "path: 'https://example.org/x.csv'"),
+    config(
+        "a file that is not there", "there is no such file", "path: indicators.csv", "path: no.csv", code=3
+    ),
     config("a path with a null", "cannot stand in YAML", "indicators.csv}", "ind\x00icators.csv}"),
-    config("a path with an escaped null", "indicators", "path: indicators.csv", 'path: "ind\\0.csv"'),
+    config(
+        "a path with an escaped null", "no such file", "path: indicators.csv", 'path: "ind\\0.csv"', code=3
+    ),
 ]

@@ -1,6 +1,7 @@
 """What holds for every table of characteristics."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -95,3 +96,40 @@ def test_contributions_sum_to_the_squared_distance(table, data):
         expected = total * found.weights.sum() / (known @ found.weights)
         comparable = ~np.isnan(squares)
         np.testing.assert_allclose(squares[comparable], expected[comparable], rtol=1e-12)
+
+
+OPTIONS = [
+    {"scale": scale, "metric": metric}
+    for scale in ("zscore", "minmax", "none")
+    for metric in ("euclidean", "mahalanobis")
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@settings(deadline=None, max_examples=25)
+@given(tables(), st.randoms(use_true_random=False))
+def test_every_distance_adds_up_is_symmetric_and_knows_no_order(options, table, random):
+    # three units for a covariance, and columns that do not determine one another
+    noise = np.random.default_rng(len(table.units)).normal(size=table.values.shape)
+    table = Characteristics(table.units, table.variables, table.values / 1e3 + noise)
+    found = scaled(table, **options)
+    matrix = np.array([found.distances(unit) for unit in table.units])
+    np.testing.assert_array_equal(np.diag(matrix), 0)
+    np.testing.assert_allclose(matrix, matrix.T, rtol=1e-9, atol=1e-12)
+    for row, unit in enumerate(table.units):
+        squares = found.contributions(unit).sum(axis=1)
+        np.testing.assert_allclose(squares, matrix[row] ** 2, rtol=1e-12, atol=1e-12)
+    order = list(range(len(table.units)))
+    random.shuffle(order)
+    moved = scaled(
+        Characteristics(tuple(table.units[row] for row in order), table.variables, table.values[order]),
+        **options,
+    )
+    for row, unit in enumerate(table.units):
+        np.testing.assert_allclose(moved.distances(unit), matrix[row][order], rtol=1e-7, atol=1e-9)
+    wider = Characteristics(
+        table.units,
+        (*table.variables, "same"),
+        np.column_stack([table.values, np.full(len(table.units), 3.0)]),
+    )
+    np.testing.assert_array_equal([scaled(wider, **options).distances(unit) for unit in table.units], matrix)

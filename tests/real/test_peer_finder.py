@@ -48,3 +48,45 @@ def test_all_lists_and_distances(published, scaled):
         expected = np.array([distance for *_, distance in rows])
         np.testing.assert_allclose([0.0, *chosen.distances], expected, rtol=0, atol=1e-9, err_msg=unit)
         assert chosen.pool_ranks.tolist() == list(range(1, 11))
+
+
+def asked(its, *arguments):
+    table, units = FOLDER / "peer_finder_appendix_a.csv", FOLDER / "trusts.csv"
+    answer = its("peers", table, "--units", units, "--preset", NHS_TRUST_PEER_FINDER.name, *arguments)
+    assert (answer.code, answer.err) == (0, "")
+    return answer.out
+
+
+def test_the_five_trusts_get_names_types_and_reasons_within_100_columns(published, its):
+    trusts = ("RTP", "RR8", "RKB", "RXW", "RF4")
+    text = asked(its, *(word for unit in trusts for word in ("--unit", unit)))
+    assert max(map(len, text.splitlines())) <= 100
+    for unit in trusts:
+        assert f"Peers of {unit}, " in text
+    assert "Leeds Teaching Hospitals NHS Trust, Acute" in text
+    assert "farthest apart on" in text
+    assert "Shared peers" in text
+
+
+def test_mental_health_trusts_have_peers_of_other_types_until_they_must_agree(published, its):
+    with (FOLDER / "trusts.csv").open(encoding="utf-8", newline="") as file:
+        types = {row["trust_code"]: row["org_type"] for row in csv.DictReader(file)}
+    units = [unit for unit in published if types.get(unit) == "Mental Health"]
+    pairs = [peer for unit in units for _, peer, _ in published[unit] if peer != unit]
+    others = [peer for peer in pairs if types[peer] != "Mental Health"]
+    # as docs/peers.md has it
+    assert (len(units), len(pairs), len(others)) == (42, 420, 121)
+    said = " ".join(asked(its, "--unit", "RP1").split())
+    assert (
+        "RP1: 7 of the 10 peers are of another type than Mental Health (7 Community Provider Trust)" in said
+    )
+    mended = asked(its, "--unit", "RP1", "--within", "type")
+    assert "another type" not in mended
+    assert "The last peer is far: few units are like RP1." in mended
+
+
+def test_the_documented_output_is_true(published, its):
+    text = (Path(__file__).parents[2] / "docs" / "peers.md").read_text(encoding="utf-8")
+    for arguments in (("--unit", "RP1"), ("--unit", "RP1", "--within", "type")):
+        shown = "\n".join(line.rstrip() for line in asked(its, *arguments).splitlines())
+        assert f"{' '.join(arguments)}\n{shown}\n```" in text

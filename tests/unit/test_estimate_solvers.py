@@ -141,7 +141,7 @@ def test_refinement_of_nothing():
 
 
 def test_refinement_stops_at_its_last_iteration(monkeypatch):
-    monkeypatch.setattr("its_eval.estimate.newton.MAXIMUM_ITERATIONS", 1)
+    monkeypatch.setattr("its_eval.estimate.projected_newton.MAXIMUM_ITERATIONS", 1)
     design = reduce_design(its_design(40), 1)
     series = reduce_series(design, random_walks(11, 40, 5))
     partials, _ = refine(design, series, np.zeros((5, 1)))

@@ -355,3 +355,79 @@ def test_a_fall_and_a_rise_of_one_log_size():
         "minimum_detectable": 1.25,
     }
     assert narrative.detectable_words(row, ABOUT) == "−20.0 % or +25.0 %"
+
+
+def test_the_place_among_placebo_units_stands_beside_the_other_p_values():
+    row = ROW | {"design": "difference", "p_placebo": 0.034}
+    assert "; p = 0.17, adjusted p = 0.34, placebo p = 0.034). " in narrative.headline(row, ABOUT)
+    stuck = row | {"label": "not estimable", "p_value": math.nan, "p_adjusted": math.nan}
+    assert narrative.headline(stuck, ABOUT).endswith(
+        "; not estimable, so no p-value of its own (placebo p = 0.034)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        ("consistent with an effect", ", for the better, more than is usual among other units; change of"),
+        (
+            "gap changed, not unusual",
+            ", for the better, but no more than is usual among other units; change of",
+        ),
+    ],
+)
+def test_a_change_that_was_set_beside_other_units(label, words):
+    row = ROW | {"design": "difference", "direction": "better", "label": label}
+    assert f"the gap changed{words}" in narrative.headline(row, ABOUT)
+
+
+def test_a_unit_that_cannot_be_judged_by_itself():
+    row = ROW | {"design": "difference", "label": narrative.JUDGED_AS_A_SET}
+    assert narrative.headline(row, ABOUT) == (
+        "Compared with its peers: change of trend, per month −0.33 percentage points (95 % interval −0.87 to "
+        "0.21; p = 0.17, adjusted p = 0.34). Taken alone, a change of 0.75 percentage points would be found "
+        "four times in five. Other units are too few to judge this one by itself; see the units together."
+    )
+    clear = row | {"conf_low": -0.87, "conf_high": -0.21}
+    assert "four times in five" not in narrative.headline(clear, ABOUT)
+
+
+def test_without_an_interval_there_is_the_placebo_alone():
+    none = {"conf_low": math.nan, "conf_high": math.nan, "p_value": math.nan, "p_adjusted": math.nan}
+    row = ROW | none | {"design": "synthetic", "p_placebo": 0.02, "minimum_detectable": math.nan}
+    assert narrative.headline(row, ABOUT).endswith("percentage points (no interval; placebo p = 0.020).")
+    assert narrative.headline(row | {"p_placebo": math.nan}, ABOUT).endswith(
+        "percentage points (no interval)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "about", "unit"),
+    [
+        ({"scale": "link"}, {}, "on the logarithmic scale"),
+        ({"scale": "ratio"}, {}, "%"),
+        ({"scale": "ratio"}, {"transform": "logit"}, "% of the odds"),
+        ({"scale": "ratio", "estimand": "relative_average_effect"}, {"transform": "logit"}, "%"),
+        ({"estimand": "counterfactual_at_start"}, {}, "%"),
+        ({"estimand": "counterfactual_at_start", "design": "difference"}, {}, "percentage points"),
+        ({"estimand": "cumulative_effect"}, {"kind": "number", "unit": "days"}, "days"),
+    ],
+)
+def test_the_measure_of_a_quantity(row, about, unit):
+    assert narrative.measure(ROW | row, ABOUT | about) == unit
+
+
+def test_the_estimator_that_answers_may_differ_by_design():
+    key = {"outcome": "o", "unit": "u"}
+    pairs = [("single", "reml_ar"), ("stacked", "ols"), ("single", "ols"), ("stacked", "reml_ar")]
+    roles = ["primary", "primary", "sensitivity", "sensitivity"]
+    evaluation = an_evaluation(
+        effects=[
+            key | {"design": design, "estimator": estimator, "role": role}
+            for (design, estimator), role in zip(pairs, roles, strict=True)
+        ],
+        fits=[key | {"design": design, "estimator": estimator} for design, estimator in pairs],
+    )
+    found = narrative.primary_fits(evaluation, "o")
+    assert set(zip(found["design"], found["estimator"], strict=True)) == set(pairs[:2])
+    assert list(narrative.primary_fits(an_evaluation(), "o").columns) == list(COLUMNS["fits"])

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 SAMPLE = Path(__file__).parents[2] / "data" / "sample"
-SIMULATED = ("indicators.csv", "characteristics.csv", "units.csv", "truth.csv")
+SIMULATED = ("indicators.csv", "characteristics.csv", "units.csv", "truth.csv", "strata.csv")
 
 
 @pytest.fixture(scope="module")

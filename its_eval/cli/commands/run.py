@@ -26,7 +26,14 @@ def run(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Result folder; default results/<config name>.")
     ] = None,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Processes for drawing figures.")] = 1,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Processes for figures and batches.")] = 1,
+    scheduler: Annotated[
+        str | None,
+        typer.Option("--scheduler", metavar="ADDRESS", help="Dask cluster for batches: tcp://host:8786."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted batch where it stopped.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be fitted, with which peers; write nothing.")
     ] = False,
@@ -61,9 +68,13 @@ def run(
       its-eval run configs/sample.yaml
       its-eval run configs/*.yaml -o results/all --jobs 2
       its-eval run config.yaml --dry-run
+      its-eval run monitor.yaml --jobs 8 --resume
     """  # noqa: D301  (a backspace keeps the lines of the help apart)
-    from its_eval.config import load_config  # noqa: PLC0415  (start-up time)
+    # imports stand here for the start-up time
+    from its_eval.cli.batch import batch_failures, print_batch, require_batch, run_one_batch  # noqa: PLC0415
+    from its_eval.config import load_config  # noqa: PLC0415
     from its_eval.errors import UsageError  # noqa: PLC0415
+    from its_eval.pipeline.batch.run import Means  # noqa: PLC0415
     from its_eval.pipeline.produce import Wanted  # noqa: PLC0415
     from its_eval.report.write import require_free  # noqa: PLC0415
 
@@ -72,6 +83,7 @@ def run(
     watched = _fail_on(fail_on or [])
     targets = _targets(configs, out)
     loaded = [load_config(path) for path in configs]
+    require_batch(loaded, configs, scheduler=scheduler, resume=resume)
     if dry_run:
         _show_plans(loaded, configs, targets, format_)
         return 0
@@ -81,6 +93,15 @@ def run(
     code = 0
     summaries = []
     for path, config, target in zip(configs, loaded, targets, strict=True):
+        if config.output.detail == "estimates":
+            means = Means(jobs, scheduler, resume=resume, force=force)
+            batch = run_one_batch(config, path, target, means=means, if_changed=if_changed, quiet=quiet)
+            if batch is not None:
+                code = max(code, batch_failures(path, batch, watched))
+                summaries.append({"config": str(path), "out": str(target), "batch": batch.to_dict()})
+                if format_ == "text" and not quiet:
+                    print_batch(batch, target)
+            continue
         evaluation = _run_one(
             config,
             path,
@@ -195,14 +216,19 @@ def _show_plans(
     loaded: list[Config], configs: list[Path], targets: list[Path], form: Literal["text", "json"]
 ) -> None:
     """Print what would be done for every config."""
+    from its_eval.cli.batch import planned_batch, print_batch_plan  # noqa: PLC0415
     from its_eval.cli.dry_run import planned, print_plan  # noqa: PLC0415
 
-    plans = [planned(*item) for item in zip(loaded, configs, targets, strict=True)]
+    plans = [
+        (planned_batch if item[0].output.detail == "estimates" else planned)(*item)
+        for item in zip(loaded, configs, targets, strict=True)
+    ]
     if form == "json":
         _print_json(plans)
         return
     for position, (config, plan) in enumerate(zip(loaded, plans, strict=True)):
-        print_plan(config, plan, first=position == 0)
+        show = print_batch_plan if config.output.detail == "estimates" else print_plan
+        show(config, plan, first=position == 0)
 
 
 def _print_json(content: list[dict[str, Any]]) -> None:

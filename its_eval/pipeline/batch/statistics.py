@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -116,32 +116,38 @@ def estimate_pieces(pieces: Sequence[Piece]) -> list[Estimated]:
 
 def _rows(piece: Piece) -> FloatArray:
     """Return the contrasts to be estimated: the estimands', and the coefficients' where they are needed."""
-    cumulative = _cumulative(piece, np.ones(len(piece.observed)))
-    parts = [piece.matrix] if cumulative is None else [piece.matrix, cumulative]
+    parts = [piece.matrix]
+    if _same_cumulative(piece):
+        parts.append(_cumulative(piece, np.ones(len(piece.observed))))
     if _needs_params(piece):
         parts.append(np.eye(len(piece.design.terms)))
     return np.vstack(parts)
 
 
-def _cumulative(piece: Piece, weights: NDArray[np.float64]) -> FloatArray | None:
-    """Return the cumulative effects of all interruptions as rows; None on a logarithm, where none is linear.
-
-    `weights` has the weight of each period, as ``effects`` has them.
-    """
-    if piece.plan.outcome.transform != "none":
-        return None
+def _cumulative(piece: Piece, weights: NDArray[np.float64]) -> FloatArray:
+    """Return the cumulative effects of the interruptions as rows, with the weight of each period."""
     rows = []
-    for number in range(len(piece.design.interruptions)):
+    for number in _lasting(piece):
         chosen = piece.design.effect_periods(number) & piece.observed
         difference = (piece.design.matrix - piece.design.without(number))[chosen]
         rows.append(np.nan_to_num(weights[chosen]) @ difference)
-    return np.array(rows)
+    return np.array(rows).reshape(len(rows), len(piece.design.terms))
+
+
+def _lasting(piece: Piece) -> list[int]:
+    """Return the interruptions with a period over which effects are averaged and summed."""
+    numbers = range(len(piece.design.interruptions))
+    return [number for number in numbers if (number, "average_effect") in piece.contrasts]
+
+
+def _same_cumulative(piece: Piece) -> bool:
+    """Return whether the cumulative effect is the plain sum of effects, the same contrast for all series."""
+    return piece.plan.outcome.transform == "none" and piece.plan.outcome.kind != "percentage"
 
 
 def _names(piece: Piece, *, cumulative: bool) -> tuple[tuple[int, str], ...]:
-    names = tuple(piece.contrasts)
-    numbers = range(len(piece.design.interruptions)) if cumulative else range(0)
-    return (*names, *((number, "cumulative_effect") for number in numbers))
+    numbers = _lasting(piece) if cumulative else []
+    return (*piece.contrasts, *((number, "cumulative_effect") for number in numbers))
 
 
 def _needs_params(piece: Piece) -> bool:
@@ -154,7 +160,7 @@ def _has_own(piece: Piece) -> bool:
     outcome = piece.plan.outcome
     if outcome.transform != "none" or outcome.kind not in ("percentage", "count"):
         return False
-    return not np.isnan(piece.plan.panel.denominators[:, piece.columns]).all() or outcome.kind == "percentage"
+    return not np.isnan(piece.plan.panel.denominators[:, piece.columns]).all()
 
 
 def _estimate_own(piece: Piece) -> list[Estimated]:
@@ -182,8 +188,6 @@ def _estimate_own(piece: Piece) -> list[Estimated]:
 
 def _taken(piece: Piece, at: NDArray[np.intp]) -> Piece:
     """Return some series of a piece."""
-    from dataclasses import replace  # noqa: PLC0415
-
     return replace(
         piece,
         columns=piece.columns[at],
@@ -244,7 +248,7 @@ def _complete(
     params: bool | None = None,
 ) -> Estimated:
     """Take the estimands apart from the coefficients."""
-    has_cumulative = piece.plan.outcome.transform == "none" if cumulative is None else cumulative
+    has_cumulative = _same_cumulative(piece) if cumulative is None else cumulative
     has_params = _needs_params(piece) if params is None else params
     names = _names(piece, cumulative=has_cumulative)
     kept = slice(0, len(names))

@@ -19,6 +19,7 @@ from its_eval.report.figures.power_data import power_curve_data
 from its_eval.report.figures.residuals_data import residuals_data
 from its_eval.report.figures.specification_data import PRIMARY, specification_curve_data
 from its_eval.report.figures.stem import figure_stem
+from its_eval.report.figures.strata_gap_data import strata_gap_data, strata_gap_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,11 +28,13 @@ if TYPE_CHECKING:
 
     from its_eval.evaluation import Evaluation
     from its_eval.report.figures.labels import FigureLabels
+    from its_eval.report.figures.main_its_labels import MainItsLabels
 
 #: Kinds of figures in the order of a report. None begins with another one and an underscore.
 KINDS = (
     "main_its",
     "small_multiples",
+    "strata_gap",
     "against_peers",
     "cumulative_effect",
     "peer_distances",
@@ -97,6 +100,7 @@ def _tasks(evaluation: Evaluation, outcome: str) -> Iterator[FigureTask]:
     }
     by_series = {
         "main_its": series,
+        "strata_gap": series if evaluation.outcomes[outcome].get("gap_of") else series.iloc[:0],
         "cumulative_effect": totals,
         "placebo_units": _answers(rows["placebo_units"], summary),
         "placebo_dates": _answers(rows["placebo_dates"], summary),
@@ -171,8 +175,9 @@ def describe(evaluation: Evaluation, task: FigureTask) -> str:
         As for ``figure_data``.
     """
     frame = figure_data(evaluation, task)
-    if task.kind == "main_its":
-        text = alt.main_its(frame, main_its_labels(evaluation, task.outcome, task.unit, task.design))
+    if task.kind in _IN_TIME:
+        labels = main_its_labels(evaluation, task.outcome, task.unit, task.design)
+        text = _IN_TIME[task.kind](frame, labels)
     else:
         text = alt.ALT_TEXTS[task.kind](frame, _labels(evaluation, task))
     return text.replace("\N{NO-BREAK SPACE}", " ")
@@ -187,12 +192,12 @@ def draw(evaluation: Evaluation, task: FigureTask) -> tuple[Figure, pd.DataFrame
         As for ``figure_data``.
     """
     frame = figure_data(evaluation, task)
-    if task.kind == "main_its":
+    if task.kind in _IN_TIME:
         # matplotlib is loaded only when something is drawn
-        from its_eval.report.figures.main_its import draw_main_its  # noqa: PLC0415
+        from its_eval.report.figures.drawings import IN_TIME  # noqa: PLC0415
 
         labels = main_its_labels(evaluation, task.outcome, task.unit, task.design)
-        return draw_main_its(frame, labels), frame, task.stem
+        return IN_TIME[task.kind](frame, labels), frame, task.stem
     return _drawings()[task.kind](frame, _labels(evaluation, task)), frame, task.stem
 
 
@@ -200,9 +205,15 @@ def _labels(evaluation: Evaluation, task: FigureTask) -> FigureLabels:
     return figure_labels(evaluation, task.outcome, task.unit, task.design)
 
 
+#: Alt texts of the kinds with a fit in time, which share the words of the main figure.
+_IN_TIME: dict[str, Callable[[pd.DataFrame, MainItsLabels], str]] = {
+    "main_its": alt.main_its,
+    "strata_gap": strata_gap_text,
+}
 #: Of each kind: its numbers from a run, an outcome, and the unit and design it is about.
 _DATA: dict[str, Callable[..., pd.DataFrame]] = {
     "main_its": main_its_data,
+    "strata_gap": strata_gap_data,
     "small_multiples": across_units.small_multiples_data,
     "against_peers": against_peers_data,
     "cumulative_effect": cumulative_effect_data,

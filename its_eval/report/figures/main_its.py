@@ -43,10 +43,10 @@ def draw_main_its(frame: pd.DataFrame, labels: MainItsLabels) -> Figure:
     with house_style():
         panels, notes = difference_panels(series) if labels.controlled else single_panels(series)
         span = (float(series.x[0]), float(series.x[-1]))
-        return draw_sheet(panels, span, _marks(series), notes)
+        return draw_sheet(panels, span, interruption_marks(series), notes)
 
 
-def _marks(series: Series) -> list[Mark]:
+def interruption_marks(series: Series) -> list[Mark]:
     """Return the interruption, the noted events and the periods left out, on the time axis."""
     labels = series.labels
     edges = np.append(before_each(series.x), 1.5 * series.x[-1] - 0.5 * series.x[-2])

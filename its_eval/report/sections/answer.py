@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from its_eval.report.blocks import Bullets, Heading, Section, Sentence, plain
+from its_eval.report.gaps import gap_sentences
 from its_eval.report.narrative import headline
 from its_eval.report.sections.cells import records
 from its_eval.report.sections.pictures import main_figures, pictures
@@ -52,7 +53,8 @@ def units(source: ReportSource) -> Section:
 
 
 def _verdicts(source: ReportSource, outcome: str) -> list[Sentence]:
-    return [plain(words, "answer") for words in verdict_sentences(source, outcome)]
+    said = [words for unit in source.units(outcome) for words in gap_sentences(source.evaluation, outcome, unit)]
+    return [plain(words, "answer") for words in (*said, *verdict_sentences(source, outcome))]
 
 
 def _sentences(source: ReportSource, outcome: str, unit: str) -> list[Sentence]:

@@ -87,7 +87,7 @@ def _data(settings: Mapping[str, Any]) -> Iterator[str]:
         until = f" to {event['until']}" if event.get("until") else ""
         where = ", ".join([*event.get("outcomes", ()), *event.get("units", ())])
         doing = {"note": "shown, not fitted", "mask": "periods left out"}
-        fate = doing.get(event["as"], f"fitted as {event['as'].replace('_', ' and ')}")
+        fate = doing.get(event["as"], f"fitted as {event['as'].replace('_', ' ')}")
         yield f"Event: {event['name']}, {event['date']}{until}{f' ({where})' if where else ''}: {fate}."
 
 

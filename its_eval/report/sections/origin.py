@@ -52,8 +52,8 @@ def origin(source: ReportSource) -> Section:
 
 def _distinct(path: PurePath, others: Mapping[str, str]) -> str:
     """Return the name of a file, with as many folders as tell it from the others."""
-    for length in range(1, len(path.parts) + 1):
-        tail = path.parts[-length:]
-        if sum(PurePath(other).parts[-length:] == tail for other in others) == 1:
-            return "/".join(tail)
-    return path.as_posix()
+    tails = (path.parts[-length:] for length in range(1, len(path.parts) + 1))
+    others_end = [PurePath(other).parts for other in others]
+    return "/".join(
+        next(tail for tail in tails if sum(other[-len(tail) :] == tail for other in others_end) == 1)
+    )

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 #: The figure that shows a series with its fit and what would have been expected.
 MAIN_FIGURE = "main_its"
+#: The two strata of a unit and the gap between them.
+STRATA_FIGURE = "strata_gap"
 #: Kinds of figure by the section in which they stand, in order.
 PLACES: dict[str, tuple[str, ...]] = {
     # against_peers is the upper half of a controlled main figure, and stands in the run's folder only
-    "units": ("small_multiples", MAIN_FIGURE, "cumulative_effect"),
+    "units": ("small_multiples", STRATA_FIGURE, MAIN_FIGURE, "cumulative_effect"),
     "effects": ("forest",),
     "placebos": ("placebo_units",),
     "dates": ("placebo_dates",),
@@ -31,6 +33,7 @@ PLACES: dict[str, tuple[str, ...]] = {
 #: What a kind of figure shows.
 CAPTIONS = {
     MAIN_FIGURE: "Every observation, the fitted lines, and what the earlier trend would have given",
+    STRATA_FIGURE: "Two strata, and the gap between them against its earlier trend",
     "small_multiples": "All units on one scale",
     "cumulative_effect": "The difference from what the earlier trend would have given, added up",
     "forest": "Estimates of all units, and of all together",
@@ -55,7 +58,7 @@ def caption(source: ReportSource, task: FigureTask) -> str:
 def picture(source: ReportSource, figure: StoredFigure) -> Picture:
     """Return a figure as a block."""
     alt = describe(source.evaluation, figure.task)
-    wide = figure.task.kind == MAIN_FIGURE
+    wide = figure.task.kind in (MAIN_FIGURE, STRATA_FIGURE)
     return Picture(anchor("figure", figure.stem), figure, alt, caption(source, figure.task), wide)
 
 
@@ -74,9 +77,10 @@ def folded_pictures(source: ReportSource, section: str, outcome: str, title: str
 def main_figures(source: ReportSource, outcome: str, unit: str) -> list[Block]:
     """Return the figure that answers best in the open, and the other views of a unit to be opened."""
     drawn = pictures(source, "units", outcome, unit)
-    answering = [
-        block for block in drawn if isinstance(block, Picture) and block.figure.task.kind == MAIN_FIGURE
-    ]
+    # a gap is shown between the strata that it is made of
+    kinds = {block.figure.task.kind for block in drawn if isinstance(block, Picture)}
+    best = STRATA_FIGURE if STRATA_FIGURE in kinds else MAIN_FIGURE
+    answering = [block for block in drawn if isinstance(block, Picture) and block.figure.task.kind == best]
     controlled = [block for block in answering if block.figure.task.design != "single"]
     shown: list[Block] = [*(controlled or answering)[:1]]
     rest = [block for block in drawn if block not in shown]

@@ -313,6 +313,7 @@ def test_every_segment_between_interruptions_counts():
         "2 usable periods from the start of 'Storm'; `shape: step` needs 3: "
         "extend the window, or mask or note one of the events"
     )
+    assert segment_fault(40, Interruption("Law", 38, "step")).endswith("`shape: step` needs 3: extend the window")
     # two at once cannot be told apart
     assert segment_fault(40, law, Interruption("Twin", 20)).startswith("0 usable periods from the start of")
 

@@ -139,7 +139,9 @@ def test_logarithms():
     found = scaled(log=("beds",))
     changed = VALUES.copy()
     changed[:, 0] = np.log(VALUES[:, 0])
-    np.testing.assert_allclose(matrix(found), matrix(scaled(Characteristics(UNITS, NAMES, changed))), rtol=1e-12)
+    np.testing.assert_allclose(
+        matrix(found), matrix(scaled(Characteristics(UNITS, NAMES, changed))), rtol=1e-12
+    )
     np.testing.assert_array_equal(found.raw, VALUES)
     with pytest.raises(DataError) as caught:
         values = VALUES.copy()

@@ -16,14 +16,18 @@ def quality(plan):
 def test_a_sound_study_has_no_findings(study):
     plan = study.plan()
     assert plan.findings == ()
-    assert plan.notes == ()
-    excluded = study.plan(peers={"k": 2, "exclude": ["D1"]})
-    assert excluded.notes == (
+    assert plan.notes == (
         (
-            "waits: 2 of the 4 nearest candidates are eligible peers; the next nearest fill up the other "
-            "2 places. The table peer_exclusions gives each reason."
+            "waits: 2 of the 2 peers serve more than one treated unit (D1 of T1, T2; D2 of T1, T2), so "
+            "their estimates are not independent."
         ),
     )
+    assert study.plan(treated=["T1"]).notes == ()
+    excluded = study.plan(peers={"k": 2, "exclude": ["D1"]})
+    assert (
+        "waits: 2 of the 4 nearest candidates are eligible peers; the next nearest fill up the other "
+        "2 places. The table peer_exclusions gives each reason."
+    ) in excluded.notes
     assert [outcome.start_period for outcome in plan.outcomes] == ["2015-01"]
     assert plan.outcomes[0].start_in_words == "January 2015"
 

@@ -61,7 +61,10 @@ def test_single_and_difference_are_least_squares_of_the_series(study):
     assert found.tidy().equals(found.tables["effects"])
     assert set(found.rows_of("summary", "waits")["unit"]) == {"T1", "T2"}
     exported = found.to_dict()
-    assert exported["tables"]["summary"][0]["p_placebo"] is None
+    by_design = {row["design"]: row for row in exported["tables"]["summary"]}
+    assert by_design["single"]["p_placebo"] is None
+    # four donors and the unit itself
+    assert by_design["difference"]["p_placebo"] in [pytest.approx(rank / 5) for rank in range(1, 6)]
     assert found.unit_names["T1"] == "One"
     assert (
         list(found.peer_values["waits"].columns)
@@ -210,7 +213,7 @@ def test_log_with_a_zero(study):
         ("T2", which, "", "not_positive"): message for which in ("single", "difference")
     }
     dropped = found.tables["peer_exclusions"].query("unit == 'T1' and candidate == 'D1'")
-    assert dropped["reason"].tolist() == ["a value of zero or less has no logarithm"]
+    assert dropped["reason"].tolist() == ["a value of zero or less, which has no logarithm"]
     effects = found.tables["effects"].query("unit == 'T1' and design == 'single'")
     link = effects.query("scale == 'link'").set_index("estimand")
     ratio = effects.query("scale == 'ratio'").set_index("estimand")
@@ -548,10 +551,7 @@ def test_the_family_of_holm_is_all_treated_units(study):
         | {"scale": "response", "p_value": p_value, "df_floor": unit == "B"}
         for unit, p_value in (("A", 0.01), ("B", 0.5), ("C", 0.02))
     ]
-    config = study.config(**OLS, peers=None, treated=["T1", "T2"]).model_copy(
-        update={"treated": tuple("ABCD")}
-    )
-    adjust_primary(config, rows, set())
+    adjust_primary(study.config(**OLS, peers=None), rows, set(), 4)
     assert [row.get("p_adjusted") for row in rows] == [pytest.approx(0.04), None, pytest.approx(0.06)]
 
 

@@ -20,6 +20,9 @@ ROW = {
     "minimum_detectable": 0.4,
 }
 
+MORE = ", more than is usual among other units"
+STATED = "−0.50 days, 95 % interval −0.80 to −0.20"
+
 
 def source_of(run, *, settings=None, **rows):
     tables = {name: make_table(name, rows.get(name, [])) for name in COLUMNS}
@@ -76,11 +79,14 @@ def test_the_three_way_label_in_words(run):
         ROW | {"unit": "U4", "label": "not estimable", "minimum_detectable": math.nan},
     )
     assert told == [
-        (
-            "Compared with their peers: the gap changed, but no more than is usual among other units in 1 of "
-            "4 (U2: −0.50 days, 95 % interval −0.80 to −0.20); the gap changed, for the better, more than is "
-            "usual among other units, in 1 of 4 (U1: −0.50 days, 95 % interval −0.80 to −0.20); not "
-            "estimable in 1 of 4 (U4); not judged one by one in 1 of 4 (U3: −0.50 days, 95 % interval −0.80 to −0.20)."
+        "Compared with their peers: "
+        + "; ".join(
+            (
+                f"the gap changed, but no more than is usual among other units in 1 of 4 (U2: {STATED})",
+                f"the gap changed, for the better{MORE}, in 1 of 4 (U1: {STATED})",
+                "not estimable in 1 of 4 (U4)",
+                f"not judged one by one in 1 of 4 (U3: {STATED}).",
+            )
         )
     ]
 

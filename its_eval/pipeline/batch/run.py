@@ -1,0 +1,228 @@
+"""A batch run from a config to a result on disk, block by block on an executor, interruptible at any time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from its_eval.config import to_yaml
+from its_eval.data.dataset import fragment_files
+from its_eval.data.validate import shorten
+from its_eval.errors import DataError, ItsEvalError, NothingEstimatedError
+from its_eval.pipeline.batch.blocks import BLOCK_ROWS, Block, plan_batch
+from its_eval.pipeline.batch.executors import cluster_executor, local_executor
+from its_eval.pipeline.batch.work import BlockResult, evaluate_block
+from its_eval.pipeline.sources import input_files
+from its_eval.provenance import RESOLVED, input_hashes, manifest, output_hashes, program_version
+from its_eval.report.journal import JOURNAL, BatchFolder, batch_folder, discard
+from its_eval.report.write import write_manifest, write_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from its_eval.config import Config
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Means:
+    """With what a batch run is carried out; nothing of it changes a result.
+
+    Attributes
+    ----------
+    jobs : int
+        Processes of this machine.
+    scheduler : str or None
+        Address of a Dask scheduler, instead.
+    resume, force : bool
+        Go on with an interrupted run; replace an existing result.
+    """
+
+    jobs: int = 1
+    scheduler: str | None = None
+    resume: bool = False
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """What a batch run did.
+
+    Attributes
+    ----------
+    title : str
+        Of the config.
+    estimated, failed, flagged : int
+        Series with and without estimates, and with warnings.
+    blocks, resumed : int
+        Blocks in all, and those that an interrupted run had done.
+    """
+
+    title: str
+    estimated: int
+    failed: int
+    flagged: int
+    blocks: int
+    resumed: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the numbers, ready for JSON."""
+        return dict(vars(self))
+
+
+class WorkerLostError(ItsEvalError):
+    """A process of a batch run ended before its time."""
+
+    exit_code = 70
+
+
+def run_batch(
+    config: Config,
+    config_path: Path,
+    target: Path,
+    *,
+    command: str,
+    means: Means,
+    progress: Progress,
+    block_rows: int = BLOCK_ROWS,
+) -> BatchResult:
+    """Estimate every series of a dataset and write the tables as they come.
+
+    Parameters
+    ----------
+    config : Config
+        With ``output.detail: estimates``.
+    config_path : Path
+        For the manifest.
+    target : Path
+        The result folder; it appears at the end, whole.
+    command : str
+        The command line, for the manifest.
+    means : Means
+        Processes or cluster; whether to go on with an interrupted run.
+    progress : callable
+        Called with a phrase, series done and series in all.
+    block_rows : int
+        Rows of data a block; another number gives other files, with the same rows in the same order.
+
+    Raises
+    ------
+    OutputError, UsageError, DataError, NothingEstimatedError
+        See the stages.
+    WorkerLostError
+        When a process was killed; what is done stays for ``--resume``.
+    """
+    started = time.perf_counter()
+    opened = local_executor(means.jobs) if means.scheduler is None else cluster_executor(means.scheduler)
+    with opened as (executor, width):
+        progress("looking over the data", 0, 0)
+        plan = plan_batch(config, block_rows)
+        inputs, mark = _inputs(config)
+        planned = time.perf_counter()
+        fingerprint = _fingerprint(config, [inputs, mark], block_rows)
+        with batch_folder(target, fingerprint, resume=means.resume, force=means.force) as folder:
+            resumed = len(folder.done)
+            reasons = _work(executor, width, plan.blocks, folder, plan.n_series, progress)
+            result = _counted(config, folder, len(plan.blocks), resumed)
+            if not result.estimated:
+                discard(folder)
+                raise NothingEstimatedError("\n".join(["no series could be estimated", *reasons]))
+            estimated = time.perf_counter()
+            write_text(folder.path / RESOLVED, to_yaml(config))
+            content = manifest(
+                command=command,
+                config_path=config_path,
+                seed=config.seed,
+                inputs=inputs,
+                outputs={},
+                timings={"plan": planned - started, "estimate": estimated - planned},
+                notes=(),
+                flags=(),
+                figures=False,
+            )
+            content |= {"batch": result.to_dict(), "report": False, "dataset": mark}
+            outputs = output_hashes(folder.path)
+            del outputs[JOURNAL]
+            write_manifest(folder.path, content | {"outputs": outputs})
+    return result
+
+
+def _work(
+    executor: Executor,
+    width: int,
+    blocks: Sequence[Block],
+    folder: BatchFolder,
+    n_series: int,
+    progress: Progress,
+) -> list[str]:
+    """Have all blocks done that are not yet, writing each as it comes; return why series have no estimate."""
+    waiting = [block for block in blocks if block.number not in folder.done]
+    per_outcome = n_series // max(sum(block.n_outcomes for block in blocks), 1)
+    sizes = {block.number: block.n_outcomes * per_outcome for block in blocks}
+    done = sum(sizes[number] for number in folder.done)
+    progress("estimating series", done, n_series)
+    problems: list[str] = []
+    reasons: list[str] = []
+    for result in _results(executor, width, waiting):
+        problems += result.problems
+        reasons += result.reasons
+        if not problems:
+            counts = {"estimated": result.estimated, "failed": result.failed, "flagged": result.flagged}
+            folder.add(result.number, result.files, counts)
+        done += sizes[result.number]
+        progress("estimating series", done, n_series)
+    if problems:
+        discard(folder)
+        raise DataError(
+            shorten(list(dict.fromkeys(sorted(problems)))), "correct the rows of data.indicators, or leave them out"
+        )
+    return sorted(dict.fromkeys(reasons))
+
+
+def _results(executor: Executor, width: int, blocks: Sequence[Block]) -> Iterator[BlockResult]:
+    """Yield results as they come; few enough blocks are under way for memory to stay small."""
+    left = iter(blocks)
+    pending: set[Future[BlockResult]] = set()
+    try:
+        while True:
+            for block in left:
+                pending.add(executor.submit(evaluate_block, block))
+                if len(pending) >= width:
+                    break
+            if not pending:
+                return
+            finished, pending = wait(pending, return_when=FIRST_COMPLETED)
+            for future in finished:
+                yield future.result()
+    except BrokenProcessPool:
+        raise WorkerLostError(
+            "a process of the batch run was ended from outside, e.g. for want of memory",
+            "--resume goes on with the blocks that are not done; fewer --jobs need less memory",
+        ) from None
+
+
+def _inputs(config: Config) -> tuple[dict[str, str], list[list[Any]]]:
+    """Return hashes of all local inputs, and name and size of every file of the dataset."""
+    files = [path for path in input_files(config) if path.is_file()]
+    return input_hashes(files), [[name, size] for name, size in fragment_files(config.data)]
+
+
+def _fingerprint(config: Config, inputs: object, block_rows: int) -> str:
+    """Return what two runs have in common when one can go on with the other."""
+    text = json.dumps([to_yaml(config), inputs, program_version(), block_rows])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _counted(config: Config, folder: BatchFolder, blocks: int, resumed: int) -> BatchResult:
+    totals = {
+        name: sum(int(line[name]) for line in folder.done.values())
+        for name in ("estimated", "failed", "flagged")
+    }
+    return BatchResult(config.title, **totals, blocks=blocks, resumed=resumed)

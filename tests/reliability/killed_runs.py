@@ -1,0 +1,115 @@
+"""Kills runs at given moments of their work on the disk, and says what each left behind.
+
+Called as ``killed_runs.py CONFIG TARGET JOBS FALLBACK MOMENT...``; prints JSON. The config is evaluated once;
+every run is a process of its own that writes the result through the ordinary code and kills itself with
+SIGKILL as soon as it has asked the system for so many changes of files (a negative number counts from the
+last one). What a kill leaves must be the old result, whole, or the new one, whole.
+"""
+
+import dataclasses
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+from its_eval.config import load_config
+from its_eval.pipeline import produce as production
+from its_eval.pipeline.planning import make_plan
+from its_eval.pipeline.run import evaluate_plan
+from its_eval.pipeline.sources import load_sources
+from its_eval.provenance import read_manifest, verify
+from its_eval.report import exchange
+
+#: What changes files; reading them does not count.
+CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "shutil.rmtree", "ctypes.call_function"}
+
+
+class Counter:
+    """Counts the changes of files of this process, and kills it at a given one."""
+
+    def __init__(self):
+        self.count = 0
+        self.last = None
+
+    def watch(self, event, arguments):
+        writes = (
+            event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+        )
+        if self.last is None or not (writes or event in CHANGES):
+            return
+        self.count += 1
+        if self.count == self.last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def write_result(config, path, target, evaluation, jobs):
+    """Write the result of an evaluation that is there already."""
+    production.load_sources = lambda _config: None
+    production.make_plan = lambda _config, _sources: None
+    production.evaluate_plan = lambda *_: evaluation
+    production.produce(
+        config, path, target, command="its-eval run", wanted=production.Wanted(), force=True, jobs=jobs,
+        progress=lambda *_: None,
+    )  # fmt: skip
+
+
+def in_a_process(work):
+    """Run work in a process of its own and return how it ended."""
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001  (a process that must not go on as a test)
+            print(type(error).__name__, error, file=sys.stderr)
+            os._exit(1)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def state(target):
+    """Return what stands at the target: the title of a whole result, or what is wrong with it."""
+    if not target.exists():
+        return "nothing"
+    if read_manifest(target) is None or verify(target):
+        return "damaged"
+    return (target / "title.txt").read_text() if (target / "title.txt").is_file() else "new"
+
+
+def main():
+    config_path, target = Path(sys.argv[1]), Path(sys.argv[2])
+    jobs, fallback = int(sys.argv[3]), sys.argv[4] == "fallback"
+    config = load_config(config_path)
+    sources = load_sources(config)
+    evaluation = evaluate_plan(config, sources, make_plan(config, sources), lambda _: None)
+    if fallback:
+        exchange._exchange = lambda _one, _other: False
+    counter = Counter()
+    sys.addaudithook(counter.watch)
+
+    def attempt(last):
+        counter.last = last
+        write_result(config, config_path, target, evaluation, jobs)
+
+    def measured():
+        attempt(0)
+        (target.parent / "count").write_text(str(counter.count))
+
+    assert in_a_process(measured) == 0
+    total = int((target.parent / "count").read_text())
+    (target.parent / "count").unlink()
+    moments = [int(text) for text in sys.argv[5:]]
+    steps = sorted({step if step > 0 else total + 1 + step for step in moments if -total < step <= total})
+    ends = []
+    for step in steps:
+        code = in_a_process(lambda step=step: attempt(step))
+        left = sorted(path.name for path in target.parent.iterdir() if path.name != target.name)
+        ends.append({"step": step, "code": code, "state": state(target), "left": left})
+    ends.append({"step": "whole", "code": in_a_process(lambda: attempt(0)), "state": state(target),
+                 "left": sorted(path.name for path in target.parent.iterdir() if path.name != target.name)})  # fmt: skip
+    json.dump({"total": total, "ends": ends}, sys.stdout)
+
+
+if __name__ == "__main__":
+    assert dataclasses.is_dataclass(production.Wanted)
+    main()

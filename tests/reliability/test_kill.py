@@ -1,0 +1,232 @@
+"""A run that is killed, stopped, out of space or not alone leaves the old result whole, or nothing."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from its_eval.errors import OutputError
+from its_eval.provenance import verify
+from its_eval.report.exchange import only_run
+from its_eval.report.write import result_folder
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and limits of POSIX")
+
+#: Changes of files after which a run is killed: early ones, every fifth, and all around the exchange.
+MOMENTS = (1, 2, 3, 4, *range(5, 400, 6), *range(-12, 0))
+AROUND_THE_EXCHANGE = (1, *range(-8, 0))
+LARGEST_FILE = 2_000
+
+
+def killed(script, study, *, jobs, exchange, moments):
+    target = study.folder / "results" / "out"
+    done = subprocess.run(
+        script("killed_runs.py", study.config, target, jobs, exchange, *moments),
+        capture_output=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode()[-2000:]
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(("exchange", "moments"), [("swap", MOMENTS), ("fallback", AROUND_THE_EXCHANGE)])
+def test_killed_at_any_change_of_a_file(small, script, exchange, moments):
+    found = killed(script, small, jobs=1, exchange=exchange, moments=moments)
+    *kills, last = found["ends"]
+    assert len(kills) >= min(len(moments), 9)
+    assert {end["code"] for end in kills} == {-signal.SIGKILL}
+    states = [end["state"] for end in kills]
+    # the exchange of two folders is one step; without it the old one is aside for a moment, and is put back
+    allowed = {"new"} if exchange == "swap" else {"new", "nothing"}
+    assert set(states) <= allowed
+    assert states.count("nothing") <= 1
+    for end in kills:
+        assert end["state"] == "new" or any(name.endswith(".old") for name in end["left"])
+    assert (last["code"], last["state"], last["left"]) == (0, "new", [])
+
+
+def started(*arguments, **settings):
+    return subprocess.Popen(
+        [sys.executable, "-m", "its_eval", *map(str, arguments)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, **settings,
+    )  # fmt: skip
+
+
+def wait_for(condition, seconds=60.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.01)
+
+
+def figures_of(parent):
+    return list(parent.glob(".out.*.tmp/figures/*"))
+
+
+def workers_of(process):
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    return [int(text) for text in children.read_text().split()] if children.exists() else []
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 130), (signal.SIGINT, 130), (signal.SIGKILL, -9)]
+)
+def test_stopped_while_several_processes_draw(small, number, code):
+    parent = small.folder / "results"
+    process = started("run", small.config, "-o", parent / "out", "-j", "2", "-q")
+    wait_for(lambda: figures_of(parent) or process.poll() is not None)
+    workers = workers_of(process)
+    os.kill(process.pid, number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code, err.decode()
+    assert not (parent / "out").exists()
+    # no process goes on by itself
+    wait_for(lambda: not [pid for pid in workers if Path(f"/proc/{pid}").exists()])
+    if code == 130:
+        assert err.decode() == "its-eval: interrupted; no half result is left\n"
+        assert list(parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_stopped_before_anything_is_written(small, number):
+    parent = small.folder / "results"
+    process = started("run", small.config, "-o", parent / "out", "--no-figures", "--no-report", "-q")
+    time.sleep(0.4)
+    os.kill(process.pid, number)
+    process.communicate(timeout=60)
+    assert not (parent / "out").exists()
+
+
+def test_a_full_disk(small, its, contents):
+    """A file that may not grow stands for a disk that is full: the system refuses in the same way."""
+    import resource
+
+    out = small.folder / "results" / "out"
+    assert its("run", small.config, "-o", out, "--no-figures", "--no-report", "-q").code == 0
+    before = contents(out)
+    process = started(
+        "run", small.config, "-o", out, "--force", "--no-figures", "--no-report", "-q",
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE)),
+    )  # fmt: skip
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert err.decode().startswith(f"its-eval: cannot write the result to {out}: ")
+    assert "File too large" in err.decode()
+    assert contents(out) == before
+    assert [path.name for path in out.parent.iterdir()] == ["out"]
+    assert verify(out) == []
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="nothing is forbidden to root")
+def test_a_read_only_folder(small, its):
+    parent = small.folder / "results"
+    parent.mkdir(mode=0o555)
+    answer = its("run", small.config, "-o", parent / "out", "--no-figures", "--no-report", "-q")
+    assert answer.code == 2
+    assert "cannot write to" in answer.err
+
+
+def test_two_runs_into_one_folder(tmp_path):
+    target = tmp_path / "out"
+    with result_folder(target, force=False) as folder:
+        (folder / "a.txt").write_text("first")
+        for force in (False, True):
+            with (
+                pytest.raises(OutputError, match=r"another run is writing to .*out") as refused,
+                result_folder(target, force=force),
+            ):
+                pass
+            assert "wait" in refused.value.hint
+    assert (target / "a.txt").read_text() == "first"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_two_processes_into_one_folder(small):
+    """Both start at once; one result stands at the end, whole, and the other run says why it gave up."""
+    parent = small.folder / "results"
+    options = ("--no-figures", "--no-report", "-q")
+    both = [started("run", small.config, "-o", parent / "out", *options) for _ in range(2)]
+    answers = [process.communicate(timeout=120)[1].decode() for process in both]
+    assert sorted(process.returncode for process in both) == [0, 2]
+    refusal = "".join(answers)
+    assert "another run is writing to" in refusal or "exists already" in refusal
+    assert verify(parent / "out") == []
+    assert [path.name for path in parent.iterdir()] == ["out"]
+
+
+def test_leftovers_of_killed_runs_go_and_an_old_result_comes_back(tmp_path):
+    place = tmp_path / "out"
+    (tmp_path / ".out.0123abcd.tmp").mkdir()
+    for token in ("aaaaaaaa", "bbbbbbbb"):
+        (tmp_path / f".out.{token}.old").mkdir()
+        (tmp_path / f".out.{token}.old" / "which").write_text(token)
+    kept = [".out.txt", ".other.0123abcd.tmp", ".out.0123abcd.tmp.txt"]
+    for name in kept:
+        (tmp_path / name).write_text("mine")
+    with only_run(place, place):
+        assert (place / "which").read_text() == "aaaaaaaa"
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*kept, "out"])
+
+
+def test_a_place_that_cannot_be_locked(tmp_path, monkeypatch):
+    from its_eval.report import exchange
+
+    def refuse(_handle):
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(exchange, "_take", refuse)
+    place = tmp_path / "out"
+    with (
+        pytest.raises(OutputError, match="cannot lock .*out: Operation not supported"),
+        only_run(place, place),
+    ):
+        pass
+    (tmp_path / ".blocked.lock").mkdir()
+    place = tmp_path / "blocked"
+    with pytest.raises(OutputError, match="cannot write to .*: Is a directory"), only_run(place, place):
+        pass
+
+
+def test_a_lock_that_its_holder_has_just_removed_is_taken_anew(tmp_path, monkeypatch):
+    from its_eval.report import exchange
+
+    take, lock = exchange._take, tmp_path / ".out.lock"
+    calls = []
+
+    def late(handle):
+        if not calls:
+            lock.unlink()
+        calls.append(handle)
+        take(handle)
+
+    monkeypatch.setattr(exchange, "_take", late)
+    with only_run(tmp_path / "out", tmp_path / "out"):
+        assert lock.exists()
+    assert len(calls) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_exchange_that_the_system_refuses_is_an_error(tmp_path, monkeypatch):
+    from its_eval.report import exchange
+
+    class Library:
+        @staticmethod
+        def renameat2(*_):
+            exchange.ctypes.set_errno(13)
+            return -1
+
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.mkdir()
+    other.mkdir()
+    monkeypatch.setattr(exchange.ctypes, "CDLL", lambda *_, **__: Library)
+    with pytest.raises(PermissionError):
+        exchange.put_in_place(one, other)
+    monkeypatch.setattr(exchange.ctypes, "CDLL", lambda *_, **__: object())
+    (one / "new").write_text("")
+    exchange.put_in_place(one, other)
+    assert [path.name for path in tmp_path.iterdir()] == ["other"]
+    assert (other / "new").exists()

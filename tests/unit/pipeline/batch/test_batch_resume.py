@@ -1,0 +1,136 @@
+"""A batch run that is interrupted goes on where it stopped, and ends with the same bytes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from batch_study import write_study
+from test_batch_equality import batch
+
+from its_eval.errors import OutputError
+from its_eval.pipeline.batch import run as batch_run
+from its_eval.report.journal import JOURNAL, batch_folder
+
+STOPPED = """
+import os, signal, sys
+from pathlib import Path
+from its_eval.config import load_config
+from its_eval.pipeline.batch.run import Means, run_batch
+
+def stop(phrase, done, total):
+    if done > total * 0.4:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+path = Path(sys.argv[1])
+run_batch(load_config(path), path, Path(sys.argv[2]), command="c", means=Means(), progress=stop, block_rows=1)
+"""
+
+
+def journal(target):
+    lines = (target.parent / f".{target.name}.batch" / JOURNAL).read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def killed(path, target):
+    """Run a batch in a process that is killed half way."""
+    done = subprocess.run([sys.executable, "-c", STOPPED, path, target], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert not target.exists()
+    return journal(target)[1:]
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """The numbers of the blocks that are worked on."""
+    numbers = []
+    work = batch_run.evaluate_block
+
+    def noted(block):
+        numbers.append(block.number)
+        return work(block)
+
+    monkeypatch.setattr(batch_run, "evaluate_block", noted)
+    return numbers
+
+
+def test_a_killed_run_goes_on_without_loss_or_repetition(tmp_path, counted, contents):
+    path = write_study(tmp_path)
+    before = killed(path, tmp_path / "killed")
+    assert [line["block"] for line in before] == [0, 1]
+    resumed, target = batch(path, "killed", block_rows=1, resume=True)
+    assert counted == [2, 3]
+    assert (resumed.blocks, resumed.resumed) == (4, 2)
+    straight, other = batch(path, "straight", block_rows=1)
+    assert (straight.estimated, straight.failed) == (resumed.estimated, resumed.failed)
+    assert contents(target, without=("manifest.json",)) == contents(other, without=("manifest.json",))
+    assert sorted(part.name for part in tmp_path.iterdir() if part.name.startswith(".")) == []
+
+
+def test_a_block_whose_file_is_not_whole_is_done_again(tmp_path, counted, contents):
+    path = write_study(tmp_path)
+    killed(path, tmp_path / "killed")
+    folder = tmp_path / ".killed.batch"
+    torn = folder / "tables" / "effects.parquet" / "part-00000.parquet"
+    torn.write_bytes(torn.read_bytes()[:100])
+    with (folder / JOURNAL).open("a") as stream:
+        stream.write('{"block": 2, "fil')  # it was being written
+    _, target = batch(path, "killed", block_rows=1, resume=True)
+    assert counted == [0, 2, 3]
+    _, other = batch(path, "straight", block_rows=1)
+    assert contents(target, without=("manifest.json",)) == contents(other, without=("manifest.json",))
+
+
+def test_an_interrupted_run_is_neither_forgotten_nor_mixed_with_another(tmp_path, counted):
+    path = write_study(tmp_path)
+    killed(path, tmp_path / "out")
+    with pytest.raises(OutputError, match="an interrupted batch run of .*out is in") as error:
+        batch(path, block_rows=1)
+    assert error.value.hint == "--resume goes on with it, --force starts anew"
+    path.write_text(path.read_text().replace("at: [6, 12, 40]", "at: [6]"), encoding="utf-8")
+    with pytest.raises(OutputError, match="was of another config, data or version"):
+        batch(path, block_rows=1, resume=True)
+    assert counted == []
+    result, _ = batch(path, block_rows=1, force=True)
+    assert (result.resumed, counted) == (0, [0, 1, 2, 3])
+
+
+def test_resume_without_anything_to_go_on_with_starts(tmp_path):
+    result, target = batch(write_study(tmp_path), resume=True)
+    assert result.resumed == 0
+    assert (target / "manifest.json").is_file()
+
+
+def test_a_failure_of_the_disk_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot write to"), batch_folder(
+        tmp_path / "file" / "out", "f", resume=False, force=False
+    ):
+        pass
+
+
+def test_a_lost_process_stops_the_run_and_what_is_done_stays(tmp_path, program):
+    path = write_study(tmp_path)
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    code = STOPPED.replace("Means()", "Means(jobs=2)").replace(
+        "os.kill(os.getpid(), signal.SIGKILL)",
+        "[os.kill(child.pid, signal.SIGKILL) for child in multiprocessing.active_children()]",
+    )
+    code = "import multiprocessing\n" + code.replace("path = Path", "if __name__ == '__main__': path = Path").replace(
+        "\nrun_batch(", "\nif __name__ == '__main__': run_batch("
+    )
+    script = tmp_path / "script.py"
+    script.write_text(code)
+    started = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, script, path, tmp_path / "out"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert time.monotonic() - started < 100
+    assert done.returncode != 0
+    assert "WorkerLostError: a process of the batch run was ended from outside" in done.stderr
+    assert len(journal(tmp_path / "out")) > 1
+    result, _ = batch(path, block_rows=1, resume=True)
+    assert result.resumed > 0
