@@ -1,8 +1,8 @@
 """What the engine costs against a least-squares solve of the same matrix, on this machine, in one run.
 
 `make bench` prints the tables and writes benchmarks/results/engine.json. Processor time is measured, so that
-other programs take nothing from the result but the cache; ratios are medians of paired runs: the two are timed
-in turn, so that a machine that changes speed changes both.
+other programs take nothing from the result but the cache; ratios are medians of paired runs: the two are
+timed in turn, so that a machine that changes speed changes both.
 """
 
 import os
@@ -95,7 +95,7 @@ def exact(prepare):
 
 def full_fit(order):
     """The covariance of all parameters of every series."""
-    return lambda X, rows: lambda Y: fit_reml_ar(X, Y, order)
+    return lambda X, _: lambda Y: fit_reml_ar(X, Y, order)
 
 
 CASES = (

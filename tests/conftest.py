@@ -32,7 +32,10 @@ outcomes:
 designs: [single, difference]
 estimators: [reml_ar, ols]
 estimands: {primary: slope_change, at: [6]}
+checks: {placebo_units: no, placebo_dates: no, leave_one_peer_out: no, diagnostics: no}
 """
+#: What a config says to have every check, in the place of its last line.
+NO_CHECKS = CONFIG.splitlines()[-1]
 
 
 def month(index):

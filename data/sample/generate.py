@@ -1,8 +1,8 @@
 """Simulated monthly data of sixty fictional trusts, with the truth known.
 
 ``python data/sample/generate.py`` writes ``indicators.csv``, ``characteristics.csv``, ``units.csv``,
-``truth.csv`` and ``strata.csv`` beside this file, the same bytes every time. Tests import :func:`simulate_panel` and draw as
-many panels as they like. ``README.md`` gives the formulas.
+``truth.csv`` and ``strata.csv`` beside this file, the same bytes every time. Tests import
+:func:`simulate_panel` and draw as many panels as they like. ``README.md`` gives the formulas.
 
 The trusts are fixed: their names, sizes, characteristics and usual levels never change. A seed draws what a
 month brings: shocks, errors, breaks of a trust's own, questionnaires and leavers.
@@ -439,7 +439,7 @@ class StrataPanel:
 
 
 def simulate_strata(seed: int | np.random.Generator, *, effects: bool = True) -> StrataPanel:
-    """Draw the per cent of A&E patients seen within four hours, by deprivation; the README has the formula."""
+    """Draw the per cent of A&E patients seen within four hours, by deprivation; see the README."""
     rng = np.random.default_rng([seed, 4] if isinstance(seed, int) else seed)
     trusts, periods = roster(), STRATA_MONTHS
     shape = (len(periods), len(trusts.units))
@@ -454,7 +454,8 @@ def simulate_strata(seed: int | np.random.Generator, *, effects: bool = True) ->
         expected = level - lag + common + 0.6 * _autoregression(rng, shape, 0.3)
         for unit, added in STRATA_EFFECTS.items() if effects else ():
             expected[:, trusts.units.index(unit)] += added[place] * (since[:, 0] >= 0)
-        patients = np.rint(2 * trusts.responses * (0.8, 0.5)[place] * np.exp(0.1 * rng.standard_normal(shape)))
+        usual = 2 * trusts.responses * (0.8, 0.5)[place]
+        patients = np.rint(usual * np.exp(0.1 * rng.standard_normal(shape)))
         share = np.clip(expected, 1, 99) / 100
         numerators.append(rng.binomial(patients.astype(np.int64), share).astype(float))
         denominators.append(patients)
@@ -492,7 +493,7 @@ def _strata_rows(panel: StrataPanel) -> Iterable[tuple[object, ...]]:
     """Yield the counts of each stratum, and of both together with a blank stratum."""
     for column, unit in enumerate(panel.units):
         for row, period in enumerate(panel.periods):
-            counts = np.array([panel.numerator[:, row, column], panel.denominator[:, row, column]]).astype(int)
+            counts = np.array([panel.numerator[:, row, column], panel.denominator[:, row, column]])
             for stratum, pair in zip(("", *STRATA), (counts.sum(axis=1), *counts.T), strict=True):
                 yield STRATA_INDICATOR, unit, period, stratum, *map(int, pair)
 

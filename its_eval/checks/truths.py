@@ -1,6 +1,7 @@
 """Worlds without an effect in which an interval is put to the test: errors as fitted, and as nobody fitted.
 
-All errors have variance 1 over the window on average, so that worlds differ in shape and not in noise.
+Errors have variance 1 on average over the window, so that worlds differ in shape and not in noise; a unit's
+own break comes on top of errors of variance 1.
 """
 
 from __future__ import annotations
@@ -69,13 +70,15 @@ def _variance_break(
 def _local_level(partials: FloatArray, n: int, start: int, reps: int, rng: np.random.Generator) -> FloatArray:
     del partials, start
     steps = np.sqrt(_LEVEL_RATIO) * rng.standard_normal((n, reps))
-    return np.asarray(np.cumsum(steps, axis=0) + rng.standard_normal((n, reps)))
+    variance = 1.0 + _LEVEL_RATIO * (n + 1) / 2.0
+    return np.asarray((np.cumsum(steps, axis=0) + rng.standard_normal((n, reps))) / np.sqrt(variance))
 
 
 def _own_breaks(partials: FloatArray, n: int, start: int, reps: int, rng: np.random.Generator) -> FloatArray:
-    del start
     errors = autoregressive_errors(partials, n, reps, rng)
-    dates = rng.integers(int(0.15 * n), int(0.85 * n) + 1, reps)
+    # in the middle 70 % of the window, and not where the model has its own break
+    elsewhere = np.setdiff1d(np.arange(int(0.15 * n), int(0.85 * n) + 1), start)
+    dates = rng.choice(elsewhere, reps)
     since = np.arange(n)[:, None] - dates
     level = _BREAK_LEVEL * rng.standard_normal(reps)
     slope = _BREAK_SLOPE * rng.standard_normal(reps)

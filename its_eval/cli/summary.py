@@ -63,11 +63,9 @@ def print_summary(evaluation: Evaluation, target: Path, *, figures: bool, verbos
                 _bullet(console, headline({str(key): value for key, value in row.items()}, about))
             if verbose:
                 console.print(Padding(_estimands(evaluation, outcome, unit), (0, 0, 0, 4)))
-            for words in gap_sentences(evaluation, outcome, unit):
+            said = [*gap_sentences(evaluation, outcome, unit), peers_sentence(evaluation, outcome, unit)]
+            for words in filter(None, said):
                 _bullet(console, words)
-            sentence = peers_sentence(evaluation, outcome, unit)
-            if sentence:
-                _bullet(console, sentence)
             for warning in attention(evaluation, outcome, unit):
                 _bullet(console, f"Attention, {warning}.")
     notes = [*evaluation.notes, *data_sentences(evaluation)]

@@ -65,11 +65,15 @@ def _table_faults(data: DataSettings, peers: PeerSettings | None) -> Iterator[Fa
         if table.layout != "long":
             yield _fault((*at, "layout"), f"{show(table.layout)}: a batch run reads rows", "long")
     if data.units is not None and data.units.mergers == "combine":
-        at = ("data", "units", "mergers")
-        yield _fault(at, "'combine': a batch run does not add up the rows of units", "set_aside")
+        yield _fault(
+            ("data", "units", "mergers"),
+            "'combine': a batch run does not add up the rows of units",
+            "set_aside",
+        )
     if peers is not None and peers.match == "pre_period":
-        at = ("peers", "match")
-        yield _fault(at, "'pre_period': a batch run matches on characteristics", "characteristics")
+        yield _fault(
+            ("peers", "match"), "'pre_period': a batch run matches on characteristics", "characteristics"
+        )
 
 
 def _outcome_faults(outcome: Outcome, place: int, primary: str) -> Iterator[Fault]:

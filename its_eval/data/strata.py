@@ -44,7 +44,8 @@ def by_stratum(rows: IndicatorRows, stratified: Collection[str]) -> IndicatorRow
     order = ["indicator", "unit", "period", "source_file", "source_row"]
     kept = {series_name(*pair): name for pair, name in names.items()}
     findings = tuple(
-        replace(finding, indicator=kept.get(finding.indicator, finding.indicator)) for finding in rows.findings
+        replace(finding, indicator=kept.get(finding.indicator, finding.indicator))
+        for finding in rows.findings
     )
     return replace(
         rows, frame=renamed.sort_values(order, kind="stable").reset_index(drop=True), findings=findings

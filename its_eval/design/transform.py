@@ -54,7 +54,8 @@ def scale_obstacle(values: NDArray[np.float64], denominators: NDArray[np.float64
         return "a value of zero or less, which has no logarithm"
     if transform == "logit":
         edge = ((values <= 0) | (values >= 100)) & ~np.isnan(values)
-        outside = (values < 0) | (values > 100)
-        if outside.any() or (edge & ~(denominators > 0)).any():
+        if ((values < 0) | (values > 100)).any():
+            return "a value below 0 or above 100 per cent, which has no logit"
+        if (edge & ~(denominators > 0)).any():
             return "a value of 0 or 100 per cent without a denominator, which has no logit"
     return ""

@@ -92,8 +92,8 @@ def panels() -> tuple[Panel, Panel]:
     for index, (points, cells) in enumerate(zip(PANEL_POINTS, PANEL_CELLS, strict=True)):
         first = _axis(lower[0], upper[0], points[0], cells[0])
         second = _axis(edges[index], edges[index + 1], points[1], cells[1])
-        axes = list(zip(first, second, strict=True))
-        found.append(Panel(axes[0], axes[1], np.array(axes[2]), axes[3]))
+        half = np.array([first[2], second[2]])
+        found.append(Panel((first[0], second[0]), (first[1], second[1]), half, (first[3], second[3])))
     return found[0], found[1]
 
 
@@ -173,7 +173,9 @@ def derivatives(coefficients: FloatArray, u: FloatArray, v: FloatArray) -> Float
     return result
 
 
-def _axis(low: float, high: float, n_points: int, n_cells: int) -> tuple[FloatArray, FloatArray, float, FloatArray]:
+def _axis(
+    low: float, high: float, n_points: int, n_cells: int
+) -> tuple[FloatArray, FloatArray, float, FloatArray]:
     """Chebyshev points, centres of cells, half width with overlap and matrices to the cells of an axis."""
     half = (high - low) / n_cells / 2.0
     centres = low + half * (2.0 * np.arange(n_cells) + 1.0)
@@ -184,13 +186,15 @@ def _axis(low: float, high: float, n_points: int, n_cells: int) -> tuple[FloatAr
     local, to_local = _chebyshev(DEGREE + 3)
     positions = (centres[:, None] + reach * local - middle) / radius
     at_local = chebyshev.chebvander(positions, n_points - 1) @ to_coefficients
-    return middle + radius * nodes, centres, reach, to_local[: DEGREE + 1] @ at_local
+    to_cells = np.asarray(to_local[: DEGREE + 1] @ at_local, dtype=np.float64)
+    return middle + radius * nodes, np.asarray(centres, dtype=np.float64), reach, to_cells
 
 
 def _chebyshev(count: int) -> tuple[FloatArray, FloatArray]:
     """Chebyshev points on [-1, 1] and the matrix from values there to Chebyshev coefficients."""
     nodes = chebyshev.chebpts1(count)
-    return nodes, np.linalg.inv(chebyshev.chebvander(nodes, count - 1))
+    inverse = np.linalg.inv(chebyshev.chebvander(nodes, count - 1))
+    return nodes, np.asarray(inverse, dtype=np.float64)
 
 
 @cache
@@ -205,4 +209,4 @@ def _to_monomials() -> FloatArray:
 def _place(centres: FloatArray, position: FloatArray) -> NDArray[np.intp]:
     """Index of the nearest of some equidistant centres."""
     nearest = np.rint((position - centres[0]) / (centres[1] - centres[0])).astype(np.intp)
-    return np.clip(nearest, 0, centres.size - 1)
+    return np.asarray(np.clip(nearest, 0, centres.size - 1), dtype=np.intp)

@@ -2,9 +2,10 @@
 
 ``h RSS`` on a grid of 16 x 12 points is one matrix product for all series. On every line of constant r1 its
 smallest value over r2 is found between the grid points, on the polynomial through the five around it. The
-profile over r1 so obtained is smooth, and the global minimum of ``h RSS`` is one of its local minima; these are
-read off the Chebyshev interpolant on a finer line. A minimum of the grid itself would be missed where a flat
-valley runs aslant between its points, which happens between an inner optimum and the upper bound of r1.
+profile over r1 so obtained is smooth, and the global minimum of ``h RSS`` is one of its local minima; these
+are read off the Chebyshev interpolant on a finer line. Local minima of the grid itself would not do: they
+miss what lies in a flat valley that runs aslant between the points, often from an inner optimum to the upper
+bound of r1.
 
 The search works in ``x1 = log((1.4 + r1)/(1.02 - r1))`` and ``x2 = artanh r2``, in which the objective is
 smoother than in r.
@@ -82,7 +83,8 @@ def _interpolation() -> tuple[FloatArray, FloatArray]:
     at_grid = chebyshev.chebvander(lobatto, GRID[0] - 1)
     at_fine = chebyshev.chebvander(np.linspace(-1.0, 1.0, FINE_POINTS), GRID[0] - 1)
     offsets = np.arange(-SIDE, SIDE + 1, dtype=np.float64)
-    return at_fine @ np.linalg.inv(at_grid), np.linalg.inv(np.vander(offsets, increasing=True))
+    to_polynomial = np.linalg.inv(np.vander(offsets, increasing=True))
+    return at_fine @ np.linalg.inv(at_grid), np.asarray(to_polynomial, dtype=np.float64)
 
 
 def search_points() -> FloatArray:
@@ -173,7 +175,7 @@ class ProfileSearch:
         return owner, np.stack([x1, second[0] + snapped * (second[1] - second[0])])
 
     def _lines(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Lowest value on each line of constant x1 and where, in units of the grid's spacing: (16, S) each."""
+        """Lowest value on each line of constant x1, and where in units of the spacing of x2: (16, S) each."""
         rows, columns = GRID
         n_series, points = values.shape[1], 2 * SIDE + 1
         arrays = self._floats[: (2 * points + 5) * rows * n_series].reshape(-1, rows, n_series)
@@ -218,7 +220,11 @@ class ProfileSearch:
 
 
 def _quartic_derivatives(
-    polynomial: FloatArray, position: FloatArray, work: FloatArray, slope: FloatArray, half_curvature: FloatArray
+    polynomial: FloatArray,
+    position: FloatArray,
+    work: FloatArray,
+    slope: FloatArray,
+    half_curvature: FloatArray,
 ) -> None:
     """Slope and half the curvature of quartics (5, ...), ascending, by repeated synthetic division."""
     np.multiply(polynomial[4], position, out=half_curvature)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.estimate.ar2_search import ProfileSearch, search_points, to_partials
-from its_eval.estimate.autoregression import bound_arrays
 from its_eval.estimate.newton import refine
 from its_eval.estimate.profile import objective_table, objective_values
 
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 
 #: Up to so many series the grid is evaluated one by one instead of through tables of the design.
 FEW_SERIES = 8
-#: An optimum nearer to a bound than this, but not on it, is compared with the one on the bound.
-NEAR_BOUND = 1e-3
 
 
 class Ar2Solver:
@@ -49,7 +46,7 @@ class Ar2Solver:
         """Partial autocorrelations (S, 2) of highest restricted likelihood within the bounds."""
         values = self._objective(series)
         owner, warped = ProfileSearch(values.shape[1]).from_values(values)
-        partials, value = refine_inside(self.design, series.take(owner), to_partials(warped))
+        partials, value = refine(self.design, series.take(owner), to_partials(warped))
         return partials[best_starts(owner, value)]
 
     def _objective(self, series: ReducedSeries) -> FloatArray:
@@ -66,27 +63,3 @@ def best_starts(owner: NDArray[np.intp], value: FloatArray) -> NDArray[np.intp]:
     order = np.lexsort((value, owner))
     _, first = np.unique(owner[order], return_index=True)
     return np.asarray(order[first])
-
-
-def refine_inside(
-    design: ReducedDesign, series: ReducedSeries, start: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Follow each series from its start to the local optimum within the bounds, also where that is on one.
-
-    On its way to an optimum on a bound the iteration may stop short of the bound, its steps being cut there
-    again and again. Every optimum so close to a bound is compared with what is found from on the bound.
-
-    Parameters, returns
-    -------------------
-    As ``newton.refine``.
-    """
-    partials, value = refine(design, series, start)
-    lower, upper = bound_arrays(design.order)
-    on_bound = np.where(partials < lower + NEAR_BOUND, lower, partials)
-    on_bound = np.where(partials > upper - NEAR_BOUND, upper, on_bound)
-    near = np.flatnonzero((on_bound != partials).any(axis=1))
-    if near.size:
-        again, lowest = refine(design, series.take(near), on_bound[near])
-        better = lowest < value[near]
-        partials[near[better]], value[near[better]] = again[better], lowest[better]
-    return partials, value

@@ -1,10 +1,10 @@
 """AR(2) errors in very many series: everything that depends on the design is a table.
 
 After the reduction of a series all else depends on the design and on the two partial autocorrelations, and
-smoothly so: on each of some hundred cells ``h RSS``, what F'e adds to the contrasts, their standard errors
-and their degrees of freedom are polynomials (``ar2_cells``). Series are grouped by the cell of their starting
-point; one matrix product a cell gives each series the polynomial of its own ``h RSS``, which Newton's method
-minimises, and a second one reads off the rest.
+smoothly so: on each of some hundreds of cells ``h RSS``, what F'e adds to the contrasts, their standard
+errors and their degrees of freedom are polynomials (``ar2_cells``). Series are grouped by the cell of their
+starting point; one matrix product a cell gives each series the polynomial of its own ``h RSS``, which
+Newton's method minimises, and a second one reads off the rest.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ import numpy as np
 
 from its_eval.estimate.ar2_cells import cell_geometry, locate, monomials, panels
 from its_eval.estimate.ar2_search import ProfileSearch, from_partials, search_points, to_partials, warped_box
-from its_eval.estimate.ar2_solver import best_starts, refine_inside
+from its_eval.estimate.ar2_solver import best_starts
 from its_eval.estimate.ar_statistics import ArStatistics, complete_statistics
 from its_eval.estimate.assembly import degenerate_series
 from its_eval.estimate.cell_newton import ON_SIDE, minimise_in_cells
 from its_eval.estimate.kenward_roger import kenward_roger
+from its_eval.estimate.newton import refine
 from its_eval.estimate.patterns import augmented_design, require_estimable
 from its_eval.estimate.profile import design_matrices, objective_table, rss_table
 from its_eval.estimate.reduction import ReducedSeries, reduce_design, reduce_series
@@ -85,7 +86,7 @@ class Ar2Tables:
         """Estimate the contrasts of series of shape (n, S) with 0 at the missing months."""
         search = ProfileSearch(min(SEARCH_SERIES, Y.shape[1]))
         parts, flags, owners, starts = [], [], [], []
-        for begin in range(0, Y.shape[1], SEARCH_SERIES):
+        for begin in range(0, max(Y.shape[1], 1), SEARCH_SERIES):
             outcomes = Y[:, begin : begin + SEARCH_SERIES]
             series = reduce_series(self.design, outcomes)
             degenerate = degenerate_series(outcomes, self.observed, series.lag_sums[0], series.total_sum)
@@ -121,7 +122,7 @@ class Ar2Tables:
                 return warped, value
         # Where the function is not convex or the minimum wanders from cell to cell: the exact function.
         stray = series.take(owner[open_starts])
-        partials, log_value = refine_inside(self.design, stray, to_partials(warped[:, open_starts]))
+        partials, log_value = refine(self.design, stray, to_partials(warped[:, open_starts]))
         warped[:, open_starts], value[open_starts] = from_partials(partials), np.exp(log_value)
         return warped, value
 
@@ -191,9 +192,7 @@ def _by_cell(cell: NDArray[np.intp]) -> Iterator[tuple[NDArray[np.intp], list[tu
         yield block, [(int(cells[a]), slice(a, b)) for a, b in pairwise(edges)]
 
 
-def _products(
-    tables: FloatArray, columns: FloatArray, groups: list[tuple[int, slice]]
-) -> FloatArray:
+def _products(tables: FloatArray, columns: FloatArray, groups: list[tuple[int, slice]]) -> FloatArray:
     """Each column times the table of its cell."""
     result = np.empty((tables.shape[1], columns.shape[1]))
     for cell, places in groups:

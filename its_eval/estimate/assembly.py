@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 NOISE_FLOOR = 1e-10
 #: Residuals below this many units of rounding of the outcome itself are rounding.
 ROUNDING_UNITS = 64.0
+#: Residuals below this fraction of the outcome itself leave fewer than six digits of what is estimated.
+PRECISION_FLOOR = 2e-9
+#: Beyond these residual sums of squares, powers that the covariances need leave double precision.
+SUM_RANGE = (1e-140, 1e140)
 
 
 def degenerate_series(
@@ -45,6 +49,22 @@ def degenerate_series(
         limit = max(NOISE_FLOOR**2 * variation, rounding * float(total_sum[series]))
         degenerate[series] = residual_sum[series] <= limit
     return degenerate
+
+
+def precision_lost(residual_sum: FloatArray, total_sum: FloatArray) -> BoolArray:
+    """Series whose level or unit leaves double precision too few digits for their variation, shape (S,).
+
+    True where ``e'e <= (2e-9)^2 y'y`` (the rounding of y is then above 1e-7 of a residual) or where e'e lies
+    outside 1e-140 to 1e140. A series of another unit, or with its level taken off, has no such trouble.
+
+    Parameters
+    ----------
+    residual_sum, total_sum : ndarray, shape (S,)
+        Least-squares residual sum of squares e'e and sum of squares y'y.
+    """
+    low, high = SUM_RANGE
+    lost: BoolArray = residual_sum <= PRECISION_FLOOR**2 * total_sum
+    return lost | (residual_sum < low) | (residual_sum > high)
 
 
 def blank_fit(n_series: int, n_terms: int, n_variance: int, order: int, flags: Iterable[str]) -> Fit:

@@ -98,7 +98,7 @@ def _on_the_side(model: FloatArray, clipped: FloatArray, below: FloatArray, abov
 
 
 def _change(model: FloatArray, step: FloatArray) -> FloatArray:
-    """What a step adds to the value of a quadratic."""
+    """Return what a step adds to the value of a quadratic."""
     f_u, f_v, f_uu, f_uv, f_vv = model
     u, v = step
     return np.asarray(u * (f_u + f_uv * v + f_uu * u / 2.0) + v * (f_v + f_vv * v / 2.0))

@@ -6,7 +6,7 @@ import numpy as np
 
 from its_eval.estimate.ar1_solver import Ar1Solver
 from its_eval.estimate.ar2_solver import Ar2Solver
-from its_eval.estimate.assembly import blank_fit, degenerate_series, scatter
+from its_eval.estimate.assembly import blank_fit, degenerate_series, precision_lost, scatter
 from its_eval.estimate.autoregression import BOUNDS, bound_arrays, marginal_variance
 from its_eval.estimate.fit import BoolArray, Fit, FloatArray
 from its_eval.estimate.kenward_roger import kenward_roger
@@ -18,7 +18,7 @@ from its_eval.estimate.reduction import ReducedSeries, reduce_design, reduce_ser
 BOUND_MARGIN = 1e-3
 #: First partial autocorrelation above which a series is close to a random walk.
 NEAR_UNIT_ROOT = 0.9
-FLAGS = ("at_bound", "near_unit_root", "degenerate")
+FLAGS = ("at_bound", "near_unit_root", "degenerate", "precision_lost")
 #: Numbers that the working arrays of one chunk of series may hold, about 60 MB.
 CHUNK_NUMBERS = 8_000_000
 
@@ -72,6 +72,8 @@ class PreparedReml:
         whole.covariance.df_residual[:] = design.residual_df
         whole.n_used[:] = self.n_used
         whole.flags["degenerate"][:] = degenerate
+        lost = precision_lost(series.lag_sums[0], series.total_sum)
+        whole.flags["precision_lost"][:] = lost & ~degenerate
         regular = np.flatnonzero(~degenerate)
         if regular.size:
             scatter(whole, regular, self._fit_regular(series.take(regular)))
@@ -138,7 +140,8 @@ def fit_reml_ar(X: FloatArray, Y: FloatArray, order: int) -> Fit:
     Fit
         Flags: ``at_bound`` (a partial autocorrelation within 0.001 of its bound), ``near_unit_root`` (the
         first above 0.9), ``degenerate`` (the least-squares residuals are rounding: parameters are those of
-        least squares, covariance, sigma and autocorrelations are 0, the log-likelihood is infinite).
+        least squares, covariance, sigma and autocorrelations are 0, the log-likelihood is infinite), ``precision_lost`` (fewer
+        than six digits are left; see ``assembly``).
 
     Raises
     ------

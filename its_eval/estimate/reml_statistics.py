@@ -30,15 +30,15 @@ class TablePolicy:
         Series evaluated at a time.
     """
 
-    tables: type[Ar1Tables] | type[Ar2Tables]
+    tables: type[Ar1Tables | Ar2Tables]
     enough_series: int
     chunk_series: int
 
 
-#: Tables of AR(1) cost what one exact fit costs; those of AR(2) what 500 cost, or 1,000 with month dummies or
-#: many gaps. A chunk's months should stay in the processor's cache with AR(1); with AR(2) the tables see to
-#: that and a chunk should be large enough to have many series in each cell.
-TABLES = {1: TablePolicy(Ar1Tables, 1, 2048), 2: TablePolicy(Ar2Tables, 700, 16384)}
+#: Tables of AR(1) cost what one exact fit costs, those of AR(2) what 1,000 to 1,300 cost, whatever the design
+#: and the gaps. With AR(1) the months of a chunk should stay in the processor's cache; with AR(2) the tables
+#: see to that, and a chunk should be large enough to have many series in each cell.
+TABLES = {1: TablePolicy(Ar1Tables, 1, 2048), 2: TablePolicy(Ar2Tables, 1200, 16384)}
 
 
 def reml_ar_statistics(X: FloatArray, Y: FloatArray, contrasts: FloatArray, order: int) -> ArStatistics:

@@ -22,6 +22,8 @@ LENGTHS = (0.5, 0.75, 1.0, 1.5, 2.0)
 SHORTEST = 8
 #: First autocorrelations that are tried.
 AUTOCORRELATIONS = (0.0, 0.2, 0.4, 0.6, 0.8)
+#: Designs of one series per treated unit, whose standard error is known beforehand.
+DESIGNS = ("single", "difference")
 #: Columns of the table, in order.
 COLUMNS = (
     *("outcome", "design", "estimand", "autocorrelation", "n_pre", "n_post", "configured"),
@@ -37,7 +39,8 @@ def design_power(
     Parameters
     ----------
     config : Config
-        Every outcome needs ``start`` and ``end``: the data that would tell may not exist yet.
+        Every outcome needs ``start`` and ``end``: the data that would tell may not exist yet. Of the designs
+        those of one series per treated unit are shown.
     autocorrelations : sequence of float
         First partial autocorrelations of the errors.
     power : float
@@ -52,7 +55,7 @@ def design_power(
     Raises
     ------
     ConfigError
-        For outcomes without a window.
+        For outcomes without a window, and without such a design.
     """
     problems = [
         f"outcomes[{place}]: {item.indicator} needs `start` and `end`, so that the periods can be counted "
@@ -60,8 +63,12 @@ def design_power(
         for place, item in enumerate(config.outcomes)
         if item.start is None or item.end is None
     ]
+    hint = "give them with the outcome or in outcome_defaults"
+    if not set(config.designs) & set(DESIGNS):
+        problems.append(f"designs: {', '.join(config.designs)}; power knows {' and '.join(DESIGNS)}")
+        hint = "use a copy of the config with `designs: [single, difference]`"
     if problems:
-        raise ConfigError(problems, "give them with the outcome or in outcome_defaults")
+        raise ConfigError(problems, hint)
     rows = [row for item in config.outcomes for row in _outcome_rows(config, item, autocorrelations, power)]
     table = pd.DataFrame.from_records(rows, columns=list(COLUMNS))
     outcomes = {
@@ -94,7 +101,7 @@ def _outcome_rows(
     estimator = outcome.estimators[0]
     k = config.peers.k if config.peers is not None else None
     rows: list[dict[str, object]] = []
-    for design in config.designs:
+    for design in (name for name in config.designs if name in DESIGNS):
         for length in sorted(lengths):
             found = power_by_length(
                 [length],
@@ -105,7 +112,7 @@ def _outcome_rows(
                     sum(length), PERIODS_PER_YEAR[frequency]
                 ),
                 per_year=PERIODS_PER_YEAR[frequency],
-                n_peers=k if isinstance(k, int) and design != "single" else None,
+                n_peers=k if isinstance(k, int) and design == "difference" else None,
                 alpha=1.0 - config.confidence,
                 power=power,
             )

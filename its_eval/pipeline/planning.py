@@ -124,8 +124,8 @@ def _plan_outcome(config: Config, sources: Sources, outcome: Outcome, treatment:
     own = row_findings(rows, outcome)
     series = source_names(outcome)
     # the rows of a gap are those of its strata, and their faults are listed there
-    found = [*rows.findings, *own, *(item for part in strata_of_gap(outcome) for item in row_findings(rows, part))]
-    found = [item for item in found if item.indicator in series]
+    of_strata = [item for part in strata_of_gap(outcome) for item in row_findings(rows, part)]
+    found = [item for item in (*rows.findings, *own, *of_strata) if item.indicator in series]
     try:
         span = outcome_window(rows, outcome, treatment.units, bounds)
     except ValueError as error:

@@ -119,7 +119,7 @@ def _set_estimates(
     if design_name not in ("single", "difference") or plan.staggered or not blocks or blocks[0].is_family:
         return []
     series = blocks[0].series
-    if len({item[0] for item in series.interruptions}) != 1 or any(
+    if len(set(series.interruptions)) != 1 or any(
         item is not None for item in series.covariates
     ):
         return []

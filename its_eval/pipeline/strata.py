@@ -30,7 +30,7 @@ def outcome_window(
     spans = [window(rows, part, treated, bounds) for part in strata_of_gap(outcome) or (outcome,)]
     first, last = max(span[0] for span in spans), min(span[1] for span in spans)
     if first > last:
-        shown = [f"{format_period(a, rows.frequency)} to {format_period(b, rows.frequency)}" for a, b in spans]
+        shown = [" to ".join(format_period(end, rows.frequency) for end in span) for span in spans]
         raise ValueError(f"its strata have no period in common: {' and '.join(shown)}")
     return first, last
 
@@ -38,7 +38,7 @@ def outcome_window(
 def outcome_panel(
     rows: IndicatorRows, outcome: Outcome, span: tuple[int, int], min_denominator: float | None
 ) -> Panel:
-    """Return the panel of an outcome; `min_denominator` is that of all data, besides which strata have one."""
+    """Return the panel of an outcome; `min_denominator` is that of all data, and strata have one besides."""
     parts = [
         build_panel(rows, part, span, least_denominator(part, min_denominator))
         for part in strata_of_gap(outcome)

@@ -33,8 +33,8 @@ def sampling_variance(plan: OutcomePlan, target: Target) -> NDArray[np.float64]:
     """Return the sampling variance of a unit, or of its difference from the mean of its peers.
 
     ``b_T + k_t^-2 sum_j b_j`` over the k_t peers observed at t (methods §11.4). On the logit scale b is
-    ``1 / (n pi (1 - pi))``, by the delta method. That of a gap is the sum of those of its two strata, which are
-    of different people.
+    ``1 / (n pi (1 - pi))``, by the delta method. That of a gap is the sum of those of its two strata,
+    which are of different people.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ def is_gap(about: Mapping[str, Any]) -> bool:
     return bool(about.get("gap_of"))
 
 
-def mean_gap_before(rows: pd.DataFrame, log: bool) -> float:  # noqa: FBT001
+def mean_gap_before(rows: pd.DataFrame, *, log: bool) -> float:
     """Return the mean gap of a unit before the start: of ratios the geometric mean; NaN without any.
 
     Parameters
@@ -73,7 +73,7 @@ def gap_sentence(evaluation: Evaluation, outcome: str, row: Mapping[str, Any]) -
     about = evaluation.outcomes[outcome]
     log = about["transform"] == "log"
     series = evaluation.rows_of("series", outcome, str(row["unit"]))
-    before = mean_gap_before(series[series["design"] == row["design"]], log)
+    before = mean_gap_before(series[series["design"] == row["design"]], log=log)
     estimate = math.log(row["estimate"]) if row["scale"] == "ratio" else float(row["estimate"])
     size = math.log(before) if log else before
     against = "its own earlier trend" if row["design"] == "single" else "its peers"

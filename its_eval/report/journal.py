@@ -1,8 +1,8 @@
 """The folder of a batch run in the making: files as they come, and a journal of the blocks that are done.
 
-The folder stands hidden beside the result and is moved to its place when everything is in it. A run that was
-interrupted leaves it, so that another can go on where it stopped: a block counts as done when the journal says
-so and its files are what the journal says.
+The folder stands hidden beside the result and is moved to its place when everything is in it. A run that
+was interrupted leaves it, so that another can go on where it stopped: a block counts as done when the journal
+says so and its files are what the journal says.
 """
 
 from __future__ import annotations
@@ -130,7 +130,9 @@ def _continued(path: Path, target: Path, fingerprint: str) -> BatchFolder:
     """Return a folder with the blocks whose files are whole; all else in it is removed."""
     text = (path / JOURNAL).read_text(encoding="utf-8")
     # a line without its end was being written when the run stopped
-    head, *lines = [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")] or [{}]
+    head, *lines = [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")] or [
+        {}
+    ]
     if head.get("fingerprint") != fingerprint:
         raise OutputError(
             f"the interrupted batch run of {target} was of another config, data or version",

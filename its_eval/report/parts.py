@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,19 +51,30 @@ def encode_part(name: str, columns: Mapping[str, Column], rows: int) -> bytes:
     rows : int
         How many.
     """
-    import pyarrow as pa  # noqa: PLC0415  (loaded only for Parquet: start-up time)
-    import pyarrow.parquet as pq  # noqa: PLC0415
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
-    schema = pa.Schema.from_pandas(make_table(name, []), preserve_index=False)
+    schema = _schema(name)
     arrays = [_array(columns.get(key), schema.field(key).type, rows) for key in COLUMNS[name]]
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_arrays(arrays, schema=schema), sink, compression="zstd")
+    # texts repeat, numbers hardly ever
+    repeated = [item.name for item in schema if pa.types.is_large_string(item.type)]
+    table = pa.Table.from_arrays(arrays, schema=schema)
+    pq.write_table(table, sink, compression="snappy", use_dictionary=repeated)
     return bytes(sink.getvalue())
 
 
+@cache
+def _schema(name: str) -> Any:
+    """Return types and metadata that pandas would write."""
+    import pyarrow as pa
+
+    return pa.Schema.from_pandas(make_table(name, []), preserve_index=False)
+
+
 def _array(column: Column, kind: Any, rows: int) -> Any:
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.compute as pc  # noqa: PLC0415
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
     if isinstance(column, Texts):
         words = pa.array(list(column.words), kind)

@@ -321,7 +321,9 @@ def test_caliper(its, study):
 def test_a_category_is_explained_in_its_own_words(its, study):
     lines = study.characteristics.read_text().splitlines()
     kinds = ["Kind", "acute", "acute", "mental", "mental", "mental", "", "acute"]
-    study.characteristics.write_text("\n".join(f"{line},{kind}" for line, kind in zip(lines, kinds)) + "\n")
+    study.characteristics.write_text(
+        "\n".join(f"{line},{kind}" for line, kind in zip(lines, kinds, strict=True)) + "\n"
+    )
     arguments = ("peers", study.characteristics, "--unit", "A1", "--variables", "Beds,Kind", "--explain")
     text = its(*arguments, "-k", "2").out
     block = text.split("A1 and B1")[1]

@@ -13,20 +13,20 @@ from its_eval.cli.commands import run as command
 from its_eval.evaluation import COLUMNS, Evaluation, make_table
 from its_eval.pipeline import produce
 
-TABLES = "--no-figures"
+TABLES = ("--no-figures", "--no-report")
 
 
 @pytest.fixture
 def result(its, study):
     """The study, evaluated into the folder `out`."""
     out = study.folder / "out"
-    assert its("run", study.config, "-o", out, TABLES, "-q").code == 0
+    assert its("run", study.config, "-o", out, *TABLES, "-q").code == 0
     return out
 
 
 def test_a_run_writes_the_folder_of_the_contract(its, study):
     out = study.folder / "out"
-    answer = its("run", study.config, "--out", out, TABLES)
+    answer = its("run", study.config, "--out", out, *TABLES)
     assert (answer.code, answer.err) == (0, "")
     assert sorted(path.name for path in out.iterdir()) == ["config.resolved.yaml", "manifest.json", "tables"]
     names = sorted(f"{name}.{form}" for name in COLUMNS for form in ("csv", "parquet"))
@@ -37,7 +37,7 @@ def test_a_run_writes_the_folder_of_the_contract(its, study):
 
 def test_the_summary_says_answer_peers_and_place(its, study):
     out = study.folder / "out"
-    answer = its("run", study.config, "-o", out, TABLES)
+    answer = its("run", study.config, "-o", out, *TABLES)
     text = " ".join(answer.out.split())
     assert text.startswith("A small study Waits: New rota, July 2015 A1 Trust A1")
     assert "Compared with its peers: the gap changed, for the better; change of trend, per month −0." in text
@@ -48,7 +48,7 @@ def test_the_summary_says_answer_peers_and_place(its, study):
 
 
 def test_the_summary_fits_100_columns_and_has_no_trailing_blanks(its, study):
-    answer = its("run", study.config, "-o", study.folder / "out", TABLES)
+    answer = its("run", study.config, "-o", study.folder / "out", *TABLES)
     lines = [line for line in answer.out.splitlines() if not line.startswith("Tables: ")]
     assert max(map(len, lines)) <= 100
     assert [line for line in lines if line != line.rstrip()] == []
@@ -56,7 +56,7 @@ def test_the_summary_fits_100_columns_and_has_no_trailing_blanks(its, study):
 
 def test_the_summary_of_a_single_group_has_no_peers(its, study):
     study.write(changes={"peers: {k: 3}\n": "", "[single, difference]": "[single]"})
-    answer = its("run", study.config, "-o", study.folder / "out", TABLES)
+    answer = its("run", study.config, "-o", study.folder / "out", *TABLES)
     assert answer.code == 0
     assert "eers" not in answer.out
     assert "To know" not in answer.out
@@ -66,13 +66,13 @@ def test_the_summary_asks_for_attention(its, study):
     rows = study.indicators.read_text().splitlines()[1:]
     late = ("waits,A2,2015-09", "waits,A2,2015-1", "waits,A2,2016")
     study.write_indicators([row for row in rows if not row.startswith(late)])
-    text = " ".join(its("run", study.config, "-o", study.folder / "out", TABLES).out.split())
+    text = " ".join(its("run", study.config, "-o", study.folder / "out", *TABLES).out.split())
     assert "number 4 of the pool. · Attention, difference: not estimated: " in text
     assert "· Attention, single: not estimated: " in text
 
 
 def test_verbose_adds_every_estimand_of_the_primary_estimator(its, study):
-    text = its("run", study.config, "-o", study.folder / "out", TABLES, "-v").out
+    text = its("run", study.config, "-o", study.folder / "out", *TABLES, "-v").out
     assert max(len(line) for line in text.splitlines() if not line.startswith("Tables: ")) <= 100
     for words in ("level expected at the start", "effect 6 months after the start", "cumulative effect"):
         assert words in text
@@ -80,7 +80,7 @@ def test_verbose_adds_every_estimand_of_the_primary_estimator(its, study):
 
 
 def test_quiet_prints_nothing(its, study):
-    answer = its("run", study.config, "-o", study.folder / "out", TABLES, "-q")
+    answer = its("run", study.config, "-o", study.folder / "out", *TABLES, "-q")
     assert answer == type(answer)(0, "", "")
     assert (study.folder / "out" / "manifest.json").is_file()
 
@@ -92,7 +92,7 @@ def test_quiet_and_verbose_exclude_each_other(its, study):
 
 
 def test_json_holds_every_table(its, study):
-    answer = its("run", study.config, "-o", study.folder / "out", TABLES, "--format", "json")
+    answer = its("run", study.config, "-o", study.folder / "out", *TABLES, "--format", "json")
     (loaded,) = json.loads(answer.out)
     assert loaded["config"] == str(study.config)
     assert loaded["out"] == str(study.folder / "out")
@@ -118,14 +118,14 @@ def test_infinite_and_missing_numbers_are_null_in_json():
 
 def test_default_folder_is_results_by_name_of_the_config(its, study, monkeypatch):
     monkeypatch.chdir(study.folder)
-    assert its("run", "study.yaml", TABLES, "-q").code == 0
+    assert its("run", "study.yaml", *TABLES, "-q").code == 0
     assert (study.folder / "results" / "study" / "manifest.json").is_file()
 
 
 def test_several_configs_get_a_folder_each(its, study):
     study.write("second.yaml", changes={"A small study": "Another study"})
     out = study.folder / "all"
-    answer = its("run", study.config, study.folder / "second.yaml", "-o", out, TABLES)
+    answer = its("run", study.config, study.folder / "second.yaml", "-o", out, *TABLES)
     assert answer.code == 0
     assert sorted(path.name for path in out.iterdir()) == ["second", "study"]
     assert answer.out.index("A small study") < answer.out.index("Another study")
@@ -135,7 +135,7 @@ def test_two_configs_of_one_name_are_refused_before_any_work(its, study):
     other = study.folder / "other"
     other.mkdir()
     shutil.copy(study.config, other)
-    answer = its("run", study.config, other / "study.yaml", "-o", study.folder / "all", TABLES)
+    answer = its("run", study.config, other / "study.yaml", "-o", study.folder / "all", *TABLES)
     assert (answer.code, answer.out) == (2, "")
     assert "several configs are called study; their results would share a folder" in answer.err
     assert "hint: rename one" in answer.err
@@ -147,14 +147,14 @@ def test_a_taken_folder_of_the_second_config_stops_before_the_first_is_run(its, 
     out = study.folder / "all"
     (out / "second").mkdir(parents=True)
     (out / "second" / "notes.txt").write_text("mine")
-    answer = its("run", study.config, study.folder / "second.yaml", "-o", out, TABLES)
+    answer = its("run", study.config, study.folder / "second.yaml", "-o", out, *TABLES)
     assert answer.code == 2
     assert contents(out) == {"second/notes.txt": b"mine"}
 
 
 def test_an_existing_result_is_refused_and_unchanged(its, study, result, contents):
     before = contents(result)
-    answer = its("run", study.config, "-o", result, TABLES)
+    answer = its("run", study.config, "-o", result, *TABLES)
     assert (answer.code, answer.out) == (2, "")
     assert answer.err == (
         f"its-eval: {result} exists already\n  hint: use --force to replace it, or choose another --out\n"
@@ -164,7 +164,7 @@ def test_an_existing_result_is_refused_and_unchanged(its, study, result, content
 
 def test_force_replaces_a_result(its, study, result):
     study.write(changes={"k: 3": "k: 2"})
-    assert its("run", study.config, "-o", result, TABLES, "--force", "-q").code == 0
+    assert its("run", study.config, "-o", result, *TABLES, "--force", "-q").code == 0
     assert pd.read_csv(result / "tables" / "peers.csv")["rank"].max() == 2
     assert [path.name for path in study.folder.iterdir() if path.name.startswith(".")] == []
 
@@ -177,7 +177,7 @@ def test_force_does_not_replace_a_folder_of_something_else(its, study, contents,
     if manifest is not None:
         (out / "manifest.json").write_text(manifest)
     before = contents(out)
-    answer = its("run", study.config, "-o", out, TABLES, "--force")
+    answer = its("run", study.config, "-o", out, *TABLES, "--force")
     assert answer.code == 2
     assert "holds files that are no part of a result of its-eval, so it is not replaced: " in answer.err
     assert "thesis.txt" in answer.err
@@ -188,7 +188,7 @@ def test_force_does_not_replace_a_result_to_which_files_were_added(its, study, r
     for place in range(7):
         (result / f"notes{place}.txt").write_text("mine")
     before = contents(result)
-    answer = its("run", study.config, "-o", result, TABLES, "--force")
+    answer = its("run", study.config, "-o", result, *TABLES, "--force")
     assert answer.code == 2
     assert "notes0.txt, notes1.txt, notes2.txt, notes3.txt, notes4.txt, …" in answer.err
     assert "hint: move them elsewhere" in answer.err
@@ -198,7 +198,7 @@ def test_force_does_not_replace_a_result_to_which_files_were_added(its, study, r
 def test_files_that_desktops_leave_behind_do_not_hinder_force(its, study, result):
     for name in (".DS_Store", "Thumbs.db", "tables/~$summary.csv", "tables/.~lock.summary.csv#"):
         (result / name).write_text("")
-    assert its("run", study.config, "-o", result, TABLES, "--force", "-q").code == 0
+    assert its("run", study.config, "-o", result, *TABLES, "--force", "-q").code == 0
     assert not (result / ".DS_Store").exists()
 
 
@@ -207,13 +207,13 @@ def test_the_working_folder_is_refused(its, study, monkeypatch):
     inner.mkdir()
     monkeypatch.chdir(inner)
     for out in (".", "..", study.folder):
-        answer = its("run", study.config, "-o", out, TABLES, "--force")
+        answer = its("run", study.config, "-o", out, *TABLES, "--force")
         assert answer.code == 2
         assert "is the working folder, or above it" in answer.err
 
 
 def test_a_file_is_refused(its, study):
-    answer = its("run", study.config, "-o", study.units, TABLES, "--force")
+    answer = its("run", study.config, "-o", study.units, *TABLES, "--force")
     assert answer.code == 2
     assert f"{study.units} is a file, not a folder" in answer.err
     assert study.units.read_text().startswith("unit,name,type")
@@ -222,15 +222,15 @@ def test_a_file_is_refused(its, study):
 class TestIfChanged:
     def test_the_same_again_does_nothing(self, its, study, result, contents):
         before = contents(result)
-        answer = its("run", study.config, "-o", result, TABLES, "--if-changed")
+        answer = its("run", study.config, "-o", result, *TABLES, "--if-changed")
         assert (answer.code, answer.out) == (0, "")
         assert answer.err == f"{result}: unchanged, nothing done\n"
         assert contents(result) == before
-        assert its("run", study.config, "-o", result, TABLES, "--if-changed", "-q").err == ""
+        assert its("run", study.config, "-o", result, *TABLES, "--if-changed", "-q").err == ""
 
     def test_no_result_yet_is_a_change(self, its, study):
         out = study.folder / "new"
-        assert its("run", study.config, "-o", out, TABLES, "--if-changed").code == 0
+        assert its("run", study.config, "-o", out, *TABLES, "--if-changed").code == 0
         assert (out / "manifest.json").is_file()
 
     @pytest.mark.parametrize("name", ["indicators", "characteristics", "units", "config"])
@@ -238,7 +238,7 @@ class TestIfChanged:
         before = contents(result)
         path = getattr(study, name)
         path.write_text(path.read_text() + "\n")
-        assert its("run", study.config, "-o", result, TABLES, "--if-changed", "-q").code == 0
+        assert its("run", study.config, "-o", result, *TABLES, "--if-changed", "-q").code == 0
         assert contents(result) != before
 
     def test_a_changed_dictionary_of_outcomes_is_done_again(self, its, study):
@@ -248,7 +248,7 @@ class TestIfChanged:
         start, end = text.index("outcomes:"), text.index("designs:")
         study.config.write_text(f"{text[:start]}outcomes: {{from: outcomes.csv}}\n{text[end:]}")
         out = study.folder / "out"
-        arguments = ("run", study.config, "-o", out, TABLES, "--if-changed")
+        arguments = ("run", study.config, "-o", out, *TABLES, "--if-changed")
         assert its(*arguments).code == 0
         assert "nothing done" in its(*arguments).err
         table.write_text("indicator,label\nwaits,Waiting times\n")
@@ -259,12 +259,12 @@ class TestIfChanged:
     def test_a_damaged_result_is_done_again(self, its, study, result, contents):
         before = contents(result, without=("manifest.json",))
         (result / "tables" / "summary.csv").write_text("gone")
-        assert its("run", study.config, "-o", result, TABLES, "--if-changed", "-q").code == 0
+        assert its("run", study.config, "-o", result, *TABLES, "--if-changed", "-q").code == 0
         assert contents(result, without=("manifest.json",)) == before
 
     def test_another_version_is_done_again(self, its, study, result, monkeypatch):
         monkeypatch.setattr("its_eval.provenance.program_version", lambda: "99.0")
-        assert its("run", study.config, "-o", result, TABLES, "--if-changed", "-q").code == 0
+        assert its("run", study.config, "-o", result, *TABLES, "--if-changed", "-q").code == 0
         manifest = json.loads((result / "manifest.json").read_text())
         assert manifest["program"]["version"] == "99.0"
 
@@ -274,7 +274,7 @@ class TestIfChanged:
         assert (answer.code, answer.err) == (0, "")
         assert f"Figures: {result / 'figures'}" in answer.out
         assert "nothing done" in its("run", study.config, "-o", result, "--if-changed").err
-        assert "nothing done" in its("run", study.config, "-o", result, "--if-changed", TABLES).err
+        assert "nothing done" in its("run", study.config, "-o", result, "--if-changed", *TABLES).err
 
 
 class TestDryRun:
@@ -339,7 +339,7 @@ class TestFailOn:
 
     def test_fit(self, its, short):
         out = short.folder / "out"
-        answer = its("run", short.config, "-o", out, TABLES, "-q", "--fail-on", "fit")
+        answer = its("run", short.config, "-o", out, *TABLES, "-q", "--fail-on", "fit")
         assert answer.code == 1
         assert answer.out == ""
         assert answer.err.startswith(f"its-eval: {short.config}: --fail-on fit: ")
@@ -347,7 +347,7 @@ class TestFailOn:
         assert (out / "manifest.json").is_file()
 
     def test_a_fault_that_is_not_watched_is_0(self, its, short):
-        arguments = ("run", short.config, "-o", short.folder / "out", TABLES, "-q")
+        arguments = ("run", short.config, "-o", short.folder / "out", *TABLES, "-q")
         assert its(*arguments, "--fail-on", "data").code == 0
 
     def test_checks_are_refused_until_there_are_any(self, its, study):
@@ -359,7 +359,7 @@ class TestFailOn:
         rows = study.indicators.read_text().splitlines()[1:]
         study.write_indicators([*rows, "waits,Z9,2015-01,many"])
         out = study.folder / "out"
-        answer = its("run", study.config, "-o", out, TABLES, "-q", "--fail-on", "fit", "--fail-on", "data")
+        answer = its("run", study.config, "-o", out, *TABLES, "-q", "--fail-on", "fit", "--fail-on", "data")
         assert answer.code == 1
         assert "--fail-on data: 1 faulty rows in data_quality" in answer.err
 
@@ -380,7 +380,7 @@ class TestFailOn:
 
 def test_all_faults_of_a_config_are_in_one_message(its, study):
     study.write(changes={"version: 1": "version: 7", "kind: percentage": "kind: per cent", "k: 3": "k: none"})
-    answer = its("run", study.config, TABLES)
+    answer = its("run", study.config, *TABLES)
     assert (answer.code, answer.out) == (2, "")
     for place, fault in ((1, "version"), (9, "peers.k"), (12, "outcomes")):
         assert f"{study.config}:{place}: {fault}" in answer.err
@@ -390,7 +390,7 @@ def test_all_faults_of_a_config_are_in_one_message(its, study):
 def test_all_faults_of_the_data_are_in_one_message(its, study):
     study.characteristics.unlink()
     study.write(changes={"treated: [A1, A2]": "treated: [A1, A22]", "indicators.csv": "nowhere.csv"})
-    answer = its("run", study.config, TABLES)
+    answer = its("run", study.config, *TABLES)
     assert (answer.code, answer.out) == (3, "")
     assert "nowhere.csv: there is no such file" in answer.err
     assert "characteristics.csv: there is no such file" in answer.err
@@ -398,7 +398,7 @@ def test_all_faults_of_the_data_are_in_one_message(its, study):
 
 def test_a_treated_unit_that_is_not_there(its, study):
     study.write(changes={"treated: [A1, A2]": "treated: [A1, A22]"})
-    answer = its("run", study.config, TABLES)
+    answer = its("run", study.config, *TABLES)
     assert answer.code == 3
     assert "treated unit 'A22' is not in the indicator data; did you mean 'A2'" in answer.err
 
@@ -415,7 +415,7 @@ def test_nothing_estimated_is_4_and_writes_nothing(its, study):
          for unit in ("A1", "A2", "B1", "B2", "B3") for month in range(5, 10)]
     )  # fmt: skip
     out = study.folder / "out"
-    answer = its("run", study.config, "-o", out, TABLES)
+    answer = its("run", study.config, "-o", out, *TABLES)
     assert (answer.code, answer.out) == (4, "")
     assert answer.err.startswith("its-eval: no series could be estimated\n")
     assert "waits, A1, single: " in answer.err

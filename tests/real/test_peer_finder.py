@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from its_eval.data.attributes import load_characteristics
+from its_eval.peers.presets import NHS_TRUST_PEER_FINDER
 from its_eval.peers.recipe import DistanceRecipe
 from its_eval.peers.scaling import scale_characteristics
-from its_eval.peers.presets import NHS_TRUST_PEER_FINDER
 from its_eval.peers.select import select_peers
 
 DEFAULT = Path(__file__).parents[2].parent / "shared" / "data" / "nhs"

@@ -1,12 +1,11 @@
 """Kills runs at given moments of their work on the disk, and says what each left behind.
 
-Called as ``killed_runs.py CONFIG TARGET JOBS FALLBACK MOMENT...``; prints JSON. The config is evaluated once;
+Called as ``killed_runs.py CONFIG TARGET pictures|tables swap|fallback MOMENT...``; prints JSON. The config is evaluated once;
 every run is a process of its own that writes the result through the ordinary code and kills itself with
 SIGKILL as soon as it has asked the system for so many changes of files (a negative number counts from the
 last one). What a kill leaves must be the old result, whole, or the new one, whole.
 """
 
-import dataclasses
 import json
 import os
 import signal
@@ -43,13 +42,13 @@ class Counter:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def write_result(config, path, target, evaluation, jobs):
+def write_result(config, path, target, evaluation, wanted):
     """Write the result of an evaluation that is there already."""
     production.load_sources = lambda _config: None
     production.make_plan = lambda _config, _sources: None
     production.evaluate_plan = lambda *_: evaluation
     production.produce(
-        config, path, target, command="its-eval run", wanted=production.Wanted(), force=True, jobs=jobs,
+        config, path, target, command="its-eval run", wanted=production.Wanted(figures=wanted, report=wanted), force=True, jobs=1,
         progress=lambda *_: None,
     )  # fmt: skip
 
@@ -68,17 +67,17 @@ def in_a_process(work):
 
 
 def state(target):
-    """Return what stands at the target: the title of a whole result, or what is wrong with it."""
+    """Return what stands at the target: a whole result, nothing, or something damaged."""
     if not target.exists():
         return "nothing"
     if read_manifest(target) is None or verify(target):
         return "damaged"
-    return (target / "title.txt").read_text() if (target / "title.txt").is_file() else "new"
+    return "whole"
 
 
 def main():
     config_path, target = Path(sys.argv[1]), Path(sys.argv[2])
-    jobs, fallback = int(sys.argv[3]), sys.argv[4] == "fallback"
+    wanted, fallback = sys.argv[3] == "pictures", sys.argv[4] == "fallback"
     config = load_config(config_path)
     sources = load_sources(config)
     evaluation = evaluate_plan(config, sources, make_plan(config, sources), lambda _: None)
@@ -89,7 +88,7 @@ def main():
 
     def attempt(last):
         counter.last = last
-        write_result(config, config_path, target, evaluation, jobs)
+        write_result(config, config_path, target, evaluation, wanted)
 
     def measured():
         attempt(0)
@@ -105,11 +104,11 @@ def main():
         code = in_a_process(lambda step=step: attempt(step))
         left = sorted(path.name for path in target.parent.iterdir() if path.name != target.name)
         ends.append({"step": step, "code": code, "state": state(target), "left": left})
-    ends.append({"step": "whole", "code": in_a_process(lambda: attempt(0)), "state": state(target),
-                 "left": sorted(path.name for path in target.parent.iterdir() if path.name != target.name)})  # fmt: skip
+    code = in_a_process(lambda: attempt(0))
+    left = sorted(path.name for path in target.parent.iterdir() if path.name != target.name)
+    ends.append({"step": "whole", "code": code, "state": state(target), "left": left})
     json.dump({"total": total, "ends": ends}, sys.stdout)
 
 
 if __name__ == "__main__":
-    assert dataclasses.is_dataclass(production.Wanted)
     main()

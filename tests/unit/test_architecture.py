@@ -43,6 +43,8 @@ HOMES = {
     "statsmodels": ("estimate", "checks", "multiplicity.py"),
     "sklearn": ("peers",),
     "pyarrow": ("data", "report"),
+    "distributed": ("pipeline/batch",),
+    "fsspec": ("data",),
     "pandas": ("data", "pipeline", "report", "spc", "before_after", "evaluation.py"),
 }
 KNOWN = {*HOMES, "numpy", "scipy"}

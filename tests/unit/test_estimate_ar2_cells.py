@@ -29,7 +29,9 @@ def points_of_the_region(seed, count):
 
 def on_cells(function, warped):
     """Function of warped points (2, G), to (G, f), by way of the polynomials of the cells."""
-    tables = np.concatenate([panel.coefficients(function(from_partials(panel.partials))) for panel in panels()])
+    tables = np.concatenate(
+        [panel.coefficients(function(from_partials(panel.partials))) for panel in panels()]
+    )
     cell = locate(warped)
     centre, half = cell_geometry()[:, :, cell]
     return np.einsum("sef,es->sf", tables[cell], monomials(*(warped - centre) / half))

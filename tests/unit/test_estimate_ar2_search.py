@@ -30,7 +30,9 @@ def test_warping_is_inverted_and_the_box_is_that_of_the_bounds():
     partials = np.random.default_rng(1).uniform([-0.5, -0.6], [0.975, 0.7], (50, 2))
     np.testing.assert_allclose(unwarp(from_partials(partials)), partials, atol=1e-14)
     low, high = warped_box()
-    np.testing.assert_allclose(unwarp(np.stack([low, high], axis=1)), [[-0.5, -0.6], [0.975, 0.7]], atol=1e-14)
+    np.testing.assert_allclose(
+        unwarp(np.stack([low, high], axis=1)), [[-0.5, -0.6], [0.975, 0.7]], atol=1e-14
+    )
 
 
 def test_partials_within_rounding_of_a_bound_are_on_it():

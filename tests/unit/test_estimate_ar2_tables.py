@@ -97,9 +97,7 @@ def test_blocks_and_the_exact_refinement_make_no_difference(sizes, monkeypatch):
         monkeypatch.setattr(ar2_tables, name, size)
     found = Ar2Tables(X, CONTRASTS).evaluate(Y)
     np.testing.assert_allclose(found.estimates.std_error, expected.estimates.std_error, rtol=2e-6)
-    np.testing.assert_allclose(
-        found.partial_autocorrelations, expected.partial_autocorrelations, atol=1e-6
-    )
+    np.testing.assert_allclose(found.partial_autocorrelations, expected.partial_autocorrelations, atol=1e-6)
 
 
 def test_one_series_and_any_order_of_series_give_the_same():
@@ -109,6 +107,7 @@ def test_one_series_and_any_order_of_series_give_the_same():
     shuffled = np.random.default_rng(4).permutation(Y.shape[1])
     found = tables.evaluate(Y[:, shuffled]).estimates
     np.testing.assert_allclose(found.std_error, expected.std_error[shuffled], rtol=1e-9)
+    assert tables.evaluate(Y[:, :0]).estimates.estimate.shape == (0, 4)
     alone = tables.evaluate(Y[:, 7:8]).estimates
     np.testing.assert_allclose(alone.df, expected.df[7:8], rtol=1e-9)
 
@@ -123,7 +122,9 @@ def test_degenerate_series_have_no_uncertainty_and_do_not_disturb_the_others(uni
     found = tables.evaluate(Y)
     expected = tables.evaluate(noise).estimates
     none = [0, -2, -1]
-    np.testing.assert_array_equal(np.flatnonzero(found.flags["degenerate"]), [0, Y.shape[1] - 2, Y.shape[1] - 1])
+    np.testing.assert_array_equal(
+        np.flatnonzero(found.flags["degenerate"]), [0, Y.shape[1] - 2, Y.shape[1] - 1]
+    )
     np.testing.assert_allclose(found.estimates.estimate[0], unit * (CONTRASTS @ truth), rtol=1e-9)
     np.testing.assert_array_equal(found.estimates.std_error[none], 0.0)
     np.testing.assert_array_equal(found.estimates.df[none], 36.0)

@@ -7,7 +7,7 @@ import pytest
 
 from its_eval.estimate import ar1_solver
 from its_eval.estimate.ar1_solver import Ar1Solver, score_tables, to_rho, to_warped, warped_bounds
-from its_eval.estimate.ar2_solver import Ar2Solver, best_starts, refine_inside
+from its_eval.estimate.ar2_solver import Ar2Solver, best_starts
 from its_eval.estimate.newton import refine
 from its_eval.estimate.profile import evaluate_profile
 from its_eval.estimate.reduction import ReducedSeries, reduce_design, reduce_series
@@ -104,14 +104,14 @@ def test_refinement_holds_coordinates_at_their_bounds():
 
 
 def test_an_optimum_on_a_bound_is_reached_from_a_start_next_to_it():
-    """The steps of the plain refinement are cut at the bound, so that it may stay where it was."""
+    """Steps that are merely cut at the bound would stay where they are."""
     design = reduce_design(its_design(60), 2)
     series = reduce_series(design, 0.05 * random_walks(12, 60, 200) + np.sin(np.arange(60.0))[:, None])
     at_bound = Ar2Solver(design).solve(series)
     chosen = np.flatnonzero((at_bound[:, 1] == -0.6) & (np.abs(at_bound[:, 0] - 0.2) < 0.6))
     assert chosen.size > 50
     start = np.clip(at_bound[chosen] + np.array([0.1, 1e-15]), [-0.5, -0.6 + 1e-15], [0.97, 0.7])
-    partials, value = refine_inside(design, series.take(chosen), start)
+    partials, value = refine(design, series.take(chosen), start)
     np.testing.assert_allclose(partials, at_bound[chosen], atol=1e-7)
     np.testing.assert_allclose(
         value, evaluate_profile(design, series.take(chosen), partials).value, atol=1e-12

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+import math
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,6 +11,10 @@ import typer
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.console import Console
+
+#: Labels of estimators are folded to this width.
+LONGEST_LABEL = 24
 
 
 def calibrate(
@@ -62,33 +67,58 @@ def calibrate(
 
 
 def _print(table: pd.DataFrame) -> None:
-    """Print size and power of each estimator side by side, a block per outcome and design."""
-    from rich.table import Table  # noqa: PLC0415  (start-up time)
-
-    from its_eval.cli.console import data_console  # noqa: PLC0415
+    """Print a block per outcome, design and estimand: truths down, estimators side by side."""
+    from its_eval.cli.console import data_console  # noqa: PLC0415  (start-up time)
 
     console = data_console()
-    for (outcome, design), rows in table.groupby(["outcome", "design"], sort=False):
+    words = {"level_change": "jump", "slope_change": "change of slope"}
+    blocks = table.groupby(["outcome", "design", "estimand"], sort=False)
+    for (outcome, design, estimand), rows in blocks:
         nominal = 100.0 * float(rows["nominal"].iloc[0])
-        console.print(f"{outcome}, {design}: false positives in per cent (nominal {nominal:g}), power beside")
-        shown = Table(box=None, pad_edge=False)
-        shown.add_column("truth")
-        shown.add_column("estimand")
-        labels = list(dict.fromkeys(rows["estimator"]))
-        for label in labels:
-            shown.add_column(str(label), justify="right")
-        for (truth, estimand), cells in rows.groupby(["truth", "estimand"], sort=False):
-            by_label = {str(row["estimator"]): row for row in cells.to_dict("records")}
-            shown.add_row(str(truth), str(estimand), *(_cell(by_label.get(str(label))) for label in labels))
-        console.print(shown)
+        console.print(f"{outcome}, {design}, {words.get(str(estimand), str(estimand))}")
+        console.print(f"found where there is none, % of series (95 % limits), nominal {nominal:g}; power, %")
+        cells = {(str(row["truth"]), str(row["estimator"])): _cell(row) for row in rows.to_dict("records")}
+        truths = [str(truth) for truth in dict.fromkeys(rows["truth"])]
+        labels = [str(label) for label in dict.fromkeys(rows["estimator"])]
+        for group in _side_by_side(labels, list(cells.values()), max(map(len, truths))):
+            _print_columns(console, truths, group, cells)
         console.print()
 
 
-def _cell(row: Mapping[Hashable, object] | None) -> str:
-    if row is None:
-        return "–"
+def _side_by_side(labels: Sequence[str], cells: Sequence[str], taken: int) -> list[list[str]]:
+    """Return the estimators in groups that fit beside each other into a line."""
+    from its_eval.cli.console import WIDTH  # noqa: PLC0415  (start-up time)
+
+    widest = max(map(len, cells))
+    groups: list[list[str]] = []
+    room = 0
+    for label in labels:
+        needed = 2 + max(widest, min(len(label), LONGEST_LABEL))
+        if not groups or needed > room:
+            groups.append([])
+            room = WIDTH - taken
+        groups[-1].append(label)
+        room -= needed
+    return groups
+
+
+def _print_columns(
+    console: Console, truths: Sequence[str], labels: Sequence[str], cells: Mapping[tuple[str, str], str]
+) -> None:
+    from rich.table import Table  # noqa: PLC0415  (start-up time)
+
+    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    shown.add_column("simulated errors", no_wrap=True)
+    for label in labels:
+        shown.add_column(label, justify="right", overflow="fold", max_width=max(LONGEST_LABEL, 21))
+    for truth in truths:
+        shown.add_row(truth, *(cells.get((truth, label), "–") for label in labels))
+    console.print(shown)
+
+
+def _cell(row: Mapping[Hashable, object]) -> str:
     size, low, high, power = (
         100.0 * float(str(row[name])) for name in ("size", "size_low", "size_high", "power")
     )
     text = f"{size:.1f} ({low:.1f}–{high:.1f})"
-    return text if power != power else f"{text}; {power:.0f}"  # noqa: PLR0124  (NaN)
+    return text if math.isnan(power) else f"{text}; {power:.0f}"

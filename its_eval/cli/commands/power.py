@@ -54,7 +54,7 @@ def power(
     evaluation = design_power(load_config(config), power=target)
     table = evaluation.tables["power_curve"]
     if sd is not None:
-        table["minimum_detectable"] *= sd
+        table["in_units"] = table["minimum_detectable"] * sd
     if out is not None:
         write_result(out, config, evaluation.tables, [], partial(_draw, evaluation), force=force)
     if format_ == "csv":
@@ -86,22 +86,26 @@ def _print(evaluation: Evaluation, *, in_units: bool) -> None:
 
     console = data_console()
     table = evaluation.tables["power_curve"]
+    column = "in_units" if in_units else "minimum_detectable"
     for (outcome, design, estimand), rows in table.groupby(["outcome", "design", "estimand"], sort=False):
         about = evaluation.outcomes[str(outcome)]
-        what = "jump" if estimand == "level_change" else "change of trend per year"
-        unit = str(about["unit"]) if in_units else "residual standard deviations"
+        what = "jump" if estimand == "level_change" else "change of slope per year"
+        unit = str(about["unit"] or "units of the outcome") if in_units else "residual standard deviations"
+        console.print(f"{about['label']}, {design}: smallest {what}, in {unit}")
         console.print(
-            f"{about['label']}, {design}: smallest {what} found with probability {rows['power'].iloc[0]:g} "
-            f"at level {rows['alpha'].iloc[0]:.3g}, in {unit}"
+            f"found with probability {rows['power'].iloc[0]:g} at level {rows['alpha'].iloc[0]:.3g}, "
+            "by length and autocorrelation"
         )
-        shown = Table(box=None, pad_edge=False)
-        shown.add_column("periods before + from the start")
+        shown = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+        shown.add_column("periods before + from the start", no_wrap=True)
         values = sorted(set(rows["autocorrelation"]))
         for value in values:
-            shown.add_column(f"autocorrelation {value:g}", justify="right")
+            shown.add_column(f"{value:g}", justify="right", no_wrap=True)
         for (n_pre, n_post), cells in rows.groupby(["n_pre", "n_post"]):
-            by_value = dict(zip(cells["autocorrelation"], cells["minimum_detectable"], strict=True))
+            by_value = dict(zip(cells["autocorrelation"], cells[column], strict=True))
             mark = " (as configured)" if bool(cells["configured"].iloc[0]) else ""
             shown.add_row(f"{n_pre} + {n_post}{mark}", *(rounded(by_value[value]) for value in values))
         console.print(shown)
+        if rows[column].isna().any():
+            console.print("–: too few degrees of freedom for a test")
         console.print()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 #: Rows of data that a block holds: enough series for the tables of a design to be worth while, few enough for
 #: a worker's memory and for many workers to have an equal share.
-BLOCK_ROWS = 1_000_000
+BLOCK_ROWS = 800_000
 
 
 @dataclass(frozen=True)

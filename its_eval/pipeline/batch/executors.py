@@ -7,7 +7,7 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from its_eval.errors import UsageError
 
@@ -71,11 +71,12 @@ def cluster_executor(address: str) -> Iterator[tuple[Executor, int]]:
         When Dask is not installed or the scheduler does not answer.
     """
     try:
-        from distributed import Client  # noqa: PLC0415  (an optional extra)
+        from distributed import Client
     except ImportError:
         raise UsageError("--scheduler needs Dask", "pip install 'its-eval[dask]'") from None
     try:
-        client = Client(address, timeout=10)
+        connect: Any = Client  # without types
+        client = connect(address, timeout=10)
     except (OSError, ValueError) as error:
         raise UsageError(
             f"--scheduler {address}: no Dask scheduler answers there: {error}",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.data.load import IndicatorRows
-from its_eval.data.panel import Panel, build_panel, outcome_values, window
+from its_eval.data.coded_panel import coded_panel, coded_values, coded_window
 from its_eval.data.periods import format_period, parse_period
 from its_eval.data.validate import shorten
 from its_eval.design.interruption import Interruption
@@ -19,10 +18,9 @@ from its_eval.pipeline.plan import OutcomePlan
 from its_eval.pipeline.planning import season_of
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from its_eval.config import Config, Outcome
-    from its_eval.data.dataset import CodedRows
+    from its_eval.data.dataset import CodedRows, IndicatorArrays
+    from its_eval.data.panel import Panel
     from its_eval.pipeline.batch.blocks import Block
     from its_eval.pipeline.batch.peers import PeerMemory
 
@@ -43,7 +41,9 @@ class PlannedOutcome:
     peers_key: object
 
 
-def plan_outcome(block: Block, outcome: Outcome, rows: CodedRows, memory: PeerMemory) -> PlannedOutcome | None:
+def plan_outcome(
+    block: Block, outcome: Outcome, rows: CodedRows, memory: PeerMemory
+) -> PlannedOutcome | None:
     """Plan an outcome; None when no treated unit has a row of it.
 
     Raises
@@ -52,24 +52,22 @@ def plan_outcome(block: Block, outcome: Outcome, rows: CodedRows, memory: PeerMe
         When values are impossible, or an intervention lies outside the window.
     """
     config, treatment = block.config, block.treatment
-    frame = rows.by_indicator.get(outcome.indicator)
-    treated = set(treatment.units)
-    codes = tuple(code for code, unit in enumerate(rows.units) if unit in treated)
-    if frame is None or not frame["unit"].isin(codes).any():
+    own = rows.by_indicator.get(outcome.indicator)
+    listed = set(treatment.units)
+    treated = np.array([unit in listed for unit in rows.units], dtype=bool)
+    if own is None or not treated[own.unit].any():
         return None
-    coded = IndicatorRows(frame.assign(indicator=outcome.indicator), (), config.data.frequency)
-    problems = _impossible(coded.frame, outcome, rows.units, outcome_values(coded, outcome), coded.frequency)
+    frequency = config.data.frequency
+    problems = _impossible(own, outcome, rows.units, frequency)
     bounds = (
-        None if outcome.start is None else parse_period(outcome.start, coded.frequency),
-        None if outcome.end is None else parse_period(outcome.end, coded.frequency),
+        None if outcome.start is None else parse_period(outcome.start, frequency),
+        None if outcome.end is None else parse_period(outcome.end, frequency),
     )
     try:
-        # codes stand for the units here: they sort in the same way
-        span = window(coded, outcome, cast("tuple[str, ...]", codes), bounds)
+        span = coded_window(own, treated, bounds, frequency)
     except ValueError as error:
         raise DataError([*problems, f"outcome {outcome.indicator!r}: {error}"]) from None
-    panel = build_panel(coded, outcome, span, config.data.min_denominator)
-    panel = replace(panel, units=tuple(rows.units[int(code)] for code in panel.units))
+    panel = coded_panel(rows, outcome, span, config.data.min_denominator, frequency)
     problems += _outside(outcome, panel, block)
     if problems:
         raise DataError(problems)
@@ -78,7 +76,9 @@ def plan_outcome(block: Block, outcome: Outcome, rows: CodedRows, memory: PeerMe
     unit_masks = unit_masked_periods(config, outcome, panel)
     panel = panel.without({unit: list(periods) for unit, periods in unit_masks.items()})
     starts = {unit: found[0] for unit, found in interruptions.items()}
-    key, choice = memory.choose(block, outcome, panel, starts, masked) if config.peers else (None, PeerChoice())
+    key, choice = (
+        memory.choose(block, outcome, panel, starts, masked) if config.peers else (None, PeerChoice())
+    )
     plan = OutcomePlan(
         outcome,
         treatment.units,
@@ -99,16 +99,12 @@ def plan_outcome(block: Block, outcome: Outcome, rows: CodedRows, memory: PeerMe
     return PlannedOutcome(plan, key)
 
 
-def _impossible(
-    frame: pd.DataFrame,
-    outcome: Outcome,
-    units: tuple[str, ...],
-    value: np.ndarray[tuple[int], np.dtype[np.float64]],
-    frequency: str,
-) -> list[str]:
+def _impossible(rows: IndicatorArrays, outcome: Outcome, units: tuple[str, ...], frequency: str) -> list[str]:
     """Return a problem for each value that no such outcome can have."""
-    denominator = frame["denominator"].to_numpy()
-    checks = [(denominator < 0, denominator, "denominator", "it cannot be negative")]
+    value = coded_values(rows, outcome, frequency)
+    checks = []
+    if rows.denominator is not None:
+        checks.append((rows.denominator < 0, rows.denominator, "denominator", "it cannot be negative"))
     if outcome.kind == "percentage":
         checks.append(((value < 0) | (value > 100), value, "value", "a percentage lies between 0 and 100"))
     elif outcome.kind in ("count", "rate"):
@@ -116,9 +112,8 @@ def _impossible(
     problems = []
     for faulty, numbers, name, reason in checks:
         for row in np.flatnonzero(faulty):
-            unit, period = units[int(frame["unit"].iloc[row])], int(frame["period"].iloc[row])
-            shown = format_period(period, frequency)
-            problems.append(f"{outcome.indicator}, {unit}, {shown}: {name} {numbers[row]}: {reason}")
+            where = f"{units[rows.unit[row]]}, {format_period(int(rows.period[row]), frequency)}"
+            problems.append(f"{outcome.indicator}, {where}: {name} {numbers[row]}: {reason}")
     return problems
 
 

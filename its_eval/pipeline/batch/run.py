@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from its_eval.config import to_yaml
-from its_eval.data.dataset import fragment_files
+from its_eval.data.parquet_columns import fragment_files
 from its_eval.data.validate import shorten
 from its_eval.errors import DataError, ItsEvalError, NothingEstimatedError
 from its_eval.pipeline.batch.blocks import BLOCK_ROWS, Block, plan_batch
@@ -181,7 +181,8 @@ def _work(
     if problems:
         discard(folder)
         raise DataError(
-            shorten(list(dict.fromkeys(sorted(problems)))), "correct the rows of data.indicators, or leave them out"
+            shorten(list(dict.fromkeys(sorted(problems)))),
+            "correct the rows of data.indicators, or leave them out",
         )
     return sorted(dict.fromkeys(reasons))
 

@@ -88,8 +88,8 @@ def make_pieces(
 ) -> tuple[list[Piece], list[NotEstimated]]:
     """Make the series of every treated unit that has what the design needs.
 
-    What a unit lacks is said by the same functions as in a whole evaluation: the units that may lack something
-    are handed to them.
+    What a unit lacks is said by the same functions as in a whole evaluation: the units that may lack
+    something are handed to them.
     """
     panel = plan.panel
     scaled = to_link(panel.values, plan.outcome.transform, panel.denominators)
@@ -154,7 +154,7 @@ def _peer_means(
     place: Mapping[str, int],
 ) -> FloatArray:
     """Return the mean of each unit's peers, shape (n, units): at once where no peer misses anything."""
-    complete = ~np.isnan(scaled).any(axis=0)
+    complete = np.asarray(~np.isnan(scaled).any(axis=0))
     means = np.empty((scaled.shape[0], len(units)))
     by_count: dict[int, list[tuple[int, list[int]]]] = {}
     for position, unit in enumerate(units):

@@ -151,7 +151,7 @@ def _names(piece: Piece, *, cumulative: bool) -> tuple[tuple[int, str], ...]:
 
 
 def _needs_params(piece: Piece) -> bool:
-    """Return whether the level expected without the intervention could lie outside the range of the outcome."""
+    """Return whether the level expected without the intervention could lie outside the range."""
     return piece.plan.outcome.kind == "percentage" and piece.plan.outcome.transform == "none"
 
 
@@ -167,7 +167,7 @@ def _estimate_own(piece: Piece) -> list[Estimated]:
     """Estimate series with weights of their own, those weighted by sampling variance apart."""
     panel, outcome = piece.plan.panel, piece.plan.outcome
     denominators = panel.denominators[:, piece.columns]
-    known = ~np.isnan(denominators[piece.observed]).any(axis=0)
+    known = np.asarray(~np.isnan(denominators[piece.observed]).any(axis=0))
     every = np.full(denominators.shape, np.nan) if piece.sampling is None else piece.sampling
     found = []
     columns = tuple(range(len(piece.columns)))

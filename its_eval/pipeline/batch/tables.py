@@ -1,7 +1,7 @@
 """Writing estimates down as columns of the contract's tables, all series of a block at once.
 
-The rows of a block stand in the order that the table as a whole has, so that the parts of a run, one after the
-other, are sorted.
+The rows of a block stand in the order that the table as a whole has, so that the parts of a run, one after
+the other, are sorted.
 """
 
 from __future__ import annotations
@@ -41,17 +41,21 @@ class Rows:
     count: int = 0
 
     def add(self, rows: int, columns: Mapping[str, Texts | NDArray[Any] | str | float]) -> None:
-        """Append rows; a column is an array, or one value for all of them. All calls have the same columns."""
+        """Append rows; a column is an array, or one value for all. All calls have the same columns."""
         for name, values in columns.items():
             if isinstance(values, str):
-                values = Texts(np.zeros(1, dtype=np.intp), [values])  # noqa: PLW2901
+                values = Texts(np.zeros(1, dtype=np.intp), [values])
             if isinstance(values, Texts):
                 known = self.words.setdefault(name, {})
-                places = np.array([known.setdefault(word, len(known)) for word in values.words], dtype=np.intp)
+                places = np.array(
+                    [known.setdefault(word, len(known)) for word in values.words], dtype=np.intp
+                )
                 array = places[values.codes] if len(places) else np.zeros(0, dtype=np.intp)
             else:
                 array = np.atleast_1d(np.asarray(values))
-            self.parts.setdefault(name, []).append(np.broadcast_to(array, (rows,)) if array.size == 1 else array)
+            self.parts.setdefault(name, []).append(
+                np.broadcast_to(array, (rows,)) if array.size == 1 else array
+            )
         self.count += rows
 
     @property
@@ -70,7 +74,9 @@ class Rows:
             return encode_part(self.name, {}, 0)
         keys = [sort_key(columns[name]) for name in SORT_KEYS[self.name] if name in columns]
         order = np.lexsort(keys[::-1])
-        return encode_part(self.name, {name: _taken(column, order) for name, column in columns.items()}, self.count)
+        return encode_part(
+            self.name, {name: _taken(column, order) for name, column in columns.items()}, self.count
+        )
 
 
 def sort_key(column: Column) -> NDArray[Any]:

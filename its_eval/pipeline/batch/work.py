@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,15 @@ class BlockResult:
 
 def evaluate_block(block: Block) -> BlockResult:
     """Read the rows of a block, estimate every series of it, and write the tables down."""
+    # statsmodels collects garbage at every adjustment of p-values: what is there already is no garbage
+    gc.freeze()
+    try:
+        return _evaluate(block)
+    finally:
+        gc.unfreeze()
+
+
+def _evaluate(block: Block) -> BlockResult:
     try:
         rows = read_indicators(block.config.data, [item.indicator for item in block.config.outcomes])
     except DataError as error:
@@ -97,7 +107,9 @@ def evaluate_block(block: Block) -> BlockResult:
         tables["fits"].count,
         tables["not_estimated"].count,
         tables["fits"].flagged,
-        tuple(f"{item.outcome}, {item.unit}, {item.design}: {item.message}" for item in failed[:_REASONS_KEPT]),
+        tuple(
+            f"{item.outcome}, {item.unit}, {item.design}: {item.message}" for item in failed[:_REASONS_KEPT]
+        ),
     )
 
 
@@ -115,9 +127,7 @@ def _families(found: Sequence[Estimated]) -> list[list[Estimated]]:
     families: dict[tuple[str, str], list[Estimated]] = {}
     for item in found:
         families.setdefault((item.piece.plan.outcome.name, item.piece.design_name), []).append(item)
-    return [
-        sorted(families[key], key=lambda item: int(item.piece.columns[0])) for key in sorted(families)
-    ]
+    return [sorted(families[key], key=lambda item: int(item.piece.columns[0])) for key in sorted(families)]
 
 
 def _add_failed(failed: Sequence[NotEstimated], into: Rows) -> None:
@@ -139,7 +149,9 @@ def _add_peers(planned: Sequence[PlannedOutcome], into: Rows) -> None:
                 "peer": texts(peer for chosen in sets for peer in chosen.peers),
                 "rank": np.concatenate([*ranks, np.zeros(0, dtype=int)]),
                 "distance": np.concatenate([*(chosen.distances for chosen in sets), np.zeros(0)]),
-                "pool_rank": np.concatenate([*(chosen.pool_ranks for chosen in sets), np.zeros(0, dtype=int)]),
+                "pool_rank": np.concatenate(
+                    [*(chosen.pool_ranks for chosen in sets), np.zeros(0, dtype=int)]
+                ),
             }
         columns = known[item.peers_key]
         rows = len(columns["rank"])  # type: ignore[arg-type]

@@ -99,7 +99,10 @@ def draw_strata_gap(frame: pd.DataFrame, labels: MainItsLabels) -> Figure:
 
 
 def _levels_heading(labels: MainItsLabels) -> str:
-    return labels.outcome.rpartition(" [")[0] or labels.outcome
+    # a gap of percentages is measured in points, its strata are per cent
+    measure = "%" if labels.measure == "percentage points" else labels.measure
+    outcome = labels.outcome.rpartition(" [")[0] or labels.outcome
+    return f"{outcome}, {measure}" if measure else outcome
 
 
 def _gap_heading(labels: MainItsLabels) -> str:

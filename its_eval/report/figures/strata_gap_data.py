@@ -68,7 +68,7 @@ def strata_gap_text(frame: pd.DataFrame, labels: MainItsLabels) -> str:
         f"{rounded(after[name].mean())} after"
         for name in strata_columns(frame)
     ]
-    gap = gap_in_words(mean_gap_before(frame, labels.log), labels.measure, log=labels.log)
+    gap = gap_in_words(mean_gap_before(frame, log=labels.log), labels.measure, log=labels.log)
     last = frame[frame["trend_fitted"].notna() & frame["trend_counterfactual"].notna()].tail(1)
     ending = ""
     for row in last.to_dict("records"):
@@ -76,7 +76,8 @@ def strata_gap_text(frame: pd.DataFrame, labels: MainItsLabels) -> str:
             rounded(float(row[f"trend_{name}"])) for name in ("fitted", "counterfactual", "low", "high")
         )
         what = "the gap minus that of the peers" if labels.controlled else "the gap"
-        ending = f" At the end the fit puts {what} at {fitted}, the earlier trend at {line} ({low} to {high})."
+        ending = f" At the end the fit puts {what} at {fitted}, "
+        ending += f"the earlier trend at {line} ({low} to {high})."
     return (
         f"{labels.outcome} of {labels.unit_name}: means of {'; '.join(means)} the start. "
         f"Before the start the gap was {gap}.{ending}"

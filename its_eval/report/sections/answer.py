@@ -53,7 +53,8 @@ def units(source: ReportSource) -> Section:
 
 
 def _verdicts(source: ReportSource, outcome: str) -> list[Sentence]:
-    said = [words for unit in source.units(outcome) for words in gap_sentences(source.evaluation, outcome, unit)]
+    units_here = source.units(outcome)
+    said = [words for unit in units_here for words in gap_sentences(source.evaluation, outcome, unit)]
     return [plain(words, "answer") for words in (*said, *verdict_sentences(source, outcome))]
 
 

@@ -19,15 +19,19 @@ def test_what_is_no_caliper(faults, caliper):
 
 
 def test_a_percentile_needs_a_number_of_peers(faults):
-    assert faults(peers="{k: all, caliper: p90}") == [
-        "6: peers.caliper: 'p90': with k: all there is no k-th nearest; expected a distance, or a number of peers"
-    ]
+    (fault,) = faults(peers="{k: all, caliper: p90}")
+    assert fault == (
+        "6: peers.caliper: 'p90': with k: all there is no k-th nearest; expected a distance, or a number "
+        "of peers"
+    )
 
 
 def test_logarithms_of_other_variables(faults):
-    assert faults(peers="{variables: [Beds, Urban], log: [beds, Urbn]}") == [
-        "6: peers.log[1]: 'Urbn' is not among the variables (did you mean 'Urban'?); expected one of Beds, Urban"
-    ]
+    (fault,) = faults(peers="{variables: [Beds, Urban], log: [beds, Urbn]}")
+    assert fault == (
+        "6: peers.log[1]: 'Urbn' is not among the variables (did you mean 'Urban'?); expected one of Beds, "
+        "Urban"
+    )
 
 
 def test_matching_on_the_outcome_leaves_no_place_for_characteristics(faults, load):
@@ -50,7 +54,7 @@ def test_a_preset_decides_logarithms_too(faults):
 
 def put(folder, text, name="peers.csv"):
     (folder / name).write_text(text, encoding="utf-8")
-    return "{given: {from: %s}}" % name
+    return f"{{given: {{from: {name}}}}}"
 
 
 def test_a_written_list_is_read_back_in_order_of_rank(load, tmp_path):
@@ -119,7 +123,7 @@ def test_what_the_characteristics_describe(load, faults):
 
 
 def test_columns_of_lifetimes(load):
-    table = "{indicators: {path: a.csv}, units: {path: u.csv, columns: {opened: o, successor: s}, mergers: combine}}"
-    units = load(data=table).data.units
+    table = "{path: u.csv, columns: {opened: o, successor: s}, mergers: combine}"
+    units = load(data=f"{{indicators: {{path: a.csv}}, units: {table}}}").data.units
     assert units.columns == {"unit": "unit", "opened": "o", "successor": "s"}
     assert units.mergers == "combine"

@@ -93,7 +93,7 @@ def test_what_cannot_be_averaged_is_refused(kind, why):
         f"waits: RM2, RW3 counted as R0A: {why} in 2017-08 to 2017-10 (3 periods)"
     ]
     assert "data.units.mergers: set_aside" in caught.value.hint
-    with pytest.raises(DataError, match="in 2017-08$"):
+    with pytest.raises(DataError, match=r"in 2017-08$"):
         combined(rows(*cells[::3]), kind)
 
 

@@ -61,9 +61,10 @@ def test_a_variable_without_middle_spread_takes_its_standard_deviation_and_says_
     values = np.column_stack([VALUES[:, 0], [0.0] * 10 + [1.0, 4.0]])
     found = scaled(Characteristics(UNITS, ("Beds", "Rare"), values), scale="robust")
     assert found.scaled[11, 1] - found.scaled[0, 1] == pytest.approx(4.0 / values[:, 1].std(ddof=1))
-    assert found.notes == (
+    (note,) = found.notes
+    assert note == (
         "t.csv: the middle half of 'Rare' is a single value, so it is scaled by its standard deviation "
-        "instead of its interquartile range.",
+        "instead of its interquartile range."
     )
 
 
@@ -143,9 +144,9 @@ def test_logarithms():
         matrix(found), matrix(scaled(Characteristics(UNITS, NAMES, changed))), rtol=1e-12
     )
     np.testing.assert_array_equal(found.raw, VALUES)
+    values = VALUES.copy()
+    values[[1, 2], 0] = [0.0, -3.5]
     with pytest.raises(DataError) as caught:
-        values = VALUES.copy()
-        values[[1, 2], 0] = [0.0, -3.5]
         scaled(Characteristics(UNITS, NAMES, values), log=("Beds", "Bods"))
     assert caught.value.problems == [
         "t.csv: unit U01, 'Beds' is 0, which has no logarithm",

@@ -83,3 +83,133 @@ class Study:
 @pytest.fixture
 def study(tmp_path):
     return Study(tmp_path)
+
+
+FREQUENCIES = {
+    "month": lambda index: f"{2010 + index // 12}-{index % 12 + 1:02d}",
+    "quarter": lambda index: f"{1990 + index // 4}Q{index % 4 + 1}",
+    "year": lambda index: str(1900 + index),
+    # the years 2021 to 2025 have 52 weeks each
+    "week": lambda index: f"{2021 + index // 52}-W{index % 52 + 1:02d}",
+}
+NO_CHECKS = {
+    "placebo_units": False,
+    "placebo_dates": False,
+    "leave_one_peer_out": False,
+    "diagnostics": False,
+}
+
+
+class World:
+    """Units with series of one's own making; checks only where a test asks for them.
+
+    Units are named by their first letter: T for treated, others are donors. Each has a characteristic, its
+    place among the units, so that neighbours are peers.
+    """
+
+    def __init__(self, folder, values, *, frequency="month", start=None, denominators=None, counts=None):
+        self.folder, self.frequency = folder, frequency
+        self.values = {unit: np.asarray(series, dtype=float) for unit, series in values.items()}
+        self.denominators, self.counts = denominators, counts
+        self.units = list(values)
+        self.n = len(next(iter(self.values.values())))
+        self.start = self.n // 2 if start is None else start
+        self.extra = []
+        self.settings = {
+            "version": 1,
+            "intervention": {"name": "Law", "date": self.period(self.start)},
+            "treated": [unit for unit in values if unit.startswith("T")],
+            "outcomes": [self.outcome()],
+            "estimators": ["ols"],
+            "checks": NO_CHECKS,
+            "estimands": {"at": [2]},
+        }
+
+    @staticmethod
+    def outcome(**keys):
+        return {"indicator": "y", "kind": "number", "seasonality": "none", **keys}
+
+    def period(self, index):
+        return FREQUENCIES[self.frequency](index)
+
+    def add(self, indicator, unit, values, first=0):
+        """Give a unit another indicator, from a period on."""
+        for index, value in enumerate(values, first):
+            self.extra.append({"indicator": indicator, "unit": unit, "period": self.period(index), "value": value})
+
+    def frame(self):
+        rows = []
+        for unit, series in self.values.items():
+            for index, value in enumerate(series):
+                row = {"indicator": "y", "unit": unit, "period": self.period(index), "value": value}
+                if self.denominators is not None:
+                    row["denominator"] = self.denominators[unit][index]
+                if self.counts is not None:
+                    row["numerator"] = self.counts[unit][index]
+                rows.append(row)
+        return pd.DataFrame(rows + self.extra)
+
+    def config(self, *, data=None, **changes):
+        self.frame().to_csv(self.folder / "y.csv", index=False)
+        places = "".join(f"{unit},{place},{place % 3}\n" for place, unit in enumerate(self.units))
+        (self.folder / "c.csv").write_text(f"unit,place,turn\n{places}", encoding="utf-8")
+        merged = {**self.settings, **changes}
+        tables = {
+            "indicators": {"path": str(self.folder / "y.csv")},
+            "characteristics": {"path": str(self.folder / "c.csv")},
+            "frequency": self.frequency,
+            **(data or {}),
+        }
+        merged["data"] = {key: value for key, value in tables.items() if value is not None}
+        return Config.model_validate({key: value for key, value in merged.items() if value is not None})
+
+    def plan(self, **changes):
+        """Return config, sources and the plan of the only outcome."""
+        config = self.config(**changes)
+        sources = load_sources(config)
+        return config, sources, make_plan(config, sources).outcomes[0]
+
+    def run(self, **changes):
+        return evaluate(self.config(**changes))
+
+    def faults(self, **changes):
+        with pytest.raises(DataError) as caught:
+            self.plan(**changes)
+        return list(caught.value.problems)
+
+
+@pytest.fixture
+def make_world(tmp_path):
+    return lambda values, **options: World(tmp_path, values, **options)
+
+
+@pytest.fixture
+def noisy():
+    """Return series by unit: level by place, common trend, season and noise of their own."""
+
+    def make(units, n=72, seed=0, per_year=12, scale=1.0):
+        rng = np.random.default_rng(seed)
+        time = np.arange(n)
+        return {
+            unit: 60
+            + 3 * place
+            + 0.05 * (1 + place) * time
+            + 2 * np.sin(2 * np.pi * time / per_year)
+            + rng.normal(0, scale, n)
+            for place, unit in enumerate(units)
+        }
+
+    return make
+
+
+def table_values(evaluation, table, **keys):
+    """Return the rows of a table that have these values."""
+    frame = evaluation.tables[table]
+    for name, value in keys.items():
+        frame = frame[frame[name] == value]
+    return frame
+
+
+@pytest.fixture
+def rows_of():
+    return table_values

@@ -1,4 +1,4 @@
-"""Peers of a config: calipers, lifetimes, mergers, the outcome itself, lists fed back, warnings, stability."""
+"""Peers of a config: calipers, lifetimes, mergers, the outcome itself, lists, warnings, stability."""
 
 import numpy as np
 import pytest
@@ -163,10 +163,11 @@ def notes(study, units=True, **changes):
 
 
 def test_shared_peers_are_said(study):
-    assert notes(study, units=False) == [
+    (note,) = notes(study, units=False)
+    assert note == (
         "waits: 2 of the 2 peers serve more than one treated unit (D1 of T1, T2; D2 of T1, T2), so their "
         "estimates are not independent."
-    ]
+    )
 
 
 def test_peers_of_another_type_are_said(study):
@@ -194,8 +195,8 @@ def test_characteristics_dated_after_the_start_are_said(study, dated, words):
     data = {"characteristics": {"path": str(study.folder / "c.csv"), "dated": dated}}
     found = [note for note in notes(study, data=data) if "characteristics describe" in note]
     expected = (
-        f"The characteristics describe {words} the start in January 2015: peers are matched on values that the "
-        "intervention may have changed."
+        f"The characteristics describe {words} the start in January 2015: peers are matched on values that "
+        "the intervention may have changed."
     )
     assert found == ([] if words is None else [expected])
 

@@ -45,7 +45,8 @@ def rows_of(indicator, values, units, first=0):
     start = parse_period("2013-01", "month")
     periods = [format_period(start + index, "month") for index in range(N)]
     frame = pd.DataFrame(values, index=periods, columns=units)
-    long = frame.iloc[first:].stack().rename_axis(["period", "unit"]).reset_index(name="value")
+    long = frame.iloc[first:].melt(ignore_index=False, var_name="unit", value_name="value").dropna()
+    long = long.rename_axis("period").reset_index()
     return long.assign(indicator=indicator)[["indicator", "unit", "period", "value"]]
 
 

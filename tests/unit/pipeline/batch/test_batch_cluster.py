@@ -79,7 +79,9 @@ def test_a_cluster_writes_the_bytes_of_a_local_run_and_a_killed_worker_loses_not
 
 def test_no_scheduler_at_the_address(tmp_path):
     started = time.monotonic()
-    with pytest.raises(UsageError, match="--scheduler tcp://127.0.0.1:9: no Dask scheduler answers there") as error:
+    with pytest.raises(
+        UsageError, match=r"--scheduler tcp://127\.0\.0\.1:9: no Dask scheduler answers there"
+    ) as error:
         batch(write_study(tmp_path), scheduler="tcp://127.0.0.1:9")
     assert "dask scheduler" in error.value.hint
     assert time.monotonic() - started < 60

@@ -10,7 +10,7 @@ from its_eval.pipeline.batch.run import Means, run_batch
 from its_eval.pipeline.batch.work import TABLES
 from its_eval.pipeline.run import evaluate
 
-#: What a batch run does not find out: placebos, and the likelihood of series of which only contrasts are read.
+#: What a batch run does not find out: placebos, and the likelihood where only contrasts are read.
 NOT_FOUND = {"p_placebo", "p_crawford_howell", "sigma", "log_likelihood"}
 #: Relative to the whole evaluation. Tables of AR(1) interpolate, to the accuracy that the engine promises.
 EXACT, INTERPOLATED = 1e-9, 2e-6
@@ -100,7 +100,10 @@ def write_percentages(folder):
         ({"treated: each": "treated: [U00, U02, U05, U11]"}, EXACT),
         ({"treated: each": "treated: {U00: 2016-01, U02: 2015-10, U11: 2016-01}"}, EXACT),
         ({"slope_change": "effect_at_40"}, EXACT),
-        ({"  units: {path: units.csv, columns: {unit: unit, closed: closed}}\n": "  missing: drop_unit\n"}, EXACT),
+        (
+            {"  units: {path: units.csv, columns: {unit: unit, closed: closed}}\n": "  missing: drop_unit\n"},
+            EXACT,
+        ),
     ],
     ids=["auto", "order 1", "ols", "newey_west", "listed", "staggered", "beyond the window", "drop_unit"],
 )

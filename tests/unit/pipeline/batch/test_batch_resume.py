@@ -87,7 +87,7 @@ def test_a_block_whose_file_is_not_whole_is_done_again(tmp_path, counted, conten
 def test_an_interrupted_run_is_neither_forgotten_nor_mixed_with_another(tmp_path, counted):
     path = write_study(tmp_path)
     killed(path, tmp_path / "out")
-    with pytest.raises(OutputError, match="an interrupted batch run of .*out is in") as error:
+    with pytest.raises(OutputError, match=r"an interrupted batch run of .*out is in") as error:
         batch(path, block_rows=1)
     assert error.value.hint == "--resume goes on with it, --force starts anew"
     path.write_text(path.read_text().replace("at: [6, 12, 40]", "at: [6]"), encoding="utf-8")
@@ -106,8 +106,9 @@ def test_resume_without_anything_to_go_on_with_starts(tmp_path):
 
 def test_a_failure_of_the_disk_is_told(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot write to"), batch_folder(
-        tmp_path / "file" / "out", "f", resume=False, force=False
+    with (
+        pytest.raises(OutputError, match="cannot write to"),
+        batch_folder(tmp_path / "file" / "out", "f", resume=False, force=False),
     ):
         pass
 
@@ -119,14 +120,18 @@ def test_a_lost_process_stops_the_run_and_what_is_done_stays(tmp_path, program):
         "os.kill(os.getpid(), signal.SIGKILL)",
         "[os.kill(child.pid, signal.SIGKILL) for child in multiprocessing.active_children()]",
     )
-    code = "import multiprocessing\n" + code.replace("path = Path", "if __name__ == '__main__': path = Path").replace(
-        "\nrun_batch(", "\nif __name__ == '__main__': run_batch("
-    )
+    code = "import multiprocessing\n" + code.replace(
+        "path = Path", "if __name__ == '__main__': path = Path"
+    ).replace("\nrun_batch(", "\nif __name__ == '__main__': run_batch(")
     script = tmp_path / "script.py"
     script.write_text(code)
     started = time.monotonic()
     done = subprocess.run(
-        [sys.executable, script, path, tmp_path / "out"], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, script, path, tmp_path / "out"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert time.monotonic() - started < 100
     assert done.returncode != 0

@@ -101,12 +101,15 @@ def test_every_other_setting_is_told(run):
             **settings["intervention"], "date": None, "shape": "step",
             "phase_in": {"periods": 3, "as": "ramp"},
         },
-        "events": [event | {"name": "Strike", "as": "mask"}, event | {"name": "Move", "as": "step_and_slope"}],
+        "events": [
+            event | {"name": "Strike", "as": "mask"}, event | {"name": "Move", "as": "step_and_slope"},
+        ],
         "outcomes": outcomes,
         "designs": ["synthetic"],
         "peers": {
-            **settings["peers"], "k": "all", "preset": None, "variables": ["Beds", "Urban"], 
-            "weights": {"Beds": 2.0}, "within": ["units.type"], "exclude": ["B9"], "given": {"A1": ["B1", "B2"]},
+            **settings["peers"], "k": "all", "preset": None, "variables": ["Beds", "Urban"],
+            "weights": {"Beds": 2.0}, "within": ["units.type"], "exclude": ["B9"],
+            "given": {"A1": ["B1", "B2"]},
         },
         "estimands": {**settings["estimands"], "margin": 0.5},
         "multiplicity": {"method": "none", "across": ["unit"]},
@@ -157,7 +160,7 @@ def test_the_assumptions_say_what_the_run_found(run):
     checks = make_table("checks", [alarm])
     text = "\n".join(told(assumptions(source_of(run, settings, fits=fits, checks=checks))))
     for words in (
-        "at least 30 periods before the start. 16 fits drift like a random walk. 1 series bend before the start.",
+        "at least 30 periods before the start. 16 fits drift like a random walk. 1 series bend before",
         "Events listed in the config: Merger (2015-01, note).",
         "2 periods of phase-in, as exclude.",
         "Estimated first autocorrelations from −0.25 to −0.25. 1 checks were made.",

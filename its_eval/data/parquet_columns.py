@@ -1,0 +1,139 @@
+"""Parquet datasets and their columns: which one holds what, and its cells as codes or numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from its_eval.config.settings import is_url, url_text
+from its_eval.data.tables import find_column, normalise_name
+from its_eval.errors import DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from its_eval.config import DataSettings, IndicatorTable
+
+#: Columns of numbers of the tidy table.
+NUMERIC = ("value", "numerator", "denominator")
+
+
+def fragment_files(settings: DataSettings) -> list[tuple[str, int]]:
+    """Return name and size of every file of every indicator table, in a fixed order."""
+    found = []
+    for table in settings.indicators:
+        dataset, _ = open_dataset(table)
+        for fragment in dataset.get_fragments():
+            found.append((fragment.path, dataset.filesystem.get_file_info(fragment.path).size))
+    return sorted(set(found))
+
+
+def open_dataset(table: IndicatorTable) -> tuple[Any, dict[str, str]]:
+    """Return a dataset and which of its columns holds what.
+
+    Raises
+    ------
+    DataError
+        When it is not there, cannot be read, or lacks a column.
+    """
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+    where = url_text(table.path)
+    source, filesystem = str(table.path), None
+    if is_url(table.path):
+        from fsspec.core import url_to_fs  # type: ignore[import-untyped]
+
+        filesystem, source = url_to_fs(where)
+    try:
+        found = ds.dataset(source, filesystem=filesystem, format="parquet", partitioning="hive")
+        names = _columns(found.schema, table, where)
+        kept = [name for key, name in names.items() if key not in NUMERIC]
+        texts = [name for name in kept if pa.types.is_string(found.schema.field(name).type)]
+        options = ds.ParquetReadOptions(dictionary_columns=texts)
+        found = ds.dataset(
+            source,
+            filesystem=filesystem,
+            format=ds.ParquetFileFormat(read_options=options),
+            partitioning="hive",
+        )
+    except FileNotFoundError:
+        raise DataError([f"{where}: there is no such file"]) from None
+    except (pa.ArrowException, OSError, ImportError) as error:
+        raise DataError([f"{where}: cannot be read as Parquet: {error}"]) from None
+    return found, names
+
+
+def _columns(schema: Any, table: IndicatorTable, where: str) -> dict[str, str]:
+    """Return which column holds unit, period, indicator and each number."""
+    import pyarrow as pa
+
+    mapped = table.columns
+    names = {key: find_column(schema.names, mapped.get(key, key), where) for key in ("unit", "period")}
+    if table.indicator is None:
+        names["indicator"] = find_column(schema.names, mapped.get("indicator", "indicator"), where)
+    present = {normalise_name(name) for name in schema.names}
+    for key in NUMERIC:
+        if key in mapped or key in present:
+            names[key] = find_column(schema.names, mapped.get(key, key), where)
+    if "value" not in names and not {"numerator", "denominator"} <= set(names):
+        find_column(schema.names, mapped.get("value", "value"), where)
+    problems = []
+    for key in NUMERIC:
+        kind = schema.field(names[key]).type if key in names else pa.float64()
+        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
+            problems.append(f"{where}: column {names[key]!r} holds {kind}, not numbers")
+    if "stratum" in mapped or "stratum" in present:
+        problems.append(f"{where}: a batch run cannot tell strata apart; it needs a table without them")
+    if problems:
+        raise DataError(problems, "write the dataset anew with such columns")
+    return names
+
+
+def field_of(name: str) -> Any:
+    """Return a column of a dataset as an expression."""
+    import pyarrow.compute as pc
+
+    return pc.field(name)
+
+
+def literal(*, value: bool) -> Any:
+    """Return a constant as an expression."""
+    import pyarrow.compute as pc
+
+    return pc.scalar(value)
+
+
+def column_codes(read: Any, name: str) -> tuple[NDArray[np.int64], list[str]]:
+    """Return a column of a table of one chunk (or of none) as codes and texts."""
+    column = read.column(name)
+    if column.num_chunks == 0:
+        return np.zeros(0, dtype=np.int64), []
+    return coded(column.chunk(0))
+
+
+def coded(array: Any) -> tuple[NDArray[np.int64], list[str]]:
+    """Return an array as codes and stripped texts; what is missing has the text of nothing."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_dictionary(array.type):
+        array = pc.dictionary_encode(pc.cast(array, pa.string()))
+    texts = [str(text).strip() for text in array.dictionary.to_pylist()]
+    codes = array.indices
+    if codes.null_count:
+        codes = codes.fill_null(len(texts))
+        texts.append("")
+    places = codes.to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
+    distinct = list(dict.fromkeys(texts))
+    if len(distinct) < len(texts):  # they differed by the spaces around them alone
+        places = np.array([distinct.index(text) for text in texts])[places]
+    return places, distinct
+
+
+def numbers_of(column: Any) -> NDArray[np.float64]:
+    """Return a column of numbers, NaN where missing."""
+    import pyarrow as pa
+
+    return np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
