@@ -9,7 +9,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format golden reference simulation nhs-data nhs bench sample constraints wheel clean
+.PHONY: help setup demo test check audit fuzz format golden reference simulation calibration nhs-data nhs bench sample constraints wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -29,10 +29,16 @@ demo: $(VENV)/.ready ## evaluate the fictional sample and say where the results 
 test: $(VENV)/.ready ## run the tests with the coverage gate
 	$(BIN)/python -m pytest -q -n 2 -m "not slow" --cov --cov-report=term
 
-check: $(VENV)/.ready ## lint, format, types
+check: $(VENV)/.ready audit ## lint, format, types, audit of the dependencies
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+audit: $(VENV)/.ready ## pins, hashes, installed versions, known vulnerabilities
+	$(BIN)/python .ci/audit.py
+
+fuzz: $(VENV)/.ready ## damaged configs, tables and series, others every time (FUZZ_EXAMPLES=5000 of each kind)
+	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),5000) $(BIN)/python -m pytest -q -n 2 tests/fuzz
 
 format: $(VENV)/.ready ## format the code
 	$(BIN)/ruff check --fix .
@@ -46,6 +52,9 @@ reference: $(VENV)/.ready ## write docs/reference_cases.md anew
 
 simulation: $(VENV)/.ready ## long simulations: does the interval cover what it says
 	$(BIN)/python -m pytest -q -m slow -s tests/simulation
+
+calibration: $(VENV)/.ready ## write docs/calibration.md anew: sizes of all estimators (an hour)
+	$(BIN)/python benchmarks/calibration.py
 
 nhs-data: ## copy the NHS files from NHS_DATA to data/nhs (they are never committed)
 	@test -d "$(NHS_DATA)" || { echo "no folder $(NHS_DATA); set NHS_DATA, and see data/nhs/README.md"; exit 1; }

@@ -8,7 +8,7 @@ import pyarrow.dataset as ds
 
 dataset, target = sys.argv[1:]
 rows = ds.dataset(dataset).to_table(columns=["indicator", "unit", "period", "value"]).to_pandas()
-wide = rows.pivot(index="period", columns=["indicator", "unit"], values="value")
+wide = rows.pivot(index="period", columns=["indicator", "unit"], values="value")  # noqa: PD010
 time, start = np.arange(len(wide)), 27
 after = (time >= start) * 1.0
 X = np.column_stack([np.ones(len(wide)), time - start, after, after * (time - start)])

@@ -1,7 +1,7 @@
-"""Made-up data of a monitor: 200 units × so many indicators × 83 months, as a Parquet dataset with its config.
+"""Made-up data of a monitor: 200 units × so many indicators × 83 months, a Parquet dataset with its config.
 
 `python benchmarks/batch_data.py FOLDER [INDICATORS]` writes monitor.parquet (a file for 50 indicators, a
-row group for 10), outcomes.csv and the configs monitor.yaml (single series), peers.yaml (differences as well).
+row group for 10), outcomes.csv and the configs monitor.yaml (single series) and peers.yaml (differences too).
 """
 
 import sys

@@ -46,7 +46,7 @@ def row(part, case, value, target, unit="×", *, at_least=False, about=""):
 
 def engine_rows():
     """Run the engine's own benchmark and take its ratios over."""
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603
         [sys.executable, HERE / "engine.py"], env=ENVIRONMENT, capture_output=True, text=True, check=True
     )
     (RESULTS / "engine.txt").write_text(done.stdout, encoding="utf-8")
@@ -101,11 +101,11 @@ def million_rows(folder):
 
 def chart(rows):
     """Draw every ratio as a share of its target."""
-    import matplotlib as mpl
+    import matplotlib as mpl  # noqa: PLC0415
 
     mpl.use("svg")
     mpl.rcParams.update({"svg.hashsalt": "its-eval", "svg.fonttype": "none", "font.size": 12})
-    from matplotlib import pyplot as plt
+    from matplotlib import pyplot as plt  # noqa: PLC0415
 
     shares = [
         item["target"] / item["value"] if item["at_least"] else item["value"] / item["target"]

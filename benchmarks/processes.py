@@ -24,14 +24,14 @@ def its_eval(*arguments):
 def seconds(command):
     """Return the wall time of a command, which has to succeed."""
     begin = time.perf_counter()
-    subprocess.run(command, check=True, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
+    subprocess.run(command, check=True, env=ENVIRONMENT, stdout=subprocess.DEVNULL)  # noqa: S603
     return time.perf_counter() - begin
 
 
 def seconds_and_memory(command):
     """Return wall time and the most bytes held by the process and its children at one moment."""
     begin = time.perf_counter()
-    process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL)  # noqa: S603
     most, watched = 0, psutil.Process(process.pid)
 
     def watch():

@@ -68,6 +68,13 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "data_quality": ("indicator", "unit", "check", "period", "value", "severity", "message"),
 }
 
+#: Tables about projects measured before and after, which a run has only when its config asks for them. Their
+#: columns are those of `its_eval.before_after.tables`.
+BEFORE_AFTER = "before_after"
+BEFORE_AFTER_PAIRS = f"{BEFORE_AFTER}_pairs"
+BEFORE_AFTER_SIZES = f"{BEFORE_AFTER}_effect_sizes"
+BESIDE = (BEFORE_AFTER, BEFORE_AFTER_PAIRS, f"{BEFORE_AFTER}_left_out", BEFORE_AFTER_SIZES)
+
 #: Label of a summary row whose p-value a bound or rounding would decide.
 NOT_ESTIMABLE = "not estimable"
 

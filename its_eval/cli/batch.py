@@ -73,7 +73,7 @@ def print_batch(result: BatchResult, target: Path) -> None:
 
 def planned_batch(config: Config, path: Path, target: Path) -> dict[str, Any]:
     """Return what a batch run would do, for ``--dry-run``."""
-    from its_eval.pipeline.batch.blocks import plan_batch
+    from its_eval.pipeline.batch.blocks import plan_batch  # noqa: PLC0415
 
     plan = plan_batch(config)
     return {
@@ -93,7 +93,7 @@ def planned_batch(config: Config, path: Path, target: Path) -> dict[str, Any]:
 
 def print_batch_plan(config: Config, plan: dict[str, Any], *, first: bool) -> None:
     """Print a plan as comments above the settings: a YAML document."""
-    from its_eval.config import to_yaml
+    from its_eval.config import to_yaml  # noqa: PLC0415
 
     if not first:
         typer.echo("---")
@@ -107,7 +107,7 @@ def print_batch_plan(config: Config, plan: dict[str, Any], *, first: bool) -> No
 
 def require_batch(configs: list[Config], paths: list[Path], *, scheduler: str | None, resume: bool) -> None:
     """Refuse options of a batch run for a config that is none."""
-    from its_eval.errors import UsageError
+    from its_eval.errors import UsageError  # noqa: PLC0415
 
     option = "--scheduler" if scheduler is not None else "--resume"
     whole = [str(path) for path, config in zip(paths, configs, strict=True) if config.output.detail == "full"]
@@ -122,10 +122,10 @@ def run_one_batch(
     config: Config, path: Path, target: Path, *, means: Means, if_changed: bool, quiet: bool
 ) -> BatchResult | None:
     """Carry out a batch run; None when the result is there already and nothing has changed."""
-    from its_eval.config import to_yaml
-    from its_eval.pipeline.batch.run import run_batch
-    from its_eval.pipeline.sources import input_files
-    from its_eval.provenance import unchanged
+    from its_eval.config import to_yaml  # noqa: PLC0415
+    from its_eval.pipeline.batch.run import run_batch  # noqa: PLC0415
+    from its_eval.pipeline.sources import input_files  # noqa: PLC0415
+    from its_eval.provenance import unchanged  # noqa: PLC0415
 
     if if_changed and unchanged(target, path, input_files(config), resolved=to_yaml(config), figures=False):
         if not quiet:

@@ -14,7 +14,7 @@ from its_eval.peers.presets import PRESETS, MissingRule
 from its_eval.peers.recipe import DistanceRecipe, MetricName, ScaleName, recipe_for
 from its_eval.peers.scaling import scale_characteristics
 from its_eval.peers.select import PeerSet, select_peers, within_reasons
-from its_eval.pipeline.notes import type_notes
+from its_eval.peers.types import type_notes
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,6 +1,7 @@
 """Settings: frozen objects from strictly read YAML, and back."""
 
 from its_eval.config.analysis import Checks, Design, Estimands, Multiplicity, Output, ReportSettings
+from its_eval.config.before_after import BeforeAfter
 from its_eval.config.data import CharacteristicsTable, DataSettings, IndicatorTable, UnitsTable
 from its_eval.config.estimators import Estimator
 from its_eval.config.interventions import Event, Intervention, PhaseIn
@@ -14,6 +15,7 @@ from its_eval.config.seasonality import Seasonality
 
 __all__ = [
     "KNOWN_PRESETS",
+    "BeforeAfter",
     "CharacteristicsTable",
     "Checks",
     "Config",

@@ -90,7 +90,7 @@ def _table_faults(
     peers: PeerSettings, data: DataSettings, treated: Collection[str] | str | None
 ) -> Iterator[Fault]:
     searched = treated is not None and (isinstance(treated, str) or not set(treated) <= set(peers.given))
-    if searched and data.characteristics is None:
+    if searched and peers.match == "characteristics" and data.characteristics is None:
         what = "peers cannot be searched without data.characteristics"
         yield Fault((), what, "that table, or `given` for every treated unit")
     if data.units is None:

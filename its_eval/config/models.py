@@ -20,9 +20,10 @@ from pydantic import (
 from its_eval.config import batch_checks, crosschecks, method_checks
 from its_eval.config.analysis import Checks, Design, Estimands, Multiplicity, Output
 from its_eval.config.availability import NotYet
+from its_eval.config.before_after import BeforeAfter
 from its_eval.config.data import DataSettings
 from its_eval.config.estimators import Estimator, Estimators
-from its_eval.config.faults import custom_error, refuse, show
+from its_eval.config.faults import Fault, custom_error, refuse, show
 from its_eval.config.interventions import Event, Intervention
 from its_eval.config.outcomes import Outcome, OutcomeDefaults, OutcomesFrom, resolve_outcome
 from its_eval.config.peers import PeerSettings
@@ -125,6 +126,9 @@ class Config(Settings):
         default_factory=Sensitivity, description="Other choices to try, a list per dimension."
     )
     output: Output = Field(default_factory=Output, description="What is written.")
+    before_after: BeforeAfter | None = Field(
+        default=None, description="Projects measured before and after, reported beside the series."
+    )
     seed: int = Field(default=20150701, ge=0, description="Seed of everything random.")
 
     @property
@@ -218,6 +222,9 @@ class Config(Settings):
     def _fit_for_detail(self) -> Self:
         refuse("output", batch_checks.storage_faults(self.data, self.output))
         if self.output.detail == "estimates":
+            if self.before_after is not None:
+                what = "before_after is not for a batch run"
+                refuse("output", [Fault(("before_after",), what, "this key left out", absolute=True)])
             found = batch_checks.estimates_faults(
                 self.data, self.peers, self.outcomes, self.designs, self.estimands.primary, self.sensitivity
             )

@@ -87,7 +87,7 @@ def coded_values(rows: IndicatorArrays, outcome: Outcome, frequency: str) -> NDA
 
 def _frame(rows: IndicatorArrays) -> pd.DataFrame:
     """Return the rows as the frame that panels are built of; codes stand for the units."""
-    import pandas as pd
+    import pandas as pd  # noqa: PLC0415
 
     nothing = np.full(len(rows.unit), np.nan)
     names = ("value", "numerator", "denominator")

@@ -17,6 +17,7 @@ from its_eval.data.parquet_columns import (
     NUMERIC,
     coded,
     column_codes,
+    distinct_texts,
     field_of,
     literal,
     numbers_of,
@@ -25,6 +26,9 @@ from its_eval.data.parquet_columns import (
 from its_eval.data.periods import format_period, parse_period
 from its_eval.data.tables import nearest
 from its_eval.errors import DataError
+
+#: Rows looked over at a time.
+_SURVEY_ROWS = 1 << 20
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -117,22 +121,20 @@ def survey(settings: DataSettings, wanted: Sequence[str]) -> Survey:
             continue
         rows += dataset.count_rows()
         columns = {key: field_of(names[key]) for key in ("unit", "indicator") if key in names}
-        for batch in dataset.scanner(columns=columns).to_batches():
+        for batch in dataset.scanner(columns=columns, batch_size=_SURVEY_ROWS).to_batches():
             if not batch.num_rows:
                 continue
-            codes, texts = coded(batch.column("unit"))
-            present = np.bincount(codes, minlength=len(texts)) > 0
-            units |= {texts[place] for place in np.flatnonzero(present)}
-            if table.indicator is not None:
-                named, concerned = {table.indicator}, table.indicator in asked
-                chosen = present if concerned else np.zeros_like(present)
-            else:
-                kinds, labels = coded(batch.column("indicator"))
-                named = {labels[place] for place in np.unique(kinds)}
-                keep = np.array([label in asked for label in labels])
-                chosen = present if keep.all() else np.bincount(codes[keep[kinds]], minlength=len(texts)) > 0
+            present = frozenset(distinct_texts(batch.column("unit")))
+            units |= present
+            named = {table.indicator} if table.indicator else set(distinct_texts(batch.column("indicator")))
             indicators |= named
-            wanted_units |= {texts[place] for place in np.flatnonzero(chosen)}
+            if named <= asked:
+                wanted_units |= present
+            elif named & asked:
+                kinds, labels = coded(batch.column("indicator"))
+                chosen = np.array([label in asked for label in labels])[kinds]
+                codes, texts = coded(batch.column("unit"))
+                wanted_units |= {texts[place] for place in np.unique(codes[chosen])}
     if problems:
         raise DataError(problems, "check the paths and columns under data.indicators")
     return Survey(rows, tuple(sorted(indicators)), tuple(sorted(units)), tuple(sorted(wanted_units)))

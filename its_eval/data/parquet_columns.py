@@ -37,13 +37,13 @@ def open_dataset(table: IndicatorTable) -> tuple[Any, dict[str, str]]:
     DataError
         When it is not there, cannot be read, or lacks a column.
     """
-    import pyarrow as pa
-    import pyarrow.dataset as ds
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.dataset as ds  # noqa: PLC0415
 
     where = url_text(table.path)
     source, filesystem = str(table.path), None
     if is_url(table.path):
-        from fsspec.core import url_to_fs  # type: ignore[import-untyped]
+        from fsspec.core import url_to_fs  # type: ignore[import-untyped]  # noqa: PLC0415
 
         filesystem, source = url_to_fs(where)
     try:
@@ -67,7 +67,7 @@ def open_dataset(table: IndicatorTable) -> tuple[Any, dict[str, str]]:
 
 def _columns(schema: Any, table: IndicatorTable, where: str) -> dict[str, str]:
     """Return which column holds unit, period, indicator and each number."""
-    import pyarrow as pa
+    import pyarrow as pa  # noqa: PLC0415
 
     mapped = table.columns
     names = {key: find_column(schema.names, mapped.get(key, key), where) for key in ("unit", "period")}
@@ -93,14 +93,14 @@ def _columns(schema: Any, table: IndicatorTable, where: str) -> dict[str, str]:
 
 def field_of(name: str) -> Any:
     """Return a column of a dataset as an expression."""
-    import pyarrow.compute as pc
+    import pyarrow.compute as pc  # noqa: PLC0415
 
     return pc.field(name)
 
 
 def literal(*, value: bool) -> Any:
     """Return a constant as an expression."""
-    import pyarrow.compute as pc
+    import pyarrow.compute as pc  # noqa: PLC0415
 
     return pc.scalar(value)
 
@@ -113,10 +113,19 @@ def column_codes(read: Any, name: str) -> tuple[NDArray[np.int64], list[str]]:
     return coded(column.chunk(0))
 
 
+def distinct_texts(array: Any) -> list[str]:
+    """Return the stripped texts that occur in an array."""
+    import pyarrow.compute as pc  # noqa: PLC0415
+
+    # the dictionary of an array may hold words that do not occur
+    codes, texts = coded(pc.unique(array))
+    return [texts[code] for code in codes]
+
+
 def coded(array: Any) -> tuple[NDArray[np.int64], list[str]]:
     """Return an array as codes and stripped texts; what is missing has the text of nothing."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.compute as pc  # noqa: PLC0415
 
     if not pa.types.is_dictionary(array.type):
         array = pc.dictionary_encode(pc.cast(array, pa.string()))
@@ -134,6 +143,6 @@ def coded(array: Any) -> tuple[NDArray[np.int64], list[str]]:
 
 def numbers_of(column: Any) -> NDArray[np.float64]:
     """Return a column of numbers, NaN where missing."""
-    import pyarrow as pa
+    import pyarrow as pa  # noqa: PLC0415
 
     return np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64)

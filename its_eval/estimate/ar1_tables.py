@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.estimate.ar1_solver import Ar1Solver, to_rho, warped_bounds
-from its_eval.estimate.ar_statistics import ArStatistics, complete_statistics
-from its_eval.estimate.assembly import degenerate_series
+from its_eval.estimate.ar_statistics import ArStatistics, complete_statistics, outcome_flags
 from its_eval.estimate.kenward_roger import kenward_roger
 from its_eval.estimate.patterns import augmented_design, require_estimable
 from its_eval.estimate.profile import design_matrices, rss_table
@@ -71,15 +70,14 @@ class Ar1Tables:
         design, n_series = self.design, Y.shape[1]
         series = reduce_series(design, Y)
         moments = series.moments()
-        degenerate = degenerate_series(Y, self.observed, series.lag_sums[0], series.total_sum)
+        flags = outcome_flags(Y, self.observed, series)
+        degenerate = flags["degenerate"]
         warped = self.solver.solve_warped(moments)
         table = self._coefficients @ self._basis(warped)
         shift, rss_weights, multiplier, log_df = np.split(table, self._sizes)
 
         estimate = self.projection @ series.coordinates
-        moved = shift.reshape(-1, design.n_reach, n_series)
-        moved *= series.reach
-        estimate += moved.sum(axis=1)
+        estimate += np.einsum("mrs,rs->ms", shift.reshape(-1, design.n_reach, n_series), series.reach)
         rss_weights *= moments
         scale = np.sqrt(np.maximum(rss_weights.sum(axis=0), 0.0) / design.residual_df)
         multiplier *= scale
@@ -87,7 +85,7 @@ class Ar1Tables:
         partials = to_rho(warped)[:, None]
         if degenerate.any():
             estimate[:, degenerate] = self.projection @ series.coordinates[:, degenerate]
-        return complete_statistics(estimate, multiplier, unclipped, partials, degenerate, design.residual_df)
+        return complete_statistics(estimate, multiplier, unclipped, partials, flags, design.residual_df)
 
     def _basis(self, warped: FloatArray) -> FloatArray:
         """Chebyshev polynomials (terms, S) at the warped autocorrelations."""

@@ -126,7 +126,8 @@ class ProfileSearch:
         -------
         As ``from_values``.
         """
-        values = self._values[: table.shape[0] * moments.shape[1]].reshape(table.shape[0], -1)
+        shape = table.shape[0], moments.shape[1]
+        values = self._values[: shape[0] * shape[1]].reshape(shape)
         return self.from_values(np.matmul(table, moments, out=values))
 
     def from_values(self, values: FloatArray) -> tuple[NDArray[np.intp], FloatArray]:
@@ -178,7 +179,7 @@ class ProfileSearch:
         """Lowest value on each line of constant x1, and where in units of the spacing of x2: (16, S) each."""
         rows, columns = GRID
         n_series, points = values.shape[1], 2 * SIDE + 1
-        arrays = self._floats[: (2 * points + 5) * rows * n_series].reshape(-1, rows, n_series)
+        arrays = self._floats[: (2 * points + 5) * rows * n_series].reshape(2 * points + 5, rows, n_series)
         window, polynomial = arrays[:points], arrays[points : 2 * points]
         lowest, offset, value, slope, half_curvature = arrays[2 * points :]
 
@@ -197,7 +198,8 @@ class ProfileSearch:
         for point in window:
             point[:] = values.reshape(-1).take(flat)
             flat += n_series
-        np.matmul(_interpolation()[1], window.reshape(points, -1), out=polynomial.reshape(points, -1))
+        size = rows * n_series
+        np.matmul(_interpolation()[1], window.reshape(points, size), out=polynomial.reshape(points, size))
 
         np.subtract(column, centre, out=offset, dtype=np.float64)
         for _ in range(PROFILE_STEPS):

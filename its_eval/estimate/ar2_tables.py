@@ -9,6 +9,7 @@ Newton's method minimises, and a second one reads off the rest.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,7 @@ import numpy as np
 from its_eval.estimate.ar2_cells import cell_geometry, locate, monomials, panels
 from its_eval.estimate.ar2_search import ProfileSearch, from_partials, search_points, to_partials, warped_box
 from its_eval.estimate.ar2_solver import best_starts
-from its_eval.estimate.ar_statistics import ArStatistics, complete_statistics
-from its_eval.estimate.assembly import degenerate_series
+from its_eval.estimate.ar_statistics import ArStatistics, complete_statistics, outcome_flags
 from its_eval.estimate.cell_newton import ON_SIDE, minimise_in_cells
 from its_eval.estimate.kenward_roger import kenward_roger
 from its_eval.estimate.newton import refine
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from its_eval.estimate.fit import BoolArray, FloatArray
+    from its_eval.estimate.reduction import ReducedDesign
 
 #: Series that are searched at a time: their values on the grid should stay in the processor's cache.
 SEARCH_SERIES = 1024
@@ -85,28 +86,19 @@ class Ar2Tables:
     def evaluate(self, Y: FloatArray) -> ArStatistics:
         """Estimate the contrasts of series of shape (n, S) with 0 at the missing months."""
         search = ProfileSearch(min(SEARCH_SERIES, Y.shape[1]))
-        parts, flags, owners, starts = [], [], [], []
+        parts, owners, starts = [], [], []
         for begin in range(0, max(Y.shape[1], 1), SEARCH_SERIES):
-            outcomes = Y[:, begin : begin + SEARCH_SERIES]
-            series = reduce_series(self.design, outcomes)
-            degenerate = degenerate_series(outcomes, self.observed, series.lag_sums[0], series.total_sum)
-            owner, start = search.starts(self._search, series.moments())
-            regular = ~degenerate[owner]
-            parts.append(series)
-            flags.append(degenerate)
+            part = _reduce(self.design, Y[:, begin : begin + SEARCH_SERIES], self.observed)
+            owner, start = search.starts(self._search, part.series.moments())
+            regular = ~part.flags["degenerate"][owner]
+            parts.append(part)
             owners.append(owner[regular] + begin)
             starts.append(start[:, regular])
-        whole = ReducedSeries(
-            np.hstack([part.coordinates for part in parts]),
-            np.hstack([part.reach for part in parts]),
-            np.hstack([part.lag_sums for part in parts]),
-        )
-        owner, start, degenerate = np.concatenate(owners), np.hstack(starts), np.concatenate(flags)
-        warped, value = self._minimise(whole, owner, start)
-        if owner.size > degenerate.size - np.count_nonzero(degenerate):
-            best = best_starts(owner, value)
-            owner, warped, value = owner[best], warped[:, best], value[best]
-        return self._read(whole, degenerate, owner, warped, value)
+        outcomes = _together(parts)
+        owner = np.concatenate(owners)
+        warped, value = self._minimise(outcomes.series, owner, np.hstack(starts))
+        best = best_starts(owner, value)
+        return self._read(outcomes, owner[best], warped[:, best], value[best])
 
     def _minimise(
         self, series: ReducedSeries, owner: NDArray[np.intp], start: FloatArray
@@ -147,20 +139,15 @@ class Ar2Tables:
         return warped, value, settled
 
     def _read(
-        self,
-        series: ReducedSeries,
-        degenerate: BoolArray,
-        owner: NDArray[np.intp],
-        warped: FloatArray,
-        value: FloatArray,
+        self, outcomes: _Outcomes, owner: NDArray[np.intp], warped: FloatArray, value: FloatArray
     ) -> ArStatistics:
         """Read the contrasts off the tables at the place of each series that is not degenerate."""
-        design, m = self.design, self.projection.shape[0]
+        design, series, m = self.design, outcomes.series, self.projection.shape[0]
         splits = np.cumsum([m * design.n_reach, 1, m])
         cell = locate(warped)
         # In the order of the cells, and a column of zeros behind for the series that are degenerate.
         found = np.zeros((3, m, owner.size + 1))
-        column = np.full(degenerate.size, owner.size)
+        column = np.full(outcomes.size.size, owner.size)
         done = 0
         for block, groups in _by_cell(cell):
             centre, half = cell_geometry()[:, :, cell[block]]
@@ -174,12 +161,51 @@ class Ar2Tables:
             np.exp(log_df, out=df)
             column[owner[block]] = np.arange(done, done + block.size)
             done += block.size
-        partials = np.zeros((degenerate.size, 2))
-        partials[owner] = to_partials(warped)
         added, std_error, df = found.take(column, axis=2)
-        estimate = self.projection @ series.coordinates
-        estimate += added
-        return complete_statistics(estimate, std_error, df, partials, degenerate, design.residual_df)
+        added *= outcomes.size
+        std_error *= outcomes.size
+        added += self.projection @ series.coordinates
+        partials = np.zeros((outcomes.size.size, 2))
+        partials[owner] = to_partials(warped)
+        return complete_statistics(added, std_error, df, partials, outcomes.flags, design.residual_df)
+
+
+@dataclass(frozen=True)
+class _Outcomes:
+    """Series after their reduction.
+
+    Attributes
+    ----------
+    series : ReducedSeries
+        With residuals divided by ``size``, so that the polynomials depend on no unit.
+    size : ndarray, shape (S,)
+        Root of the residual sum of squares of least squares, 1 for degenerate series.
+    flags : dict of str to ndarray of bool, shape (S,)
+    """
+
+    series: ReducedSeries
+    size: FloatArray
+    flags: dict[str, BoolArray]
+
+
+def _reduce(design: ReducedDesign, Y: FloatArray, observed: BoolArray) -> _Outcomes:
+    """Reduce outcomes (n, S) with 0 at the missing months."""
+    series = reduce_series(design, Y)
+    flags = outcome_flags(Y, observed, series)
+    size = np.sqrt(np.where(flags["degenerate"], 1.0, series.lag_sums[0]))
+    unit = ReducedSeries(series.coordinates, series.reach / size, series.lag_sums / size / size)
+    return _Outcomes(unit, size, flags)
+
+
+def _together(parts: list[_Outcomes]) -> _Outcomes:
+    """Put parts of the series beside each other."""
+    series = ReducedSeries(
+        np.hstack([part.series.coordinates for part in parts]),
+        np.hstack([part.series.reach for part in parts]),
+        np.hstack([part.series.lag_sums for part in parts]),
+    )
+    flags = {name: np.concatenate([part.flags[name] for part in parts]) for name in parts[0].flags}
+    return _Outcomes(series, np.concatenate([part.size for part in parts]), flags)
 
 
 def _by_cell(cell: NDArray[np.intp]) -> Iterator[tuple[NDArray[np.intp], list[tuple[int, slice]]]]:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from its_eval.estimate.assembly import degenerate_series, precision_lost
 from its_eval.estimate.fit import MINIMUM_DF, BoolArray, ContrastEstimates, FloatArray
 from its_eval.estimate.reml_ar import FLAGS, autocorrelation_flags
+
+if TYPE_CHECKING:
+    from its_eval.estimate.reduction import ReducedSeries
 
 
 @dataclass(frozen=True)
@@ -36,26 +41,44 @@ def blank_statistics(n_series: int, n_contrasts: int, order: int) -> ArStatistic
     return ArStatistics(estimates, np.empty((n_series, order)), flags)
 
 
+def outcome_flags(Y: FloatArray, observed: BoolArray, series: ReducedSeries) -> dict[str, BoolArray]:
+    """Flag series that have nothing, or too little, left beside their fitted line.
+
+    Parameters
+    ----------
+    Y : ndarray, shape (n, S)
+        Outcomes with 0 at missing months.
+    observed : ndarray of bool, shape (n,)
+    series : ReducedSeries
+    """
+    residual_sum, total_sum = series.lag_sums[0], series.total_sum
+    degenerate = degenerate_series(Y, observed, residual_sum, total_sum)
+    lost = precision_lost(residual_sum, total_sum) & ~degenerate
+    return {"degenerate": degenerate, "precision_lost": lost}
+
+
 def complete_statistics(
     estimate: FloatArray,
     std_error: FloatArray,
     df: FloatArray,
     partials: FloatArray,
-    degenerate: BoolArray,
+    flags: dict[str, BoolArray],
     residual_df: int,
 ) -> ArStatistics:
-    """Clip the degrees of freedom and flag the series.
+    """Clip the degrees of freedom and add the flags of the autocorrelations.
 
     Parameters
     ----------
     estimate, std_error, df : ndarray, shape (m, S)
         Those of degenerate series are replaced, apart from the estimate, which must be that of least squares.
     partials : ndarray, shape (S, p)
-    degenerate : ndarray of bool, shape (S,)
+    flags : dict of str to ndarray of bool, shape (S,)
+        Those of ``outcome_flags``.
     residual_df : int
         Upper bound of the degrees of freedom.
     """
-    flags = {**autocorrelation_flags(partials), "degenerate": degenerate}
+    flags = {**autocorrelation_flags(partials), **flags}
+    degenerate = flags["degenerate"]
     if degenerate.any():  # as in blank_fit: least squares without uncertainty
         std_error[:, degenerate] = 0.0
         df[:, degenerate] = residual_df

@@ -140,8 +140,8 @@ def fit_reml_ar(X: FloatArray, Y: FloatArray, order: int) -> Fit:
     Fit
         Flags: ``at_bound`` (a partial autocorrelation within 0.001 of its bound), ``near_unit_root`` (the
         first above 0.9), ``degenerate`` (the least-squares residuals are rounding: parameters are those of
-        least squares, covariance, sigma and autocorrelations are 0, the log-likelihood is infinite), ``precision_lost`` (fewer
-        than six digits are left; see ``assembly``).
+        least squares, covariance, sigma and autocorrelations are 0, the log-likelihood is infinite),
+        ``precision_lost`` (fewer than six digits are left; see ``assembly``).
 
     Raises
     ------

@@ -100,7 +100,8 @@ def calibrate(config: Config, reps: int, progress: Progress) -> pd.DataFrame:
         estimators = _linear(design_estimators(outcome, design))
         blocks, failed = fit_design(outcome, design, None, estimators[:1])
         reasons += [f"{where}: {item.message}" for item in failed]
-        settings = [item for block in blocks for item in fitted_series(config, outcome, block, _asked(config))]
+        asked = _asked(config)
+        settings = [item for block in blocks for item in fitted_series(config, outcome, block, asked)]
         effects = _effects(config, outcome, blocks)
         found: dict[tuple[str, str, str], list[_Tests]] = {}
         for place, setting in enumerate(settings):
@@ -122,7 +123,7 @@ def calibrate(config: Config, reps: int, progress: Progress) -> pd.DataFrame:
 
 def _require_designs(config: Config) -> list[str]:
     """Return the designs that can be calibrated, or say what is missing from the config."""
-    designs = [design for design in config.designs if design in DESIGNS]
+    designs: list[str] = [design for design in config.designs if design in DESIGNS]
     problems = []
     if not designs:
         problems.append(f"designs: {', '.join(config.designs)}; calibrate simulates {' and '.join(DESIGNS)}")

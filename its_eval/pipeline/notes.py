@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from its_eval.config.stratified import listed_as
@@ -10,6 +9,7 @@ from its_eval.data.periods import parse_period, period_start
 from its_eval.data.tables import nearest
 from its_eval.peers.pool import FAR, pool_percentiles
 from its_eval.peers.presets import PRESETS
+from its_eval.peers.types import type_notes
 
 #: Shared peers that a note names.
 SHOWN = 3
@@ -17,7 +17,6 @@ SHOWN = 3
 if TYPE_CHECKING:
     from its_eval.config import Config
     from its_eval.data.attributes import Units
-    from its_eval.peers.select import PeerSet
     from its_eval.pipeline.plan import OutcomePlan
     from its_eval.pipeline.sources import Sources
 
@@ -132,29 +131,6 @@ def _other_types(plan: OutcomePlan, units: Units | None) -> list[str]:
     ]
     more = len(found) - SHOWN
     return [*found[:SHOWN], *([f"{plan.outcome.label}: the same of {more} more."] if more > 0 else [])]
-
-
-def type_notes(label: str, chosen: PeerSet, units: Units) -> list[str]:
-    """Return a note when peers are of another type than the unit, which characteristics alone do not prevent.
-
-    Parameters
-    ----------
-    label : str
-        How the sentence begins.
-    chosen : PeerSet
-        Peers of the unit.
-    units : Units
-        Where the types are, in the column ``type``; blank where not known.
-    """
-    types = units.column("type") or {}
-    own = types.get(chosen.unit, "")
-    others = [types[peer] for peer in chosen.peers if types.get(peer) and types[peer] != own]
-    if not own or not others:
-        return []
-    counts = sorted(Counter(others).items(), key=lambda item: (-item[1], item[0]))
-    named = ", ".join(f"{count} {kind}" for kind, count in counts)
-    share = f"{len(others)} of the {len(chosen.peers)} peers are of another type than {own} ({named})"
-    return [f"{label}: {share}; `within` keeps to one type."]
 
 
 def _few_peers(config: Config, plan: OutcomePlan) -> list[str]:

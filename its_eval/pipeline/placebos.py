@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from its_eval.config import Config
     from its_eval.design.interruption import Interruption
+    from its_eval.peers.distance import Scaled
     from its_eval.pipeline.estimation import Block
     from its_eval.pipeline.plan import OutcomePlan
     from its_eval.pipeline.sources import Sources
@@ -89,18 +90,22 @@ def donor_targets(config: Config, sources: Sources, plan: OutcomePlan, unit: str
         Target(
             donor,
             (start, *fitted_events(config, plan.outcome, plan.panel, donor)[0]),
-            donor_peers(config, sources, pool, donor, wanted),
+            donor_peers(config, sources, chosen.scaled or sources.scaled, pool, donor, wanted),
         )
         for donor in pool
     ]
 
 
 def donor_peers(
-    config: Config, sources: Sources, pool: tuple[str, ...], donor: str, wanted: int | None
+    config: Config,
+    sources: Sources,
+    scaled: Scaled | None,
+    pool: tuple[str, ...],
+    donor: str,
+    wanted: int | None,
 ) -> tuple[str, ...]:
     """Return the peers of a donor: its nearest in the pool, or all others without characteristics."""
     others = tuple(code for code in pool if code != donor)
-    scaled = sources.scaled
     if scaled is None or donor not in scaled.units:
         return others
     within = config.peers.within if config.peers is not None else ()

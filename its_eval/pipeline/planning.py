@@ -73,7 +73,7 @@ def make_plan(config: Config, sources: Sources) -> Plan:
         raise DataError(
             shorten(list(dict.fromkeys(problems))), "its-eval validate shows all faults of config and data"
         )
-    notes = [*unknown_names(config, sources), *plan_notes(config, outcomes)]
+    notes = [*unknown_names(config, sources), *plan_notes(config, outcomes, sources.units)]
     notes += [f"{item.label}: no treated unit has data for it, so nothing is estimated." for item in absent]
     names = tuple(item.name for item in absent)
     return Plan(tuple(outcomes), names, tuple(findings), tuple(notes), treatment.units)

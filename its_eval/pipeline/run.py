@@ -11,6 +11,7 @@ from its_eval.config.stratified import listed_as, strata_of_gap
 from its_eval.data.faults import findings_table
 from its_eval.errors import NothingEstimatedError
 from its_eval.evaluation import COLUMNS, Evaluation, make_table
+from its_eval.pipeline.before_after import with_workshops
 from its_eval.pipeline.conclude import adjust_primary, power_rows, summary_rows
 from its_eval.pipeline.credibility import Credibility, examine
 from its_eval.pipeline.curves import curve_checks
@@ -108,7 +109,7 @@ def evaluate_plan(config: Config, sources: Sources, plan: Plan, progress: Progre
         for name, columns in COLUMNS.items()
     }
     tables["data_quality"] = findings_table(plan.findings)
-    return Evaluation(
+    evaluation = Evaluation(
         config.title,
         tables,
         (*plan.notes, *(note for credibility in found.values() for note in credibility.notes)),
@@ -116,6 +117,7 @@ def evaluate_plan(config: Config, sources: Sources, plan: Plan, progress: Progre
         dict(sources.units.names),
         {outcome.outcome.name: _peer_values(outcome) for outcome in plan.outcomes},
     )
+    return with_workshops(config, sources.workshops, evaluation)
 
 
 def _evaluate_design(

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from its_eval.design.interruption import Interruption
     from its_eval.pipeline.plan import OutcomePlan, Target
 
+#: A covariate whose difference from the peers is no larger than this share of itself is the same for all: the
+#: mean of equal numbers is theirs up to rounding only.
+ROUNDING = 1e-10
+
 
 @dataclass(frozen=True)
 class SeriesSet:
@@ -167,8 +171,9 @@ def _covariates(
     for name, values in plan.covariates.items():
         own = values[:, panel.column(target.unit)]
         if target.peers:
+            size = np.nanmax(np.abs(own), initial=0.0)
             own = own - peer_mean(values[:, [panel.column(peer) for peer in target.peers]], usable)
-            if np.nanmax(np.abs(own), initial=0.0) == 0.0:
+            if np.nanmax(np.abs(own), initial=0.0) <= ROUNDING * size:
                 continue
         columns.append(own)
         names.append(name)

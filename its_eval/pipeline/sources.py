@@ -14,6 +14,7 @@ from its_eval.errors import DataError
 from its_eval.peers.presets import PRESETS
 from its_eval.peers.recipe import recipe_for
 from its_eval.peers.scaling import scale_characteristics
+from its_eval.pipeline.before_after import Workshops, load_workshops
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,12 +38,15 @@ class Sources:
         Names and types; empty without a units table.
     lifetimes : Lifetimes
         When units opened and closed, and who went on as whom.
+    workshops : Workshops or None
+        Projects measured before and after, where the config has such a section.
     """
 
     rows: IndicatorRows
     scaled: Scaled | None
     units: Units
     lifetimes: Lifetimes = field(default_factory=Lifetimes)
+    workshops: Workshops | None = None
 
     def rescaled(
         self, config: Config, *, metric: MetricName | None = None, scale: ScaleName | None = None
@@ -69,6 +73,8 @@ def input_files(config: Config) -> list[Path]:
         paths.append(config.data.characteristics.path)
     if config.data.units is not None:
         paths.append(config.data.units.path)
+    if config.before_after is not None:
+        paths.append(config.before_after.path)
     files: list[Path] = []
     for path in paths:
         files += sorted(part for part in path.rglob("*") if part.is_file()) if path.is_dir() else [path]
@@ -88,6 +94,7 @@ def load_sources(config: Config) -> Sources:
     rows: IndicatorRows | None = None
     scaled: Scaled | None = None
     units, lifetimes = Units(), Lifetimes()
+    workshops: Workshops | None = None
     try:
         stratified = {outcome.indicator for outcome in config.outcomes if outcome.strata is not None}
         rows = by_stratum(load_indicators(config.data), stratified)
@@ -98,6 +105,11 @@ def load_sources(config: Config) -> Sources:
         if config.data.units is not None:
             units = load_units(config.data.units.path, config.data.units.columns)
             lifetimes = lifetimes_of(units, config.data.frequency, str(config.data.units.path))
+    except DataError as error:
+        problems += error.problems
+        hint = hint or error.hint
+    try:
+        workshops = None if config.before_after is None else load_workshops(config.before_after)
     except DataError as error:
         problems += error.problems
         hint = hint or error.hint
@@ -114,7 +126,7 @@ def load_sources(config: Config) -> Sources:
             hint = error.hint
     if problems or rows is None:
         raise DataError(problems, hint)
-    return Sources(rows, scaled, units, lifetimes)
+    return Sources(rows, scaled, units, lifetimes, workshops)
 
 
 def _with_mergers(config: Config, rows: IndicatorRows, units: Units, lifetimes: Lifetimes) -> IndicatorRows:

@@ -10,6 +10,7 @@ import numpy as np
 from its_eval.design.transform import from_link, to_link
 from its_eval.effects import Effect, Question, Setting, bands, effects
 from its_eval.peers.balance import balance, contributions
+from its_eval.pipeline.peer_choice import pre_period_balance
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -224,4 +225,5 @@ def peer_rows(plan: OutcomePlan) -> dict[str, list[Row]]:
             rows["peer_exclusions"].append(keys | row)
         rows["peer_contributions"] += [{"unit": unit} | vars(part) for part in contributions(peer_set)]
         rows["balance"] += [keys | vars(part) for part in balance(peer_set)]
+        rows["balance"] += [keys | vars(part) for part in pre_period_balance(plan, unit)]
     return rows

@@ -11,6 +11,7 @@ from its_eval.report.house_style import HouseStyle
 from its_eval.report.page import render_page
 from its_eval.report.sections.answer import answer, units
 from its_eval.report.sections.assumptions import assumptions
+from its_eval.report.sections.before_after import before_after
 from its_eval.report.sections.checklist import checklist
 from its_eval.report.sections.checks import checks
 from its_eval.report.sections.choices import choices
@@ -37,6 +38,7 @@ SECTIONS: tuple[Callable[[ReportSource], Section], ...] = (
     checks,
     choices,
     power,
+    before_after,
     data_quality,
     methods,
     assumptions,
@@ -85,6 +87,7 @@ def render_report(
         "report.html.j2",
         style=style,
         title=style.title or evaluation.title,
-        sections=[section(source) for section in SECTIONS],
+        # a section that a run may have or not is left out when there is nothing in it
+        sections=[made for section in SECTIONS if (made := section(source)).blocks],
         version=str((provenance.get("program") or {}).get("version", "")),
     )

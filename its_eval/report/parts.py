@@ -51,8 +51,8 @@ def encode_part(name: str, columns: Mapping[str, Column], rows: int) -> bytes:
     rows : int
         How many.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.parquet as pq  # noqa: PLC0415
 
     schema = _schema(name)
     arrays = [_array(columns.get(key), schema.field(key).type, rows) for key in COLUMNS[name]]
@@ -67,14 +67,14 @@ def encode_part(name: str, columns: Mapping[str, Column], rows: int) -> bytes:
 @cache
 def _schema(name: str) -> Any:
     """Return types and metadata that pandas would write."""
-    import pyarrow as pa
+    import pyarrow as pa  # noqa: PLC0415
 
     return pa.Schema.from_pandas(make_table(name, []), preserve_index=False)
 
 
 def _array(column: Column, kind: Any, rows: int) -> Any:
-    import pyarrow as pa
-    import pyarrow.compute as pc
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.compute as pc  # noqa: PLC0415
 
     if isinstance(column, Texts):
         words = pa.array(list(column.words), kind)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from its_eval.errors import UsageError
-from its_eval.evaluation import COLUMNS, Evaluation, make_table
+from its_eval.evaluation import BESIDE, COLUMNS, Evaluation, make_table
 from its_eval.provenance import MANIFEST, RESOLVED, read_manifest
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: The apostrophe of `its_eval.report.spreadsheet.defused`.
 _DEFUSED = re.compile(r"^'(?=[=+\-@\t\r])")
+#: Columns of texts in the tables that stand beside those of the series.
+_BESIDE_TEXTS = frozenset({"measure", "unit", "follow_up", "better", "direction", "project", "reason"})
 _HINT = "name the folder that `its-eval run` wrote, e.g. results/sample"
 
 
@@ -121,12 +123,30 @@ def _tables(folder: Path) -> dict[str, pd.DataFrame]:
             tables[name] = _from_csv(csv, name)
         else:
             tables[name] = make_table(name, [])
+    tables |= _beside(folder)
     if all(table.empty for table in tables.values()):
         raise UsageError(
             f"{folder}: no table in CSV or Parquet; a result is read back from these",
             "run the config again with csv or parquet in output.tables",
         )
     return tables
+
+
+def _beside(folder: Path) -> dict[str, pd.DataFrame]:
+    """Return the tables about projects measured before and after; none in a run without them."""
+    found = {}
+    for name in BESIDE:
+        parquet, csv = folder / f"{name}.parquet", folder / f"{name}.csv"
+        if parquet.is_file():
+            found[name] = pd.read_parquet(parquet)
+        elif csv.is_file():
+            texts = dict.fromkeys(_BESIDE_TEXTS, str)
+            blanks: dict[str, list[str]] = {column: [] for column in _BESIDE_TEXTS}
+            table = pd.read_csv(csv, dtype=texts, encoding="utf-8", na_values=blanks, keep_default_na=True)
+            for column in _BESIDE_TEXTS & set(table.columns):
+                table[column] = table[column].fillna("").str.replace(_DEFUSED, "", regex=True)
+            found[name] = table
+    return found
 
 
 def _from_csv(path: Path, name: str) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import yaml
 from its_eval.cli import console
 from its_eval.cli.commands import run as command
 from its_eval.evaluation import COLUMNS, Evaluation, make_table
-from its_eval.pipeline import produce
+from its_eval.pipeline import drawing
 
 TABLES = ("--no-figures", "--no-report")
 
@@ -269,7 +269,7 @@ class TestIfChanged:
         assert manifest["program"]["version"] == "99.0"
 
     def test_figures_that_were_left_out_are_a_change(self, its, study, result, monkeypatch):
-        monkeypatch.setattr(produce, "draw_figure", lambda *_: None)
+        monkeypatch.setattr(drawing, "draw_figure", lambda *_: None)
         answer = its("run", study.config, "-o", result, "--if-changed")
         assert (answer.code, answer.err) == (0, "")
         assert f"Figures: {result / 'figures'}" in answer.out
@@ -350,10 +350,28 @@ class TestFailOn:
         arguments = ("run", short.config, "-o", short.folder / "out", *TABLES, "-q")
         assert its(*arguments, "--fail-on", "data").code == 0
 
-    def test_checks_are_refused_until_there_are_any(self, its, study):
-        answer = its("run", study.config, "--fail-on", "data,checks")
-        assert answer.code == 2
-        assert "--fail-on checks is not available in this version" in answer.err
+    def test_checks_that_ask_for_attention(self, its, study):
+        rows = study.indicators.read_text().splitlines()[1:]
+        # a month far away from all others
+        study.write_indicators(["waits,A1,2014-02,95" if row.startswith("waits,A1,2014-02") else row for row in rows])
+        study.write(
+            changes={
+                "checks: {placebo_units: no, placebo_dates: no, leave_one_peer_out: no, diagnostics: no}": (
+                    "checks: {placebo_units: no, placebo_dates: no, leave_one_peer_out: no}"
+                ),
+            }
+        )
+        out = study.folder / "out"
+        answer = its("run", study.config, "-o", out, *TABLES, "-q", "--fail-on", "data,checks")
+        assert answer.code == 1
+        checks = pd.read_csv(out / "tables" / "checks.csv")
+        alarming = int(checks["status"].eq("attention").sum())
+        assert alarming > 0
+        outliers = checks.query("outcome == 'waits' and unit == 'A1' and check == 'outliers'")
+        assert "2014-02" in outliers["message"].iloc[0]
+        assert answer.err == (
+            f"its-eval: {study.config}: --fail-on checks: {alarming} checks ask for attention\n"
+        )
 
     def test_data(self, its, study):
         rows = study.indicators.read_text().splitlines()[1:]
@@ -422,21 +440,45 @@ def test_nothing_estimated_is_4_and_writes_nothing(its, study):
     assert not out.exists()
 
 
-def test_a_figure_for_every_series_in_one_process_or_two(its, study, contents):
-    study.write(changes={"treated: [A1, A2]": "treated: [A1]"})
+def test_figures_and_report_are_the_same_in_one_process_or_two(its, study, contents):
     study.write(
-        text=study.config.read_text(),
         changes={
-            '  - {indicator: seen, label: Seen in time, unit: "%", kind: percentage, better: higher}\n': ""
-        },
+            "treated: [A1, A2]": "treated: [A1]",
+            '  - {indicator: seen, label: Seen in time, unit: "%", kind: percentage, better: higher}\n': "",
+        }
     )
     one, two = study.folder / "one", study.folder / "two"
     assert its("run", study.config, "-o", one, "-q").code == 0
-    names = [f"main_its_waits_A1_{design}" for design in ("difference", "single")]
-    expected = sorted(f"{name}.{form}" for name in names for form in ("csv", "png", "svg"))
-    assert sorted(path.name for path in (one / "figures").iterdir()) == expected
+    drawn = [path.name for path in (one / "figures").iterdir()]
+    stems = {name.rsplit(".", 1)[0] for name in drawn}
+    assert sorted(drawn) == sorted(f"{stem}.{form}" for stem in stems for form in ("csv", "png", "svg"))
+    assert {f"main_its_waits_A1_{design}" for design in ("difference", "single")} <= stems
+    assert {"against_peers_waits_A1", "peer_distances_waits_A1", "balance_waits_A1"} <= stems
+    page = (one / "report.html").read_text(encoding="utf-8")
+    assert "A small study" in page
     assert its("run", study.config, "-o", two, "-q", "--jobs", "2").code == 0
     assert contents(one, without=("manifest.json",)) == contents(two, without=("manifest.json",))
+
+
+def test_a_run_with_every_check_writes_its_tables(its, study):
+    from conftest import NO_CHECKS
+
+    study.write(
+        changes={
+            "treated: [A1, A2]": "treated: [A1]",
+            '  - {indicator: seen, label: Seen in time, unit: "%", kind: percentage, better: higher}\n': "",
+            f"{NO_CHECKS}\n": "sensitivity: {order: [1]}\noutput: {tables: [csv, xlsx]}\n",
+        }
+    )
+    out = study.folder / "out"
+    assert its("run", study.config, "-o", out, "-q", *TABLES).code == 0
+    for name in ("checks", "placebo_units", "residuals", "sensitivity"):
+        assert not pd.read_csv(out / "tables" / f"{name}.csv").empty, name
+    with pd.ExcelFile(out / "tables" / "tables.xlsx", engine="openpyxl") as workbook:
+        assert {"summary", "effects", "checks"} <= {str(name).casefold() for name in workbook.sheet_names}
+    summary = pd.read_csv(out / "tables" / "summary.csv").set_index("design")
+    # five donors and the unit itself
+    assert summary.loc["difference", "p_placebo"] == pytest.approx(1 / 6)
 
 
 class Terminal:

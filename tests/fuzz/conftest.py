@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, settings
 
 EXAMPLES = os.environ.get("FUZZ_EXAMPLES")
 #: Examples of a quick fuzzer; slower ones take a part of them.
-BUDGET = int(EXAMPLES or 400)
+BUDGET = int(EXAMPLES or 100)
 
 settings.register_profile(
     "fuzz",

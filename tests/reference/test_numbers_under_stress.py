@@ -83,14 +83,14 @@ CASES = {
     "fewest months": (design(6, 3), series(6, (0.2,), 11), 1, False),
     "fewest months, order 2": (design(7, 3), series(7, (0.2, 0.1), 12), 2, False),
     "sixteen months": (design(16, 8), series(16, (0.4,), 13), 1, False),
-    "300 months": (design(300, 150), series(300, (0.6,), 14), 1, False),
+    "200 months": (design(200, 100), series(200, (0.6,), 14), 1, False),
     "rho near 1": (design(83, 30), series(83, (0.985,), 15), 1, False),
     "rho near 1, order 2": (design(83, 30), series(83, (0.96, 0.1), 16), 2, False),
     "rho near -1": (design(48, 24), series(48, (-0.95,), 17), 1, False),
     "rho at the lower end, order 2": (design(48, 24), series(48, (-0.45, -0.5), 18), 2, False),
     "a month missing in every segment": (design(48, 24), gaps(series(48, (0.5,), 19), 7, 31), 1, False),
     "gaps at every end": (design(48, 24), gaps(series(48, (0.5,), 20), 0, 23, 24, 47), 1, False),
-    "40 terms": (design(83, 30, terms=40), series(83, (0.4,), 21), 1, False),
+    "40 terms": (design(60, 30, terms=40), series(60, (0.4,), 21), 1, False),
 }
 
 
@@ -105,8 +105,15 @@ def test_against_50_digits(name):
 
 
 def test_the_flag_comes_before_the_precision_goes():
-    """Over sixteen levels: whatever is not flagged keeps what a fit has to keep."""
+    """Over levels up to 1e14: whatever is not flagged keeps what a fit has to keep."""
     X, noise = design(48, 24), series(48, (0.5,), 22)
+    flagged = []
     for exponent in range(0, 16, 2):
-        errors, flags = deviations(X, 10.0**exponent + noise, 1)
-        assert flags & {"precision_lost", "degenerate"} or max(errors.values()) < KEPT, (exponent, errors)
+        y = 10.0**exponent + noise
+        flags = fit_reml_ar(X, y[:, None], 1).flags
+        if flags["precision_lost"][0] or flags["degenerate"][0]:
+            flagged.append(exponent)
+            continue
+        errors, _ = deviations(X, y, 1)
+        assert max(errors.values()) < KEPT, (exponent, errors)
+    assert flagged == [10, 12, 14]

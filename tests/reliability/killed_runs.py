@@ -1,9 +1,9 @@
 """Kills runs at given moments of their work on the disk, and says what each left behind.
 
-Called as ``killed_runs.py CONFIG TARGET pictures|tables swap|fallback MOMENT...``; prints JSON. The config is evaluated once;
-every run is a process of its own that writes the result through the ordinary code and kills itself with
-SIGKILL as soon as it has asked the system for so many changes of files (a negative number counts from the
-last one). What a kill leaves must be the old result, whole, or the new one, whole.
+Called as ``killed_runs.py CONFIG TARGET pictures|tables swap|fallback MOMENT...``; prints JSON.
+The config is evaluated once; every run is a process of its own that writes the result through the ordinary
+code and kills itself with SIGKILL as soon as it has asked the system for so many changes of files (a negative
+number counts from the last one). What a kill leaves must be the old result, whole, or the new one, whole.
 """
 
 import json
@@ -48,8 +48,8 @@ def write_result(config, path, target, evaluation, wanted):
     production.make_plan = lambda _config, _sources: None
     production.evaluate_plan = lambda *_: evaluation
     production.produce(
-        config, path, target, command="its-eval run", wanted=production.Wanted(figures=wanted, report=wanted), force=True, jobs=1,
-        progress=lambda *_: None,
+        config, path, target, command="its-eval run", force=True, jobs=1, progress=lambda *_: None,
+        wanted=production.Wanted(figures=wanted, report=wanted),
     )  # fmt: skip
 
 

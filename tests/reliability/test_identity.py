@@ -41,7 +41,8 @@ def guarded(script, folder, *arguments, **environment):
     report = folder / "watched.json"
     done = subprocess.run(
         script("guarded.py", report, folder, *arguments),
-        cwd=folder, env=os.environ | environment, capture_output=True, check=False, timeout=300,
+        cwd=folder, env=os.environ | {"TMPDIR": str(folder)} | environment,
+        capture_output=True, check=False, timeout=300,
     )  # fmt: skip
     return done, json.loads(report.read_text())
 

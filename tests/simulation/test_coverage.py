@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 from its_eval.config import load_config
-from its_eval.pipeline.estimation import fit_series, make_series
+from its_eval.pipeline.estimation import fit_series
 from its_eval.pipeline.planning import make_plan
+from its_eval.pipeline.series import make_series
 from its_eval.pipeline.sources import load_sources
 
 ROOT = Path(__file__).parents[2]
@@ -55,7 +56,8 @@ def covered(task):
             drawn = next(part for part in panel.indicators if part.name == plan.outcome.indicator)
             assert plan.panel.units == panel.units
             assert plan.panel.periods[0] == drawn.periods[0]
-            fresh = replace(plan.panel, values=drawn.value, denominators=drawn.denominator)
+            counts = np.full_like(drawn.value, np.nan)
+            fresh = replace(plan.panel, values=drawn.value, denominators=drawn.denominator, counts=counts)
             series, failed = make_series(replace(plan, panel=fresh), design_name)
             blocks, unfitted = fit_series(replace(plan, panel=fresh), series, plan.outcome.estimators[:1])
             assert not failed

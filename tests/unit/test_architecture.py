@@ -22,7 +22,7 @@ BACKWARD = {("config", "its_eval.data.periods")}
 BESIDE = {"spc", "before_after"}
 #: What may import across the stages, and what of.
 COMPOSERS = {
-    "pipeline": {*STAGES, *COMMON, "pipeline"},
+    "pipeline": {*STAGES, *COMMON, "pipeline", "before_after"},
     "cli": {"pipeline", "report", "config", "data", "peers", "cli", "starter", *BESIDE, *COMMON},
     **{part: {part, "data", *COMMON} for part in BESIDE},
     "starter": {"data", "errors"},

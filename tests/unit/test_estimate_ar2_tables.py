@@ -112,7 +112,7 @@ def test_one_series_and_any_order_of_series_give_the_same():
     np.testing.assert_allclose(alone.df, expected.df[7:8], rtol=1e-9)
 
 
-@pytest.mark.parametrize("unit", [1e-8, 1.0, 1e12])
+@pytest.mark.parametrize("unit", [1e-60, 1e-8, 1.0, 1e12, 1e60])
 def test_degenerate_series_have_no_uncertainty_and_do_not_disturb_the_others(unit):
     X = its_design(40, 20)
     truth = np.array([3.0, 0.2, -1.0, 0.5])

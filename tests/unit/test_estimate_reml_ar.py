@@ -119,6 +119,21 @@ def test_flags(order):
         assert flags["degenerate"].tolist() == [False, False, True, True]
 
 
+@pytest.mark.parametrize("order", [1, 2])
+def test_lost_precision_is_flagged_by_the_tables_as_by_the_exact_path(order, monkeypatch):
+    monkeypatch.setitem(
+        reml_statistics.TABLES, order, replace(reml_statistics.TABLES[order], enough_series=1)
+    )
+    Y = simulate(10, 80, 4, 0.3) + np.array([0.0, 1e6, 1e10, 0.0])
+    Y[:, 3] *= 1e80
+    X = its_design(80, 40)
+    expected = fit_reml_ar(X, Y[:, :3], order).flags["precision_lost"]
+    found = reml_ar_statistics(X, Y, CONTRASTS, order).flags
+    np.testing.assert_array_equal(found["precision_lost"], [*expected, True])
+    np.testing.assert_array_equal(expected, [False, False, True])
+    assert not found["degenerate"].any()
+
+
 def test_lower_bound_is_flagged():
     alternating = (-1.0) ** np.arange(60)[:, None] + 0.05 * simulate(5, 60, 1, 0.0)
     fit = fit_reml_ar(its_design(60, 30), alternating, 1)

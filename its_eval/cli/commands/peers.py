@@ -71,13 +71,14 @@ def peers(
       its-eval peers config.yaml --unit all --stability
       its-eval peers config.yaml --unit all --format csv > peers.csv
     """  # noqa: D301  (a backspace keeps the lines of the help apart)
-    from its_eval.cli.peer_search import Question, peers_of_config, peers_of_table  # noqa: PLC0415  (start-up)
-    from its_eval.cli.peer_tables import print_peers, print_presets  # noqa: PLC0415
+    from its_eval.cli.peer_tables import print_peers, print_presets  # noqa: PLC0415  (start-up time)
     from its_eval.errors import UsageError  # noqa: PLC0415
 
     if list_presets:
         print_presets()
         return
+    from its_eval.cli.peer_search import Question, peers_of_config, peers_of_table  # noqa: PLC0415
+
     if source is None or not unit:
         raise UsageError("needs a SOURCE and --unit", "its-eval peers --help shows examples")
     if explain and stability and format_ == "csv":

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FAULTS = ("data", "fit", "checks")
 
 
-def run(
+def run(  # noqa: C901  (an option each)
     configs: Annotated[
         list[Path], typer.Argument(metavar="CONFIG...", help="Configs to evaluate.", show_default=False)
     ],
@@ -69,14 +69,14 @@ def run(
       its-eval run configs/*.yaml -o results/all --jobs 2
       its-eval run config.yaml --dry-run
       its-eval run monitor.yaml --jobs 8 --resume
-    """
+    """  # noqa: D301  (a backspace keeps the lines of the help apart)
     # imports stand here for the start-up time
-    from its_eval.cli.batch import batch_failures, print_batch, require_batch, run_one_batch
-    from its_eval.config import load_config
-    from its_eval.errors import UsageError
-    from its_eval.pipeline.batch.run import Means
-    from its_eval.pipeline.produce import Wanted
-    from its_eval.report.write import require_free
+    from its_eval.cli.batch import batch_failures, print_batch, require_batch, run_one_batch  # noqa: PLC0415
+    from its_eval.config import load_config  # noqa: PLC0415
+    from its_eval.errors import UsageError  # noqa: PLC0415
+    from its_eval.pipeline.batch.run import Means  # noqa: PLC0415
+    from its_eval.pipeline.produce import Wanted  # noqa: PLC0415
+    from its_eval.report.write import require_free  # noqa: PLC0415
 
     if quiet and verbose:
         raise UsageError("--quiet and --verbose exclude each other")
@@ -118,7 +118,7 @@ def run(
         if format_ == "json":
             summaries.append({"config": str(path), "out": str(target), **evaluation.to_dict()})
         elif not quiet:
-            from its_eval.cli.summary import print_summary
+            from its_eval.cli.summary import print_summary  # noqa: PLC0415
 
             print_summary(evaluation, target, figures=not no_figures, verbose=verbose)
     if format_ == "json":
@@ -128,7 +128,7 @@ def run(
 
 def _fail_on(texts: list[str]) -> list[str]:
     """Return the kinds of faults that ``--fail-on`` names, in a fixed order."""
-    from its_eval.errors import UsageError
+    from its_eval.errors import UsageError  # noqa: PLC0415
 
     named = {word.strip() for text in texts for word in text.split(",")}
     unknown = sorted(named - set(FAULTS))
@@ -139,7 +139,7 @@ def _fail_on(texts: list[str]) -> list[str]:
 
 def _targets(configs: list[Path], out: Path | None) -> list[Path]:
     """Return a result folder for each config; two of one name are refused."""
-    from its_eval.errors import UsageError
+    from its_eval.errors import UsageError  # noqa: PLC0415
 
     if len(configs) == 1 and out is not None:
         return [out]
@@ -165,11 +165,11 @@ def _run_one(
     jobs: int,
     quiet: bool,
 ) -> Evaluation | None:
-    from its_eval.cli.console import progress_bar
-    from its_eval.config import to_yaml
-    from its_eval.pipeline.produce import produce
-    from its_eval.pipeline.sources import input_files
-    from its_eval.provenance import unchanged
+    from its_eval.cli.console import progress_bar  # noqa: PLC0415
+    from its_eval.config import to_yaml  # noqa: PLC0415
+    from its_eval.pipeline.produce import produce  # noqa: PLC0415
+    from its_eval.pipeline.sources import input_files  # noqa: PLC0415
+    from its_eval.provenance import unchanged  # noqa: PLC0415
 
     if if_changed and unchanged(
         target,
@@ -216,8 +216,8 @@ def _show_plans(
     loaded: list[Config], configs: list[Path], targets: list[Path], form: Literal["text", "json"]
 ) -> None:
     """Print what would be done for every config."""
-    from its_eval.cli.batch import planned_batch, print_batch_plan
-    from its_eval.cli.dry_run import planned, print_plan
+    from its_eval.cli.batch import planned_batch, print_batch_plan  # noqa: PLC0415
+    from its_eval.cli.dry_run import planned, print_plan  # noqa: PLC0415
 
     plans = [
         (planned_batch if item[0].output.detail == "estimates" else planned)(*item)

@@ -71,7 +71,7 @@ def cluster_executor(address: str) -> Iterator[tuple[Executor, int]]:
         When Dask is not installed or the scheduler does not answer.
     """
     try:
-        from distributed import Client
+        from distributed import Client  # noqa: PLC0415  (an optional extra)
     except ImportError:
         raise UsageError("--scheduler needs Dask", "pip install 'its-eval[dask]'") from None
     try:

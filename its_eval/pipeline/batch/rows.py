@@ -228,9 +228,9 @@ def _add_without_primary(config: Config, found: Estimated, rows: Shown, into: Ro
     if any(kind.primary for kind in rows.kinds):
         return
     message = (
-        f"{config.estimands.primary} cannot be had from these data: an effect at k periods has to lie within "
-        "the window, a cumulative effect needs denominators and no logarithm, a relative effect a level other "
-        "than zero"
+        f"{config.estimands.primary} cannot be had from these data: an effect at k periods has to lie "
+        "within the window, a cumulative effect needs denominators and no logarithm, a relative effect a "
+        "level other than zero"
     )
     count = len(found.piece.columns)
     unit = Texts(np.arange(count), found.piece.units)

@@ -217,7 +217,8 @@ def _inputs(config: Config) -> tuple[dict[str, str], list[list[Any]]]:
 
 def _fingerprint(config: Config, inputs: object, block_rows: int) -> str:
     """Return what two runs have in common when one can go on with the other."""
-    text = json.dumps([to_yaml(config), inputs, program_version(), block_rows])
+    settings = config.model_dump_json(by_alias=True)
+    text = json.dumps([settings, inputs, program_version(), block_rows])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

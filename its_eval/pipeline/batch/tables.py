@@ -44,7 +44,7 @@ class Rows:
         """Append rows; a column is an array, or one value for all. All calls have the same columns."""
         for name, values in columns.items():
             if isinstance(values, str):
-                values = Texts(np.zeros(1, dtype=np.intp), [values])
+                values = Texts(np.zeros(1, dtype=np.intp), [values])  # noqa: PLW2901
             if isinstance(values, Texts):
                 known = self.words.setdefault(name, {})
                 places = np.array(

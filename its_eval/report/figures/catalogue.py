@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from its_eval.report.before_after import EVERYBODY
 from its_eval.report.figures import across_units_data as across_units
 from its_eval.report.figures import alt_text as alt
 from its_eval.report.figures.cumulative_data import CUMULATIVE, cumulative_effect_data
@@ -17,6 +18,7 @@ from its_eval.report.figures.peers_data import against_peers_data, balance_data,
 from its_eval.report.figures.placebo_data import placebo_dates_data, placebo_units_data
 from its_eval.report.figures.power_data import power_curve_data
 from its_eval.report.figures.residuals_data import residuals_data
+from its_eval.report.figures.slope_data import SLOPE_CHART, measures, slope_data, slope_text, slope_times
 from its_eval.report.figures.specification_data import PRIMARY, specification_curve_data
 from its_eval.report.figures.stem import figure_stem
 from its_eval.report.figures.strata_gap_data import strata_gap_data, strata_gap_text
@@ -45,6 +47,7 @@ KINDS = (
     "forest",
     "residuals",
     "power_curve",
+    "slope_chart",
 )
 
 
@@ -57,7 +60,7 @@ class FigureTask:
     kind : str
         One of ``KINDS``.
     outcome : str
-        Which outcome.
+        Which outcome; of a slope chart the measure.
     unit, design : str
         Which unit and design; blank where the figure is about all units, or about no design.
     """
@@ -82,6 +85,7 @@ def figure_tasks(evaluation: Evaluation) -> list[FigureTask]:
         The result of a run. A table that is absent counts as empty.
     """
     found = {task for outcome in evaluation.outcomes for task in _tasks(evaluation, outcome)}
+    found |= {FigureTask(SLOPE_CHART, measure) for measure in measures(evaluation)}
     return sorted(found, key=lambda task: (KINDS.index(task.kind), task))
 
 
@@ -162,6 +166,8 @@ def figure_data(evaluation: Evaluation, task: FigureTask) -> pd.DataFrame:
     KeyError
         When the tables have no such numbers.
     """
+    if task.kind == SLOPE_CHART:
+        return slope_data(evaluation, task.outcome)
     names = [name for name in (task.unit, task.design) if name]
     return _DATA[task.kind](evaluation, task.outcome, *names)
 
@@ -178,6 +184,8 @@ def describe(evaluation: Evaluation, task: FigureTask) -> str:
     if task.kind in _IN_TIME:
         labels = main_its_labels(evaluation, task.outcome, task.unit, task.design)
         text = _IN_TIME[task.kind](frame, labels)
+    elif task.kind == SLOPE_CHART:
+        text = slope_text(frame, task.outcome)
     else:
         text = alt.ALT_TEXTS[task.kind](frame, _labels(evaluation, task))
     return text.replace("\N{NO-BREAK SPACE}", " ")
@@ -198,6 +206,11 @@ def draw(evaluation: Evaluation, task: FigureTask) -> tuple[Figure, pd.DataFrame
 
         labels = main_its_labels(evaluation, task.outcome, task.unit, task.design)
         return IN_TIME[task.kind](frame, labels), frame, task.stem
+    if task.kind == SLOPE_CHART:
+        from its_eval.report.figures.slope_chart import SlopeLabels, draw_slope_chart  # noqa: PLC0415
+
+        slopes = SlopeLabels(task.outcome, slope_times(frame), bool(frame["unit"].ne(EVERYBODY).any()))
+        return draw_slope_chart(frame, slopes), frame, task.stem
     return _drawings()[task.kind](frame, _labels(evaluation, task)), frame, task.stem
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from its_eval.report.figures.panels import Tick
 from its_eval.report.figures.scales import Limits, reach
+from its_eval.report.figures.slope_data import BEFORE, slope_chart_data
 from its_eval.report.figures.small_multiples import Cell, draw_small_multiples
 from its_eval.report.figures.style import PEER, UNIT, house_style
 
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
     Values = NDArray[np.float64]
 
-BEFORE = "before"
+__all__ = ["BEFORE", "SlopeLabels", "draw_slope_chart", "slope_chart_data"]
+
 #: From this ratio of largest to smallest on, a scale is logarithmic.
 _LOGARITHMIC_FROM = 50.0
 #: So many numbers at a logarithmic scale are enough.
@@ -47,27 +49,6 @@ class SlopeLabels:
     measure: str
     times: tuple[str, ...]
     units: bool
-
-
-def slope_chart_data(pairs: pd.DataFrame, measure: str, times: Sequence[str]) -> pd.DataFrame:
-    """Return a row per project: unit, project, ``before``, a column per follow-up, complete.
-
-    Parameters
-    ----------
-    pairs : DataFrame
-        The table ``pairs`` of a before-and-after comparison.
-    measure : str
-        Which measure.
-    times : sequence of str
-        Follow-ups in order of time.
-    """
-    rows = pairs[pairs["measure"].eq(measure)]
-    first = rows.drop_duplicates(["unit", "project"]).set_index(["unit", "project"])
-    frame = pd.DataFrame({BEFORE: first["baseline"]})
-    for time in times:
-        frame[time] = rows[rows["follow_up"].eq(time)].set_index(["unit", "project"])["value"]
-    frame["complete"] = frame[[BEFORE, *times]].notna().all(axis=1)
-    return frame.sort_index().reset_index()
 
 
 def draw_slope_chart(frame: pd.DataFrame, labels: SlopeLabels) -> Figure:

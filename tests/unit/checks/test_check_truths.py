@@ -24,7 +24,7 @@ def test_errors_have_the_covariance_of_their_process(made, partials):
     assert errors.shape == (12, 60_000)
     expected = made.covariance(partials, 12)
     expected = expected / expected[0, 0]
-    # three and a half standard errors of the worst of 78 sample covariances: sqrt(2 / reps) each at most
+    # a sample covariance has a standard error of at most sqrt(2 / reps); 4.5 of them for the worst of 78
     np.testing.assert_allclose(errors @ errors.T / 60_000, expected, atol=4.5 * np.sqrt(2 / 60_000))
 
 

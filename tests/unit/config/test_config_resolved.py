@@ -85,6 +85,7 @@ def test_keys_stand_in_the_order_of_the_contract(load):
         "multiplicity",
         "sensitivity",
         "output",
+        "before_after",
         "seed",
     ]
     assert list(tree["outcomes"][0]) == (

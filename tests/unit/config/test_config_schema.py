@@ -10,7 +10,7 @@ from its_eval.config import json_schema, to_yaml
 #: Every key of the contract, by the settings it belongs to.
 KEYS = {
     "Config": "version title data intervention treated events peers outcome_defaults outcomes designs "
-    "estimators estimands confidence checks multiplicity sensitivity output seed",
+    "estimators estimands confidence checks multiplicity sensitivity output before_after seed",
     "DataSettings": "indicators characteristics units frequency missing min_denominator",
     "IndicatorTable": "path columns indicator dates layout",
     "CharacteristicsTable": "path columns dated",
@@ -29,6 +29,7 @@ KEYS = {
     "Estimands": "primary at margin",
     "Checks": "placebo_units placebo_dates leave_one_peer_out diagnostics pretrend_margin",
     "Covariate": "indicator lag",
+    "BeforeAfter": "path columns follow_ups",
     "Strata": "values gap min_denominator",
     "Sensitivity": "k metric scale drop_characteristic random_donors order variance season pre_window "
     "transition end weighting transform cross",

@@ -143,7 +143,7 @@ def test_an_indicator_that_is_not_there(wet):
     outcome = wet.outcome(covariates=["rian", {"indicator": "rain", "lag": 1}, "snow"])
     assert wet.faults(outcomes=[outcome]) == [
         "outcome 'y': the data have no covariate 'rian'; did you mean 'rain'?",
-        "outcome 'y': the data have no covariate 'snow'; known are 'rain', 'y'",
+        "outcome 'y': the data have no covariate 'snow'; there are: 'rain', 'y'",
     ]
 
 

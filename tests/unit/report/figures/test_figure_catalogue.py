@@ -23,8 +23,8 @@ from its_eval.report.figures.catalogue import (
 from its_eval.report.figures.save import save_figure
 from its_eval.report.figures.stem import figure_stem
 
-#: What a run of one outcome without strata has.
-KINDS = tuple(kind for kind in EVERY_KIND if kind != "strata_gap")
+#: What a run of one outcome has, without strata and without projects.
+KINDS = tuple(kind for kind in EVERY_KIND if kind not in {"strata_gap", "slope_chart"})
 CASES = {
     "plain": {},
     "one of everything": {

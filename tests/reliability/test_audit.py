@@ -1,0 +1,95 @@
+"""The offline half of ``make audit``."""
+
+import importlib.util
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / ".ci" / "audit.py"
+HASH = "--hash=sha256:" + "0" * 64
+
+
+@pytest.fixture
+def audit():
+    spec = importlib.util.spec_from_file_location("audit", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_pins_of_this_project_are_whole(audit):
+    pinned, problems = audit.requirements(audit.CONSTRAINTS.read_text(encoding="utf-8"))
+    assert problems == []
+    assert {"numpy", "pandas", "scipy", "statsmodels"} <= set(pinned)
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (f"numpy>=2 {HASH}", "numpy>=2: not pinned to one version"),
+        (f"numpy==2.* {HASH}", "numpy==2.*: not pinned to one version"),
+        (f"numpy {HASH}", "numpy: not pinned to one version"),
+        ("numpy==2.2.0", "numpy: no hash, or none that is SHA-256"),
+        ("numpy==2.2.0 --hash=md5:0", "numpy: no hash, or none that is SHA-256"),
+        ("--index-url https://example.org/simple", "--index-url: an option or an address; expected"),
+        ("--extra-index-url=https://example.org", "--extra-index-url=https://example.org: an option"),
+        (f"numpy @ https://example.org/numpy.whl {HASH}", "numpy: an option or an address"),
+        (f"num py==1 {HASH}", "num py==1: not a requirement"),
+    ],
+)
+def test_a_pin_that_is_none(audit, line, problem):
+    _, problems = audit.requirements(f"# pins\nclick==8.0 \\\n    {HASH}\n{line}\n")
+    assert len(problems) == 1
+    assert problems[0].startswith(problem)
+
+
+def test_an_environment_that_is_not_the_pinned_one(audit, monkeypatch):
+    text = f"One==1.0 {HASH}\ntwo==2.0 {HASH}\nthree==3.0 {HASH}\nfour==4.0 ; sys_platform == 'none' {HASH}\n"
+    pinned, problems = audit.requirements(text)
+    assert problems == []
+    there = {"one": "1.0", "two": "2.1", "five": "5", "its-eval": "0", "pip": "1"}
+    installed = [SimpleNamespace(metadata={"Name": name}, version=version) for name, version in there.items()]
+    monkeypatch.setattr(audit.metadata, "distributions", lambda: installed)
+    assert audit.deviations(pinned) == [
+        "three: pinned, not installed",
+        "two: 2.1 is installed, ==2.0 is pinned",
+        "five: installed, not pinned",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "known", "silence"),
+    [
+        ('{"dependencies": [{"name": "a", "version": "1", "vulns": []}]}', [], ""),
+        (
+            '{"dependencies": [{"name": "a", "version": "1", "vulns": [{"id":"V", "fix_versions": ["2"]}]}]}',
+            ["a 1: V, mended in 2"],
+            "",
+        ),
+        (
+            '{"dependencies": [{"name": "a", "skip_reason": "no such host"}]}',
+            [],
+            "none about 1 of 1 requirements; of a: no such host",
+        ),
+        ("", [], "no answer"),
+    ],
+)
+def test_an_answer_is_told_from_silence(audit, monkeypatch, capsys, answer, known, silence):
+    done = SimpleNamespace(stdout=answer, stderr="")
+    monkeypatch.setattr(audit.subprocess, "run", lambda *_, **__: done)
+    assert audit.advisories() == (known, silence)
+    monkeypatch.setattr(audit, "deviations", lambda _: [])
+    assert audit.main() == int(bool(known))
+    out = capsys.readouterr().out
+    assert ("NOT AUDITED" in out) == bool(silence)
+    assert ("no known vulnerability" in out) == (not silence and not known)
+
+
+def test_a_service_that_never_answers(audit, monkeypatch):
+    def hang(*_, **__):
+        raise subprocess.TimeoutExpired("pip-audit", audit.SECONDS)
+
+    monkeypatch.setattr(audit.subprocess, "run", hang)
+    assert audit.advisories() == ([], "no answer within 60 seconds")

@@ -1,0 +1,224 @@
+"""`calibrate`: sizes that are known, intervals, power, real donors, and what it refuses."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from its_eval.checks.truths import TRUTHS
+from its_eval.errors import ConfigError, NothingEstimatedError
+from its_eval.estimate.reml_ar import fit_reml_ar
+from its_eval.pipeline.calibration import COLUMNS, REAL_DONORS, calibrate
+from its_eval.pipeline.designs import design_estimators, fit_design
+from its_eval.pipeline.simulation import estimates_of, fitted_series, simulate
+
+
+def quiet(_phrase, _done, _total):
+    pass
+
+
+def row_of(table, **keys):
+    for name, value in keys.items():
+        table = table[table[name] == value]
+    assert len(table) == 1
+    return table.iloc[0]
+
+
+@pytest.fixture
+def ols(study):
+    """Independent errors, least squares alone: every size is known."""
+    return calibrate(study.config(designs=["single", "difference"]), 2000, quiet)
+
+
+def test_rows_and_columns(ols):
+    assert tuple(ols.columns) == COLUMNS
+    keys = ols[["outcome", "design", "estimand", "truth"]].drop_duplicates()
+    assert len(keys) == len(ols) == 2 * 2 * (len(TRUTHS) + 1)
+    assert list(dict.fromkeys(ols["truth"])) == [*TRUTHS, REAL_DONORS]
+    assert set(ols["estimator"]) == {"ols"}
+    simulated = ols[ols["truth"] != REAL_DONORS]
+    # two treated units; least squares is not one of the slow ones
+    assert set(simulated["series"]) == {4000}
+    assert set(ols[ols["truth"] == REAL_DONORS]["series"]) == {4}
+    np.testing.assert_allclose(ols["coverage"], 1 - ols["size"])
+    assert set(ols["nominal"].round(12)) == {0.05}
+
+
+def test_least_squares_keeps_its_size_where_its_assumptions_hold(ols):
+    error = np.sqrt(0.05 * 0.95 / 4000)
+    for design in ("single", "difference"):
+        for estimand in ("level_change", "slope_change"):
+            row = row_of(ols, design=design, estimand=estimand, truth="as fitted")
+            assert abs(row["size"] - 0.05) <= 3.5 * error
+            assert row["size_low"] < row["size"] < row["size_high"]
+            # the effect is the one it finds four times in five
+            assert abs(row["power"] - 0.8) <= 3.5 * np.sqrt(0.16 / 4000)
+            assert row["effect"] > 0
+
+
+def test_least_squares_fails_where_months_resemble_their_neighbours(study):
+    """Against the textbook size: the variance of the estimate over the one that least squares believes in."""
+    table = calibrate(study.config(designs=["single"]), 2000, quiet)
+    n, start = 48, 24
+    t = np.arange(n)
+    X = np.column_stack([np.ones(n), t - start, t >= start, np.maximum(t - start, 0)])
+    phi = np.array([0.3, 0.3])
+    rho = [1.0, phi[0] / (1 - phi[1])]
+    while len(rho) < n:
+        rho.append(phi @ [rho[-1], rho[-2]])
+    V = np.array(rho)[np.abs(np.subtract.outer(t, t))]
+    bread = np.linalg.inv(X.T @ X)
+    residual = np.trace((np.eye(n) - X @ bread @ X.T) @ V) / (n - 4)
+    for place, estimand in ((2, "level_change"), (3, "slope_change")):
+        ratio = (bread @ X.T @ V @ X @ bread)[place, place] / (residual * bread[place, place])
+        expected = 2 * stats.norm.sf(stats.t.ppf(0.975, n - 4) / np.sqrt(ratio))
+        row = row_of(table, estimand=estimand, truth="AR(2) .3 .3")
+        # residual variance taken as its expectation: a point off at most
+        assert row["size"] == pytest.approx(expected, abs=0.03)
+        assert row["size"] > 0.2
+
+
+def test_the_same_seed_gives_the_same_table_and_another_does_not(study):
+    config = study.config(designs=["single"])
+    first = calibrate(config, 50, quiet)
+    assert first.equals(calibrate(config, 50, quiet))
+    assert not first.equals(calibrate(config.model_copy(update={"seed": 7}), 50, quiet))
+
+
+def test_an_estimator_more_changes_nothing_for_the_others(study):
+    alone = calibrate(study.config(designs=["single"], estimators=["reml_ar"]), 40, quiet)
+    beside = calibrate(study.config(designs=["single"], estimators=["reml_ar", "ols"]), 40, quiet)
+    assert alone.equals(beside[beside["estimator"] == "reml_ar"].reset_index(drop=True))
+
+
+def test_real_donors_are_those_of_a_run(study):
+    """Four donors, one of which breaks by ten standard deviations at the date."""
+    for index in range(24, 48):
+        study.put("D1", index, to=80.0 + 0.1 * index + 0.3 * (-1) ** index)
+    table = calibrate(study.config(designs=["single"]), 20, quiet)
+    row = row_of(table, truth=REAL_DONORS, estimand="level_change")
+    fits = {}
+    frame = study.frame.astype({"value": float})
+    t = np.arange(48)
+    X = np.column_stack([np.ones(48), t - 24, t >= 24, np.maximum(t - 24, 0)])
+    for unit in ("D1", "D2", "D3", "D4"):
+        y = frame.loc[frame["unit"] == unit, "value"].to_numpy()
+        b, ssr = np.linalg.lstsq(X, y, rcond=None)[:2]
+        se = np.sqrt(ssr[0] / 44 * np.linalg.inv(X.T @ X)[2, 2])
+        fits[unit] = 2 * stats.t.sf(abs(b[2]) / se, 44)
+    rejected = sum(p < 0.05 for p in fits.values())
+    assert rejected >= 1
+    assert row["size"] == rejected / 4
+    interval = stats.beta.ppf([0.025, 0.975], [rejected, rejected + 1], [4 - rejected + 1, 4 - rejected])
+    assert [row["size_low"], row["size_high"]] == pytest.approx(list(interval))
+    assert np.isnan(row["power"])
+
+
+def test_slow_estimators_get_a_tenth_and_at_least_twenty(study):
+    config = study.config(designs=["single"], estimators=["ols", {"name": "newey_west", "lags": 2}])
+    table = calibrate(config, 300, quiet)
+    fitted = table[table["truth"] == "as fitted"].set_index(["estimator", "estimand"])["series"]
+    assert fitted["ols", "slope_change"] == 600
+    assert fitted["newey_west", "slope_change"] == 60
+    few = calibrate(config, 40, quiet)
+    assert set(few[(few["estimator"] == "newey_west") & (few["truth"] != REAL_DONORS)]["series"]) == {40}
+
+
+def test_a_single_group_study_without_donors_has_no_rows_of_them(study):
+    table = calibrate(study.config(designs=["single"], peers=None), 20, quiet)
+    assert REAL_DONORS not in set(table["truth"])
+    assert len(table) == 2 * len(TRUTHS)
+
+
+def test_the_primary_estimand_is_among_the_rows(study):
+    config = study.config(designs=["single"], estimands={"primary": "average_effect"})
+    table = calibrate(config, 20, quiet)
+    assert set(table["estimand"]) == {"level_change", "slope_change", "average_effect"}
+    step = study.config(designs=["single"], intervention={"name": "Law", "date": "2015-01", "shape": "step"})
+    assert set(calibrate(step, 20, quiet)["estimand"]) == {"level_change"}
+
+
+def test_progress_goes_forward_to_the_end(study):
+    calls = []
+    calibrate(study.config(designs=["single", "difference"]), 20, lambda *call: calls.append(call))
+    done = [call[1] for call in calls]
+    assert done == sorted(done)
+    assert calls[-1] == ("done", 6, 6)
+    assert any("T2" in phrase for phrase, _, _ in calls)
+
+
+def test_series_are_those_of_the_fit_with_gaps_weights_and_autocorrelation(study):
+    study.drop("T1", [3, 30])
+    config = study.config(designs=["single"], estimators=["reml_ar", {"name": "reml_ar", "order": 1}])
+    plan = study.plan(designs=["single"], estimators=["reml_ar", {"name": "reml_ar", "order": 1}]).outcomes[0]
+    blocks, _ = fit_design(plan, "single", None, design_estimators(plan, "single")[:1])
+    asked = ("level_change", "slope_change")
+    (first,) = [
+        item for block in blocks for item in fitted_series(config, plan, block, asked) if item.unit == "T1"
+    ]
+    assert first.root.std() > 0
+    assert list(np.flatnonzero(~first.observed)) == [3, 30]
+    drawn = simulate(config, plan, "single", first, 4000)
+    assert list(drawn) == list(TRUTHS)
+    values = drawn["as fitted"]
+    assert np.isnan(values[[3, 30]]).all()
+    spread = np.nanstd(values[first.observed], axis=1) / (first.sigma * first.root[first.observed])
+    np.testing.assert_allclose(spread, 1.0, atol=0.06)
+    lag_one = np.mean(values[11] * values[10]) / (first.sigma**2 * first.root[11] * first.root[10])
+    assert lag_one == pytest.approx(first.partials[0], abs=0.06)
+    # the batched path is the estimator of a run: rows divided by their standard deviations
+    contrasts = np.array(list(first.contrasts.values()))
+    order_one = design_estimators(plan, "single")[1]
+    read = estimates_of(order_one, first, values[:, :5])
+    root = first.root[:, None]
+    direct = fit_reml_ar(first.matrix / root, values[:, :5] / root, 1).contrasts(contrasts)
+    np.testing.assert_allclose(read.estimate, direct.estimate, rtol=1e-6)
+    np.testing.assert_allclose(read.std_error, direct.std_error, rtol=1e-5)
+
+
+@pytest.mark.parametrize("entry", [{"name": "reml_ar", "variance": "by_segment"}, "prais_winsten", "arima"])
+def test_other_estimators_are_fitted_as_in_a_run(study, entry):
+    table = calibrate(study.config(designs=["single"], estimators=["ols", entry]), 20, quiet)
+    name = entry if isinstance(entry, str) else entry["name"]
+    rows = table[(table["estimator"].str.startswith(name)) & (table["truth"] != REAL_DONORS)]
+    assert len(rows) == 2 * len(TRUTHS)
+    assert rows["size"].between(0, 0.8).all()
+    assert (rows["power"] > rows["size"]).all()
+
+
+def test_designs_of_several_series_are_refused(study):
+    with pytest.raises(ConfigError, match="designs: stacked; calibrate simulates single and difference"):
+        calibrate(study.config(designs=["stacked"]), 20, quiet)
+
+
+def test_families_alone_are_refused_and_beside_others_left_out(study):
+    changes = {
+        "outcomes": [
+            {"indicator": "waits", "kind": "count", "better": "higher", "seasonality": "none"},
+        ],
+        "designs": ["single"],
+    }
+    with pytest.raises(ConfigError, match=r"outcomes\[0\]: waits has no estimator .* only poisson") as caught:
+        calibrate(study.config(estimators=["poisson"], **changes), 20, quiet)
+    assert "designs: [single]" in caught.value.hint
+
+
+def test_nothing_to_fit_is_said(study):
+    """Fifteen months: no error model can be estimated."""
+    config = study.config(
+        designs=["single"],
+        estimators=["reml_ar"],
+        outcomes=[
+            {
+                "indicator": "waits",
+                "kind": "number",
+                "better": "higher",
+                "seasonality": "none",
+                "start": "2014-06",
+                "end": "2015-08",
+            }
+        ],
+        intervention={"name": "Law", "date": "2015-01", "shape": "step"},
+        peers=None,
+    )
+    with pytest.raises(NothingEstimatedError, match=r"no series could be estimated\n.*single: .*15 usable"):
+        calibrate(config, 20, quiet)
