@@ -10,19 +10,7 @@ from typing import Annotated
 
 import typer
 
-from its_eval.cli.commands.before_after import before_after
-from its_eval.cli.commands.calibrate import calibrate
-from its_eval.cli.commands.diff import diff
-from its_eval.cli.commands.import_ import import_
-from its_eval.cli.commands.init import init
-from its_eval.cli.commands.peers import peers
-from its_eval.cli.commands.power import power
-from its_eval.cli.commands.report import report
-from its_eval.cli.commands.run import run
-from its_eval.cli.commands.schema import schema
-from its_eval.cli.commands.spc import spc
-from its_eval.cli.commands.validate import validate
-from its_eval.cli.commands.verify import verify
+from its_eval.cli.lazy_commands import LazyGroup
 from its_eval.cli.stopping import stopping_cleanly
 from its_eval.errors import ItsEvalError
 
@@ -32,6 +20,7 @@ EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
     name="its-eval",
+    cls=LazyGroup,
     help="Interrupted time series evaluation for health services, from one YAML file.",
     epilog="Try it: its-eval init --demo demo && its-eval run demo/configs/sample.yaml",
     no_args_is_help=True,
@@ -39,19 +28,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-app.command()(run)
-app.command()(peers)
-app.command()(validate)
-app.command()(init)
-app.command("import")(import_)
-app.command()(calibrate)
-app.command()(power)
-app.command()(report)
-app.command()(diff)
-app.command()(verify)
-app.command()(schema)
-app.command()(before_after)
-app.command()(spc)
 
 
 def _print_version(value: bool) -> None:

@@ -87,16 +87,17 @@ def produce(
         timings[stage] = now - clock
         clock = now
 
-    progress("loading data", 0, 0)
-    inputs = input_hashes(path for path in input_files(config) if path.is_file())
-    sources = load_sources(config)
-    lap("load")
-    progress("choosing peers", 0, 0)
-    plan = make_plan(config, sources)
-    lap("plan")
-    evaluation = evaluate_plan(config, sources, plan, lambda phrase: progress(phrase, 0, 0))
-    lap("estimate")
+    # the folder is taken at once, so that a second run into it is refused before it fits for minutes
     with result_folder(target, force=force) as folder:
+        progress("loading data", 0, 0)
+        inputs = input_hashes(path for path in input_files(config) if path.is_file())
+        sources = load_sources(config)
+        lap("load")
+        progress("choosing peers", 0, 0)
+        plan = make_plan(config, sources)
+        lap("plan")
+        evaluation = evaluate_plan(config, sources, plan, lambda phrase: progress(phrase, 0, 0))
+        lap("estimate")
         write_tables(evaluation.tables, folder / "tables", config.output.tables)
         write_text(folder / RESOLVED, to_yaml(config))
         lap("tables")

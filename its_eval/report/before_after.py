@@ -25,8 +25,8 @@ def change_sentence(row: Mapping[str, Any]) -> str:
     shown = "" if math.isnan(per_cent) else f" ({'+' if per_cent > 0 else ''}{rounded(per_cent, 0)} %)"
     for_the = f", for the {row['direction']}" if row["direction"] in ("better", "worse") else ""
     text = (
-        f"{row['measure']}{when}: {rounded(row['sum_baseline'])} before and {rounded(row['sum_follow_up'])} after"
-        f"{shown}{for_the}, the sum of {projects}"
+        f"{row['measure']}{when}: {rounded(row['sum_baseline'])} before and "
+        f"{rounded(row['sum_follow_up'])} after{shown}{for_the}, the sum of {projects}"
     )
     if not math.isnan(row["t"]):
         size = f"d_z {rounded(row['cohens_dz'])}"

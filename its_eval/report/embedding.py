@@ -82,7 +82,7 @@ def stored_figures(evaluation: Evaluation, folder: Path) -> tuple[StoredFigure, 
 
 
 def height_to_width(text: str) -> float:
-    """Return the shape of an SVG file, so that a page can keep its place before it is drawn; 0 when unknown."""
+    """Return the shape of an SVG file, so that a page keeps its place before it is drawn; 0 if unknown."""
     found = _VIEW_BOX.search(text)
     return float(found[2]) / float(found[1]) if found else 0.0
 

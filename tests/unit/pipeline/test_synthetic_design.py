@@ -1,0 +1,173 @@
+"""Synthetic control: weights against a general solver, and a design without standard errors."""
+
+import numpy as np
+import pytest
+from scipy import optimize
+
+from its_eval.peers.synthetic import RIDGE, synthetic_weights
+from its_eval.pipeline.synthetic import prediction_error_ratio, synthetic_series
+from its_eval.pipeline.designs import fit_design
+from its_eval.pipeline.series import make_series
+
+UNITS = ("T1", "D1", "D2", "D3", "D4", "D5")
+N, START = 60, 40
+
+
+def objective(weights, level, unit, donors, ridge=RIDGE):
+    scale = ((donors - donors.mean(axis=0)) ** 2).mean() * len(unit)
+    return ((unit - donors @ weights - level) ** 2).sum() + ridge * scale * (weights**2).sum()
+
+
+def by_slsqp(unit, donors, ridge=RIDGE):
+    """Return simplex weights and level by sequential quadratic programming, from several starts."""
+    J = donors.shape[1]
+    best = None
+    for first in (np.full(J, 1 / J), *np.eye(J)):
+        found = optimize.minimize(
+            lambda x: objective(x[:-1], x[-1], unit, donors, ridge) / 100,
+            np.append(first, (unit - donors @ first).mean()),
+            method="SLSQP",
+            bounds=[(0, 1)] * J + [(None, None)],
+            constraints={"type": "eq", "fun": lambda x: x[:-1].sum() - 1},
+            options={"ftol": 1e-14, "maxiter": 2000},
+        )
+        if best is None or found.fun < best.fun:
+            best = found
+    return best.x[:-1], best.x[-1]
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("ridge", [RIDGE, 0.1])
+def test_weights_are_those_of_a_general_solver(seed, ridge):
+    rng = np.random.default_rng(seed)
+    donors = rng.normal(0, 3, (30, 5)) + np.array([0, 10, -5, 40, 3]) + 0.1 * np.arange(30)[:, None]
+    unit = donors @ rng.dirichlet(np.full(5, 0.5)) + 7 + rng.normal(0, 1, 30)
+    weights, level = synthetic_weights(unit, donors, ridge)
+    expected, expected_level = by_slsqp(unit, donors, ridge)
+    assert (weights >= 0).all()
+    assert weights.sum() == pytest.approx(1, abs=1e-12)
+    np.testing.assert_allclose(weights, expected, atol=2e-5)
+    assert level == pytest.approx(expected_level, abs=1e-3)
+    # no general solver finds anything better
+    assert objective(weights, level, unit, donors, ridge) <= objective(
+        expected, expected_level, unit, donors, ridge
+    ) * (1 + 1e-9)
+
+
+def test_a_mixture_without_noise_is_recovered():
+    rng = np.random.default_rng(9)
+    donors = rng.normal(50, 5, (40, 4))
+    truth = np.array([0.6, 0.0, 0.3, 0.1])
+    weights, level = synthetic_weights(donors @ truth + 3, donors, ridge=1e-9)
+    np.testing.assert_allclose(weights, truth, atol=1e-6)
+    assert level == pytest.approx(3, abs=1e-4)
+
+
+def test_one_of_many_equal_mixtures_is_the_even_one():
+    series = np.random.default_rng(1).normal(0, 1, 20)
+    weights, _ = synthetic_weights(series, np.column_stack([series] * 4))
+    np.testing.assert_allclose(weights, 0.25, atol=1e-6)
+
+
+@pytest.fixture
+def world(make_world, noisy):
+    values = noisy(UNITS, n=N)
+    world = make_world(values, start=START)
+    mixture = 0.7 * values["D2"] + 0.3 * values["D5"]
+    rng = np.random.default_rng(6)
+    values["T1"] = mixture + 4 + rng.normal(0, 0.05, N) + 3.0 * (np.arange(N) >= START)
+    world.values = values
+    world.settings |= {"designs": ["synthetic"], "peers": {"k": 2}}
+    return world
+
+
+def test_the_gap_to_the_mixture_is_described_without_standard_errors(world):
+    found = world.run()
+    donors = np.column_stack([world.values[unit] for unit in UNITS[1:]])
+    weights, level = synthetic_weights(world.values["T1"][:START], donors[:START])
+    assert weights[1] > 0.5
+    mixture = donors @ weights + level
+    gap = world.values["T1"] - mixture
+    shown = found.tables["series"]
+    np.testing.assert_allclose(shown["peer_mean"], mixture)
+    np.testing.assert_allclose(shown["observed"], gap, atol=1e-9)
+    time = np.arange(N)
+    X = np.column_stack([np.ones(N), time - START, time >= START, np.maximum(time - START, 0)]).astype(float)
+    expected = np.linalg.lstsq(X, gap, rcond=None)[0]
+    effects = found.tables["effects"].query("scale == 'response'").set_index("estimand")
+    np.testing.assert_allclose(
+        effects.loc[["level_change", "slope_change"], "estimate"], expected[2:], rtol=1e-7, atol=1e-9
+    )
+    assert effects["estimate"]["level_change"] == pytest.approx(3, abs=0.4)
+    assert effects[["std_error", "p_value", "conf_low", "conf_high"]].isna().all(axis=None)
+    assert set(found.tables["effects"]["estimator"]) == {"synthetic"}
+    (row,) = found.tables["summary"].to_dict("records")
+    assert np.isnan(row["p_value"])
+    assert row["label"] == "not estimable"
+    assert found.tables["power"].empty
+    assert found.tables["sensitivity"].empty
+
+
+def test_only_placebos_tell_how_unusual_a_gap_is(world):
+    found = world.run(checks={"placebo_dates": False, "diagnostics": False}, confidence=0.8)
+    rows = found.tables["placebo_units"].set_index("placebo")
+    assert sorted(rows.index) == sorted(UNITS)
+    ratios = {}
+    for unit in UNITS:
+        others = [code for code in UNITS[1:] if code != unit]
+        donors = np.column_stack([world.values[code] for code in others])
+        weights, level = synthetic_weights(world.values[unit][:START], donors[:START])
+        gap = world.values[unit] - donors @ weights - level
+        ratios[unit] = np.sqrt((gap[START:] ** 2).mean() / (gap[:START] ** 2).mean())
+    np.testing.assert_allclose(rows["statistic"][list(UNITS)], [ratios[unit] for unit in UNITS], rtol=1e-8)
+    (row,) = found.tables["summary"].to_dict("records")
+    extreme = sum(ratios[unit] >= ratios["T1"] for unit in UNITS[1:])
+    assert row["p_placebo"] == pytest.approx((1 + extreme) / 6)
+    assert extreme == 0
+    # the placebo is all there is: below 0.2 it decides
+    assert row["label"] == "consistent with an effect"
+    assert np.isnan(row["p_adjusted"])
+    assert row["direction"] == "unclear"
+
+
+def test_donors_with_gaps_are_left_out_of_the_mixture(world):
+    world.values["D2"][5] = np.nan
+    world.values["T1"][7] = np.nan
+    _, _, plan = world.plan()
+    series, _ = make_series(plan, "synthetic")
+    made, weights, failed = synthetic_series(plan, series)
+    assert failed == []
+    assert "D2" not in weights["T1"]
+    assert sum(weights["T1"].values()) == pytest.approx(1)
+    used = np.arange(START) != 7
+    donors = np.column_stack([world.values[unit] for unit in ("D1", "D3", "D4", "D5")])
+    expected, level = synthetic_weights(world.values["T1"][:START][used], donors[:START][used])
+    np.testing.assert_allclose(made.peer_means[:, 0], donors @ expected + level)
+    assert np.isnan(made.values[7, 0])
+
+
+def test_too_few_donors_or_periods(world):
+    # D2 alone reports throughout, as far as a mixture needs
+    for unit in ("D1", "D3", "D4", "D5"):
+        world.values[unit][3] = np.nan
+    _, _, plan = world.plan()
+    blocks, failed = fit_design(plan, "synthetic")
+    assert blocks == []
+    assert [(item.unit, item.reason, item.message) for item in failed] == [
+        ("T1", "no_donors", "T1 has 1 donors without gaps and 40 periods before the start; 2 and 3 are needed")
+    ]
+
+
+def test_a_short_segment_is_told(world):
+    late = {"name": "Law", "date": world.period(N - 3)}
+    _, _, plan = world.plan(intervention=late)
+    blocks, failed = fit_design(plan, "synthetic")
+    assert blocks == []
+    assert [(item.estimator, item.reason) for item in failed] == [("synthetic", "segment_too_short")]
+
+
+def test_the_ratio_of_prediction_errors():
+    gap = np.array([1.0, -1.0, np.nan, 3.0, -3.0, np.nan])
+    before = np.array([True, True, True, False, False, False])
+    assert prediction_error_ratio(gap, before, ~before) == pytest.approx(3)
+    assert prediction_error_ratio(np.array([0.0, 0.0, 0.0, 1.0, 1.0, 1.0]), before, ~before) == np.inf
