@@ -58,7 +58,7 @@ def engine_rows():
 def startup_rows(pairs):
     own, other, ratio = paired(its_eval("--help"), python("import typer, rich"), pairs)
     yield row("start-up", "--help / import typer, rich", ratio, 1.5, about=f"{own:.2f} s / {other:.2f} s")
-    peers = its_eval("peers", ROOT / "configs" / "sample.yaml", "SIM07")
+    peers = its_eval("peers", ROOT / "configs" / "sample.yaml", "--unit", "SIM07")
     own, other, _ = paired(peers, python("import pandas"), pairs)
     ratio = (own - 0.1) / other
     yield row(
@@ -136,7 +136,7 @@ def main():
         rows += engine_rows() if "--no-engine" not in sys.argv else []
         rows += startup_rows(5)
         rows += run_rows(folder, 3)
-        rows += batch_rows(folder / "batch", 50 if quick else 500, 3)
+        rows += batch_rows(folder / "batch", 50 if quick else 500, 2)
         if "--million" in sys.argv:
             rows += million_rows(folder / "million")
     finally:

@@ -42,11 +42,11 @@ def open_dataset(table: IndicatorTable) -> tuple[Any, dict[str, str]]:
 
     where = url_text(table.path)
     source, filesystem = str(table.path), None
-    if is_url(table.path):
-        from fsspec.core import url_to_fs  # type: ignore[import-untyped]  # noqa: PLC0415
-
-        filesystem, source = url_to_fs(where)
     try:
+        if is_url(table.path):
+            from fsspec.core import url_to_fs  # type: ignore[import-untyped]  # noqa: PLC0415
+
+            filesystem, source = url_to_fs(where)
         found = ds.dataset(source, filesystem=filesystem, format="parquet", partitioning="hive")
         names = _columns(found.schema, table, where)
         kept = [name for key, name in names.items() if key not in NUMERIC]
@@ -60,7 +60,7 @@ def open_dataset(table: IndicatorTable) -> tuple[Any, dict[str, str]]:
         )
     except FileNotFoundError:
         raise DataError([f"{where}: there is no such file"]) from None
-    except (pa.ArrowException, OSError, ImportError) as error:
+    except (pa.ArrowException, OSError, ImportError, ValueError) as error:
         raise DataError([f"{where}: cannot be read as Parquet: {error}"]) from None
     return found, names
 
