@@ -24,8 +24,9 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np
 
 from its_eval.checks.crawford_howell import crawford_howell
+from its_eval.checks.design_power import design_precision
 from its_eval.checks.placebo import placebo
-from its_eval.checks.truths import TRUTHS, autoregressive_errors
+from its_eval.checks.truths import autoregressive_errors
 from its_eval.design.comparison import peer_mean
 from its_eval.estimate.arima import fit_arima
 from its_eval.estimate.by_segment import fit_reml_by_segment
@@ -72,6 +73,8 @@ WORLDS = tuple(product((0.4, 0.7), (False, True)))
 PANELS_AT_ONCE = 250
 #: Autocorrelation and standard deviation of what happens to all units alike.
 SHOCK, SHOCK_SD = 0.7, 1.0
+#: Variance of the units' own changes at the start over that of the estimate of a change.
+BREAK_SHARE = 0.76
 
 
 def its_design(n, start):
@@ -116,9 +119,12 @@ def panels(task):
     rho, own_breaks, first, count = task
     rng = np.random.default_rng([SEED, round(100 * rho), own_breaks, first])
     X = its_design(N, START)
-    truth = "a break of its own elsewhere" if own_breaks else "as fitted"
     units = DONORS + 1
-    own = TRUTHS[truth](np.array([rho]), N, START, count * units, rng).reshape(N, count, units)
+    own = autoregressive_errors(np.array([rho]), N, count * units, rng)
+    if own_breaks:
+        sizes = np.sqrt(BREAK_SHARE) * design_precision(X, CONTRASTS, np.array([[rho]])).std_error[0]
+        own += X[:, 2:] @ (sizes[:, None] * rng.standard_normal((2, count * units)))
+    own = own.reshape(N, count, units)
     values = own + SHOCK_SD * autoregressive_errors(np.array([SHOCK]), N, count, rng)[:, :, None]
     usable = np.ones(N, dtype=np.bool_)
     gaps = np.empty_like(values)
@@ -230,9 +236,10 @@ length of the series.
 
 One treated unit, {PEERS} peers, {DONORS} donors with ten peers of their own each, {N} months, {START} of them
 before; AR(1) errors of each unit, and a shock common to all (AR(1) {SHOCK:g}, as large as a unit's own
-errors). With own breaks every unit, the treated one too, breaks once, at a date of its own other than the
-intervention's: its level by a normal with the standard deviation of its errors, its slope by one of 0.02 of
-that a month. {of_panels[0]["panels"]:,} panels a world; the standard error at 5 % is
+errors). With own breaks level and slope of every unit, the treated one too, change at the start by independent
+normals of no common direction, whose variance is {BREAK_SHARE:g} of that of the estimate; a test that takes the
+gap for the question then has to reject in 2Φ(−1.96 / √{1 + BREAK_SHARE:g}) = 14 % of panels, a little less
+with few degrees of freedom. {of_panels[0]["panels"]:,} panels a world; the standard error at 5 % is
 {error / of_panels[0]["panels"] ** 0.5:.1f} points.
 """,
         panel_table(of_panels),

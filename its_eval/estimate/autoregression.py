@@ -93,14 +93,15 @@ def autocovariances(partials: FloatArray, n_lags: int) -> FloatArray:
 
     ``gamma_0 = 1 / prod_j (1 - r_j^2)``, ``gamma_1 = r_1 gamma_0``, then the Yule-Walker recursion.
     """
-    order = partials.shape[1]
-    coefficients = _signed_coefficients(partials)[0][:, 1:]
-    gamma = np.empty((partials.shape[0], n_lags))
-    gamma[:, 0] = marginal_variance(partials)
-    gamma[:, 1] = partials[:, 0] * gamma[:, 0]
+    coefficients = _signed_coefficients(partials)[0].T[1:]
+    gamma = np.empty((n_lags, partials.shape[0]))  # lags first: each step of the recursion is one run of memory
+    gamma[0] = marginal_variance(partials)
+    gamma[1] = partials[:, 0] * gamma[0]
     for lag in range(2, n_lags):
-        gamma[:, lag] = np.sum(coefficients * gamma[:, lag - order : lag][:, ::-1], axis=1)
-    return gamma
+        np.multiply(coefficients[0], gamma[lag - 1], out=gamma[lag])
+        for back, coefficient in enumerate(coefficients[1:], start=2):
+            gamma[lag] += coefficient * gamma[lag - back]
+    return gamma.T
 
 
 def marginal_variance(partials: FloatArray) -> FloatArray:

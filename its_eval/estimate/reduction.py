@@ -150,7 +150,12 @@ def reduce_design(X: FloatArray, order: int) -> ReducedDesign:
     residual_forms = forms.copy()
     for index, (i, j) in enumerate(pairs):
         residual_forms[index, n_terms:, n_terms:] -= _lagged_product(reach, 0, j - i)
-    lag_products = np.array([2.0 * _lagged_product(axes, 0, lag) for lag in range(axes.shape[0])])
+    # windows[l] holds z_{t+l} in column t, 0 beyond the last row: all lags are one batch of products.
+    n_rows = axes.shape[0]
+    padded = np.vstack([axes, np.zeros((n_rows - 1, axes.shape[1]))])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, n_rows, axis=0)
+    lag_products = windows @ axes
+    lag_products = lag_products + np.swapaxes(lag_products, 1, 2)
     lag_products[0] /= 2.0
     return ReducedDesign(order, basis, triangular, reach, forms, residual_forms, lag_products)
 

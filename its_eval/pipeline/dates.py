@@ -13,7 +13,13 @@ from its_eval.design.matrix import Design, build_design
 from its_eval.effects import linear_contrasts
 from its_eval.estimate.own_designs import fit_reml_ar_own
 from its_eval.estimate.patterns import SingularDesignError, require_estimable
-from its_eval.estimate.registry import FitContext, ShortSeriesError, autoregressive_order, fit_estimator
+from its_eval.estimate.registry import (
+    DESCRIPTIVE_BELOW,
+    FitContext,
+    ShortSeriesError,
+    autoregressive_order,
+    fit_estimator,
+)
 from its_eval.estimate.sampling_variance import relative_variance
 from its_eval.pipeline.designs import design_estimators
 from its_eval.pipeline.primary import on_summary_scale
@@ -152,7 +158,8 @@ def _statistics(plan: OutcomePlan, block: Block, dates: Sequence[_Date]) -> list
         groups: dict[int, list[int]] = {}
         for index, date in enumerate(dates):
             n_used = int((~np.isnan(date.values)).sum())
-            groups.setdefault(autoregressive_order(estimator.order, n_used), []).append(index)
+            if n_used >= DESCRIPTIVE_BELOW:
+                groups.setdefault(autoregressive_order(estimator.order, n_used), []).append(index)
         for order, members in groups.items():
             X = np.stack([_scaled(dates[index], dates[index].design.matrix) for index in members])
             Y = np.column_stack(

