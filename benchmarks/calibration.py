@@ -236,10 +236,11 @@ length of the series.
 
 One treated unit, {PEERS} peers, {DONORS} donors with ten peers of their own each, {N} months, {START} of them
 before; AR(1) errors of each unit, and a shock common to all (AR(1) {SHOCK:g}, as large as a unit's own
-errors). With own breaks level and slope of every unit, the treated one too, change at the start by independent
-normals of no common direction, whose variance is {BREAK_SHARE:g} of that of the estimate; a test that takes the
-gap for the question then has to reject in 2Φ(−1.96 / √{1 + BREAK_SHARE:g}) = 14 % of panels, a little less
-with few degrees of freedom. {of_panels[0]["panels"]:,} panels a world; the standard error at 5 % is
+errors). With own breaks level and slope of every unit, the treated one too, change at the start, by
+independent normals around 0 whose variance is {BREAK_SHARE:g} of that of the estimate. A test of the gap
+alone then rejects in 2Φ(−1.96 / √{1 + BREAK_SHARE:g}) = 14 % of panels, in fewer where few degrees of freedom
+are left.
+{of_panels[0]["panels"]:,} panels a world; the standard error at 5 % is
 {error / of_panels[0]["panels"] ** 0.5:.1f} points.
 """,
         panel_table(of_panels),

@@ -196,9 +196,7 @@ def _blank_codes(raw: pd.DataFrame) -> list[Finding]:
     for name in ("unit", "indicator"):
         for row in raw[raw[name].eq("")].itertuples():
             message = f"{place_of(row)}: the {name} is blank; the row is not used"
-            found.append(
-                Finding(_series(row), str(row.unit), f"blank_{name}", "", "", "warning", message)
-            )
+            found.append(Finding(_series(row), str(row.unit), f"blank_{name}", "", "", "warning", message))
     return found
 
 
@@ -216,7 +214,5 @@ def _cell_findings(
         period = "" if ordinal == NO_PERIOD else format_period(ordinal, frequency)
         place = f"{place_of(row)}, column {column or str(row.unit)!r}"
         message = f"{place}: {text!r} is not a number; {number_hint(text)}"
-        found.append(
-            Finding(_series(row), str(row.unit), "not_a_number", period, text, "error", message)
-        )
+        found.append(Finding(_series(row), str(row.unit), "not_a_number", period, text, "error", message))
     return found

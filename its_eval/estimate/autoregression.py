@@ -94,7 +94,8 @@ def autocovariances(partials: FloatArray, n_lags: int) -> FloatArray:
     ``gamma_0 = 1 / prod_j (1 - r_j^2)``, ``gamma_1 = r_1 gamma_0``, then the Yule-Walker recursion.
     """
     coefficients = _signed_coefficients(partials)[0].T[1:]
-    gamma = np.empty((n_lags, partials.shape[0]))  # lags first: each step of the recursion is one run of memory
+    # lags first: each step of the recursion is one run of memory
+    gamma = np.empty((n_lags, partials.shape[0]))
     gamma[0] = marginal_variance(partials)
     gamma[1] = partials[:, 0] * gamma[0]
     for lag in range(2, n_lags):

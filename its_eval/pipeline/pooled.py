@@ -119,9 +119,7 @@ def _set_estimates(
     if design_name not in ("single", "difference") or plan.staggered or not blocks or blocks[0].is_family:
         return []
     series = blocks[0].series
-    if len(set(series.interruptions)) != 1 or any(
-        item is not None for item in series.covariates
-    ):
+    if len(set(series.interruptions)) != 1 or any(item is not None for item in series.covariates):
         return []
     estimators = design_estimators(plan, design_name)[:1]
     wanted = [("set", series.values.mean(axis=1), series.sampling.sum(axis=1) / len(series.units) ** 2)]

@@ -200,4 +200,6 @@ def _obstacle(
         )
     if design_name != "single" and unit in plan.no_peers:
         return "no_peers", plan.no_peers[unit]
+    if design_name not in ("single", "synthetic") and not target.peers:
+        return "no_peers", f"there is no other donor that {unit} could be compared with"
     return "", ""

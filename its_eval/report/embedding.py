@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 #: Digits of coordinates beyond a tenth of a point, which cannot be seen; factors and styles keep theirs.
 _TOO_FINE = re.compile(r'(scale\([^)]*\)|style="[^"]*"|\.\d)\d*')
-_VIEW_BOX = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)"')
 #: A letter within a word is moved sideways only.
 _SIDEWAYS = re.compile(r'transform="translate\((-?[\d.]+) 0\)"/>')
 #: A path of straight lines, in which the letter L can be left out.
@@ -79,12 +78,6 @@ def stored_figures(evaluation: Evaluation, folder: Path) -> tuple[StoredFigure, 
         if pictures:
             found.append(StoredFigure(task, pictures[0], numbers if numbers.is_file() else None))
     return tuple(found)
-
-
-def height_to_width(text: str) -> float:
-    """Return the shape of an SVG file, so that a page keeps its place before it is drawn; 0 if unknown."""
-    found = _VIEW_BOX.search(text)
-    return float(found[2]) / float(found[1]) if found else 0.0
 
 
 def data_uri(content: bytes, media_type: str) -> str:

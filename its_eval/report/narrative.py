@@ -18,6 +18,7 @@ FLAG_WORDS = {
     "near_unit_root": "the series drifts like a random walk; its trend is hardly determined",
     "df_floor": "too little independent information for a p-value (under 3 degrees of freedom)",
     "degenerate": "the series does not vary around the fit",
+    "precision_lost": "the series varies so little around the fit that few digits of its error are left",
     "counterfactual_outside_range": "the earlier trend, carried on, leaves 0 to 100 %",
     "residual_autocorrelation": "what the fit leaves over still depends on the periods before",
     "variance_changes": "the series varies more, or less, after the start than before",

@@ -7,7 +7,7 @@ import hashlib
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from its_eval.report.embedding import SvgEmbedder, data_uri, height_to_width, numbers_uri
+from its_eval.report.embedding import SvgEmbedder, data_uri, numbers_uri
 from its_eval.report.house_style import HouseStyle
 
 if TYPE_CHECKING:
@@ -81,10 +81,6 @@ def render_page(template: str, *, style: HouseStyle, **content: Any) -> str:
             return embedder.embed(path.read_text(encoding="utf-8"), picture.alt)
         return ""
 
-    def shape(picture: Picture) -> str:
-        path = picture.figure.picture
-        return f"{height_to_width(path.read_text(encoding='utf-8')):.3f}" if path.suffix == ".svg" else "0"
-
     def photograph(picture: Picture) -> str:
         return data_uri(picture.figure.picture.read_bytes(), "image/png")
 
@@ -98,7 +94,6 @@ def render_page(template: str, *, style: HouseStyle, **content: Any) -> str:
         policy=content_policy(script),
         embedder=embedder,
         drawing=drawing,
-        shape=shape,
         photograph=photograph,
         numbers=numbers,
         **content,

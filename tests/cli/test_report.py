@@ -13,9 +13,7 @@ REPORT = "report.html"
 @pytest.fixture
 def result(its, study):
     """The study with one outcome, evaluated into the folder `out`, without figures."""
-    study.write(
-        changes={"[single, difference]": "[single]", "peers: {k: 3}\n": "checks: {diagnostics: false}\n"}
-    )
+    study.write(changes={"[single, difference]": "[single]", "peers: {k: 3}\n": ""})
     out = study.folder / "out"
     assert its("run", study.config, "-o", out, "--no-figures", "-q").code == 0
     return out

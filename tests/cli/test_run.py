@@ -353,7 +353,9 @@ class TestFailOn:
     def test_checks_that_ask_for_attention(self, its, study):
         rows = study.indicators.read_text().splitlines()[1:]
         # a month far away from all others
-        study.write_indicators(["waits,A1,2014-02,95" if row.startswith("waits,A1,2014-02") else row for row in rows])
+        study.write_indicators(
+            ["waits,A1,2014-02,95" if row.startswith("waits,A1,2014-02") else row for row in rows]
+        )
         study.write(
             changes={
                 "checks: {placebo_units: no, placebo_dates: no, leave_one_peer_out: no, diagnostics: no}": (

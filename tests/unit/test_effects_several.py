@@ -69,7 +69,9 @@ def test_the_counterfactual_switches_one_off_and_leaves_the_other_on(number):
     design = build(LAW, FLOOD)
     fit = fitted(design, exact(jumps))
     without = design.without(number) @ fit.params[0]
-    np.testing.assert_allclose(without, exact([jump for k, jump in enumerate(jumps) if k != number]), atol=1e-8)
+    np.testing.assert_allclose(
+        without, exact([jump for k, jump in enumerate(jumps) if k != number]), atol=1e-8
+    )
     after = np.arange(N) >= design.interruptions[number].start
     gap = (exact(jumps) - without)[after].mean()
     base = without[after].mean()

@@ -30,7 +30,10 @@ def test_same_as_series_by_series(case):
     kept = ~found.flags["degenerate"]
     for name in ("estimate", "std_error", "df", "df_unclipped"):
         ours, theirs = getattr(found.estimates, name), getattr(expected, name)
-        np.testing.assert_allclose(ours[kept], theirs[kept], rtol=1e-9, err_msg=name)
+        for series in np.flatnonzero(kept):
+            # an estimate is rounded as its outcomes are, however small it is beside them
+            rounding = 16 * np.finfo(float).eps * np.nanmax(np.abs(Y[:, series])) * (name == "estimate")
+            np.testing.assert_allclose(ours[series], theirs[series], rtol=1e-7, atol=rounding, err_msg=name)
     np.testing.assert_allclose(found.estimates.estimate[5], expected.estimate[5], atol=1e-13)
     assert (found.estimates.std_error[5] == 0).all()
     np.testing.assert_allclose(found.sigma, fit.sigma, rtol=1e-8)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from its_eval.data.parquet_parts import Texts
 from its_eval.estimate.fit import DF_FLOOR
 from its_eval.evaluation import NOT_ESTIMABLE
 from its_eval.multiplicity import adjust
@@ -14,7 +15,6 @@ from its_eval.pipeline.batch.shown import Shown, shown_rows, smallest_effects
 from its_eval.pipeline.batch.tables import Rows, crossed
 from its_eval.pipeline.conclude import CHANGED, NO_CLEAR_EVIDENCE
 from its_eval.pipeline.primary import NO_INFERENCE
-from its_eval.report.parts import Texts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from its_eval.data.parquet_parts import Column, Texts, encode_part
 from its_eval.evaluation import SORT_KEYS
-from its_eval.report.parts import Column, Texts, encode_part
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -67,8 +67,10 @@ def test_a_url_stays_one(tmp_path, written, shown):
         ),
         (
             {"monitor.parquet": "monitor.csv"},
-            "data.indicators.path: 'monitor.csv': a batch run reads Parquet; "
-            "expected a .parquet, or `output.detail: full`",
+            (
+                "data.indicators.path: 'monitor.csv': a batch run reads Parquet; "
+                "expected a .parquet, or `output.detail: full`"
+            ),
         ),
         (
             {"monitor.parquet}": "monitor.parquet, layout: wide, indicator: waits}"},
@@ -76,45 +78,62 @@ def test_a_url_stays_one(tmp_path, written, shown):
         ),
         (
             {"{indicator: waits}": "{indicator: waits, kind: count, estimators: [poisson]}"},
-            "outcomes.waits.estimators: poisson is not for a batch run; "
-            "expected reml_ar, ols or newey_west first, or `output.detail: full`",
+            (
+                "outcomes[0].estimators: poisson is not for a batch run; "
+                "expected reml_ar, ols or newey_west first, or `output.detail: full`"
+            ),
         ),
         (
-            {"{indicator: waits}": "{indicator: waits, estimators: [{name: reml_ar, variance: by_segment}]}"},
-            "outcomes.waits.estimators: reml_ar, variance by_segment, is not for a batch run; "
-            "expected reml_ar, ols or newey_west first, or `output.detail: full`",
+            {"waits}": "waits, estimators: [{name: reml_ar, variance: by_segment}]}"},
+            (
+                "outcomes[0].estimators: reml_ar, variance by_segment, is not for a batch run; "
+                "expected reml_ar, ols or newey_west first, or `output.detail: full`"
+            ),
         ),
         (
             {"{indicator: waits}": "{indicator: waits, kind: percentage, transform: logit}"},
-            "outcomes.waits.transform: 'logit' is not for a batch run; "
-            "expected none or log, or `output.detail: full`",
+            (
+                "outcomes[0].transform: 'logit' is not for a batch run; "
+                "expected none or log, or `output.detail: full`"
+            ),
         ),
         (
             {"output:": "estimands: {primary: relative_average_effect}\noutput:"},
-            "estimands.primary: 'relative_average_effect' of an outcome without a logarithm is not linear, so "
-            "not for a batch run; expected another estimand, or `transform: log`, or `output.detail: full`",
+            (
+                "estimands.primary: 'relative_average_effect' of an outcome without a logarithm is not linear, so "
+                "not for a batch run; expected another estimand, or `transform: log`, or `output.detail: full`"
+            ),
         ),
         (
             {"output:": "sensitivity: {season: [none]}\noutput:"},
-            "sensitivity: a batch run tries no other choices; "
-            "expected this key left out, or `output.detail: full`",
+            (
+                "sensitivity: a batch run tries no other choices; "
+                "expected this key left out, or `output.detail: full`"
+            ),
         ),
         (
             {"intervention": PEERS, "output:": "peers: {k: 3, match: pre_period}\noutput:"},
-            "peers.match: 'pre_period': a batch run matches on characteristics; "
-            "expected characteristics, or `output.detail: full`",
+            (
+                "peers.match: 'pre_period': a batch run matches on characteristics; "
+                "expected characteristics, or `output.detail: full`"
+            ),
         ),
         (
             {
                 "intervention": PEERS.replace("u.csv", "u.csv, columns: {successor: s}, mergers: combine"),
                 "output:": "peers: {k: 3}\noutput:",
             },
-            "data.units.mergers: 'combine': a batch run does not add up the rows of units; "
-            "expected set_aside, or `output.detail: full`",
+            (
+                "data.units.mergers: 'combine': a batch run does not add up the rows of units; "
+                "expected set_aside, or `output.detail: full`"
+            ),
         ),
         (
             {"intervention": PEERS, "output:": "peers: {k: 3}\ndesigns: [single, synthetic]\noutput:"},
-            "designs: 'synthetic' is not for a batch run; expected single or difference, or `output.detail: full`",
+            (
+                "designs[1]: 'synthetic' is not for a batch run; "
+                "expected single or difference, or `output.detail: full`"
+            ),
         ),
         (
             {"intervention": PEERS.replace("c.csv", "s3://b/c.csv")},
@@ -122,8 +141,10 @@ def test_a_url_stays_one(tmp_path, written, shown):
         ),
         (
             {"monitor.parquet": "s3://b/m.parquet", "detail: estimates": "detail: full"},
-            "data.indicators.path: a URL is read by a batch run alone; "
-            "expected a local path, or `output.detail: estimates`",
+            (
+                "data.indicators.path: a URL is read by a batch run alone; "
+                "expected a local path, or `output.detail: estimates`"
+            ),
         ),
     ],
 )

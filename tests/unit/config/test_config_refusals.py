@@ -363,7 +363,10 @@ RULES = [
         {"output": "{tables: [csv, xls]}"},
         "6: output.tables[1]: found 'xls' (did you mean 'xlsx'?); expected one of csv, parquet, xlsx",
     ),
-    ({"output": "{report: {style: [a]}}"}, "6: output.report.style: found ['a']; expected the path of a file"),
+    (
+        {"output": "{report: {style: [a]}}"},
+        "6: output.report.style: found ['a']; expected the path of a file",
+    ),
     (
         {"output": "{report: {sytle: a}}"},
         "6: output.report.sytle: unknown key (did you mean 'style'?); expected one of style, answers",
@@ -582,7 +585,10 @@ RULES = [
         {"peers": "{}", "sensitivity": "{scale: [zscores]}"},
         "7: sensitivity.scale[0]: found 'zscores' (did you mean 'zscore'?); expected one of zscore, minmax, robust, none",
     ),
-    ({"sensitivity": "{order: [3]}"}, "6: sensitivity.order[0]: found 3; expected one of 1, 2, reml_ar_noise"),
+    (
+        {"sensitivity": "{order: [3]}"},
+        "6: sensitivity.order[0]: found 3; expected one of 1, 2, reml_ar_noise",
+    ),
     ({"sensitivity": "{order: [1, 1]}"}, "6: sensitivity.order[1]: 1 stands twice; expected it once"),
     (
         {"sensitivity": "{variance: [none]}"},

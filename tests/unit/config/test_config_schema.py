@@ -131,7 +131,11 @@ def test_a_resolved_config_fits(load):
         {"treated": "each"},
         {"treated": {"RTP": "2015-07"}},
         {"estimators": ["reml_ar", {"name": "arima", "order": [1, 0, 0]}]},
-        {"outcomes": [{"indicator": "a", "covariates": ["x", {"indicator": "y", "lag": 1}], "strata": ["s"]}]},
+        {
+            "outcomes": [
+                {"indicator": "a", "covariates": ["x", {"indicator": "y", "lag": 1}], "strata": ["s"]}
+            ]
+        },
         {"sensitivity": {"season": ["none", {"harmonics": 2}], "order": [1, "reml_ar_noise"]}},
         {"data": {"indicators": [{"path": "a.csv"}]}},
         {"intervention": {"date": 1989}},

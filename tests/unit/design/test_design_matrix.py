@@ -140,9 +140,7 @@ def test_covariates_are_centred_over_the_usable_periods():
     masked = np.zeros(48, dtype=bool)
     masked[40:] = True
     names = ("rain", "flu (lag 2)")
-    design = build(
-        season=Season("harmonics", 1), masked=masked, covariates=covariates, covariate_names=names
-    )
+    design = build(season=Season("harmonics", 1), masked=masked, covariates=covariates, covariate_names=names)
     assert design.terms[-2:] == ("covariate: rain", "covariate: flu (lag 2)")
     assert (design.nuisance, design.seasonal) == ((4, 5, 6, 7), (4, 5))
     assert design.season_columns == [4, 5]
@@ -313,7 +311,9 @@ def test_every_segment_between_interruptions_counts():
         "2 usable periods from the start of 'Storm'; `shape: step` needs 3: "
         "extend the window, or mask or note one of the events"
     )
-    assert segment_fault(40, Interruption("Law", 38, "step")).endswith("`shape: step` needs 3: extend the window")
+    assert segment_fault(40, Interruption("Law", 38, "step")).endswith(
+        "`shape: step` needs 3: extend the window"
+    )
     # two at once cannot be told apart
     assert segment_fault(40, law, Interruption("Twin", 20)).startswith("0 usable periods from the start of")
 

@@ -17,7 +17,9 @@ def test_there_and_back(transform):
 def test_the_scales_are_those_of_scipy():
     values = np.array([1.0, 37.0, 98.0])
     np.testing.assert_allclose(to_link(values, "logit"), special.logit(values / 100), rtol=1e-12)
-    np.testing.assert_allclose(from_link(np.array([-3.0, 0.0, 2.5]), "logit"), 100 * special.expit([-3, 0, 2.5]))
+    np.testing.assert_allclose(
+        from_link(np.array([-3.0, 0.0, 2.5]), "logit"), 100 * special.expit([-3, 0, 2.5])
+    )
     np.testing.assert_allclose(to_link(values, "log"), np.log(values))
 
 

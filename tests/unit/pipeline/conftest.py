@@ -135,7 +135,9 @@ class World:
     def add(self, indicator, unit, values, first=0):
         """Give a unit another indicator, from a period on."""
         for index, value in enumerate(values, first):
-            self.extra.append({"indicator": indicator, "unit": unit, "period": self.period(index), "value": value})
+            self.extra.append(
+                {"indicator": indicator, "unit": unit, "period": self.period(index), "value": value}
+            )
 
     def frame(self):
         rows = []

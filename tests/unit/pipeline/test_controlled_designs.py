@@ -90,7 +90,9 @@ def test_stacked_least_squares_is_that_of_statsmodels(world):
     np.testing.assert_allclose(got["estimate"], expected.params, rtol=1e-8, atol=1e-9)
     np.testing.assert_allclose(got["std_error"], expected.bse, rtol=1e-8)
     assert set(got["df"]) == {5 * N - 30.0}
-    effects = found.tables["effects"].query("estimator == 'ols' and scale == 'response'").set_index("estimand")
+    effects = (
+        found.tables["effects"].query("estimator == 'ols' and scale == 'response'").set_index("estimand")
+    )
     row = np.zeros(30)
     row[[15 + 1, 15 + 3]] = 1
     test = expected.t_test(row)

@@ -10,7 +10,9 @@ RAIN = [{"indicator": "rain"}]
 
 def base():
     time = np.arange(N)
-    return np.column_stack([np.ones(N), time - START, time >= START, np.maximum(time - START, 0)]).astype(float)
+    return np.column_stack([np.ones(N), time - START, time >= START, np.maximum(time - START, 0)]).astype(
+        float
+    )
 
 
 def least_squares(y, *columns, used=None):
@@ -160,7 +162,9 @@ def test_series_with_covariates_are_fitted_one_by_one(make_world, noisy):
     rng = np.random.default_rng(2)
     world.rain = {unit: rng.normal(20, 5, N) for unit in units}
     give(world)
-    found = world.run(outcomes=[world.outcome(covariates=["rain"])], estimators=["reml_ar", "newey_west", "ols"])
+    found = world.run(
+        outcomes=[world.outcome(covariates=["rain"])], estimators=["reml_ar", "newey_west", "ols"]
+    )
     frame = found.tables["coefficients"].query("estimator == 'ols'")
     for unit in ("T1", "T2"):
         expected = least_squares(world.values[unit], world.rain[unit])

@@ -10,7 +10,9 @@ N, START = 60, 30
 
 def base():
     time = np.arange(N)
-    return np.column_stack([np.ones(N), time - START, time >= START, np.maximum(time - START, 0)]).astype(float)
+    return np.column_stack([np.ones(N), time - START, time >= START, np.maximum(time - START, 0)]).astype(
+        float
+    )
 
 
 def off():
@@ -98,9 +100,13 @@ def test_a_family_is_fitted_to_counts_and_shown_per_exposure(counted):
     found = counted.run(estimators=["poisson"])
     shown = found.tables["series"]
     np.testing.assert_allclose(shown["observed"], 1000 * counted.falls / counted.days)
-    model = sm.GLM(counted.falls, base(), family=sm.families.Poisson(), offset=np.log(counted.days / 1000)).fit()
+    model = sm.GLM(
+        counted.falls, base(), family=sm.families.Poisson(), offset=np.log(counted.days / 1000)
+    ).fit()
     np.testing.assert_allclose(shown["fitted"], np.exp(base() @ model.params), rtol=1e-6)
-    np.testing.assert_allclose(shown["counterfactual"][START:], np.exp(off() @ model.params)[START:], rtol=1e-6)
+    np.testing.assert_allclose(
+        shown["counterfactual"][START:], np.exp(off() @ model.params)[START:], rtol=1e-6
+    )
     assert shown[["prediction_low", "prediction_high"]].isna().all(axis=None)
     assert shown["counterfactual_low"][START:].notna().all()
 

@@ -14,7 +14,9 @@ OTHERS_OFF = {"placebo_units": False, "diagnostics": False, "leave_one_peer_out"
 
 def regressors(n, start):
     time = np.arange(n)
-    return np.column_stack([np.ones(n), time - start, time >= start, np.maximum(time - start, 0)]).astype(float)
+    return np.column_stack([np.ones(n), time - start, time >= start, np.maximum(time - start, 0)]).astype(
+        float
+    )
 
 
 @pytest.fixture
@@ -97,7 +99,9 @@ def test_a_series_with_a_break_of_its_own_asks_for_attention(world):
     )
     lead = checks["T1", "lead_test"]
     assert lead.status == "attention"
-    assert lead.message.startswith("With a start 12 periods earlier, on the periods before the real one, p = ")
+    assert lead.message.startswith(
+        "With a start 12 periods earlier, on the periods before the real one, p = "
+    )
     assert lead.message.endswith("the series changed before the intervention; look for the reason.")
 
 
@@ -221,7 +225,15 @@ def test_too_short_for_an_error_model_leaves_dates_without_a_statistic(make_worl
     assert (check.status, check.message) == (
         *("not_applicable", "No placebo date leaves enough periods on either side."),
     )
+    assert ("T1", "lead_test") not in checks
+
+
+def test_a_series_without_noise_has_no_statistic(world):
+    world.values["T1"] = regressors(N, START) @ [50.0, 0.1, 2.0, 0.3]
+    rows, checks = dated(world)
+    assert all(np.isnan(row["statistic"]) for row in rows)
     lead = checks["T1", "lead_test"]
     assert (lead.status, lead.message) == (
         *("not_applicable", "A start one year earlier cannot be fitted to the periods before."),
     )
+    assert checks["T1", "placebo_dates"].status == "not_applicable"

@@ -14,7 +14,9 @@ EVERY = {"placebo_dates": False, "diagnostics": False, "leave_one_peer_out": Fal
 
 def regressors(n=N, start=START):
     time = np.arange(n)
-    return np.column_stack([np.ones(n), time - start, time >= start, np.maximum(time - start, 0)]).astype(float)
+    return np.column_stack([np.ones(n), time - start, time >= start, np.maximum(time - start, 0)]).astype(
+        float
+    )
 
 
 def slope_statistic(y, start=START):
@@ -127,15 +129,23 @@ def test_peers_that_are_given_make_all_other_donors_the_peers_of_a_placebo(world
         assert target.peers == tuple(code for code in pool if code != target.unit)
 
 
+def test_the_only_donor_has_nobody_to_be_compared_with_and_counts_as_extreme(world):
+    given = {"given": {"T1": ["D1"]}}
+    changes = {"peers": given, "treated": ["T1"], "data": {"characteristics": None}}
+    plan, found = found_placebos(world, **changes)
+    assert plan.donors["T1"] == ("D1",)
+    item = found.units["T1"]
+    assert np.isnan(item.statistics).all()
+    assert (item.rank.n_unfitted, item.rank.p_value) == (1, 1.0)
+
+
 def test_units_with_different_donors_have_no_joint_p_value(world):
     (world.folder / "u.csv").write_text(
         "unit,type\n" + "".join(f"{unit},{'a' if place % 2 else 'b'}\n" for place, unit in enumerate(UNITS)),
         encoding="utf-8",
     )
     units = {"path": str(world.folder / "u.csv"), "columns": {"type": "type"}}
-    plan, found = found_placebos(
-        world, data={"units": units}, peers={"k": 2, "within": ["units.type"]}
-    )
+    plan, found = found_placebos(world, data={"units": units}, peers={"k": 2, "within": ["units.type"]})
     assert plan.donors["T1"] == ("D1", "D3", "D5", "D7")
     assert plan.donors["T2"] == ("D2", "D4", "D6")
     assert np.isnan(found.joint)

@@ -5,9 +5,9 @@ import pytest
 from scipy import optimize
 
 from its_eval.peers.synthetic import RIDGE, synthetic_weights
-from its_eval.pipeline.synthetic import prediction_error_ratio, synthetic_series
 from its_eval.pipeline.designs import fit_design
 from its_eval.pipeline.series import make_series
+from its_eval.pipeline.synthetic import prediction_error_ratio, synthetic_series
 
 UNITS = ("T1", "D1", "D2", "D3", "D4", "D5")
 N, START = 60, 40
@@ -154,7 +154,11 @@ def test_too_few_donors_or_periods(world):
     blocks, failed = fit_design(plan, "synthetic")
     assert blocks == []
     assert [(item.unit, item.reason, item.message) for item in failed] == [
-        ("T1", "no_donors", "T1 has 1 donors without gaps and 40 periods before the start; 2 and 3 are needed")
+        (
+            "T1",
+            "no_donors",
+            "T1 has 1 donors without gaps and 40 periods before the start; 2 and 3 are needed",
+        )
     ]
 
 

@@ -124,8 +124,3 @@ def test_figures_are_found_by_their_names(monkeypatch, tmp_path):
         ("a", "a.svg", tmp_path / "a.csv"),
     ]
     assert embedding.stored_figures(None, tmp_path / "absent") == ()
-
-
-def test_the_shape_of_a_drawing():
-    assert embedding.height_to_width(SVG) == pytest.approx(100 / 720)
-    assert embedding.height_to_width("<svg/>") == 0

@@ -1,0 +1,170 @@
+"""``its-eval run`` of a config with ``output.detail: estimates``."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "pipeline" / "batch"))
+
+from batch_study import CONFIG, write_study
+
+from its_eval.cli import batch as command
+
+
+@pytest.fixture
+def study_of_many(tmp_path):
+    text = CONFIG.replace("peers: {k: 4}\n", "").replace("[single, difference]", "[single]")
+    return write_study(tmp_path, units=6, config=text.replace("[reml_ar]", "[ols]"))
+
+
+def test_the_summary_counts(its, study_of_many):
+    out = study_of_many.parent / "out"
+    answer = its("run", study_of_many, "-o", out)
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.splitlines() == [
+        "Many series",
+        "  · 20 series estimated, 1 of them with warnings",
+        "  · 4 rows in not_estimated, with reasons",
+        f"Tables:  {out / 'tables'}",
+    ]
+    manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["batch"]["estimated"] == 20
+    assert "tables/effects.parquet/part-00000.parquet" in manifest["outputs"]
+    assert its("verify", out).code == 0
+    again = its("run", study_of_many, "-o", out, "--if-changed")
+    assert (again.code, again.out, again.err) == (0, "", f"{out}: unchanged, nothing done\n")
+
+
+def test_json_and_watching(its, study_of_many):
+    out = study_of_many.parent / "out"
+    answer = its("run", study_of_many, "-o", out, "--format", "json", "--fail-on", "fit")
+    (loaded,) = json.loads(answer.out)
+    assert loaded["batch"]["failed"] == 4
+    assert answer.code == 1
+    assert "--fail-on fit: 4 series not estimated, 1 fits with flags" in answer.err
+    assert its("run", study_of_many, "-o", out, "--force", "-q", "--fail-on", "data").code == 0
+
+
+def test_dry_run_says_how_much_there_is_to_do(its, study_of_many):
+    answer = its("run", study_of_many, "--dry-run", "-o", "there")
+    first, second, *_ = answer.out.splitlines()
+    assert first == f"# {study_of_many} would be written to there"
+    assert second == "# 24 series at most: 6 units, 4 outcomes, in 1 blocks"
+    assert yaml.safe_load(answer.out)["output"]["detail"] == "estimates"
+    (plan,) = json.loads(its("run", study_of_many, "--dry-run", "--format", "json").out)
+    assert (plan["series"], plan["units"], plan["blocks"]) == (24, 6, 1)
+    both = its("run", study_of_many, study_of_many.parent / "many.yaml", "--dry-run")
+    assert both.code == 2  # two of one name
+
+
+@pytest.mark.parametrize("option", [("--resume",), ("--scheduler", "tcp://127.0.0.1:1")])
+def test_options_of_a_batch_are_refused_for_a_whole_evaluation(its, study, option):
+    answer = its("run", study.config, *option)
+    assert (answer.code, answer.out) == (2, "")
+    assert f"{option[0]} is for batch runs, and {study.config} is a whole evaluation" in answer.err
+    assert f"hint: set `output.detail: estimates` there, or leave out {option[0]}" in answer.err
+
+
+def test_an_unknown_unit_and_indicator_are_data_faults(its, study_of_many):
+    text = study_of_many.read_text(encoding="utf-8")
+    changed = text.replace("treated: each", "treated: [U00, U77]").replace(
+        "indicator: waits", "indicator: wait"
+    )
+    study_of_many.write_text(changed, encoding="utf-8")
+    answer = its("run", study_of_many, "-o", study_of_many.parent / "out")
+    assert answer.code == 3
+    assert "outcome 'wait': the data have no such indicator; did you mean 'waits'" in answer.err
+    assert "treated unit 'U77' is not in the indicator data" in answer.err
+
+
+def test_impossible_values_stop_the_run_and_leave_nothing(its, study_of_many):
+    text = study_of_many.read_text(encoding="utf-8")
+    study_of_many.write_text(text.replace("kind: count", "kind: percentage"), encoding="utf-8")
+    answer = its("run", study_of_many, "-o", study_of_many.parent / "out")
+    assert answer.code == 3
+    assert "calls, U00, 2013-01: value " in answer.err
+    assert "a percentage lies between 0 and 100" in answer.err
+    assert not [path for path in study_of_many.parent.iterdir() if "out" in path.name]
+
+
+def test_a_date_outside_the_window(its, study_of_many):
+    text = study_of_many.read_text(encoding="utf-8")
+    study_of_many.write_text(text.replace("2016-01", "2019-01"), encoding="utf-8")
+    answer = its("run", study_of_many, "-o", study_of_many.parent / "out")
+    assert answer.code == 3
+    assert "outcome 'waits': the intervention 2019-01 lies outside its data, 2013-01 to 2017-12" in answer.err
+
+
+def test_nothing_estimated(its, study_of_many):
+    text = study_of_many.read_text(encoding="utf-8")
+    study_of_many.write_text(text.replace("2016-01", "2017-12"), encoding="utf-8")
+    answer = its("run", study_of_many, "-o", study_of_many.parent / "out")
+    assert answer.code == 4
+    assert answer.err.startswith("its-eval: no series could be estimated\n")
+    assert not [path for path in study_of_many.parent.iterdir() if "out" in path.name]
+
+
+def test_gaps_are_errors_where_the_config_says_so(its, study_of_many):
+    text = study_of_many.read_text(encoding="utf-8")
+    study_of_many.write_text(
+        text.replace("intervention:", "  missing: error\nintervention:", 1), encoding="utf-8"
+    )
+    answer = its("run", study_of_many, "-o", study_of_many.parent / "out")
+    assert answer.code == 3
+    assert "waits, U02: 3 of 60 periods missing, the first 2013-11; `missing: mask` would leave" in answer.err
+
+
+def test_an_interruption_says_how_to_go_on(its, study_of_many, monkeypatch):
+    from its_eval.pipeline.batch import run as batch_run
+
+    def interrupt(_block):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(batch_run, "evaluate_block", interrupt)
+    answer = its("run", study_of_many, "-o", study_of_many.parent / "out")
+    assert answer.code == 130
+    assert f"the blocks of {study_of_many.parent / 'out'} that are done stay; --resume goes on" in answer.err
+
+
+class Terminal:
+    """A stream that says it is a terminal."""
+
+    encoding = "utf-8"
+
+    def __init__(self):
+        self.text = ""
+
+    def isatty(self):
+        return True
+
+    def write(self, text):
+        self.text += text
+        return len(text)
+
+    def flush(self):
+        pass
+
+
+def test_the_bar_shows_a_rate_and_the_time_left(monkeypatch):
+    stream = Terminal()
+    monkeypatch.setattr(command.sys, "stderr", stream)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "150")
+    with command.series_bar(quiet=False) as move:
+        move("estimating series", 0, 1000)
+        move("estimating series", 200, 1000)
+        move("estimating series", 400, 1000)
+    assert "series/s" in stream.text
+    assert "left:" in stream.text
+    assert "400/1,000" in stream.text
+
+
+def test_no_bar_when_quiet(monkeypatch):
+    stream = Terminal()
+    monkeypatch.setattr(command.sys, "stderr", stream)
+    with command.series_bar(quiet=True) as move:
+        move("estimating series", 1, 2)
+    assert stream.text == ""

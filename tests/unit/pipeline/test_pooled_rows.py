@@ -1,0 +1,176 @@
+"""One effect for all treated units: the set, its variants, and pooled estimates."""
+
+import numpy as np
+import pytest
+
+from its_eval.pipeline.designs import fit_design
+from its_eval.pipeline.pooled import overlap_check, pooled_rows
+from its_eval.pipeline.primary import primary_estimates
+from its_eval.pooling import METHODS, pool
+
+UNITS = ("T1", "T2", "T3", "D1", "D2", "D3", "D4")
+N, START = 60, 30
+
+
+def regressors():
+    time = np.arange(N)
+    return np.column_stack([np.ones(N), time - START, time >= START, np.maximum(time - START, 0)]).astype(
+        float
+    )
+
+
+def slope(y):
+    X = regressors()
+    b = np.linalg.lstsq(X, y, rcond=None)[0]
+    variance = ((y - X @ b) ** 2).sum() / (N - 4) * np.linalg.inv(X.T @ X)
+    return b[3], np.sqrt(variance[3, 3])
+
+
+@pytest.fixture
+def world(make_world, noisy):
+    world = make_world(noisy(UNITS, n=N, scale=2.0))
+    world.settings |= {"peers": {"k": 2}, "designs": ["single", "difference"]}
+    return world
+
+
+def pooled(world, design="difference", **changes):
+    config, _, plan = world.plan(**changes)
+    blocks, _ = fit_design(plan, design)
+    own = {item.unit: item for item in primary_estimates(config, plan, blocks)}
+    rows, p_set = pooled_rows(config, plan, design, blocks, own)
+    return plan, {row["method"]: row for row in rows}, p_set
+
+
+def test_the_set_is_the_mean_series_against_the_mean_of_the_peer_means(world):
+    plan, rows, p_set = pooled(world)
+    y = world.values
+    peers = {unit: plan.peer_sets[unit].peers for unit in plan.treated}
+    gaps = [y[unit] - np.mean([y[peer] for peer in peers[unit]], axis=0) for unit in plan.treated]
+    estimate, std_error = slope(np.mean(gaps, axis=0))
+    assert rows["set"]["estimate"] == pytest.approx(estimate)
+    assert rows["set"]["std_error"] == pytest.approx(std_error)
+    assert rows["set"]["n_units"] == 3
+    assert p_set == rows["set"]["p_value"]
+    union = sorted({peer for own in peers.values() for peer in own})
+    treated = np.mean([y[unit] for unit in plan.treated], axis=0)
+    estimate, std_error = slope(treated - np.mean([y[peer] for peer in union], axis=0))
+    assert rows["set_union_of_peers"]["estimate"] == pytest.approx(estimate)
+    assert rows["set_union_of_peers"]["std_error"] == pytest.approx(std_error)
+
+
+def test_the_set_of_single_series_has_no_peers(world):
+    plan, rows, _ = pooled(world, "single")
+    estimate, std_error = slope(np.mean([world.values[unit] for unit in plan.treated], axis=0))
+    assert rows["set"]["estimate"] == pytest.approx(estimate)
+    assert rows["set"]["std_error"] == pytest.approx(std_error)
+    assert "set_union_of_peers" not in rows
+
+
+def test_separate_estimates_are_pooled_and_left_out_one_by_one(world):
+    plan, rows, _ = pooled(world, "single")
+    found = [slope(world.values[unit]) for unit in plan.treated]
+    estimates, std_errors = np.array(found).T
+    for method in METHODS:
+        expected = pool(estimates, std_errors, method, 0.95)
+        for name in ("estimate", "std_error", "conf_low", "conf_high", "tau2", "p_value"):
+            assert rows[method][name] == pytest.approx(getattr(expected, name), nan_ok=True), (method, name)
+    for place, unit in enumerate(plan.treated):
+        left = np.arange(3) != place
+        expected = pool(estimates[left], std_errors[left], METHODS[0], 0.95)
+        row = rows[f"{METHODS[0]} without {unit}"]
+        assert row["estimate"] == pytest.approx(expected.estimate)
+        assert row["n_units"] == 2
+
+
+def test_logarithms_are_pooled_as_such_and_shown_as_ratios(world):
+    outcome = world.outcome(transform="log")
+    plan, rows, _ = pooled(world, "single", outcomes=[outcome])
+    found = [slope(np.log(world.values[unit])) for unit in plan.treated]
+    expected = pool(*np.array(found).T, METHODS[0], 0.95)
+    row = rows[METHODS[0]]
+    assert row["estimate"] == pytest.approx(np.exp(expected.estimate))
+    assert row["conf_high"] == pytest.approx(np.exp(expected.conf_high))
+    assert row["std_error"] == pytest.approx(expected.std_error)
+    mean = slope(np.mean([np.log(world.values[unit]) for unit in plan.treated], axis=0))
+    assert rows["set"]["estimate"] == pytest.approx(np.exp(mean[0]))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {
+            "treated": {"T1": "2012-01", "T2": "2013-01", "T3": "2013-01"},
+            "intervention": {"name": "Law"},
+        },
+        {"events": [{"name": "Flood", "date": "2013-10", "as": "step", "units": ["T2"]}]},
+        {"outcomes": [{"indicator": "y", "seasonality": "none", "covariates": ["rain"]}]},
+    ],
+)
+def test_units_that_are_not_fitted_alike_have_no_mean_series(world, changes):
+    for unit in UNITS:
+        world.add("rain", unit, np.random.default_rng(3).normal(0, 1, N) * len(unit))
+    _, rows, p_set = pooled(world, "single", **changes)
+    assert not [method for method in rows if method.startswith("set")]
+    assert np.isnan(p_set)
+    assert METHODS[0] in rows
+
+
+def test_families_and_stacked_designs_have_no_mean_series(world):
+    for unit in UNITS:
+        world.values[unit] = np.round(world.values[unit])
+    outcome = world.outcome(kind="count")
+    _, rows, _ = pooled(world, "single", outcomes=[outcome], estimators=["poisson"], designs=["single"])
+    assert "set" not in rows
+    assert METHODS[0] in rows
+    _, rows, _ = pooled(world, "stacked", designs=["stacked"])
+    assert "set" not in rows
+
+
+def test_weights_of_percentages_go_into_the_mean(world):
+    world.denominators = {unit: 200 + 3.0 * np.arange(N) for unit in UNITS}
+    outcome = world.outcome(kind="percentage")
+    _, weighted, _ = pooled(world, "single", outcomes=[outcome], estimators=["reml_ar"])
+    _, plain, _ = pooled(world, "single", estimators=["reml_ar"])
+    assert weighted["set"]["estimate"] != plain["set"]["estimate"]
+    assert weighted["set"]["estimate"] == pytest.approx(plain["set"]["estimate"], abs=0.2)
+
+
+def test_one_usable_unit_is_not_pooled(world):
+    for unit in ("T2", "T3"):
+        world.values[unit][33:] = np.nan
+    _, rows, _ = pooled(world, "single")
+    assert not set(METHODS) & set(rows)
+
+
+def test_a_set_at_a_bound_has_no_p_value(world):
+    for unit in ("T1", "T2", "T3"):
+        world.values[unit] = regressors() @ [50.0, 0.1, 1.0, 0.2]
+    _, rows, p_set = pooled(world, "single")
+    assert np.isnan(p_set)
+    assert np.isnan(rows["set"]["p_value"])
+    assert rows["set"]["estimate"] == pytest.approx(0.2)
+
+
+def test_overlap_of_peers_is_told(world):
+    _, _, plan = world.plan(
+        peers={"given": {"T1": ["D1", "D2"], "T2": ["D1", "D2", "D3", "D4"], "T3": ["D4"]}}
+    )
+    (check,) = overlap_check(plan, "difference")
+    assert check.statistic == pytest.approx(1.0)
+    assert check.message.startswith("T1 shares 100% of its peers with T2, the most of any two treated units")
+    _, _, apart = world.plan(peers={"given": {"T1": ["D1"], "T2": ["D2"], "T3": ["D3"]}})
+    (check,) = overlap_check(apart, "difference")
+    assert (check.statistic, check.message) == (
+        *(0.0, "No two treated units share a peer; their estimates are independent in this respect."),
+    )
+    assert overlap_check(plan, "single") == []
+    _, _, alone = world.plan(treated=["T1"])
+    assert overlap_check(alone, "difference") == []
+
+
+def test_pooled_rows_reach_the_tables(world):
+    found = world.run()
+    table = found.tables["pooled"]
+    assert set(table["design"]) == {"single", "difference"}
+    assert set(METHODS) <= set(table["method"])
+    assert world.run(treated=["T1"]).tables["pooled"].empty

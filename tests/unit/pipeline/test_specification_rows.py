@@ -1,0 +1,336 @@
+"""The specification curve: every choice alone, all together, without each peer, and its rank among donors."""
+
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from its_eval.pipeline.curves import curve_checks
+from its_eval.pipeline.designs import fit_design
+from its_eval.pipeline.placebos import donor_targets
+from its_eval.pipeline.primary import primary_estimates
+from its_eval.pipeline.specifications import sensitivity_rows, specifications
+from its_eval.pipeline.variants import variants
+
+UNITS = ("T1", "T2", *(f"D{place}" for place in range(1, 6)))
+N, START = 72, 40
+CHECKS = {"placebo_dates": False, "diagnostics": False, "leave_one_peer_out": False, "placebo_units": False}
+
+
+def regressors(time, start, *extra):
+    columns = [np.ones(len(time)), time - start, time >= start, np.maximum(time - start, 0), *extra]
+    return np.column_stack(columns).astype(float)
+
+
+def slope(y, time=None, start=START, *extra):
+    time = np.arange(len(y)) if time is None else time
+    return np.linalg.lstsq(regressors(time, start, *extra), y, rcond=None)[0][3]
+
+
+@pytest.fixture
+def world(make_world, noisy):
+    world = make_world(noisy(UNITS, n=N), start=START)
+    world.settings |= {"peers": {"k": 2}, "designs": ["single", "difference"], "checks": CHECKS}
+    return world
+
+
+def rows_by_choice(world, design="single", unit="T1", **changes):
+    config, sources, plan = world.plan(**changes)
+    first = fit_design(plan, design)[0]
+    label = (plan.outcome.estimators[0]).label
+    rows = sensitivity_rows(
+        config, sources, plan, design, [block for block in first if block.estimator == label]
+    )
+    return plan, {(row["dimension"], row["choice"]): row for row in rows if row["unit"] == unit}
+
+
+def test_nothing_is_written_without_another_choice(world):
+    _, rows = rows_by_choice(world)
+    assert rows == {}
+    assert world.run().tables["sensitivity"].empty
+
+
+def test_choices_of_time(world):
+    sensitivity = {
+        "season": ["none", {"harmonics": 1}],
+        "pre_window": [24, 40, 60],
+        "transition": [0, 3],
+        "end": [world.period(N - 1), world.period(60), "2009-01", world.period(30)],
+        "transform": ["none", "log"],
+    }
+    _, rows = rows_by_choice(world, sensitivity=sensitivity)
+    y, time = world.values["T1"], np.arange(N)
+    late, early = time >= START - 24, time <= 60
+    without = ~np.isin(time, [START, START + 1, START + 2])
+    moved = np.linalg.lstsq(
+        np.column_stack([np.ones(N), time, time >= START + 3, np.maximum(time - START - 3, 0)])[without],
+        y[without],
+        rcond=None,
+    )[0][3]
+    angle = 2 * np.pi * time / 12
+    expected = {
+        ("primary", "as configured"): slope(y),
+        ("season", "none"): slope(y),
+        ("season", "1 harmonics"): slope(y, time, START, np.sin(angle), np.cos(angle)),
+        ("pre_window", "24"): slope(y[late], time[late]),
+        ("transition", "0"): slope(y),
+        ("transition", "3"): moved,
+        ("end", world.period(60)): slope(y[early], time[early]),
+        ("transform", "log"): np.exp(slope(np.log(y))),
+    }
+    # a window as long as the data, an end that is the last period, or the scale that is used anyhow: no row
+    assert set(rows) == set(expected)
+    for key, value in expected.items():
+        assert rows[key]["estimate"] == pytest.approx(value, rel=1e-7), key
+
+
+def test_choices_of_peers(world):
+    world.settings["designs"] = ["difference"]
+    sensitivity = {"k": [1, 4], "drop_characteristic": True, "random_donors": 2}
+    sensitivity |= {"metric": ["mahalanobis"], "scale": ["none"]}
+    plan, rows = rows_by_choice(world, "difference", sensitivity=sensitivity)
+    y = world.values
+    places = np.arange(len(UNITS))
+
+    def nearest(distances, number):
+        order = [UNITS[place] for place in np.argsort(distances, kind="stable")]
+        return [code for code in order if code.startswith("D")][:number]
+
+    def gap(peers):
+        return slope(y["T1"] - np.mean([y[peer] for peer in peers], axis=0))
+
+    both = np.hypot((places - 0) / places.std(), (places % 3) / (places % 3).std())
+    expected = {
+        ("primary", "as configured"): gap(plan.peer_sets["T1"].peers),
+        ("k", "1"): gap(nearest(both, 1)),
+        ("k", "4"): gap(nearest(both, 4)),
+        ("drop_characteristic", "place"): gap(nearest(places % 3, 2)),
+        ("drop_characteristic", "turn"): gap(nearest(places, 2)),
+        ("scale", "none"): gap(nearest(np.hypot(places, places % 3), 2)),
+    }
+    for key, value in expected.items():
+        assert rows[key]["estimate"] == pytest.approx(value, rel=1e-6), key
+    assert set(rows) == {*expected, ("metric", "mahalanobis"), ("random_donors", "1"), ("random_donors", "2")}
+    pairs = [gap(pair) for pair in combinations([code for code in UNITS if code.startswith("D")], 2)]
+    for draw in ("1", "2"):
+        value = rows["random_donors", draw]["estimate"]
+        assert min(abs(value - other) for other in pairs) < 1e-9
+    # the same donors in every run
+    _, again = rows_by_choice(world, "difference", sensitivity=sensitivity)
+    assert again == rows
+
+
+def test_choices_of_peers_are_not_for_a_single_series(world):
+    config, sources, plan = world.plan(sensitivity={"k": [1], "season": ["none"], "order": [1]})
+    assert [item.dimension for item in variants(config, sources, plan, "single")] == ["season"]
+    assert [item.dimension for item in variants(config, sources, plan, "difference")] == ["k", "season"]
+
+
+def test_a_unit_without_characteristics_keeps_its_peers_order(world):
+    given = {"given": {"T1": ["D1", "D2"], "T2": ["D1"]}}
+    data = {"characteristics": None}
+    sensitivity = {"k": [1], "random_donors": 1}
+    config, sources, plan = world.plan(peers=given, data=data, sensitivity=sensitivity)
+    # distances need characteristics, a draw does not
+    assert [item.dimension for item in variants(config, sources, plan, "difference")] == ["random_donors"]
+
+
+def test_choices_of_the_estimator(world):
+    world.denominators = {unit: 300 + 4.0 * np.arange(N) for unit in UNITS}
+    sensitivity = {
+        "order": [1, 2, "reml_ar_noise"],
+        "variance": ["constant", "by_segment"],
+        "weighting": ["sampling_variance", "none"],
+    }
+    outcome = world.outcome(kind="percentage")
+    changes = {"outcomes": [outcome], "sensitivity": sensitivity}
+    _, rows = rows_by_choice(world, estimators=["reml_ar"], **changes)
+    assert set(rows) == {
+        ("primary", "as configured"),
+        *(("order", order) for order in ("1", "2", "reml_ar_noise")),
+        *(("variance", name) for name in ("constant", "by_segment")),
+        *(("weighting", name) for name in ("sampling_variance", "none")),
+    }
+    # 72 periods: two is the order that auto takes
+    for same in (("order", "2"), ("variance", "constant"), ("weighting", "sampling_variance")):
+        assert rows[same]["estimate"] == pytest.approx(rows["primary", "as configured"]["estimate"], rel=1e-9)
+    options = [
+        (("order", "1"), {"name": "reml_ar", "order": 1}),
+        (("order", "reml_ar_noise"), "reml_ar_noise"),
+        (("variance", "by_segment"), {"name": "reml_ar", "variance": "by_segment"}),
+    ]
+    for key, estimator in options:
+        config, _, plan = world.plan(outcomes=[outcome], estimators=[estimator])
+        (alone, _) = primary_estimates(config, plan, fit_design(plan, "single")[0])
+        assert rows[key]["estimate"] == pytest.approx(alone.estimate, rel=1e-9), key
+        assert rows[key]["std_error"] == pytest.approx(alone.std_error, rel=1e-9), key
+    plain = rows["weighting", "none"]["estimate"]
+    config, _, plan = world.plan(estimators=["reml_ar"])
+    (alone, _) = primary_estimates(config, plan, fit_design(plan, "single")[0])
+    assert plain == pytest.approx(alone.estimate, rel=1e-9)
+    # other estimators have no such choices
+    _, rows = rows_by_choice(world, estimators=["ols"], **changes)
+    assert rows == {}
+
+
+def test_every_combination(world):
+    sensitivity = {"season": ["none", {"harmonics": 1}], "transition": [2], "cross": True}
+    config, sources, plan = world.plan(sensitivity=sensitivity)
+    crossed = specifications(config, sources, plan, "single")
+    assert [item.choice for item in crossed] == [
+        "transition=2",
+        "season=none",
+        "season=none; transition=2",
+        "season=1 harmonics",
+        "season=1 harmonics; transition=2",
+    ]
+    assert {item.dimension for item in crossed} == {"combination"}
+    _, rows = rows_by_choice(world, sensitivity=sensitivity)
+    time = np.arange(N)
+    used = ~np.isin(time, [START, START + 1])
+    angle = 2 * np.pi * time / 12
+    X = np.column_stack(
+        [np.ones(N), time, time >= START + 2, np.maximum(time - START - 2, 0), np.sin(angle), np.cos(angle)]
+    )
+    expected = np.linalg.lstsq(X[used], world.values["T1"][used], rcond=None)[0][3]
+    got = rows["combination", "season=1 harmonics; transition=2"]["estimate"]
+    assert got == pytest.approx(expected, rel=1e-7)
+
+
+def test_each_peer_is_left_out_in_turn(world):
+    checks = CHECKS | {"leave_one_peer_out": True}
+    plan, rows = rows_by_choice(world, "difference", checks=checks, peers={"k": 3})
+    peers = plan.peer_sets["T1"].peers
+    assert set(rows) == {("primary", "as configured"), *(("leave_one_peer_out", peer) for peer in peers)}
+    for peer in peers:
+        kept = [code for code in peers if code != peer]
+        gap = world.values["T1"] - np.mean([world.values[code] for code in kept], axis=0)
+        assert rows["leave_one_peer_out", peer]["estimate"] == pytest.approx(slope(gap), rel=1e-7)
+    _, alone = rows_by_choice(world, "difference", checks=checks, peers={"k": 1})
+    assert alone == {}
+    _, single = rows_by_choice(world, "single", checks=checks)
+    assert single == {}
+
+
+def test_a_unit_without_peers_has_no_specification(world):
+    given = {"given": {"T1": ["D1", "D2"]}}
+    data = {"characteristics": None}
+    world.settings["sensitivity"] = {"season": [{"harmonics": 1}]}
+    from its_eval.errors import ConfigError  # noqa: F401  (the config asks for lists of both)
+
+    (world.folder / "few.csv").write_text("unit,place\nT1,1\nD1,2\nD2,3\n", encoding="utf-8")
+    data = {"characteristics": {"path": str(world.folder / "few.csv")}}
+    found = world.run(data=data, peers={"k": 2}, designs=["difference"])
+    assert set(found.tables["sensitivity"]["unit"]) == {"T1"}
+    assert given["given"]["T1"] == found.tables["peers"]["peer"].tolist()
+
+
+def curve(world, **changes):
+    config, sources, plan = world.plan(**changes)
+    blocks, _ = fit_design(plan, "difference")
+    rows = sensitivity_rows(config, sources, plan, "difference", blocks)
+    return config, sources, plan, rows, curve_checks(config, sources, plan, "difference", rows)
+
+
+@pytest.mark.parametrize("estimator", ["ols", "reml_ar"])
+def test_the_curve_is_ranked_among_those_of_the_donors(world, estimator):
+    world.settings |= {
+        "designs": ["difference"],
+        "sensitivity": {"k": [1, 3], "season": [{"harmonics": 1}], "pre_window": [30], "transition": [2]},
+        "checks": CHECKS | {"placebo_units": True},
+        "estimators": [estimator],
+    }
+    config, sources, plan, rows, checks = curve(world)
+    assert [unit for unit, _ in checks] == ["T1", "T2"]
+    check = dict(checks)["T1"]
+    estimates = np.array([row["estimate"] for row in rows if row["unit"] == "T1"])
+    assert check.statistic == pytest.approx(np.median(estimates))
+    # the identical curve of every donor, fitted one specification at a time
+    medians = {}
+    for unit in ("T1", *plan.donors["T1"]):
+        statistics = []
+        for part in [None, *variants(config, sources, plan, "difference")]:
+            changed = plan if part is None else part.change_plan(plan)
+            base = (
+                plan.target("T1", "difference")
+                if unit == "T1"
+                else next(item for item in donor_targets(config, sources, plan, "T1") if item.unit == unit)
+            )
+            target = replace(base, interruptions=changed.interruptions["T1"])
+            if part is not None:
+                target = part.change_target(target, plan.donors["T1"])
+            blocks, _ = fit_design(changed, "difference", [target])
+            statistics += [abs(item.statistic) for item in primary_estimates(config, changed, blocks)]
+        assert len(statistics) == 6
+        medians[unit] = np.median(statistics)
+    extreme = sum(medians[donor] >= medians["T1"] for donor in plan.donors["T1"])
+    assert check.p_value == pytest.approx((1 + extreme) / 6)
+    assert check.message.startswith("6 specifications: median ")
+    assert check.message.endswith(
+        f"Among the 5 donors with the same curve its median statistic is number {extreme + 1} "
+        f"(p = {(1 + extreme) / 6:.3f})."
+    )
+
+
+def test_a_curve_without_placebos_has_no_rank(world):
+    world.settings |= {"designs": ["difference"], "sensitivity": {"season": [{"harmonics": 1}]}}
+    *_, checks = curve(world)
+    assert all(np.isnan(check.p_value) for _, check in checks)
+    assert all("donors" not in check.message for _, check in checks)
+
+
+def test_a_curve_that_changes_its_sign_asks_for_attention(world):
+    # up for a year after the start, then down
+    time = np.arange(N)
+    world.values["T1"] = (
+        world.values["T1"] + 0.8 * np.clip(time - START, 0, 12) - 1.6 * np.maximum(time - 52, 0)
+    )
+    world.settings |= {
+        "designs": ["difference"],
+        "sensitivity": {"end": [world.period(index) for index in (49, 51, 53)]},
+    }
+    *_, checks = curve(world)
+    check = dict(checks)["T1"]
+    assert check.status == "attention"
+    assert "75% of the same sign" in check.message
+
+
+def test_other_scales_and_weights_are_no_part_of_the_rank(world):
+    world.denominators = {unit: 300 + 4.0 * np.arange(N) for unit in UNITS}
+    world.settings |= {
+        "designs": ["difference"],
+        "outcomes": [world.outcome(kind="percentage")],
+        "estimators": ["reml_ar"],
+        "sensitivity": {"weighting": ["none"], "transform": ["log"], "transition": [2]},
+        "checks": CHECKS | {"placebo_units": True},
+    }
+    *_, rows, checks = curve(world)
+    assert {row["dimension"] for row in rows} == {"primary", "weighting", "transform", "transition"}
+    # a logarithm has another unit, so the median is of the other three
+    assert dict(checks)["T1"].message.startswith("3 specifications: median ")
+    assert 0 < dict(checks)["T1"].p_value <= 1
+
+
+def test_logarithms_have_their_median_on_the_scale_of_the_fit(world):
+    world.settings |= {
+        "designs": ["difference"],
+        "outcomes": [world.outcome(transform="log")],
+        "sensitivity": {"transition": [2], "season": [{"harmonics": 1}]},
+    }
+    *_, rows, checks = curve(world)
+    estimates = np.log([row["estimate"] for row in rows if row["unit"] == "T1"])
+    assert dict(checks)["T1"].statistic == pytest.approx(np.median(estimates))
+
+
+def test_donors_that_a_specification_cannot_fit_count_as_extreme(world):
+    world.settings |= {
+        "designs": ["difference"],
+        "peers": {"k": 2, "min_coverage": 0.2},
+        "sensitivity": {"pre_window": [10]},
+        "checks": CHECKS | {"placebo_units": True},
+    }
+    # the last ten periods before the start are all that D3 has of them
+    world.values["D3"][8:START] = np.nan
+    *_, checks = curve(world)
+    assert 0 < dict(checks)["T1"].p_value <= 1
