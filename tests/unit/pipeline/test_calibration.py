@@ -175,7 +175,7 @@ def test_series_are_those_of_the_fit_with_gaps_weights_and_autocorrelation(study
     np.testing.assert_allclose(read.std_error, direct.std_error, rtol=1e-5)
 
 
-@pytest.mark.parametrize("entry", [{"name": "reml_ar", "variance": "by_segment"}, "prais_winsten", "arima"])
+@pytest.mark.parametrize("entry", [{"name": "reml_ar", "variance": "by_segment"}, "prais_winsten"])
 def test_other_estimators_are_fitted_as_in_a_run(study, entry):
     table = calibrate(study.config(designs=["single"], estimators=["ols", entry]), 20, quiet)
     name = entry if isinstance(entry, str) else entry["name"]

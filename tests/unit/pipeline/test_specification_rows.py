@@ -214,16 +214,12 @@ def test_each_peer_is_left_out_in_turn(world):
 
 
 def test_a_unit_without_peers_has_no_specification(world):
-    given = {"given": {"T1": ["D1", "D2"]}}
-    data = {"characteristics": None}
     world.settings["sensitivity"] = {"season": [{"harmonics": 1}]}
-    from its_eval.errors import ConfigError  # noqa: F401  (the config asks for lists of both)
-
     (world.folder / "few.csv").write_text("unit,place\nT1,1\nD1,2\nD2,3\n", encoding="utf-8")
     data = {"characteristics": {"path": str(world.folder / "few.csv")}}
-    found = world.run(data=data, peers={"k": 2}, designs=["difference"])
+    found = world.run(data=data, designs=["difference"])
     assert set(found.tables["sensitivity"]["unit"]) == {"T1"}
-    assert given["given"]["T1"] == found.tables["peers"]["peer"].tolist()
+    assert found.tables["not_estimated"][["unit", "reason"]].to_numpy().tolist() == [["T2", "no_peers"]]
 
 
 def curve(world, **changes):
