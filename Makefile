@@ -63,8 +63,8 @@ nhs-data: ## copy the NHS files from NHS_DATA to data/nhs (they are never commit
 nhs: $(VENV)/.ready ## evaluate the five NHS-VMI trusts (after make nhs-data)
 	$(BIN)/its-eval run configs/nhs_vmi_ae4h.yaml --out results/nhs_vmi_ae4h --force --jobs 2
 
-bench: $(VENV)/.ready ## time the engine against a least-squares solve of the same matrix
-	$(BIN)/python benchmarks/engine.py
+bench: $(VENV)/.ready ## all ratios against their targets: engine, start-up, run, batch
+	$(BIN)/python benchmarks/bench.py
 
 sample: $(VENV)/.ready ## make the sample data anew (the same bytes)
 	$(BIN)/python data/sample/generate.py

@@ -1,6 +1,6 @@
 """How the cost of estimation grows: processor time per series by series, periods, terms and estimator.
 
-`python benchmarks/scaling.py` prints the table and writes benchmarks/results/scaling.json. Processor time, not
+`python benchmarks/scaling.py` prints the table and writes benchmarks/results/scaling.json. CPU time, not
 wall time: other work on the machine matters little.
 """
 

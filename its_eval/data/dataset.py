@@ -20,6 +20,7 @@ from its_eval.data.parquet_columns import (
     distinct_texts,
     field_of,
     literal,
+    narrowed,
     numbers_of,
     open_dataset,
 )
@@ -198,6 +199,7 @@ def _read_table(
     condition = None
     if table.indicator is None:
         condition = field_of(names["indicator"]).isin(list(wanted))
+        dataset = narrowed(dataset, names["indicator"], wanted)
     elif table.indicator not in wanted:
         condition = literal(value=False)
     columns = {key: field_of(name) for key, name in names.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from its_eval.data.tables import find_column, normalise_name
 from its_eval.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from its_eval.config import DataSettings, IndicatorTable
@@ -63,6 +66,37 @@ def open_dataset(table: IndicatorTable) -> tuple[Any, dict[str, str]]:
     except (pa.ArrowException, OSError, ImportError, ValueError) as error:
         raise DataError([f"{where}: cannot be read as Parquet: {error}"]) from None
     return found, names
+
+
+def narrowed(dataset: Any, column: str, wanted: Sequence[str]) -> Any:
+    """Return the part of a dataset whose row groups may hold a row with one of some texts in a column.
+
+    Arrow itself does not use the statistics of columns that are written as dictionaries, as pandas writes
+    categories.
+    """
+    import pyarrow.dataset as ds  # noqa: PLC0415
+
+    asked = sorted(wanted)
+    kept = []
+    for fragment in dataset.get_fragments(filter=field_of(column).isin(asked)):
+        groups = [
+            number
+            for number in range(fragment.num_row_groups)
+            if _may_hold(fragment.metadata.row_group(number), column, asked)
+        ]
+        if groups:
+            kept.append(fragment.subset(row_group_ids=groups))
+    return ds.FileSystemDataset(kept, dataset.schema, dataset.format, dataset.filesystem)
+
+
+def _may_hold(group: Any, column: str, asked: Sequence[str]) -> bool:
+    """Return whether one of some sorted texts lies between the least and the greatest of a row group."""
+    chunks = (group.column(place) for place in range(group.num_columns))
+    found = next((chunk.statistics for chunk in chunks if chunk.path_in_schema == column), None)
+    if found is None or not found.has_min_max or not isinstance(found.min, str):
+        return True
+    place = bisect_left(asked, found.min)
+    return place < len(asked) and asked[place] <= found.max
 
 
 def _columns(schema: Any, table: IndicatorTable, where: str) -> dict[str, str]:

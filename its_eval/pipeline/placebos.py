@@ -141,6 +141,9 @@ def placebos_in_space(
         if key not in fitted:
             fitted[key] = _fit_donors(config, sources, plan, design_name, unit)
         values = np.array([fitted[key].get(donor, (np.nan, np.nan)) for donor in pool]).reshape(-1, 2)
+        if np.isnan(values[:, 1]).all():
+            # a rank among donors none of which could be fitted would say nothing
+            continue
         statistic = ratios[unit] if design_name == "synthetic" else own[unit].statistic
         found[unit] = UnitPlacebos(
             pool, values[:, 1], values[:, 0], statistic, placebo(statistic, values[:, 1])

@@ -98,7 +98,9 @@ def test_adding_a_constant_moves_only_the_constant(seed, constant, missing):
     np.testing.assert_allclose(
         after.loc[~level & ~relative, columns], before.loc[~level & ~relative, columns], rtol=1e-4, atol=1e-6
     )
-    np.testing.assert_allclose(after.loc[level, "estimate"], before.loc[level, "estimate"] + constant, atol=1e-5)
+    np.testing.assert_allclose(
+        after.loc[level, "estimate"], before.loc[level, "estimate"] + constant, atol=1e-5
+    )
     np.testing.assert_allclose(after.loc[level, "std_error"], before.loc[level, "std_error"], rtol=1e-4)
 
 
@@ -114,7 +116,9 @@ def test_another_unit_of_measurement_scales_the_effects(seed, factor, missing):
     np.testing.assert_allclose(
         after.loc[~relative, columns] / factor, before.loc[~relative, columns], rtol=1e-4, atol=1e-6
     )
-    np.testing.assert_allclose(after.loc[relative, columns], before.loc[relative, columns], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        after.loc[relative, columns], before.loc[relative, columns], rtol=1e-4, atol=1e-5
+    )
     np.testing.assert_allclose(after[["df", "p_value"]], before[["df", "p_value"]], rtol=1e-4, atol=1e-7)
 
 
@@ -138,7 +142,9 @@ def test_the_order_of_rows_changes_nothing(seed, scale, order, missing):
 
 
 @FEW
-@given(seed=SEEDS, scale=SCALES, names=st.permutations(["A9", "Q1", "R2", "S3", "Z4"]), missing=st.integers(0, 6))
+@given(
+    seed=SEEDS, scale=SCALES, names=st.permutations(["A9", "Q1", "R2", "S3", "Z4"]), missing=st.integers(0, 6)
+)
 def test_other_names_of_the_units_change_nothing(seed, scale, names, missing):
     frame = study(seed, missing=missing)
     renamed = dict(zip(UNITS, names, strict=True))
@@ -146,7 +152,11 @@ def test_other_names_of_the_units_change_nothing(seed, scale, names, missing):
     after = run(frame.assign(unit=frame["unit"].map(renamed)), units=tuple(names), outcome=scale)
     for name in ("effects", "coefficients", "fits", "series", "summary"):
         expected = before[name].assign(unit=before[name]["unit"].map(renamed))
-        keys = [key for key in ("unit", "design", "estimator", "estimand", "scale", "period", "term") if key in expected]
+        keys = [
+            key
+            for key in ("unit", "design", "estimator", "estimand", "scale", "period", "term")
+            if key in expected
+        ]
         sort = {"by": keys, "kind": "stable", "ignore_index": True}
         pd.testing.assert_frame_equal(
             after[name].sort_values(**sort), expected.sort_values(**sort), rtol=1e-6, atol=1e-8, obj=name

@@ -1,7 +1,5 @@
 """Every rule of the config has a case here, with its message."""
 
-# ruff: noqa: E501  (a message stands on one line, as its reader sees it)
-
 import pytest
 
 ESTIMATORS = (

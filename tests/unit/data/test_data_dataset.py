@@ -14,6 +14,7 @@ from its_eval.data.coded_panel import coded_panel, coded_window
 from its_eval.data.dataset import read_indicators, survey
 from its_eval.data.load import load_indicators
 from its_eval.data.panel import build_panel
+from its_eval.data.parquet_columns import narrowed, open_dataset
 from its_eval.errors import DataError
 
 PERIODS = [f"2015-{month:02d}" for month in range(1, 13)]
@@ -180,3 +181,32 @@ def test_files_that_cannot_be_read(tmp_path):
     (tmp_path / "t.parquet").write_text("no Parquet")
     assert "cannot be read as Parquet" in problems(config_of(tmp_path / "t.parquet"))[0]
     assert "cannot be read as Parquet" in problems(config_of("nosuchscheme://t.parquet"))[0]
+
+
+@pytest.mark.parametrize("categories", [False, True])
+def test_row_groups_without_a_wanted_indicator_are_not_read(tmp_path, rows, categories):
+    if categories:
+        rows = rows.astype({"indicator": "category"})
+    rows = pd.concat([rows, rows.assign(indicator="zebra")])
+    rows.to_parquet(tmp_path / "t.parquet", index=False, row_group_size=36)
+    table = config_of(tmp_path / "t.parquet").data.indicators[0]
+    dataset, _ = open_dataset(table)
+
+    def groups(*wanted):
+        return narrowed(dataset, "indicator", wanted).to_table().num_rows
+
+    assert (groups("waits"), groups("seen", "waits"), groups("seem", "tame"), groups("zebra")) == (
+        36,
+        72,
+        0,
+        72,
+    )
+
+
+def test_a_dataset_in_folders_by_indicator(tmp_path, rows):
+    rows.to_parquet(tmp_path / "t.parquet", index=False, partition_cols=["indicator"])
+    config = config_of(tmp_path / "t.parquet")
+    assert survey(config.data, ["waits"]).indicators == ("seen", "waits")
+    found = read_indicators(config.data, ["waits"])
+    assert list(found.by_indicator) == ["waits"]
+    assert len(found.by_indicator["waits"].value) == 36

@@ -129,14 +129,19 @@ def test_peers_that_are_given_make_all_other_donors_the_peers_of_a_placebo(world
         assert target.peers == tuple(code for code in pool if code != target.unit)
 
 
-def test_the_only_donor_has_nobody_to_be_compared_with_and_counts_as_extreme(world):
-    given = {"given": {"T1": ["D1"]}}
-    changes = {"peers": given, "treated": ["T1"], "data": {"characteristics": None}}
+def test_the_only_donor_has_nobody_to_be_compared_with_so_that_there_is_no_placebo(world):
+    changes = {
+        "peers": {"given": {"T1": ["D1"]}},
+        "treated": ["T1"],
+        "data": {"characteristics": None},
+    }
     plan, found = found_placebos(world, **changes)
     assert plan.donors["T1"] == ("D1",)
-    item = found.units["T1"]
-    assert np.isnan(item.statistics).all()
-    assert (item.rank.n_unfitted, item.rank.p_value) == (1, 1.0)
+    assert (found.units, list(found.rows)) == ({}, [])
+    assert np.isnan(found.joint)
+    summary = world.run(**changes).tables["summary"]
+    assert summary["p_placebo"].isna().all()
+    assert set(summary["label"]) <= {"no clear evidence", "gap to peers changed"}
 
 
 def test_units_with_different_donors_have_no_joint_p_value(world):

@@ -13,7 +13,9 @@ N, START = 72, 40
 
 def regressors(n, start):
     time = np.arange(n)
-    return np.column_stack([np.ones(n), time - start, time >= start, np.maximum(time - start, 0)]).astype(float)
+    return np.column_stack([np.ones(n), time - start, time >= start, np.maximum(time - start, 0)]).astype(
+        float
+    )
 
 
 def estimates(evaluation, unit, design="single"):
@@ -96,16 +98,21 @@ def test_seasons_of_other_frequencies(make_world, noisy, frequency, per_year, wo
         # the sine of the highest frequency is nothing
         X = X[:, np.abs(X).max(axis=0) > 1e-9]
     else:
-        X = np.column_stack([X[:, 1:], *(time % per_year == season for season in range(per_year))]).astype(float)
+        X = np.column_stack([X[:, 1:], *(time % per_year == season for season in range(per_year))]).astype(
+            float
+        )
     expected = X @ np.linalg.lstsq(X, world.values["T1"], rcond=None)[0]
     np.testing.assert_allclose(found.tables["series"]["fitted"], expected, atol=1e-7)
 
 
 def test_weeks_with_a_term_each(make_world, noisy):
     world = make_world(noisy(("T1", "D1"), n=208, per_year=52), frequency="week")
-    found = world.run(outcomes=[world.outcome(seasonality="weeks")], events=[
-        {"name": "Strike", "date": "2021-W05", "until": "2021-W06", "as": "mask"},
-    ])
+    found = world.run(
+        outcomes=[world.outcome(seasonality="weeks")],
+        events=[
+            {"name": "Strike", "date": "2021-W05", "until": "2021-W06", "as": "mask"},
+        ],
+    )
     terms = found.tables["coefficients"]["term"].tolist()
     assert terms[4:] == [f"week_{place}" for place in range(1, 52)]
     assert found.tables["series"].query("not used")["period"].tolist() == ["2021-W05", "2021-W06"]
