@@ -8,6 +8,9 @@ from typing import NoReturn
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+#: What ``custom_error`` makes, for callers outside a model.
+CustomError = PydanticCustomError
+
 #: Steps from the top of the config down to a value: keys, and positions in lists.
 KeyPath = tuple[str | int, ...]
 

@@ -64,7 +64,8 @@ def _impossible(frame: pd.DataFrame, outcome: Outcome, frequency: str) -> Iterab
         checks.append(("negative_value", value < 0, "value", f"a {outcome.kind} cannot be negative"))
     denominator = frame["denominator"].to_numpy(dtype=np.float64)
     checks.append(("negative_denominator", denominator < 0, "denominator", "it cannot be negative"))
-    nobody = (denominator == 0) & ~np.isnan(value)
+    # a count of nobody is missing; a share of nobody is a slip
+    nobody = (denominator == 0) & ~np.isnan(value) & (outcome.kind in ("percentage", "rate"))
     reason = "a value of nobody; leave the value blank where there was nobody to count"
     checks.append(("zero_denominator", nobody, "denominator", reason))
     known = value[~np.isnan(value)]

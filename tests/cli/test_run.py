@@ -463,13 +463,11 @@ def test_figures_and_report_are_the_same_in_one_process_or_two(its, study, conte
 
 
 def test_a_run_with_every_check_writes_its_tables(its, study):
-    from conftest import NO_CHECKS
-
     study.write(
         changes={
             "treated: [A1, A2]": "treated: [A1]",
             '  - {indicator: seen, label: Seen in time, unit: "%", kind: percentage, better: higher}\n': "",
-            f"{NO_CHECKS}\n": "sensitivity: {order: [1]}\noutput: {tables: [csv, xlsx]}\n",
+            "checks: {placebo_units: no, placebo_dates: no, leave_one_peer_out: no, diagnostics: no}\n": "sensitivity: {order: [1]}\noutput: {tables: [csv, xlsx]}\n",
         }
     )
     out = study.folder / "out"

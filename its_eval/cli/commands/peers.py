@@ -144,12 +144,11 @@ def _caliper(text: str | None) -> float | str | None:
     """Return a caliper by the rule of the config."""
     if text is None:
         return None
-    from pydantic_core import PydanticCustomError  # noqa: PLC0415
-
+    from its_eval.config.faults import CustomError  # noqa: PLC0415
     from its_eval.config.peers import read_caliper  # noqa: PLC0415
     from its_eval.errors import UsageError  # noqa: PLC0415
 
     try:
         return read_caliper(text)
-    except PydanticCustomError as error:
+    except CustomError as error:
         raise UsageError(f"--caliper {error.message()}") from None

@@ -34,7 +34,7 @@ KEYS = {
     "Sensitivity": "k metric scale drop_characteristic random_donors order variance season pre_window "
     "transition end weighting transform cross",
     "Multiplicity": "method across",
-    "Output": "tables figures report",
+    "Output": "tables figures report detail",
     "ReportSettings": "style answers",
 }
 SCHEMA = json_schema()

@@ -21,7 +21,10 @@ def test_a_sound_study_has_no_findings(study):
             "waits: 2 of the 2 peers serve more than one treated unit (D1 of T1, T2; D2 of T1, T2), so "
             "their estimates are not independent."
         ),
+        "waits, T1: 1 of the 2 peers are of another type than acute (1 mental); `within` keeps to one type.",
+        "waits, T2: 1 of the 2 peers are of another type than acute (1 mental); `within` keeps to one type.",
     )
+    study.units = study.units.replace("mental", "acute")
     assert study.plan(treated=["T1"]).notes == ()
     excluded = study.plan(peers={"k": 2, "exclude": ["D1"]})
     assert (
@@ -137,7 +140,7 @@ def test_units_set_aside_that_no_table_knows_are_noted(study):
     )
     assert not [note for note in notes if "D1'," in note and "exclude" in note]
     events[0]["units"] = ["T1"]
-    given = {"given": {"T1": ["D1"], "T2": ["D2"]}}
+    given = {"given": {"T1": ["D1"], "T2": ["D3"]}}
     assert study.plan(peers=given, data={"characteristics": None}, events=events).notes == ()
 
 
