@@ -80,11 +80,11 @@ RULES = [
     ),
     (
         {"data": "{indicators: [{indicator: a}]}"},
-        "2: data.indicators[0].path: missing; expected: File, relative to the config: .csv, .csv.gz, .xlsx or .parquet (a file or a folder); for indicators of a batch run also a URL, e.g. s3://bucket/monitor.parquet.",
+        "2: data.indicators[0].path: missing; expected: File, relative to the config: .csv, .csv.gz, .xlsx or .parquet (a file or a folder); for indicators of a batch run also a URL, e.g. s3://bucket/monitor.parquet",
     ),
     (
         {"data": table(indicator="a")},
-        "2: data.indicators.path: missing; expected: File, relative to the config: .csv, .csv.gz, .xlsx or .parquet (a file or a folder); for indicators of a batch run also a URL, e.g. s3://bucket/monitor.parquet.",
+        "2: data.indicators.path: missing; expected: File, relative to the config: .csv, .csv.gz, .xlsx or .parquet (a file or a folder); for indicators of a batch run also a URL, e.g. s3://bucket/monitor.parquet",
     ),
     (
         {"intervention": "{date: 2015-07, phase_in: {period: 1}}"},

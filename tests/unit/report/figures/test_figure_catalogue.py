@@ -257,9 +257,7 @@ def test_figures_of_a_real_run(study, layout):
 
     evaluation = evaluate(load_config(study.config))
     tasks = figure_tasks(evaluation)
-    assert {"main_its", "cumulative_effect", "against_peers", "residuals", "forest"} <= {
-        task.kind for task in tasks
-    }
+    assert {"main_its", "cumulative_effect", "against_peers", "forest"} <= {task.kind for task in tasks}
     for task in {task.kind: task for task in tasks}.values():
         figure, frame, stem = draw(evaluation, task)
         layout(figure)
