@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests_fuzz_study import CONFIG, lines
+from fuzz_study import CONFIG, lines
 
 from its_eval.config import load_config
 from its_eval.data.numbers import LARGEST, to_numbers

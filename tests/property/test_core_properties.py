@@ -23,7 +23,8 @@ NO_CHECKS = {
     "diagnostics": False,
 }
 COMPARED = ("effects", "coefficients", "fits", "series", "summary", "peers", "not_estimated")
-FEW = settings(deadline=None, max_examples=12)
+#: A whole evaluation takes about a second.
+FEW = settings(deadline=None, max_examples=6)
 SEEDS = st.integers(0, 2**32 - 1)
 
 
@@ -194,7 +195,7 @@ def dense_reml():
     return module.DenseReml
 
 
-@settings(deadline=None, max_examples=8)
+@FEW
 @given(
     seed=SEEDS,
     masked=st.lists(st.integers(0, 41), min_size=1, max_size=5, unique=True),
