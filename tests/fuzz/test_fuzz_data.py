@@ -5,9 +5,9 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
+from fuzz_study import CONFIG, lines
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from fuzz_study import CONFIG, lines
 
 from its_eval.config import load_config
 from its_eval.data.numbers import LARGEST, to_numbers
