@@ -18,7 +18,7 @@ from its_eval.checks.result import ATTENTION_LEVEL, CheckResult, number, p_text
 from its_eval.estimate.autoregression import form_pairs, precision_terms
 from its_eval.estimate.fit import BoolArray, FloatArray
 from its_eval.estimate.patterns import augmented_design
-from its_eval.estimate.reml_ar import fit_reml_ar
+from its_eval.estimate.reml_ar import fit_reml_ar, reml_point_estimates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -152,7 +152,7 @@ def search_break(
     candidates = break_columns(X.shape[0], dates, shape) / divisor[:, None]
     series = np.full((X.shape[0], draws), np.nan)
     series[observed] = np.linalg.solve(whitening.inverse_factor, rng.standard_normal((used.size, draws)))
-    simulated = fit_reml_ar(X, series, order).partial_autocorrelations if order else np.empty((draws, 0))
+    simulated = reml_point_estimates(X, series, order)[1] if order else np.empty((draws, 0))
 
     together = np.hstack([outcome[:, None], series])
     together[observed] -= X[observed] @ np.linalg.lstsq(X[observed], together[observed], rcond=None)[0]

@@ -17,7 +17,7 @@ import numpy as np
 from its_eval.estimate.autoregression import autocovariances
 from its_eval.estimate.fit import BoolArray, FloatArray
 from its_eval.estimate.patterns import require_estimable
-from its_eval.estimate.reml_ar import fit_reml_ar
+from its_eval.estimate.reml_ar import reml_point_estimates
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -174,6 +174,6 @@ def simulate_residuals(
         return SimulatedResiduals(known, known)
     series = np.full((observed.size, draws), np.nan)
     series[observed] = np.linalg.solve(whitening.inverse_factor, noise)
-    fit = fit_reml_ar(whitening.matrix, series, order)
-    errors = series - whitening.matrix @ fit.params.T
-    return SimulatedResiduals(innovations(errors, fit.partial_autocorrelations, observed), known)
+    params, partials = reml_point_estimates(whitening.matrix, series, order)
+    errors = series - whitening.matrix @ params.T
+    return SimulatedResiduals(innovations(errors, partials, observed), known)

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from its_eval.cli.lazy_commands import LazyGroup
+from its_eval.cli.process import set_up_process
 from its_eval.cli.stopping import stopping_cleanly
 from its_eval.errors import ItsEvalError
 
@@ -52,6 +53,7 @@ def _options(
 
 def main() -> None:
     """Run the program and turn every outcome into the exit code of the contract."""
+    set_up_process()
     debug = "--debug" in sys.argv
     _write_utf8()
     try:

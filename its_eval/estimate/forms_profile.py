@@ -151,14 +151,18 @@ def interpolate(values: FloatArray, finer: int) -> FloatArray:
 
     Every interval is divided into ``finer`` parts; the polynomial goes through the ``WINDOW`` points around.
     """
-    inverse = np.linalg.inv(np.vander(np.arange(float(WINDOW)), increasing=True))
+    nodes = np.arange(float(WINDOW))
     for axis in range(1, values.ndim):
         size = values.shape[axis]
         place = np.arange(finer * (size - 1) + 1) / finer
         start = np.clip(place.astype(np.intp) - (WINDOW - 1) // 2, 0, size - WINDOW)
         weights = np.zeros((place.size, size))
         columns = start[:, None] + np.arange(WINDOW)
-        around = np.vander(place - start, WINDOW, increasing=True) @ inverse
+        # Lagrange's basis polynomials as products: an inverse Vandermonde matrix would cost three digits
+        apart = (place - start)[:, None] - nodes
+        others = [np.flatnonzero(nodes != node) for node in nodes]
+        factors = [np.prod(apart[:, some] / (nodes[k] - some), axis=1) for k, some in enumerate(others)]
+        around = np.stack(factors, axis=1)
         np.put_along_axis(weights, columns, around, axis=1)
         values = np.moveaxis(np.tensordot(values, weights, axes=(axis, 1)), -1, axis)
     return values

@@ -12,6 +12,7 @@ matrix product.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,30 +38,36 @@ class DesignMatrices:
         ``L = F'NQ``.
     shift : ndarray, shape (G, k, r)
         ``M^{-1}L'``: what F'e adds to Q'y in the generalised least-squares estimate.
-    first : ndarray, shape (G, p, q, k)
-        ``Z'N_a Q`` with ``N_a = dN/dr_a``; its first k rows are ``dM/dr_a``.
     log_scale : ndarray, shape (G,)
         ``log h``.
+    columns : ndarray, shape (m, q, k)
+        ``Z'S_ij Q``, the forms of which the derivatives are sums.
     """
 
     terms: PrecisionTerms
     inverse: FloatArray
     link: FloatArray
     shift: FloatArray
-    first: FloatArray
     log_scale: FloatArray
+    columns: FloatArray
 
-    @property
+    @cached_property
+    def first(self) -> FloatArray:
+        """``Z'N_a Q`` with ``N_a = dN/dr_a``, shape (G, p, q, k)."""
+        return np.tensordot(self.terms.first, self.columns, axes=1)
+
+    @cached_property
     def inner_first(self) -> FloatArray:
-        """``dM/dr_a``, shape (G, p, k, k)."""
-        return self.first[:, :, : self.inverse.shape[-1]]
+        """``dM/dr_a``, shape (G, p, k, k): the first k rows of ``first``, all that an iteration needs."""
+        return np.tensordot(self.terms.first, self.columns[:, : self.columns.shape[2]], axes=1)
 
 
 def design_matrices(design: ReducedDesign, partials: FloatArray) -> DesignMatrices:
     """Evaluate the design's matrices at partial autocorrelations of shape (G, p)."""
     n_terms = design.n_terms
     terms = precision_terms(partials)
-    precision_columns = np.tensordot(terms.weights, design.forms[:, :, :n_terms], axes=1)
+    columns = design.forms[:, :, :n_terms]
+    precision_columns = np.tensordot(terms.weights, columns, axes=1)
     inner, link = precision_columns[:, :n_terms], precision_columns[:, n_terms:]
     inverse = np.asarray(np.linalg.inv(inner), dtype=np.float64)
     log_scale = (np.linalg.slogdet(inner)[1] - terms.log_determinant) / design.residual_df
@@ -69,8 +76,8 @@ def design_matrices(design: ReducedDesign, partials: FloatArray) -> DesignMatric
         inverse=inverse,
         link=link,
         shift=inverse @ np.swapaxes(link, 1, 2),
-        first=np.tensordot(terms.first, design.forms[:, :, :n_terms], axes=1),
         log_scale=log_scale,
+        columns=columns,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from its_eval.estimate.ar1_solver import Ar1Solver
@@ -11,7 +13,7 @@ from its_eval.estimate.autoregression import BOUNDS, bound_arrays, marginal_vari
 from its_eval.estimate.fit import BoolArray, Fit, FloatArray
 from its_eval.estimate.kenward_roger import kenward_roger
 from its_eval.estimate.patterns import augmented_design, missing_patterns, require_estimable
-from its_eval.estimate.profile import evaluate_profile
+from its_eval.estimate.profile import ProfileValues, evaluate_profile
 from its_eval.estimate.reduction import ReducedSeries, reduce_design, reduce_series
 
 #: Distance from a bound within which a partial autocorrelation counts as sitting on it (methods §11.5).
@@ -21,6 +23,16 @@ NEAR_UNIT_ROOT = 0.9
 FLAGS = ("at_bound", "near_unit_root", "degenerate", "precision_lost")
 #: Numbers that the working arrays of one chunk of series may hold, about 60 MB.
 CHUNK_NUMBERS = 8_000_000
+#: The same for iterating alone, which goes through its arrays again and again: those of a processor's cache.
+CACHED_NUMBERS = 1_000_000
+
+
+class _Solution(NamedTuple):
+    """Optima of S series: partial autocorrelations (S, p), the profile there, coordinates on Q (k, S)."""
+
+    partials: FloatArray
+    profile: ProfileValues
+    coordinates: FloatArray
 
 
 class PreparedReml:
@@ -39,8 +51,8 @@ class PreparedReml:
     ----------
     design : ReducedDesign
         The design with its indicator columns, in reduced form.
-    chunk_size : int
-        Number of series to hand to ``fit`` at a time to keep memory modest.
+    chunk_size, point_chunk_size : int
+        Number of series to hand to ``fit`` and to ``point_estimates`` at a time to keep memory modest.
 
     Raises
     ------
@@ -61,6 +73,8 @@ class PreparedReml:
         axes = self.design.n_terms + self.design.n_reach
         moments = self.design.n_reach**2 + self._solver.n_points
         self.chunk_size = max(16, CHUNK_NUMBERS // (8 * (order * axes) ** 2 + moments))
+        iterated = 8 * order * axes * self.design.n_terms
+        self.point_chunk_size = max(16, CACHED_NUMBERS // (iterated + moments))
 
     def fit(self, Y: FloatArray) -> Fit:
         """Fit series of shape (n, S) with 0 at the missing months."""
@@ -79,6 +93,21 @@ class PreparedReml:
             scatter(whole, regular, self._fit_regular(series.take(regular)))
         return whole
 
+    def point_estimates(self, Y: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Coefficients (S, n_terms) and partial autocorrelations (S, p) of ``fit``, without any covariance.
+
+        Degenerate series are not looked for.
+        """
+        solution = self._solve(reduce_series(self.design, Y))
+        return self._coefficients(solution.coordinates), solution.partials
+
+    def _solve(self, series: ReducedSeries) -> _Solution:
+        """Maximise the restricted likelihood of every series."""
+        partials = self._solver.solve(series)
+        profile = evaluate_profile(self.design, series, partials)
+        moved = (profile.matrices.shift @ series.reach.T[:, :, None])[:, :, 0]
+        return _Solution(partials, profile, series.coordinates + moved.T)
+
     def _coefficients(self, coordinates: FloatArray) -> FloatArray:
         """Coefficients of X (S, n_terms) from coordinates on Q (k, S)."""
         solved = np.linalg.solve(self.design.triangular, coordinates)
@@ -87,15 +116,13 @@ class PreparedReml:
     def _fit_regular(self, series: ReducedSeries) -> Fit:
         """Fit series that are not degenerate."""
         design = self.design
-        partials = self._solver.solve(series)
-        profile = evaluate_profile(design, series, partials)
+        solution = self._solve(series)
+        partials, profile = solution.partials, solution.profile
         innovation_variance = profile.rss / design.residual_df
-        moved = (profile.matrices.shift @ series.reach.T[:, :, None])[:, :, 0]
-        coordinates = series.coordinates + moved.T
         log_scale = 2.0 * np.log(np.abs(np.diag(design.triangular))).sum()
         constant = design.residual_df * (np.log(2.0 * np.pi / design.residual_df) + 1.0) + log_scale
         return Fit(
-            params=self._coefficients(coordinates),
+            params=self._coefficients(solution.coordinates),
             covariance=kenward_roger(design, profile.matrices, partials, innovation_variance, self.n_terms),
             sigma=np.sqrt(innovation_variance * marginal_variance(partials)),
             partial_autocorrelations=partials,
@@ -155,3 +182,18 @@ def fit_reml_ar(X: FloatArray, Y: FloatArray, order: int) -> Fit:
         for chunk in pattern.chunks(prepared.chunk_size):
             scatter(result, chunk.places, prepared.fit(chunk.fill(Y)))
     return result
+
+
+def reml_point_estimates(X: FloatArray, Y: FloatArray, order: int) -> tuple[FloatArray, FloatArray]:
+    """Return coefficients (S, k) and partial autocorrelations (S, p) of ``fit_reml_ar`` alone.
+
+    For simulated series, of which no covariance is wanted: a third of the cost. Parameters and errors are
+    those of ``fit_reml_ar``; no series may be degenerate.
+    """
+    params = np.empty((Y.shape[1], X.shape[1]))
+    partials = np.empty((Y.shape[1], order))
+    for pattern in missing_patterns(Y):
+        prepared = PreparedReml(X, order, pattern.observed)
+        for chunk in pattern.chunks(prepared.point_chunk_size):
+            params[chunk.places], partials[chunk.places] = prepared.point_estimates(chunk.fill(Y))
+    return params, partials

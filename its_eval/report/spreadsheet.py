@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,7 +10,8 @@ if TYPE_CHECKING:
 
 #: Spreadsheet programs take a cell that starts like this for a formula.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-_NUMBER = r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?"
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?")
+_RETURN = re.compile(r"\r\n?")
 
 
 def defused(table: pd.DataFrame) -> pd.DataFrame:
@@ -18,7 +20,14 @@ def defused(table: pd.DataFrame) -> pd.DataFrame:
     safe = table.copy()
     for name in texts:
         column = safe[name].astype(str)
-        formula = column.str.startswith(_FORMULA_STARTS) & ~column.str.fullmatch(_NUMBER)
-        # a lone carriage return is written without quotes, and readers would take it for the end of the row
-        safe[name] = column.where(~formula, "'" + column).str.replace(r"\r\n?", "\n", regex=True)
+        # most texts stand in many rows
+        changed = {text: harmless for text in column.unique() if (harmless := _harmless(text)) != text}
+        safe[name] = column.map(lambda text, known=changed: known.get(text, text)) if changed else column
     return safe
+
+
+def _harmless(text: str) -> str:
+    """Return a text as a cell may hold it."""
+    formula = text.startswith(_FORMULA_STARTS) and not _NUMBER.fullmatch(text)
+    # a lone carriage return is written without quotes, and readers would take it for the end of the row
+    return _RETURN.sub("\n", f"'{text}" if formula else text)

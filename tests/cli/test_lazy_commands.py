@@ -34,7 +34,7 @@ def test_help_loads_the_program_and_no_command():
     own, others = done.stderr.splitlines()
     assert own == (
         "['its_eval', 'its_eval.cli', 'its_eval.cli.app', 'its_eval.cli.lazy_commands', "
-        "'its_eval.cli.stopping', 'its_eval.errors']"
+        "'its_eval.cli.process', 'its_eval.cli.stopping', 'its_eval.errors']"
     )
     # what typer itself loads, and no library of ours
     assert "'typer'" in others

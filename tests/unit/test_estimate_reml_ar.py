@@ -80,6 +80,17 @@ def test_prepared_tables_can_be_used_again():
 
 
 @pytest.mark.parametrize("order", [1, 2])
+def test_point_estimates_are_those_of_the_fit(order, monkeypatch):
+    X, Y = its_design(48, 24), mixed_series(48, each=5)
+    Y[5, ::3] = np.nan
+    monkeypatch.setattr(reml_ar, "CACHED_NUMBERS", 0)
+    params, partials = reml_ar.reml_point_estimates(X, Y, order)
+    fit = fit_reml_ar(X, Y, order)
+    np.testing.assert_allclose(params, fit.params, rtol=1e-9)
+    np.testing.assert_allclose(partials, fit.partial_autocorrelations, atol=1e-9)
+
+
+@pytest.mark.parametrize("order", [1, 2])
 def test_chunks_make_no_difference(order, monkeypatch):
     X, Y = its_design(48, 24), mixed_series(48, each=10)
     Y[5, ::3] = np.nan

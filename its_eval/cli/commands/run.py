@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shlex
 import sys
@@ -171,6 +172,8 @@ def _run_one(
     from its_eval.pipeline.sources import input_files  # noqa: PLC0415
     from its_eval.provenance import unchanged  # noqa: PLC0415
 
+    # what the libraries made on loading is no garbage: statsmodels asks for whole collections while fitting
+    gc.freeze()
     if if_changed and unchanged(
         target,
         path,
