@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -112,18 +113,20 @@ def _joint(
     batch = _Batch(config)
     for specification in every:
         changed, targets, estimators = apply(specification, plain, design_name)
+        # one call for all units: their series are columns of one matrix
+        asked: list[Target] = []
         for target in targets:
-            pool = plan.donors[target.unit]
-            moved = []
             start = changed.interruptions[target.unit][0]
+            asked.append(target)
             for item in base[target.unit]:
                 altered = replace(item, interruptions=(start, *item.interruptions[1:]))
                 for part in specification.parts:
-                    altered = part.change_target(altered, pool)
-                moved.append(altered)
-            own, *others = batch.statistics(changed, [target, *moved], estimators[0])
-            treated[target.unit].append(own)
-            donors[target.unit].append(np.array(others))
+                    altered = part.change_target(altered, plan.donors[target.unit])
+                asked.append(altered)
+        found = iter(batch.statistics(changed, asked, estimators[0])) if targets else iter(())
+        for target in targets:
+            treated[target.unit].append(next(found))
+            donors[target.unit].append(np.array(list(islice(found, len(base[target.unit])))))
     return {
         unit: (np.array(values), np.column_stack(donors[unit]))
         for unit, values in treated.items()
@@ -160,14 +163,16 @@ class _Batch:
 
     def _fit(self, plan: OutcomePlan, targets: list[Target], estimator: Estimator) -> list[float]:
         series, _ = make_series(plan, "difference", targets)
-        found: dict[tuple[str, tuple[str, ...]], float] = {}
+        found: dict[object, float] = {}
         for group in design_groups(series):
             for pattern in missing_patterns(series.values[:, group]):
                 columns = [group[int(place)] for place in pattern.series]
                 values = self._pattern(plan, series, columns, pattern.observed, estimator)
                 for column, value in zip(columns, values, strict=True):
-                    found[series.units[column], series.peers[column]] = value
-        return [found.get((target.unit, target.peers), np.nan) for target in targets]
+                    key = series.units[column], series.peers[column], series.interruptions[column]
+                    found[key] = value
+        keys = [(target.unit, target.peers, target.interruptions) for target in targets]
+        return [found.get(key, np.nan) for key in keys]
 
     def _pattern(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,7 +31,8 @@ def _same_estimator(estimator: Estimator) -> Estimator:
     return estimator
 
 
-#: Peers of a unit: from its code, the donors it may have, and how many.
+#: Peers of a unit, never itself: from its code, the donors it may have, and how many. Combined choices ask
+#: the same of each donor again and again, so answers are kept as long as the choice.
 ChoosePeers = Callable[[str, tuple[str, ...], int], tuple[str, ...]]
 
 
@@ -58,8 +60,7 @@ class Variant:
         """Return a target with the peers of this choice out of a pool."""
         if self.choose_peers is None:
             return target
-        others = tuple(code for code in pool if code != target.unit)
-        return replace(target, peers=self.choose_peers(target.unit, others, len(target.peers)))
+        return replace(target, peers=self.choose_peers(target.unit, pool, len(target.peers)))
 
 
 def variants(config: Config, sources: Sources, plan: OutcomePlan, design_name: str) -> list[Variant]:
@@ -96,10 +97,12 @@ def _of_distance(config: Config, sources: Sources) -> Iterator[Variant]:
 def _nearest(scaled: Scaled, number: int | None = None) -> ChoosePeers:
     """Return the choice of the nearest donors, as many as the unit has when no number is given."""
 
+    @cache
     def choose(unit: str, pool: tuple[str, ...], size: int) -> tuple[str, ...]:
+        others = _without(unit, pool)
         if unit not in scaled.units:
-            return pool[:size]
-        allowed = set(pool)
+            return others[:size]
+        allowed = set(others)
         reasons = {code: "not a donor" for code in scaled.units if code not in allowed}
         return select_peers(unit, scaled, number or size, reasons).peers
 
@@ -109,11 +112,17 @@ def _nearest(scaled: Scaled, number: int | None = None) -> ChoosePeers:
 def _at_random(config: Config, purpose: tuple[str, ...]) -> ChoosePeers:
     """Return the choice of donors at random, the same for a unit in every run."""
 
+    @cache
     def choose(unit: str, pool: tuple[str, ...], size: int) -> tuple[str, ...]:
+        others = _without(unit, pool)
         stream = random_stream(config, *purpose, unit)
-        return tuple(sorted(stream.choice(np.array(pool), min(size, len(pool)), replace=False).tolist()))
+        return tuple(sorted(stream.choice(np.array(others), min(size, len(others)), replace=False).tolist()))
 
     return choose
+
+
+def _without(unit: str, pool: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(code for code in pool if code != unit)
 
 
 def _of_estimator(config: Config, plan: OutcomePlan, design_name: str) -> Iterator[Variant]:

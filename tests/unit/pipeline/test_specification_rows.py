@@ -230,43 +230,52 @@ def curve(world, **changes):
 
 
 @pytest.mark.parametrize("estimator", ["ols", "reml_ar"])
-def test_the_curve_is_ranked_among_those_of_the_donors(world, estimator):
+@pytest.mark.parametrize("starts", [{}, {"T1": START, "T2": START - 6}], ids=["one start", "staggered"])
+def test_the_curve_is_ranked_among_those_of_the_donors(world, estimator, starts):
     world.settings |= {
         "designs": ["difference"],
         "sensitivity": {"k": [1, 3], "season": [{"harmonics": 1}], "pre_window": [30], "transition": [2]},
         "checks": CHECKS | {"placebo_units": True},
         "estimators": [estimator],
     }
+    if starts:
+        world.settings |= {
+            "treated": {unit: world.period(start) for unit, start in starts.items()},
+            "intervention": {"name": "Law"},
+        }
     config, sources, plan, rows, checks = curve(world)
     assert [unit for unit, _ in checks] == ["T1", "T2"]
-    check = dict(checks)["T1"]
-    estimates = np.array([row["estimate"] for row in rows if row["unit"] == "T1"])
-    assert check.statistic == pytest.approx(np.median(estimates))
-    # the identical curve of every donor, fitted one specification at a time
-    medians = {}
-    for unit in ("T1", *plan.donors["T1"]):
-        statistics = []
-        for part in [None, *variants(config, sources, plan, "difference")]:
-            changed = plan if part is None else part.change_plan(plan)
-            base = (
-                plan.target("T1", "difference")
-                if unit == "T1"
-                else next(item for item in donor_targets(config, sources, plan, "T1") if item.unit == unit)
-            )
-            target = replace(base, interruptions=changed.interruptions["T1"])
-            if part is not None:
-                target = part.change_target(target, plan.donors["T1"])
-            blocks, _ = fit_design(changed, "difference", [target])
-            statistics += [abs(item.statistic) for item in primary_estimates(config, changed, blocks)]
-        assert len(statistics) == 6
-        medians[unit] = np.median(statistics)
-    extreme = sum(medians[donor] >= medians["T1"] for donor in plan.donors["T1"])
-    assert check.p_value == pytest.approx((1 + extreme) / 6)
-    assert check.message.startswith("6 specifications: median ")
-    assert check.message.endswith(
-        f"Among the 5 donors with the same curve its median statistic is number {extreme + 1} "
-        f"(p = {(1 + extreme) / 6:.3f})."
-    )
+    for treated, check in checks:
+        estimates = np.array([row["estimate"] for row in rows if row["unit"] == treated])
+        assert check.statistic == pytest.approx(np.median(estimates))
+        medians = {
+            unit: median_of_curve(config, sources, plan, treated, unit)
+            for unit in (treated, *plan.donors[treated])
+        }
+        extreme = sum(medians[donor] >= medians[treated] for donor in plan.donors[treated])
+        assert check.p_value == pytest.approx((1 + extreme) / 6)
+        assert check.message.startswith("6 specifications: median ")
+        assert check.message.endswith(
+            f"Among the 5 donors with the same curve its median statistic is number {extreme + 1} "
+            f"(p = {(1 + extreme) / 6:.3f})."
+        )
+
+
+def median_of_curve(config, sources, plan, treated, unit):
+    """Return the median |t| of a unit in the place of a treated one, one specification at a time."""
+    base = plan.target(treated, "difference")
+    if unit != treated:
+        base = next(item for item in donor_targets(config, sources, plan, treated) if item.unit == unit)
+    statistics = []
+    for part in [None, *variants(config, sources, plan, "difference")]:
+        changed = plan if part is None else part.change_plan(plan)
+        target = replace(base, interruptions=changed.interruptions[treated])
+        if part is not None:
+            target = part.change_target(target, plan.donors[treated])
+        blocks, _ = fit_design(changed, "difference", [target])
+        statistics += [abs(item.statistic) for item in primary_estimates(config, changed, blocks)]
+    assert len(statistics) == 6
+    return np.median(statistics)
 
 
 def test_a_curve_without_placebos_has_no_rank(world):
