@@ -7,9 +7,8 @@ alike; the estimates in the table keep their weights.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from its_eval.config import Config, Estimator
+    from its_eval.design.interruption import Interruption
     from its_eval.pipeline.plan import OutcomePlan, Target
     from its_eval.pipeline.series import SeriesSet
     from its_eval.pipeline.sources import Sources
@@ -109,29 +109,38 @@ def _joint(
     every = [item for item in every if not UNLIKE & {part.dimension for part in item.parts}]
     treated: dict[str, list[float]] = {unit: [] for unit in plan.peer_sets}
     donors: dict[str, list[NDArray[np.float64]]] = {unit: [] for unit in plan.peer_sets}
-    base = {unit: donor_targets(config, sources, plan, unit) for unit in plan.peer_sets}
+    base = {unit: tuple(donor_targets(config, sources, plan, unit)) for unit in plan.peer_sets}
     batch = _Batch(config)
     for specification in every:
         changed, targets, estimators = apply(specification, plain, design_name)
-        # one call for all units: their series are columns of one matrix
-        asked: list[Target] = []
-        for target in targets:
-            start = changed.interruptions[target.unit][0]
-            asked.append(target)
-            for item in base[target.unit]:
-                altered = replace(item, interruptions=(start, *item.interruptions[1:]))
-                for part in specification.parts:
-                    altered = part.change_target(altered, plan.donors[target.unit])
-                asked.append(altered)
-        found = iter(batch.statistics(changed, asked, estimators[0])) if targets else iter(())
-        for target in targets:
-            treated[target.unit].append(next(found))
-            donors[target.unit].append(np.array(list(islice(found, len(base[target.unit])))))
+        # one call for all units: their series are columns of one matrix, and those of shared donors the same
+        asked = list(targets)
+        places: dict[tuple[tuple[Target, ...], Interruption], slice] = {}
+        keys = [(base[target.unit], changed.interruptions[target.unit][0]) for target in targets]
+        for target, key in zip(targets, keys, strict=True):
+            if key not in places:
+                places[key] = slice(len(asked), len(asked) + len(key[0]))
+                asked += _moved(*key, specification, plan.donors[target.unit])
+        values = np.array(batch.statistics(changed, asked, estimators[0]) if asked else ())
+        for target, key, own in zip(targets, keys, values[: len(targets)], strict=True):
+            treated[target.unit].append(float(own))
+            donors[target.unit].append(values[places[key]])
     return {
         unit: (np.array(values), np.column_stack(donors[unit]))
         for unit, values in treated.items()
         if values and len(plan.donors[unit])
     }
+
+
+def _moved(
+    donors: tuple[Target, ...], start: Interruption, specification: Specification, pool: tuple[str, ...]
+) -> Iterator[Target]:
+    """Yield donors as a specification has them, interrupted when it says."""
+    for item in donors:
+        altered = replace(item, interruptions=(start, *item.interruptions[1:]))
+        for part in specification.parts:
+            altered = part.change_target(altered, pool)
+        yield altered
 
 
 class _Batch:
@@ -143,17 +152,19 @@ class _Batch:
 
     def __init__(self, config: Config) -> None:
         self._primary = config.estimands.primary
-        self._known: dict[object, float] = {}
+        self._settings: dict[object, int] = {}
+        self._known: dict[tuple[int, Target], float] = {}
 
     def statistics(self, plan: OutcomePlan, targets: Sequence[Target], estimator: Estimator) -> list[float]:
         """Return the statistic of every target, NaN where it cannot be fitted."""
-        setting = (
+        described = (
             plan.panel.start,
             plan.panel.n_periods,
             plan.season,
             plan.masked.tobytes(),
             estimator,
         )
+        setting = self._settings.setdefault(described, len(self._settings))
         keys = [(setting, target) for target in targets]
         missing = {key: target for key, target in zip(keys, targets, strict=True) if key not in self._known}
         if missing:
