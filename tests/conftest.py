@@ -1,5 +1,6 @@
 """A small study on disk, and the program called in this process."""
 
+import gc
 import math
 import os
 import subprocess
@@ -10,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from its_eval.cli import app
+
+# as in the program itself: what libraries make lives to the end, and looking through it again takes a tenth
+gc.set_threshold(100_000)
 
 ROOT = Path(__file__).parents[1]
 UNITS = ("A1", "A2", "B1", "B2", "B3", "B4", "B5")
