@@ -76,7 +76,8 @@ def linear_contrasts(
     observed : ndarray of bool, shape (n,)
         Periods that entered the fit; averages run over those from T1 on.
     at : sequence of int
-        k of ``effect_at_k``. One beyond the window is left out, because the data cannot show it.
+        k of ``effect_at_k``. One beyond the window is left out, because the data cannot show it, and one
+        that the shape makes 0.
     number : int
         Which interruption; its effects are relative to the segment before, all others staying on.
     """
@@ -101,7 +102,8 @@ def linear_contrasts(
     difference = design.matrix - switched_off
     for after in at:
         index = own.full + after
-        if index < design.n_periods:
+        # that of a slope is 0 at its own start, which no data can contradict
+        if index < design.n_periods and difference[index].any():
             rows[f"effect_at_{after}"] = difference[index]
     chosen = design.effect_periods(number) & observed
     if chosen.any():

@@ -28,7 +28,7 @@ def relative_effect(
 
     Delta method with gradient ``(100 / mu0) (c - (Delta / mu0) c0)``; where the counterfactual mean is
     within four standard errors of zero, Fieller's theorem (Fieller 1954, JRSS B 16:175), whose set may be
-    unbounded.
+    unbounded: a set that leaves out an interval only, which may be one around 0, has infinite limits too.
     """
     both = fit.contrasts(np.array([effect_row, base_row]))
     delta, base = float(both.estimate[0, 0]), float(both.estimate[0, 1]) + level
@@ -47,7 +47,9 @@ def relative_effect(
         return Effect(
             "relative_average_effect", "response", "identity", values[0], *values[1:5], low, high, values[5]
         )
-    covariance = fit.covariance.adjusted[0]
+    # the covariance behind the standard error of the average, so that limits and p-value agree
+    both_kinds = (fit.covariance.adjusted[0], fit.covariance.model[0])
+    covariance = max(both_kinds, key=lambda matrix: float(effect_row @ matrix @ effect_row))
     quantile = float((average.conf_high - average.estimate) / average.std_error)
     low, high = fieller_limits(
         delta,

@@ -73,7 +73,7 @@ def standardised_effects(
     asked: list[tuple[str, float, NDArray[np.float64]]] = [
         (f"effect_at_{k}", float(change[index]), gradient[index])
         for k, index in at.items()
-        if index < len(chosen) and np.isfinite(change[index])
+        if index < len(chosen) and np.isfinite(change[index]) and gradient[index].any()
     ]
     asked.append(("average_effect", float(change[chosen].mean()), gradient[chosen].mean(axis=0)))
     if weights is not None:

@@ -1,5 +1,7 @@
 """Estimands and bands against least squares worked out by statsmodels and numpy."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import statsmodels.api as sm
@@ -237,3 +239,26 @@ def test_other_parametrisations_give_the_conversions_of_the_methods():
     assert times[3] == pytest.approx(slope.estimate)
     from_one = sm.OLS(y, np.column_stack([*common, step * (time - T0 + 1)])).fit().params
     assert from_one[2] == pytest.approx(level.estimate - slope.estimate)
+
+
+def test_a_slope_has_no_effect_at_its_own_start():
+    """It is 0 there by the shape, not by the data: a row of it would have no standard error."""
+    design, fit, used, _ = make("slope")
+    assert {name for name, _ in get(design, fit, used) if name.startswith("effect_at_")} == {"effect_at_12"}
+    found = get(design, fit, used, link="logit")
+    assert {name for name, _ in found if name.startswith("effect_at_")} == {"effect_at_12"}
+
+
+def test_limits_by_fieller_agree_with_the_p_value_where_the_model_covariance_is_larger():
+    design, fit, used, _ = make(level=-2.0)
+    wide = replace(fit, covariance=replace(fit.covariance, model=4.0 * fit.covariance.model))
+    found = get(design, wide, used, confidence=0.5)
+    average, relative = found["average_effect", "response"], found["relative_average_effect", "response"]
+    assert relative.inference_scale == "fieller"
+    after = np.arange(N) >= T0
+    c, c0 = (design.matrix - design.counterfactual)[after].mean(0), design.counterfactual[after].mean(0)
+    V, b = wide.covariance.model[1], wide.params[1]
+    assert average.std_error == pytest.approx(np.sqrt(c @ V @ c))
+    t = stats.t.ppf(0.75, N - 4)
+    limits = fieller_limits(c @ b, c0 @ b, c @ V @ c, c @ V @ c0, c0 @ V @ c0, t)
+    assert (relative.conf_low, relative.conf_high) == pytest.approx(tuple(100 * np.array(limits)))
