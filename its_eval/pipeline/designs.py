@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from its_eval.estimate.registry import FAMILY_LINKS
 from its_eval.pipeline.estimation import Block, fit_series
-from its_eval.pipeline.series import NotEstimated, make_series
+from its_eval.pipeline.series import SCALE_REASONS, NotEstimated, make_series
 from its_eval.pipeline.stacking import STACKED_DESIGNS, STACKED_ESTIMATORS, fit_stacked
 from its_eval.pipeline.synthetic import LABEL, fit_synthetic, synthetic_series
 
@@ -59,8 +60,11 @@ def fit_design(
     """
     series, failed = make_series(plan, design_name, targets)
     chosen = design_estimators(plan, design_name) if estimators is None else estimators
+    counted: list[Block] = []
+    if design_name == "single":
+        counted, failed = _counted_as_they_are(plan, targets, chosen, failed)
     if not series.units:
-        return [], failed
+        return counted, failed
     if design_name == "synthetic":
         series, _, without = synthetic_series(plan, series)
         blocks, unfitted = fit_synthetic(plan, series)
@@ -69,4 +73,36 @@ def fit_design(
         blocks, unfitted = fit_stacked(plan, series, chosen)
     else:
         blocks, unfitted = fit_series(plan, series, chosen)
-    return blocks, [*failed, *unfitted]
+    return [*counted, *blocks], [*failed, *unfitted]
+
+
+def _counted_as_they_are(
+    plan: OutcomePlan,
+    targets: Sequence[Target] | None,
+    estimators: Sequence[Estimator],
+    failed: list[NotEstimated],
+) -> tuple[list[Block], list[NotEstimated]]:
+    """Fit the families to series that have no place on the scale of the other estimators.
+
+    A month without any event has no logarithm, but is a count like others.
+
+    Returns
+    -------
+    blocks : list of Block
+        Fits of those series by the families.
+    failed : list of NotEstimated
+        What cannot be estimated still, by estimator where families can.
+    """
+    families = [item for item in estimators if item.name in FAMILY_LINKS]
+    without = {item.unit for item in failed if item.reason in SCALE_REASONS.values()}
+    if not families or not without:
+        return [], failed
+    if targets is None:
+        targets = [plan.target(unit, "single") for unit in plan.treated]
+    plain = replace(plan, outcome=plan.outcome.model_copy(update={"transform": "none"}))
+    series, _ = make_series(plain, "single", [target for target in targets if target.unit in without])
+    blocks, unfitted = fit_series(plain, series, families)
+    others = [item.label for item in estimators if item.name not in FAMILY_LINKS]
+    left = [item for item in failed if item.unit not in without]
+    left += [replace(item, estimator=label) for item in failed if item.unit in without for label in others]
+    return blocks, [*left, *unfitted]

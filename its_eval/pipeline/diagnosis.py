@@ -51,7 +51,7 @@ def diagnostics(
     unit, design_name = block.series.units[column], block.series.design_name
     own = block.series.values[:, column]
     partials = block.fit.partial_autocorrelations[position]
-    spread = _relative_variance(block, position)
+    spread = block.period_variance(position)
     degenerate = block.fit.flags.get("degenerate", np.zeros(len(block.columns), dtype=bool))[position]
     if not block.whitenable or np.isnan(partials).any() or degenerate:
         reason = "Residual checks are for linear models of one series with autoregressive errors."
@@ -102,17 +102,6 @@ def diagnostics(
         for index, value in zip(observed, found.residuals, strict=True)
     ]
     return checks, residual_rows
-
-
-def _relative_variance(block: Block, position: int) -> NDArray[np.float64]:
-    """Return the error variance of each period relative to the others, as it was fitted."""
-    if block.relative_variance is not None:
-        return block.relative_variance[:, position]
-    spread = np.ones(block.design.n_periods)
-    ratio = block.fit.variance_ratio
-    if block.by_segment and ratio is not None:
-        spread[block.design.interruption.start :] = ratio[position]
-    return spread
 
 
 def _denominators(block: Block, column: int) -> NDArray[np.float64] | None:
@@ -181,7 +170,7 @@ def _break_elsewhere(
     design, column = block.design, block.columns[position]
     own = list(design.columns[0])
     kept = [index for index in range(len(design.terms)) if index not in own]
-    root = np.sqrt(_relative_variance(block, position))
+    root = np.sqrt(block.period_variance(position))
     stream = random_stream(
         config, plan.outcome.name, block.series.units[column], block.series.design_name, "break"
     )

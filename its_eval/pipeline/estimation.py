@@ -93,6 +93,16 @@ class Block:
     by_segment: bool = False
     whitenable: bool = False
 
+    def period_variance(self, position: int) -> NDArray[np.float64]:
+        """Return the error variance of each period over the fit's sigma squared, shape (n,)."""
+        if self.relative_variance is not None:
+            return self.relative_variance[:, position]
+        ratio = self.fit.variance_ratio
+        spread = np.ones(self.design.n_periods)
+        if self.by_segment and ratio is not None:
+            spread[self.design.interruption.start :] = ratio[position]
+        return spread
+
 
 def design_groups(series: SeriesSet) -> list[tuple[int, ...]]:
     """Return the series that share a design: the same interruptions and no covariates of their own."""
@@ -110,7 +120,7 @@ def fit_series(
     blocks: list[Block] = []
     failed: list[NotEstimated] = []
     for group in design_groups(series):
-        values = _with_covariates_known(series, group)
+        values = known_values(series, group)
         for pattern in missing_patterns(values):
             columns = tuple(group[int(place)] for place in pattern.series)
             design = series_design(plan, series, columns[0], pattern.n_used)
@@ -123,7 +133,7 @@ def fit_series(
     return blocks, failed
 
 
-def _with_covariates_known(series: SeriesSet, group: tuple[int, ...]) -> NDArray[np.float64]:
+def known_values(series: SeriesSet, group: tuple[int, ...]) -> NDArray[np.float64]:
     """Return the values of a group of series, missing also where a covariate is."""
     values = series.values[:, group]
     covariates = series.covariates[group[0]]

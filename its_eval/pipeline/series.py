@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from its_eval.design.interruption import Interruption
     from its_eval.pipeline.plan import OutcomePlan, Target
 
+#: Why a series has no place on the scale of the fit, by that scale.
+SCALE_REASONS = {"log": "not_positive", "logit": "no_logit"}
 #: A covariate whose difference from the peers is no larger than this share of itself is the same for all: the
 #: mean of equal numbers is theirs up to rounding only.
 ROUNDING = 1e-10
@@ -51,6 +53,8 @@ class SeriesSet:
         Of each series; None without covariates.
     covariate_names : tuple of tuple of str
         Of each series.
+    transform : {"none", "log", "logit"}
+        Scale of the values.
     """
 
     design_name: str
@@ -66,6 +70,7 @@ class SeriesSet:
     peers: tuple[tuple[str, ...], ...]
     covariates: tuple[NDArray[np.float64] | None, ...]
     covariate_names: tuple[tuple[str, ...], ...]
+    transform: str = "none"
 
 
 @dataclass(frozen=True)
@@ -126,7 +131,7 @@ def make_series(
             mean = peer_mean(scaled[:, [panel.column(peer) for peer in peers]], usable)
             observed = own - mean if design_name == "difference" else own
         kept.append(target)
-        covariates.append(_covariates(plan, target, usable))
+        covariates.append(comparative_covariates(plan, target, usable))
         columns.append(
             (
                 np.where(usable, observed, np.nan),
@@ -155,16 +160,34 @@ def make_series(
         tuple(target.peers for target in kept),
         tuple(values for values, _ in covariates),
         tuple(names for _, names in covariates),
+        plan.outcome.transform,
     )
     return series, failed
 
 
-def _covariates(
-    plan: OutcomePlan, target: Target, usable: NDArray[np.bool_]
+def comparative_covariates(
+    plan: OutcomePlan,
+    target: Target,
+    usable: NDArray[np.bool_],
+    mixture: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.float64] | None, tuple[str, ...]]:
     """Return the covariates of a target, those of a difference minus the mean of its peers'.
 
     One that all units share cancels in a difference and is left out.
+
+    Parameters
+    ----------
+    plan, target : OutcomePlan, Target
+        The outcome, and the unit with its peers.
+    usable : ndarray of bool, shape (n,)
+        Periods that may enter a fit.
+    mixture : ndarray, shape (peers,), optional
+        Weights of the peers instead of their mean.
+
+    Returns
+    -------
+    covariates : ndarray, shape (n, q), or None
+    names : tuple of str
     """
     panel = plan.panel
     columns, names = [], []
@@ -172,7 +195,8 @@ def _covariates(
         own = values[:, panel.column(target.unit)]
         if target.peers:
             size = np.nanmax(np.abs(own), initial=0.0)
-            own = own - peer_mean(values[:, [panel.column(peer) for peer in target.peers]], usable)
+            others = values[:, [panel.column(peer) for peer in target.peers]]
+            own = own - (peer_mean(others, usable) if mixture is None else others @ mixture)
             if np.nanmax(np.abs(own), initial=0.0) <= ROUNDING * size:
                 continue
         columns.append(own)
@@ -190,8 +214,7 @@ def _obstacle(
     values = panel.values[usable, panel.column(unit)]
     obstacle = scale_obstacle(values, panel.denominators[usable, panel.column(unit)], plan.outcome.transform)
     if obstacle:
-        word = "not_positive" if plan.outcome.transform == "log" else "no_logit"
-        return word, f"{unit} has {obstacle}; use `transform: none`"
+        return SCALE_REASONS[plan.outcome.transform], f"{unit} has {obstacle}; use `transform: none`"
     gaps = int(np.isnan(values).sum())
     if plan.complete_only and gaps:
         return (

@@ -13,7 +13,8 @@ from its_eval.estimate.classical import fit_ols
 from its_eval.estimate.fit import CovarianceModel
 from its_eval.peers.synthetic import synthetic_weights
 from its_eval.pipeline.estimation import REASONS, Block, not_estimated, series_design
-from its_eval.pipeline.series import NotEstimated, SeriesSet
+from its_eval.pipeline.plan import Target
+from its_eval.pipeline.series import NotEstimated, SeriesSet, comparative_covariates
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,6 +49,7 @@ def synthetic_series(
     panel = plan.panel
     values, means = series.values.copy(), series.peer_means.copy()
     weights: dict[str, dict[str, float]] = {}
+    covariates = list(zip(series.covariates, series.covariate_names, strict=True))
     failed: list[NotEstimated] = []
     for column, unit in enumerate(series.units):
         usable = plan.usable(series.interruptions[column])
@@ -73,7 +75,19 @@ def synthetic_series(
         means[:, column] = donors @ found + level
         values[:, column] = np.where(usable, own - means[:, column], np.nan)
         weights[unit] = {code: float(weight) for code, weight in zip(codes, found, strict=True) if weight > 0}
-    return replace(series, values=values, observed=own_gap(series, means), peer_means=means), weights, failed
+        mixed = Target(unit, series.interruptions[column], tuple(weights[unit]))
+        covariates[column] = comparative_covariates(
+            plan, mixed, usable, np.array(list(weights[unit].values()))
+        )
+    gaps = replace(
+        series,
+        values=values,
+        observed=own_gap(series, means),
+        peer_means=means,
+        covariates=tuple(columns for columns, _ in covariates),
+        covariate_names=tuple(names for _, names in covariates),
+    )
+    return gaps, weights, failed
 
 
 def own_gap(series: SeriesSet, means: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -93,10 +107,14 @@ def fit_synthetic(plan: OutcomePlan, series: SeriesSet) -> tuple[list[Block], li
         observed = ~np.isnan(series.values[:, column])
         if not observed.any():
             continue
+        covariates = series.covariates[column]
+        if covariates is not None:
+            observed &= ~np.isnan(covariates).any(axis=1)
         design = series_design(plan, series, column, int(observed.sum()))
+        values = np.where(observed, series.values[:, column], np.nan)[:, None]
         try:
             require_segments(design.interruptions, observed & design.usable)
-            fit = fit_ols(design.matrix, series.values[:, [column]])
+            fit = fit_ols(design.matrix, values)
         except tuple(REASONS) as error:
             failed += not_estimated(plan, series, (column,), LABEL, error, design)
             continue

@@ -145,7 +145,7 @@ def series_rows(config: Config, plan: OutcomePlan, block: Block) -> Iterator[Row
     A difference of logarithms becomes the ratio of the unit to the geometric mean of its peers, a difference
     of logits an odds ratio.
     """
-    transform = plan.outcome.transform
+    transform = block.series.transform
 
     def response(values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what was fitted in outcome units, or as a ratio."""
@@ -156,8 +156,7 @@ def series_rows(config: Config, plan: OutcomePlan, block: Block) -> Iterator[Row
     series = block.series
     for position, column in enumerate(block.columns):
         keys = block_keys(plan, block, position)
-        relative = None if block.relative_variance is None else block.relative_variance[:, position]
-        shown = bands(block.design, block.fit, position, config.confidence, relative)
+        shown = bands(block.design, block.fit, position, config.confidence, block.period_variance(position))
         prediction = shown.prediction
         if block.is_family:
             # a count varies around its mean in a way that no band on the link scale shows

@@ -235,3 +235,30 @@ def test_families_stay_out_of_controlled_designs(make_world):
     )
     fits = found.tables["fits"].groupby("design")["estimator"].apply(list)
     assert fits.to_dict() == {"difference": ["ols"], "single": ["ols", "poisson"]}
+
+
+def test_a_month_without_events_is_a_count_like_others(make_world):
+    """A count has the log scale by default, on which zero has no place: families do not need it."""
+    rng = np.random.default_rng(4)
+    days = {"T1": rng.uniform(900, 1100, N), "T2": rng.uniform(900, 1100, N)}
+    falls = {"T1": rng.poisson(0.7, N).astype(float), "T2": rng.poisson(30, N).astype(float)}
+    assert (falls["T1"] == 0).any()
+    assert (falls["T2"] > 0).all()
+    world = make_world(falls, denominators=days, counts=falls)
+    world.settings["outcomes"] = [world.outcome(kind="count", per=1000)]
+    found = world.run(estimators=["poisson", "ols"])
+    for unit, counts in falls.items():
+        offset = np.log(days[unit] / 1000)
+        expected = sm.GLM(counts, base(), family=sm.families.Poisson(), offset=offset).fit(tol=1e-12)
+        row = effect(found, "slope_change", "link", unit=unit, estimator="poisson")
+        assert row["estimate"] == pytest.approx(expected.params[3], rel=1e-7)
+        assert row["std_error"] == pytest.approx(expected.bse[3], rel=1e-7)
+        shown = found.tables["series"].query("unit == @unit")
+        np.testing.assert_allclose(shown["observed"], 1000 * counts / days[unit])
+        np.testing.assert_allclose(shown["fitted"], np.exp(base() @ expected.params), rtol=1e-6)
+    (lost,) = found.tables["not_estimated"].to_dict("records")
+    assert (lost["unit"], lost["estimator"], lost["reason"]) == ("T1", "ols", "not_positive")
+    assert set(found.tables["effects"].query("estimator == 'ols'")["unit"]) == {"T2"}
+    alone = world.run(estimators=["poisson"])
+    assert alone.tables["not_estimated"].empty
+    assert set(alone.tables["summary"]["unit"]) == {"T1", "T2"}

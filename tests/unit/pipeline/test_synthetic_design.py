@@ -175,3 +175,27 @@ def test_the_ratio_of_prediction_errors():
     before = np.array([True, True, True, False, False, False])
     assert prediction_error_ratio(gap, before, ~before) == pytest.approx(3)
     assert prediction_error_ratio(np.array([0.0, 0.0, 0.0, 1.0, 1.0, 1.0]), before, ~before) == np.inf
+
+
+def test_covariates_are_those_of_the_mixture(make_world, noisy):
+    world = make_world(noisy(UNITS, n=N), start=START)
+    rng = np.random.default_rng(2)
+    rain = {unit: rng.normal(20, 5, N) for unit in UNITS}
+    for unit, values in rain.items():
+        world.add("rain", unit, values[1:] if unit == "T1" else values, int(unit == "T1"))
+    found = world.run(
+        outcomes=[world.outcome(covariates=["rain"])], designs=["synthetic"], peers={"k": "all"}
+    )
+    donors = np.column_stack([world.values[unit] for unit in UNITS[1:]])
+    # a month without the covariate is not described, but has its part in the weights
+    weights, level = synthetic_weights(world.values["T1"][:START], donors[:START])
+    gap = world.values["T1"] - donors @ weights - level
+    own = rain["T1"] - np.column_stack([rain[unit] for unit in UNITS[1:]]) @ weights
+    time, used = np.arange(N), np.arange(N) > 0
+    X = np.column_stack(
+        [np.ones(N), time - START, time >= START, np.maximum(time - START, 0), own - own[used].mean()]
+    )
+    expected = np.linalg.lstsq(X[used], gap[used], rcond=None)[0]
+    got = found.tables["coefficients"].set_index("term")["estimate"]
+    np.testing.assert_allclose(got, expected, rtol=1e-8)
+    assert found.tables["fits"]["n"].item() == N - 1
