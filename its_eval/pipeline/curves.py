@@ -15,19 +15,19 @@ import numpy as np
 
 from its_eval.checks.result import CheckResult, Status, number
 from its_eval.checks.specification import summarise_specifications
-from its_eval.design.interruption import ShortSegmentError, require_segments
+from its_eval.design.interruption import require_segments
 from its_eval.effects import linear_contrasts
-from its_eval.estimate.patterns import SingularDesignError, missing_patterns
+from its_eval.estimate.patterns import missing_patterns
 from its_eval.estimate.registry import (
     DESCRIPTIVE_BELOW,
     FitContext,
-    ShortSeriesError,
     autoregressive_order,
     fit_estimator,
 )
 from its_eval.estimate.reml_statistics import reml_ar_statistics
-from its_eval.pipeline.estimation import design_groups, series_design
+from its_eval.pipeline.estimation import REASONS, design_groups, known_values, series_design
 from its_eval.pipeline.placebos import donor_targets
+from its_eval.pipeline.primary import from_summary_scale
 from its_eval.pipeline.series import make_series
 from its_eval.pipeline.specifications import LEAVE_ONE_OUT, Specification, apply, specifications
 
@@ -70,11 +70,10 @@ def curve_checks(
     found = []
     for unit in units:
         own = [row for row in chosen if row["unit"] == unit]
-        values = np.array(
+        shown = np.array(
             [[row["estimate"], row["conf_low"], row["conf_high"]] for row in own], dtype=np.float64
         )
-        if plan.outcome.transform != "none":
-            values = np.log(values)
+        values = from_summary_scale(shown, str(own[0]["link"]))
         treated, donors = joint.get(unit, (values[:, 0], None))
         # the summary is of the estimates shown; the rank is of the unweighted statistics
         summary = summarise_specifications(values[:, 0], values[:, 1], values[:, 2], values[:, 0])
@@ -151,7 +150,7 @@ class _Batch:
     """
 
     def __init__(self, config: Config) -> None:
-        self._primary = config.estimands.primary
+        self._primary, self._at = config.estimands.primary, config.estimands.at
         self._settings: dict[object, int] = {}
         self._known: dict[tuple[int, Target], float] = {}
 
@@ -176,7 +175,7 @@ class _Batch:
         series, _ = make_series(plan, "difference", targets)
         found: dict[object, float] = {}
         for group in design_groups(series):
-            for pattern in missing_patterns(series.values[:, group]):
+            for pattern in missing_patterns(known_values(series, group)):
                 columns = [group[int(place)] for place in pattern.series]
                 values = self._pattern(plan, series, columns, pattern.observed, estimator)
                 for column, value in zip(columns, values, strict=True):
@@ -199,7 +198,7 @@ class _Batch:
         blank = np.full(len(columns), np.nan)
         try:
             require_segments(design.interruptions, observed & design.usable)
-            row = linear_contrasts(design, observed, ()).get(self._primary)
+            row = linear_contrasts(design, observed, self._at).get(self._primary)
             if row is None or n_used < DESCRIPTIVE_BELOW:
                 return blank
             if estimator.name == "reml_ar" and estimator.variance == "constant":
@@ -209,6 +208,6 @@ class _Batch:
                 after = np.arange(design.n_periods) >= design.interruption.start
                 context = FitContext(n_used, after, plan.per_year)
                 read = fit_estimator(estimator, design.matrix, values, context).contrasts(row[None])
-        except (ShortSegmentError, ShortSeriesError, SingularDesignError):
+        except tuple(REASONS):
             return blank
         return np.asarray(read.statistic[:, 0], dtype=np.float64)

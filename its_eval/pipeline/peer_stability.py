@@ -114,10 +114,9 @@ def _estimates(
     }
     targets = [replace(plan.target(unit, design_name), peers=peers) for unit, peers in sorted(sets)]
     blocks, _ = fit_design(plan, design_name, targets, design_estimators(plan, design_name)[:1])
-    link = plan.outcome.transform
     return {
         (item.unit, block.series.peers[item.column]): Estimated(
-            *(on_summary_scale(value, link) for value in (item.estimate, item.conf_low, item.conf_high))
+            *(on_summary_scale(value, item.link) for value in (item.estimate, item.conf_low, item.conf_high))
         )
         for block in blocks
         for item in primary_estimates(config, plan, [block])

@@ -129,7 +129,6 @@ def placebos_in_space(
         Fits of the treated units by the primary estimator.
     """
     own = {item.unit: item for item in primary_estimates(config, plan, blocks)}
-    link = plan.outcome.transform
     fitted: dict[tuple[Interruption, tuple[str, ...]], dict[str, tuple[float, float]]] = {}
     found: dict[str, UnitPlacebos] = {}
     ratios = _error_ratios(blocks) if design_name == "synthetic" else {}
@@ -149,7 +148,7 @@ def placebos_in_space(
             pool, values[:, 1], values[:, 0], statistic, placebo(statistic, values[:, 1])
         )
     joint = _joint(config, plan, design_name, found)
-    return DesignPlacebos(found, joint, _rows(config, plan, design_name, found, own, link))
+    return DesignPlacebos(found, joint, _rows(config, plan, design_name, found, own))
 
 
 def _fit_donors(
@@ -204,7 +203,6 @@ def _rows(
     design_name: str,
     found: Mapping[str, UnitPlacebos],
     own: Mapping[str, PrimaryEstimate],
-    link: str,
 ) -> list[Row]:
     rows: list[Row] = []
     for unit, item in found.items():
@@ -216,10 +214,10 @@ def _rows(
                 {
                     **keys,
                     "placebo": donor,
-                    "estimate": on_summary_scale(estimate, link),
+                    "estimate": on_summary_scale(estimate, own[unit].link),
                     "statistic": statistic,
                 }
             )
-        treated = {"estimate": on_summary_scale(own[unit].estimate, link), "statistic": item.own}
+        treated = {"estimate": on_summary_scale(own[unit].estimate, own[unit].link), "statistic": item.own}
         rows.append({**keys, "placebo": unit, **treated})
     return rows

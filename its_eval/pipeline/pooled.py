@@ -53,11 +53,10 @@ def pooled_rows(
         The primary estimand of each unit.
     """
     keys = {"outcome": plan.outcome.name, "design": design_name, "estimand": config.estimands.primary}
-    link = plan.outcome.transform
     rows: list[Row] = []
     p_set = np.nan
     for method, estimate in _set_estimates(config, plan, design_name, blocks):
-        rows.append({**keys, "method": method, **_set_row(estimate, link), "n_units": len(plan.treated)})
+        rows.append({**keys, "method": method, **_set_row(estimate), "n_units": len(plan.treated)})
         if method == "set" and not estimate.stuck:
             p_set = estimate.p_value
     usable = [item for item in own.values() if not item.stuck and item.std_error > 0]
@@ -65,7 +64,7 @@ def pooled_rows(
         return rows, p_set
     estimates = np.array([item.estimate for item in usable])
     std_errors = np.array([item.std_error for item in usable])
-    units = [item.unit for item in usable]
+    units, link = [item.unit for item in usable], usable[0].link
     for name in METHODS:
         rows.append({**keys, **_pooled_row(pool(estimates, std_errors, name, config.confidence), link)})
     for unit, left in leave_one_out(estimates, std_errors, units, METHODS[0], config.confidence):
@@ -94,14 +93,14 @@ def overlap_check(plan: OutcomePlan, design_name: str) -> list[CheckResult]:
     return [CheckResult("peer_overlap", largest, np.nan, "pass", message)]
 
 
-def _set_row(item: PrimaryEstimate, link: str) -> Row:
+def _set_row(item: PrimaryEstimate) -> Row:
     return {
-        "estimate": on_summary_scale(item.estimate, link),
+        "estimate": on_summary_scale(item.estimate, item.link),
         "std_error": item.std_error,
         "df": item.df,
         "p_value": np.nan if item.stuck else item.p_value,
-        "conf_low": on_summary_scale(item.conf_low, link),
-        "conf_high": on_summary_scale(item.conf_high, link),
+        "conf_low": on_summary_scale(item.conf_low, item.link),
+        "conf_high": on_summary_scale(item.conf_high, item.link),
     }
 
 
@@ -157,4 +156,5 @@ def _as_series(series: SeriesSet, values: NDArray[np.float64], sampling: NDArray
         ((),),
         (None,),
         ((),),
+        series.transform,
     )

@@ -13,6 +13,8 @@ from its_eval.effects import linear_contrasts
 from its_eval.pipeline.tabulate import series_effects
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from its_eval.config import Config
     from its_eval.pipeline.estimation import Block
     from its_eval.pipeline.plan import OutcomePlan
@@ -35,6 +37,9 @@ class PrimaryEstimate:
         `statistic` is NaN where the standard error is 0 or has no meaning.
     stuck : bool
         The fit sits on a bound or is degenerate, or has too few degrees of freedom: no p-value counts.
+    link : {"none", "log", "logit", "percent"}
+        The scale of these numbers, for `on_summary_scale`: none for outcome units and per cent; ``percent`` a
+        logarithm whose exponential the summary shows as a change in per cent.
     """
 
     column: int
@@ -47,6 +52,14 @@ class PrimaryEstimate:
     conf_low: float
     conf_high: float
     stuck: bool
+    link: str
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The interval in the units of a margin: per cent for a change in per cent."""
+        if self.link != "percent":
+            return self.conf_low, self.conf_high
+        return on_summary_scale(self.conf_low, self.link), on_summary_scale(self.conf_high, self.link)
 
 
 def primary_estimates(config: Config, plan: OutcomePlan, blocks: Iterable[Block]) -> list[PrimaryEstimate]:
@@ -56,8 +69,11 @@ def primary_estimates(config: Config, plan: OutcomePlan, blocks: Iterable[Block]
 
 
 def _of_block(config: Config, plan: OutcomePlan, block: Block) -> Iterator[PrimaryEstimate]:
-    primary = config.estimands.primary
+    primary, link = config.estimands.primary, block.link
     rows = linear_contrasts(block.design, block.observed, config.estimands.at)
+    if primary == "relative_average_effect" and link == "log" and not block.is_family:
+        # 100 (exp(average) - 1): pooled and ranked as the average, whose standard error it has
+        primary, link = "average_effect", "percent"
     raised = np.zeros(len(block.columns), dtype=bool)
     for name in NO_INFERENCE & set(block.fit.flags):
         raised |= block.fit.flags[name]
@@ -76,6 +92,7 @@ def _of_block(config: Config, plan: OutcomePlan, block: Block) -> Iterator[Prima
                 float(low[position, 0]),
                 float(high[position, 0]),
                 bool(raised[position] or read.df_unclipped[position, 0] < 3.0),
+                link,
             )
         return
     for position, column in enumerate(block.columns):
@@ -92,6 +109,7 @@ def _of_block(config: Config, plan: OutcomePlan, block: Block) -> Iterator[Prima
                     effect.conf_low,
                     effect.conf_high,
                     bool(raised[position] or effect.df_floor),
+                    "none",
                 )
                 break
 
@@ -101,6 +119,15 @@ def random_stream(config: Config, *names: str) -> np.random.Generator:
     return np.random.default_rng([config.seed, zlib.crc32("|".join(names).encode())])
 
 
+def from_summary_scale(values: NDArray[np.float64], link: str) -> NDArray[np.float64]:
+    """Return estimates as `on_summary_scale` was given them."""
+    if link == "percent":
+        return np.log1p(values / 100.0)
+    return values if link == "none" else np.log(values)
+
+
 def on_summary_scale(value: float, link: str) -> float:
-    """Return an estimate on the scale of the summary: a ratio for a log or logit link."""
+    """Return an estimate on the scale of the summary: a ratio for a log or logit link, or per cent."""
+    if link == "percent":
+        return float(100.0 * np.expm1(value))
     return value if link == "none" else float(np.exp(value))

@@ -79,7 +79,7 @@ def sensitivity_rows(
         Fits of its primary estimator: their estimates stand first, as ``primary``.
     """
     rows = [
-        _row(config, plan, design_name, "primary", "as configured", item, plan.outcome.transform)
+        _row(config, plan, design_name, "primary", "as configured", item)
         for item in primary_estimates(config, plan, blocks)
     ]
     if not rows or design_name == "synthetic":
@@ -90,15 +90,7 @@ def sensitivity_rows(
         changed, targets, estimators = apply(specification, plan, design_name)
         fitted, _ = fit_design(changed, design_name, targets, estimators)
         rows += [
-            _row(
-                config,
-                changed,
-                design_name,
-                specification.dimension,
-                specification.choice,
-                item,
-                changed.outcome.transform,
-            )
+            _row(config, changed, design_name, specification.dimension, specification.choice, item)
             for item in primary_estimates(config, changed, fitted)
         ]
     return rows if len(rows) > len({row["unit"] for row in rows}) else []
@@ -141,7 +133,7 @@ def _leave_one_out(config: Config, plan: OutcomePlan, design_name: str) -> Itera
     for block in blocks:
         for item in primary_estimates(config, plan, [block]):
             peer = by_series[item.unit, block.series.peers[item.column]]
-            yield _row(config, plan, design_name, LEAVE_ONE_OUT, peer, item, plan.outcome.transform)
+            yield _row(config, plan, design_name, LEAVE_ONE_OUT, peer, item)
 
 
 def _row(
@@ -151,7 +143,6 @@ def _row(
     dimension: str,
     choice: str,
     item: PrimaryEstimate,
-    link: str,
 ) -> Row:
     return {
         "outcome": plan.outcome.name,
@@ -160,10 +151,12 @@ def _row(
         "dimension": dimension,
         "choice": choice,
         "estimand": config.estimands.primary,
-        "estimate": on_summary_scale(item.estimate, link),
+        "estimate": on_summary_scale(item.estimate, item.link),
         "std_error": item.std_error,
         "df": item.df,
         "p_value": np.nan if item.stuck else item.p_value,
-        "conf_low": on_summary_scale(item.conf_low, link),
-        "conf_high": on_summary_scale(item.conf_high, link),
+        "conf_low": on_summary_scale(item.conf_low, item.link),
+        "conf_high": on_summary_scale(item.conf_high, item.link),
+        # not a column of the table, but how to come back from the scale of the summary
+        "link": item.link,
     }

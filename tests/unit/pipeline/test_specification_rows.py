@@ -339,3 +339,19 @@ def test_donors_that_a_specification_cannot_fit_count_as_extreme(world):
     world.values["D3"][8:START] = np.nan
     *_, checks = curve(world)
     assert 0 < dict(checks)["T1"].p_value <= 1
+
+
+def test_a_donor_that_the_estimator_cannot_fit_has_no_place_in_the_curve(world):
+    """Prais-Winsten cannot bridge a gap: such a donor counts as one with the more extreme curve."""
+    world.settings |= {
+        "designs": ["difference"],
+        "sensitivity": {"season": [{"harmonics": 1}]},
+        "checks": CHECKS | {"placebo_units": True},
+        "estimators": ["prais_winsten"],
+        "peers": {"k": 1, "min_coverage": 0.5},
+    }
+    *_, complete = curve(world)
+    world.values["D5"][20] = np.nan
+    *_, checks = curve(world)
+    assert all(np.isfinite(check.p_value) for _, check in [*complete, *checks])
+    assert dict(checks)["T1"].p_value >= dict(complete)["T1"].p_value
