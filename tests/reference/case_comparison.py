@@ -28,13 +28,16 @@ MOST_DIGITS = 10
 #: standard error is 2 % off that of gls. These are compared with gls instead.
 NUMERICAL_STEP = re.compile(r"linear_log_rate_harmonic\.arima_100_ml\.coef\..*\.(se|stat|p|lo|hi)$")
 
+AT_BOUND = "the autocorrelation sits on its bound (flag `at_bound`)"
+
 #: What is not expressed, by pattern of the path, and why. The first that fits counts.
 NOT_EXPRESSED = (
     (r"_unadjusted\b|adjustFALSE", "Newey-West without n/(n - k) (ivreg2): another factor, not offered"),
     (r"(newey|robust_hc1).*\.coef_z\.", "Newey-West with the normal distribution: t(n - k) is used"),
     (r"df_used_by_nlme", "nlme's n - k under ML, where the tool uses the normal distribution"),
-    (r"two_series_gls_ar1_reml", "the autocorrelation sits on its bound (flag `at_bound`)"),
-    (r"gls_ar1_reml\b.*", "the autocorrelation sits on its bound (flag `at_bound`)"),
+    (r"z_based", "nlme's estimates with the normal distribution: t is used"),
+    (r"satterthwaite_oim", "observed information: expected information is used"),
+    (r"gls_ar1_reml", AT_BOUND),
     (r"strucchange_breakdate", "search for an unknown date: the date is declared"),
     (r"local_level", "structural time series: not an estimator of the tool"),
     (r"vcovHAC", "Andrews' automatic bandwidth, which depends on how time is centred; lags are fixed"),
@@ -42,8 +45,6 @@ NOT_EXPRESSED = (
     (r"prais_tscorr_robust", "robust standard errors after Prais-Winsten"),
     (r"mean_post_gap", "forecast of a differenced model: there is no counterfactual from a pre-period ARIMA"),
     (r"durbin_watson|resid_acf1|\.dw_", "a diagnostic of residuals, not an estimate"),
-    (r"z_based", "nlme's estimates with the normal distribution: t is used"),
-    (r"satterthwaite_oim", "observed information: expected information is used"),
     (r"\.ar\d\.|pre_only_arima120\.se", "standard errors of the error process"),
     (r"gls_ar._ml.*coef.*\.(se|stat|df|p|lo|hi)$", "nlme's ML standard errors, which take n - k for n"),
     (r"se_theta|nb_.*deviance", "standard error of the dispersion and deviance of the negative binomial"),

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from its_eval.before_after.effect_size import effect_size
 from its_eval.estimate.classical import fit_newey_west, fit_ols
 from its_eval.estimate.reml_ar import fit_reml_ar
 
@@ -128,8 +129,12 @@ def test_kr1(name, order):
     np.testing.assert_allclose(fit.partial_autocorrelations[0], expected["pacf"], atol=1e-6)
     np.testing.assert_allclose(fit.sigma[0] ** 2, expected["s2_marginal"], rtol=1e-4)
     np.testing.assert_allclose(fit.params[0], expected["b"], rtol=1e-4)
+    first_order = np.sqrt(np.diag(fit.covariance.adjusted[0]))[2:]
+    model = np.sqrt(np.diag(fit.covariance.model[0]))[2:]
     for column, name_of_contrast in enumerate(("level", "slope")):
         block = expected[name_of_contrast]
+        np.testing.assert_allclose(first_order[column], block["se_KR_firstorder_unclipped"], rtol=1e-4)
+        np.testing.assert_allclose(model[column], block["se_model"], rtol=1e-4)
         values = [found.std_error, found.df, found.statistic, found.p_value, low, high]
         keys = [block[key] for key in ("se_used", "df_used", "t", "p")] + block["ci"]
         np.testing.assert_allclose([value[0, column] for value in values], keys, rtol=1e-4)
@@ -153,6 +158,16 @@ def test_classical_estimators_of_the_kr1_series(name):
     for lags in (1, 3):
         found = fit_newey_west(X, y, lags).contrasts(identity)
         np.testing.assert_allclose(found.std_error[0], stored[f"NW{lags}_se"], rtol=1e-8)
+
+
+@pytest.mark.parametrize("name", ["lead", "defects", "pct"])
+def test_paired_tests(name):
+    stored = load("reml_kr1")["expected"]["paired"][name]
+    size = effect_size(stored["t"], stored["df"])
+    found = [size.r, size.p_value, size.dz, size.dz_low, size.dz_high]
+    np.testing.assert_allclose(
+        found, [*(stored[key] for key in ("r", "p", "dz")), *stored["dz_ci"]], rtol=1e-6
+    )
 
 
 def assert_subset(stored, original):
