@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.checks.conclusion import Conclusion, enough_donors, three_way_label
-from its_eval.checks.result import CheckResult
+from its_eval.checks.conclusion import three_way_label
+from its_eval.checks.result import CheckResult, p_text
+from its_eval.evaluation import NOT_ESTIMABLE
 from its_eval.pipeline.dates import placebos_in_time
 from its_eval.pipeline.diagnosis import diagnostics
 from its_eval.pipeline.peer_comparison import crawford_howell_p, equivalence_check, joint_check
-from its_eval.pipeline.placebos import DesignPlacebos, UnitPlacebos, placebos_in_space
+from its_eval.pipeline.placebo_checks import donors_check, joint_placebo_check, placebo_check
+from its_eval.pipeline.placebos import DesignPlacebos, placebos_in_space
 from its_eval.pipeline.pooled import overlap_check, pooled_rows
 from its_eval.pipeline.primary import PrimaryEstimate, primary_estimates
 
@@ -102,7 +104,7 @@ def examine(
         found.rows["placebo_units"] += placebos.rows
         for unit, item in placebos.units.items():
             found.p_placebo[unit] = item.rank.p_value
-            found.add(plan, design_name, unit, [_placebo_check(item)])
+            found.add(plan, design_name, unit, [placebo_check(item)])
         if placebos.units:
             _conclude(config, plan, design_name, own, placebos, p_set, found)
     return found
@@ -125,16 +127,6 @@ def _examine_fits(
             found.add(plan, design_name, unit, [check])
 
 
-def _placebo_check(found: UnitPlacebos) -> CheckResult:
-    """Return the check ``placebo_units``: the place of a unit among the donors."""
-    rank, n_donors = found.rank, len(found.donors)
-    message = (
-        f"Among {n_donors} units without the intervention and itself, its change is number {rank.rank} from "
-        f"the most extreme (p = {rank.p_value:.3f}; no smaller p than {1 / (n_donors + 1):.3f} is possible)."
-    )
-    return CheckResult("placebo_units", float(rank.rank), rank.p_value, "pass", message)
-
-
 def _conclude(
     config: Config,
     plan: OutcomePlan,
@@ -154,42 +146,33 @@ def _conclude(
     if design_name == "synthetic":
         # no test of the gap itself: the placebo is all there is
         p_gap = p_placebo
-    joint = placebos.joint if len(plan.treated) > 1 else float(p_placebo[0])
+    several = len(plan.treated) > 1
+    joint = placebos.joint if several else float(p_placebo[0])
+    if design_name == "synthetic":
+        p_set = joint
     conclusion = three_way_label(p_gap, p_placebo, joint, n_donors, p_set, alpha)
     for place, unit in enumerate(plan.treated):
         if conclusion.unit_labels is not None:
             found.labels[unit] = conclusion.unit_labels[place]
-        elif len(plan.treated) > 1:
+        elif several:
             found.labels[unit] = TOO_FEW_DONORS
         # one unit with too few donors keeps the label of its own p-value: nobody can say how unusual it is
-    if len(plan.treated) > 1:
-        found.add(plan, design_name, "", _set_checks(plan, conclusion, joint, p_set, n_donors, alpha))
-        if conclusion.set_label is not None:
-            found.notes.append(
-                f"{plan.outcome.label}, {design_name}, the {len(plan.treated)} treated units as a set: "
-                f"{conclusion.set_label}."
-            )
+    if several:
+        label = conclusion.set_label or NOT_ESTIMABLE
+        checks = [
+            *joint_placebo_check(placebos, len(plan.treated)),
+            *donors_check(n_donors, len(plan.treated), alpha),
+            _set_check(label, p_set, design_name, found.rows["pooled"]),
+        ]
+        found.add(plan, design_name, "", checks)
+        found.notes.append(
+            f"{plan.outcome.label}, {design_name}, the {len(plan.treated)} treated units as a set: {label}."
+        )
 
 
-def _set_checks(
-    plan: OutcomePlan, conclusion: Conclusion, joint: float, p_set: float, n_donors: int, alpha: float
-) -> list[CheckResult]:
-    """Return the checks about the treated units together."""
-    size = len(plan.treated)
-    checks = []
-    if not np.isnan(joint):
-        message = (
-            f"Among sets of {size} of the {n_donors} units without the intervention, a mean change as "
-            f"extreme as that of the treated has p = {joint:.4f}."
-        )
-        checks.append(CheckResult("joint_placebo", np.nan, joint, "pass", message))
-    if not enough_donors(n_donors, size, alpha):
-        message = (
-            f"{n_donors} donors are too few to label {size} single units at level {alpha:g} "
-            f"({int(np.ceil(size / alpha)) - 1} would do); the label is given for the set."
-        )
-        checks.append(CheckResult("donors", float(n_donors), np.nan, "attention", message))
-    if conclusion.set_label is not None:
-        message = f"The treated units as a set: {conclusion.set_label}."
-        checks.append(CheckResult("set_conclusion", np.nan, p_set, "pass", message))
-    return checks
+def _set_check(label: str, p_set: float, design_name: str, pooled: Sequence[Row]) -> CheckResult:
+    """Return the check ``set_conclusion``: the label of the treated units together, and of which test."""
+    whose = "their mean series" if any(row["method"] == "set" for row in pooled) else "their pooled estimates"
+    tested = "" if np.isnan(p_set) or design_name == "synthetic" else f" ({p_text(p_set)} for {whose})"
+    message = f"The treated units as a set: {label}{tested}."
+    return CheckResult("set_conclusion", np.nan, p_set, "pass", message)

@@ -63,7 +63,8 @@ class DesignPlacebos:
     units : mapping of str to UnitPlacebos
         By treated unit.
     joint : float
-        p-value of the mean statistic of all treated units; NaN when it cannot be had.
+        p-value of the mean statistic of the treated units that have placebos; NaN with fewer donors than
+        units.
     rows : list of dict
         Rows of ``placebo_units``.
     """
@@ -182,19 +183,23 @@ def _error_ratios(blocks: Sequence[Block]) -> dict[str, float]:
 
 
 def _joint(config: Config, plan: OutcomePlan, design_name: str, found: Mapping[str, UnitPlacebos]) -> float:
-    """Return the joint p-value of the set of treated units; NaN for units with different donors."""
-    if len(found) < len(plan.treated) or not found:
+    """Return the joint p-value of those treated units that have placebos."""
+    if not found:
         return np.nan
-    pools = {item.donors for item in found.values()}
-    if len(pools) != 1:
-        return np.nan
+    everyone = list(dict.fromkeys(donor for item in found.values() for donor in item.donors))
+    rows = {donor: row for row, donor in enumerate(everyone)}
     own = np.array([item.own for item in found.values()])
-    if np.isnan(own).any():
-        return np.nan
-    together = np.column_stack([item.statistics for item in found.values()])
+    together = np.full((len(everyone), len(found)), np.nan)
+    eligible = np.zeros(together.shape, dtype=np.bool_)
+    for column, item in enumerate(found.values()):
+        places = [rows[donor] for donor in item.donors]
+        together[places, column] = item.statistics
+        eligible[places, column] = True
     same = all(np.array_equal(together[:, 0], column, equal_nan=True) for column in together.T)
     stream = random_stream(config, plan.outcome.name, design_name, "joint placebo")
-    return joint_placebo(own, together[:, 0] if same else together, stream)
+    if same and eligible.all():
+        return joint_placebo(own, together[:, 0], stream)
+    return joint_placebo(own, together, stream, eligible=eligible)
 
 
 def _rows(

@@ -39,7 +39,9 @@ def pooled_rows(
 
     ``set`` is the fit of the mean treated series minus the mean of their peer means (methods §6);
     ``set_union_of_peers`` takes the mean of the union of their peers, so that a peer of several units counts
-    once; the others combine the separate estimates, ``<method> without <unit>`` one less.
+    once; the others combine the separate estimates, ``<method> without <unit>`` one less. The p-value is that
+    of ``set``, NaN at a bound; units that are not fitted alike (staggered starts, covariates) have no mean
+    series, and there it is that of the first pooled estimate.
 
     Parameters
     ----------
@@ -55,7 +57,8 @@ def pooled_rows(
     keys = {"outcome": plan.outcome.name, "design": design_name, "estimand": config.estimands.primary}
     rows: list[Row] = []
     p_set = np.nan
-    for method, estimate in _set_estimates(config, plan, design_name, blocks):
+    together = _set_estimates(config, plan, design_name, blocks)
+    for method, estimate in together:
         rows.append({**keys, "method": method, **_set_row(estimate), "n_units": len(plan.treated)})
         if method == "set" and not estimate.stuck:
             p_set = estimate.p_value
@@ -65,8 +68,10 @@ def pooled_rows(
     estimates = np.array([item.estimate for item in usable])
     std_errors = np.array([item.std_error for item in usable])
     units, link = [item.unit for item in usable], usable[0].link
-    for name in METHODS:
-        rows.append({**keys, **_pooled_row(pool(estimates, std_errors, name, config.confidence), link)})
+    combined = [pool(estimates, std_errors, name, config.confidence) for name in METHODS]
+    rows += [{**keys, **_pooled_row(item, link)} for item in combined]
+    if not together:
+        p_set = combined[0].p_value
     for unit, left in leave_one_out(estimates, std_errors, units, METHODS[0], config.confidence):
         rows.append({**keys, **_pooled_row(left, link), "method": f"{METHODS[0]} without {unit}"})
     return rows, p_set

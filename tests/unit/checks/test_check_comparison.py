@@ -16,7 +16,7 @@ from its_eval.checks.conclusion import (
     three_way_label,
 )
 from its_eval.checks.crawford_howell import crawford_howell
-from its_eval.checks.placebo import joint_placebo, placebo, random_sets
+from its_eval.checks.placebo import eligible_sets, joint_placebo, placebo, random_sets
 from its_eval.checks.specification import median_statistics, summarise_specifications
 
 
@@ -134,6 +134,37 @@ def test_random_sets_have_no_repeats_and_no_favourites():
     for place in range(5):
         counts = np.bincount(sets[:, place], minlength=12)
         assert stats.chisquare(counts).pvalue > 1e-4
+
+
+def test_eligible_sets_take_the_donors_of_each_trust_and_nobody_twice():
+    rng = np.random.default_rng(11)
+    # the second trust has only donors 0 and 1, which the first may have too
+    eligible = np.array([[True, True], [True, True], [True, False], [True, False], [False, False]])
+    sets = eligible_sets(eligible, 6000, rng)
+    assert sets.shape == (6000, 2)
+    assert set(sets[:, 1]) == {0, 1}
+    assert set(sets[:, 0]) == {0, 1, 2, 3}
+    assert (sets[:, 0] != sets[:, 1]).all()
+    # donors of either trust that the other does not have are equally likely
+    apart = eligible_sets(np.repeat(np.eye(2, dtype=bool), 4, axis=0), 6000, rng)
+    assert stats.chisquare(np.bincount(apart[:, 0], minlength=8)[:4]).pvalue > 1e-4
+    assert stats.chisquare(np.bincount(apart[:, 1], minlength=8)[4:]).pvalue > 1e-4
+    # one donor for two trusts makes no set
+    assert eligible_sets(np.array([[True, True], [False, False]]), 10, rng).shape == (0, 2)
+
+
+def test_joint_placebo_of_trusts_with_different_donors():
+    donors = np.array([[0.0, np.nan], [1.0, np.nan], [np.nan, 4.0], [np.nan, 6.0]])
+    eligible = ~np.isnan(donors)
+    # means of the four sets: 2, 2.5, 3, 3.5
+    found = joint_placebo(np.array([3.0, 3.0]), donors, np.random.default_rng(12), 4000, eligible)
+    assert found == pytest.approx(0.5, abs=3.5 * 0.5 / np.sqrt(4000))
+    assert joint_placebo(np.array([4.0, 4.0]), donors, np.random.default_rng(12), 99, eligible) == 0.01
+    nobody = np.array([[True, True], [False, False]])
+    assert np.isnan(joint_placebo(np.ones(2), np.ones((2, 2)), np.random.default_rng(12), 99, nobody))
+    # a trust without a statistic takes its donors with it
+    alone = joint_placebo(np.array([0.5, np.nan]), donors, np.random.default_rng(12), 999, eligible)
+    assert alone == pytest.approx(0.5, abs=0.06)
 
 
 @pytest.mark.parametrize(

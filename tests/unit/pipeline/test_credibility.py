@@ -76,8 +76,50 @@ def test_with_too_few_donors_the_set_is_labelled(world):
     )
     # 15 pairs of donors: the smallest joint p-value is 1/16
     assert checks.loc["joint_placebo", "p_value"] == pytest.approx(1 / 16)
-    assert checks.loc["set_conclusion", "message"] == "The treated units as a set: gap changed, not unusual."
+    assert checks.loc["set_conclusion", "message"] == (
+        "The treated units as a set: gap changed, not unusual (p < 0.001 for their mean series)."
+    )
     assert "y, difference, the 2 treated units as a set: gap changed, not unusual." in result.notes
+
+
+def test_units_of_different_starts_are_labelled_as_a_set_by_their_pooled_estimates(world):
+    for unit in ("T1", "T2"):
+        change(world, unit, 1.0)
+    dates = {"T1": world.period(START), "T2": world.period(START + 3)}
+    result = world.run(treated=dates, intervention={"name": "Law"}, confidence=0.8)
+    assert set(result.tables["summary"]["label"]) == {TOO_FEW_DONORS}
+    pooled = result.tables["pooled"].set_index("method")
+    checks = result.tables["checks"].query("unit == ''").set_index("check")
+    assert checks.loc["set_conclusion", "p_value"] == pooled.loc["paule_mandel_mkh", "p_value"]
+    assert checks.loc["set_conclusion", "message"].startswith("The treated units as a set: ")
+    assert checks.loc["set_conclusion", "message"].endswith(" for their pooled estimates).")
+    assert any("the 2 treated units as a set: " in note for note in result.notes)
+
+
+def test_a_set_at_a_bound_is_not_estimable(world):
+    given = {"given": {"T1": ["D1", "D2"], "T2": ["D1", "D2"]}}
+    for unit in ("D1", "D2", "T1"):
+        world.values[unit] = np.round(world.values[unit])  # so that sums are exact
+    mean = np.mean([world.values[unit] for unit in ("D1", "D2")], axis=0)
+    # the mean of both treated units is that of their peers: nothing is left of the mean series
+    world.values["T2"] = 2.0 * mean - world.values["T1"]
+    result = world.run(peers=given)
+    checks = result.tables["checks"].query("unit == ''").set_index("check")
+    assert checks.loc["set_conclusion", "message"] == "The treated units as a set: not estimable."
+    assert np.isnan(checks.loc["set_conclusion", "p_value"])
+
+
+def test_a_synthetic_control_is_judged_as_a_set_by_its_joint_placebo(world):
+    for unit in ("T1", "T2"):
+        change(world, unit, 1.0)
+    result = world.run(designs=["synthetic"], estimands={"primary": "average_effect"}, confidence=0.8)
+    assert set(result.tables["summary"]["label"]) == {TOO_FEW_DONORS}
+    checks = result.tables["checks"].query("unit == ''").set_index("check")
+    assert checks.loc["set_conclusion", "p_value"] == checks.loc["joint_placebo", "p_value"]
+    assert checks.loc["set_conclusion", "message"] in (
+        "The treated units as a set: consistent with an effect.",
+        "The treated units as a set: no clear evidence.",
+    )
 
 
 def test_one_unit_with_too_few_donors_keeps_the_label_of_its_p_value(world):

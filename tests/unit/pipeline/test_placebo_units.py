@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from its_eval.pipeline.designs import fit_design
+from its_eval.pipeline.placebo_checks import joint_placebo_check
 from its_eval.pipeline.placebos import donor_targets, placebos_in_space
 from its_eval.pipeline.primary import primary_estimates
 
@@ -144,23 +145,55 @@ def test_the_only_donor_has_nobody_to_be_compared_with_so_that_there_is_no_place
     assert set(summary["label"]) <= {"no clear evidence", "gap to peers changed"}
 
 
-def test_units_with_different_donors_have_no_joint_p_value(world):
+def by_type(world):
     (world.folder / "u.csv").write_text(
         "unit,type\n" + "".join(f"{unit},{'a' if place % 2 else 'b'}\n" for place, unit in enumerate(UNITS)),
         encoding="utf-8",
     )
     units = {"path": str(world.folder / "u.csv"), "columns": {"type": "type"}}
-    plan, found = found_placebos(world, data={"units": units}, peers={"k": 2, "within": ["units.type"]})
+    return {"data": {"units": units}, "peers": {"k": 2, "within": ["units.type"]}}
+
+
+def test_units_with_different_donors_are_compared_with_sets_of_their_own_donors(world):
+    world.values["T1"] += 0.05 * np.maximum(np.arange(N) - START, 0)
+    plan, found = found_placebos(world, **by_type(world))
     assert plan.donors["T1"] == ("D1", "D3", "D5", "D7")
     assert plan.donors["T2"] == ("D2", "D4", "D6")
-    assert np.isnan(found.joint)
+    own = abs(np.mean([found.units[unit].own for unit in ("T1", "T2")]))
+    pairs = [
+        abs(first + second) / 2
+        for first in found.units["T1"].statistics
+        for second in found.units["T2"].statistics
+    ]
+    share = np.mean([pair >= own for pair in pairs])
+    assert 0 < share < 1
+    assert found.joint == pytest.approx(share, abs=3.5 * np.sqrt(share * (1 - share) / 9999) + 1e-4)
 
 
-def test_a_unit_without_an_estimate_has_no_placebo_and_no_joint_p_value(world):
+def test_a_label_needs_the_joint_placebo_of_different_donors_too(world):
+    # every unit changes, each its own way
+    for place, unit in enumerate(UNITS):
+        world.values[unit] += (1 + place) * np.maximum(np.arange(N) - START, 0)
+    result = world.run(**by_type(world))
+    checks = result.tables["checks"].query("unit == ''").set_index("check")
+    assert checks.loc["joint_placebo", "message"].startswith(
+        "Among sets of 2 of the 7 units without the intervention, a mean change as extreme as that of the "
+        "treated has p = "
+    )
+    assert checks.loc["joint_placebo", "p_value"] > 0.05
+    assert checks.loc["set_conclusion", "message"].startswith(
+        "The treated units as a set: gap changed, not unusual"
+    )
+
+
+def test_a_unit_without_an_estimate_has_no_placebo_and_is_not_in_the_joint_one(world):
     world.values["T2"][33:] = np.nan
-    _, found = found_placebos(world)
+    plan, found = found_placebos(world)
     assert set(found.units) == {"T1"}
-    assert np.isnan(found.joint)
+    assert found.joint == pytest.approx(found.units["T1"].rank.p_value)
+    (check,) = joint_placebo_check(found, len(plan.treated))
+    assert "that of the 1 of 2 treated that have one has p = " in check.message
+    assert check.statistic == pytest.approx(found.units["T1"].own)
 
 
 def test_a_unit_without_peers_has_no_targets(world):
