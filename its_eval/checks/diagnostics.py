@@ -114,7 +114,8 @@ def diagnose(
     people = None if series.denominators is None else series.denominators[observed]
     leverage = np.sum(whitening.factored[0] ** 2, axis=1)
     deletion = Deletion(whitening)
-    apart = outliers(deletion, series.outcome, simulated.known, series.periods, refit)
+    effects = {name: estimate for name, (_, estimate) in estimands.items()}
+    apart = outliers(deletion, series.outcome, simulated.known, series.periods, refit, effects)
     leaning = {
         name: influence(deletion, series.outcome, simulated.known, contrast, name, estimate, series.periods)
         for name, (contrast, estimate) in estimands.items()

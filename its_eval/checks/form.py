@@ -142,8 +142,9 @@ def floor_ceiling(
         )
         return CheckResult(name, float(room[closest]), math.nan, "pass", message)
     where = "beyond 0 or 100 %" if room[closest] < 0.0 else "close to 0 or 100 %"
+    count = int(tight.sum())
     message = (
-        f"The fit or the counterfactual comes {where} in {int(tight.sum())} periods (closest: "
+        f"The fit or the counterfactual comes {where} in {count} period{'' if count == 1 else 's'} (closest: "
         f"{periods[closest]}): a straight line cannot go on there; compare the estimate on the logit scale."
     )
     return CheckResult(name, float(room[closest]), math.nan, "attention", message)

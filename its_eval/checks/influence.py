@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,6 +52,7 @@ def outliers(
     simulated: FloatArray,
     periods: Sequence[str],
     refit: Refit,
+    estimates: Mapping[str, float],
 ) -> Outliers:
     """Check ``outliers``: externally studentised residuals beyond 3.5, with a refit without those periods.
 
@@ -70,6 +71,8 @@ def outliers(
     refit : callable
         Estimates the effects of outcomes (n, 1) as in the fit; a missing value is as good as a dummy for its
         period.
+    estimates : mapping of str to float
+        The effects with all periods, named, in the order of the refit.
     """
     whitening = deletion.whitening
     residuals = whitening.residuals(outcome[:, None])
@@ -90,13 +93,24 @@ def outliers(
     without[positions] = np.nan
     named = [f"{periods[whitening.positions[place]]} ({studentised[place]:+.1f})" for place in places[:NAMED]]
     more = f" and {places.size - NAMED} more" if places.size > NAMED else ""
-    verb = "stands" if places.size == 1 else "stand"
+    verb, them = ("stands", "it") if places.size == 1 else ("stand", "them")
+    refitted = refit(without[:, None])
     message = (
         f"{', '.join(named)}{more} {verb} apart (studentised residual beyond {OUTLIER}, {p_text(p_value)}): "
-        "look for errors in the data or a known event, and compare the estimate without."
+        f"look for errors in the data or a known event; without {them} {_changed(refitted, estimates)}."
     )
     check = CheckResult("outliers", largest, p_value, "attention", message)
-    return Outliers(check, studentised, positions, refit(without[:, None]))
+    return Outliers(check, studentised, positions, refitted)
+
+
+def _changed(refitted: ContrastEstimates | None, estimates: Mapping[str, float]) -> str:
+    """Say what the effects become."""
+    if refitted is None:
+        return "too few periods are left for an estimate"
+    return " and ".join(
+        f"{name} is {number(float(refitted.estimate[0, place]))} (with: {number(estimate)})"
+        for place, (name, estimate) in enumerate(estimates.items())
+    )
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from its_eval.estimate.fit import BoolArray, FloatArray
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+#: Ratios of the variances after and before within which one common variance does little harm (methods §11.3).
+HARMLESS = (0.6, 1.7)
 #: Fewest pairs of neighbours, or residuals, for a check of this module.
 FEWEST = 8
 
@@ -118,7 +120,9 @@ def variance_ratio(
     """Check ``variance_ratio``: residual variance from the interruption on over that before it.
 
     ``(sum_post e^2 / sum_post (1 - h)) / (sum_pre e^2 / sum_pre (1 - h))`` with h the leverages in the
-    whitened regression, so that it is about 1 when the variance is the same.
+    whitened regression, so that it is about 1 when the variance is the same. ``attention`` goes by its size
+    and not by its p-value: outside 0.6 to 1.7 the interval of a common variance is too narrow or too wide,
+    and a short series cannot be relied on to show that.
 
     Parameters
     ----------
@@ -137,15 +141,18 @@ def variance_ratio(
 
     statistic = float(ratio(residuals[:, None])[0])
     p_value = two_sided_p(statistic, ratio(simulated))
-    detail = f"({number(statistic)} times that before, {p_text(p_value)})"
-    return judged(
-        "variance_ratio",
-        statistic,
-        p_value,
-        f"The variance changes at the interruption {detail}: compare the estimate with a variance for each "
-        "segment before trusting its interval.",
-        f"No change of the variance at the interruption is seen {detail}; nothing needs to be done.",
+    found = f"The variance from the interruption on is {number(statistic)} times that before"
+    if HARMLESS[0] <= statistic <= HARMLESS[1]:
+        message = (
+            f"{found} ({p_text(p_value)}), within {HARMLESS[0]} to {HARMLESS[1]}, where one variance for "
+            "both does little harm; nothing needs to be done."
+        )
+        return CheckResult("variance_ratio", statistic, p_value, "pass", message)
+    message = (
+        f"{found} ({p_text(p_value)}), outside {HARMLESS[0]} to {HARMLESS[1]}: compare the estimate with a "
+        "variance for each segment before trusting its interval."
     )
+    return CheckResult("variance_ratio", statistic, p_value, "attention", message)
 
 
 def normality(residuals: FloatArray, simulated: FloatArray) -> CheckResult:

@@ -90,7 +90,12 @@ def examine(
             found.add(plan, design_name, block.series.units[column], joint_check(block, position))
     _examine_fits(config, plan, design_name, blocks, found)
     for unit, estimate in own.items():
-        found.add(plan, design_name, unit, equivalence_check(config.estimands.margin, *estimate.limits))
+        found.add(
+            plan,
+            design_name,
+            unit,
+            equivalence_check(config.estimands.margin, *estimate.limits, stuck=estimate.stuck),
+        )
     if design_name == "difference":
         for unit in own:
             found.p_crawford_howell[unit], check = crawford_howell_p(config, plan, unit)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.checks.result import CheckResult, Status, number
-from its_eval.checks.specification import summarise_specifications
+from its_eval.checks.specification import SpecificationSummary, summarise_specifications
 from its_eval.design.interruption import require_segments
 from its_eval.effects import linear_contrasts
 from its_eval.estimate.patterns import missing_patterns
@@ -66,6 +66,11 @@ def curve_checks(
     units = sorted({str(row["unit"]) for row in chosen if row["dimension"] != "primary"})
     if not units:
         return []
+    apart = (
+        ", single peers left out not counted"
+        if any(row["dimension"] == LEAVE_ONE_OUT for row in rows)
+        else ""
+    )
     joint = _joint(config, sources, plan, design_name)
     found = []
     for unit in units:
@@ -87,14 +92,23 @@ def curve_checks(
                     f" Among the {rank.n_donors} donors with the same curve its median statistic is number "
                     f"{rank.rank} (p = {rank.p_value:.3f})."
                 )
-        message = (
-            f"{summary.n_specifications} specifications: median {number(summary.median)}, "
-            f"{summary.share_same_sign:.0%} of the same sign, {summary.share_excluding_zero:.0%} of the "
-            f"intervals exclude no change.{words}"
-        )
-        status: Status = "pass" if summary.share_same_sign >= STEADY else "attention"
+        message = f"{_in_words(summary, apart)}{words}"
+        status: Status = "pass"
+        if summary.share_same_sign < STEADY:
+            status = "attention"
+            message += " Its direction depends on the choices: report the range, not one estimate."
         found.append((unit, CheckResult("specification_curve", summary.median, p_value, status, message)))
     return found
+
+
+def _in_words(summary: SpecificationSummary, apart: str) -> str:
+    """Say where the estimates of a curve lie."""
+    return (
+        f"{summary.n_specifications} specifications{apart}: median {number(summary.median)}, the middle half "
+        f"{number(summary.lower_quartile)} to {number(summary.upper_quartile)}, "
+        f"{summary.share_same_sign:.0%} of the same sign, {summary.share_excluding_zero:.0%} of the "
+        "intervals exclude no change."
+    )
 
 
 def _joint(

@@ -8,7 +8,7 @@ import numpy as np
 
 from its_eval.checks.crawford_howell import crawford_howell
 from its_eval.checks.equivalence import equivalence
-from its_eval.checks.result import CheckResult, not_applicable, number
+from its_eval.checks.result import ATTENTION_LEVEL, CheckResult, not_applicable, number, p_text
 from its_eval.design.matrix import build_design
 from its_eval.design.transform import to_link
 from its_eval.effects import linear_contrasts
@@ -49,18 +49,31 @@ def crawford_howell_p(config: Config, plan: OutcomePlan, unit: str) -> tuple[flo
     estimates = rows[config.estimands.primary] @ params
     found = crawford_howell(estimates[:1], estimates[1:, None])
     p_value = float(found.p_value[0])
+    verdict = (
+        "more than they differ among themselves"
+        if p_value < ATTENTION_LEVEL
+        else "no more than they differ among themselves"
+    )
     message = (
         f"Its own change differs from those of its {int(found.n_peers[0])} peers by "
         f"{number(float(found.difference[0]))} over {int(common.sum())} common periods "
-        f"(t = {number(float(found.statistic[0]))} on {int(found.df[0])} df)."
+        f"(t = {number(float(found.statistic[0]))} on {int(found.df[0])} df, {p_text(p_value)}), {verdict}."
     )
     return p_value, CheckResult(name, float(found.statistic[0]), p_value, "pass", message)
 
 
-def equivalence_check(margin: float | None, low: float, high: float) -> list[CheckResult]:
-    """Return the check whether the interval shows that no effect larger than the margin is there."""
+def equivalence_check(
+    margin: float | None, low: float, high: float, *, stuck: bool = False
+) -> list[CheckResult]:
+    """Return the check whether the interval shows that no effect larger than the margin is there.
+
+    An estimate at a bound or with too few degrees of freedom has no p-value: its interval decides nothing.
+    """
     if margin is None or np.isnan(low) or np.isnan(high):
         return []
+    if stuck:
+        reason = "The estimate has no p-value, so that its interval is not held against the margin."
+        return [not_applicable("equivalence", reason)]
     verdict = str(equivalence(np.array(low), np.array(high), margin))
     words = {
         "within": f"The interval lies inside ±{margin:g}: no effect larger than the margin.",
@@ -85,7 +98,8 @@ def joint_check(block: Block, position: int) -> list[CheckResult]:
         reason = "Level and slope together cannot be tested: too little independent information."
         return [not_applicable("joint_change", reason)]
     message = (
-        f"No change of level or slope: F({found.df_num:g}, {number(found.df_den)}) = "
-        f"{number(found.statistic)}, p = {found.p_value:.3f}."
+        f"Level and slope together: the hypothesis that neither changed has F({found.df_num:g}, "
+        f"{number(found.df_den)}) = {number(found.statistic)}, {p_text(found.p_value)}; it stands beside the "
+        "primary estimand and does not replace it."
     )
     return [CheckResult("joint_change", found.statistic, found.p_value, "pass", message)]

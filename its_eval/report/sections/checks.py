@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from its_eval.report.blocks import Bullets, Folded, Heading, Section, Sentence, Table, plain, text_cell
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from its_eval.report.blocks import Block
+    from its_eval.report.sections.cells import Row
     from its_eval.report.source import ReportSource
 
 #: A status in words; never a colour alone.
@@ -22,6 +24,21 @@ STATUS_WORDS = {
     "pass": "nothing found",
     "not_applicable": "does not apply",
 }
+#: Checks that tell of the effect or describe the series, whatever they find: nothing can be wrong.
+TELLING = frozenset(
+    {
+        *(
+            "placebo_units",
+            "joint_placebo",
+            "set_conclusion",
+            "crawford_howell",
+            "joint_change",
+            "equivalence",
+        ),
+        *("peer_overlap", "specification_curve", "durbin_watson", "breusch_godfrey"),
+    }
+)
+TOLD = "for information"
 #: Checks of what a fit leaves over: their figure shows what they found.
 RESIDUAL_CHECKS = frozenset(
     {
@@ -104,10 +121,23 @@ def _alarms(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
 
 
 def _counted(table: pd.DataFrame) -> str:
-    counts = table["status"].value_counts()
-    told = {"attention": "ask for attention", "pass": "found nothing", "not_applicable": "do not apply"}
+    told = {
+        "needs attention": "ask for attention",
+        "nothing found": "found nothing",
+        TOLD: "inform",
+        "does not apply": "do not apply",
+    }
+    counts = Counter(_result(row) for _, row in records(table))
     words = [f"{counts[status]} {words}" for status, words in told.items() if status in counts]
     return f"Of {len(table)} checks {', '.join(words)}."
+
+
+def _result(row: Row) -> str:
+    """Return the result of a check in words."""
+    status = str(row["status"])
+    if status == "pass" and row["check"] in TELLING:
+        return TOLD
+    return STATUS_WORDS.get(status, status)
 
 
 def _results(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
@@ -123,7 +153,7 @@ def _results(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
             text_cell(str(row["unit"]) or "all together"),
             text_cell(compared_with(str(row["design"]))),
             text_cell(str(row["check"]).replace("_", " ")),
-            text_cell(STATUS_WORDS.get(str(row["status"]), str(row["status"]))),
+            text_cell(_result(row)),
             value_cell("checks", place, row, "statistic"),
             p_cell("checks", place, row, "p_value"),
             text_cell(str(row["message"])),

@@ -97,7 +97,7 @@ def test_floor_and_ceiling():
     used = np.array([True, True, True, False])
     found = floor_ceiling(fitted, counterfactual, used, periods, percentage=True)
     assert (found.status, found.statistic) == ("attention", 1.0)
-    assert "close to 0 or 100 % in 1 periods (closest: c)" in found.message
+    assert "close to 0 or 100 % in 1 period (closest: c)" in found.message
     beyond = floor_ceiling(fitted, counterfactual, np.ones(4, dtype=bool), periods, percentage=True)
     assert (beyond.statistic, "beyond 0 or 100 %" in beyond.message) == (-1.0, True)
     low = floor_ceiling(100.0 - fitted, 100.0 - counterfactual, used, periods, percentage=True)

@@ -83,19 +83,32 @@ def test_outliers_are_named_and_refitted(made):
     y[~whitening.observed] = np.nan
     drawn = simulate_residuals(whitening, np.random.default_rng(5), 199).known
     slope = np.eye(15)[[3]]
-    clean = outliers(Deletion(whitening), y, drawn, PERIODS, refit_with(whitening.matrix, slope))
+    clean = outliers(
+        Deletion(whitening), y, drawn, PERIODS, refit_with(whitening.matrix, slope), {"slope_change": 0.25}
+    )
     assert (clean.check.status, clean.positions.size, clean.refitted) == ("pass", 0, None)
     assert clean.check.message.startswith("No period stands apart")
 
     spiked = y.copy()
     spiked[[25, 44]] += [8.0, -8.0]
-    found = outliers(Deletion(whitening), spiked, drawn, PERIODS, refit_with(whitening.matrix, slope))
+    found = outliers(
+        Deletion(whitening),
+        spiked,
+        drawn,
+        PERIODS,
+        refit_with(whitening.matrix, slope),
+        {"slope_change": 0.25},
+    )
     np.testing.assert_array_equal(found.positions, [25, 44])
     assert found.check.status == "attention"
     assert found.check.p_value == pytest.approx(1 / 200)
     assert found.check.message.startswith("month 25 (+")
     assert "month 44 (-" in found.check.message
     assert " stand apart" in found.check.message
+    estimate = float(found.refitted.estimate[0, 0])
+    assert found.check.message.endswith(
+        f"a known event; without them slope_change is {estimate:.3g} (with: 0.25)."
+    )
     # with the spikes out the estimate is that of the series with a dummy for each
     dummies = np.column_stack([whitening.matrix, np.eye(60)[:, [25, 44]]])
     expected = fit_reml_ar(dummies, spiked[:, None], 1).contrasts(np.eye(17)[[3]])
@@ -104,21 +117,27 @@ def test_outliers_are_named_and_refitted(made):
 
 
 def test_many_outliers_are_counted(made):
+    # so many that they hide each other in a short series
+    longer = Whitening(made.design(150, 60, months=False), np.empty(0), np.ones(150, dtype=bool))
+    y = 1e-3 * made.ar_series(6, (), 150, 1)[:, 0]
+    y[[13, 32, 52, 81, 103, 132]] += 1.0
+    names = [f"month {place}" for place in range(150)]
+    found = outliers(Deletion(longer), y, np.ones((150, 9)), names, lambda _: None, {})
+    assert found.positions.size == 6
+    assert "and 1 more stand apart" in found.check.message
+    assert found.check.message.endswith("without them too few periods are left for an estimate.")
     whitening = whitened(made, (), months=False)
-    y = 1e-3 * made.ar_series(6, (), 60, 1)[:, 0]
-    y[[3, 12, 22, 31, 43, 52]] += 1.0
-    found = outliers(Deletion(whitening), y, np.ones((60, 9)), PERIODS, lambda _: None)
-    if found.positions.size > 5:
-        assert f"and {found.positions.size - 5} more" in found.check.message
     one = outliers(
         Deletion(whitening),
         np.where(np.arange(60) == 30, 1.0, 0.0),
         np.ones((60, 9)),
         PERIODS,
         lambda _: None,
+        {},
     )
     assert one.check.message.startswith("month 30 (+")
     assert " stands apart" in one.check.message
+    assert "without it " in one.check.message
     assert np.isfinite(one.studentised).all()
 
 

@@ -178,10 +178,25 @@ def test_variance_ratio_counts_what_the_design_took():
     expected = (np.sum(e[AFTER] ** 2) / (50 * 0.9)) / (np.sum(e[~AFTER] ** 2) / (30 * 0.6))
     assert found.statistic == pytest.approx(expected)
     assert found.status == "pass"
+    assert "within 0.6 to 1.7" in found.message
     assert spread.variance_ratio(e * np.where(AFTER, 3.0, 1.0), NOISE, AFTER, leverage).status == "attention"
     small = spread.variance_ratio(e * np.where(AFTER, 0.3, 1.0), NOISE, AFTER, leverage)
     assert small.status == "attention"
     assert "variance for each segment" in small.message
+
+
+@pytest.mark.parametrize(
+    ("ratio", "status"), [(0.59, "attention"), (0.61, "pass"), (1.69, "pass"), (1.71, "attention")]
+)
+def test_variance_ratio_is_judged_by_its_size(ratio, status):
+    # whether or not it can be told from 1: a series of 80 periods does not show a ratio of 1.7
+    leverage = np.zeros(80)
+    e = NOISE[:, 0]
+    unit = spread.variance_ratio(e, NOISE, AFTER, leverage).statistic
+    found = spread.variance_ratio(e * np.where(AFTER, np.sqrt(ratio / unit), 1.0), NOISE, AFTER, leverage)
+    assert found.statistic == pytest.approx(ratio)
+    assert found.status == status
+    assert found.p_value > 0.05
 
 
 def test_small_samples_are_not_judged():

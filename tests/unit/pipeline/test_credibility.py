@@ -174,7 +174,8 @@ def test_crawford_howell_is_of_least_squares_over_the_common_periods(world):
     assert check.statistic == pytest.approx(expected.statistic[0])
     assert check.message.startswith("Its own change differs from those of its 3 peers by ")
     assert "over 57 common periods" in check.message
-    assert check.message.endswith("on 2 df).")
+    assert " on 2 df, p = " in check.message
+    assert check.message.endswith("no more than they differ among themselves.")
 
 
 @pytest.mark.parametrize(
@@ -225,6 +226,29 @@ def test_equivalence(low, high, words):
 def test_no_equivalence_without_a_margin_or_an_interval():
     assert equivalence_check(None, -1.0, 1.0) == []
     assert equivalence_check(1.0, np.nan, 1.0) == []
+
+
+def test_an_interval_without_a_p_value_decides_nothing_about_a_margin():
+    (check,) = equivalence_check(1.0, -0.5, 0.5, stuck=True)
+    assert (check.status, check.check) == ("not_applicable", "equivalence")
+    assert (
+        check.message == "The estimate has no p-value, so that its interval is not held against the margin."
+    )
+
+
+def test_a_unit_that_changed_more_than_its_peers_differ(world):
+    change(world, "T1", 5.0)
+    config, _, plan = world.plan()
+    _, check = crawford_howell_p(config, plan, "T1")
+    assert check.message.endswith(", more than they differ among themselves.")
+
+
+def test_level_and_slope_together_are_told_as_a_hypothesis(world):
+    found = examined(world)
+    (row,) = checks_of(found, "joint_change", "T1")
+    assert row["message"].startswith(
+        "Level and slope together: the hypothesis that neither changed has F(2, "
+    )
 
 
 def test_a_margin_reaches_the_checks(world):

@@ -255,10 +255,13 @@ def test_the_curve_is_ranked_among_those_of_the_donors(world, estimator, starts)
         extreme = sum(medians[donor] >= medians[treated] for donor in plan.donors[treated])
         assert check.p_value == pytest.approx((1 + extreme) / 6)
         assert check.message.startswith("6 specifications: median ")
-        assert check.message.endswith(
+        low, high = np.quantile(estimates, [0.25, 0.75])
+        assert f", the middle half {low:.3g} to {high:.3g}, " in check.message
+        rank = (
             f"Among the 5 donors with the same curve its median statistic is number {extreme + 1} "
             f"(p = {(1 + extreme) / 6:.3f})."
         )
+        assert rank in check.message
 
 
 def median_of_curve(config, sources, plan, treated, unit):
@@ -299,6 +302,7 @@ def test_a_curve_that_changes_its_sign_asks_for_attention(world):
     check = dict(checks)["T1"]
     assert check.status == "attention"
     assert "75% of the same sign" in check.message
+    assert check.message.endswith("depends on the choices: report the range, not one estimate.")
 
 
 def test_other_scales_and_weights_are_no_part_of_the_rank(world):

@@ -393,7 +393,14 @@ def test_residuals_are_shown_where_a_check_asks_for_attention(run, taken_apart, 
     tables = {
         **run.evaluation.tables,
         "residuals": make_table("residuals", rows),
-        "checks": make_table("checks", [alarm, alarm | {"check": "arch", "unit": "A2", "status": "pass"}]),
+        "checks": make_table(
+            "checks",
+            [
+                alarm,
+                alarm | {"check": "arch", "unit": "A2", "status": "pass"},
+                alarm | {"check": "set_conclusion", "unit": "", "status": "pass", "message": "Consistent."},
+            ],
+        ),
     }
     for stem in ("residuals_waits_A1_single", "residuals_waits_A2_single"):
         (tmp_path / f"{stem}.svg").write_text(
@@ -401,7 +408,9 @@ def test_residuals_are_shown_where_a_check_asks_for_attention(run, taken_apart, 
         )
     page = taken_apart(run.report(evaluation=replace(run.evaluation, tables=tables), figures=tmp_path))
     assert [e.attributes["id"] for e in page.tagged("figure")] == ["figure-residuals_waits_A1_single"]
-    assert "Of 2 checks 1 ask for attention, 1 found nothing." in page.texts("p")
+    assert "Of 3 checks 1 ask for attention, 1 found nothing, 1 inform." in page.texts("p")
+    # a conclusion is not a check that found nothing
+    assert "for information" in page.texts("td")
     told = "Of 2 series the 1 with a residual check that asks for attention are shown. "
     assert any(text.startswith(told.strip()) for text in page.texts("p"))
 
