@@ -50,9 +50,15 @@ class Sensitivity(Settings):
     transform: Annotated[tuple[Literal["none", "log", "logit"], ...], DISTINCT] = Field(
         default=(), description="Scales of the model."
     )
+    standard: bool = Field(
+        default=True,
+        description="Where reml_ar is the answer, also the other order, added noise and a variance for each "
+        "segment, each alone.",
+    )
     cross: bool = Field(default=False, description="Every combination of the choices, instead of each alone.")
 
     @property
     def asked(self) -> bool:
-        """Whether any other choice is to be tried."""
-        return any(getattr(self, name) for name in type(self).model_fields if name != "cross")
+        """Whether any choice of the config's own is to be tried."""
+        own = set(type(self).model_fields) - {"standard", "cross"}
+        return any(getattr(self, name) for name in own)

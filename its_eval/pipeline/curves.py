@@ -94,7 +94,8 @@ def curve_checks(
                 )
         message = f"{_in_words(summary, apart)}{words}"
         status: Status = "pass"
-        if summary.share_same_sign < STEADY:
+        # a direction that nothing is claimed of may well depend on choices
+        if summary.share_same_sign < STEADY and summary.share_excluding_zero > 0.0:
             status = "attention"
             message += " Its direction depends on the choices: report the range, not one estimate."
         found.append((unit, CheckResult("specification_curve", summary.median, p_value, status, message)))
@@ -115,7 +116,9 @@ def _joint(
     config: Config, sources: Sources, plan: OutcomePlan, design_name: str
 ) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """Return the statistics of every treated unit, shape (S,), and of its donors, shape (J, S)."""
-    if design_name != "difference" or not config.checks.placebo_units:
+    # the standard error models alone would only repeat the placebo of the answer, at several times its cost
+    ranked = config.checks.placebo_units and config.sensitivity.asked
+    if design_name != "difference" or not ranked:
         return {}
     plain = replace(plan, weighted=False)
     every = [Specification("primary", "", ()), *specifications(config, sources, plan, design_name)]

@@ -20,6 +20,8 @@ from its_eval.estimate.registry import (
     autoregressive_order,
     fit_estimator,
 )
+from its_eval.estimate.reml_ar import fit_reml_ar
+from its_eval.estimate.reml_noise import fit_reml_ar_noise
 from its_eval.pipeline.designs import design_estimators
 from its_eval.pipeline.primary import random_stream
 
@@ -159,8 +161,21 @@ def _form_checks(config: Config, plan: OutcomePlan, block: Block, position: int)
     )
     partials = block.fit.partial_autocorrelations[position]
     if partials.size:
-        found.append(persistence(float(partials[0])))
+        found.append(persistence(float(partials[0]), _noise_gain(block, position)))
     return found
+
+
+def _noise_gain(block: Block, position: int) -> float | None:
+    """Return what added noise gains in restricted log-likelihood over the order of the fit, unweighted."""
+    matrix = block.design.matrix
+    values = np.where(block.observed, block.series.values[:, block.columns[position]], np.nan)[:, None]
+    order = block.fit.partial_autocorrelations.shape[1]
+    try:
+        with_noise = fit_reml_ar_noise(matrix, values)
+    except SingularDesignError:
+        return None  # a parameter more than the periods bear
+    gain = with_noise.log_likelihood - fit_reml_ar(matrix, values, order).log_likelihood
+    return float(gain[0])
 
 
 def _break_elsewhere(

@@ -12,7 +12,7 @@ import numpy as np
 from its_eval.pipeline.designs import design_estimators, fit_design
 from its_eval.pipeline.plan import Target
 from its_eval.pipeline.primary import on_summary_scale, primary_estimates
-from its_eval.pipeline.variants import Variant, variants
+from its_eval.pipeline.variants import Variant, standard_variants, variants
 
 if TYPE_CHECKING:
     from its_eval.config import Config, Estimator
@@ -48,10 +48,20 @@ class Specification:
 def specifications(
     config: Config, sources: Sources, plan: OutcomePlan, design_name: str
 ) -> list[Specification]:
-    """Return every specification that the config asks for, in a fixed order, without its own."""
+    """Return every specification that the config asks for, in a fixed order, without its own.
+
+    The standard ones stand alone, whether or not the others are crossed.
+    """
     found = variants(config, sources, plan, design_name)
+    single = [Specification(part.dimension, part.choice, (part,)) for part in found]
+    known = {(item.dimension, item.choice) for item in single}
+    standard = [
+        Specification(part.dimension, part.choice, (part,))
+        for part in (standard_variants(plan, design_name) if config.sensitivity.standard else [])
+        if (part.dimension, part.choice) not in known
+    ]
     if not config.sensitivity.cross:
-        return [Specification(part.dimension, part.choice, (part,)) for part in found]
+        return [*single, *standard]
     dimensions: dict[str, list[Variant]] = {}
     for part in found:
         dimensions.setdefault(part.dimension, []).append(part)
@@ -61,7 +71,7 @@ def specifications(
         if parts:
             choice = "; ".join(f"{part.dimension}={part.choice}" for part in parts)
             crossed.append(Specification(CROSSED, choice, parts))
-    return crossed
+    return [*crossed, *standard]
 
 
 def sensitivity_rows(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.data.periods import parse_period
+from its_eval.estimate.registry import autoregressive_order
 from its_eval.peers.select import select_peers
 from its_eval.pipeline.designs import design_estimators
 from its_eval.pipeline.planning import season_of
@@ -130,13 +131,37 @@ def _of_estimator(config: Config, plan: OutcomePlan, design_name: str) -> Iterat
     first = design_estimators(plan, design_name)[:1]
     if not first or first[0].name != "reml_ar":
         return
-    for order in settings.order:
-        change = {"name": order} if isinstance(order, str) else {"order": order}
-        yield Variant("order", str(order), change_estimator=_updated(change))
-    for variance in settings.variance:
-        yield Variant("variance", variance, change_estimator=_updated({"variance": variance}))
+    yield from (_of_order(order) for order in settings.order)
+    yield from (_of_variance(variance) for variance in settings.variance)
     for weighting in settings.weighting:
         yield Variant("weighting", weighting, change_plan=_weighted(weighting != "none"))
+
+
+def standard_variants(plan: OutcomePlan, design_name: str) -> list[Variant]:
+    """Return the error models that stand beside every answer by REML with AR errors.
+
+    The other order, an AR(1) with added noise, and a variance for each segment: where they disagree with the
+    answer, it rests on the form of the errors (methods §0, §11.3).
+    """
+    first = design_estimators(plan, design_name)[:1]
+    if not first or first[0].name != "reml_ar":
+        return []
+    usable = max(int(plan.usable(found).sum()) for found in plan.interruptions.values())
+    own = autoregressive_order(first[0].order, usable)
+    found = [
+        _of_order(1 if own == 2 else 2),
+        _of_order("reml_ar_noise"),
+    ]
+    return found if first[0].variance == "by_segment" else [*found, _of_variance("by_segment")]
+
+
+def _of_order(order: int | str) -> Variant:
+    change = {"name": order} if isinstance(order, str) else {"order": order}
+    return Variant("order", str(order), change_estimator=_updated(change))
+
+
+def _of_variance(variance: str) -> Variant:
+    return Variant("variance", variance, change_estimator=_updated({"variance": variance}))
 
 
 def _updated(change: Mapping[str, object]) -> Callable[[Estimator], Estimator]:

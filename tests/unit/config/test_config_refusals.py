@@ -627,7 +627,7 @@ RULES = [
     ({"sensitivity": "[k]"}, "6: sensitivity: found ['k']; expected a mapping, `key: value`"),
     (
         {"sensitivity": "{ks: [5]}"},
-        "6: sensitivity.ks: unknown key (did you mean 'k'?); expected one of k, metric, scale, drop_characteristic, random_donors, order, variance, season, pre_window, transition, end, weighting, transform, cross",
+        "6: sensitivity.ks: unknown key (did you mean 'k'?); expected one of k, metric, scale, drop_characteristic, random_donors, order, variance, season, pre_window, transition, end, weighting, transform, standard, cross",
     ),
     # units, characteristics and peers
     (

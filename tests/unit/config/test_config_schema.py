@@ -32,7 +32,7 @@ KEYS = {
     "BeforeAfter": "path columns follow_ups",
     "Strata": "values gap min_denominator",
     "Sensitivity": "k metric scale drop_characteristic random_donors order variance season pre_window "
-    "transition end weighting transform cross",
+    "transition end weighting transform standard cross",
     "Multiplicity": "method across",
     "Output": "tables figures report detail",
     "ReportSettings": "style answers",

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from its_eval.checks.crawford_howell import crawford_howell
+from its_eval.estimate.reml_ar import fit_reml_ar
+from its_eval.estimate.reml_noise import fit_reml_ar_noise
 from its_eval.pipeline.credibility import TOO_FEW_DONORS, examine
 from its_eval.pipeline.designs import fit_design
 from its_eval.pipeline.peer_comparison import crawford_howell_p, equivalence_check
@@ -275,3 +277,28 @@ def test_left_autocorrelation_becomes_a_flag_of_the_fit(make_world):
     y, X = world.values["T1"], regressors()
     expected = y - X @ np.linalg.lstsq(X, y, rcond=None)[0]
     assert np.corrcoef(residuals["innovation"], expected)[0, 1] > 0.999
+
+
+def test_a_drift_under_noise_is_told_by_what_added_noise_gains(make_world):
+    rng = np.random.default_rng(31)
+    drift = np.zeros((len(UNITS), 120))
+    for period in range(1, 120):
+        drift[:, period] = 0.95 * drift[:, period - 1] + rng.normal(size=len(UNITS))
+    values = dict(zip(UNITS, 50.0 + drift + 2.0 * rng.normal(size=drift.shape), strict=True))
+    world = make_world(values, start=60)
+    world.settings |= {
+        "peers": {"k": 3},
+        "designs": ["single"],
+        "estimators": [{"name": "reml_ar", "order": 1}],
+    }
+    found = examined(world, "single", checks=PLACEBOS | {"diagnostics": True})
+    time = np.arange(120)
+    X = np.column_stack([np.ones(120), time - 60, time >= 60, np.maximum(time - 60, 0)]).astype(float)
+    gains = {}
+    for unit in ("T1", "T2"):
+        y = world.values[unit][:, None]
+        gains[unit] = float((fit_reml_ar_noise(X, y).log_likelihood - fit_reml_ar(X, y, 1).log_likelihood)[0])
+        (row,) = checks_of(found, "persistence", unit)
+        told = f"a drifting level with noise fits better (by {gains[unit]:.1f} in log-likelihood)"
+        assert (told in row["message"]) == (gains[unit] > 2.0)
+    assert max(gains.values()) > 2.0

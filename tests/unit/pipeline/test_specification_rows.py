@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from its_eval.pipeline.curves import curve_checks
-from its_eval.pipeline.designs import fit_design
+from its_eval.pipeline.designs import design_estimators, fit_design
 from its_eval.pipeline.placebos import donor_targets
 from its_eval.pipeline.primary import primary_estimates
 from its_eval.pipeline.specifications import sensitivity_rows, specifications
@@ -229,9 +229,9 @@ def curve(world, **changes):
     return config, sources, plan, rows, curve_checks(config, sources, plan, "difference", rows)
 
 
-@pytest.mark.parametrize("estimator", ["ols", "reml_ar"])
+@pytest.mark.parametrize(("estimator", "number"), [("ols", 6), ("reml_ar", 9)])
 @pytest.mark.parametrize("starts", [{}, {"T1": START, "T2": START - 6}], ids=["one start", "staggered"])
-def test_the_curve_is_ranked_among_those_of_the_donors(world, estimator, starts):
+def test_the_curve_is_ranked_among_those_of_the_donors(world, estimator, number, starts):
     world.settings |= {
         "designs": ["difference"],
         "sensitivity": {"k": [1, 3], "season": [{"harmonics": 1}], "pre_window": [30], "transition": [2]},
@@ -249,12 +249,12 @@ def test_the_curve_is_ranked_among_those_of_the_donors(world, estimator, starts)
         estimates = np.array([row["estimate"] for row in rows if row["unit"] == treated])
         assert check.statistic == pytest.approx(np.median(estimates))
         medians = {
-            unit: median_of_curve(config, sources, plan, treated, unit)
+            unit: median_of_curve(config, sources, plan, treated, unit, number)
             for unit in (treated, *plan.donors[treated])
         }
         extreme = sum(medians[donor] >= medians[treated] for donor in plan.donors[treated])
         assert check.p_value == pytest.approx((1 + extreme) / 6)
-        assert check.message.startswith("6 specifications: median ")
+        assert check.message.startswith(f"{number} specifications: median ")
         low, high = np.quantile(estimates, [0.25, 0.75])
         assert f", the middle half {low:.3g} to {high:.3g}, " in check.message
         rank = (
@@ -264,21 +264,90 @@ def test_the_curve_is_ranked_among_those_of_the_donors(world, estimator, starts)
         assert rank in check.message
 
 
-def median_of_curve(config, sources, plan, treated, unit):
+def median_of_curve(config, sources, plan, treated, unit, number):
     """Return the median |t| of a unit in the place of a treated one, one specification at a time."""
     base = plan.target(treated, "difference")
     if unit != treated:
         base = next(item for item in donor_targets(config, sources, plan, treated) if item.unit == unit)
+    parts = [part for item in specifications(config, sources, plan, "difference") for part in item.parts]
     statistics = []
-    for part in [None, *variants(config, sources, plan, "difference")]:
+    for part in [None, *parts]:
         changed = plan if part is None else part.change_plan(plan)
         target = replace(base, interruptions=changed.interruptions[treated])
+        estimators = list(design_estimators(plan, "difference"))
         if part is not None:
             target = part.change_target(target, plan.donors[treated])
-        blocks, _ = fit_design(changed, "difference", [target])
+            estimators = [part.change_estimator(item) for item in estimators]
+        blocks, _ = fit_design(changed, "difference", [target], estimators)
         statistics += [abs(item.statistic) for item in primary_estimates(config, changed, blocks)]
-    assert len(statistics) == 6
+    assert len(statistics) == number
     return np.median(statistics)
+
+
+def standard(world, **changes):
+    """Return the choices beside an answer, and their rows."""
+    _, rows = rows_by_choice(world, **changes)
+    return sorted(set(rows) - {("primary", "as configured")}), rows
+
+
+def test_other_error_models_stand_beside_every_answer_by_reml(world):
+    found, rows = standard(world, estimators=["reml_ar"])
+    assert found == [("order", "1"), ("order", "reml_ar_noise"), ("variance", "by_segment")]
+    for key, estimator in (
+        (found[0], {"name": "reml_ar", "order": 1}),
+        (found[1], "reml_ar_noise"),
+        (found[2], {"name": "reml_ar", "variance": "by_segment"}),
+    ):
+        config, _, plan = world.plan(estimators=[estimator])
+        alone = primary_estimates(config, plan, fit_design(plan, "single")[0])[0]
+        assert rows[key]["estimate"] == pytest.approx(alone.estimate, rel=1e-9)
+        assert rows[key]["std_error"] == pytest.approx(alone.std_error, rel=1e-9)
+
+
+def test_standard_choices_are_not_those_of_the_answer(world):
+    assert standard(world, estimators=[{"name": "reml_ar", "order": 1}])[0][0] == ("order", "2")
+    by_segment = [{"name": "reml_ar", "variance": "by_segment"}]
+    assert standard(world, estimators=by_segment)[0] == [("order", "1"), ("order", "reml_ar_noise")]
+    assert standard(world, estimators=["ols"])[0] == []
+    assert standard(world, estimators=["reml_ar"], sensitivity={"standard": False})[0] == []
+
+
+def test_standard_choices_are_made_once_and_never_crossed(world):
+    config, sources, plan = world.plan(estimators=["reml_ar"], sensitivity={"order": [1], "transition": [2]})
+    found = [(item.dimension, item.choice) for item in specifications(config, sources, plan, "single")]
+    assert sorted(found) == [
+        ("order", "1"),
+        ("order", "reml_ar_noise"),
+        ("transition", "2"),
+        ("variance", "by_segment"),
+    ]
+    crossed = {"order": [1], "transition": [2], "cross": True}
+    config, sources, plan = world.plan(estimators=["reml_ar"], sensitivity=crossed)
+    found = [(item.dimension, item.choice) for item in specifications(config, sources, plan, "single")]
+    assert len(found) == 5
+    assert [dimension for dimension, _ in found].count("combination") == 3
+    assert ("order", "reml_ar_noise") in found
+    assert ("variance", "by_segment") in found
+
+
+def test_standard_choices_alone_have_no_rank(world):
+    world.settings |= {"designs": ["difference"], "estimators": ["reml_ar"]}
+    *_, checks = curve(world, checks=CHECKS | {"placebo_units": True})
+    assert {unit for unit, _ in checks} == {"T1", "T2"}
+    assert all(np.isnan(check.p_value) for _, check in checks)
+
+
+def test_a_direction_that_nothing_is_claimed_of_asks_for_no_attention(world):
+    # no change, so that estimates lie on both sides of it and every interval holds it
+    world.settings |= {
+        "designs": ["difference"],
+        "sensitivity": {"end": [world.period(index) for index in (50, 53, 56, 59, 62, 65)]},
+    }
+    *_, checks = curve(world)
+    quiet = [check for _, check in checks if " 0% of the intervals exclude no change" in check.message]
+    assert quiet
+    assert any(" 100% of the same sign" not in check.message for check in quiet)
+    assert {check.status for check in quiet} == {"pass"}
 
 
 def test_a_curve_without_placebos_has_no_rank(world):
@@ -315,9 +384,15 @@ def test_other_scales_and_weights_are_no_part_of_the_rank(world):
         "checks": CHECKS | {"placebo_units": True},
     }
     *_, rows, checks = curve(world)
-    assert {row["dimension"] for row in rows} == {"primary", "weighting", "transform", "transition"}
-    # a logarithm has another unit, so the median is of the other three
-    assert dict(checks)["T1"].message.startswith("3 specifications: median ")
+    standard = {"order", "variance"}
+    assert {row["dimension"] for row in rows} - standard == {
+        "primary",
+        "weighting",
+        "transform",
+        "transition",
+    }
+    # a logarithm has another unit, so the median is of the other three and the three standard ones
+    assert dict(checks)["T1"].message.startswith("6 specifications: median ")
     assert 0 < dict(checks)["T1"].p_value <= 1
 
 
