@@ -129,12 +129,11 @@ def _refit(plan: OutcomePlan, block: Block, outcome: NDArray[np.float64], positi
 def _form_checks(config: Config, plan: OutcomePlan, block: Block, position: int) -> list[CheckResult]:
     """Return the checks of the form: bend and drift before the start, floor and ceiling, persistence."""
     design, column = block.design, block.columns[position]
-    start = design.interruption.start
-    interrupting = {column for own in design.columns for column in own}
-    kept = [index for index in range(len(design.terms)) if index not in interrupting]
-    values = np.where(block.observed, block.series.values[:, column], np.nan)[:start]
-    order = autoregressive_order("auto", int((~np.isnan(values)).sum()))
-    found = [curvature(design.matrix[:start][:, kept], values, np.arange(start, dtype=float), order)]
+    values = np.where(block.observed, block.series.values[:, column], np.nan)
+    order = block.fit.partial_autocorrelations.shape[1] or autoregressive_order(
+        "auto", int(block.observed.sum())
+    )
+    found = [curvature(design.matrix, values, design.interruption.start, order)]
     single = block.fit.one(position)
     if not block.own_level:
         rows = linear_contrasts(design, block.observed, ())

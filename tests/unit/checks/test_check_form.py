@@ -6,42 +6,74 @@ from scipy import stats
 
 from its_eval.checks.equivalence import equivalence
 from its_eval.checks.form import curvature, floor_ceiling, persistence, pre_trend
+from its_eval.estimate.reml_ar import fit_reml_ar
 
 
-def before(n):
+def window(n, start, *, slope=True):
     t = np.arange(n, dtype=float)
-    return np.column_stack([np.ones(n), t]), t
+    after = t >= start
+    columns = [np.ones(n), t, after, np.where(after, t - start, 0.0)]
+    return np.column_stack(columns[: 4 if slope else 3]).astype(float), t
 
 
 def test_curvature_finds_a_bend_and_only_a_bend(made):
-    X, t = before(60)
-    noise = made.ar_series(1, (0.3,), 60, 1)[:, 0]
-    straight = curvature(X, 40.0 + 0.5 * t + noise, t, 1)
+    X, t = window(90, 60)
+    noise = made.ar_series(1, (0.3,), 90, 1)[:, 0]
+    straight = curvature(X, 40.0 + 0.5 * t + noise, 60, 1)
     assert straight.status == "pass"
     assert "not proven" in straight.message
-    bent = curvature(X, 40.0 + 0.01 * (t - 20) ** 2 + noise, t, 1)
+    bend = 0.01 * (t - 20) ** 2 * (t < 60)
+    bent = curvature(X, 40.0 + bend + noise, 60, 1)
     assert bent.status == "attention"
     assert "shorter pre-periods" in bent.message
-    # any straight line may be added, and time counted from anywhere
-    moved = curvature(X, 40.0 + 0.01 * (t - 20) ** 2 + noise - 3.0 * t, t + 1000.0, 1)
+    # any straight line may be added, and any change of level and slope
+    moved = curvature(X, 40.0 + bend + noise - 3.0 * t + 9.0 * X[:, 2] + 2.0 * X[:, 3], 60, 1)
     assert moved.statistic == pytest.approx(bent.statistic, rel=1e-6)
 
 
-def test_curvature_has_its_size(made):
-    X, t = before(40)
-    Y = made.ar_series(2, (0.4,), 40, 400)
-    rejected = np.mean([curvature(X, Y[:, s], t, 1).p_value < 0.05 for s in range(400)])
-    assert rejected == pytest.approx(0.05, abs=3.5 * np.sqrt(0.05 * 0.95 / 400))
+def test_curvature_is_that_of_the_periods_before(made):
+    # without autocorrelation it is the coefficient of a least-squares fit to the periods before alone
+    X, t = window(90, 60)
+    y = made.ar_series(4, (), 90, 1)[:, 0]
+    y[[5, 70]] = np.nan
+    late = y + 0.02 * np.where(t >= 60, (t - 60) ** 2, 0.0)
+    used = ~np.isnan(y) & (t < 60)
+    pre = np.column_stack([np.ones(90), t, t**2])[used]
+    expected = np.linalg.lstsq(pre, y[used], rcond=None)[0][2]
+    for outcome in (y, late):
+        matrix = np.column_stack([X, np.where(t < 60, (t - 29.5) ** 2, 0.0)])
+        fit = fit_reml_ar(matrix, outcome[:, None], 1)
+        read = fit.contrasts(np.eye(5)[-1:])
+        found = curvature(X, outcome, 60, 1)
+        assert found.statistic == pytest.approx(float(read.statistic[0, 0]), rel=1e-9)
+    assert np.linalg.lstsq(matrix[~np.isnan(y)], y[~np.isnan(y)], rcond=None)[0][4] == pytest.approx(expected)
+    # a design without a slope of its own after the start, as for a step, tells the same
+    step, _ = window(90, 60, slope=False)
+    assert curvature(step, y, 60, 1).statistic == pytest.approx(curvature(X, y, 60, 1).statistic, rel=1e-6)
+
+
+@pytest.mark.parametrize("rho", [0.4, 0.7])
+def test_curvature_has_its_size_where_few_months_lie_before(made, rho):
+    # 27 months before and 56 from the start, a term for each month
+    X, t = made.design(83, 27), np.arange(83)
+    Y = made.ar_series(2, (rho,), 83, 1000)
+    fit = fit_reml_ar(np.column_stack([X, np.where(t < 27, (t - 13.0) ** 2, 0.0)]), Y, 2)
+    read = fit.contrasts(np.eye(X.shape[1] + 1)[-1:])
+    told = ~fit.flags["at_bound"] & (read.df_unclipped[:, 0] >= 3.0)
+    assert told.mean() > 0.9
+    p_values = read.p_value[:, 0]
+    for place in np.flatnonzero(told)[:3]:
+        assert curvature(X, Y[:, place], 27, 2).p_value == pytest.approx(p_values[place], rel=1e-6)
+    assert (p_values[told] < 0.05).mean() == pytest.approx(0.05, abs=3.5 * np.sqrt(0.05 * 0.95 / told.sum()))
 
 
 def test_curvature_needs_periods_and_information(made):
-    X, t = before(6)
-    y = np.array([1.0, 3.0, 2.0, np.nan, np.nan, 5.0])
-    short = curvature(X, y, t, 1)
+    X, _ = window(40, 3)
+    short = curvature(X, made.ar_series(3, (), 40, 1)[:, 0], 2, 1)
     assert short.status == "not_applicable"
-    assert short.message.startswith("4 periods before the interruption are too few")
-    X, t = before(40)
-    exact = curvature(X, 2.0 + 3.0 * t, t, 1)
+    assert short.message.startswith("2 periods before the interruption are too few")
+    X, t = window(40, 20)
+    exact = curvature(X, 2.0 + 3.0 * t, 20, 1)
     assert exact.status == "not_applicable"
     assert "too little information" in exact.message
 
