@@ -256,5 +256,5 @@ def _share(rejected: NDArray[np.bool_], confidence: float) -> Row:
         "size_low": float(interval.low),
         "size_high": float(interval.high),
         "coverage": 1.0 - share,
-        "nominal": 1.0 - confidence,
+        "nominal": round(1.0 - confidence, 12),
     }

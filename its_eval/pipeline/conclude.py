@@ -146,7 +146,7 @@ def power_rows(config: Config, rows: Sequence[Row], stuck: set[tuple[str, str, s
                 **{name: row[name] for name in ("outcome", "unit", "design", "estimand")},
                 "minimum_detectable": smallest,
                 "power": 0.8,
-                "alpha": alpha,
+                "alpha": round(alpha, 12),  # 0.05 and not 0.050000000000000044
             }
         )
     return found

@@ -124,7 +124,7 @@ def _outcome_rows(
                         **vars(item),
                         "configured": length == own,
                         "power": power,
-                        "alpha": 1.0 - config.confidence,
+                        "alpha": round(1.0 - config.confidence, 12),
                     }
                 )
     return rows

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from its_eval.checks.autocorrelation import breusch_godfrey, durbin_watson, ljung_box_lags
 from its_eval.checks.break_elsewhere import search_break
 from its_eval.checks.diagnostics import FittedSeries, diagnose
 from its_eval.checks.form import curvature, floor_ceiling, persistence, pre_trend
@@ -89,6 +90,8 @@ def diagnostics(
     order = len(partials)
     checks = [
         *found.checks,
+        durbin_watson(block.design.matrix, values),
+        breusch_godfrey(block.design.matrix, values, ljung_box_lags(int(block.observed.sum()))),
         *_form_checks(config, plan, block, position),
         _break_elsewhere(config, plan, block, position, order),
     ]

@@ -103,9 +103,19 @@ def test_descriptive_statistics_are_those_of_statsmodels(made):
     lagged = np.column_stack([np.r_[np.zeros(lag), e[:-lag]] for lag in (1, 2, 3)])
     share = OLS(e, np.hstack([X, lagged])).fit().rsquared
     tested = lags.breusch_godfrey(X, y, 3)
+    theirs = diagnostic.acorr_breusch_godfrey(fitted, nlags=3, result_object=False)
+    assert (tested.statistic, tested.p_value) == pytest.approx(theirs[:2], rel=1e-8)
     assert tested.statistic == pytest.approx(60 * share, rel=1e-8)
     assert tested.p_value == pytest.approx(stats.chi2.sf(60 * share, 3), rel=1e-6)
     assert tested.status == found.status == "pass"
+
+
+def test_breusch_godfrey_needs_periods_for_its_lags(made):
+    X = made.design(30, 12)
+    y = made.ar_series(4, (0.3,), 30, 1)[:, 0]
+    assert lags.breusch_godfrey(X, y, 14).status == "pass"
+    few = lags.breusch_godfrey(X, y, 15)
+    assert few.message == "30 periods are too few for 15 lags beside the terms."
 
 
 def test_descriptive_statistics_refuse_gaps(made):

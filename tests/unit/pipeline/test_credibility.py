@@ -301,4 +301,10 @@ def test_a_drift_under_noise_is_told_by_what_added_noise_gains(make_world):
         (row,) = checks_of(found, "persistence", unit)
         told = f"a drifting level with noise fits better (by {gains[unit]:.1f} in log-likelihood)"
         assert (told in row["message"]) == (gains[unit] > 2.0)
+        # descriptions of least squares, for comparison with older reports
+        (described,) = checks_of(found, "durbin_watson", unit)
+        residuals = (y - X @ np.linalg.lstsq(X, y, rcond=None)[0])[:, 0]
+        assert described["statistic"] == pytest.approx((np.diff(residuals) ** 2).sum() / (residuals**2).sum())
+        (described,) = checks_of(found, "breusch_godfrey", unit)
+        assert "over 24 lags" in described["message"]
     assert max(gains.values()) > 2.0
