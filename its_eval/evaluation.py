@@ -61,7 +61,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "pooled": (
         *("outcome", "design", "estimand", "method", "estimate", "std_error", "df", "p_value", "conf_low"),
-        *("conf_high", "tau2", "i2", "prediction_low", "prediction_high", "n_units"),
+        *("conf_high", "tau2", "i2", "prediction_low", "prediction_high", "n_units", "minimum_detectable"),
     ),
     "power": ("outcome", "unit", "design", "estimand", "minimum_detectable", "power", "alpha"),
     "residuals": ("outcome", "unit", "design", "period", "innovation"),

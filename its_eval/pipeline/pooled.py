@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from its_eval.checks.power import minimum_detectable
 from its_eval.checks.result import CheckResult
 from its_eval.design.comparison import peer_mean
 from its_eval.design.transform import to_link
@@ -59,7 +60,8 @@ def pooled_rows(
     p_set = np.nan
     together = _set_estimates(config, plan, design_name, blocks)
     for method, estimate in together:
-        rows.append({**keys, "method": method, **_set_row(estimate), "n_units": len(plan.treated)})
+        row = _set_row(estimate, 1.0 - config.confidence)
+        rows.append({**keys, "method": method, **row, "n_units": len(plan.treated)})
         if method == "set" and not estimate.stuck:
             p_set = estimate.p_value
     usable = [item for item in own.values() if not item.stuck and item.std_error > 0]
@@ -98,7 +100,8 @@ def overlap_check(plan: OutcomePlan, design_name: str) -> list[CheckResult]:
     return [CheckResult("peer_overlap", largest, np.nan, "pass", message)]
 
 
-def _set_row(item: PrimaryEstimate) -> Row:
+def _set_row(item: PrimaryEstimate, alpha: float) -> Row:
+    smallest = minimum_detectable(item.std_error, item.df, alpha) if item.std_error > 0 else np.nan
     return {
         "estimate": on_summary_scale(item.estimate, item.link),
         "std_error": item.std_error,
@@ -106,6 +109,7 @@ def _set_row(item: PrimaryEstimate) -> Row:
         "p_value": np.nan if item.stuck else item.p_value,
         "conf_low": on_summary_scale(item.conf_low, item.link),
         "conf_high": on_summary_scale(item.conf_high, item.link),
+        "minimum_detectable": on_summary_scale(smallest, item.link),
     }
 
 

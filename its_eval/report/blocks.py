@@ -119,7 +119,7 @@ class Sentence:
         The text.
     row : str
         ``table:row`` that its numbers were read from; blank when it has none.
-    tone : {"plain", "answer", "quiet", "attention"}
+    tone : {"plain", "lead", "answer", "quiet", "attention"}
         How it is set.
     """
 

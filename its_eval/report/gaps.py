@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from its_eval.report.comparisons import compared_with
 from its_eval.report.narrative import (
     JUDGED_AS_A_SET,
     estimand_words,
@@ -76,14 +77,16 @@ def gap_sentence(evaluation: Evaluation, outcome: str, row: Mapping[str, Any]) -
     before = mean_gap_before(series[series["design"] == row["design"]], log=log)
     estimate = math.log(row["estimate"]) if row["scale"] == "ratio" else float(row["estimate"])
     size = math.log(before) if log else before
-    against = "its own earlier trend" if row["design"] == "single" else "its peers"
+    against = compared_with(str(row["design"]))
     p_values = [f"{kind}{p_words(row[name])}" for kind, name in _P_VALUES if p_words(row[name])]
     numbers = (
         f"{estimand_words(row['estimand'], about)} {quantity(row['estimate'], row, about)} "
         f"({'; '.join([interval_words(row, about), *p_values])})"
     )
     stood = f"it stood at {gap_in_words(before, str(about['unit']), log=log)} before the start"
-    if row["label"] in _OPEN or not math.isfinite(size):
+    if row["label"] == "not estimable":
+        found = "not estimable"
+    elif row["label"] in _OPEN or not math.isfinite(size):
         found = "no clear evidence that it narrowed or widened"
     elif estimate * size < 0:
         found = "it narrowed"

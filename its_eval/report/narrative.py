@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from its_eval.report.comparisons import compared_with
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -156,7 +158,7 @@ def headline(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
         What the evaluation knows of the outcome.
     """
     alone = row["design"] == "single"
-    subject = "its own earlier trend" if alone else "its peers"
+    subject = compared_with(str(row["design"]))
     what = estimand_words(row["estimand"], about)
     value, interval = quantity(row["estimate"], row, about), interval_words(row, about)
     if row["label"] == "not estimable":

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from its_eval.report.blocks import Cell, Link, Section, Table, plain, text_cell
+from its_eval.report.comparisons import compared_with
 from its_eval.report.house_style import HouseStyle
 from its_eval.report.narrative import detectable_words, estimand_words, measure
 from its_eval.report.page import render_page
 from its_eval.report.sections.cells import BLANK, Row, columns, estimate_cell, p_cell, records
-from its_eval.report.source import anchor, compared_with, in_order_of_designs, with_every_table
+from its_eval.report.source import anchor, in_order_of_designs, with_every_table
 from its_eval.report.verdicts import label_words
 
 if TYPE_CHECKING:

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
     from its_eval.report.embedding import StoredFigure
 
-#: A design in words, after "compared with"; the controlled designs share theirs.
-COMPARED_WITH = {"single": "its own earlier trend"}
-PEERS = "its peers"
 _NOT_IN_ANCHOR = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -129,11 +126,6 @@ def preferred_scale(effects: pd.DataFrame) -> pd.Series[bool]:
     keys = ["outcome", "unit", "design", "estimator", "interruption", "estimand"]
     has_ratio = effects["scale"].eq("ratio").groupby([effects[key] for key in keys]).transform("any")
     return effects["scale"].eq("ratio") | ~has_ratio.astype(bool)
-
-
-def compared_with(design: str) -> str:
-    """Return a design in words, after "compared with"."""
-    return COMPARED_WITH.get(design, PEERS)
 
 
 def in_order_of_designs(table: pd.DataFrame, *before: str) -> pd.DataFrame:

@@ -6,18 +6,18 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from its_eval.report.blocks import Sentence
+from its_eval.report.comparisons import compared_with
+from its_eval.report.figures.words import counted
 from its_eval.report.narrative import (
     JUDGED_AS_A_SET,
     UNUSUAL_WORDS,
     detectable_words,
     estimand_words,
     interval_words,
-    p_words,
     quantity,
 )
 from its_eval.report.sections.cells import Row, records
-from its_eval.report.source import compared_with, in_order_of_designs
+from its_eval.report.source import in_order_of_designs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,8 +35,8 @@ LABEL_WORDS = {
 }
 #: Labels of which no direction is said, as nothing is concluded.
 _WITHOUT_DIRECTION = frozenset({"no clear evidence", "not estimable", JUDGED_AS_A_SET})
-#: Checks that are about the treated units as a set.
-_OF_THE_SET = ("joint_placebo", "set_conclusion")
+#: So many units are named; of more the codes are given.
+_MOST_NAMED = 10
 _QUESTIONS = {
     "single": "did the unit's own course change at that time, compared with its earlier trend",
     "difference": "did the gap between the unit and similar units, its peers, change at that time",
@@ -50,38 +50,19 @@ def question(source: ReportSource) -> str:
         dict.fromkeys(f"{entry['interruption']}, from {entry['start_in_words']}" for entry in about)
     )
     units = sorted({unit for outcome in source.outcomes for unit in source.units(outcome)})
-    labels = ", ".join(f"“{entry['label']}”" for entry in about)
+    named = [source.unit_name(unit) for unit in units] if len(units) <= _MOST_NAMED else units
+    better = {str(entry["label"]): str(entry.get("better") or "") for entry in about}
+    labels = ", ".join(f"“{label}”{f' ({way} is better)' if way else ''}" for label, way in better.items())
     designs = [str(design) for design in source.settings["designs"]]
     asked = list(dict.fromkeys(_QUESTIONS.get(design, _QUESTIONS["difference"]) for design in designs))
     questions = (
         asked[0] if len(asked) == 1 else "; ".join(f"({place}) {text}" for place, text in enumerate(asked, 1))
     )
     return (
-        f"{'; '.join(starts)}, in {len(units)} unit{'s' if len(units) > 1 else ''} ({', '.join(units)}). "
+        f"{'; '.join(starts)}, in {counted(len(units), 'unit')} ({'; '.join(named)}). "
         f"Of {labels} it is asked: {questions}? The answer is read from one quantity that the config "
         f"declares beforehand: {estimand_words(source.primary, about[0])}."
     )
-
-
-def set_sentences(source: ReportSource, outcome: str) -> list[Sentence]:
-    """Return what is found of all treated units together: the estimate, and its place among placebo sets."""
-    about = source.about(outcome)
-    pooled = source.rows("pooled", outcome)
-    checks = source.rows("checks", outcome, "")
-    found = []
-    together = in_order_of_designs(pooled[pooled["method"] == "set"].assign(scale=source.scale(outcome)))
-    for place, row in records(together):
-        what = estimand_words(str(row["estimand"]), about)
-        p_value = p_words(float(row["p_value"]))
-        statistics = "; ".join(filter(None, [interval_words(row, about), p_value]))
-        own = checks[(checks["design"] == row["design"]) & checks["check"].isin(_OF_THE_SET)]
-        said = "".join(f" {message}" for message in own["message"])
-        words = (
-            f"All {int(row['n_units'])} units together, compared with {_plural(str(row['design']))}: {what} "
-            f"{quantity(row['estimate'], row, about)} ({statistics}).{said}"
-        )
-        found.append(Sentence((words,), f"pooled:{place}", "answer"))
-    return found
 
 
 def label_words(label: str) -> str:
@@ -107,7 +88,8 @@ def verdict_sentences(source: ReportSource, outcome: str) -> list[str]:
         ]
         lost = sorted({*failed.loc[failed["design"] == design, "unit"]} - {*rows["unit"]})
         parts += [f"not estimated in {len(lost)}{of} ({', '.join(lost)})"] if lost else []
-        sentences.append(f"Compared with {_plural(str(design))}: {'; '.join(parts)}.")
+        against = compared_with(str(design), several=True)
+        sentences.append(f"Compared with {against}: {'; '.join(parts)}.")
     return sentences
 
 
@@ -115,7 +97,7 @@ def _grouped(rows: pd.DataFrame) -> dict[str, list[Row]]:
     """Return rows by what is said of them: what changed first, then what most often is."""
     groups: dict[str, list[Row]] = {}
     for _, row in records(rows):
-        groups.setdefault(_said(row), []).append(row)
+        groups.setdefault(conclusion_words(str(row["label"]), str(row["direction"])), []).append(row)
     return dict(
         sorted(
             groups.items(),
@@ -124,12 +106,19 @@ def _grouped(rows: pd.DataFrame) -> dict[str, list[Row]]:
     )
 
 
-def _said(row: Row) -> str:
-    label, words = str(row["label"]), label_words(str(row["label"]))
-    if label in _WITHOUT_DIRECTION or row["direction"] not in ("better", "worse"):
-        return words
-    unusual = UNUSUAL_WORDS.get(label, "")
-    return f"{words.removesuffix(unusual)}, for the {row['direction']}{unusual},"
+def conclusion_words(label: str, direction: str) -> str:
+    """Return what is concluded of a change, with its direction; a comma ends what has one within.
+
+    Examples
+    --------
+    >>> conclusion_words("gap to peers changed", "better")
+    'the gap changed, for the better,'
+    """
+    words = label_words(label)
+    if label not in _WITHOUT_DIRECTION and direction in ("better", "worse"):
+        unusual = UNUSUAL_WORDS.get(label, "")
+        words = f"{words.removesuffix(unusual)}, for the {direction}{unusual}"
+    return f"{words}," if ", " in words else words
 
 
 def _detail(group: Sequence[Row], about: Mapping[str, Any]) -> str:
@@ -149,8 +138,3 @@ def _detail(group: Sequence[Row], about: Mapping[str, Any]) -> str:
     least, most = (detectable_words(row, about) for row in (known[0], known[-1]))
     sizes = least if least == most else f"{least} to {most}"
     return f"{units}; taken alone, a change of {sizes} would be found four times in five"
-
-
-def _plural(design: str) -> str:
-    words = compared_with(design)
-    return words.replace("its own", "their own") if design == "single" else "their peers"

@@ -10,7 +10,8 @@ from its_eval.report.narrative import headline
 from its_eval.report.sections.cells import records
 from its_eval.report.sections.pictures import main_figures, pictures
 from its_eval.report.source import anchor, in_order_of_designs
-from its_eval.report.verdicts import question, set_sentences, verdict_sentences
+from its_eval.report.units_together import set_sentences
+from its_eval.report.verdicts import question, verdict_sentences
 
 if TYPE_CHECKING:
     from its_eval.report.blocks import Block
@@ -55,7 +56,11 @@ def units(source: ReportSource) -> Section:
 def _verdicts(source: ReportSource, outcome: str) -> list[Sentence]:
     units_here = source.units(outcome)
     said = [words for unit in units_here for words in gap_sentences(source.evaluation, outcome, unit)]
-    return [plain(words, "answer") for words in (*said, *verdict_sentences(source, outcome))]
+    gaps = [plain(words, "answer") for words in said]
+    if len(units_here) == 1:
+        # of one unit there is nothing to count
+        return [*gaps, *_sentences(source, outcome, units_here[0])]
+    return [*gaps, *(plain(words, "answer") for words in verdict_sentences(source, outcome))]
 
 
 def _sentences(source: ReportSource, outcome: str, unit: str) -> list[Sentence]:

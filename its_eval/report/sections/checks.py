@@ -6,10 +6,11 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from its_eval.report.blocks import Bullets, Folded, Heading, Section, Sentence, Table, plain, text_cell
+from its_eval.report.comparisons import compared_with
 from its_eval.report.narrative import attention, data_sentences
 from its_eval.report.sections.cells import columns, not_asked, p_cell, records, shortened, value_cell
 from its_eval.report.sections.pictures import picture
-from its_eval.report.source import anchor, compared_with
+from its_eval.report.source import anchor
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from its_eval.report.blocks import Folded, Section, Table, plain, text_cell
+from its_eval.report.comparisons import compared_with
 from its_eval.report.sections.cells import columns, count_cell, records, shortened
-from its_eval.report.source import anchor, compared_with, in_order_of_designs
+from its_eval.report.source import anchor, in_order_of_designs
 
 if TYPE_CHECKING:
     import pandas as pd

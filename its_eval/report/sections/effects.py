@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from its_eval.report.blocks import Cell, Folded, Heading, Section, Table, plain, text_cell
+from its_eval.report.comparisons import compared_with
 from its_eval.report.narrative import estimand_words, measure, printed
 from its_eval.report.sections.cells import (
     BLANK,
@@ -18,7 +19,7 @@ from its_eval.report.sections.cells import (
     value_cell,
 )
 from its_eval.report.sections.pictures import pictures
-from its_eval.report.source import anchor, compared_with, in_order_of_designs
+from its_eval.report.source import anchor, in_order_of_designs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,7 +124,7 @@ def _pooled(source: ReportSource, outcome: str) -> list[Block]:
         lines.append(
             [
                 text_cell(_method_words(str(row["method"]))),
-                text_cell("their own earlier trends" if row["design"] == "single" else "their peers"),
+                text_cell(compared_with(str(row["design"]), several=True)),
                 estimate_cell("pooled", place, row),
                 p_cell("pooled", place, row, "p_value"),
                 prediction,

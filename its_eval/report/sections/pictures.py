@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from its_eval.report.blocks import Folded, Picture
+from its_eval.report.comparisons import PEERS, compared_with
 from its_eval.report.figures.catalogue import describe
-from its_eval.report.source import PEERS, anchor, compared_with
+from its_eval.report.source import anchor
 
 if TYPE_CHECKING:
     from its_eval.report.blocks import Block

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from its_eval.report.blocks import Folded, Heading, Section, Table, plain, text_cell
+from its_eval.report.comparisons import compared_with
 from its_eval.report.narrative import estimand_words
 from its_eval.report.sections.cells import columns, not_asked, p_cell, records, shortened, value_cell
 from its_eval.report.sections.pictures import folded_pictures
-from its_eval.report.source import anchor, compared_with, in_order_of_designs
+from its_eval.report.source import anchor, in_order_of_designs
 from its_eval.report.verdicts import label_words
 
 if TYPE_CHECKING:

@@ -6,10 +6,11 @@ import math
 from typing import TYPE_CHECKING
 
 from its_eval.report.blocks import Cell, Folded, Section, Table, plain, text_cell
+from its_eval.report.comparisons import compared_with
 from its_eval.report.narrative import detectable_words, estimand_words
 from its_eval.report.sections.cells import BLANK, columns, estimate_cell, number, records, value_cell
 from its_eval.report.sections.pictures import pictures
-from its_eval.report.source import anchor, compared_with, in_order_of_designs
+from its_eval.report.source import anchor, in_order_of_designs
 
 if TYPE_CHECKING:
     from its_eval.report.blocks import Block

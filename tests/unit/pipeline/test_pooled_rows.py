@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from its_eval.checks.power import minimum_detectable
 from its_eval.pipeline.designs import fit_design
 from its_eval.pipeline.pooled import overlap_check, pooled_rows
 from its_eval.pipeline.primary import primary_estimates
@@ -50,6 +51,7 @@ def test_the_set_is_the_mean_series_against_the_mean_of_the_peer_means(world):
     assert rows["set"]["estimate"] == pytest.approx(estimate)
     assert rows["set"]["std_error"] == pytest.approx(std_error)
     assert rows["set"]["n_units"] == 3
+    assert rows["set"]["minimum_detectable"] == pytest.approx(minimum_detectable(std_error, N - 4))
     assert p_set == rows["set"]["p_value"]
     union = sorted({peer for own in peers.values() for peer in own})
     treated = np.mean([y[unit] for unit in plan.treated], axis=0)

@@ -4,8 +4,10 @@ import math
 from dataclasses import replace
 
 from its_eval.evaluation import COLUMNS, make_table
+from its_eval.report.comparisons import compared_with
 from its_eval.report.source import ReportSource, anchor, with_every_table
-from its_eval.report.verdicts import question, set_sentences, verdict_sentences
+from its_eval.report.units_together import set_sentences
+from its_eval.report.verdicts import question, verdict_sentences
 
 ROW = {
     "outcome": "waits",
@@ -37,14 +39,21 @@ def said(run, *summary, **rows):
 def test_the_question_names_units_outcomes_and_quantity(run):
     source = source_of(run, summary=[ROW | {"unit": "A1"}, ROW | {"unit": "A2"}])
     assert question(source) == (
-        "New rota, from July 2015, in 2 units (A1, A2). Of “Waits”, “Seen in time” it is asked: (1) did the "
-        "unit's own course change at that time, compared with its earlier trend; (2) did the gap between the "
-        "unit and similar units, its peers, change at that time? The answer is read from one quantity that "
-        "the config declares beforehand: change of trend, per month."
+        "New rota, from July 2015, in two units (A1 Trust A1 & Sons; A2 Trust A2 & Sons). Of “Waits” (lower "
+        "is better), “Seen in time” (higher is better) it is asked: (1) did the unit's own course change at "
+        "that time, compared with its earlier trend; (2) did the gap between the unit and similar units, its "
+        "peers, change at that time? The answer is read from one quantity that the config declares "
+        "beforehand: change of trend, per month."
     )
     alone = question(source_of(run, summary=[ROW | {"unit": "A1"}], settings={"designs": ["single"]}))
-    assert "in 1 unit (A1)." in alone
+    assert "in one unit (A1 Trust A1 & Sons)." in alone
     assert "it is asked: did the unit's own course change" in alone
+
+
+def test_of_many_units_the_question_gives_the_codes(run):
+    units = [f"U{place:02d}" for place in range(1, 12)]
+    asked = question(source_of(run, summary=[ROW | {"unit": unit} for unit in ("A1", *units)]))
+    assert f"in 12 units (A1; {'; '.join(units)})." in asked
 
 
 def test_changes_come_first_with_their_intervals(run):
@@ -82,7 +91,7 @@ def test_the_three_way_label_in_words(run):
         "Compared with their peers: "
         + "; ".join(
             (
-                f"the gap changed, but no more than is usual among other units in 1 of 4 (U2: {STATED})",
+                f"the gap changed, but no more than is usual among other units, in 1 of 4 (U2: {STATED})",
                 f"the gap changed, for the better{MORE}, in 1 of 4 (U1: {STATED})",
                 "not estimable in 1 of 4 (U4)",
                 f"not judged one by one in 1 of 4 (U3: {STATED}).",
@@ -104,28 +113,68 @@ def test_units_that_failed_are_counted_and_named(run):
     )
 
 
+SET = {
+    "outcome": "waits", "design": "difference", "estimand": "slope_change", "method": "set",
+    "estimate": -0.25, "conf_low": -0.45, "conf_high": -0.05, "p_value": 0.0123, "n_units": 2,
+    "minimum_detectable": 0.3,
+}  # fmt: skip
+OF_SET = {"outcome": "waits", "unit": "", "design": "difference", "status": "pass", "message": ""}
+JOINT = OF_SET | {"check": "joint_placebo", "p_value": 0.1637}
+
+
+def of_the_set(run, pooled, *checks):
+    found = set_sentences(source_of(run, pooled=[pooled], checks=list(checks)), "waits")
+    assert [told.tone for told in found] == ["lead"]
+    return "".join(found[0].parts)
+
+
 def test_all_units_together_with_their_place_among_placebo_sets(run):
-    pooled = {
-        "outcome": "waits", "design": "difference", "estimand": "slope_change", "method": "set",
-        "estimate": 0.25, "conf_low": 0.05, "conf_high": 0.45, "p_value": 0.0123, "n_units": 2,
-    }  # fmt: skip
-    check = {"outcome": "waits", "unit": "", "design": "difference", "status": "pass"}
     source = source_of(
         run,
-        pooled=[pooled, pooled | {"method": "fixed_effect"}],
+        pooled=[SET, SET | {"method": "fixed_effect"}],
         checks=[
-            check | {"check": "joint_placebo", "message": "Among sets."},
-            check | {"check": "donors", "message": "Too few."},
-            check | {"check": "joint_placebo", "design": "single", "message": "Elsewhere."},
+            JOINT,
+            OF_SET | {"check": "donors", "message": "Too few."},
+            JOINT | {"design": "single", "p_value": 0.5},
+            OF_SET | {"check": "set_conclusion", "message": "Both: gap changed, not unusual."},
         ],
     )
     (told,) = set_sentences(source, "waits")
-    (words,) = told.parts
-    assert words == (
-        "All 2 units together, compared with their peers: change of trend, per month 0.25 days "
-        "(95 % interval 0.05 to 0.45; p = 0.012). Among sets."
+    assert told.parts == (
+        "Both units together, compared with their peers: the gap changed, for the better, but no more than "
+        "is usual among other units; change of trend, per month −0.25 days (95 % interval −0.45 to −0.05; "
+        "p = 0.012, placebo p = 0.16).",
     )
     assert told.row == "pooled:1"
+
+
+def test_a_set_without_a_conclusion_is_read_from_its_interval(run):
+    changed = "compared with their peers: the gap changed, for the better; change of trend"
+    assert changed in of_the_set(run, SET)
+    worse = SET | {"design": "single", "estimate": 0.25, "conf_low": 0.05, "conf_high": 0.45, "n_units": 3}
+    alone = "All three units together, compared with their own earlier trend: a change from before, for the"
+    assert f"{alone} worse; change of trend" in of_the_set(run, worse)
+
+
+def test_a_null_result_of_all_units_says_what_would_have_been_found(run):
+    none = SET | {"conf_high": 0.1, "p_value": 0.2}
+    said = of_the_set(run, none)
+    assert "compared with their peers: no clear evidence of a change; change of trend" in said
+    assert said.endswith("A change of 0.30 days would be found four times in five.")
+
+
+def test_a_set_that_is_not_estimable_has_neither_direction_nor_p_value(run):
+    said = of_the_set(run, SET | {"p_value": math.nan}, JOINT | {"p_value": math.nan})
+    assert said == (
+        "Both units together, compared with their peers: not estimable; change of trend, per month "
+        "−0.25 days (95 % interval −0.45 to −0.05)."
+    )
+
+
+def test_controlled_designs_are_told_apart():
+    designs = ("single", "difference", "peer_mean", "stacked", "synthetic")
+    assert len({compared_with(design) for design in designs}) == len(designs)
+    assert all("its" not in compared_with(design, several=True).split() for design in designs)
 
 
 def test_anchors_hold_only_what_an_address_may_hold():
