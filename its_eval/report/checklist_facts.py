@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from its_eval.report.narrative import estimand_words, rounded
+from its_eval.report.plain_words import season_words, singular, span_words
+from its_eval.report.sections.methods import ADJUSTMENTS
 
 if TYPE_CHECKING:
     from its_eval.report.source import ReportSource
@@ -77,10 +79,10 @@ def _selective(source: ReportSource) -> Facts:
     failed = source.table("not_estimated")
     declared = len(source.settings["outcomes"])
     reported = len(set(source.table("summary")["outcome"]))
-    words = f"{reported} outcomes of {declared} in the config are reported, in every design of it."
+    words = f"{reported} of the {declared} outcomes in the config reported, in every design of it."
     if failed.empty:
         return Facts(f"{words} Whether the plan held more is not in the data.", LOW)
-    return Facts(f"{words} {len(failed)} series could not be estimated; they are named with the reason.")
+    return Facts(f"{words} {len(failed)} series could not be estimated; the checks say why.")
 
 
 def _other(source: ReportSource) -> Facts:
@@ -155,12 +157,13 @@ def _autocorrelation(source: ReportSource) -> Facts:
     known = fits[fits["rho1"].notna()]
     if known.empty:
         return Facts("The primary estimator takes no account of dependence between periods.")
-    low, high = rounded(float(known["rho1"].min())), rounded(float(known["rho1"].max()))
-    return Facts(f"Autoregressive errors by REML; first autocorrelations {low} to {high}.", REPORTED)
+    span = span_words(known["rho1"].min(), known["rho1"].max())
+    return Facts(f"Autoregressive errors by REML; estimated first autocorrelations: {span}.", REPORTED)
 
 
 def _season(source: ReportSource) -> Facts:
-    words = sorted(set(_primary_fits(source)["season"].astype(str)))
+    frequency = str(source.settings["data"]["frequency"])
+    words = sorted({season_words(str(season), frequency) for season in _primary_fits(source)["season"]})
     return Facts(f"Season: {', '.join(words) or 'none fitted'}.", REPORTED)
 
 
@@ -200,7 +203,10 @@ def _sensitivity(source: ReportSource) -> Facts:
 
 def _multiplicity(source: ReportSource) -> Facts:
     method = source.settings["multiplicity"]["method"]
-    return Facts(f"Over the treated units of an outcome and design: {method}.", REPORTED)
+    return Facts(
+        f"p-values of the treated units of an outcome and design are adjusted {ADJUSTMENTS[method]}.",
+        REPORTED,
+    )
 
 
 def _power(source: ReportSource) -> Facts:
@@ -217,7 +223,9 @@ def _software(source: ReportSource) -> Facts:
 
 
 def _limits(source: ReportSource) -> Facts:
-    return Facts(f"{len(source.evaluation.notes)} notes of the run; the assumptions are listed above.")
+    return Facts(
+        singular(f"{len(source.evaluation.notes)} notes of the run; the assumptions are listed above.")
+    )
 
 
 EPOC_FACTS: dict[str, Callable[[ReportSource], Facts]] = {

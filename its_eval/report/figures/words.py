@@ -116,17 +116,20 @@ def specification_sentences(frame: pd.DataFrame, *, ratio: bool) -> list[str]:
     ratio : bool
         Estimates are ratios, so that one stands for no effect.
     """
-    known = frame[frame["estimate"].notna()]
+    own, others = frame.loc[frame["primary"], "estimate"].dropna(), frame[~frame["primary"]]
+    known = others[others["estimate"].notna()]
     found = []
-    own = known.loc[known["primary"], "estimate"]
     if not own.empty:
         none = 1.0 if ratio else 0.0
         same = int(((known["estimate"] - none) * (float(own.iloc[0]) - none) > 0).sum())
-        found.append(f"{same:,} of {len(known):,} point the same way as the primary one.")
+        found.append(f"{same:,} of {len(known):,} others point the same way as the primary one.")
     clear = int(known["excludes_none"].sum())
-    found.append(f"The interval lies to one side of no effect in {clear:,} of {len(known):,}.")
-    if len(known) < len(frame):
-        found.append(f"{len(frame) - len(known):,} could not be estimated.")
+    found.append(
+        f"The interval lies to one side of no effect in {clear:,} of {len(known):,}"
+        f"{'' if own.empty else ' others'}."
+    )
+    if len(known) < len(others):
+        found.append(f"{len(others) - len(known):,} could not be estimated.")
     return found
 
 

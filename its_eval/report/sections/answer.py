@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from its_eval.report.blocks import Bullets, Heading, Section, Sentence, plain
+from its_eval.report.comparisons import compared_with
 from its_eval.report.gaps import gap_sentences
 from its_eval.report.narrative import headline
+from its_eval.report.plain_words import message_words
 from its_eval.report.sections.cells import records
 from its_eval.report.sections.pictures import main_figures, pictures
 from its_eval.report.source import anchor, in_order_of_designs
@@ -70,7 +72,11 @@ def _sentences(source: ReportSource, outcome: str, unit: str) -> list[Sentence]:
     failed = source.rows("not_estimated", outcome, unit)
     answering = {"", *source.primary_fits(outcome)["estimator"], *_first_estimators(source)}
     own = failed[failed["estimator"].isin(answering)]
-    messages = [f"Not estimated ({row['design']}): {row['message']}." for _, row in records(own)]
+    messages = [
+        f"Compared with {compared_with(str(row['design']))}: not estimated: "
+        f"{message_words(str(row['message']))}."
+        for _, row in records(own)
+    ]
     return [*found, *(plain(message, "attention") for message in dict.fromkeys(messages))]
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from its_eval.report.blocks import Section, Table, plain, text_cell
+from its_eval.report.plain_words import span_words
 from its_eval.report.sections.cells import columns
 
 if TYPE_CHECKING:
@@ -75,8 +78,12 @@ def _entries(source: ReportSource) -> list[tuple[str, str, str]]:
     return entries
 
 
+def _primary_fits(source: ReportSource) -> pd.DataFrame:
+    return pd.concat([source.primary_fits(outcome) for outcome in source.outcomes])
+
+
 def _trend_facts(source: ReportSource) -> str:
-    fits = source.table("fits")
+    fits = _primary_fits(source)
     if fits.empty:
         return "Nothing was fitted."
     drifting = int(fits["flags"].astype(str).str.contains("near_unit_root").sum())
@@ -84,7 +91,7 @@ def _trend_facts(source: ReportSource) -> str:
     curved = curved[curved["check"].astype(str).str.contains("curvature") & (curved["status"] == "attention")]
     shortest = int(fits["n_pre"].min())
     words = f"A straight line through at least {shortest} periods before the start."
-    words += f" {drifting} fits drift like a random walk." if drifting else ""
+    words += f" {drifting} of {len(fits)} series drift like a random walk." if drifting else ""
     return words + (f" {len(curved)} series bend before the start." if len(curved) else "")
 
 
@@ -106,14 +113,17 @@ def _phase_in_facts(source: ReportSource) -> str:
 
 
 def _error_facts(source: ReportSource) -> str:
-    fits = source.table("fits")
+    fits = _primary_fits(source)
     known = fits[fits["rho1"].notna()]
     words = "No autoregressive error model was fitted."
     if len(known):
-        low, high = known["rho1"].min(), known["rho1"].max()
-        words = f"Estimated first autocorrelations from {low:.2f} to {high:.2f}.".replace("-", "−")
+        words = f"Estimated first autocorrelations: {span_words(known['rho1'].min(), known['rho1'].max())}."
     made = len(source.table("checks"))
-    return f"{words} {made} checks were made." if made else f"{words} No residual checks in this run."
+    return (
+        f"{words} {made} check{'s were' if made > 1 else ' was'} made."
+        if made
+        else f"{words} No residual checks in this run."
+    )
 
 
 def _peer_facts(source: ReportSource) -> str:

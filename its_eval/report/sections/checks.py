@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from its_eval.report.blocks import Bullets, Folded, Heading, Section, Sentence, Table, plain, text_cell
 from its_eval.report.comparisons import compared_with
-from its_eval.report.narrative import attention, data_sentences
+from its_eval.report.narrative import FLAG_WORDS, data_sentences
+from its_eval.report.plain_words import check_words, message_words, singular
 from its_eval.report.sections.cells import columns, not_asked, p_cell, records, shortened, value_cell
 from its_eval.report.sections.pictures import picture
-from its_eval.report.source import anchor
+from its_eval.report.source import anchor, in_order_of_designs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,22 +88,36 @@ def _residual_figures(source: ReportSource, outcome: str) -> list[Block]:
     drawn = [picture(source, figure) for figure in every if (figure.task.unit, figure.task.design) in wanted]
     if not drawn:
         return []
-    words = (
-        f"Of {len(every)} series the {len(drawn)} with a residual check that asks for attention are shown."
-    )
+    words = f"Shown: the {len(drawn)} of {len(every)} series with a residual check that asks for attention."
     rest = plain(f"{words} The folder figures beside this report has all.", "quiet")
     return [Folded(f"{source.label(outcome)}: what the fits leave over, in figures", [rest, *drawn])]
 
 
 def _warnings(source: ReportSource) -> list[Sentence]:
     """Return notes of the run, warnings of fits, and faults in the data."""
-    found = []
-    for outcome in source.outcomes:
-        for unit in source.units(outcome):
-            where = f"{source.label(outcome)}, {unit}"
-            found += [f"{where}, {words}." for words in attention(source.evaluation, outcome, unit)]
+    found = [words for outcome in source.outcomes for words in _flagged(source, outcome)]
     warnings = [plain(words, "attention") for words in (*found, *data_sentences(source.evaluation))]
     return [*map(plain, source.evaluation.notes), *warnings]
+
+
+def _flagged(source: ReportSource, outcome: str) -> list[str]:
+    """Return what fits warn of, each warning once with the units that it is about, and what failed."""
+    units: dict[tuple[str, str], list[str]] = {}
+    for _, row in records(in_order_of_designs(source.primary_fits(outcome), "unit")):
+        for flag in filter(None, str(row["flags"]).split("; ")):
+            units.setdefault((flag, str(row["design"])), []).append(str(row["unit"]))
+    found = [
+        f"{source.label(outcome)}, {', '.join(named)} compared with "
+        f"{compared_with(design, several=len(named) > 1)}: {FLAG_WORDS.get(flag, flag)}."
+        for (flag, design), named in units.items()
+    ]
+    failed = source.rows("not_estimated", outcome)
+    found += [
+        f"{source.label(outcome)}, {row['unit']} compared with {compared_with(str(row['design']))}: not "
+        f"estimated: {message_words(str(row['message']))}."
+        for _, row in records(failed)
+    ]
+    return list(dict.fromkeys(found))
 
 
 def _alarms(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
@@ -110,27 +125,34 @@ def _alarms(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
     lines = [
         [
             text_cell(str(row["unit"]) or "all together"),
-            text_cell(str(row["message"])),
+            text_cell(message_words(str(row["message"]))),
             text_cell(compared_with(str(row["design"]))),
-            text_cell(str(row["check"]).replace("_", " ")),
+            text_cell(check_words(str(row["check"]))),
         ]
         for _, row in records(shown)
     ]
     titles = columns("Unit", "In words", "Compared with", "Check")
-    caption = f"{source.label(outcome)}: {len(rows)} checks that ask for attention.{more}"
+    counted = singular(f"{len(rows)} checks")
+    caption = (
+        f"{source.label(outcome)}: {counted} that ask{'s' if len(rows) == 1 else ''} for attention.{more}"
+    )
     return Table(anchor("table-attention", outcome), caption, titles, lines)
 
 
 def _counted(table: pd.DataFrame) -> str:
     told = {
-        "needs attention": "ask for attention",
-        "nothing found": "found nothing",
-        TOLD: "inform",
-        "does not apply": "do not apply",
+        "needs attention": ("asks for attention", "ask for attention"),
+        "nothing found": ("found nothing", "found nothing"),
+        TOLD: ("informs", "inform"),
+        "does not apply": ("does not apply", "do not apply"),
     }
     counts = Counter(_result(row) for _, row in records(table))
-    words = [f"{counts[status]} {words}" for status, words in told.items() if status in counts]
-    return f"Of {len(table)} checks {', '.join(words)}."
+    words = [
+        f"{counts[status]} {one if counts[status] == 1 else many}"
+        for status, (one, many) in told.items()
+        if status in counts
+    ]
+    return singular(f"Of {len(table)} checks {', '.join(words)}.")
 
 
 def _result(row: Row) -> str:
@@ -153,11 +175,11 @@ def _results(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
         [
             text_cell(str(row["unit"]) or "all together"),
             text_cell(compared_with(str(row["design"]))),
-            text_cell(str(row["check"]).replace("_", " ")),
+            text_cell(check_words(str(row["check"]))),
             text_cell(_result(row)),
             value_cell("checks", place, row, "statistic"),
             p_cell("checks", place, row, "p_value"),
-            text_cell(str(row["message"])),
+            text_cell(message_words(str(row["message"]))),
         ]
         for place, row in records(shown)
     ]

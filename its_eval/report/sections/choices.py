@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 from its_eval.report.blocks import Bullets, Folded, Heading, Section, Sentence, Table, plain, text_cell
 from its_eval.report.comparisons import compared_with
+from its_eval.report.figures.specification import dimension_words
+from its_eval.report.figures.specification_data import PRIMARY, specification_curve_data
+from its_eval.report.figures.words import specification_sentences
 from its_eval.report.narrative import estimand_words
 from its_eval.report.sections.cells import columns, estimate_cell, not_asked, p_cell, records, shortened
 from its_eval.report.sections.pictures import folded_pictures
@@ -87,7 +90,7 @@ def _alternatives(source: ReportSource, outcome: str) -> list[Block]:
         [
             text_cell(str(row["unit"])),
             text_cell(compared_with(str(row["design"]))),
-            text_cell(str(row["dimension"]).replace("_", " ")),
+            text_cell(dimension_words(str(row["dimension"]))),
             text_cell(str(row["choice"])),
             text_cell(estimand_words(str(row["estimand"]), about)),
             estimate_cell("sensitivity", place, row),
@@ -99,25 +102,20 @@ def _alternatives(source: ReportSource, outcome: str) -> list[Block]:
     caption = f"{about['label']}: estimates under other choices.{more}"
     table = Table(anchor("table-choices", outcome), caption, titles, lines)
     return [
-        Bullets(_agreement(source, outcome, rows, 1.0 if scale == "ratio" else 0.0)),
+        Bullets(_agreement(source, outcome, rows)),
         *folded_pictures(source, "choices", outcome, "Every choice, in figures"),
         Folded("Every choice, in numbers", [table]),
     ]
 
 
-def _agreement(source: ReportSource, outcome: str, rows: pd.DataFrame, null: float) -> list[Sentence]:
+def _agreement(source: ReportSource, outcome: str, rows: pd.DataFrame) -> list[Sentence]:
     """Return, per unit and design, how many alternatives point the same way: a count, not a test."""
-    level = f"{100.0 * float(source.about(outcome)['confidence']):.6g}"
+    ratio = source.scale(outcome) == "ratio"
+    others = rows[(rows["dimension"] != PRIMARY) & (rows["estimand"] == source.primary)]
     found = []
-    for (unit, design), own in in_order_of_designs(rows, "unit").groupby(["unit", "design"], sort=False):
-        known = own[own["estimate"].notna()]
-        above, below = int((known["estimate"] > null).sum()), int((known["estimate"] < null).sum())
-        clear = int(((known["conf_low"] > null) | (known["conf_high"] < null)).sum())
-        found.append(
-            plain(
-                f"{source.unit_name(str(unit))}, compared with {compared_with(str(design))}: of {len(known)} "
-                f"estimates under other choices {above} are above no change and {below} below; {clear} have "
-                f"a {level} % interval that leaves out no change."
-            )
-        )
+    for unit, design in in_order_of_designs(others, "unit")[["unit", "design"]].drop_duplicates().to_numpy():
+        # the same numbers as in the figure, so that both say the same
+        frame = specification_curve_data(source.evaluation, outcome, unit, design)
+        said = " ".join(specification_sentences(frame, ratio=ratio))
+        found.append(plain(f"{source.unit_name(unit)}, compared with {compared_with(design)}: {said}"))
     return found

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from its_eval.report.blocks import Folded, Section, Table, plain, text_cell
 from its_eval.report.comparisons import compared_with
+from its_eval.report.plain_words import message_words, season_words
 from its_eval.report.sections.cells import columns, count_cell, records, shortened
 from its_eval.report.source import anchor, in_order_of_designs
 
@@ -41,7 +42,7 @@ def _used(source: ReportSource, outcome: str, fits: pd.DataFrame) -> Table:
                 text_cell(compared_with(str(row["design"]))),
                 *(count_cell("fits", place, row, name) for name in ("n_pre", "n_post", "n_missing")),
                 text_cell(_unused(own)),
-                text_cell(str(row["season"])),
+                text_cell(season_words(str(row["season"]), str(about["frequency"]))),
             ]
         )
     window = f", {series['period'].min()} to {series['period'].max()}" if len(series) else ""
@@ -71,7 +72,7 @@ def _findings(source: ReportSource) -> list[Block]:
             text_cell(source.unit_name(str(row["unit"]))),
             text_cell(str(row["period"])),
             text_cell(str(row["check"]).replace("_", " ")),
-            text_cell(str(row["message"])),
+            text_cell(message_words(str(row["message"]))),
         ]
         for _, row in records(shown)
     ]

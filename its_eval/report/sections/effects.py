@@ -70,7 +70,8 @@ def _main_table(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table
     for estimand in estimands:
         example = next(row for _, row in records(rows[rows["estimand"] == estimand]))
         measured = measure(example, about)
-        titles.append(f"{estimand_words(estimand, about)}{f', {measured}' if measured else ''}#")
+        title = f"{estimand_words(estimand, about)}{f', {measured}' if measured else ''}#"
+        titles.append(f"{title[:1].upper()}{title[1:]}")
     lines = []
     keys = ["unit", "design", "interruption"]
     for (unit, design, began), own in in_order_of_designs(rows, "unit").groupby(keys, sort=False):

@@ -38,7 +38,8 @@ _SEASONS = {
     "weeks": "a term for each week of the year",
     "auto": "a form that goes by the number of periods",
 }
-_ADJUSTMENTS = {
+#: How p-values of several units are adjusted.
+ADJUSTMENTS = {
     "holm": "by Holm's method",
     "bh": "by the method of Benjamini and Hochberg, which is for exploring",
     "none": "not at all",
@@ -161,8 +162,12 @@ def _comparison(settings: Mapping[str, Any]) -> Iterator[str]:
     peers = settings.get("peers")
     if not peers:
         return
-    for unit, given in (peers.get("given") or {}).items():
-        yield f"Peers of {unit} are given: {', '.join(given)}."
+    given = peers.get("given") or {}
+    for unit, named in given.items():
+        yield f"Peers of {unit} are given: {', '.join(named)}."
+    if not isinstance(settings["treated"], str) and set(settings["treated"]) <= given.keys():
+        # nobody's peers are searched
+        return
     chosen = "all eligible units" if peers["k"] == "all" else f"the {peers['k']} nearest eligible units"
     how = f"by the published recipe {peers['preset']}" if peers.get("preset") else _distance_words(peers)
     yield (
@@ -193,7 +198,7 @@ def _conclusions(source: ReportSource) -> Iterator[str]:
     adjustment = settings["multiplicity"]
     yield (
         "p-values of the treated units of one outcome and design are adjusted "
-        f"{_ADJUSTMENTS[adjustment['method']]}."
+        f"{ADJUSTMENTS[adjustment['method']]}."
     )
     margin = settings["estimands"].get("margin")
     if margin is not None:

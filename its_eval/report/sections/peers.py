@@ -76,8 +76,11 @@ def _nearest(source: ReportSource, outcome: str, unit: str) -> Table:
                 _apart(largest[peer]) if peer in largest else BLANK,
             ]
         )
-    titles = columns("Rank#", "Peer", "Distance#", "Number of the pool#", "What sets it apart most")
-    caption = f"Peers of {source.unit_name(unit)}, with the share of the squared distance"
+    titles = columns("Rank#", "Peer", "Distance#", "Place among all#", "What sets it apart most")
+    caption = (
+        f"Peers of {source.unit_name(unit)}, with what sets each apart most: its share of the squared "
+        "distance"
+    )
     return Table(anchor("table-peers", outcome, unit), caption, titles, lines)
 
 

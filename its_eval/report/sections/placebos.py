@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from its_eval.report.blocks import Folded, Heading, Section, Table, plain, text_cell
 from its_eval.report.comparisons import compared_with
 from its_eval.report.narrative import estimand_words
+from its_eval.report.plain_words import message_words
 from its_eval.report.sections.cells import columns, not_asked, p_cell, records, shortened, value_cell
 from its_eval.report.sections.pictures import folded_pictures
 from its_eval.report.source import anchor, in_order_of_designs
@@ -105,7 +106,7 @@ def _by_date(source: ReportSource, outcome: str, found: pd.DataFrame) -> Table:
     lines = [
         [
             text_cell(str(row["unit"])),
-            text_cell(str(row["message"])),
+            text_cell(message_words(str(row["message"]))),
             text_cell(compared_with(str(row["design"]))),
         ]
         for _, row in records(in_order_of_designs(found, "unit"))

@@ -264,7 +264,7 @@ class TestNumbers:
         assert "AR order: 0" in text
         assert "season: harmonics" in text
         assert "peer left out: P01" in text
-        assert f"in {frame['excludes_none'].sum()} of 14." in text
+        assert f"in {frame.loc[~frame['primary'], 'excludes_none'].sum()} of 13 others." in text
         marked = sum(len(line.get_xdata()) for line in by_gid(figure, "choice"))
         combined = (frame["dimension"] == "combination").sum()
         assert marked == 13 + combined

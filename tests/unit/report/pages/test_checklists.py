@@ -60,7 +60,7 @@ def test_what_the_run_knows_is_filled_in(run):
     assert items["shape_pre_specified"].result == "low risk"
     assert "SHA-256 abcdef012345…" in items["shape_pre_specified"].facts
     assert items["incomplete_data"].facts == "No period of any series is missing."
-    assert items["selective_reporting"].facts.startswith("2 outcomes of 2 in the config are reported")
+    assert items["selective_reporting"].facts.startswith("2 of the 2 outcomes in the config reported")
     assert items["other_bias"].result == TO_BE_JUDGED or "Season" in items["other_bias"].facts
 
 

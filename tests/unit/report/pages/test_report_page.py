@@ -278,7 +278,7 @@ def test_a_run_without_peers_or_answers(run, taken_apart):
     page = taken_apart(run.report(evaluation=evaluation, settings=settings, provenance={}))
     texts = page.texts("p") + page.texts("li")
     for words in (
-        "Not estimated (single): A1 has no value of waits.",
+        "Compared with its own earlier trend: not estimated: A1 has no value of waits.",
         "Nothing was estimated.",
         "This run compares no unit with peers.",
         "Not recorded.",
@@ -412,10 +412,10 @@ def test_residuals_are_shown_where_a_check_asks_for_attention(run, taken_apart, 
         )
     page = taken_apart(run.report(evaluation=replace(run.evaluation, tables=tables), figures=tmp_path))
     assert [e.attributes["id"] for e in page.tagged("figure")] == ["figure-residuals_waits_A1_single"]
-    assert "Of 3 checks 1 ask for attention, 1 found nothing, 1 inform." in page.texts("p")
+    assert "Of 3 checks 1 asks for attention, 1 found nothing, 1 informs." in page.texts("p")
     # a conclusion is not a check that found nothing
     assert "for information" in page.texts("td")
-    told = "Of 2 series the 1 with a residual check that asks for attention are shown. "
+    told = "Shown: the 1 of 2 series with a residual check that asks for attention. "
     assert any(text.startswith(told.strip()) for text in page.texts("p"))
 
 
