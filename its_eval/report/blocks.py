@@ -77,6 +77,16 @@ class Cell:
     small: tuple[Part, ...] = ()
     sort: str = ""
 
+    @property
+    def sorts_by_itself(self) -> bool:
+        """Whether what the cell shows says already what its column is sorted by."""
+        first = next((part for part in self.parts if isinstance(part, Number)), None)
+        if first is not None:
+            return self.sort == first.exact
+        return (
+            self.sort == "".join(part if isinstance(part, str) else part.text for part in self.parts).strip()
+        )
+
 
 @dataclass(frozen=True)
 class Column:

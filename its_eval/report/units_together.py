@@ -79,6 +79,7 @@ def _statistics(row: Row, checks: pd.DataFrame, about: Mapping[str, Any]) -> str
 
 def _detectable(label: str, row: Row, about: Mapping[str, Any]) -> str:
     """Return what would have been found of all units together, after a result that leaves it open."""
-    if label != "no clear evidence" or not math.isfinite(row["minimum_detectable"]):
+    # a result that is rendered again may be older than this column
+    if label != "no clear evidence" or not math.isfinite(row.get("minimum_detectable", math.nan)):
         return ""
     return f" A change of {detectable_words(row, about)} would be found four times in five."

@@ -181,11 +181,33 @@ def test_the_page_never_scrolls_sideways(open_page, width, media, unfold):
         assert browser.execute_script("return document.documentElement.scrollWidth") <= width
 
 
+def test_what_is_printed_keeps_together(open_page):
+    browser = open_page(PAPER, media="print")
+    top, bottom = browser.execute_script(
+        "const box = document.querySelector('#answer ~ ul').getBoundingClientRect(); return [box.top, box.bottom]"
+    )
+    # the answer is on the first page: A4 without its margins is 1009 px high
+    assert 0 < top < bottom < 1009
+    # the head of a table is repeated on every page if it may not break, and its text if it is in no button
+    for element, name, wanted in (("thead", "breakInside", "avoid"), ("thead button", "display", "contents")):
+        styles = browser.execute_script(
+            "return [...document.querySelectorAll(arguments[0])].map(e => getComputedStyle(e)[arguments[1]])",
+            element,
+            name,
+        )
+        assert set(styles) == {wanted}
+    breaks = browser.execute_script(
+        "return [...document.querySelectorAll('#units ~ h4')].map(e => getComputedStyle(e).breakBefore)"
+    )
+    assert breaks == ["page", "page"]
+
+
 def test_a_click_sorts_a_table_by_its_full_numbers(open_page):
     browser = open_page(DESKTOP)
     read = (
         "const table = document.querySelector('table.sortable');"
-        "return [[...table.tBodies[0].rows].map(row => row.cells[2].dataset.sort), "
+        "return [[...table.tBodies[0].rows]"
+        ".map(row => row.cells[2].querySelector('[data-value]').dataset.value), "
         " table.tHead.rows[0].cells[2].getAttribute('aria-sort')]"
     )
     click = "document.querySelectorAll('table.sortable th button')[2].click()"

@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 
 from its_eval.evaluation import COLUMNS, make_table
+from its_eval.report.blocks import Cell, Number
 from its_eval.report.comparisons import compared_with
 from its_eval.report.source import ReportSource, anchor, with_every_table
 from its_eval.report.units_together import set_sentences
@@ -169,6 +170,20 @@ def test_a_set_that_is_not_estimable_has_neither_direction_nor_p_value(run):
         "Both units together, compared with their peers: not estimable; change of trend, per month "
         "−0.25 days (95 % interval −0.45 to −0.05)."
     )
+
+
+def test_a_result_older_than_the_column_is_rendered_without_it(run):
+    source = source_of(run, pooled=[SET | {"conf_high": 0.1}])
+    del source.evaluation.tables["pooled"]["minimum_detectable"]
+    assert "".join(set_sentences(source, "waits")[0].parts).endswith("p = 0.012).")
+
+
+def test_a_cell_carries_a_key_for_sorting_only_where_it_shows_something_else():
+    number = Number("0.3", 0.3333, "t:0:c")
+    assert Cell((number,), sort=number.exact).sorts_by_itself
+    assert Cell(("words",), sort="words").sorts_by_itself
+    assert not Cell(("–",)).sorts_by_itself
+    assert not Cell(("share ", number), sort="share").sorts_by_itself
 
 
 def test_controlled_designs_are_told_apart():
