@@ -4,13 +4,16 @@ from __future__ import annotations
 
 #: Controlled designs that compare with the mean of the peers need no more words.
 PEERS = "its peers"
-_ALONE = "single"
+#: Of one unit, and of several.
 _COMPARED_WITH = {
-    _ALONE: "its own earlier trend",
-    "difference": PEERS,
-    "peer_mean": "the mean of its peers, both in one model",
-    "stacked": "each of its peers, all in one model",
-    "synthetic": "a weighted mean of other units (synthetic control)",
+    "single": ("its own earlier trend", "their own earlier trend"),
+    "difference": (PEERS, "their peers"),
+    "peer_mean": ("the mean of its peers in one model", "the mean of their peers in one model"),
+    "stacked": ("each of its peers in one model", "each of their peers in one model"),
+    "synthetic": (
+        "a weighted mean of other units (synthetic control)",
+        "weighted means of other units (synthetic controls)",
+    ),
 }
 
 
@@ -29,5 +32,4 @@ def compared_with(design: str, *, several: bool = False) -> str:
     >>> compared_with("single"), compared_with("difference", several=True)
     ('its own earlier trend', 'their peers')
     """
-    words = _COMPARED_WITH[design]
-    return words.replace("its ", "their ").replace("a weighted mean", "weighted means") if several else words
+    return _COMPARED_WITH[design][several]

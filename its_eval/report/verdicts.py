@@ -35,7 +35,7 @@ LABEL_WORDS = {
 }
 #: Labels of which no direction is said, as nothing is concluded.
 _WITHOUT_DIRECTION = frozenset({"no clear evidence", "not estimable", JUDGED_AS_A_SET})
-#: So many units are named; of more the codes are given.
+#: So many units are listed; of more the first, in the question by their codes.
 _MOST_NAMED = 10
 _QUESTIONS = {
     "single": "did the unit's own course change at that time, compared with its earlier trend",
@@ -50,7 +50,8 @@ def question(source: ReportSource) -> str:
         dict.fromkeys(f"{entry['interruption']}, from {entry['start_in_words']}" for entry in about)
     )
     units = sorted({unit for outcome in source.outcomes for unit in source.units(outcome)})
-    named = [source.unit_name(unit) for unit in units] if len(units) <= _MOST_NAMED else units
+    few = len(units) <= _MOST_NAMED
+    named = _listed([source.unit_name(unit) for unit in units] if few else units, "; " if few else ", ")
     better = {str(entry["label"]): str(entry.get("better") or "") for entry in about}
     labels = ", ".join(f"“{label}”{f' ({way} is better)' if way else ''}" for label, way in better.items())
     designs = [str(design) for design in source.settings["designs"]]
@@ -59,7 +60,7 @@ def question(source: ReportSource) -> str:
         asked[0] if len(asked) == 1 else "; ".join(f"({place}) {text}" for place, text in enumerate(asked, 1))
     )
     return (
-        f"{'; '.join(starts)}, in {counted(len(units), 'unit')} ({'; '.join(named)}). "
+        f"{'; '.join(starts)}, in {counted(len(units), 'unit')} ({named}). "
         f"Of {labels} it is asked: {questions}? The answer is read from one quantity that the config "
         f"declares beforehand: {estimand_words(source.primary, about[0])}."
     )
@@ -87,7 +88,7 @@ def verdict_sentences(source: ReportSource, outcome: str) -> list[str]:
             for words, group in _grouped(rows).items()
         ]
         lost = sorted({*failed.loc[failed["design"] == design, "unit"]} - {*rows["unit"]})
-        parts += [f"not estimated in {len(lost)}{of} ({', '.join(lost)})"] if lost else []
+        parts += [f"not estimated in {len(lost)}{of} ({_listed(lost, ', ')})"] if lost else []
         against = compared_with(str(design), several=True)
         sentences.append(f"Compared with {against}: {'; '.join(parts)}.")
     return sentences
@@ -121,14 +122,22 @@ def conclusion_words(label: str, direction: str) -> str:
     return f"{words}," if ", " in words else words
 
 
+def _listed(items: Sequence[str], between: str) -> str:
+    """Return items in a line; of many the first, and how many more the tables have."""
+    if len(items) <= _MOST_NAMED:
+        return between.join(items)
+    return between.join([*items[:_MOST_NAMED], f"and {len(items) - _MOST_NAMED} more, which the tables have"])
+
+
 def _detail(group: Sequence[Row], about: Mapping[str, Any]) -> str:
     """Return the units of a group: with intervals, or with what would have been found."""
-    units = ", ".join(str(row["unit"]) for row in group)
+    units = _listed([str(row["unit"]) for row in group], ", ")
     if str(group[0]["label"]) not in ("no clear evidence", "not estimable"):
-        return "; ".join(
+        stated = [
             f"{row['unit']}: {quantity(row['estimate'], row, about)}, {interval_words(row, about)}"
             for row in group
-        )
+        ]
+        return _listed(stated, "; ")
     known = sorted(
         (row for row in group if math.isfinite(row["minimum_detectable"])),
         key=lambda row: float(row["minimum_detectable"]),

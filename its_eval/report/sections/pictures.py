@@ -87,6 +87,8 @@ def main_figures(source: ReportSource, outcome: str, unit: str) -> list[Block]:
     rest = [block for block in drawn if block not in shown]
     if not rest:
         return shown
-    alone = all(isinstance(block, Picture) and block.figure.task.design == "single" for block in rest)
+    alone = bool(controlled) and all(
+        isinstance(block, Picture) and block.figure.task.design == "single" for block in rest
+    )
     title = f"The same unit compared with {compared_with('single')}, without {PEERS}"
     return [*shown, Folded(title if alone else "Other views of the same unit", rest)]

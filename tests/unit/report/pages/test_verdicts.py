@@ -54,7 +54,15 @@ def test_the_question_names_units_outcomes_and_quantity(run):
 def test_of_many_units_the_question_gives_the_codes(run):
     units = [f"U{place:02d}" for place in range(1, 12)]
     asked = question(source_of(run, summary=[ROW | {"unit": unit} for unit in ("A1", *units)]))
-    assert f"in 12 units (A1; {'; '.join(units)})." in asked
+    assert f"in 12 units (A1, {', '.join(units[:9])}, and 2 more, which the tables have)." in asked
+
+
+def test_of_many_units_the_first_are_listed(run):
+    units = [f"U{place:02d}" for place in range(1, 13)]
+    (told,) = said(run, *(ROW | {"unit": unit} for unit in units))
+    assert f"; U10: {STATED}; and 2 more, which the tables have)." in told
+    (told,) = said(run, *(ROW | {"unit": unit, "label": "not estimable"} for unit in units))
+    assert told.endswith("in 12 of 12 (" + ", ".join(units[:10]) + ", and 2 more, which the tables have).")
 
 
 def test_changes_come_first_with_their_intervals(run):
@@ -189,7 +197,13 @@ def test_a_cell_carries_a_key_for_sorting_only_where_it_shows_something_else():
 def test_controlled_designs_are_told_apart():
     designs = ("single", "difference", "peer_mean", "stacked", "synthetic")
     assert len({compared_with(design) for design in designs}) == len(designs)
-    assert all("its" not in compared_with(design, several=True).split() for design in designs)
+    assert [compared_with(design, several=True) for design in designs] == [
+        "their own earlier trend",
+        "their peers",
+        "the mean of their peers in one model",
+        "each of their peers in one model",
+        "weighted means of other units (synthetic controls)",
+    ]
 
 
 def test_anchors_hold_only_what_an_address_may_hold():
