@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,7 +40,8 @@ def main_its(frame: pd.DataFrame, labels: MainItsLabels) -> str:
     """Return the alt text of the main figure."""
     shown = frame[frame["trend_fitted"].notna() & frame["trend_counterfactual"].notna()]
     span = _span(frame, labels.frequency)
-    what = "the difference from peers" if labels.controlled else "the level"
+    whom = "the synthetic control" if labels.synthetic else "peers"
+    what = f"the difference from {whom}" if labels.controlled else "the level"
     start = (
         f"{labels.outcome} of {labels.unit_name}, {span}: observations, fit and the earlier trend carried on."
     )
@@ -49,9 +51,10 @@ def main_its(frame: pd.DataFrame, labels: MainItsLabels) -> str:
     numbers = [float(last[f"trend_{name}"]) for name in ("fitted", "counterfactual", "low", "high")]
     fitted, line, low, high = (rounded(number) for number in numbers)
     when = _words(str(last["period"]), labels.frequency)
+    band = f" ({100.0 * labels.confidence:.6g} % interval {low} to {high})"
     return (
         f"{start} In {when} the fit puts {what}, without its season, at {fitted}, the "
-        f"earlier trend at {line} ({100.0 * labels.confidence:.6g} % interval {low} to {high})."
+        f"earlier trend at {line}{'' if math.isnan(numbers[-1]) else band}."
     )
 
 
@@ -67,9 +70,14 @@ def small_multiples(frame: pd.DataFrame, labels: FigureLabels) -> str:
         below += int(last["fitted"] < last["counterfactual_low"])
         within += int(last["counterfactual_low"] <= last["fitted"] <= last["counterfactual_high"])
     number = frame["unit"].nunique()
-    return (
+    start = (
         f"{labels.outcome} of {counted(number, 'unit')} on the same scales, before and after "
-        f"{labels.interruption_in_words}. At the end the fit lies above the {labels.interval} of the earlier "
+        f"{labels.interruption_in_words}."
+    )
+    if above + below + within == 0:
+        return start
+    return (
+        f"{start} At the end the fit lies above the {labels.interval} of the earlier "
         f"trend in {above:,}, below it in {below:,} and within it in {within:,}."
     )
 

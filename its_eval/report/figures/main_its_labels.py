@@ -106,6 +106,11 @@ class MainItsLabels:
         """Whether peers are part of the fit."""
         return self.design != "single"
 
+    @property
+    def synthetic(self) -> bool:
+        """Whether the comparison is a weighted mean of other units, which has no interval."""
+        return self.design == "synthetic"
+
 
 def main_its_labels(evaluation: Evaluation, outcome: str, unit: str, design: str) -> MainItsLabels:
     """Return the words for one series of an evaluation.

@@ -135,7 +135,7 @@ def _points_of(labels: MainItsLabels) -> str:
 
 def _difference_heading(series: Series) -> str:
     labels = series.labels
-    from_whom = labels.only_peer or "peers"
+    from_whom = "the synthetic control" if labels.synthetic else labels.only_peer or "peers"
     what = f"Ratio to {from_whom}" if labels.log else f"Difference from {from_whom}"
     measured = what if labels.log else _measured(what, _points_of(labels))
     return f"{measured}, season taken out" if series.seasonal else measured
@@ -152,6 +152,9 @@ def _mean_label(series: Series) -> tuple[EndLabel, ...]:
     labels, mean = series.labels, series["peer_mean"]
     if np.isnan(mean).all():
         return ()
+    if labels.synthetic:
+        words = f"synthetic control: weighted {'geometric ' if labels.log else ''}mean of other units"
+        return (EndLabel(words, _last(mean), PEER_MEAN),)
     count = _WORDS[labels.n_peers] if labels.n_peers < len(_WORDS) else str(labels.n_peers)
     words = f"{'geometric mean' if labels.log else 'mean'} of {count} peers"
     return (EndLabel(labels.only_peer or words, _last(mean), PEER_MEAN),)
@@ -160,7 +163,9 @@ def _mean_label(series: Series) -> tuple[EndLabel, ...]:
 def _counterfactual_label(series: Series, line: Values) -> tuple[EndLabel, ...]:
     if np.isnan(line).all():
         return ()
-    words = f"had the earlier trend gone on, with {100.0 * series.labels.confidence:g}% interval"
+    words = "had the earlier trend gone on"
+    if not np.isnan(series["trend_low"]).all():
+        words += f", with {100.0 * series.labels.confidence:g}% interval"
     tied = not np.isnan(line[-1])
     return (EndLabel(words, _last(line), COUNTERFACTUAL_TEXT, line_colour=COUNTERFACTUAL, tied=tied),)
 

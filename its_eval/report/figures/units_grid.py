@@ -126,7 +126,8 @@ def _heading(labels: FigureLabels) -> str:
     what = labels.outcome
     if labels.design in DIFFERENCES:
         ratio = labels.log
-        between = "ratio to peers" if ratio else "difference from peers"
+        whom = "the synthetic control" if labels.design == "synthetic" else "peers"
+        between = f"{'ratio to' if ratio else 'difference from'} {whom}"
         measure = "" if ratio else ("percentage points" if labels.measure == "%" else labels.measure)
         what = f"{what}, {between}"
     else:
@@ -136,10 +137,11 @@ def _heading(labels: FigureLabels) -> str:
 
 def _notes(frame: pd.DataFrame, labels: FigureLabels, limits: Limits) -> list[str]:
     number = frame["unit"].nunique()
+    banded = f", with its {labels.interval}" if frame["counterfactual_low"].notna().any() else ""
     notes = [
         f"{counted(number, 'unit').capitalize()} on the same scales." if number > 1 else "",
         "Points are observations without their season, solid lines the fit.",
-        f"Dashed lines are the earlier trend carried on, with its {labels.interval}.",
+        f"Dashed lines are the earlier trend carried on{banded}.",
         f"The vertical line: {labels.interruption_in_words}"
         + ("." if labels.start_in_words else ", from a time of its own in each unit."),
     ]
