@@ -47,6 +47,7 @@ ADJUSTMENTS = {
 _MISSING = {
     "mask": "Missing periods are left out; their place in time is kept and nothing is filled in.",
     "error": "A missing period of a treated unit stops the run, and a unit with one is no peer.",
+    "drop_unit": "A unit with a missing period, treated or not, is left out and reported.",
 }
 _TRANSFORMS = {
     "log": "on logarithms, so that effects are changes in per cent",

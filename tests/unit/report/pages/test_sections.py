@@ -1,9 +1,11 @@
 """Sections that are words from settings: every setting is told, and nothing that was not set."""
 
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 
+from its_eval.config.data import DataSettings
 from its_eval.evaluation import make_table
 from its_eval.report.blocks import Bullets, Table
 from its_eval.report.sections.assumptions import assumptions
@@ -82,6 +84,13 @@ def told(section):
 
 def test_the_methods_of_the_plain_run(run):
     assert told(methods(source_of(run))) == paragraphs(PLAIN)
+
+
+@pytest.mark.parametrize("policy", get_args(DataSettings.model_fields["missing"].annotation))
+def test_every_policy_for_missing_periods_is_told(run, policy):
+    changed = {"data": {**run.settings["data"], "missing": policy}}
+    said = [line for line in told(methods(source_of(run, changed))) if "issing period" in line]
+    assert len(said) == 1
 
 
 def test_every_other_setting_is_told(run):
