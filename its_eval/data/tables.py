@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from its_eval.data.workbook import cell_text, open_workbook
+from its_eval.data.workbook import WORKBOOK_SUFFIXES, cell_text, open_workbook
 from its_eval.errors import DataError
 
 if TYPE_CHECKING:
@@ -81,8 +81,8 @@ def read_table(path: Path) -> pd.DataFrame:
     Parameters
     ----------
     path : Path
-        ``.csv``, ``.csv.gz``, ``.xlsx`` (its only visible sheet) or ``.parquet`` (a file or a folder of
-        them).
+        ``.csv``, ``.csv.gz``, ``.xlsx`` or another workbook (its only visible sheet), or ``.parquet`` (a
+        file or a folder of them).
 
     Returns
     -------
@@ -96,11 +96,14 @@ def read_table(path: Path) -> pd.DataFrame:
         When the file is absent, empty, not in UTF-8 or not a table.
     """
     if not path.exists():
-        raise DataError([f"{path}: there is no such file"], "check `path`; it is relative to the config file")
+        raise DataError(
+            [f"{path}: there is no such file"], "check the path; in a config it is relative to the config"
+        )
     if path.suffix == ".parquet" or path.is_dir():
         frame = _read_parquet(path)
     else:
-        frame = _table_of(_read_workbook(path) if path.name.lower().endswith(".xlsx") else _read_csv(path))
+        read = _read_workbook if path.suffix.lower() in WORKBOOK_SUFFIXES else _read_csv
+        frame = _table_of(read(path))
     if frame.empty:
         raise DataError([f"{path}: the table has no rows"])
     return frame

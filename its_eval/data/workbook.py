@@ -103,8 +103,12 @@ def open_workbook(path: Path) -> Workbook:
         raise DataError([f"{path}: cannot be read: {error.strerror}"]) from None
     _require_workbook(path.name, raw)
     try:
-        # the library reads a file faster than bytes that are in memory already
-        book = CalamineWorkbook.from_path(path)
+        if raw.startswith(_COMPOUND) == (path.suffix.lower() == ".xls"):
+            # the library reads a file faster than bytes that are in memory already
+            book = CalamineWorkbook.from_path(path)
+        else:
+            # but goes by the ending of its name then, and publishers put new workbooks under the old one
+            book = CalamineWorkbook.from_filelike(io.BytesIO(raw))
         metadata = [(sheet.name, sheet.visible == SheetVisibleEnum.Visible) for sheet in book.sheets_metadata]
     except PasswordError:
         raise _protected(path.name) from None

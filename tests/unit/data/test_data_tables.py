@@ -85,7 +85,7 @@ def test_files_that_are_no_tables(tmp_path, content, message, hint):
 def test_files_that_cannot_be_read(tmp_path):
     found, hint = problems(read_table, tmp_path / "no.csv")
     assert found == ["FILE: there is no such file"]
-    assert hint == "check `path`; it is relative to the config file"
+    assert hint == "check the path; in a config it is relative to the config"
     assert problems(read_table, write(tmp_path, b"unit,value\n", "t.csv.gz"))[0] == [
         "FILE: cannot be read as CSV: Not a gzipped file (b'un')"
     ]

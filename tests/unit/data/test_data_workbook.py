@@ -39,6 +39,13 @@ def test_a_workbook_is_a_table_of_text(tmp_path):
     assert list(frame.index) == [2, 4]
 
 
+@pytest.mark.parametrize("name", ["t.xls", "T.XLSX"])
+def test_a_workbook_is_known_by_its_content_and_not_by_its_name(tmp_path, name):
+    save(tmp_path / "t.xlsx", Data=[["unit", "value"], ["A1", 5]]).rename(tmp_path / name)
+    assert open_workbook(tmp_path / name).rows("Data") == [["unit", "value"], ["A1", 5.0]]
+    assert read_table(tmp_path / name).to_numpy().tolist() == [["A1", "5"]]
+
+
 def test_cells_as_text():
     moment = dt.datetime.fromisoformat("2015-07-01 08:30")
     assert cell_text(moment) == "2015-07-01 08:30:00"
