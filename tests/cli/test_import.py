@@ -78,6 +78,12 @@ def extra_column():
     return rows
 
 
+def untitled_column():
+    rows = ae_rows()
+    rows[HEADER_ROW + 2] = [*rows[HEADER_ROW + 2], 12]
+    return rows
+
+
 def moved_header():
     return [*ae_rows()[:12], ["", "A new line of explanation"], *ae_rows()[12:]]
 
@@ -98,6 +104,10 @@ WORKBOOKS = {
     "extra column": (
         {"rows": extra_column()},
         "1 column that the layout does not know: 'Number of ambulances' (column U)",
+    ),
+    "extra column without a heading": (
+        {"rows": untitled_column()},
+        "1 column that the layout does not know: one without a heading (column U)",
     ),
     "column gone": (
         {"rows": rows_with(HEADER_ROW, 8, "Total attended")},
@@ -331,6 +341,10 @@ def test_a_csv_that_cannot_be_read(its, tmp_path):
     answer = its("import", "nhs-sickness", path, "-o", tmp_path / "t.csv")
     assert answer.code == 3
     assert "s.csv: cannot be read as CSV: unexpected end of data" in answer.err
+    path = sickness_file(tmp_path / "comma.csv", ("ZZ1", "Acute, large", "All staff groups", 50, 1000))
+    answer = its("import", "nhs-sickness", path, "-o", tmp_path / "t.csv")
+    assert answer.code == 3
+    assert "1 column that the layout does not know: one without a heading (column N)" in answer.err
     answer = its("import", "nhs-sickness", tmp_path / "s.json", "-o", tmp_path / "t.csv")
     assert "'.json' is no kind of file that is imported" in answer.err
 

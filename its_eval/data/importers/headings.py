@@ -55,8 +55,10 @@ def find_header(sheet: Sheet, layout: Layout) -> Header:
     columns, unknown, problems = _columns(_Recipe(layout), names, over)
     if problems:
         raise DataError([f"{where}: {problem}" for problem in problems], _NEW_LAYOUT)
+    unknown = tuple(sorted({*unknown, *_untitled(sheet, row, names)}))
+    cells = sheet.rows[row]
     written = [
-        f"{' '.join(trimmed(sheet.rows[row][column]).split())!r} (column {column_letters(column)})"
+        f"{_as_written(cells[column] if column < len(cells) else '')} (column {column_letters(column)})"
         for column in unknown
     ]
     if unknown and layout.unknown_columns == "refuse":
@@ -78,6 +80,28 @@ def _header_row(sheet: Sheet, layout: Layout, where: str) -> int:
             what = f"the header has moved: it stands in row {row + 1}; expected {expected}"
             raise DataError([f"{where}: {what}"], _NEW_LAYOUT)
     raise DataError([f"{where}: there is no header with {shown} in {expected}"], _NEW_LAYOUT)
+
+
+def _untitled(sheet: Sheet, header: int, names: Sequence[str]) -> list[int]:
+    """Return the columns without a heading that hold a number beneath it; footnotes hold none.
+
+    A line of a CSV file may be longer than the header, where a comma within a name is not in quotes.
+    """
+    below = sheet.rows[header + 1 :]
+    blank = [place for place, name in enumerate(names) if not name]
+    blank += range(len(names), max(map(len, below), default=0))
+    return [place for place in blank if any(place < len(row) and _is_number(row[place]) for row in below)]
+
+
+def _is_number(cell: object) -> bool:
+    if isinstance(cell, str):
+        return cell.strip().replace(".", "", 1).isdecimal()
+    return isinstance(cell, int | float) and not isinstance(cell, bool)
+
+
+def _as_written(cell: object) -> str:
+    text = " ".join(trimmed(cell).split())
+    return repr(text) if text else "one without a heading"
 
 
 def _over(cells: Sequence[object]) -> tuple[str, ...]:
