@@ -378,6 +378,25 @@ def test_friends_and_family_is_rebuilt_from_the_answers(its, tmp_path):
     assert table["value"].isna().tolist() == [False, True]
 
 
+def test_what_is_the_same_in_many_files_is_said_once_and_hides_nothing(its, tmp_path):
+    files = []
+    for year in (2014, 2015):
+        for month in ("January", "February", "March", "April", "May", "June", "July", "August", "September"):
+            row = ["Q1", "ZZ1", "Zealand", 100, 1000, 0.1, 55, 60, 25, 5, 4, 3, 3]
+            total = ["", "", "England", 100, 1000, 0.1, 55, 60, 25, 5, 4, 3, 3]
+            rows = [[f"A&E Friends and Family Test, {month} {year}"], list(FFT), total, row]
+            files.append(write_workbook(tmp_path / f"{month}-{year}.xlsx", {"Trusts": rows}))
+    answer = its("import", "nhs-fft-ae", *files, "-o", tmp_path / "t.csv", "--coverage", tmp_path / "cov")
+    assert answer.code == 0
+    about, untried, left_out = answer.err.splitlines()[1:]
+    assert "Responses are few in the first months and grow" in about
+    assert "has not been tried on a real file" in untried
+    assert left_out == "  note: January-2014.xlsx and 17 more: left out for want of a code: England (row 3)"
+    found = pd.read_csv(tmp_path / "cov" / "tables" / "data_quality.csv", keep_default_na=False)
+    notes = found.loc[found["check"] == "import_note", "message"]
+    assert {f"  note: {note}" for note in notes} == {about, untried, left_out}
+
+
 def test_friends_and_family_of_the_other_question_has_its_own_name(its, tmp_path):
     header = [
         "ICB Code", "Trust Code", "Trust Name", "Total Responses", "Total Eligible", "Percentage Positive",
@@ -555,7 +574,7 @@ def test_many_notes_are_counted(its, tmp_path):
     second = ae_workbook(tmp_path / "April-2020-b.xlsx", providers=changed)
     answer = its("import", "nhs-ae", first, second, "-o", tmp_path / "t.csv")
     assert answer.code == 0
-    assert answer.err.splitlines()[-1] == "  … and 160 more; --coverage DIR writes all findings"
+    assert answer.err.splitlines()[-1] == "  … and 160 more; --coverage DIR writes them all"
 
 
 def test_the_published_evaluation_names_the_files_it_waits_for(its, tmp_path):

@@ -127,7 +127,7 @@ def _inspect(path: Path, own: Path | None) -> None:
 
 def _write_coverage(imported: Imported, folder: Path) -> None:
     from its_eval.data.coverage import coverage_findings, coverage_table, from_tidy  # noqa: PLC0415
-    from its_eval.data.faults import findings_table  # noqa: PLC0415
+    from its_eval.data.faults import Finding, findings_table  # noqa: PLC0415
     from its_eval.errors import UsageError  # noqa: PLC0415
     from its_eval.report.figures.coverage import coverage_figure_data, draw_coverage  # noqa: PLC0415
     from its_eval.report.figures.save import figure_stem, save_figure  # noqa: PLC0415
@@ -138,7 +138,8 @@ def _write_coverage(imported: Imported, folder: Path) -> None:
         raise UsageError("a table of characteristics has no periods to cover", "leave --coverage out")
     rows = from_tidy(imported.table, layout.frequency)
     table = coverage_table(rows)
-    found = findings_table([*imported.findings, *coverage_findings(rows)])
+    notes = [Finding("", "", "import_note", "", "", "info", note) for note in imported.notes]
+    found = findings_table([*notes, *imported.findings, *coverage_findings(rows)])
     labels = {recipe.name: recipe.label for read in imported.extracts for recipe in read.layout.indicators}
     with result_folder(folder, force=False) as place:
         write_tables({"coverage": table, "data_quality": found}, place / "tables", ["csv"])
@@ -167,4 +168,4 @@ def _summarise(imported: Imported) -> None:
     for note in said[:SHOWN]:
         typer.echo(f"  note: {note}", err=True)
     if len(said) > SHOWN:
-        typer.echo(f"  … and {len(said) - SHOWN} more; --coverage DIR writes all findings", err=True)
+        typer.echo(f"  … and {len(said) - SHOWN} more; --coverage DIR writes them all", err=True)

@@ -37,7 +37,7 @@ class Imported:
     findings : tuple of Finding
         Revisions that replaced others, and numbers that do not add up.
     notes : tuple of str
-        What was left out, and what a layout says about itself.
+        What a layout says about itself, and what was left out.
     extracts : tuple of Extract
         What was read, file by file.
     """
@@ -77,8 +77,9 @@ def import_files(paths: Sequence[Path], layouts: Sequence[Layout], strata: Colle
                 hints += [error.hint] if error.hint else []
         if problems:
             raise DataError(problems, "; ".join(dict.fromkeys(hints)) or None)
-        notes = [note for found in extracts for note in found.notes]
-        notes += list(dict.fromkeys(note for found in extracts for note in _about(found.layout)))
+        # what a layout says of itself comes first: of many files only the first notes are shown
+        notes = list(dict.fromkeys(note for found in extracts for note in _about(found.layout)))
+        notes += _left_out(extracts)
         if extracts[0].layout.table == "characteristics":
             return Imported(characteristics_table(extracts), (), tuple(notes), tuple(extracts))
         findings = [finding for found in extracts for finding in total_findings(found)]
@@ -107,6 +108,18 @@ def _about(layout: Layout) -> list[str]:
             "tried on a real file; compare some values with the file"
         )
     return said
+
+
+def _left_out(extracts: Sequence[Extract]) -> list[str]:
+    """Return what was left out: what is the same in several files once, with the first of them."""
+    files: dict[str, list[str]] = {}
+    for found in extracts:
+        for note in found.notes:
+            files.setdefault(note, []).append(found.file)
+    return [
+        f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: {note}"
+        for note, names in files.items()
+    ]
 
 
 def read_extract(path: Path, layouts: Sequence[Layout], strata: Collection[str] = ()) -> Extract:

@@ -111,7 +111,7 @@ def extract(sheet: Sheet, header: Header, layout: Layout, strata: Collection[str
         numbers,
         totals,
         revision_date(sheet, header, layout),
-        (*rows.notes, *(f"{sheet.file}: unknown column left out: {name}" for name in header.unknown)),
+        (*rows.notes, *(f"unknown column left out: {name}" for name in header.unknown)),
     )
 
 

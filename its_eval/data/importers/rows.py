@@ -95,7 +95,7 @@ class Rows:
                 untitled.append(f"{name} (row {row + 1})".strip())
         if untitled:
             shown = ", ".join(untitled[:_SHOWN]) + (", …" if len(untitled) > _SHOWN else "")
-            self.notes.append(f"{self.sheet.file}: left out for want of a code: {shown}")
+            self.notes.append(f"left out for want of a code: {shown}")
         return codes
 
     def _is_total(self, row: int) -> bool:
@@ -113,7 +113,7 @@ class Rows:
         inside = [row for row in self.kept if normalise_name(trimmed(self.cell(row, column))) in known]
         if len(inside) < len(self.kept):
             count = f"{len(self.kept) - len(inside)} of {len(self.kept)} rows left out"
-            self.notes.append(f"{self.sheet.file}: {count}: {column} is not one of {', '.join(allowed)}")
+            self.notes.append(f"{count}: {column} is not one of {', '.join(allowed)}")
         self.kept = inside
 
     def _keep_strata(self, stratum: LayoutStratum, wanted: Collection[str]) -> None:

@@ -133,7 +133,7 @@ def test_rows_that_end_early_and_marks_of_the_layout():
 
 def test_rows_without_a_code_are_left_out_and_named():
     found = read(*TOP, ("x", "A1", "5"), ("x", "-", "50"))
-    assert found.notes == ("f.csv: left out for want of a code: (row 4)",)
+    assert found.notes == ("left out for want of a code: (row 4)",)
 
 
 def test_the_title_may_name_two_months_when_the_file_is_named_after_one():
