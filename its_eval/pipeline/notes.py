@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from its_eval.config.stratified import listed_as
@@ -42,6 +43,7 @@ def plan_notes(config: Config, outcomes: list[OutcomePlan], units: Units | None 
     scalings = [peers.scaled.notes for plan in outcomes for peers in plan.peer_sets.values() if peers.scaled]
     notes += dict.fromkeys(note for found in scalings for note in found)
     for plan in outcomes:
+        notes += _no_peers(plan)
         notes += _few_peers(config, plan)
         notes += _far_peers(config, plan)
         notes += _shared_peers(plan)
@@ -129,6 +131,21 @@ def _other_types(plan: OutcomePlan, units: Units | None) -> list[str]:
         for unit, chosen in plan.peer_sets.items()
         for note in type_notes(f"{plan.outcome.label}, {unit}", chosen, units)
     ]
+    more = len(found) - SHOWN
+    return [*found[:SHOWN], *([f"{plan.outcome.label}: the same of {more} more."] if more > 0 else [])]
+
+
+def _no_peers(plan: OutcomePlan) -> list[str]:
+    """Return notes about the first units that nobody can be compared with, and the commonest reason."""
+    found = []
+    for unit, why in plan.no_peers.items():
+        chosen = plan.peer_sets.get(unit)
+        reasons = Counter(item.reason for item in chosen.exclusions) if chosen is not None else Counter()
+        often = ""
+        if reasons:
+            reason, count = min(reasons.items(), key=lambda item: (-item[1], item[0]))
+            often = f". Of {reasons.total()} set aside, {count}: {reason}"
+        found.append(f"{plan.outcome.label}, {unit}: {why}{often}.")
     more = len(found) - SHOWN
     return [*found[:SHOWN], *([f"{plan.outcome.label}: the same of {more} more."] if more > 0 else [])]
 

@@ -577,21 +577,6 @@ def test_many_notes_are_counted(its, tmp_path):
     assert answer.err.splitlines()[-1] == "  … and 160 more; --coverage DIR writes them all"
 
 
-def test_the_published_evaluation_names_the_files_it_waits_for(its, tmp_path):
-    from pathlib import Path
-
-    config = Path(__file__).parents[2] / "configs" / "nhs_vmi_fft_leavers.yaml"
-    (tmp_path / "configs").mkdir()
-    copy = tmp_path / "configs" / config.name
-    copy.write_text(config.read_text(encoding="utf-8"), encoding="utf-8")
-    answer = its("validate", copy)
-    assert answer.code == 3
-    folder = tmp_path / "data" / "nhs"
-    for name in ("fft_ae.parquet", "leavers.parquet", "trusts.csv", "peer_finder_appendix_a.csv"):
-        assert f"{folder / name}: there is no such file" in answer.out
-    assert "4 faults in the data" in answer.out
-
-
 def test_an_imported_table_is_read_without_mapping_and_faults_point_to_the_workbook(its, study, tmp_path):
     """A value that cannot be is told with the publisher's file, sheet and row."""
     months = [f"{2013 + index // 12}-{index % 12 + 1:02d}" for index in range(48)]

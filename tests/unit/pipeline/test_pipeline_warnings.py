@@ -59,6 +59,26 @@ def test_fewer_peers_than_asked_for(study):
     assert not any("asked for" in note for note in study.plan(peers=None).notes)
 
 
+def test_nobody_to_compare_with_is_said_with_the_commonest_reason(study):
+    # the window begins before the data of anybody, and eight of 32 months before the start have none
+    notes = study.plan(outcomes=[SHARE | {"start": "2012-05"}]).notes
+    said = "Of 5 set aside, 4: 24 of 32 periods before the start observed."
+    for unit in ("T1", "T2"):
+        words = f"waits, {unit}: no candidate can serve as a peer of {unit}; see peer_exclusions. {said}"
+        assert words in notes
+    # without characteristics there is nobody who could be set aside
+    study.characteristics = study.characteristics.replace("T1,1,1\n", "")
+    (note,) = [note for note in study.plan().notes if "waits, T1" in note]
+    assert note.endswith("so it has no peers; list them under peers.given.")
+
+
+def test_many_units_without_peers_are_counted(study):
+    window = {"outcomes": [SHARE | {"start": "2012-05"}], "treated": ["T1", "T2", "D1", "D2"]}
+    notes = [note for note in study.plan(**window).notes if "no candidate" in note or "more." in note]
+    assert len(notes) == 4
+    assert notes[-1] == "waits: the same of 1 more."
+
+
 def test_proportions_are_suspected(study):
     study.frame["value"] = [f"{float(value) / 100:.4f}" for value in study.frame["value"]]
     (finding,) = [item for item in study.plan().findings if item.check == "looks_like_proportions"]
