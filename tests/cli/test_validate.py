@@ -19,6 +19,47 @@ def test_notes_are_shown(its, study):
     assert "  note: waits, A1: 1 of 48 periods missing: 2014-03\n" in answer.out
 
 
+def test_the_coverage_of_treated_units_and_peers_is_told(its, study):
+    """A merger, a suppressed value, a code that begins late and one that ends are each told once."""
+    rows = study.indicators.read_text().splitlines()[1:]
+    seen = [row.split(",") for row in rows if row.startswith("seen,")]
+    lines = []
+    for place, (_, unit, period, value) in enumerate(seen):
+        size = 1000 + 10 * (place % 7) + (900 if unit == "B1" and period > "2014-05" else 0)
+        shown = "*" if (unit, period) == ("A1", "2015-02") else value
+        if unit != "A2" or period >= "2013-03":
+            lines.append(f"seen,{unit},{period},{shown},{size}")
+    lines = [line for line in lines if not line.startswith("seen,B2,2016-12")]
+    study.indicators.write_text("\n".join(["indicator,unit,period,value,denominator", *lines, ""]))
+    waits = "  - {indicator: waits, label: Waits, unit: days, better: lower}\n"
+    study.write(changes={waits: "", "peers: {k: 3}": "peers: {given: {A1: [B1, B2], A2: [B1, B3]}}"})
+    answer = its("validate", study.config)
+    assert answer.code == 0
+    notes = [line.removeprefix("  note: ") for line in answer.out.splitlines() if "seen, " in line]
+    assert notes == [
+        "seen, A1: 1 rows without a value (suppressed or not given): 2015-02",
+        "seen, A2: the code appears in 2013-03",
+        "seen, B1: its size changes by +87 % in 2014-06 beside the other units: a merger, or another way of "
+        "counting?",
+        "seen, B2: the code ends after 2016-11",
+        "seen, A1: 1 of 48 periods missing: 2015-02",
+        "seen, A2: 2 of 48 periods missing: 2013-01, 2013-02",
+        "seen, B2: 1 of 48 periods missing: 2016-12",
+    ]
+
+
+def test_a_share_without_denominators_says_nothing_about_size(its, study):
+    rows = study.indicators.read_text().splitlines()[1:]
+    halved = [
+        f"{row.rpartition(',')[0]},{float(row.rpartition(',')[2]) / 2}"
+        if row.startswith("seen,A1") and row > "seen,A1,2014-06"
+        else row
+        for row in rows
+    ]
+    study.write_indicators(halved)
+    assert "its size changes" not in its("validate", study.config).out
+
+
 def test_gaps_of_units_that_are_not_used_are_counted(its, study):
     peers = its("peers", study.config, "--unit", "all", "--format", "csv").out
     unused = next(code for code in ("B1", "B2", "B3", "B4", "B5") if f",{code}," not in peers)

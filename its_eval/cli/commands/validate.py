@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from its_eval.data.load import IndicatorRows
+    from its_eval.pipeline.plan import OutcomePlan
 
 
 def validate(
@@ -51,15 +57,38 @@ def _check(path: Path) -> list[str]:
     from its_eval.pipeline.sources import load_sources  # noqa: PLC0415
 
     config = load_config(path)
-    plan = make_plan(config, load_sources(config))
+    sources = load_sources(config)
+    plan = make_plan(config, sources)
     used = set(plan.treated)
     for outcome in plan.outcomes:
         used |= {peer for chosen in outcome.peer_sets.values() for peer in chosen.peers}
+    covered = [message for outcome in plan.outcomes for message in _coverage(sources.rows, outcome)]
     shown = [item.message for item in plan.findings if item.unit in used or item.severity != "info"]
     others = len(plan.findings) - len(shown)
     if others:
         shown.append(f"{others} more about units that are neither treated nor peers; a run lists them")
-    return [*plan.notes, *shown]
+    return [*plan.notes, *covered, *shown]
+
+
+def _coverage(rows: IndicatorRows, outcome: OutcomePlan) -> Iterator[str]:
+    """Yield what the coverage of the treated units and peers of an outcome is like within its window.
+
+    Periods without a row are left to the findings of the plan, which tell gaps of either kind.
+    """
+    from its_eval.config.stratified import source_names  # noqa: PLC0415
+    from its_eval.data.coverage import coverage_findings  # noqa: PLC0415
+
+    units = set(outcome.treated).union(*(chosen.peers for chosen in outcome.peer_sets.values()))
+    first, last = outcome.panel.periods[0], outcome.panel.periods[-1]
+    names = source_names(outcome.outcome)
+    not_shown = {"missing_rows"}
+    own = rows.frame["indicator"].isin(names)
+    if outcome.outcome.kind != "count" and rows.frame.loc[own, "denominator"].isna().all():
+        # a percentage alone does not say how large a unit is
+        not_shown.add("jump")
+    for finding in coverage_findings(rows, names, units):
+        if finding.check not in not_shown and first <= finding.period <= last:
+            yield finding.message
 
 
 def _print(path: Path, stage: str, problems: list[str], notes: list[str], hint: str | None) -> None:
