@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from its_eval.data.faults import shorten
 from its_eval.data.numbers import number_hint, to_numbers
 from its_eval.data.tables import find_column, normalise_name, read_table, require_distinct
 from its_eval.errors import DataError
@@ -33,12 +34,15 @@ class Characteristics:
         NaN where missing; of a category the number of its text.
     categories : mapping of str to tuple of str
         For each variable that is a category: its texts, sorted.
+    notes : tuple of str
+        Columns that are left out though they hold numbers, and why.
     """
 
     units: tuple[str, ...]
     variables: tuple[str, ...]
     values: NDArray[np.float64]
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ def _codes(frame: pd.DataFrame, column: str, where: Path) -> tuple[str, ...]:
             problems.append(f"{where}: row {row}: unit {code!r} stands in row {seen[code]} already")
         seen.setdefault(code, row)
     if problems:
-        raise DataError(problems, "keep one row per unit")
+        raise DataError(shorten(problems), "keep one row per unit")
     return codes
 
 
@@ -114,7 +118,13 @@ def load_characteristics(
         }
         if not kept:
             raise DataError([f"{path}: no column but {unit!r} is numeric throughout"])
-        return Characteristics(units, tuple(kept), np.column_stack(list(kept.values())))
+        values = np.column_stack(list(kept.values()))
+        notes = tuple(
+            _left_out(path, frame[name], faulty)
+            for name, (numbers, faulty) in converted.items()
+            if faulty.any() and not np.isnan(numbers).all()
+        )
+        return Characteristics(units, tuple(kept), values, notes=notes)
     problems: list[str] = []
     columns: dict[str, NDArray[np.float64]] = {}
     categories: dict[str, tuple[str, ...]] = {}
@@ -137,8 +147,14 @@ def load_characteristics(
                 f"{path}: row {row}, column {name!r}: {text!r} is not a number; {number_hint(text)}"
             )
     if problems:
-        raise DataError(problems, "choose the columns under peers.variables, or mend the table")
+        raise DataError(shorten(problems), "choose the columns under peers.variables, or mend the table")
     return Characteristics(units, tuple(columns), np.column_stack(list(columns.values())), categories)
+
+
+def _left_out(path: Path, column: pd.Series, faulty: NDArray[np.bool_]) -> str:
+    """Return in words why a column is not used that holds numbers, but not throughout."""
+    row, text = next(iter(column[faulty].astype(str).items()))
+    return f"{path}: {column.name!r} is left out: row {row} holds {text!r}, which is not a number."
 
 
 def _is_category(column: pd.Series, numbers: NDArray[np.float64], faulty: NDArray[np.bool_]) -> bool:

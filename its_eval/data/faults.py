@@ -13,6 +13,9 @@ Severity = Literal["error", "warning", "info"]
 #: Columns of the ``data_quality`` table.
 COLUMNS = ["indicator", "unit", "check", "period", "value", "severity", "message"]
 
+#: So many problems are shown one by one; the rest are counted.
+SHOWN_PROBLEMS = 40
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -39,6 +42,13 @@ class Finding:
     value: str
     severity: Severity
     message: str
+
+
+def shorten(problems: list[str]) -> list[str]:
+    """Return the first problems and a count of the rest."""
+    if len(problems) <= SHOWN_PROBLEMS:
+        return problems
+    return [*problems[:SHOWN_PROBLEMS], f"… and {len(problems) - SHOWN_PROBLEMS} more of this kind"]
 
 
 def findings_table(findings: Iterable[Finding]) -> pd.DataFrame:

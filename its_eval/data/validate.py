@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from its_eval.config import Outcome
     from its_eval.data.panel import Panel
 
-#: So many problems are shown one by one; the rest are counted.
-SHOWN_PROBLEMS = 40
 #: A span that holds every period as ISO text, for `concerns_run`.
 ALL_PERIODS = ("", "~")
 #: So many rows of one unit and period are named; a table may repeat a row a million times.
@@ -150,10 +148,3 @@ def concerns_run(finding: Finding, units: Collection[str], span: tuple[str, str]
     if finding.indicator != indicator or finding.unit not in units:
         return False
     return not finding.period or span[0] <= finding.period <= span[1]
-
-
-def shorten(problems: list[str]) -> list[str]:
-    """Return the first problems and a count of the rest."""
-    if len(problems) <= SHOWN_PROBLEMS:
-        return problems
-    return [*problems[:SHOWN_PROBLEMS], f"… and {len(problems) - SHOWN_PROBLEMS} more of this kind"]

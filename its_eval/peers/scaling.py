@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from its_eval.data.faults import shorten
 from its_eval.data.tables import find_column, normalise_name
 from its_eval.errors import DataError
 from its_eval.peers.distance import Scaled
@@ -53,7 +54,7 @@ def scale_characteristics(table: Characteristics, recipe: DistanceRecipe, where:
             f"{where}: unit {table.units[row]}, {names[column]!r} is missing"
             for row, column in np.argwhere(missing)
         ]
-        raise DataError(cells, "`peers.missing: available` compares on what is known")
+        raise DataError(shorten(cells), "`peers.missing: available` compares on what is known")
     categories = {name: table.categories[name] for name in names if name in table.categories}
     if recipe.missing == "zero":
         # a text that is not known is no 0 but a category of its own
@@ -62,7 +63,8 @@ def scale_characteristics(table: Characteristics, recipe: DistanceRecipe, where:
         categories = {name: (*texts, "") for name, texts in categories.items()}
     kept = np.flatnonzero([weight > 0 and varies(raw[:, place]) for place, weight in enumerate(weights)])
     if not kept.size:
-        raise DataError([f"{where}: none of the chosen variables differs between units"])
+        none = "differs between units" if weights.any() else "has a weight above 0"
+        raise DataError([f"{where}: none of the chosen variables {none}"])
     values = _logarithms(raw, names, table.units, recipe, where)[:, kept]
     kept_names = tuple(names[place] for place in kept)
     population = {normalise_name(name) for name in recipe.population_scaled}
@@ -71,7 +73,7 @@ def scale_characteristics(table: Characteristics, recipe: DistanceRecipe, where:
     scale, replaced = np.ones(len(kept)), np.zeros(len(kept), dtype=bool)
     if number.any():
         scale[number], replaced[number] = spreads(values[:, number], recipe.scale, own[number])
-    notes = tuple(
+    rescaled = tuple(
         f"{where}: the middle half of {kept_names[place]!r} is a single value, so it is scaled by its "
         "standard deviation instead of its interquartile range."
         for place in np.flatnonzero(replaced)
@@ -85,7 +87,7 @@ def scale_characteristics(table: Characteristics, recipe: DistanceRecipe, where:
         recipe.metric,
         {name: texts for name, texts in categories.items() if name in kept_names},
         recipe.scale,
-        notes,
+        (*table.notes, *rescaled),
     )
 
 
@@ -137,7 +139,9 @@ def _logarithms(
         with np.errstate(divide="ignore", invalid="ignore"):
             values[:, column] = np.log(raw[:, column])
     if problems:
-        raise DataError(problems, "name under peers.log only variables that are above 0 for every unit")
+        raise DataError(
+            shorten(problems), "name under peers.log only variables that are above 0 for every unit"
+        )
     return values
 
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.config.stratified import evaluated_outcomes, source_names, strata_of_gap
-from its_eval.data.faults import Finding
+from its_eval.data.faults import Finding, shorten
 from its_eval.data.panel import Panel
 from its_eval.data.periods import format_period, parse_period
 from its_eval.data.strata import strata_hint
 from its_eval.data.tables import nearest
-from its_eval.data.validate import ALL_PERIODS, concerns_run, missing_findings, row_findings, shorten
+from its_eval.data.validate import ALL_PERIODS, concerns_run, missing_findings, row_findings
 from its_eval.design.interruption import Interruption
 from its_eval.design.matrix import usable_periods
 from its_eval.design.season import Season

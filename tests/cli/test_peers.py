@@ -218,6 +218,43 @@ def test_a_weight_of_an_unknown_variable(its, study):
     assert "there is no column 'Urbn'; did you mean 'Urban'?" in answer.err
 
 
+@pytest.mark.parametrize("text", ["", " ,", ", ,"])
+def test_variables_that_name_none(its, study, text):
+    answer = its("peers", study.characteristics, "--unit", "A1", "--variables", text)
+    assert (answer.code, answer.out) == (2, "")
+    assert "names no variable" in answer.err
+
+
+def test_a_variable_is_needed_that_weighs_something(its, study):
+    weights = [word for name in ("Beds", "Urban", "Sites") for word in ("--weight", f"{name}=0")]
+    answer = its("peers", study.characteristics, "--unit", "A1", *weights)
+    assert (answer.code, answer.out) == (3, "")
+    assert f"{study.characteristics}: none of the chosen variables has a weight above 0" in answer.err
+
+
+def test_a_column_that_holds_numbers_but_not_throughout_is_left_out_and_named(its, study):
+    lines = study.characteristics.read_text().splitlines()
+    spoilt = [line.replace("B1,120,", 'B1,"1,120",') for line in lines]
+    names = ["Town", *(f"Town {place}" for place in range(1, len(lines)))]
+    text = "\n".join(f"{line},{name}" for line, name in zip(spoilt, names, strict=True))
+    study.characteristics.write_text(f"{text}\n")
+    found = its("peers", study.characteristics, "--unit", "A1", "--explain", "--format", "json").out
+    (answer,) = json.loads(found)
+    assert {part["variable"] for part in answer["peers"][0]["contributions"]} == {"Urban", "Sites"}
+    # a column of words is none that was meant to be compared
+    assert answer["notes"] == [
+        f"{study.characteristics}: 'Beds' is left out: row 4 holds '1,120', which is not a number."
+    ]
+
+
+def test_a_table_that_is_none_of_characteristics_is_refused_in_few_lines(its, study):
+    answer = its("peers", study.indicators, "--unit", "A1", "--unit-column", "unit")
+    assert answer.code == 3
+    assert len(answer.err.splitlines()) == 42
+    assert "row 3: unit 'A1' stands in row 2 already" in answer.err
+    assert "… and 625 more of this kind" in answer.err
+
+
 def test_an_unknown_variable(its, study):
     answer = its("peers", study.characteristics, "--unit", "A1", "--variables", "Bds")
     assert answer.code == 3

@@ -81,6 +81,8 @@ def peers(
 
     if source is None or not unit:
         raise UsageError("needs a SOURCE and --unit", "its-eval peers --help shows examples")
+    if variables and not _names(variables):
+        raise UsageError(f"--variables {','.join(variables)!r} names no variable")
     if explain and stability and format_ == "csv":
         raise UsageError("--explain and --stability are two tables, and CSV holds one", "take one of the two")
     if source.suffix in (".yaml", ".yml"):

@@ -9,10 +9,10 @@ import pandas as pd
 
 from its_eval.data.attributes import Units, load_units
 from its_eval.data.dataset import Survey, survey, unknown_indicator
+from its_eval.data.faults import shorten
 from its_eval.data.load import IndicatorRows
 from its_eval.data.successors import Lifetimes, lifetimes_of
 from its_eval.data.tables import nearest
-from its_eval.data.validate import shorten
 from its_eval.errors import DataError
 from its_eval.pipeline.sources import Sources, _scaled_characteristics
 from its_eval.pipeline.treatment import Treatment

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.data.coded_panel import coded_panel, coded_values, coded_window
+from its_eval.data.faults import shorten
 from its_eval.data.periods import format_period, parse_period
-from its_eval.data.validate import shorten
 from its_eval.design.interruption import Interruption
 from its_eval.errors import DataError
 from its_eval.pipeline.masks import fitted_events, masked_periods, unit_masked_periods

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from its_eval.config import to_yaml
+from its_eval.data.faults import shorten
 from its_eval.data.parquet_columns import fragment_files
-from its_eval.data.validate import shorten
 from its_eval.errors import DataError, ItsEvalError, NothingEstimatedError
 from its_eval.pipeline.batch.blocks import BLOCK_ROWS, Block, plan_batch
 from its_eval.pipeline.batch.executors import cluster_executor, local_executor
