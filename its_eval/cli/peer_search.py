@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from its_eval.data.attributes import Characteristics
     from its_eval.peers.distance import Scaled
     from its_eval.pipeline.peer_stability import StabilityOfUnit
+    from its_eval.pipeline.plan import OutcomePlan
 
 _CODE_NAMES = frozenset({"unit", "code", "unit_code", "trust_code", "org_code", "procode"})
 _NAME_NAMES = frozenset({"name", "unit_name", "trust_name", "org_name"})
@@ -87,6 +88,8 @@ class Answer:
         Sentences for a reader.
     stability : list of StabilityOfUnit
         Where asked for.
+    cautions : list of str
+        Those of the notes without which the list itself would mislead, such as a script that reads CSV.
     """
 
     sets: list[PeerSet]
@@ -94,6 +97,7 @@ class Answer:
     k: int | None
     notes: list[str]
     stability: list[StabilityOfUnit] = field(default_factory=list)
+    cautions: list[str] = field(default_factory=list)
 
 
 def peers_of_table(source: Path, asked: Question) -> Answer:
@@ -204,13 +208,41 @@ def peers_of_config(source: Path, wanted: Sequence[str], *, stability: bool) -> 
             raise UsageError(f"--unit {code!r} is not treated in {source}; {nearest(code, plan.treated)}")
         sets += [found for outcome in plan.outcomes[:1] if (found := outcome.peer_sets.get(code)) is not None]
     k = None if config.peers.k == "all" else int(config.peers.k)
+    cautions = _cautions(plan.outcomes, codes)
     notes = [note for chosen in sets for note in type_notes(chosen.unit, chosen, sources.units)]
-    answer = Answer(sets, sources.units, k, notes)
+    answer = Answer(sets, sources.units, k, [*cautions, *notes], cautions=cautions)
     if stability:
         from its_eval.pipeline.peer_stability import peer_stability  # noqa: PLC0415
 
         answer.stability.extend(peer_stability(config, sources, plan.outcomes[0], codes))
     return answer
+
+
+def _cautions(outcomes: Sequence[OutcomePlan], codes: Sequence[str]) -> list[str]:
+    """Return the units that have no peers, and the outcomes for which peers are others than those shown."""
+    first, *others = outcomes
+    found = []
+    for code in codes:
+        if code not in first.peer_sets or not first.peer_sets[code].peers:
+            why = first.no_peers.get(code, f"{code} has no data for {first.outcome.indicator}")
+            found.append(f"{first.outcome.label}, {code}: {why}.")
+    differing = [
+        outcome.outcome.label
+        for outcome in others
+        if any(_peers(outcome, code) != _peers(first, code) for code in codes)
+    ]
+    if differing:
+        named = ", ".join(differing)
+        found.append(
+            f"These are the peers for {first.outcome.label}. For {named} some are others; "
+            "the table `peers` of a run has those of every outcome."
+        )
+    return found
+
+
+def _peers(outcome: OutcomePlan, code: str) -> tuple[str, ...]:
+    chosen = outcome.peer_sets.get(code)
+    return () if chosen is None else chosen.peers
 
 
 def _unit_column(source: Path) -> str:

@@ -140,7 +140,9 @@ def _no_peers(plan: OutcomePlan) -> list[str]:
     found = []
     for unit, why in plan.no_peers.items():
         chosen = plan.peer_sets.get(unit)
-        reasons = Counter(item.reason for item in chosen.exclusions) if chosen is not None else Counter()
+        every = () if chosen is None else chosen.exclusions
+        # what follows a colon is about one candidate, such as its distance
+        reasons = Counter(item.reason.partition(":")[0] for item in every)
         often = ""
         if reasons:
             reason, count = min(reasons.items(), key=lambda item: (-item[1], item[0]))

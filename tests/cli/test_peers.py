@@ -563,3 +563,29 @@ class TestConfig:
             assert its("run", study.folder / name, "-o", out, "--no-figures", "-q").code == 0
             tables[name] = [(out / "tables" / f"{table}.csv").read_text() for table in ("peers", "effects")]
         assert tables["study.yaml"] == tables["fed.yaml"]
+
+    def test_a_unit_without_peers_is_said_in_every_form(self, its, study):
+        text = study.characteristics.read_text()
+        study.characteristics.write_text(
+            "".join(f"{line}\n" for line in text.splitlines() if line[:2] != "A1")
+        )
+        why = "Waits, A1: A1 is not in the characteristics table, so it has no peers; list them under peers.given."
+        answer = its("peers", study.config, "--unit", "A1")
+        assert (answer.code, " ".join(answer.out.split())) == (0, why)
+        answer = its("peers", study.config, "--unit", "all", "--format", "csv")
+        assert {row["unit"] for row in rows_of(answer.out)} == {"A2"}
+        assert answer.err == f"note: {why}\n"
+
+    def test_outcomes_with_other_peers_are_named(self, its, study):
+        rows = study.indicators.read_text().splitlines()[1:]
+        study.write_indicators([row for row in rows if not row.startswith("seen,B1,")])
+        said = (
+            "These are the peers for Waits. For Seen in time some are others; the table `peers` of a run has "
+            "those of every outcome."
+        )
+        answer = its("peers", study.config, "--unit", "all", "--format", "csv")
+        assert "B1" in {row["peer"] for row in rows_of(answer.out)}
+        assert answer.err == f"note: {said}\n"
+        (found, _) = json.loads(its("peers", study.config, "--unit", "all", "--format", "json").out)
+        assert said in found["notes"]
+        assert said in " ".join(its("peers", study.config, "--unit", "all").out.split())

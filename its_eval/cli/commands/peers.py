@@ -114,6 +114,9 @@ def peers(
         )
         answer = peers_of_table(source, asked)
     print_peers(answer, format_, explain=explain)
+    if format_ == "csv":
+        for caution in answer.cautions:
+            typer.echo(f"note: {caution}", err=True)
 
 
 def _names(texts: list[str]) -> tuple[str, ...]:

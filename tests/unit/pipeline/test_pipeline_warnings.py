@@ -72,6 +72,11 @@ def test_nobody_to_compare_with_is_said_with_the_commonest_reason(study):
     assert note.endswith("so it has no peers; list them under peers.given.")
 
 
+def test_reasons_that_name_a_distance_are_counted_together(study):
+    notes = study.plan(peers={"k": 2, "caliper": 1e-6}).notes
+    assert "Of 3 set aside, 2: farther than the caliper." in next(note for note in notes if "T1" in note)
+
+
 def test_many_units_without_peers_are_counted(study):
     window = {"outcomes": [SHARE | {"start": "2012-05"}], "treated": ["T1", "T2", "D1", "D2"]}
     notes = [note for note in study.plan(**window).notes if "no candidate" in note or "more." in note]
