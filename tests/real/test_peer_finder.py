@@ -76,6 +76,13 @@ def test_mental_health_trusts_have_peers_of_other_types_until_they_must_agree(pu
     others = [peer for peer in pairs if types[peer] != "Mental Health"]
     # as docs/peers.md has it
     assert (len(units), len(pairs), len(others)) == (42, 420, 121)
+    name = "NHS Sickness Absence benchmarking tool CSV, December 2023.csv"
+    with (FOLDER / "sickness" / name).open(encoding="utf-8", newline="") as file:
+        groups = {row["ORG_CODE"]: row["CLUSTER_GROUP"] for row in csv.DictReader(file)}
+    known = [unit for unit in published if groups.get(unit) == "Mental Health"]
+    pairs = [peer for unit in known for _, peer, _ in published[unit] if peer != unit]
+    others = [peer for peer in pairs if groups.get(peer) != "Mental Health"]
+    assert (len(known), len(pairs), len(others)) == (39, 390, 110)
     said = " ".join(asked(its, "--unit", "RP1").split())
     assert (
         "RP1: 7 of the 10 peers are of another type than Mental Health (7 Community Provider Trust)" in said
