@@ -68,6 +68,14 @@ def test_a_variable_without_middle_spread_takes_its_standard_deviation_and_says_
     )
 
 
+@pytest.mark.parametrize(("others", "said"), [([0.0, 0, 0, 8], True), ([0.0, 0, 4, 8], False)])
+def test_the_quarters_decide_whether_there_is_a_middle_spread(others, said):
+    values = np.column_stack([VALUES[:5, 0], [0.0, *others]])
+    found = scaled(Characteristics(UNITS[:5], ("Beds", "Rare"), values), scale="robust")
+    assert bool(found.notes) is said
+    assert found.scaled[4, 1] == pytest.approx(8.0 / (values[:, 1].std(ddof=1) if said else 4.0))
+
+
 def ledoit_wolf(values):
     """The estimator of Ledoit & Wolf 2004, by their formulas for m, d2, b2 (section 3.3)."""
     n, p = values.shape

@@ -58,6 +58,12 @@ def test_distances_with_every_trap():
     assert expected[1] == expected[2]
 
 
+def test_what_differs_in_the_ninth_digit_is_no_tie():
+    table = Characteristics(("A", "B", "C"), ("x",), np.array([[0.0], [1.00000001], [1.0]]))
+    found = scale_characteristics(table, DistanceRecipe(scale="none"), "t.csv")
+    assert select_peers("A", found, 2, {}).peers == ("C", "B")
+
+
 def test_contributions_sum_to_the_squared_distance():
     found = scaled()
     chosen = select_peers("ZZ1", found, None, {})
