@@ -125,7 +125,7 @@ class LayoutIndicator(Settings):
     @model_validator(mode="after")
     def _percentage_of_something(self) -> Self:
         if self.kind == "percentage" and self.denominator is None:
-            refuse("indicator", [Fault(("denominator",), "missing", "a percentage has a denominator")])
+            refuse("indicator", [Fault(("denominator",), "missing", "what the percentage is of")])
         return self
 
 

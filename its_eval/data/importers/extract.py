@@ -99,7 +99,10 @@ def extract(sheet: Sheet, header: Header, layout: Layout, strata: Collection[str
     totals = {}
     if rows.total is not None:
         totals = {name: float(column[0]) for name, column in rows.numbers([rows.total]).items()}
-    _require_sound(rows, "leave a cell blank when its value is not known")
+    dates = (
+        "; how dates are written stands in the layout (period.dates)" if "period" in header.columns else ""
+    )
+    _require_sound(rows, f"leave a cell blank when its value is not known{dates}")
     return Extract(
         sheet.file,
         sheet.name,

@@ -148,7 +148,11 @@ def _columns(
                 f"{len(matches)} columns are headed {_said(headings[0])} ({letters}); expected one"
             )
         else:
-            offer = nearest(headings[0].name, [name for name in names if name])
+            key = normalise_name(headings[0].name)
+            elsewhere = [column_letters(place) for place, name in enumerate(names) if name == key]
+            offer = f"under other headings it stands in {', '.join(elsewhere)}"
+            if not elsewhere:
+                offer = nearest(headings[0].name, [name for name in names if name])
             problems.append(f"there is no column {_said(headings[0])}; {offer}")
     for heading in layout.other_columns:
         known.update(_places(heading, names, over))

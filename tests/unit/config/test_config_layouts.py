@@ -76,7 +76,11 @@ def test_short_forms_are_filled_in(tmp_path):
             "no column of numbers is called 'sene' (did you mean 'seen'?)",
         ),
         ("{sum: [seen, waiting]}", "{sum: [seen], mean: [seen]}", "neither or both of sum and mean"),
-        (", denominator: {sum: [seen, waiting]}", "", "denominator: missing; expected a percentage has a"),
+        (
+            ", denominator: {sum: [seen, waiting]}",
+            "",
+            "denominator: missing; expected what the percentage is",
+        ),
         ("tried: true", "tried: true\nstratum: {default: All}", "stratum: stands alone; expected both"),
         ("tried: true", "tried: true\ntotal: England", "total: there is no column `name`"),
         (
