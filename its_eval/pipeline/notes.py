@@ -16,6 +16,8 @@ from its_eval.peers.types import type_notes
 SHOWN = 3
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from its_eval.config import Config
     from its_eval.data.attributes import Units
     from its_eval.pipeline.plan import OutcomePlan
@@ -38,7 +40,7 @@ def unknown_names(config: Config, sources: Sources) -> list[str]:
 
 def plan_notes(config: Config, outcomes: list[OutcomePlan], units: Units | None = None) -> list[str]:
     """Return what a reader has to know about the peers before any number: their date, and who filled up."""
-    notes = _dated_after(config, outcomes)
+    notes = dated_after(config, outcomes)
     # what is true of the scaling is true of every outcome
     scalings = [peers.scaled.notes for plan in outcomes for peers in plan.peer_sets.values() if peers.scaled]
     notes += dict.fromkeys(note for found in scalings for note in found)
@@ -65,7 +67,7 @@ def plan_notes(config: Config, outcomes: list[OutcomePlan], units: Units | None 
     return notes
 
 
-def _dated_after(config: Config, outcomes: list[OutcomePlan]) -> list[str]:
+def dated_after(config: Config, outcomes: Sequence[OutcomePlan]) -> list[str]:
     """Return a note when the characteristics may have been measured after the first start."""
     settings, table = config.peers, config.data.characteristics
     if settings is None or settings.match == "pre_period" or table is None or not outcomes:

@@ -576,6 +576,18 @@ class TestConfig:
         assert {row["unit"] for row in rows_of(answer.out)} == {"A2"}
         assert answer.err == f"note: {why}\n"
 
+    def test_what_a_run_would_say_of_the_characteristics(self, its, study):
+        rows = study.characteristics.read_text().replace("B3,140,", "B3,about 140,")
+        study.characteristics.write_text(rows)
+        study.write(changes={"characteristics: {path: characteristics.csv}":
+                             "characteristics: {path: characteristics.csv, dated: 2016}"})  # fmt: skip
+        (first, _) = json.loads(its("peers", study.config, "--unit", "all", "--format", "json").out)
+        assert [note.partition(": ")[2] if "Beds" in note else note for note in first["notes"][:2]] == [
+            "'Beds' is left out: row 6 holds 'about 140', which is not a number.",
+            "The characteristics describe 2016, after the start in July 2015: peers are matched on values that "
+            "the intervention may have changed.",
+        ]
+
     def test_outcomes_with_other_peers_are_named(self, its, study):
         rows = study.indicators.read_text().splitlines()[1:]
         study.write_indicators([row for row in rows if not row.startswith("seen,B1,")])

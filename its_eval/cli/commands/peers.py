@@ -77,7 +77,7 @@ def peers(
     if list_presets:
         print_presets()
         return
-    from its_eval.cli.peer_search import Question, peers_of_config, peers_of_table  # noqa: PLC0415
+    from its_eval.cli.peer_search import Question, peers_of_table  # noqa: PLC0415
 
     if source is None or not unit:
         raise UsageError("needs a SOURCE and --unit", "its-eval peers --help shows examples")
@@ -93,6 +93,9 @@ def peers(
                 "--format go with it",
                 "change `peers` in the config, or give its characteristics table as SOURCE",
             )
+        # what plans a run is not needed for a table, and takes its time to load
+        from its_eval.cli.configured_peers import peers_of_config  # noqa: PLC0415
+
         answer = peers_of_config(source, unit, stability=stability)
     else:
         asked = Question(
