@@ -137,9 +137,16 @@ class PeerSettings(Settings):
         default={}, description="By outcome: peers of a unit for this outcome alone, instead of `given`."
     )
 
-    def given_for(self, outcome: str) -> Mapping[str, tuple[str, ...]]:
-        """Return the given peers of each unit for one outcome."""
-        return {**self.given, **self.given_by_outcome.get(outcome, {})}
+    def given_for(self, *names: str) -> Mapping[str, tuple[str, ...]]:
+        """Return the given peers of each unit for one outcome.
+
+        An outcome of a stratum has two names: that of the listed outcome, and the narrower one of its own, as
+        in a list that a run wrote, which rules.
+        """
+        given = dict(self.given)
+        for name in names:
+            given |= self.given_by_outcome.get(name, {})
+        return given
 
     @model_validator(mode="before")
     @classmethod

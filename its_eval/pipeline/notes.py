@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from its_eval.config.stratified import listed_as
+from its_eval.config.stratified import evaluated_outcomes, listed_as
 from its_eval.data.periods import parse_period, period_start
 from its_eval.data.tables import nearest
 from its_eval.peers.pool import FAR, pool_percentiles
@@ -25,17 +25,27 @@ if TYPE_CHECKING:
 
 
 def unknown_names(config: Config, sources: Sources) -> list[str]:
-    """Return a note for each unit that the config sets aside or masks and that no table knows."""
+    """Return a note for each unit and outcome that the config names and that nothing is known of."""
     known = set(sources.rows.frame["unit"])
     if sources.scaled is not None:
         known |= set(sources.scaled.units)
+    evaluated = evaluated_outcomes(config.outcomes)
+    outcomes = {name for outcome in evaluated for name in (listed_as(outcome), outcome.name)}
+    lists = config.peers.given_by_outcome if config.peers is not None else {}
+    notes = [
+        f"peers.given has a list for the outcome {name!r}, which is not evaluated, so that it is not used; "
+        f"{nearest(name, sorted(outcomes))}"
+        for name in lists
+        if name not in outcomes
+    ]
     listed = [("peers.exclude", unit) for unit in (config.peers.exclude if config.peers is not None else ())]
     listed += [(f"the event {event.name!r}", unit) for event in config.events for unit in event.units]
-    return [
+    notes += [
         f"{where} names {unit!r}, which is in no table and so has no effect; {nearest(unit, sorted(known))}"
         for where, unit in listed
         if unit not in known
     ]
+    return notes
 
 
 def plan_notes(config: Config, outcomes: list[OutcomePlan], units: Units | None = None) -> list[str]:
@@ -164,5 +174,6 @@ def _few_peers(config: Config, plan: OutcomePlan) -> list[str]:
         f"{plan.outcome.label}, {unit}: {len(chosen.peers)} of the {wanted} peers asked for; "
         "no more candidates are eligible."
         for unit, chosen in plan.peer_sets.items()
-        if unit not in settings.given_for(listed_as(plan.outcome)) and 0 < len(chosen.peers) < wanted
+        if unit not in settings.given_for(listed_as(plan.outcome), plan.outcome.name)
+        and 0 < len(chosen.peers) < wanted
     ]

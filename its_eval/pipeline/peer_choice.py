@@ -96,7 +96,7 @@ def choose_peers(
         return PeerChoice()
     candidates = tuple(sorted(donor_pool(config, sources, treatment) | set(treatment.units)))
     by_start: dict[Interruption, tuple[dict[str, str], Scaled | None]] = {}
-    given = settings.given_for(listed_as(outcome))
+    given = settings.given_for(listed_as(outcome), outcome.name)
     k = None if settings.k == "all" else int(settings.k)
     peer_sets: dict[str, PeerSet] = {}
     missing: dict[str, str] = {}

@@ -42,6 +42,9 @@ def test_a_merger_sets_both_sides_aside():
 def test_mergers_outside_the_window_set_aside_old_codes_alone():
     found = reasons(closed={"A": "2010-04", "B": "2021-04"}, successors={"A": "X", "B": "Y"})
     assert found == {"A": "went on as X in 2010-04, before the window ends in 2020-02"}
+    # whoever took over with the first period of the window has all of it
+    assert set(reasons(closed={"A": "2013-04"}, successors={"A": "X"})) == {"A"}
+    assert set(reasons(closed={"A": "2013-05"}, successors={"A": "X"})) == {"A", "X"}
 
 
 def test_a_merger_without_a_date():

@@ -287,6 +287,17 @@ class TestGap:
         for plan in strata.plan(peers=peers).outcomes:
             assert plan.peer_sets["T1"].peers == ("D4",)
 
+    def test_given_peers_of_one_stratum_as_a_run_writes_them(self, strata):
+        given = {"waits": {"T1": ["D4"]}, "waits [old]": {"T1": ["D1", "D4"]}, "waits [odl]": {"T1": ["D4"]}}
+        plan = strata.plan(peers={"given": {"T1": ["D3"], "T2": ["D4"]}, "given_by_outcome": given})
+        found = {item.outcome.name: item.peer_sets["T1"].peers for item in plan.outcomes}
+        assert found == {"waits [old]": ("D1", "D4"), "waits [young]": ("D4",), GAP: ("D4",)}
+        (note,) = [note for note in plan.notes if "peers.given" in note]
+        assert note.startswith(
+            "peers.given has a list for the outcome 'waits [odl]', which is not evaluated, so that it is not "
+            "used; did you mean 'waits [old]' or "
+        )
+
     def test_other_scales_are_not_tried_on_a_gap(self, strata):
         found = strata.run(sensitivity={"transform": ["log"]}, designs=["single"])
         tried = found.tables["sensitivity"].query("dimension == 'transform'")["outcome"]
