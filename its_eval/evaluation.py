@@ -205,6 +205,16 @@ class Evaluation:
         effects = self.rows_of("effects", outcome)
         return set(effects.loc[effects["role"] == "primary", "estimator"])
 
+    @property
+    def faults(self) -> dict[str, int]:
+        """What a watchful caller asks about: faulty rows of data, series without an estimate, and so on."""
+        return {
+            "faulty_rows": int(self.tables["data_quality"]["severity"].ne("info").sum()),
+            "not_estimated": len(self.tables["not_estimated"]),
+            "flagged_fits": int(self.tables["fits"]["flags"].ne("").sum()),
+            "alarming_checks": int(self.tables["checks"]["status"].eq("attention").sum()),
+        }
+
     def tidy(self, table: str = "effects") -> pd.DataFrame:
         """Return one table."""
         return self.tables[table]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import os
 import platform
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from its_eval.errors import UsageError
+from its_eval.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,6 +23,11 @@ MANIFEST = "manifest.json"
 RESOLVED = "config.resolved.yaml"
 #: Libraries whose version may change a number or a figure.
 LIBRARIES = ("Jinja2", "matplotlib", "numpy", "pandas", "pyarrow", "pydantic", "scipy", "statsmodels")
+
+#: Files that desktop programs lay into a folder that is looked at: nobody misses them.
+_DESKTOP_FILES = frozenset({".DS_Store", ".directory", "Thumbs.db", "desktop.ini"})
+#: Locks of office programs, attributes and removed files that are still open, on network disks.
+_DESKTOP_STARTS = ("~$", ".~lock.", "._", ".nfs")
 
 
 def sha256(path: Path) -> str:
@@ -39,8 +45,21 @@ def program_version() -> str:
 
 
 def input_hashes(paths: Iterable[Path]) -> dict[str, str]:
-    """Return the hash of every input by its path as text."""
-    return {path.as_posix(): sha256(path) for path in paths}
+    """Return the hash of every input that is there, by its path as text.
+
+    Raises
+    ------
+    DataError
+        When one cannot be read.
+    """
+    hashes = {}
+    for path in filter(os.path.isfile, paths):
+        try:
+            hashes[path.as_posix()] = sha256(path)
+        except OSError as error:
+            # said here, so that it is not taken for a result that could not be written
+            raise DataError([f"{path}: cannot be read: {error.strerror}"]) from error
+    return hashes
 
 
 def output_hashes(folder: Path) -> dict[str, str]:
@@ -110,13 +129,17 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
 def foreign_files(folder: Path) -> list[str]:
     """Return what stands in a folder and is no part of a result of this program, by path within it.
 
-    Without a manifest of this program nothing in the folder is its own. Hidden files and those that desktop
-    programs leave behind do not count.
+    Without a manifest of this program nothing in the folder is its own. What desktop programs leave behind
+    does not count; other hidden files do.
     """
     known = _own_manifest(folder)
     outputs = known.get("outputs") if known is not None else None
     own = {MANIFEST, *outputs} if isinstance(outputs, dict) else set()
-    present = (path for path in folder.rglob("*") if not path.is_dir() and not _left_behind(path))
+    present = (
+        path
+        for path in folder.rglob("*")
+        if (path.is_symlink() or not path.is_dir()) and not _left_behind(path)
+    )
     return sorted({path.relative_to(folder).as_posix() for path in present} - own)
 
 
@@ -132,7 +155,8 @@ def _own_manifest(folder: Path) -> dict[str, Any] | None:
 
 
 def _left_behind(path: Path) -> bool:
-    return path.name.startswith((".", "~$")) or path.name in ("Thumbs.db", "desktop.ini")
+    """Return whether a desktop, an office program or a network disk put a file there, and no person."""
+    return path.name in _DESKTOP_FILES or path.name.startswith(_DESKTOP_STARTS)
 
 
 def unchanged(
@@ -161,7 +185,7 @@ def unchanged(
     """
     known = read_manifest(folder)
     paths = list(inputs)
-    if known is None or not all(path.is_file() for path in paths):
+    if known is None or not all(map(os.path.isfile, paths)):
         return False
     expected = {
         "program": {"name": PROGRAM, "version": program_version()},
@@ -175,6 +199,8 @@ def unchanged(
         and written == resolved
         and (bool(known.get("figures")) or not figures)
         and (bool(known.get("report")) or not report)
+        # what `--fail-on` asks about a result that stays
+        and ("faults" in known or "batch" in known)
     )
 
 

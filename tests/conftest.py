@@ -129,6 +129,8 @@ def its(monkeypatch, capsys):
     def call(*arguments):
         capsys.readouterr()
         monkeypatch.setattr(sys, "argv", ["its-eval", *map(str, arguments)])
+        # else the program would take itself for a module of `python -m pytest`, and call itself so in its help
+        monkeypatch.setattr(sys.modules["__main__"], "__package__", "", raising=False)
         with pytest.raises(SystemExit) as stop:
             app.main()
         captured = capsys.readouterr()

@@ -11,7 +11,7 @@ import pandas as pd
 
 from its_eval.data.column_roles import Role, assign_columns
 from its_eval.data.numbers import number_hint, to_numbers
-from its_eval.data.tables import find_column, nearest, normalise_name, read_table
+from its_eval.data.tables import find_column, nearest, normalise_name, read_table, require_file
 from its_eval.errors import DataError
 
 if TYPE_CHECKING:
@@ -144,8 +144,7 @@ def load_projects(path: Path, columns: Mapping[str, str], follow_ups: Sequence[s
 
 
 def _read(path: Path) -> pd.DataFrame:
-    if not path.exists():
-        raise DataError([f"{path}: there is no such file"], "check the path")
+    require_file(path, "check the path")
     return read_table(path)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import os
 import sys
 import traceback
 from typing import Annotated
@@ -13,6 +11,7 @@ import typer
 from its_eval.cli.lazy_commands import LazyGroup
 from its_eval.cli.process import set_up_process
 from its_eval.cli.stopping import stopping_cleanly
+from its_eval.cli.streams import prepare_streams, require_sound_names
 from its_eval.errors import ItsEvalError
 
 EXIT_USAGE = 2
@@ -55,11 +54,12 @@ def main() -> None:
     """Run the program and turn every outcome into the exit code of the contract."""
     set_up_process()
     debug = "--debug" in sys.argv
-    _write_utf8()
+    prepare_streams()
     try:
+        require_sound_names(sys.argv[1:])
         with stopping_cleanly():
             code = app(standalone_mode=False)
-        # what is still buffered may meet a closed pipe: here it can be handled, at exit no more
+        # what is still buffered may meet a full disk: here it can be said, at exit no more
         sys.stdout.flush()
     except ItsEvalError as error:
         if debug:
@@ -71,13 +71,6 @@ def main() -> None:
         raise SystemExit(EXIT_USAGE) from None
     except typer.Abort:
         code = EXIT_INTERRUPTED
-    except BrokenPipeError:
-        _stop_writing()
-    except SystemExit as stop:
-        # typer itself turns a closed pipe into exit code 1
-        if not isinstance(stop.__context__, BrokenPipeError):
-            raise
-        _stop_writing()
     except Exception:  # noqa: BLE001  the one broad catch: a bug is reported as a bug
         traceback.print_exc()
         _complain("this is a bug in its-eval", "please report it with the lines above and the config")
@@ -85,20 +78,6 @@ def main() -> None:
     if code == EXIT_INTERRUPTED:
         typer.echo("its-eval: interrupted; no half result is left", err=True)
     raise SystemExit(code if isinstance(code, int) else 0)
-
-
-def _write_utf8() -> None:
-    """Write UTF-8 into pipes and files on every system; a terminal knows what it can show."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper) and not stream.isatty():
-            stream.reconfigure(encoding="utf-8")
-
-
-def _stop_writing() -> None:
-    """End quietly when the reader of a pipe has seen enough, e.g. ``its-eval peers … | head``."""
-    # what is buffered goes nowhere, so that the flush at exit does not fail once more
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    raise SystemExit(0) from None
 
 
 def _complain_usage(error: typer.TyperException) -> None:

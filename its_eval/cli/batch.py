@@ -140,10 +140,10 @@ def run_one_batch(
         raise
 
 
-def batch_failures(path: Path, result: BatchResult, watched: list[str]) -> int:
+def batch_failures(path: Path, failed: int, flagged: int, watched: list[str]) -> int:
     """Return 1 when series of a batch run have no estimate or a warning, and the caller watches for that."""
-    if "fit" not in watched or not result.failed + result.flagged:
+    if "fit" not in watched or not failed + flagged:
         return 0
-    found = f"{result.failed} series not estimated, {result.flagged} fits with flags"
+    found = f"{failed} series not estimated, {flagged} fits with flags"
     typer.echo(f"its-eval: {path}: --fail-on fit: {found}", err=True)
     return 1

@@ -30,6 +30,7 @@ _EXPECTED: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "bool_parsing": lambda _: "true or false",
     "bool_type": lambda _: "true or false",
     "string_type": lambda _: "text",
+    "string_unicode": lambda _: "text of whole characters, no half of a surrogate pair",
     "string_too_short": lambda _: "text that is not empty",
     "path_type": lambda _: "the path of a file",
     "tuple_type": lambda _: "a list, e.g. [a, b]",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from its_eval.config.faults import show
 from its_eval.data.faults import shorten
 from its_eval.data.numbers import number_hint, to_numbers
 from its_eval.data.tables import find_column, normalise_name, read_table, require_distinct
@@ -144,7 +145,7 @@ def load_characteristics(
             continue
         for row, text in frame.loc[faulty, name].astype(str).items():
             problems.append(
-                f"{path}: row {row}, column {name!r}: {text!r} is not a number; {number_hint(text)}"
+                f"{path}: row {row}, column {name!r}: {show(text)} is not a number; {number_hint(text)}"
             )
     if problems:
         raise DataError(shorten(problems), "choose the columns under peers.variables, or mend the table")

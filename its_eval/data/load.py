@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from its_eval.config.faults import show
 from its_eval.config.stratified import series_name
 from its_eval.data.faults import Finding
 from its_eval.data.numbers import number_hint, to_numbers
@@ -213,6 +214,6 @@ def _cell_findings(
         ordinal = int(str(row.period))
         period = "" if ordinal == NO_PERIOD else format_period(ordinal, frequency)
         place = f"{place_of(row)}, column {column or str(row.unit)!r}"
-        message = f"{place}: {text!r} is not a number; {number_hint(text)}"
+        message = f"{place}: {show(text)} is not a number; {number_hint(text)}"
         found.append(Finding(_series(row), str(row.unit), "not_a_number", period, text, "error", message))
     return found

@@ -17,6 +17,8 @@ _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?$")
 #: Larger numbers are no measurements, and their squares leave the range of double precision.
 LARGEST = 1e50
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+$")
+#: Longer cells are no slip of a number; hints that repeat them would be as long.
+_LONGEST_NUMBER = 60
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -29,11 +31,12 @@ def number_hint(text: str) -> str:
     "write 35744: thousands separators are not read"
     """
     stripped = text.strip()
-    if stripped.endswith("%"):
+    short = len(stripped) <= _LONGEST_NUMBER
+    if short and stripped.endswith("%"):
         return f"write {stripped[:-1].strip()}: leave out the per cent sign"
-    if _THOUSANDS.match(stripped):
+    if short and _THOUSANDS.match(stripped):
         return f"write {stripped.replace(',', '')}: thousands separators are not read"
-    if _DECIMAL_COMMA.match(stripped):
+    if short and _DECIMAL_COMMA.match(stripped):
         return f"write {stripped.replace(',', '.')}: the decimal mark is a point"
     if re.fullmatch(r"[+-]?(inf|infinity)", stripped, re.IGNORECASE):
         return "an infinite value cannot be used; leave the cell blank when it is not known"

@@ -20,6 +20,8 @@ MONTH_NAMES = (
     *("July", "August", "September", "October", "November", "December"),
 )
 
+#: A cell may hold a whole file, after an open quote.
+_LONGEST_SHOWN = 60
 _YEAR = re.compile(r"(\d{4})$")
 _QUARTER = re.compile(r"(\d{4})[- ]?[Qq]([1-4])$")
 _WEEK = re.compile(r"(\d{4})-?[Ww](\d{2})$")
@@ -91,15 +93,15 @@ def parse_period(text: str, frequency: str, convention: str = "iso") -> int:
         if day is None and convention != "iso":
             day = _slashed_date(stripped, convention)
     except ValueError:
-        raise ValueError(f"{text!r} is not a date of the calendar") from None
+        raise ValueError(f"{_quoted(text)} is not a date of the calendar") from None
     if day is not None:
         return _of_date(day, frequency)
     expected = f"expected a {frequency} such as {EXAMPLES[frequency]}"
     if convention == "iso" and _SLASHED.match(stripped):
         raise ValueError(
-            f"{text!r} is ambiguous; {expected}, or set `dates: dmy` (day first) or `dates: mdy`"
+            f"{_quoted(text)} is ambiguous; {expected}, or set `dates: dmy` (day first) or `dates: mdy`"
         )
-    raise ValueError(f"{text!r} is not a {frequency}; {expected}")
+    raise ValueError(f"{_quoted(text)} is not a {frequency}; {expected}")
 
 
 def period_start(ordinal: int, frequency: str) -> dt.date:
@@ -144,3 +146,7 @@ def season_position(ordinal: int, frequency: str) -> int:
     if frequency == "week":
         return period_start(ordinal, "week").isocalendar().week - 1
     return ordinal % PERIODS_PER_YEAR[frequency]
+
+
+def _quoted(text: str) -> str:
+    return repr(text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…")

@@ -6,6 +6,7 @@ import difflib
 import gzip
 import io
 import re
+import stat
 import zlib
 from collections import Counter
 from functools import lru_cache
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Cells that mean "not known": blank, or a publisher's mark for suppressed. Never read as zero.
 MISSING_MARKS = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "*", "-", "..", ":"})
+
+_BLANK_LINE = re.compile(r"[ \t]*[\r\n]")
 
 
 @lru_cache(maxsize=4096)
@@ -95,10 +98,7 @@ def read_table(path: Path) -> pd.DataFrame:
     DataError
         When the file is absent, empty, not in UTF-8 or not a table.
     """
-    if not path.exists():
-        raise DataError(
-            [f"{path}: there is no such file"], "check the path; in a config it is relative to the config"
-        )
+    require_file(path)
     if path.suffix == ".parquet" or path.is_dir():
         frame = _read_parquet(path)
     else:
@@ -107,6 +107,31 @@ def read_table(path: Path) -> pd.DataFrame:
     if frame.empty:
         raise DataError([f"{path}: the table has no rows"])
     return frame
+
+
+def require_file(path: Path, hint: str = "check `path`; it is relative to the config file") -> None:
+    """Check that there is a table to read: a file, or a folder of Parquet files.
+
+    Parameters
+    ----------
+    path : Path
+        The table.
+    hint : str
+        What to do when there is no such file.
+
+    Raises
+    ------
+    DataError
+        When there is none, or something else: reading a named pipe would never end.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        raise DataError([f"{path}: there is no such file"], hint) from None
+    except OSError as error:
+        raise DataError([f"{path}: cannot be read: {error.strerror}"]) from None
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise DataError([f"{path}: neither a file nor a folder"])
 
 
 def read_text(path: Path) -> str:
@@ -139,8 +164,14 @@ def read_text(path: Path) -> str:
 def _read_csv(path: Path) -> pd.DataFrame:
     try:
         # the header is read as a row like the others: pandas would rename the second of two equal names
+        text = read_text(path)
+        if _BLANK_LINE.match(text):
+            raise DataError(
+                [f"{path}: line 1 is blank; expected the names of the columns"],
+                "remove what stands above the header",
+            )
         return pd.read_csv(
-            io.StringIO(read_text(path)),
+            io.StringIO(text),
             dtype=str,
             keep_default_na=False,
             header=None,

@@ -90,7 +90,7 @@ def produce(
     # the folder is taken at once, so that a second run into it is refused before it fits for minutes
     with result_folder(target, force=force) as folder:
         progress("loading data", 0, 0)
-        inputs = input_hashes(path for path in input_files(config) if path.is_file())
+        inputs = input_hashes(input_files(config))
         sources = load_sources(config)
         lap("load")
         progress("choosing peers", 0, 0)
@@ -119,6 +119,7 @@ def produce(
         )
         content |= {
             "report": wanted.report,
+            "faults": evaluation.faults,
             "outcomes": {name: dict(about) for name, about in evaluation.outcomes.items()},
             "unit_names": dict(evaluation.unit_names),
         }

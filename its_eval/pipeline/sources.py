@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -75,9 +76,13 @@ def input_files(config: Config) -> list[Path]:
         paths.append(config.data.units.path)
     if config.before_after is not None:
         paths.append(config.before_after.path)
+    report = config.output.report
+    paths += [path for path in (report.style, report.answers) if path is not None]
     files: list[Path] = []
     for path in paths:
-        files += sorted(part for part in path.rglob("*") if part.is_file()) if path.is_dir() else [path]
+        # unlike the method of a path this is false for a name that the system does not take
+        folder = os.path.isdir(path)  # noqa: PTH112
+        files += sorted(part for part in path.rglob("*") if part.is_file()) if folder else [path]
     return list(dict.fromkeys(files))
 
 

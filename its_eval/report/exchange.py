@@ -124,6 +124,8 @@ def put_in_place(new: Path, place: Path) -> None:
         new.rename(place)
         return
     if _exchange(new, place):
+        # under the new one's former name the old one stands now
+        shutil.rmtree(new, ignore_errors=True)
         return
     retired = hidden_beside(place, "old")
     try:

@@ -86,6 +86,11 @@ def read_run(folder: Path) -> StoredRun:
             "another version)",
             _HINT,
         )
+    if "batch" in known:
+        raise UsageError(
+            f"{folder} is the result of a batch run, which has no report",
+            "set `output.detail: full` in its config, and run that",
+        )
     about = known.get("outcomes")
     if about is None:
         raise UsageError(

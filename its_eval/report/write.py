@@ -32,15 +32,22 @@ def require_free(target: Path, *, force: bool) -> None:
     OutputError
         When something stands there already and must not be replaced.
     """
-    place = target.resolve()
-    if place.exists() and not place.is_dir():
+    try:
+        place = target.resolve()
+        is_folder, exists = place.is_dir(), place.exists()
+        empty = not is_folder or not any(place.iterdir())
+    except (OSError, RuntimeError) as error:
+        # a name that is too long, a folder that may not be looked into, links in a circle
+        reason = getattr(error, "strerror", None) or error
+        raise OutputError(f"cannot use {target}: {reason}", "choose another --out") from error
+    if exists and not is_folder:
         raise OutputError(f"{target} is a file, not a folder", "choose another --out")
     if place == Path.cwd() or place in Path.cwd().parents:
         raise OutputError(
             f"{target} is the working folder, or above it; a result is a folder of its own",
             "name a new folder with --out",
         )
-    if not place.is_dir() or not any(place.iterdir()):
+    if empty:
         return
     if not force:
         raise OutputError(f"{target} exists already", "use --force to replace it, or choose another --out")

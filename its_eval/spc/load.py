@@ -12,7 +12,7 @@ import pandas as pd
 from its_eval.data.column_roles import Role, assign_columns
 from its_eval.data.numbers import number_hint, to_numbers
 from its_eval.data.periods import format_period, parse_period
-from its_eval.data.tables import nearest, read_table
+from its_eval.data.tables import nearest, read_table, require_file
 from its_eval.errors import DataError
 
 if TYPE_CHECKING:
@@ -75,8 +75,7 @@ def load_series(
     DataError
         With every fault of the columns, or else every fault of the rows that are used.
     """
-    if not path.exists():
-        raise DataError([f"{path}: there is no such file"], "check the path")
+    require_file(path, "check the path")
     raw = read_table(path)
     found, problems = assign_columns(raw.columns, ROLES, columns, str(path))
     if problems:

@@ -132,25 +132,6 @@ def test_other_exits_pass_through(its, monkeypatch):
     assert its().code == 5
 
 
-@pytest.mark.parametrize("stop", [BrokenPipeError, SystemExit])
-def test_a_closed_pipe_ends_quietly(its, monkeypatch, stop):
-    def write():
-        raise BrokenPipeError
-
-    def leave(**_):
-        try:
-            write()
-        except BrokenPipeError:
-            if stop is BrokenPipeError:
-                raise
-            sys.exit(1)
-
-    monkeypatch.setattr(app, "app", leave)
-    monkeypatch.setattr(app, "_stop_writing", lambda: sys.exit(0))
-    answer = its()
-    assert (answer.code, answer.out, answer.err) == (0, "", "")
-
-
 def test_nothing_estimated_is_4():
     assert NothingEstimatedError("nothing").exit_code == 4
 
@@ -187,6 +168,62 @@ def test_more_output_than_a_pipe_holds_meets_a_closed_pipe(study):
     )
     os.close(writer)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="streams of a POSIX shell")
+@pytest.mark.parametrize(
+    ("arguments", "streams", "code", "says"),
+    [
+        # a reader that leaves, or nobody who listens: the exit code stays what it was
+        ("diff '{one}' '{two}'", "| true", 1, ""),
+        ("diff '{one}' '{two}'", ">&-", 1, ""),
+        ("diff '{one}' '{two}'", "> /dev/full", 2, "its-eval: cannot write to standard output: No space"),
+        ("run nowhere.yaml", "2>&1 | true", 2, ""),
+        ("run nowhere.yaml", "2>&-", 2, ""),
+        ("run nowhere.yaml", "2> /dev/full", 2, ""),
+    ],
+)
+def test_streams_that_fail_change_no_exit_code(tmp_path, arguments, streams, code, says):
+    for name, number in (("one", 1), ("two", 2)):
+        (tmp_path / name / "tables").mkdir(parents=True)
+        (tmp_path / name / "tables" / "fits.csv").write_text(f"n\n{number}\n")
+        known = {"schema_version": 1, "program": {"name": "its-eval", "version": "1"}}
+        (tmp_path / name / "manifest.json").write_text(json.dumps(known))
+    called = arguments.format(one=tmp_path / "one", two=tmp_path / "two")
+    command = f"'{sys.executable}' -m its_eval {called} {streams}; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == code
+    assert done.stderr.startswith(says) if says else done.stderr == ""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names of POSIX are bytes")
+def test_names_that_are_not_utf8_are_refused(its, study, monkeypatch, tmp_path):
+    answer = its("run", study.config, "-o", "bad\udcff")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith("its-eval: 'bad\\udcff' is not UTF-8")
+    folder = tmp_path / "bad\udcff"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    answer = its("schema")
+    assert answer.code == 2
+    assert "is not UTF-8" in answer.err
+    folder.rmdir()
+    answer = its("schema")
+    assert answer.code == 2
+    assert answer.err.startswith("its-eval: the working folder: No such file or directory")
+
+
+def test_a_terminal_shows_what_it_cannot_write_as_an_escape(study):
+    shown = in_terminal(
+        "run",
+        study.config,
+        "--no-figures",
+        "--no-report",
+        "-o",
+        study.folder / "out",
+        PYTHONIOENCODING="ascii",
+    )
+    assert "\\u2212" in shown
 
 
 def test_piped_output_is_utf8_in_any_locale(study, program):

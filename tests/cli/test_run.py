@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import shutil
 
 import pandas as pd
@@ -138,6 +139,19 @@ def test_two_configs_of_one_name_are_refused_before_any_work(its, study):
     answer = its("run", study.config, other / "study.yaml", "-o", study.folder / "all", *TABLES)
     assert (answer.code, answer.out) == (2, "")
     assert "several configs are called study; their results would share a folder" in answer.err
+    shutil.copy(study.config, other / "STUDY.yml")
+    answer = its("run", study.config, other / "STUDY.yml", "-o", study.folder / "all", *TABLES)
+    assert answer.code == 2
+    assert "several configs are called STUDY, study" in answer.err
+
+
+def test_the_faults_of_all_configs_are_said_at_once(its, study):
+    study.write("one.yaml", text="version: 9\n")
+    study.write("two.yaml", changes={"treated:": "treatde:"})
+    answer = its("run", study.folder / "one.yaml", study.config, study.folder / "two.yaml", *TABLES)
+    assert (answer.code, answer.out) == (2, "")
+    assert "one.yaml:1: version: found 9" in answer.err
+    assert "treatde: unknown key (did you mean 'treated'?)" in answer.err
     assert "hint: rename one" in answer.err
     assert not (study.folder / "all").exists()
 
@@ -219,6 +233,26 @@ def test_a_file_is_refused(its, study):
     assert study.units.read_text().startswith("unit,name,type")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links and limits of POSIX")
+def test_a_folder_that_cannot_be_is_refused(its, study):
+    (study.folder / "circle").symlink_to("circle")
+    for out, reason in (("n" * 300, "File name too long"), ("circle/out", "loop")):
+        answer = its("run", study.config, "-o", study.folder / out, *TABLES)
+        assert (answer.code, answer.out) == (2, "")
+        assert answer.err.startswith("its-eval: cannot use ")
+        assert reason in answer.err
+
+
+def test_force_keeps_hidden_files_of_people(its, study):
+    folder = study.folder / "mine"
+    folder.mkdir()
+    (folder / ".env").write_text("SECRET=1")
+    answer = its("run", study.config, "-o", folder, *TABLES, "--force")
+    assert answer.code == 2
+    assert "holds files that are no part of a result of its-eval, so it is not replaced: .env" in answer.err
+    assert [path.name for path in folder.iterdir()] == [".env"]
+
+
 class TestIfChanged:
     def test_the_same_again_does_nothing(self, its, study, result, contents):
         before = contents(result)
@@ -227,6 +261,31 @@ class TestIfChanged:
         assert answer.err == f"{result}: unchanged, nothing done\n"
         assert contents(result) == before
         assert its("run", study.config, "-o", result, *TABLES, "--if-changed", "-q").err == ""
+
+    def test_what_is_watched_for_has_not_gone(self, its, study, result):
+        """A scheduler that asks again hears again: nothing was mended."""
+        arguments = ("run", study.config, "-o", result, *TABLES, "--if-changed")
+        first = its("run", study.config, "-o", result, *TABLES, "--force", "-q", "--fail-on", "fit")
+        answer = its(*arguments, "--fail-on", "fit", "--format", "json")
+        assert (first.code, answer.code) == (1, 1)
+        assert answer.err == f"{result}: unchanged, nothing done\n{first.err}"
+        assert json.loads(answer.out) == [
+            {"config": str(study.config), "out": str(result), "unchanged": True}
+        ]
+        assert its(*arguments, "--fail-on", "data").code == 0
+
+    def test_another_house_style_is_a_change(self, its, study):
+        style = study.folder / "style.yaml"
+        style.write_text("organisation: One\n")
+        study.config.write_text(study.config.read_text() + "output: {report: {style: style.yaml}}\n")
+        out = study.folder / "styled"
+        arguments = ("run", study.config, "-o", out, *TABLES, "--if-changed")
+        assert its(*arguments, "-q").code == 0
+        assert "nothing done" in its(*arguments).err
+        assert str(style) in json.loads((out / "manifest.json").read_text())["inputs"]
+        style.write_text("organisation: Two\n")
+        assert its(*arguments, "-q").code == 0
+        assert "nothing done" in its(*arguments).err
 
     def test_no_result_yet_is_a_change(self, its, study):
         out = study.folder / "new"
@@ -387,10 +446,10 @@ class TestFailOn:
         tables = {name: make_table(name, []) for name in COLUMNS}
         tables["checks"] = pd.DataFrame({"status": ["pass", "attention"]})
         evaluation = Evaluation("t", tables, (), {})
-        assert command._failures("c.yaml", evaluation, ["data", "fit", "checks"]) == 1
+        assert command._failures("c.yaml", evaluation.faults, ["data", "fit", "checks"]) == 1
         assert capsys.readouterr().err == "its-eval: c.yaml: --fail-on checks: 1 checks ask for attention\n"
         tables["checks"] = pd.DataFrame({"status": ["pass", "not_applicable"]})
-        assert command._failures("c.yaml", evaluation, ["data", "fit", "checks"]) == 0
+        assert command._failures("c.yaml", evaluation.faults, ["data", "fit", "checks"]) == 0
 
     def test_an_unknown_kind(self, its, study):
         answer = its("run", study.config, "--fail-on", "fits,data")

@@ -46,6 +46,14 @@ def test_json_and_watching(its, study_of_many):
     assert answer.code == 1
     assert "--fail-on fit: 4 series not estimated, 1 fits with flags" in answer.err
     assert its("run", study_of_many, "-o", out, "--force", "-q", "--fail-on", "data").code == 0
+    # the old result does not stay beside the new one
+    assert [path.name for path in out.parent.iterdir() if "out" in path.name] == ["out"]
+    again = its("run", study_of_many, "-o", out, "--if-changed", "--fail-on", "fit", "--format", "json")
+    assert again.code == 1
+    assert json.loads(again.out) == [{"config": str(study_of_many), "out": str(out), "unchanged": True}]
+    refused = its("report", out)
+    assert refused.code == 2
+    assert "is the result of a batch run, which has no report" in refused.err
 
 
 def test_dry_run_says_how_much_there_is_to_do(its, study_of_many):

@@ -72,6 +72,8 @@ class Case:
         Files that take the place of the sound ones; None for no file.
     more : mapping of str to str or bytes
         Further files.
+    links : mapping of str to str
+        Links, by what they point to.
     """
 
     name: str
@@ -82,6 +84,7 @@ class Case:
     characteristics: str | bytes | None = CHARACTERISTICS
     units: str | bytes | None = UNIT_NAMES
     more: dict[str, str | bytes] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
 
     def files(self):
         """Return the files of the study by name."""

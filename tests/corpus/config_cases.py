@@ -131,6 +131,12 @@ CASES = [
         "a file that nothing reads", "not a kind of table", "path: indicators.csv", "path: indicators.txt"
     ),
     config("a pickle", "not a kind of table", "path: indicators.csv", "path: indicators.pkl"),
+    config("a path too long", "cannot be read: ", "path: indicators.csv", f"path: {'i' * 300}.csv", code=3),
+    config(
+        "a path of units too long", "cannot be read: ", "path: units.csv", f"path: {'u' * 300}.csv", code=3
+    ),
+    config("half a character", "expected text of whole characters", "title: Corpus", 'title: "a\\uD800b"'),
+    config("half a character in a code", "expected text of whole", "treated: [A]", 'treated: ["A\\uDC00"]'),
     config("a path that is a list", "the path of a file", "path: indicators.csv", "path: [a]"),
     config("an address", "URL", "path: indicators.csv", "path: 'https://example.org/x.csv'"),
     config(

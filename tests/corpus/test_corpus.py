@@ -7,6 +7,8 @@ from data_cases import CASES as DATA_CASES
 
 CASES = [*CONFIG_CASES, *DATA_CASES]
 FEWEST = 120
+#: Forty faults of one kind at most are named, and no cell is repeated in full.
+LONGEST_MESSAGE = 12_000
 BARE = ("--no-figures", "--no-report", "-q")
 #: A row whose numbers are not known says so in one of these words.
 EXCUSES = ("degenerate", "at_bound", "df_floor", "precision_lost")
@@ -17,6 +19,8 @@ def lay_out(case, folder):
         path = folder / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    for name, target in case.links.items():
+        (folder / name).symlink_to(target)
 
 
 def test_there_are_enough_and_each_has_a_name_of_its_own():
@@ -36,6 +40,7 @@ def test_case(case, its, tmp_path):
     assert (answer.code, answer.out) == (case.code, ""), answer.err
     if case.code:
         assert case.says in answer.err
+        assert len(answer.err) < LONGEST_MESSAGE
         assert "Traceback" not in answer.err
         assert answer.err.startswith("its-eval: ")
         assert not out.exists()

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from its_eval import provenance
+from its_eval.errors import DataError
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def made(tmp_path):
         flags=[{"unit": "A", "flags": "at_bound"}],
         figures=False,
     )
-    (result / provenance.MANIFEST).write_text(json.dumps(content))
+    (result / provenance.MANIFEST).write_text(json.dumps(content | {"faults": {}}))
     return result, config, source, content
 
 
@@ -38,6 +39,16 @@ def is_unchanged(made, **changes):
     return provenance.unchanged(
         result, config, [source], **{"resolved": "version: 1\n", "figures": False, **changes}
     )
+
+
+def test_an_input_that_cannot_be_read_is_a_fault_of_the_data(made, monkeypatch):
+    def refuse(_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(provenance, "sha256", refuse)
+    with pytest.raises(DataError, match=r"d\.csv: cannot be read: Permission denied"):
+        provenance.input_hashes([made[2]])
+    assert provenance.input_hashes([made[2].with_name("x" * 300)]) == {}
 
 
 def test_sha256_is_that_of_the_bytes(tmp_path):
@@ -124,10 +135,14 @@ def test_foreign_files(made, tmp_path):
     assert provenance.foreign_files(result) == []
     (result / "notes").mkdir()
     (result / "notes" / "mine.txt").write_text("")
-    (result / ".hidden").write_text("")
-    assert provenance.foreign_files(result) == ["notes/mine.txt"]
+    for name in (".DS_Store", "._a.csv", ".~lock.a.csv#", "~$a.xlsx", ".nfs0001", "Thumbs.db"):
+        (result / "tables" / name).write_text("")
+    (result / ".env").write_text("")
+    (result / "elsewhere").symlink_to(tmp_path, target_is_directory=True)
+    mine = [".env", "elsewhere", "notes/mine.txt"]
+    assert provenance.foreign_files(result) == mine
     (result / provenance.MANIFEST).write_text('{"program": {"name": "its-eval"}}')
-    everything = ["config.resolved.yaml", "manifest.json", "notes/mine.txt", "tables/a.csv"]
+    everything = sorted([*mine, "config.resolved.yaml", "manifest.json", "tables/a.csv"])
     assert provenance.foreign_files(result) == everything
     (result / provenance.MANIFEST).unlink()
     assert provenance.foreign_files(result) == [name for name in everything if name != "manifest.json"]

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from its_eval.config import Config
     from its_eval.evaluation import Evaluation
     from its_eval.pipeline.produce import Wanted
@@ -73,7 +75,6 @@ def run(  # noqa: C901  (an option each)
     """  # noqa: D301  (a backspace keeps the lines of the help apart)
     # imports stand here for the start-up time
     from its_eval.cli.batch import batch_failures, print_batch, require_batch, run_one_batch  # noqa: PLC0415
-    from its_eval.config import load_config  # noqa: PLC0415
     from its_eval.errors import UsageError  # noqa: PLC0415
     from its_eval.pipeline.batch.run import Means  # noqa: PLC0415
     from its_eval.pipeline.produce import Wanted  # noqa: PLC0415
@@ -83,7 +84,7 @@ def run(  # noqa: C901  (an option each)
         raise UsageError("--quiet and --verbose exclude each other")
     watched = _fail_on(fail_on or [])
     targets = _targets(configs, out)
-    loaded = [load_config(path) for path in configs]
+    loaded = _loaded(configs)
     require_batch(loaded, configs, scheduler=scheduler, resume=resume)
     if dry_run:
         _show_plans(loaded, configs, targets, format_)
@@ -97,11 +98,14 @@ def run(  # noqa: C901  (an option each)
         if config.output.detail == "estimates":
             means = Means(jobs, scheduler, resume=resume, force=force)
             batch = run_one_batch(config, path, target, means=means, if_changed=if_changed, quiet=quiet)
-            if batch is not None:
-                code = max(code, batch_failures(path, batch, watched))
-                summaries.append({"config": str(path), "out": str(target), "batch": batch.to_dict()})
-                if format_ == "text" and not quiet:
-                    print_batch(batch, target)
+            if batch is None:
+                code = max(code, _stored_failures(path, target, watched))
+                summaries.append(_unchanged(path, target))
+                continue
+            code = max(code, batch_failures(path, batch.failed, batch.flagged, watched))
+            summaries.append({"config": str(path), "out": str(target), "batch": batch.to_dict()})
+            if format_ == "text" and not quiet:
+                print_batch(batch, target)
             continue
         evaluation = _run_one(
             config,
@@ -114,8 +118,10 @@ def run(  # noqa: C901  (an option each)
             quiet=quiet,
         )
         if evaluation is None:
+            code = max(code, _stored_failures(path, target, watched))
+            summaries.append(_unchanged(path, target))
             continue
-        code = max(code, _failures(path, evaluation, watched))
+        code = max(code, _failures(path, evaluation.faults, watched))
         if format_ == "json":
             summaries.append({"config": str(path), "out": str(target), **evaluation.to_dict()})
         elif not quiet:
@@ -125,6 +131,25 @@ def run(  # noqa: C901  (an option each)
     if format_ == "json":
         _print_json(summaries)
     return code
+
+
+def _loaded(paths: list[Path]) -> list[Config]:
+    """Return all configs, or the faults of all of them."""
+    from its_eval.config import load_config  # noqa: PLC0415
+    from its_eval.errors import ConfigError  # noqa: PLC0415
+
+    configs: list[Config] = []
+    problems: list[str] = []
+    hint: str | None = None
+    for path in paths:
+        try:
+            configs.append(load_config(path))
+        except ConfigError as error:
+            problems += error.problems
+            hint = hint or error.hint
+    if problems:
+        raise ConfigError(problems, hint)
+    return configs
 
 
 def _fail_on(texts: list[str]) -> list[str]:
@@ -146,7 +171,9 @@ def _targets(configs: list[Path], out: Path | None) -> list[Path]:
         return [out]
     base = out if out is not None else Path("results")
     targets = [base / path.stem for path in configs]
-    repeated = sorted({target.name for target in targets if targets.count(target) > 1})
+    # two names that differ in case alone are one on many disks
+    names = [target.name.casefold() for target in targets]
+    repeated = sorted({target.name for target in targets if names.count(target.name.casefold()) > 1})
     if repeated:
         raise UsageError(
             f"several configs are called {', '.join(repeated)}; their results would share a folder",
@@ -198,12 +225,10 @@ def _run_one(
         )
 
 
-def _failures(path: Path, evaluation: Evaluation, watched: list[str]) -> int:
+def _failures(path: Path, faults: Mapping[str, int], watched: list[str]) -> int:
     """Return 1 when the result has faults of a kind that the caller does not accept."""
-    tables = evaluation.tables
-    failed, flagged = len(tables["not_estimated"]), int(tables["fits"]["flags"].ne("").sum())
-    faulty = int(tables["data_quality"]["severity"].ne("info").sum())
-    alarming = int(tables["checks"]["status"].eq("attention").sum())
+    failed, flagged = faults["not_estimated"], faults["flagged_fits"]
+    faulty, alarming = faults["faulty_rows"], faults["alarming_checks"]
     found = {
         "data": (faulty, f"{faulty} faulty rows in data_quality"),
         "fit": (failed + flagged, f"{failed} series not estimated, {flagged} fits with flags"),
@@ -213,6 +238,21 @@ def _failures(path: Path, evaluation: Evaluation, watched: list[str]) -> int:
     for kind in raised:
         typer.echo(f"its-eval: {path}: --fail-on {kind}: {found[kind][1]}", err=True)
     return int(bool(raised))
+
+
+def _stored_failures(path: Path, target: Path, watched: list[str]) -> int:
+    """Return the same of a result that stays because nothing has changed: its faults have not gone."""
+    from its_eval.cli.batch import batch_failures  # noqa: PLC0415
+    from its_eval.provenance import read_manifest  # noqa: PLC0415
+
+    known = read_manifest(target) or {}
+    if "batch" in known:
+        return batch_failures(path, known["batch"]["failed"], known["batch"]["flagged"], watched)
+    return _failures(path, known["faults"], watched)
+
+
+def _unchanged(path: Path, target: Path) -> dict[str, Any]:
+    return {"config": str(path), "out": str(target), "unchanged": True}
 
 
 def _show_plans(

@@ -211,8 +211,7 @@ def _results(executor: Executor, width: int, blocks: Sequence[Block]) -> Iterato
 
 def _inputs(config: Config) -> tuple[dict[str, str], list[list[Any]]]:
     """Return hashes of all local inputs, and name and size of every file of the dataset."""
-    files = [path for path in input_files(config) if path.is_file()]
-    return input_hashes(files), [[name, size] for name, size in fragment_files(config.data)]
+    return input_hashes(input_files(config)), [[name, size] for name, size in fragment_files(config.data)]
 
 
 def _fingerprint(config: Config, inputs: object, block_rows: int) -> str:
