@@ -151,7 +151,7 @@ def test_the_faults_of_all_configs_are_said_at_once(its, study):
     answer = its("run", study.folder / "one.yaml", study.config, study.folder / "two.yaml", *TABLES)
     assert (answer.code, answer.out) == (2, "")
     assert "one.yaml:1: version: found 9" in answer.err
-    assert "treatde: unknown key (did you mean 'treated'?)" in answer.err
+    assert "treatde: unknown key (did you mean 'treated'" in answer.err
     assert "hint: rename one" in answer.err
     assert not (study.folder / "all").exists()
 

@@ -30,7 +30,8 @@ def made(tmp_path):
         flags=[{"unit": "A", "flags": "at_bound"}],
         figures=False,
     )
-    (result / provenance.MANIFEST).write_text(json.dumps(content | {"faults": {}}))
+    content |= {"faults": {}}
+    (result / provenance.MANIFEST).write_text(json.dumps(content))
     return result, config, source, content
 
 
