@@ -117,7 +117,8 @@ class Config(Settings):
     estimands: Estimands = Field(
         default_factory=Estimands, validate_default=True, description="What is estimated."
     )
-    confidence: float = Field(default=0.95, gt=0.5, lt=1, description="Level of the intervals.")
+    # nearer to 1 the quantiles of t lose their digits, and then end at infinity
+    confidence: float = Field(default=0.95, gt=0.5, le=0.999999, description="Level of the intervals.")
     checks: Checks = Field(default_factory=Checks, description="Which falsification checks are run.")
     multiplicity: Multiplicity = Field(
         default_factory=Multiplicity, description="How p-values are adjusted for several questions."

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
     from its_eval.config import Outcome
 
+#: More periods in a row without a value of any unit are no gap but a slip in a period, and the cost of a
+#: series grows with the cube of what it misses.
+LONGEST_HOLE = 120
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -140,6 +144,35 @@ def window(
             f"the treated units have data from {span[0]} to {span[1]}, outside its start and end"
         )
     return first, last
+
+
+def require_filled(periods: NDArray[np.int64], span: tuple[int, int], frequency: str) -> None:
+    """Check that a window has no hole so long that a period in it must be wrong.
+
+    Parameters
+    ----------
+    periods : ndarray of int
+        Ordinals in which some unit has a value.
+    span : tuple of int
+        First and last ordinal of the window, both inclusive.
+    frequency : str
+        Of the ordinals.
+
+    Raises
+    ------
+    ValueError
+        Naming the longest hole.
+    """
+    first, last = span
+    inside = np.unique(periods[(periods >= first) & (periods <= last)])
+    edges = np.concatenate([[first - 1], inside, [last + 1]])
+    place = int(np.argmax(np.diff(edges)))
+    start, end = int(edges[place]) + 1, int(edges[place + 1]) - 1
+    if end - start + 1 > LONGEST_HOLE:
+        raise ValueError(
+            f"no unit has a value from {format_period(start, frequency)} to {format_period(end, frequency)}, "
+            f"{end - start + 1:,} periods in a row; correct the period beside them, or set `start` and `end`"
+        )
 
 
 def build_panel(

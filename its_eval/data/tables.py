@@ -109,7 +109,7 @@ def read_table(path: Path) -> pd.DataFrame:
     return frame
 
 
-def require_file(path: Path, hint: str = "check `path`; it is relative to the config file") -> None:
+def require_file(path: Path, hint: str = "check the path; in a config it is relative to the config") -> None:
     """Check that there is a table to read: a file, or a folder of Parquet files.
 
     Parameters

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.config.stratified import least_denominator, strata_of_gap
-from its_eval.data.panel import Panel, build_panel, window
+from its_eval.data.panel import Panel, build_panel, outcome_values, require_filled, window
 from its_eval.data.periods import format_period
 from its_eval.design.transform import to_link
 
@@ -25,13 +25,17 @@ def outcome_window(
     Raises
     ------
     ValueError
-        As `its_eval.data.panel.window`, and when the strata have no period in common.
+        As `window` and `require_filled` of its_eval.data.panel, and when the strata have no period in common.
     """
     spans = [window(rows, part, treated, bounds) for part in strata_of_gap(outcome) or (outcome,)]
     first, last = max(span[0] for span in spans), min(span[1] for span in spans)
     if first > last:
         shown = [" to ".join(format_period(end, rows.frequency) for end in span) for span in spans]
         raise ValueError(f"its strata have no period in common: {' and '.join(shown)}")
+    for part in strata_of_gap(outcome) or (outcome,):
+        frame = rows.frame[rows.frame["indicator"].eq(part.indicator).to_numpy()]
+        known = ~np.isnan(outcome_values(replace(rows, frame=frame), part))
+        require_filled(frame.loc[known, "period"].to_numpy(dtype=np.int64), (first, last), rows.frequency)
     return first, last
 
 

@@ -159,6 +159,9 @@ CASES = [
     period_case("a quarter among months", "2016Q3", "2016Q3"),
     period_case("mixed date formats", "01/09/2016", "01/09/2016"),
     period_case("a spreadsheet's day number", "42614", "42614"),
+    period_case("a year mistyped", "no unit has a value from 2018-01 to 2106-08, 1,064 periods", "2106-09"),
+    period_case("a year of zeros", "0000-09", "0000-09"),
+    period_case("the first year of all", "no unit has a value from 0001-02 to 2014-12", "0001-01"),
     period_case("a period of 100,000 digits", "…' is not a month", "9" * 100_000),
     period_case("a month twice", "stands 2 times", "2016-08"),
     period_case("a year of five digits", "12016-09", "12016-09"),
@@ -174,6 +177,7 @@ CASES = [
     ),
     data("every row twice", "stands 2 times", text_of([HEADER, *ROWS, *ROWS])),
     # units
+    data("a month far away of another unit", "", INDICATORS + "waits,B,9999-12,50\n", code=0),
     Case("a treated unit that is not there", 3, "did you mean", config=changed("[A]", "[A, AA]")),
     Case(
         "an indicator that is not there",

@@ -9,6 +9,7 @@ import numpy as np
 
 from its_eval.data.coded_panel import coded_panel, coded_values, coded_window
 from its_eval.data.faults import shorten
+from its_eval.data.panel import require_filled
 from its_eval.data.periods import format_period, parse_period
 from its_eval.design.interruption import Interruption
 from its_eval.errors import DataError
@@ -65,6 +66,7 @@ def plan_outcome(
     )
     try:
         span = coded_window(own, treated, bounds, frequency)
+        require_filled(own.period[~np.isnan(coded_values(own, outcome, frequency))], span, frequency)
     except ValueError as error:
         raise DataError([*problems, f"outcome {outcome.indicator!r}: {error}"]) from None
     panel = coded_panel(rows, outcome, span, config.data.min_denominator, frequency)
