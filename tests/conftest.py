@@ -159,6 +159,15 @@ def program():
     return call
 
 
+@pytest.fixture(scope="session")
+def unmeasured():
+    """The environment of a process that is going to be killed.
+
+    Killed while it saves what it measured, it would damage the coverage data of all tests.
+    """
+    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS")}
+
+
 @pytest.fixture
 def contents():
     """What stands in a folder: bytes by path within it."""

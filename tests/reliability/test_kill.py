@@ -23,11 +23,11 @@ AROUND_THE_EXCHANGE = (*range(1, 60, 5), *range(-6, 0))
 LARGEST_FILE = 2_000
 
 
-def killed(script, study, *, wanted, exchange, moments):
+def killed(script, study, environment, *, wanted, exchange, moments):
     target = study.folder / "results" / "out"
     done = subprocess.run(
         script("killed_runs.py", study.config, target, wanted, exchange, *moments),
-        capture_output=True, check=False, timeout=300,
+        env=environment, capture_output=True, check=False, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()[-2000:]
     return json.loads(done.stdout)
@@ -41,9 +41,9 @@ def killed(script, study, *, wanted, exchange, moments):
         ("tables", "fallback", AROUND_THE_EXCHANGE),
     ],
 )
-def test_killed_at_any_change_of_a_file(small, script, wanted, exchange, moments):
+def test_killed_at_any_change_of_a_file(small, script, unmeasured, wanted, exchange, moments):
     small.write(text=small.config.read_text() + "output: {figures: [svg]}\n")
-    found = killed(script, small, wanted=wanted, exchange=exchange, moments=moments)
+    found = killed(script, small, unmeasured, wanted=wanted, exchange=exchange, moments=moments)
     *kills, last = found["ends"]
     print(f"{len(kills)} of {found['total']} moments: {len(kills)} kills survived")
     assert len(kills) >= min(len(moments), 9)
@@ -84,9 +84,9 @@ def workers_of(process):
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGTERM, 130), (signal.SIGINT, 130), (signal.SIGKILL, -9)]
 )
-def test_stopped_while_several_processes_draw(small, number, code):
+def test_stopped_while_several_processes_draw(small, unmeasured, number, code):
     parent = small.folder / "results"
-    process = started("run", small.config, "-o", parent / "out", "-j", "2", "-q")
+    process = started("run", small.config, "-o", parent / "out", "-j", "2", "-q", env=unmeasured)
     wait_for(lambda: figures_of(parent) or process.poll() is not None)
     workers = workers_of(process)
     os.kill(process.pid, number)
@@ -101,9 +101,11 @@ def test_stopped_while_several_processes_draw(small, number, code):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_stopped_before_anything_is_written(small, number):
+def test_stopped_before_anything_is_written(small, unmeasured, number):
     parent = small.folder / "results"
-    process = started("run", small.config, "-o", parent / "out", "--no-figures", "--no-report", "-q")
+    process = started(
+        "run", small.config, "-o", parent / "out", "--no-figures", "--no-report", "-q", env=unmeasured
+    )
     time.sleep(0.4)
     os.kill(process.pid, number)
     process.communicate(timeout=60)

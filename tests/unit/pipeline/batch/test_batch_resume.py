@@ -1,7 +1,6 @@
 """A batch run that is interrupted goes on where it stopped, and ends with the same bytes."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -35,12 +34,18 @@ def journal(target):
     return [json.loads(line) for line in lines]
 
 
-def killed(path, target):
-    """Run a batch in a process that is killed half way."""
-    done = subprocess.run([sys.executable, "-c", STOPPED, path, target], check=False)
-    assert done.returncode == -signal.SIGKILL
-    assert not target.exists()
-    return journal(target)[1:]
+@pytest.fixture
+def killed(unmeasured):
+    """Run a batch in a process that is killed half way: killed(path, target) gives the blocks it did."""
+
+    def run(path, target):
+        command = [sys.executable, "-c", STOPPED, path, target]
+        done = subprocess.run(command, env=unmeasured, check=False)
+        assert done.returncode == -signal.SIGKILL
+        assert not target.exists()
+        return journal(target)[1:]
+
+    return run
 
 
 @pytest.fixture
@@ -57,7 +62,7 @@ def counted(monkeypatch):
     return numbers
 
 
-def test_a_killed_run_goes_on_without_loss_or_repetition(tmp_path, counted, contents):
+def test_a_killed_run_goes_on_without_loss_or_repetition(tmp_path, killed, counted, contents):
     path = write_study(tmp_path)
     before = killed(path, tmp_path / "killed")
     assert [line["block"] for line in before] == [0, 1]
@@ -70,7 +75,7 @@ def test_a_killed_run_goes_on_without_loss_or_repetition(tmp_path, counted, cont
     assert sorted(part.name for part in tmp_path.iterdir() if part.name.startswith(".")) == []
 
 
-def test_a_block_whose_file_is_not_whole_is_done_again(tmp_path, counted, contents):
+def test_a_block_whose_file_is_not_whole_is_done_again(tmp_path, killed, counted, contents):
     path = write_study(tmp_path)
     killed(path, tmp_path / "killed")
     folder = tmp_path / ".killed.batch"
@@ -84,7 +89,7 @@ def test_a_block_whose_file_is_not_whole_is_done_again(tmp_path, counted, conten
     assert contents(target, without=("manifest.json",)) == contents(other, without=("manifest.json",))
 
 
-def test_an_interrupted_run_is_neither_forgotten_nor_mixed_with_another(tmp_path, counted):
+def test_an_interrupted_run_is_neither_forgotten_nor_mixed_with_another(tmp_path, killed, counted):
     path = write_study(tmp_path)
     killed(path, tmp_path / "out")
     with pytest.raises(OutputError, match=r"an interrupted batch run of .*out is in") as error:
@@ -113,9 +118,9 @@ def test_a_failure_of_the_disk_is_told(tmp_path):
         pass
 
 
-def test_a_lost_process_stops_the_run_and_what_is_done_stays(tmp_path, program):
+def test_a_lost_process_stops_the_run_and_what_is_done_stays(tmp_path, unmeasured):
     path = write_study(tmp_path)
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    environment = unmeasured | {"OMP_NUM_THREADS": "1"}
     code = STOPPED.replace("Means()", "Means(jobs=2)").replace(
         "os.kill(os.getpid(), signal.SIGKILL)",
         "[os.kill(child.pid, signal.SIGKILL) for child in multiprocessing.active_children()]",
