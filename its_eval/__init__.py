@@ -18,15 +18,18 @@ if TYPE_CHECKING:
     from its_eval.config import load_config
     from its_eval.evaluation import Evaluation
     from its_eval.peers.select import select_peers
+    from its_eval.pipeline.fitting import SeriesFits, fit
     from its_eval.pipeline.run import evaluate
 
     __version__: str
 
-__all__ = ["Evaluation", "__version__", "evaluate", "load_config", "select_peers"]
+__all__ = ["Evaluation", "SeriesFits", "__version__", "evaluate", "fit", "load_config", "select_peers"]
 
 _HOMES = {
     "Evaluation": "its_eval.evaluation",
+    "SeriesFits": "its_eval.pipeline.fitting",
     "evaluate": "its_eval.pipeline.run",
+    "fit": "its_eval.pipeline.fitting",
     "load_config": "its_eval.config",
     "select_peers": "its_eval.peers.select",
 }

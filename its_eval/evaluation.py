@@ -219,19 +219,51 @@ class Evaluation:
         """Return one table."""
         return self.tables[table]
 
+    def summary(self) -> str:
+        """Return the answers as text: a line per outcome, unit and design, with interval, p and label."""
+        lines = [self.title]
+        for row in self.tables["summary"].to_dict("records"):
+            about = self.outcomes.get(str(row["outcome"]), {})
+            known = {"conf_level": about.get("confidence", 0.95), **row}
+            words = effect_words(known, estimable=row["label"] != NOT_ESTIMABLE)
+            key = f"{about.get('label', row['outcome'])}, {row['unit']}, {row['design']}"
+            lines.append(f"{key}: {words}: {row['label']}")
+        failed = self.tables["not_estimated"]
+        for row in failed[failed["estimator"].eq("")].to_dict("records"):
+            lines.append(f"{row['outcome']}, {row['unit']}, {row['design']}: not estimated: {row['message']}")
+        return "\n".join(lines)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the tables as lists of rows, ready for JSON: missing and infinite numbers are None."""
-        return {
-            "title": self.title,
-            "notes": list(self.notes),
-            "tables": {
-                name: [
-                    {str(key): _jsonable(value) for key, value in row.items()}
-                    for row in table.to_dict("records")
-                ]
-                for name, table in self.tables.items()
-            },
-        }
+        return {"title": self.title, "notes": list(self.notes), "tables": jsonable_tables(self.tables)}
+
+
+def effect_words(row: Mapping[Any, Any], *, estimable: bool = True) -> str:
+    """Return an estimand with its interval and p-values as text, in four digits.
+
+    Parameters
+    ----------
+    row : mapping
+        With estimand, estimate, conf_low, conf_high, conf_level, p_value, and where known p_adjusted and
+        p_placebo.
+    estimable : bool
+        Whether the interval means anything; without it there is no p-value either.
+    """
+    level = f"{100.0 * row['conf_level']:g} % interval"
+    parts = [f"{level} {row['conf_low']:.4g} to {row['conf_high']:.4g}" if estimable else "not estimable"]
+    for words, name in (("p", "p_value"), ("adjusted p", "p_adjusted"), ("placebo p", "p_placebo")):
+        value = row.get(name, math.nan)
+        if (estimable or name == "p_placebo") and math.isfinite(value):
+            parts.append(f"{words} < 0.001" if value < 0.001 else f"{words} = {value:.3f}")
+    return f"{row['estimand']} {row['estimate']:.4g} ({'; '.join(parts)})".replace("-", "\N{MINUS SIGN}")
+
+
+def jsonable_tables(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[dict[str, Any]]]:
+    """Return tables as lists of rows, ready for JSON: missing and infinite numbers are None."""
+    return {
+        name: [{str(key): _jsonable(value) for key, value in row.items()} for row in table.to_dict("records")]
+        for name, table in tables.items()
+    }
 
 
 def _jsonable(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """What the documents and shipped configs say is so."""
 
+import doctest
 import re
 import shlex
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
+import its_eval
 from its_eval.cli.app import app
 from its_eval.config import json_schema, load_config
 from its_eval.pipeline.sources import input_files
@@ -148,3 +150,19 @@ def test_the_readme_shows_true_output_of_the_sample(its, tmp_path):
         kept = [line.rstrip() for line in text.splitlines() if line.strip() not in ("", "…")]
         printed = [line for line in answer.out.splitlines() if line.strip()]
         assert [line for line in kept if line not in printed] == []
+
+
+def test_examples_in_python_print_what_they_show(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    blocks = "\n".join(re.findall(r"^```pycon\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    examples = doctest.DocTestParser().get_doctest(blocks, {}, "python.md", "docs/python.md", 0)
+    assert len(examples.examples) > 10
+    said = []
+    done = doctest.DocTestRunner().run(examples, out=said.append)
+    assert done.failed == 0, "".join(said)
+
+
+def test_every_public_name_is_in_the_document_about_python():
+    text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    assert [name for name in its_eval.__all__ if f"`{name}" not in text] == []

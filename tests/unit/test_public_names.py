@@ -1,11 +1,13 @@
 """``import its_eval`` is quick, and gives the public names when they are asked for."""
 
+import json
 import subprocess
 import sys
 
 import pytest
 
 import its_eval
+from its_eval.evaluation import effect_words
 from its_eval.provenance import program_version
 
 HEAVY = ("pandas", "numpy", "scipy", "statsmodels", "matplotlib", "sklearn", "pyarrow")
@@ -21,7 +23,9 @@ def test_an_import_loads_no_heavy_library(module):
 
 
 def test_public_names():
-    assert its_eval.__all__ == ["Evaluation", "__version__", "evaluate", "load_config", "select_peers"]
+    assert its_eval.__all__ == [
+        *("Evaluation", "SeriesFits", "__version__", "evaluate", "fit", "load_config", "select_peers"),
+    ]
     assert set(its_eval.__all__) <= set(dir(its_eval))
     for name in its_eval.__all__:
         vars(its_eval).pop(name, None)
@@ -42,3 +46,31 @@ def test_a_study_from_python(study):
     result = its_eval.evaluate(its_eval.load_config(study.config))
     assert isinstance(result, its_eval.Evaluation)
     assert set(result.tidy("summary")["unit"]) == {"A1", "A2"}
+    assert json.loads(json.dumps(result.to_dict(), allow_nan=False))["title"] == result.title
+
+
+def test_the_summary_of_a_study_says_what_its_table_says(study):
+    result = its_eval.evaluate(its_eval.load_config(study.config))
+    lines = result.summary().splitlines()
+    assert lines[0] == result.title
+    summary = result.tidy("summary")
+    assert len(lines) == 1 + len(summary)
+    for line, row in zip(lines[1:], summary.to_dict("records"), strict=True):
+        assert f", {row['unit']}, {row['design']}: {row['estimand']} " in line
+        assert line.endswith(f": {row['label']}")
+        assert f"{row['estimate']:.4g}".replace("-", "\N{MINUS SIGN}") in line
+
+
+def test_an_interval_without_meaning_is_not_told():
+    row = {
+        "estimand": "slope_change",
+        "estimate": -1.25,
+        "conf_low": -3.0,
+        "conf_high": 0.5,
+        "conf_level": 0.9,
+    }
+    row |= {"p_value": 0.0004, "p_adjusted": 0.02, "p_placebo": 0.25}
+    assert effect_words(row) == (
+        "slope_change −1.25 (90 % interval −3 to 0.5; p < 0.001; adjusted p = 0.020; placebo p = 0.250)"
+    )
+    assert effect_words(row, estimable=False) == "slope_change −1.25 (not estimable; placebo p = 0.250)"
