@@ -5,19 +5,32 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from its_eval.data.periods import EXAMPLES, parse_period
 from its_eval.errors import OutputError, UsageError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 #: Files of the demonstration, relative to its root.
 _DEMO_FOLDERS = (
-    ("configs", ("sample.yaml", "uk_seatbelts.yaml", "california_prop99.yaml")),
+    ("configs", ("sample.yaml", "sample_strata.yaml", "uk_seatbelts.yaml", "california_prop99.yaml")),
     ("data/sample", None),
 )
 
 
 #: A date to be replaced.
 EXAMPLE_DATE = "2018-10"
+#: Usual names of the columns of an indicator table; those of the tidy table come first.
+_USUAL = {
+    "unit": ("trust_code", "org_code", "organisation_code", "provider_code", "trust", "organisation", "site"),
+    "period": ("month", "date", "quarter", "week", "year"),
+    "indicator": ("measure", "metric"),
+    "value": ("measure_value", "rate", "count"),
+    "numerator": (),
+    "denominator": (),
+}
 #: Words that YAML takes for something else than text.
 _YAML_WORDS = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
 
@@ -51,10 +64,21 @@ def starter_config(
 
     Paths are written relative to the folder of the config, and columns as the tables call them where that
     can be told.
+
+    Raises
+    ------
+    UsageError
+        When a table does not exist, or holds no such unit or indicator.
+    DataError
+        When a table cannot be read.
     """
     for name, path in (("--indicators", indicators), ("--characteristics", characteristics)):
         if path is not None and not path.exists():
             raise UsageError(f"{name}: {path} does not exist")
+    table = None if indicators is None else _read(indicators)
+    columns = {} if table is None else _usual_columns(table, indicator)
+    if table is not None and indicators is not None:
+        _require_known(table, columns, indicators, {"unit": units, "indicator": (indicator,)})
 
     def relative(path: Path | None, default: str) -> str:
         return quoted(default if path is None else Path(os.path.relpath(path, folder)).as_posix())
@@ -85,7 +109,7 @@ def starter_config(
         "  # (and denominator or numerator); `columns` maps other names\n"
         "  indicators:\n"
         f"    path: {relative(indicators, 'indicators.csv')}\n"
-        f"{_about_columns(indicators, indicator)}"
+        f"{_about_columns(table, columns, indicator)}"
         f"{characteristics_line}"
         f"  frequency: {_frequency(date)}\n"
         "intervention:\n"
@@ -119,33 +143,71 @@ def _frequency(date: str | None) -> str:
     raise UsageError(f"--date {date!r}: expected a period such as {examples}")
 
 
-def _column_names(path: Path) -> list[str]:
+def _read(path: Path) -> pd.DataFrame:
     from its_eval.data.tables import read_table  # noqa: PLC0415  (start-up time)
 
-    return [str(name) for name in read_table(path).columns]
+    return read_table(path)
 
 
 def _unit_column(path: Path) -> str:
     """Return the column of unit codes: ``unit``, else the first one."""
-    names = _column_names(path)
+    names = [str(name) for name in _read(path).columns]
     return next((name for name in names if name.casefold() == "unit"), names[0])
 
 
-def _about_columns(path: Path | None, indicator: str | None) -> str:
+def _usual_columns(table: pd.DataFrame, indicator: str | None) -> dict[str, str]:
+    """Return the columns of an indicator table by what they are for, as far as their names tell."""
+    from its_eval.data.column_roles import Role, assign_columns  # noqa: PLC0415  (start-up time)
+
+    roles = [Role(name, aliases) for name, aliases in _USUAL.items()]
+    found, _ = assign_columns(table.columns, roles, {}, "")
+    free = set(map(str, table.columns)) - set(found.values())
+    if "value" not in found and indicator is not None and indicator in free:
+        found["value"] = indicator
+    return found
+
+
+def _require_known(
+    table: pd.DataFrame, columns: dict[str, str], path: Path, wanted: dict[str, tuple[str | None, ...]]
+) -> None:
+    """Refuse units and indicators that a table does not hold, with the nearest that it does."""
+    from its_eval.data.tables import nearest  # noqa: PLC0415  (start-up time)
+
+    problems = []
+    for role, names in wanted.items():
+        if role not in columns:
+            continue
+        known = sorted(set(table[columns[role]].astype(str).str.strip()))
+        problems += [
+            f"--{role} {name!r}: {path} holds no such {role}; {nearest(name, known)}"
+            for name in names
+            if name is not None and name not in known
+        ]
+    if problems:
+        raise UsageError("\n".join(problems))
+
+
+def _about_columns(table: pd.DataFrame | None, columns: dict[str, str], indicator: str | None) -> str:
     """Return the lines about columns of the indicator table; what cannot be told is left to edit."""
     example = "    # columns: {unit: trust_code, period: month, value: rate}\n"
-    if path is None:
+    if table is None:
         return example
-    names = _column_names(path)
-    known = {name.casefold() for name in names}
     lines = ""
-    if "indicator" not in known and indicator is not None:
+    if "indicator" not in columns and indicator is not None:
         lines += "    # the table has no column of indicators: all of it is this one\n"
         lines += f"    indicator: {quoted(indicator)}\n"
-    if {"unit", "period"} <= known and ("value" in known or {"numerator", "denominator"} <= known):
-        return lines + example
-    listed = ", ".join(quoted(" ".join(name.split())) for name in names)
-    return f"{lines}    # name the columns here; the table has {listed}\n{example}"
+    pairs = [f"{role}: {quoted(name)}" for role, name in columns.items() if name.casefold() != role]
+    if pairs:
+        lines += f"    columns: {{{', '.join(pairs)}}}\n"
+    needed = ["unit", "period", *([] if {"numerator", "denominator"} <= set(columns) else ["value"])]
+    missing = [role for role in needed if role not in columns]
+    if not missing:
+        return lines if pairs else lines + example
+    listed = ", ".join(quoted(" ".join(str(name).split())) for name in table.columns)
+    return (
+        f"{lines}    # add the column of {' and of '.join(missing)} to `columns`; the table has {listed}\n"
+        + ("" if pairs else example)
+    )
 
 
 def quoted(text: str) -> str:

@@ -107,29 +107,37 @@ def _series(row: Any) -> str:
 
 
 def _long(raw: pd.DataFrame, table: IndicatorTable) -> pd.DataFrame:
-    where = str(table.path)
     columns = table.columns
-    out = pd.DataFrame(index=raw.index)
-    out["unit"] = raw[find_column(raw, columns.get("unit", "unit"), where)].astype(str).str.strip()
-    out["period"] = raw[find_column(raw, columns.get("period", "period"), where)]
+    present = {normalise_name(str(name)) for name in raw.columns}
+    wanted = ["unit", "period", *([] if table.indicator is not None else ["indicator"])]
+    # an unmapped tidy column is used when it is there; a mapped one has to be
+    optional = (*_NUMERIC, "stratum")
+    wanted += [name for name in optional if name in columns or name in present]
+    if "value" not in wanted and not {"numerator", "denominator"} <= set(wanted):
+        wanted.append("value")
+    found = _found_columns(raw, {name: columns.get(name, name) for name in wanted}, str(table.path))
+    out = pd.DataFrame({name: raw[column] for name, column in found.items()}, index=raw.index)
     if table.indicator is not None:
         out["indicator"] = table.indicator
-    else:
-        wanted = columns.get("indicator", "indicator")
-        out["indicator"] = raw[find_column(raw, wanted, where)].astype(str).str.strip()
-    present = {normalise_name(str(name)) for name in raw.columns}
-    for name in _NUMERIC:
-        # an unmapped tidy column is used when it is there; a mapped one has to be
-        if name in columns or name in present:
-            out[name] = raw[find_column(raw, columns.get(name, name), where)]
-    if "value" not in out and not {"numerator", "denominator"} <= set(out):
-        find_column(raw, columns.get("value", "value"), where)
-    if "stratum" in columns or "stratum" in present:
-        stratum = raw[find_column(raw, columns.get("stratum", "stratum"), where)]
-        out["stratum"] = stratum.astype(str).str.strip()
-    else:
+    if "stratum" not in out:
         out["stratum"] = ""
+    for name in ("unit", "indicator", "stratum"):
+        out[name] = out[name].astype(str).str.strip()
     return out.assign(**_origin(raw, table))
+
+
+def _found_columns(raw: pd.DataFrame, wanted: dict[str, str], where: str) -> dict[str, str]:
+    """Return the columns by what they are for; all that are not there are refused at once."""
+    found: dict[str, str] = {}
+    problems: list[str] = []
+    for name, column in wanted.items():
+        try:
+            found[name] = find_column(raw, column, where)
+        except DataError as error:
+            problems += error.problems
+    if problems:
+        raise DataError(problems)
+    return found
 
 
 def _origin(raw: pd.DataFrame, table: IndicatorTable) -> dict[str, pd.Series]:

@@ -15,6 +15,7 @@ def test_the_demonstration_runs_from_another_folder(its, tmp_path, monkeypatch):
     assert str(demo / "configs" / "sample.yaml") in written
     assert str(demo / "data" / "sample" / "indicators.csv") in written
     assert answer.err == f"next: its-eval run {demo / 'configs' / 'sample.yaml'}\n"
+    assert its("validate", demo / "configs" / "sample_strata.yaml").code == 0
     for name in ("uk_seatbelts", "california_prop99"):
         config = demo / "configs" / f"{name}.yaml"
         assert its("run", config, "--no-figures", "-q").code == 0
@@ -96,19 +97,49 @@ def test_columns_are_taken_from_the_tables(its, study):
 
 
 def test_columns_that_cannot_be_told_are_listed_for_editing(its, study):
-    study.indicators.write_text("trust,month,score\nA1,2015-01,3\n")
+    study.indicators.write_text("who,month,score\nA1,2015-01,3\n")
     assert its("init", study.folder, "--indicators", study.indicators, "--indicator", "waits").code == 0
     text = (study.folder / "its-eval.yaml").read_text()
-    assert "# name the columns here; the table has trust, month, score\n" in text
+    assert "columns: {period: month}\n" in text
+    assert "# add the column of unit and of value to `columns`; the table has who, month, score\n" in text
     checked = its("validate", study.folder / "its-eval.yaml")
     assert checked.code == 3
     assert "there is no column 'unit'" in checked.out
+    assert "there is no column 'value'" in checked.out
+
+
+def test_columns_are_recognised_by_their_usual_names(its, study):
+    rows = [row.removeprefix("waits,") for row in study.indicators.read_text().splitlines() if "waits" in row]
+    study.indicators.write_text("\n".join(["Trust code,Month,waits", *rows]))
+    answer = its(
+        "init", study.folder, "--indicators", study.indicators, "--unit", "A1", "--indicator", "waits",
+        "--date", "2015-07",
+    )  # fmt: skip
+    assert answer.code == 0
+    config = yaml.safe_load((study.folder / "its-eval.yaml").read_text())
+    assert config["data"]["indicators"]["columns"] == {
+        "unit": "Trust code", "period": "Month", "value": "waits",
+    }  # fmt: skip
+    assert its("validate", study.folder / "its-eval.yaml").code == 0
+
+
+def test_units_and_indicators_that_the_table_does_not_hold(its, study):
+    answer = its(
+        "init", study.folder / "new", "--indicators", study.indicators, "--unit", "A1", "--unit", "A11",
+        "--indicator", "wait",
+    )  # fmt: skip
+    assert (answer.code, answer.out) == (2, "")
+    assert f"--unit 'A11': {study.indicators} holds no such unit; did you mean 'A1'" in answer.err
+    assert (
+        f"--indicator 'wait': {study.indicators} holds no such indicator; did you mean 'waits'?" in answer.err
+    )
+    assert not (study.folder / "new").exists()
 
 
 def test_numerator_and_denominator_serve_as_value(its, study):
     study.indicators.write_text("indicator,unit,period,numerator,denominator\nwaits,A1,2015-01,3,4\n")
     assert its("init", study.folder, "--indicators", study.indicators).code == 0
-    assert "name the columns here" not in (study.folder / "its-eval.yaml").read_text()
+    assert "add the column" not in (study.folder / "its-eval.yaml").read_text()
 
 
 def test_nothing_given_is_a_template_to_edit(its, tmp_path):

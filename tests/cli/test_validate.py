@@ -125,3 +125,11 @@ def test_a_config_that_is_not_there(its, study):
     answer = its("validate", study.folder / "nowhere.yaml")
     assert answer.code == 2
     assert "there is no such file" in answer.out
+
+
+def test_every_column_that_is_not_there_is_named_at_once(its, study):
+    study.indicators.write_text("trust,month,score\nA1,2015-01,3\n")
+    answer = its("validate", study.config)
+    assert answer.code == 3
+    for name in ("unit", "period", "indicator", "value"):
+        assert f"there is no column '{name}'" in answer.out

@@ -46,7 +46,7 @@ def test_every_starter_loads_with_strange_names(tmp_path):
     folder = tmp_path / "a folder, #1"
     folder.mkdir()
     table = folder / "it's my: data.csv"
-    table.write_text("unit,period,value\nA,2015-01,1\n")
+    table.write_text('unit,period,value\nNO,2015-01,1\n0123,2015-01,1\n"A, B",2015-01,1\n')
     path = tmp_path / "its.yaml"
     path.write_text(
         starting(tmp_path, indicators=table, units=("NO", "0123", "A, B"), indicator="four-hour: %")
@@ -66,7 +66,8 @@ def test_a_missing_table_is_refused(tmp_path):
 def test_the_demonstration_is_whole():
     files = starter.demo_files()
     names = {path.as_posix() for path in files}
-    assert {"configs/sample.yaml", "configs/uk_seatbelts.yaml", "configs/california_prop99.yaml"} <= names
+    shipped = {f"configs/{name}.yaml" for name in ("sample", "sample_strata", "uk_seatbelts")}
+    assert shipped | {"configs/california_prop99.yaml"} <= names
     assert {"data/sample/indicators.csv", "data/sample/characteristics.csv", "data/sample/units.csv"} <= names
     assert not [path for path in files if path.name.startswith(".")]
     assert all(files.values())
