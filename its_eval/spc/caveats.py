@@ -79,8 +79,8 @@ def caveats(r: float, r_p: float, season: float, phases: Sequence[Phase]) -> lis
         )
     elif r_p < ALPHA:
         found.append(
-            f"Neighbouring points alternate (r = {r:.2f}): the limits reach too far, and causes are missed; "
-            "use its-eval run."
+            f"Neighbouring points alternate (r = \N{MINUS SIGN}{-r:.2f}): the limits reach too far, and "
+            "causes are missed; use its-eval run."
         )
     if season < ALPHA:
         found.append(

@@ -29,11 +29,17 @@ def spc(
         list[str] | None,
         typer.Option(
             metavar="ROLE=NAME",
-            help="Column of a role: period, value, unit, indicator, target. Repeatable.",
+            help="Column of a role: period, value (or numerator and denominator), unit, indicator, "
+            "stratum, target. Repeatable.",
         ),
     ] = None,
     unit: Annotated[list[str] | None, typer.Option(help="Only this unit. Repeatable.")] = None,
     indicator: Annotated[list[str] | None, typer.Option(help="Only this indicator. Repeatable.")] = None,
+    stratum: Annotated[list[str] | None, typer.Option(help="Only this stratum. Repeatable.")] = None,
+    per: Annotated[
+        float | None,
+        typer.Option(metavar="N", help="Without values: numerators per N of the denominator; default 100."),
+    ] = None,
     frequency: Annotated[
         Literal["month", "quarter", "year", "week"], typer.Option(help="How far apart periods are.")
     ] = "month",
@@ -116,7 +122,14 @@ def spc(
     if out is not None:
         require_free(out, force=force)
     series = load_series(
-        source, columns, frequency=frequency, dates=dates, units=unit or (), indicators=indicator or ()
+        source,
+        columns,
+        frequency=frequency,
+        dates=dates,
+        units=unit or (),
+        indicators=indicator or (),
+        strata=stratum or (),
+        per=per,
     )
     frame = series.frame if target is None else series.frame.assign(target=target)
     tables = spc_tables(frame, settings, series.n_missing)

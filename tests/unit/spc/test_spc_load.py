@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from its_eval.config.stratified import series_name
 from its_eval.errors import DataError
 from its_eval.spc.load import load_series
 
@@ -84,3 +85,42 @@ def test_no_value_at_all(table):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(DataError, match="there is no such file"):
         load_series(tmp_path / "none.csv", {})
+
+
+def test_numerators_and_denominators_serve_as_values(table):
+    path = table(
+        "indicator,unit,period,numerator,denominator\nx,A,2015-01,9,10\nx,A,2015-02,,\nx,A,2015-03,3,12\n"
+    )
+    series = load_series(path, {})
+    assert list(series.frame["value"]) == [90.0, 25.0]
+    assert series.n_missing == {("x", "A"): 1}
+    assert list(load_series(path, {}, per=1000).frame["value"]) == [900.0, 250.0]
+
+
+def test_a_share_of_nobody_is_a_fault(table):
+    path = table("period,numerator,denominator\n2015-01,0,0\n2015-02,1,2\n")
+    with pytest.raises(DataError, match="row 2, column 'denominator': 0 is no denominator; leave both blank"):
+        load_series(path, {})
+
+
+def test_values_and_per_do_not_go_together(table):
+    path = table("period,value,numerator,denominator\n2015-01,7,1,2\n")
+    assert list(load_series(path, {}).frame["value"]) == [7.0]
+    with pytest.raises(DataError, match="column 'value' holds the values: --per does not go with it"):
+        load_series(path, {}, per=100)
+    with pytest.raises(DataError, match="--per 0: expected a number above 0"):
+        load_series(table("period,numerator,denominator\n2015-01,1,2\n"), {}, per=0)
+    with pytest.raises(DataError, match="no column is recognised as value"):
+        load_series(table("period,numerator\n2015-01,1\n"), {})
+
+
+def test_a_stratum_is_a_series_of_its_own_named_as_in_a_run(table):
+    path = table(
+        "indicator,unit,period,stratum,value\n"
+        "x,A,2015-01,,1\nx,A,2015-01,old,2\nx,A,2015-01,young,3\ny,A,2015-01,,4\n"
+    )
+    found = load_series(path, {}).frame
+    assert list(found["indicator"]) == ["x", series_name("x", "old"), series_name("x", "young"), "y"]
+    assert list(load_series(path, {}, indicators=("x",), strata=("young",)).frame["value"]) == [3]
+    with pytest.raises(DataError, match="there is no stratum 'yung'; did you mean 'young'"):
+        load_series(path, {}, strata=("yung",))
