@@ -65,7 +65,7 @@ def print_effect_sizes(tables: Mapping[str, Any], notes: Sequence[str]) -> None:
 
 
 def _sums(rows: Sequence[Mapping[str, Any]]) -> Table:
-    table = _table("", "projects", "left out", "before", "after", "change", "per cent", "")
+    table = _table("sums", "projects", "left out", "before", "after", "change", "per cent", "")
     sums = ("sum_baseline", "sum_follow_up", "sum_change")
     whole = all(float(row[name]).is_integer() for row in rows for name in sums)
     for row in rows:
@@ -79,7 +79,8 @@ def _sums(rows: Sequence[Mapping[str, Any]]) -> Table:
 
 def _tests(rows: Sequence[Mapping[str, Any]]) -> Table:
     level = f"{100 * rows[0]['conf_level']:g} %"
-    table = _table("", "mean", level, "t(df)", "p", "adjusted", "Wilcoxon", "r", "d_z", level)
+    columns = ("mean\nchange", f"\n{level}", "\nt(df)", "\np", "adjusted\np", "Wilcoxon\np", "\nr", "\nd_z")
+    table = _table("\ntests", *columns, f"\n{level}")
     for row in rows:
         if math.isnan(row["t"]):
             continue

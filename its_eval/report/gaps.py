@@ -69,7 +69,8 @@ def gap_sentence(evaluation: Evaluation, outcome: str, row: Mapping[str, Any]) -
     Notes
     -----
     A gap narrows when its change points against the mean gap of the unit before the start, whichever stratum
-    was ahead. Whether it changed at all is the label's to say.
+    was ahead; one that changed by more than twice its size is the other way round and wider. Whether it
+    changed at all is the label's to say.
     """
     about = evaluation.outcomes[outcome]
     log = about["transform"] == "log"
@@ -89,7 +90,9 @@ def gap_sentence(evaluation: Evaluation, outcome: str, row: Mapping[str, Any]) -
     elif row["label"] in _OPEN or not math.isfinite(size):
         found = "no clear evidence that it narrowed or widened"
     elif estimate * size < 0:
-        found = "it narrowed"
+        # a jump of more than twice the gap leaves a larger one, the other way round
+        turned = "slope" not in str(row["estimand"]) and abs(estimate) > 2.0 * abs(size)
+        found = "it turned round, and is wider than before" if turned else "it narrowed"
     else:
         found = "it widened"
     return f"Did the gap narrow? {row['unit']}, compared with {against}: {found}; {stood}; {numbers}."
