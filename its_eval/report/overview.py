@@ -62,7 +62,7 @@ def render_overview(
     """
     style = style or HouseStyle()
     return render_page(
-        "report.html.j2",
+        "overview.html.j2",
         style=style,
         title=style.title or "Overview",
         sections=[_all_answers(entries), _runs(entries)],
@@ -77,8 +77,8 @@ def _all_answers(entries: Sequence[OverviewEntry]) -> Section:
         "rows: among many rows some small ones are to be expected."
     )
     titles = columns(
-        *("Unit", "Outcome", "Run", "Compared with", "Quantity", "Estimate#", "Adjusted p#", "Placebo p#"),
-        *("Direction", "What can be said", "Smallest detectable change"),
+        *("Unit", "Outcome", "Compared with", "Quantity", "Estimate#", "Direction", "What can be said"),
+        *("Adjusted p#", "Placebo p#", "Smallest detectable change", "Run"),
     )
     table = Table("table-overview", "All answers, with intervals beneath", titles, lines)
     return Section("overview", "All answers", [opening, table])
@@ -89,42 +89,40 @@ def _lines(entry: OverviewEntry) -> list[list[Cell]]:
     lines = []
     for place, row in records(in_order_of_designs(evaluation.tables["summary"], "outcome", "unit")):
         about = evaluation.outcomes[str(row["outcome"])]
-        unit = f"{row['unit']} {evaluation.unit_names.get(str(row['unit']), '')}".strip()
         measured = measure(row, about)
         quantity = estimand_words(str(row["estimand"]), about)
         smallest = detectable_words(row, about) if math.isfinite(row["minimum_detectable"]) else ""
         source = f"{entry.name}:summary"
         lines.append(
             [
-                _linked(unit, entry, row),
+                _linked(entry, row),
                 text_cell(str(about["label"])),
-                text_cell(entry.name),
                 text_cell(compared_with(str(row["design"]))),
                 text_cell(f"{quantity}{f', {measured}' if measured else ''}"),
                 estimate_cell(source, place, row),
-                p_cell(source, place, row, "p_adjusted"),
-                p_cell(source, place, row, "p_placebo"),
                 text_cell(_DIRECTION_WORDS[str(row["direction"])]),
                 text_cell(label_words(str(row["label"]))),
-                text_cell(smallest) if smallest else BLANK,
+                p_cell(source, place, row, "p_adjusted"),
+                p_cell(source, place, row, "p_placebo"),
+                Cell((smallest,), sort=repr(float(row["minimum_detectable"]))) if smallest else BLANK,
+                text_cell(entry.name),
             ]
         )
     failed = evaluation.tables["not_estimated"]
     for _, row in records(failed[failed["estimator"] == ""]):
         about = evaluation.outcomes.get(str(row["outcome"]), {})
-        unit = f"{row['unit']} {evaluation.unit_names.get(str(row['unit']), '')}".strip()
-        words = [str(about.get("label", row["outcome"])), entry.name, compared_with(str(row["design"]))]
+        words = [str(about.get("label", row["outcome"])), compared_with(str(row["design"]))]
         told = text_cell(f"not estimated: {row['message']}")
-        lines.append([_linked(unit, entry, row), *map(text_cell, words), *[BLANK] * 5, told, BLANK])
+        cells = [*map(text_cell, words), *[BLANK] * 3, told, *[BLANK] * 3, text_cell(entry.name)]
+        lines.append([_linked(entry, row), *cells])
     return lines
 
 
-def _linked(unit: str, entry: OverviewEntry, row: Row) -> Cell:
-    """Return a unit's name with a link to its place in the report of the run, where there is one."""
-    if not entry.report:
-        return text_cell(unit)
-    target = f"{entry.report}#{anchor('unit', str(row['outcome']), str(row['unit']))}"
-    return Cell((Link(unit, target),), sort=unit)
+def _linked(entry: OverviewEntry, row: Row) -> Cell:
+    """Return a unit and its name, with a link to its place in the report of the run where there is one."""
+    unit, name = str(row["unit"]), entry.evaluation.unit_names.get(str(row["unit"]), "")
+    target = f"{entry.report}#{anchor('unit', str(row['outcome']), unit)}"
+    return Cell((Link(unit, target) if entry.report else unit,), (name,) if name else (), sort=unit)
 
 
 def _runs(entries: Sequence[OverviewEntry]) -> Section:

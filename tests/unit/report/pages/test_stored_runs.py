@@ -175,6 +175,13 @@ def test_an_overview_has_a_row_per_answer_linked_to_its_report(run, stored, take
     summary = run.evaluation.tables["summary"]
     rows = page.tagged("tr")
     assert len(rows) == 1 + 2 * len(summary) + 1 + 2
+    # what can be said stands beside the estimate, and the whole width is the table's
+    assert page.texts("th")[:8] == [
+        *("Unit", "Outcome", "Compared with", "Quantity", "Estimate", "Direction", "What can be said"),
+        "Adjusted p",
+    ]
+    assert 'class="layout whole"' in page.source
+    assert page.tagged("nav") == []
     links = {e.attributes["href"] for e in page.tagged("a") if e.attributes["href"].startswith("../")}
     assert links == {
         "../one/report.html",
