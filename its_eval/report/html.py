@@ -17,6 +17,7 @@ from its_eval.report.sections.checks import checks
 from its_eval.report.sections.choices import choices
 from its_eval.report.sections.data_quality import data_quality
 from its_eval.report.sections.effects import effects
+from its_eval.report.sections.glance import glance
 from its_eval.report.sections.methods import methods
 from its_eval.report.sections.origin import origin
 from its_eval.report.sections.peers import peers
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 #: The sections in their order: the answer first, what it rests on after it.
 SECTIONS: tuple[Callable[[ReportSource], Section], ...] = (
     answer,
+    glance,
     units,
     effects,
     placebos,

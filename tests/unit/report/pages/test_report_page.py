@@ -19,6 +19,7 @@ NUMBER = re.compile(r"−?(?:\d[\d,]*(?:\.\d+)?|∞)")
 SHARES = {"share"}
 ORDER = [
     "The question and the answer",
+    "All answers at a glance",
     "Each unit: the answer and the data",
     "The effects in numbers",
     "Is it unusual for a unit?",
@@ -143,15 +144,32 @@ def test_sentence_table_and_figure_tell_the_same_numbers(run, page):
         assert drawn[name].to_numpy() == pytest.approx(own[name].to_numpy(), rel=1e-8, nan_ok=True)
 
 
-def test_the_sections_stand_in_their_order_and_the_contents_lead_to_them(page):
+def test_the_sections_stand_in_their_order_and_the_contents_lead_to_them(page, run):
     assert page.texts("h2") == ["Contents", *ORDER]
     targets = [
         element.attributes["href"] for element in page.tagged("a") if "download" not in element.attributes
     ]
     idents = [element.attributes["id"] for element in page.having("id")]
     assert len(idents) == len(set(idents))
-    assert len(targets) == len(ORDER) + 1
+    summary = run.evaluation.tables["summary"]
+    assert len(targets) == len(ORDER) + 1 + len(summary)
+    for row in summary.to_dict("records"):
+        assert f"#unit-{row['outcome']}-{row['unit']}" in targets
     assert {target.removeprefix("#") for target in targets} <= set(idents)
+
+
+def test_one_outcome_needs_no_glance(run, taken_apart):
+    summary = run.evaluation.tables["summary"]
+    tables = {
+        name: table[table["outcome"] == "waits"] if "outcome" in table else table
+        for name, table in {**run.evaluation.tables, "summary": summary}.items()
+    }
+    outcomes = {"waits": run.evaluation.outcomes["waits"]}
+    settings = {**run.settings, "outcomes": run.settings["outcomes"][:1]}
+    page = taken_apart(
+        run.report(evaluation=replace(run.evaluation, tables=tables, outcomes=outcomes), settings=settings)
+    )
+    assert "All answers at a glance" not in page.texts("h2")
 
 
 def test_elements_are_nested_and_closed(page):
