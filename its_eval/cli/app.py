@@ -14,12 +14,13 @@ from its_eval.cli.stopping import stopping_cleanly
 from its_eval.cli.streams import prepare_streams, require_sound_names
 from its_eval.errors import ItsEvalError
 
+PROGRAM = "its-eval"
 EXIT_USAGE = 2
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
-    name="its-eval",
+    name=PROGRAM,
     cls=LazyGroup,
     help="Interrupted time series evaluation for health services, from one YAML file.",
     epilog="Try it: its-eval init --demo demo && its-eval run demo/configs/sample.yaml",
@@ -58,7 +59,7 @@ def main() -> None:
     try:
         require_sound_names(sys.argv[1:])
         with stopping_cleanly():
-            code = app(standalone_mode=False)
+            code = app(prog_name=PROGRAM, standalone_mode=False)
         # what is still buffered may meet a full disk: here it can be said, at exit no more
         sys.stdout.flush()
     except ItsEvalError as error:
@@ -82,12 +83,13 @@ def main() -> None:
 
 def _complain_usage(error: typer.TyperException) -> None:
     """Say what was wrong with the command line; without any argument the message is the whole help."""
-    message = error.format_message()
+    # typer checks values with pydantic, whose own words add nothing
+    message = error.format_message().replace("Value error, ", "")
     if message.startswith("Usage:"):
         typer.echo(message, err=True)
         return
     context = getattr(error, "ctx", None)
-    command = context.command_path if context is not None else "its-eval"
+    command = context.command_path if context is not None else PROGRAM
     _complain(message, f"{command} --help shows the options and examples")
 
 

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperArgument, TyperCommand, TyperGroup
 from typer.main import get_command
 
 
@@ -30,41 +30,28 @@ class Entry:
 
 #: In the order of the help.
 COMMANDS = {
-    "run": Entry("run", "Evaluate configs: choose peers, fit, check, write tables, figures and a report."),
-    "peers": Entry("peers", "Show the nearest units by distance on characteristics, and why."),
-    "validate": Entry(
-        "validate",
-        "Check configs, then their data: all faults in one pass, nothing fitted or written.",
-    ),
-    "init": Entry("init", "Write a commented config that works, or the whole demonstration."),
-    "import": Entry(
-        "import_",
-        "Read a publisher's files into one tidy table, with the origin of every value.",
-    ),
-    "calibrate": Entry(
-        "calibrate",
-        "Measure size, coverage and power of the configured estimators on series like yours.",
-    ),
-    "power": Entry("power", "Show the smallest effect that a design can detect, before any data exist."),
-    "report": Entry(
-        "report",
-        "Render a report again from its tables, without fitting; of several runs one overview.",
-    ),
-    "diff": Entry(
-        "diff",
-        "Say what differs between two results: settings, inputs, then every table; exit 1 when something "
-        "does.",
-    ),
-    "verify": Entry(
-        "verify",
-        "Hash the inputs and outputs of results again: exit 1 when a file is not what it was.",
-    ),
+    "run": Entry("run", "Evaluate configs: tables, figures and a report."),
+    "peers": Entry("peers", "Show the nearest units by characteristics, and why."),
+    "validate": Entry("validate", "Check configs and their data: all faults in one pass."),
+    "init": Entry("init", "Write a commented config, or lay out the demonstration."),
+    "import": Entry("import_", "Read publishers' files into one tidy table."),
+    "calibrate": Entry("calibrate", "Measure size, coverage and power on series like yours."),
+    "power": Entry("power", "Show the smallest effect that a design can detect."),
+    "report": Entry("report", "Render a report again; of several runs an overview."),
+    "diff": Entry("diff", "Say what differs between two results."),
+    "verify": Entry("verify", "Check that the files of results are what they were."),
     "schema": Entry("schema", "Print the JSON Schema of the config."),
-    "before-after": Entry(
-        "before_after",
-        "Compare projects before and after: sums, per cent, paired tests, effect sizes.",
-    ),
-    "spc": Entry("spc", "Make XmR charts: limits, rules for special causes, a page of all units."),
+    "before-after": Entry("before_after", "Compare projects before and after, with paired tests."),
+    "spc": Entry("spc", "Make XmR charts, and a page of all units."),
+}
+
+#: What an option takes, in the words of a user instead of types of Python; by its name, then by its type.
+TAKES = {
+    **dict.fromkeys(("units", "indicators", "characteristics", "layout", "style", "answers"), "FILE"),
+    **dict.fromkeys(("unit_column",), "COLUMN"),
+    **dict.fromkeys(("preset", "indicator", "stratum"), "NAME"),
+    "unit": "CODE",
+    "date": "PERIOD",
 }
 
 
@@ -80,8 +67,25 @@ class _Loaded(UserDict[str, Any]):
             module = import_module(f"its_eval.cli.commands.{function}")
             single = typer.Typer(add_completion=False, rich_markup_mode=None)
             single.command(name)(getattr(module, function))
-            self.data[name] = get_command(single)
+            self.data[name] = _in_plain_words(get_command(single))
         return self.data[name]
+
+
+def _in_plain_words(command: Any) -> Any:
+    """Return a command whose help names no types of Python."""
+    for param in command.params:
+        if isinstance(param, TyperArgument):
+            # its name says what it takes
+            vars(param)["display_type_rich"] = lambda ctx: None  # noqa: ARG005  (typer's signature)
+        elif param.metavar is None and not param.is_flag and "|" not in str(param.display_type(None)):
+            param.metavar = TAKES.get(param.name) or _kind(str(param.display_type(None)))
+    return command
+
+
+def _kind(shown: str) -> str:
+    """Return what typer calls a type as a word."""
+    words = {"int": "N", "float": "X", "path": "PATH"}
+    return next((word for kind, word in words.items() if kind in shown), "TEXT")
 
 
 class LazyGroup(TyperGroup):

@@ -49,10 +49,14 @@ def test_no_argument_gives_the_help_on_stderr(its):
 @pytest.mark.parametrize(
     ("arguments", "message", "hint"),
     [
-        (["run"], "Missing argument 'CONFIG...'.", "its-eval run --help"),
+        (["run"], "Missing argument 'CONFIG'.", "its-eval run --help"),
         (["run", "--frce"], "No such option: --frce", "its-eval run --help"),
         (["rnu"], "No such command 'rnu'", "its-eval --help"),
-        (["run", "a.yaml", "--format", "xml"], "'xml' is not one of 'text', 'json'", "its-eval run --help"),
+        (
+            ["run", "a.yaml", "--format", "xml"],
+            "'--format': 'xml' is not one of 'text', 'json'",
+            "its-eval run --help",
+        ),
         (["run", "a.yaml", "--jobs", "0"], "should be greater than or equal to 1", "its-eval run --help"),
         (["peers", "a.csv", "-k", "0"], "should be greater than or equal to 1", "its-eval peers --help"),
     ],

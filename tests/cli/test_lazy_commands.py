@@ -1,5 +1,6 @@
 """Subcommands are loaded when they are called; the list of them says what they say themselves."""
 
+import re
 import subprocess
 import sys
 
@@ -48,3 +49,11 @@ def test_all_commands_can_be_had_at_once():
     assert [command.name for command in commands.values()] == list(COMMANDS)
     assert [name for name, _ in commands.items()] == list(COMMANDS)
     assert commands.get("nothing", "none") == "none"
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_help_speaks_of_what_is_wanted_and_not_of_types_of_python(its, name):
+    text = its(name, "--help").out
+    assert not re.findall(r"<(?:list|str|path|int|float)[^|>]*>|\.\.\.}", text)
+    # on a narrow terminal the list of commands shows every summary whole
+    assert len(COMMANDS[name].summary) < 60

@@ -42,7 +42,7 @@ def before_after(
         Literal["text", "csv", "json"], typer.Option("--format", help="Output form.")
     ] = "text",
 ) -> None:
-    """Compare projects before and after: sums, per cent, paired tests, effect sizes.
+    """Compare projects before and after, with paired tests.
 
     \b
     FILE has the columns measure, baseline and follow_up (or day_30, day_60, day_90), and unit and

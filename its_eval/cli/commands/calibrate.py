@@ -33,7 +33,7 @@ def calibrate(
         Literal["text", "csv", "json"], typer.Option("--format", help="Form of the output.")
     ] = "text",
 ) -> int:
-    """Measure size, coverage and power of the configured estimators on series like yours.
+    """Measure size, coverage and power on series like yours.
 
     Series are simulated from the fitted design (same periods, gaps, season, autocorrelation, weights) without
     an effect, then with one, and under worlds that the model does not know; real donors are tested too.

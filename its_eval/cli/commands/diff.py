@@ -23,7 +23,9 @@ def diff(
     ] = 0.0,
     format_: Annotated[Literal["text", "json"], typer.Option("--format", help="Output form.")] = "text",
 ) -> int:
-    """Say what differs between two results: settings, inputs, then every table; exit 1 when something does.
+    """Say what differs between two results.
+
+    Settings, inputs, then every table; exit 1 when something does.
 
     \b
     Examples:

@@ -20,9 +20,7 @@ def import_(
     ] = None,
     files: Annotated[
         list[Path] | None,
-        typer.Argument(
-            metavar="FILE...", help="Workbooks or CSV files of the publisher.", show_default=False
-        ),
+        typer.Argument(metavar="FILE", help="Workbooks or CSV files of the publisher.", show_default=False),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Table to write: .parquet or .csv.")] = None,
     layout: Annotated[
@@ -48,7 +46,9 @@ def import_(
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a table that is there.")] = False,
 ) -> None:
-    """Read a publisher's files into one tidy table, with the origin of every value.
+    """Read publishers' files into one tidy table.
+
+    Every value keeps the file, sheet and row that it comes from.
 
     \b
     Examples:

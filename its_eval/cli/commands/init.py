@@ -9,7 +9,7 @@ import typer
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to write.")] = Path(),
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write.")] = Path(),
     demo: Annotated[
         bool, typer.Option("--demo", help="Lay out the sample data and configs, ready to run.")
     ] = False,
@@ -22,7 +22,7 @@ def init(
     date: Annotated[str | None, typer.Option(help="First affected period, e.g. 2018-10.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")] = False,
 ) -> None:
-    """Write a commented config that works, or the whole demonstration.
+    """Write a commented config, or lay out the demonstration.
 
     \b
     Examples:

@@ -62,7 +62,7 @@ def peers(
         Literal["text", "csv", "json"], typer.Option("--format", help="Output form.")
     ] = "text",
 ) -> None:
-    """Show the nearest units by distance on characteristics, and why.
+    """Show the nearest units by characteristics, and why.
 
     \b
     Examples:

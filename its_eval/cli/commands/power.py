@@ -31,7 +31,9 @@ def power(
         Literal["text", "csv", "json"], typer.Option("--format", help="Form of the output.")
     ] = "text",
 ) -> int:
-    """Show the smallest effect that a design can detect, before any data exist.
+    """Show the smallest effect that a design can detect.
+
+    For planning, before any data exist.
 
     By number of periods and autocorrelation, in residual standard deviations of one unit; a change of
     slope is per year. Nothing but the config is read.

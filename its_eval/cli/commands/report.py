@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def report(
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN_DIR...", help="Result folders of `its-eval run`.", show_default=False),
+        typer.Argument(metavar="RUN_DIR", help="Result folders of `its-eval run`.", show_default=False),
     ],
     out: Annotated[
         Path | None,
@@ -31,7 +31,9 @@ def report(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file named with --out.")] = False,
 ) -> None:
-    """Render a report again from its tables, without fitting; of several runs one overview.
+    """Render a report again; of several runs an overview.
+
+    From the tables of the runs, without fitting.
 
     \b
     Examples:

@@ -24,7 +24,7 @@ FAULTS = ("data", "fit", "checks")
 
 def run(  # noqa: C901  (an option each)
     configs: Annotated[
-        list[Path], typer.Argument(metavar="CONFIG...", help="Configs to evaluate.", show_default=False)
+        list[Path], typer.Argument(metavar="CONFIG", help="Configs to evaluate.", show_default=False)
     ],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Result folder; default results/<config name>.")
@@ -64,7 +64,9 @@ def run(  # noqa: C901  (an option each)
         Literal["text", "json"], typer.Option("--format", help="Form of the summary.")
     ] = "text",
 ) -> int:
-    """Evaluate configs: choose peers, fit, check, write tables, figures and a report.
+    """Evaluate configs: tables, figures and a report.
+
+    Peers are chosen, series fitted and checked; what was found is printed, and written to a folder.
 
     \b
     Examples:

@@ -92,7 +92,9 @@ def spc(
         Literal["text", "csv", "json"], typer.Option("--format", help="Output form.")
     ] = "text",
 ) -> None:
-    """Make XmR charts: limits, rules for special causes, a page of all units.
+    """Make XmR charts, and a page of all units.
+
+    Limits from a baseline, the rules of NHS England for special causes, improvement or concern.
 
     \b
     Examples:

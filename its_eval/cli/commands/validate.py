@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 
 def validate(
     configs: Annotated[
-        list[Path], typer.Argument(metavar="CONFIG...", help="Configs to check.", show_default=False)
+        list[Path], typer.Argument(metavar="CONFIG", help="Configs to check.", show_default=False)
     ],
     format_: Annotated[Literal["text", "json"], typer.Option("--format", help="Output form.")] = "text",
 ) -> int:
-    """Check configs, then their data: all faults in one pass, nothing fitted or written.
+    """Check configs and their data: all faults in one pass.
+
+    Nothing is fitted or written.
 
     Example: its-eval validate configs/sample.yaml
     """

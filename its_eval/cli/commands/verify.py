@@ -18,11 +18,13 @@ _WORDS = {
 
 def verify(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN_DIR...", help="Result folders.", show_default=False)
+        list[Path], typer.Argument(metavar="RUN_DIR", help="Result folders.", show_default=False)
     ],
     format_: Annotated[Literal["text", "json"], typer.Option("--format", help="Output form.")] = "text",
 ) -> int:
-    """Hash the inputs and outputs of results again: exit 1 when a file is not what it was.
+    """Check that the files of results are what they were.
+
+    Inputs and outputs are hashed again; exit 1 when one differs.
 
     \b
     Examples:
