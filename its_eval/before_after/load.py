@@ -177,7 +177,7 @@ def _follow_up_columns(
     found |= dict.fromkeys(["follow-up"][: len(plain)], plain[0] if plain else "")
     if len(found) < len(timed) + len(plain):
         columns = ", ".join(repr(name) for name in [*(name for _, name in timed), *plain])
-        problems.append(f"{path}: two of the columns {columns} hold the same follow-up; use --follow-up")
+        problems.append(f"{path}: two of the columns {columns} hold the same follow-up; name those meant")
     if not found:
         problems.append(
             f"{path}: no column is recognised as a follow-up (usual names: 'follow_up', 'after', 'day_30', "

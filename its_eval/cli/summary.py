@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from its_eval.cli.console import data_console
+from its_eval.report.before_after import overall_sentences
 from its_eval.report.gaps import gap_sentences
 from its_eval.report.narrative import (
     attention,
@@ -22,6 +23,7 @@ from its_eval.report.narrative import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from rich.console import Console
@@ -68,16 +70,22 @@ def print_summary(evaluation: Evaluation, target: Path, *, figures: bool, verbos
                 _bullet(console, words)
             for warning in attention(evaluation, outcome, unit):
                 _bullet(console, f"Attention, {warning}.")
-    notes = [*evaluation.notes, *data_sentences(evaluation)]
-    if notes:
-        console.print()
-        console.print(Text("To know", style="bold"))
-        for note in notes:
-            _bullet(console, note)
+    compared = [words for words, _ in overall_sentences(evaluation)]
+    _listed(console, "Before and after, all units together", compared)
+    _listed(console, "To know", [*evaluation.notes, *data_sentences(evaluation)])
     console.print()
     console.print(f"Tables:  {target / 'tables'}", soft_wrap=True)
     if figures:
         console.print(f"Figures: {target / 'figures'}", soft_wrap=True)
+
+
+def _listed(console: Console, title: str, sentences: Sequence[str]) -> None:
+    """Print sentences under a title; nothing without any."""
+    if sentences:
+        console.print()
+        console.print(Text(title, style="bold"))
+    for words in sentences:
+        _bullet(console, words)
 
 
 def _bullet(console: Console, sentence: str) -> None:

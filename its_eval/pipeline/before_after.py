@@ -26,6 +26,10 @@ NAMES = {
 }
 
 
+#: Where a config says what a column is for.
+_HINT = "before_after.columns and before_after.follow_ups say which columns hold them"
+
+
 @dataclass(frozen=True)
 class Workshops:
     """What the table of a section held: projects, or else published statistics."""
@@ -47,12 +51,13 @@ def load_workshops(settings: BeforeAfter) -> Workshops:
         if settings.follow_ups:
             raise DataError([f"{path}: it holds t and df, so before_after.follow_ups does not go with it"])
         return Workshops(statistics=load_statistics(path, columns))
-    projects = load_projects(path, columns, settings.follow_ups)
+    try:
+        projects = load_projects(path, columns, settings.follow_ups)
+    except DataError as error:
+        # the hint of the command names its options
+        raise DataError(error.problems, _HINT if error.hint else None) from None
     if (projects.frame["baseline"].isna() | projects.frame["value"].isna()).all():
-        raise DataError(
-            [f"{path}: no project has both a baseline and a follow-up"],
-            "before_after.columns and before_after.follow_ups say which columns hold them",
-        )
+        raise DataError([f"{path}: no project has both a baseline and a follow-up"], _HINT)
     return Workshops(projects)
 
 

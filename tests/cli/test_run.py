@@ -578,3 +578,24 @@ def test_progress_shows_on_a_terminal_after_a_while(monkeypatch):
 @pytest.mark.parametrize("how", [{"terminal": False}, {"quiet": True}, {"after": 60.0}])
 def test_progress_does_not_show_when_piped_quiet_or_quick(monkeypatch, how):
     assert bar_text(monkeypatch, **{"after": -1.0, **how}) == ""
+
+
+def test_projects_before_and_after_are_told_with_their_numbers(its, study):
+    (study.folder / "projects.csv").write_text(
+        "measure,project,baseline,follow_up,better\nLead time,1,300,100,lower\nLead time,2,100,60,lower\n"
+    )
+    study.write(text=study.config.read_text() + "before_after: {path: projects.csv}\n")
+    answer = its("run", study.config, "-o", study.folder / "out", *TABLES)
+    assert answer.code == 0
+    assert (
+        "Before and after, all units together\n  · Lead time: 400 before and 160 after (−60 %)" in answer.out
+    )
+
+
+def test_columns_of_projects_are_named_in_the_config(its, study):
+    (study.folder / "projects.csv").write_text("measure,was,follow_up\nLead time,300,100\n")
+    study.write(text=study.config.read_text() + "before_after: {path: projects.csv}\n")
+    answer = its("run", study.config)
+    assert answer.code == 3
+    assert "no column is recognised as baseline" in answer.err
+    assert "hint: before_after.columns and before_after.follow_ups say which columns hold them" in answer.err

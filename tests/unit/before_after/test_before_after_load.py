@@ -86,7 +86,7 @@ def test_a_blank_number_of_projects_is_refused(table):
 
 def test_two_columns_of_one_follow_up_are_refused(table):
     for header in ("day_30,30 days", "after,follow_up"):
-        with pytest.raises(DataError, match="hold the same follow-up; use --follow-up"):
+        with pytest.raises(DataError, match="hold the same follow-up; name those meant"):
             load_projects(table(f"measure,baseline,{header}\nWait,1,2,3\n"), {})
 
 
