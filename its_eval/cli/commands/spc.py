@@ -235,7 +235,7 @@ def _drawer(
             if len(rows) > 1:
                 frame = xmr_grid_data(tables["points"], indicator)
                 stem = figure_stem(indicator, "all", "grid", figure="xmr")
-                save_figure(draw_xmr_grid(frame, indicator), frame, folder, stem)
+                save_figure(draw_xmr_grid(frame, indicator, start, words), frame, folder, stem)
             if grid_only and len(rows) > 1:
                 continue
             for unit, message in rows[["unit", "message"]].itertuples(index=False, name=None):

@@ -43,7 +43,7 @@ def xmr_grid_data(points: pd.DataFrame, indicator: str) -> pd.DataFrame:
     return points.loc[points["indicator"].eq(indicator), SHOWN].reset_index(drop=True)
 
 
-def draw_xmr_grid(frame: pd.DataFrame, title: str) -> Figure:
+def draw_xmr_grid(frame: pd.DataFrame, title: str, start: str = "", words: str = "") -> Figure:
     """Return one page with a small XmR chart for every unit, in the order of their codes.
 
     Parameters
@@ -52,6 +52,8 @@ def draw_xmr_grid(frame: pd.DataFrame, title: str) -> Figure:
         As ``xmr_grid_data`` returns it; nothing else is drawn.
     title : str
         What is measured.
+    start, words : str
+        First period of an intervention and what it is called; blank without one.
 
     Notes
     -----
@@ -59,7 +61,7 @@ def draw_xmr_grid(frame: pd.DataFrame, title: str) -> Figure:
     """
     x = day_numbers([str(date) for date in frame["date"]])
     cells = [
-        Cell(str(unit), partial(_draw, rows, x[rows.index.to_numpy()]))
+        Cell(str(unit), partial(_draw, rows, x[rows.index.to_numpy()], _edge(frame, x, start)))
         for unit, rows in frame.groupby("unit", sort=True)
     ]
     drawn = [frame[name].to_numpy(dtype=np.float64) for name in ("value", "mean", "target")]
@@ -69,6 +71,7 @@ def draw_xmr_grid(frame: pd.DataFrame, title: str) -> Figure:
     notes = [
         f"{'; '.join(present)}.".capitalize(),
         f"Pale grey: between the process limits; line: mean{target}.",
+        *([f"Upright line: {words}."] if _edge(frame, x, start) is not None else []),
     ]
     span = f"{frame['period'].min()} to {frame['period'].max()}"
     with house_style():
@@ -82,12 +85,22 @@ def draw_xmr_grid(frame: pd.DataFrame, title: str) -> Figure:
         )
 
 
-def _draw(rows: pd.DataFrame, x: Values, axes: Axes) -> None:
+def _edge(frame: pd.DataFrame, x: Values, start: str) -> float | None:
+    """Return where the line of an intervention stands; None where all points lie on one side of it."""
+    after = np.array([bool(start) and str(period) >= start for period in frame["period"]])
+    if after.all() or not after.any():
+        return None
+    return float((x[~after].max() + x[after].min()) / 2.0)
+
+
+def _draw(rows: pd.DataFrame, x: Values, edge: float | None, axes: Axes) -> None:
     column = {name: rows[name].to_numpy(dtype=np.float64) for name in SHOWN[3:9]}
     for number in np.unique(column["phase"]):
         chosen = column["phase"] == number
         low, high = column["lower_limit"][chosen], column["upper_limit"][chosen]
         axes.fill_between(x[chosen], low, high, color=_BETWEEN, linewidth=0.0, zorder=0.6)
+    if edge is not None:
+        axes.axvline(edge, color=INK, linewidth=0.8, zorder=1.5, gid="interruption")
     draw_steps(axes, x, column["mean"], column["phase"], INK, width=0.8)
     draw_steps(axes, x, column["target"], column["phase"], INK, dashes=(0, (1.0, 1.6)), width=1.0)
     draw_points(axes, x, column["value"], [str(word) for word in rows["variation"]], size=2.6, line=0.5)

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from its_eval.report.figures.save import save_figure
+from its_eval.report.figures.scales import day_numbers
 from its_eval.report.figures.xmr import XmrLabels, draw_xmr, xmr_data
 from its_eval.report.figures.xmr_grid import draw_xmr_grid, xmr_grid_data
 from its_eval.spc.phases import ChartSettings
@@ -120,6 +121,20 @@ def test_the_page_of_all_units(number, said, check_texts):
     limits = {axes.get_ylim() for axes in figure.axes}
     assert len(limits) == 1
     check_texts(figure)
+
+
+@pytest.mark.parametrize(
+    ("start", "marked"), [("2014-01", True), ("2013-01", False), ("2020-01", False), ("", False)]
+)
+def test_the_page_marks_the_intervention_where_there_are_points_on_both_sides(start, marked, said):
+    frame = xmr_grid_data(points_of(("A", "B"), size=24), "waits")
+    figure = draw_xmr_grid(frame, "Waits", start, "New rota")
+    lines = [line for axes in figure.axes for line in axes.get_lines() if line.get_gid() == "interruption"]
+    assert len(lines) == (2 if marked else 0)
+    assert ("Upright line: New rota." in said(figure)) == marked
+    if marked:
+        december, january = day_numbers(["2013-12-01", "2014-01-01"])
+        assert december < lines[0].get_xdata()[0] < january
 
 
 def test_long_names_of_units_are_cut(said, check_texts):
