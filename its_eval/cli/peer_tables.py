@@ -295,4 +295,5 @@ def _cell(scaled: Scaled | None, unit: str, part: Contribution, value: float) ->
     """Return a value as text, that of a category in its own words."""
     if scaled is not None and part.variable in scaled.categories and not np.isnan(value):
         return str(scaled.cell(unit, part.variable)) or "not known"
-    return _number(value, ".6g")
+    # a volume is a count: six digits of it would be a power of ten
+    return _number(value, ",.0f" if abs(value) >= 1e5 else ".6g")

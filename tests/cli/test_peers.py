@@ -117,6 +117,16 @@ def test_explained_as_text_lists_the_largest_share_first(its, study):
     assert len(shares) == 3
 
 
+def test_a_volume_is_explained_without_powers_of_ten(its, study):
+    text = study.characteristics.read_text()
+    study.characteristics.write_text(text.replace("A1,100,", "A1,1917970,").replace("A2,110,", "A2,99999.5,"))
+    answer = its("peers", study.characteristics, "--unit", "A1", "-k", "7", "--explain")
+    assert answer.code == 0
+    assert "1,917,970" in answer.out
+    assert "99999.5" in answer.out
+    assert "e+0" not in answer.out
+
+
 def test_output_fits_100_columns_and_cuts_nothing_off(its, study):
     long = "The Very Long Name of a Hospital Trust That Goes On " * 3
     text = study.units.read_text().replace("Trust A2", long.strip())
