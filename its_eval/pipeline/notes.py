@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from its_eval.config.stratified import evaluated_outcomes, listed_as
+import numpy as np
+
+from its_eval.config.stratified import StratumOutcome, evaluated_outcomes, listed_as
 from its_eval.data.periods import parse_period, period_start
 from its_eval.data.tables import nearest
 from its_eval.peers.pool import FAR, pool_percentiles
@@ -56,6 +58,7 @@ def plan_notes(config: Config, outcomes: list[OutcomePlan], units: Units | None 
     notes += dict.fromkeys(note for found in scalings for note in found)
     for plan in outcomes:
         notes += _no_peers(plan)
+        notes += _unsuppressed(plan)
         notes += _few_peers(config, plan)
         notes += _far_peers(config, plan)
         notes += _shared_peers(plan)
@@ -75,6 +78,22 @@ def plan_notes(config: Config, outcomes: list[OutcomePlan], units: Units | None 
                 "The table peer_exclusions gives each reason."
             )
     return notes
+
+
+def _unsuppressed(plan: OutcomePlan) -> list[str]:
+    """Return a note where the rule about small strata has no denominators to go by."""
+    outcome = plan.outcome
+    if not isinstance(outcome, StratumOutcome) or not outcome.stratum or outcome.least <= 0.0:
+        return []
+    used = {*plan.peer_sets, *(peer for chosen in plan.peer_sets.values() for peer in chosen.peers)}
+    columns = [place for place, unit in enumerate(plan.panel.units) if unit in used | set(plan.treated)]
+    known = ~np.isnan(plan.panel.values[:, columns])
+    unknown = known & np.isnan(plan.panel.denominators[:, columns])
+    if not unknown.any():
+        return []
+    counts = f"{int(unknown.sum()):,} of {int(known.sum()):,} values have no denominator"
+    rule = f"min_denominator ({outcome.least:g}) cannot suppress them: take small groups out beforehand"
+    return [f"{outcome.label}: {counts}, so {rule}."]
 
 
 def dated_after(config: Config, outcomes: Sequence[OutcomePlan]) -> list[str]:

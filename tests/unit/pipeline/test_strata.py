@@ -313,3 +313,18 @@ class TestGap:
         rows = load_sources(config).rows
         first, last = outcome_window(rows, evaluated_outcomes(config.outcomes)[2], ("T1",), (None, None))
         assert last - first == N - 1
+
+
+def test_values_without_denominators_cannot_be_suppressed_and_a_note_says_so(strata):
+    assert not [note for note in strata.run().notes if "cannot suppress" in note]
+    frame = strata.frame
+    strata.frame = frame.assign(value=100.0 * frame["numerator"] / frame["denominator"]).drop(
+        columns=["numerator", "denominator"]
+    )
+    notes = [note for note in strata.run().notes if "cannot suppress" in note]
+    assert notes[0].startswith("waits [old]: ")
+    assert "values have no denominator, so min_denominator (20) cannot suppress them" in notes[0]
+    # once for each stratum, and not for their gap
+    assert len(notes) == 2
+    strata.settings["outcomes"] = [outcome(strata={**STRATA, "min_denominator": 0})]
+    assert not [note for note in strata.run().notes if "cannot suppress" in note]
