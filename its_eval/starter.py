@@ -104,6 +104,8 @@ def starter_config(
         "# `its-eval schema` lists every key; all that is left out has a default, which the file\n"
         "# config.resolved.yaml of a result spells out.\n"
         "version: 1\n"
+        "# what the report is called\n"
+        f"title: {quoted(_title(units, indicator, date))}\n"
         "data:\n"
         "  # a row per unit, period and indicator, with columns indicator, unit, period, value\n"
         "  # (and denominator or numerator); `columns` maps other names\n"
@@ -122,6 +124,7 @@ def starter_config(
         "  # kind: percentage, rate, count or number. A percentage with denominators is weighted by them.\n"
         "  # better: higher or lower; until you say which, no change is called one for the better.\n"
         f"  - indicator: {quoted(indicator or 'indicator')}\n"
+        "    # label: what it is called in the report\n"
         "    kind: number\n"
         "    # better: higher\n"
         "estimands:\n"
@@ -129,6 +132,12 @@ def starter_config(
         "  primary: slope_change\n"
         "  at: [12, 24]\n"
     )
+
+
+def _title(units: tuple[str, ...], indicator: str | None, date: str | None) -> str:
+    """Return a title that tells one question from another, to be bettered by hand."""
+    who = f" of {', '.join(units)}" if units else ""
+    return f"{indicator or 'Indicator'}{who} from {date or EXAMPLE_DATE}"
 
 
 def _frequency(date: str | None) -> str:

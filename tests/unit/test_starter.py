@@ -53,6 +53,7 @@ def test_every_starter_loads_with_strange_names(tmp_path):
     )
     config = load_config(path)
     assert config.treated == ("NO", "0123", "A, B")
+    assert config.title == "four-hour: % of NO, 0123, A, B from 2018-10"
     assert config.outcomes[0].indicator == "four-hour: %"
     assert config.data.indicators[0].indicator == "four-hour: %"
     assert config.data.indicators[0].path == table
