@@ -1,11 +1,13 @@
 """The JSON Schema describes every key and accepts what the loader accepts."""
 
 import json
+from pathlib import Path
 
 import pytest
 import yaml
 
 from its_eval.config import json_schema, to_yaml
+from its_eval.starter import starter_config
 
 #: Every key of the contract, by the settings it belongs to.
 KEYS = {
@@ -144,3 +146,17 @@ def test_a_resolved_config_fits(load):
 def test_every_written_form_fits(load, changed):
     tree = yaml.safe_load(to_yaml(load()))
     assert accepts(SCHEMA, {**tree, **changed})
+
+
+SHIPPED = sorted((Path(__file__).parents[3] / "configs").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_an_editor_has_nothing_to_say_about_the_shipped_configs(path):
+    assert accepts(SCHEMA, yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
+def test_an_editor_has_nothing_to_say_about_a_starter(tmp_path):
+    text = starter_config(tmp_path, None, None, ("RTP", "RR8"), "waits", "2018-10")
+    assert accepts(SCHEMA, yaml.safe_load(text))
+    assert not accepts(SCHEMA, yaml.safe_load(text.replace("treated:", "treted:")))
