@@ -185,3 +185,12 @@ def test_published_statistics(tmp_path):
     found = effect_size_tables(load_statistics(path, {}))["effect_sizes"]
     assert list(found["r"].round(3)) == [0.413, 0.422, 0.804]
     assert list(found["n"]) == [82, 54, 90]
+
+
+def test_the_document_tells_the_numbers_of_the_sample():
+    changes = before_after_tables(load_projects(SAMPLE / "workshops.csv", {}).frame)["changes"]
+    row = row_of(changes, measure="Queue length", follow_up="60 days", unit="all")
+    text = " ".join((ROOT / "docs" / "before_after_and_spc.md").read_text(encoding="utf-8").split())
+    low, high = -row["conf_high"], -row["conf_low"]
+    assert f"the {row['n_pairs']} queues measured twice are shorter by {-row['mean_change']:.1f}" in text
+    assert f"(95 % interval {low:.1f} to {high:.1f}, p = {row['p_value']:.3f})" in text

@@ -65,6 +65,12 @@ class TestSentence:
         open_ = gap_sentences(evaluation, GAP, "SIM18")
         assert all("no clear evidence that it narrowed or widened" in words for words in open_)
 
+    def test_the_readme_quotes_it(self, evaluation):
+        quoted = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+        _, beside = gap_sentences(evaluation, GAP, "SIM07")
+        # the placebos that the run of the README has are left out here
+        assert beside.removesuffix(").") + "; placebo p = " in quoted
+
     def test_only_of_gaps(self, evaluation):
         assert gap_sentences(evaluation, f"{NAME} [most deprived]", "SIM07") == []
         assert gap_sentences(evaluation, "nothing", "SIM07") == []
