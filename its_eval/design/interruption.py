@@ -103,26 +103,26 @@ def require_segments(interruptions: Sequence[Interruption], used: NDArray[np.boo
     """
     ordered = sorted(interruptions, key=lambda item: item.start)
     time = np.arange(len(used))
-    alone = len(ordered) == 1
-    _require(used & (time < ordered[0].start), ordered[0], "before the start of", alone=alone)
+    extend, events = "extend the window", "mask or note one of the events"
+    _require(used & (time < ordered[0].start), ordered[0], "before the start of", [extend])
     for number, interruption in enumerate(ordered):
         end = ordered[number + 1].start if number + 1 < len(ordered) else len(used)
         # a slope shows only after a ramp is over
         first = interruption.start if interruption.shape == "step" else interruption.full
-        _require(used & (time >= first) & (time < end), interruption, "from the start of", alone=alone)
+        # between two interruptions no longer window helps
+        hints = [extend] if end == len(used) else []
+        hints += [events] if len(ordered) > 1 else []
+        _require(used & (time >= first) & (time < end), interruption, "from the start of", hints)
 
 
-def _require(segment: NDArray[np.bool_], interruption: Interruption, where: str, *, alone: bool) -> None:
+def _require(segment: NDArray[np.bool_], interruption: Interruption, where: str, hints: list[str]) -> None:
     count = int(segment.sum())
     needed = SEGMENT_FOR_STEP if interruption.shape == "step" else SEGMENT_FOR_SLOPE
     if count >= needed:
         return
-    hint = "extend the window, or mask or note one of the events"
     if count >= SEGMENT_FOR_STEP:
-        hint = "extend the window, or use `shape: step`"
-    elif alone or where.startswith("before"):
-        hint = "extend the window"
+        hints = [*hints[:1], "use `shape: step`", *hints[1:]]
     raise ShortSegmentError(
         f"{count} usable periods {where} {interruption.name!r}; "
-        f"`shape: {interruption.shape}` needs {needed}: {hint}"
+        f"`shape: {interruption.shape}` needs {needed}: {', or '.join(hints)}"
     )

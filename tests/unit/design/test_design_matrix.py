@@ -299,12 +299,12 @@ def test_every_segment_between_interruptions_counts():
     require_segments([law, flood], np.ones(40, dtype=bool))
     wanted = "7 usable periods from the start of 'Law'; `shape: step_and_slope` needs 8: "
     assert segment_fault(40, law, Interruption("Flood", 27, "step")) == (
-        f"{wanted}extend the window, or use `shape: step`"
+        f"{wanted}mask or note one of the events, or use `shape: step`"
     )
     early = Interruption("Storm", 13)
     assert segment_fault(40, law, early, flood) == (
         "7 usable periods from the start of 'Storm'; `shape: step_and_slope` needs 8: "
-        "extend the window, or use `shape: step`"
+        "mask or note one of the events, or use `shape: step`"
     )
     late = Interruption("Storm", 38, "step")
     assert segment_fault(40, law, late) == (

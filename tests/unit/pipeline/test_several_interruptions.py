@@ -85,11 +85,7 @@ def test_events_too_close_are_refused_with_a_hint(make_world, noisy, start):
     with pytest.raises(NothingEstimatedError) as caught:
         world.run(events=events, treated=["T1"])
     count = start - 36
-    hint = (
-        "extend the window, or use `shape: step`"
-        if count >= 3
-        else "extend the window, or mask or note one of the events"
-    )
+    hint = "mask or note one of the events" + (", or use `shape: step`" if count >= 3 else "")
     assert str(caught.value).endswith(
         f"{count} usable periods from the start of 'Law'; `shape: step_and_slope` needs 8: {hint}"
     )
