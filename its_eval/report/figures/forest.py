@@ -96,6 +96,7 @@ def draw_forest(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
     notes = [
         sentence(f"dots are estimates for single units, lines their {labels.interval}s"),
         *(["Diamonds are pooled estimates."] if pooled.any() else []),
+        *_left_out(frame),
         *(
             ["The dotted line is where the effect in a further unit would be expected."]
             if frame["prediction_low"].notna().any()
@@ -117,3 +118,13 @@ def draw_forest(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
             total_width=NARROW,
             margin=width + _BESIDE,
         )
+
+
+def _left_out(frame: pd.DataFrame) -> list[str]:
+    """Say how many of the units drawn are in the pooled estimates, where some are not."""
+    n_drawn = int((frame["row"] != POOLED).sum())
+    counts = frame.loc[frame["row"] == POOLED, "n_units"]
+    fewest = int(counts.min()) if len(counts) else n_drawn
+    if fewest >= n_drawn:
+        return []
+    return [f"Random and fixed effects are of {fewest} of the {n_drawn} units: those that have a p-value."]

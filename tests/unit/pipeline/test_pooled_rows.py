@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from its_eval.checks.power import minimum_detectable
+from its_eval.estimate.reml_ar import fit_reml_ar
 from its_eval.pipeline.designs import fit_design
 from its_eval.pipeline.pooled import overlap_check, pooled_rows
 from its_eval.pipeline.primary import primary_estimates
@@ -135,6 +136,26 @@ def test_weights_of_percentages_go_into_the_mean(world):
     _, plain, _ = pooled(world, "single", estimators=["reml_ar"])
     assert weighted["set"]["estimate"] != plain["set"]["estimate"]
     assert weighted["set"]["estimate"] == pytest.approx(plain["set"]["estimate"], abs=0.2)
+
+
+def test_the_sampling_variance_of_the_mean_is_that_of_a_mean(world):
+    world.denominators = {unit: 40 + 12.0 * np.arange(N) for unit in UNITS}
+    outcome = world.outcome(kind="percentage")
+    plan, rows, _ = pooled(world, "single", outcomes=[outcome], estimators=["reml_ar"])
+    X = regressors()
+    sampling = np.zeros(N)
+    for unit in plan.treated:
+        y, people = world.values[unit], world.denominators[unit]
+        share = np.clip((X @ np.linalg.lstsq(X, y, rcond=None)[0]) / 100, 0.5 / people, 1 - 0.5 / people)
+        sampling += 1e4 * share * (1 - share) / people / len(plan.treated) ** 2
+    mean = np.mean([world.values[unit] for unit in plan.treated], axis=0)
+    left = mean - X @ np.linalg.lstsq(X, mean, rcond=None)[0]
+    variance = max(0.0, left @ left / (N - 4) - sampling.mean()) + sampling
+    root = np.sqrt(variance)
+    fit = fit_reml_ar(X / root[:, None], (mean / root)[:, None], 2)
+    read = fit.contrasts(np.eye(4)[[3]])
+    assert rows["set"]["estimate"] == pytest.approx(float(read.estimate[0, 0]), rel=1e-6)
+    assert rows["set"]["std_error"] == pytest.approx(float(read.std_error[0, 0]), rel=1e-6)
 
 
 def test_one_usable_unit_is_not_pooled(world):

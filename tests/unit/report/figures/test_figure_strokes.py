@@ -185,6 +185,15 @@ class TestNumbers:
         assert "Diamonds" not in text
         assert "dotted" not in text
 
+    def test_forest_says_how_many_units_are_pooled(self, run_with, said):
+        evaluation = run_with(n_units=4)
+        assert "Random and fixed effects" not in said(drawn(evaluation, "forest", design="single")[0])
+        pooled = evaluation.tables["pooled"]
+        fewer = pooled["n_units"].where(pooled["method"] == "set", 3)
+        evaluation.tables["pooled"] = pooled.assign(n_units=fewer)
+        text = said(drawn(evaluation, "forest", design="single")[0])
+        assert "Random and fixed effects are of 3 of the 4 units: those that have a p-value." in text
+
     def test_a_missing_interval_is_not_drawn(self, run_with):
         evaluation = run_with(n_units=2, pooled=False)
         summary = evaluation.tables["summary"]
