@@ -43,6 +43,8 @@ _DIMENSIONS = {
     "pre_window": "periods before",
     "transition": "phase-in",
 }
+#: Choices that are not their own words.
+_CHOICES = {("order", "reml_ar_noise"): "1 with noise"}
 
 
 def draw_specification_curve(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
@@ -147,7 +149,7 @@ def _dashboard(frame: pd.DataFrame) -> tuple[Rows, list[tuple[str, Values]]]:
             marks.append((f"{words}: {len(choices)} in turn", every))
             continue
         for choice in sorted(choices, key=_natural):
-            shown = choice.replace("_", " ")
+            shown = _CHOICES.get((dimension, choice), choice.replace("_", " "))
             marks.append((f"{words}: {shown}" if shown else words, np.array(choices[choice])))
     return stack_rows([words for words, _ in marks], air=_AIR), marks
 

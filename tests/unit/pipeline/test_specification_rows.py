@@ -394,6 +394,10 @@ def test_other_scales_and_weights_are_no_part_of_the_rank(world):
     # a logarithm has another unit, so the median is of the other three and the three standard ones
     assert dict(checks)["T1"].message.startswith("6 specifications: median ")
     assert 0 < dict(checks)["T1"].p_value <= 1
+    # without weights the specification is another's double, and counts for the rank once
+    del world.settings["sensitivity"]["weighting"]
+    *_, alone = curve(world)
+    assert [check.p_value for _, check in checks] == [check.p_value for _, check in alone]
 
 
 def test_logarithms_have_their_median_on_the_scale_of_the_fit(world):

@@ -260,6 +260,18 @@ class TestNumbers:
         assert own.get_ydata()[0] == frame.loc[frame["actual"], "statistic"].iloc[0]
         assert "the real start, July 2014, t = 0" in said(figure)
 
+    def test_added_noise_is_called_so(self, run_with, said):
+        evaluation = run_with(n_units=1)
+        rows = evaluation.tables["sensitivity"]
+        noise = rows.index == rows.index[rows["dimension"] != "primary"][0]
+        evaluation.tables["sensitivity"] = rows.assign(
+            dimension=rows["dimension"].mask(noise, "order"),
+            choice=rows["choice"].mask(noise, "reml_ar_noise"),
+        )
+        about = rows[noise].iloc[0]
+        text = said(drawn(evaluation, "specification_curve", about["unit"], about["design"])[0])
+        assert "AR order: 1 with noise" in text
+
     def test_specifications(self, run, said):
         figure, frame, _ = drawn(run, "specification_curve", "U02", "single")
         parts = [by_gid(figure, gid)[0] for gid in ("primary", "holds-none", "excludes-none")]
