@@ -39,9 +39,10 @@ def estimate_cell(table: str, place: int, row: Row) -> Cell:
     low, high = (
         number(table, place, row, name, printed(row[name], row)) for name in ("conf_low", "conf_high")
     )
+    bounded = not (math.isnan(low.value) and math.isnan(high.value))
     return Cell(
         (number(table, place, row, "estimate", printed(row["estimate"], row)),),
-        (low, " to ", high),
+        (low, " to ", high) if bounded else ("no interval",),
         sort=repr(float(row["estimate"])),
     )
 

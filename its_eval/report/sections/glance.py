@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from its_eval.report.blocks import Cell, Link, Section, Table, plain, text_cell
 from its_eval.report.comparisons import compared_with
 from its_eval.report.narrative import detectable_words, estimand_words, measure
+from its_eval.report.plain_words import message_words
 from its_eval.report.sections.cells import BLANK, Row, columns, estimate_cell, p_cell, records
 from its_eval.report.source import anchor, in_order_of_designs
-from its_eval.report.verdicts import label_words
+from its_eval.report.verdicts import conclusion_words
 
 if TYPE_CHECKING:
     from its_eval.evaluation import Evaluation
@@ -18,12 +19,11 @@ if TYPE_CHECKING:
     from its_eval.report.source import ReportSource
 
 TITLES = columns(
-    *("Unit", "Outcome", "Compared with", "Quantity", "Estimate#", "Direction", "What can be said"),
+    *("Unit", "Outcome", "Compared with", "What can be said", "Estimate#", "Of"),
     *("Adjusted p#", "Placebo p#", "Smallest detectable change"),
 )
 #: So many of them say what was found; the rest of a report has the others.
-_FOUND = 7
-_DIRECTION_WORDS = {"better": "for the better", "worse": "for the worse", "unclear": "unclear"}
+_FOUND = 6
 
 
 def glance(source: ReportSource) -> Section:
@@ -58,16 +58,16 @@ def answer_rows(evaluation: Evaluation, source: str, address: str | None) -> lis
         about = evaluation.outcomes[str(row["outcome"])]
         measured = measure(row, about)
         quantity = estimand_words(str(row["estimand"]), about)
+        said = conclusion_words(str(row["label"]), str(row["direction"])).removesuffix(",")
         smallest = detectable_words(row, about) if math.isfinite(row["minimum_detectable"]) else ""
         lines.append(
             [
                 _linked(evaluation, row, address),
                 text_cell(str(about["label"])),
                 text_cell(compared_with(str(row["design"]))),
-                text_cell(f"{quantity}{f', {measured}' if measured else ''}"),
+                text_cell(said),
                 estimate_cell(source, place, row),
-                text_cell(_DIRECTION_WORDS[str(row["direction"])]),
-                text_cell(label_words(str(row["label"]))),
+                text_cell(f"{quantity}{f', {measured}' if measured else ''}"),
                 p_cell(source, place, row, "p_adjusted"),
                 p_cell(source, place, row, "p_placebo"),
                 Cell((smallest,), sort=repr(float(row["minimum_detectable"]))) if smallest else BLANK,
@@ -77,10 +77,9 @@ def answer_rows(evaluation: Evaluation, source: str, address: str | None) -> lis
     for _, row in records(failed[failed["estimator"] == ""]):
         about = evaluation.outcomes.get(str(row["outcome"]), {})
         words = [str(about.get("label", row["outcome"])), compared_with(str(row["design"]))]
-        told = text_cell(f"not estimated: {row['message']}")
-        lines.append(
-            [_linked(evaluation, row, address), *map(text_cell, words), *[BLANK] * 3, told, *[BLANK] * 3]
-        )
+        told = f"not estimated: {message_words(str(row['message']))}"
+        cells = [*map(text_cell, (*words, told)), *[BLANK] * 5]
+        lines.append([_linked(evaluation, row, address), *cells])
     return lines
 
 

@@ -9,7 +9,7 @@ from its_eval.config.data import DataSettings
 from its_eval.evaluation import make_table
 from its_eval.report.blocks import Bullets, Table
 from its_eval.report.sections.assumptions import assumptions
-from its_eval.report.sections.cells import p_cell
+from its_eval.report.sections.cells import estimate_cell, p_cell
 from its_eval.report.sections.choices import choices
 from its_eval.report.sections.methods import methods
 from its_eval.report.sections.origin import origin
@@ -215,6 +215,13 @@ def test_one_estimator_and_no_alternatives_leave_nothing_to_depend_on(run):
     alone = effects[effects["role"] != "sensitivity"].reset_index(drop=True)
     section = choices(source_of(run, effects=alone, sensitivity=make_table("sensitivity", [])))
     assert len(section.blocks) == 1
+
+
+def test_an_estimate_without_interval_says_so():
+    row = {"estimate": 1.5, "conf_low": float("nan"), "conf_high": float("nan"), "scale": "response"}
+    assert estimate_cell("t", 0, row).small == ("no interval",)
+    low, _, high = estimate_cell("t", 0, row | {"conf_low": 1.0, "conf_high": float("inf")}).small
+    assert (low.text, high.text) == ("1.00", "∞")
 
 
 def test_a_p_value_of_nothing_is_a_dash():
