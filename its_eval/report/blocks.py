@@ -56,7 +56,15 @@ class Code:
     kind: ClassVar[str] = "code"
 
 
-Part: TypeAlias = str | Number | Link | Code
+@dataclass(frozen=True)
+class Strong:
+    """Words that carry the message of a sentence."""
+
+    text: str
+    kind: ClassVar[str] = "strong"
+
+
+Part: TypeAlias = str | Number | Link | Code | Strong
 
 
 @dataclass(frozen=True)
@@ -129,7 +137,7 @@ class Sentence:
         The text.
     row : str
         ``table:row`` that its numbers were read from; blank when it has none.
-    tone : {"plain", "lead", "answer", "quiet", "attention"}
+    tone : {"plain", "answer", "quiet", "attention"}
         How it is set.
     """
 

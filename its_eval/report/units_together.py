@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from its_eval.report.blocks import Sentence
+from its_eval.report.blocks import Sentence, Strong
 from its_eval.report.comparisons import compared_with
 from its_eval.report.figures.words import counted
 from its_eval.report.narrative import detectable_words, estimand_words, interval_words, p_words, quantity
@@ -34,12 +34,12 @@ def set_sentences(source: ReportSource, outcome: str) -> list[Sentence]:
         said = conclusion_words(label, _direction(row, about)).removesuffix(",")
         size = int(row["n_units"])
         everyone = "Both units" if size == 2 else f"All {counted(size, 'unit')}"
-        words = (
-            f"{everyone} together, compared with {compared_with(str(row['design']), several=True)}: {said}; "
-            f"{estimand_words(str(row['estimand']), about)} {quantity(row['estimate'], row, about)} "
+        against = f"{everyone} together, compared with {compared_with(str(row['design']), several=True)}: "
+        numbers = (
+            f"; {estimand_words(str(row['estimand']), about)} {quantity(row['estimate'], row, about)} "
             f"({_statistics(row, own, about)}).{_detectable(label, row, about)}"
         )
-        found.append(Sentence((words,), f"pooled:{place}", "lead"))
+        found.append(Sentence((against, Strong(said), numbers), f"pooled:{place}", "answer"))
     return found
 
 
