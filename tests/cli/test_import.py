@@ -256,6 +256,26 @@ def test_numbers_that_do_not_add_up_are_told(its, tmp_path):
     assert said in answer.err
 
 
+def test_a_total_is_held_against_what_is_known_of_a_column(its, tmp_path):
+    # one provider gives no figures within four hours, and is in no total of them
+    path = ae_workbook(tmp_path / NAME, rows=rows_with(HEADER_ROW + 1, 12, 9999))
+    answer = its("import", "nhs-ae", path, "-o", tmp_path / "t.csv")
+    assert answer.code == 0
+    assert "the units add up to 1560 in within_all, but the publisher's own total is 9999" in answer.err
+
+
+def test_a_word_that_looks_like_a_code_is_a_footnote_when_nothing_stands_beside_it(its, tmp_path):
+    path = ae_workbook(tmp_path / NAME, rows=[*ae_rows(), ["", "NOTES"], ["", "ZZ9", "", ""]])
+    assert its("import", "nhs-ae", path, "-o", tmp_path / "t.csv").code == 0
+    assert set(pd.read_csv(tmp_path / "t.csv")["unit"]) == {"ZZ1", "ZZ2", "ZZ3", "ZY1"}
+
+
+def test_a_name_may_say_when_the_file_was_published_too(its, tmp_path):
+    for name in ("Published-May-2020-AE-April-2020.xlsx", "AE-April-2020-published-May-2020.xlsx"):
+        path = ae_workbook(tmp_path / name)
+        assert its("import", "nhs-ae", path, "-o", tmp_path / f"{name}.csv").code == 0
+
+
 def test_the_error_of_a_formula_is_a_missing_value(its, tmp_path):
     path = ae_workbook(tmp_path / NAME, rows=rows_with(HEADER_ROW + 3, 5, "#REF!"))
     assert its("import", "nhs-ae", path, "-o", tmp_path / "t.csv").code == 0

@@ -74,6 +74,13 @@ def test_rates_and_counts():
 def test_a_covariate_is_averaged_by_its_denominators_whatever_its_numerators():
     _, cells = combined(rows(("RM2", 0, 10, 1, 100), ("RW3", 0, 20, 2, 300)), "covariate", 1.0)
     assert cells[0][2] == 17.5
+    # what the numerators of a covariate count is not known, so that a blank value is not made of them
+    given = rows(
+        *(("RM2", month, value, 1, 100) for month, value in enumerate((10, NAN, 10))),
+        *(("RW3", month, 20, 2, 300) for month in range(3)),
+    )
+    _, cells = combined(given, "covariate", 1.0)
+    np.testing.assert_array_equal([cell[2] for cell in cells], [17.5, NAN, 17.5])
 
 
 @pytest.mark.parametrize(
