@@ -110,6 +110,16 @@ def test_false_alarms_are_rare():
     assert alarms < 5
 
 
+def test_a_restless_unit_has_to_jump_farther_than_it_usually_moves():
+    sizes = panel()
+    walk = np.cumsum(np.random.default_rng(4).normal(0, 0.08, len(sizes)))
+    sizes[:, 3] *= np.exp(walk)
+    assert np.isnan(jumps(sizes)[:, 3]).all()
+    sizes[24:, 3] *= 8.0
+    found = jumps(sizes)[:, 3]
+    assert np.flatnonzero(~np.isnan(found)).tolist() == [24]
+
+
 def test_few_units_or_periods_are_no_reason_to_fail():
     sizes = panel(2)[:40]
     sizes[20:, 0] *= 3.0

@@ -53,6 +53,9 @@ def test_peers_beyond_the_caliper_are_set_aside_and_nobody_takes_their_place():
         ("E", "farther than the caliper: 10 is more than 7"),
         ("F", "farther than the caliper: 30 is more than 7"),
     ]
+    # those who would not have been peers anyhow are not said to be set aside
+    (beyond,) = select_peers("A", FOUND, 4, {}, 7.0).exclusions
+    assert beyond.candidate == "E"
     assert select_peers("A", FOUND, 2, {}, 7.0).exclusions == ()
     assert select_peers("A", FOUND, None, {}, 7.0).peers == ("B", "C", "D")
     assert select_peers("A", FOUND, 2, {}, 1.0).peers == ("B",)
