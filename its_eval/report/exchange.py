@@ -52,8 +52,9 @@ def only_run(place: Path, shown: Path) -> Iterator[None]:
         _clear_leftovers(place)
         yield
     finally:
-        # removed while it is held: nobody can hold a file that is about to go
-        lock.unlink(missing_ok=True)
+        # removed while it is held: nobody can hold a file that is about to go; one that stays holds nobody up
+        with contextlib.suppress(OSError):
+            lock.unlink(missing_ok=True)
         os.close(handle)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -29,7 +30,9 @@ def replace_text(path: Path, text: str) -> None:
             f"cannot write {path}: {error.strerror or error}", "choose another --out"
         ) from error
     finally:
-        beside.unlink(missing_ok=True)
+        # a disk that takes nothing gives nothing back either, and has been told of
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
 
 
 def write_page(path: Path, text: str, *, force: bool) -> Path:

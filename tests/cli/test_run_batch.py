@@ -1,14 +1,9 @@
 """``its-eval run`` of a config with ``output.detail: estimates``."""
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
 import yaml
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "pipeline" / "batch"))
-
 from batch_study import CONFIG, write_study
 
 from its_eval.cli import batch as command

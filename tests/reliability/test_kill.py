@@ -14,6 +14,7 @@ from its_eval.errors import OutputError
 from its_eval.provenance import verify
 from its_eval.report.exchange import only_run
 from its_eval.report.write import result_folder
+from its_eval.report.write_page import replace_text
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and limits of POSIX")
 
@@ -139,6 +140,25 @@ def test_a_read_only_folder(small, its):
     answer = its("run", small.config, "-o", parent / "out", "--no-figures", "--no-report", "-q")
     assert answer.code == 2
     assert "cannot write to" in answer.err
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a file system that takes no folders")
+def test_a_place_that_is_refused_to_root_too(small, its):
+    answer = its("run", small.config, "-o", "/proc/its-eval/out", "--no-figures", "--no-report", "-q")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith("its-eval: cannot write to /proc/its-eval: ")
+
+
+def test_a_disk_that_turns_read_only_is_told_of(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(OutputError, match=r"cannot write .*page\.html: Read-only file system"):
+        replace_text(tmp_path / "page.html", "page")
+    with only_run(tmp_path / "out", tmp_path / "out"):
+        pass
 
 
 def test_two_runs_into_one_folder(tmp_path):
