@@ -123,7 +123,48 @@ def manifest(
 def read_manifest(folder: Path) -> dict[str, Any] | None:
     """Return the manifest of a result; None when there is none, or none that this version can read."""
     known = _own_manifest(folder)
-    return known if known is not None and known.get("schema_version") == SCHEMA_VERSION else None
+    return known if known is not None and _is_sound(known) else None
+
+
+def require_manifest(folder: Path, hint: str) -> dict[str, Any]:
+    """Return the manifest of a result.
+
+    Parameters
+    ----------
+    folder : Path
+        The result.
+    hint : str
+        What to do when it is none.
+
+    Raises
+    ------
+    UsageError
+        When the folder holds no result that this version can read.
+    """
+    known = read_manifest(folder)
+    if known is None:
+        raise UsageError(
+            f"{folder} holds no result of its-eval that this version can read ({MANIFEST} is missing, "
+            "damaged or of another version)",
+            hint,
+        )
+    return known
+
+
+def _is_sound(known: Mapping[str, Any]) -> bool:
+    """Return whether a manifest has the parts that are read from it; anybody may have written into it."""
+    config = known.get("config")
+    hashes = [known.get("inputs"), known.get("outputs"), {} if config is None else config]
+    mappings = [known.get(name) or {} for name in ("libraries", "outcomes", "unit_names", "faults", "batch")]
+    return (
+        known.get("schema_version") == SCHEMA_VERSION
+        and isinstance(known["program"].get("version"), str)
+        and all(isinstance(part, dict) for part in (*hashes, *mappings))
+        and all(isinstance(text, str) for part in hashes for text in part.values())
+        and (config is None or {"path", "sha256"} <= config.keys())
+        and all(isinstance(about, dict) for about in (known.get("outcomes") or {}).values())
+        and isinstance(known.get("notes", []), list)
+    )
 
 
 def foreign_files(folder: Path) -> list[str]:
@@ -236,13 +277,7 @@ def verify(folder: Path) -> list[Deviation]:
     UsageError
         When the folder holds no result that this version can read.
     """
-    known = read_manifest(folder)
-    if known is None:
-        raise UsageError(
-            f"{folder} holds no result of its-eval that this version can read ({MANIFEST} is missing or of "
-            "another version)",
-            "name the folder that `its-eval run` wrote, e.g. results/sample",
-        )
+    known = require_manifest(folder, "name the folder that `its-eval run` wrote, e.g. results/sample")
     config = known.get("config")
     read = {} if config is None else {str(config["path"]): str(config["sha256"])}
     found = [*_of_files("config", read), *_of_files("input", known.get("inputs") or {})]

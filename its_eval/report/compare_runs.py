@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from its_eval.errors import UsageError
-from its_eval.provenance import MANIFEST, RESOLVED, read_manifest
+from its_eval.provenance import RESOLVED, require_manifest
 from its_eval.report.compare_tables import TableChange, Tolerance, compare_tables
+from its_eval.report.stored_tables import read_stored
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +83,7 @@ def compare_runs(first: Path, second: Path, tolerance: Tolerance) -> Comparison:
     UsageError
         When one of them is none, or has no tables.
     """
-    manifests = [_manifest(folder) for folder in (first, second)]
+    manifests = [require_manifest(folder, _HINT) for folder in (first, second)]
     tables = [_tables(folder / "tables") for folder in (first, second)]
     shared = sorted(tables[0].keys() & tables[1].keys())
     changes = tuple(compare_tables(name, tables[0][name], tables[1][name], tolerance) for name in shared)
@@ -97,21 +98,10 @@ def compare_runs(first: Path, second: Path, tolerance: Tolerance) -> Comparison:
     )
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
-    known = read_manifest(folder)
-    if known is None:
-        raise UsageError(
-            f"{folder} holds no result of its-eval that this version can read ({MANIFEST} is missing or of "
-            "another version)",
-            _HINT,
-        )
-    return known
-
-
 def _tables(folder: Path) -> dict[str, pd.DataFrame]:
     """Return the tables of a result by name, from Parquet where it is there."""
-    tables = {path.stem: pd.read_csv(path, encoding="utf-8") for path in sorted(folder.glob("*.csv"))}
-    tables |= {path.stem: pd.read_parquet(path) for path in sorted(folder.glob("*.parquet"))}
+    tables = {path.stem: read_stored(path) for path in sorted(folder.glob("*.csv"))}
+    tables |= {path.stem: read_stored(path) for path in sorted(folder.glob("*.parquet"))}
     if not tables:
         raise UsageError(
             f"{folder}: no table in CSV or Parquet", "run the config again with one of them in output.tables"

@@ -12,7 +12,8 @@ import pandas as pd
 
 from its_eval.errors import UsageError
 from its_eval.evaluation import BESIDE, COLUMNS, Evaluation, make_table
-from its_eval.provenance import MANIFEST, RESOLVED, read_manifest
+from its_eval.provenance import RESOLVED, require_manifest
+from its_eval.report.stored_tables import read_stored
 
 if TYPE_CHECKING:
     from its_eval.config import Config
@@ -79,13 +80,7 @@ def read_run(folder: Path) -> StoredRun:
 
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder", _HINT)
-    known = read_manifest(folder)
-    if known is None:
-        raise UsageError(
-            f"{folder} holds no result of its-eval that this version can read ({MANIFEST} is missing or of "
-            "another version)",
-            _HINT,
-        )
+    known = require_manifest(folder, _HINT)
     if "batch" in known:
         raise UsageError(
             f"{folder} is the result of a batch run, which has no report",
@@ -123,7 +118,7 @@ def _tables(folder: Path) -> dict[str, pd.DataFrame]:
     for name in COLUMNS:
         parquet, csv = folder / f"{name}.parquet", folder / f"{name}.csv"
         if parquet.is_file():
-            tables[name] = pd.read_parquet(parquet)
+            tables[name] = read_stored(parquet)
         elif csv.is_file():
             tables[name] = _from_csv(csv, name)
         else:
@@ -143,11 +138,11 @@ def _beside(folder: Path) -> dict[str, pd.DataFrame]:
     for name in BESIDE:
         parquet, csv = folder / f"{name}.parquet", folder / f"{name}.csv"
         if parquet.is_file():
-            found[name] = pd.read_parquet(parquet)
+            found[name] = read_stored(parquet)
         elif csv.is_file():
             texts = dict.fromkeys(_BESIDE_TEXTS, str)
             blanks: dict[str, list[str]] = {column: [] for column in _BESIDE_TEXTS}
-            table = pd.read_csv(csv, dtype=texts, encoding="utf-8", na_values=blanks, keep_default_na=True)
+            table = read_stored(csv, dtype=texts, na_values=blanks, keep_default_na=True)
             for column in _BESIDE_TEXTS & set(table.columns):
                 table[column] = table[column].fillna("").str.replace(_DEFUSED, "", regex=True)
             found[name] = table
@@ -156,7 +151,7 @@ def _beside(folder: Path) -> dict[str, pd.DataFrame]:
 
 def _from_csv(path: Path, name: str) -> pd.DataFrame:
     """Return a table from CSV with the types of the contract; every cell is read as text first."""
-    texts = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+    texts = read_stored(path, dtype=str, keep_default_na=False)
     for column in texts.columns:
         # the CSV files have an apostrophe before texts that a spreadsheet program would take for formulas
         texts[column] = texts[column].str.replace(_DEFUSED, "", regex=True)

@@ -192,6 +192,7 @@ def test_streams_that_fail_change_no_exit_code(tmp_path, arguments, streams, cod
         (tmp_path / name / "tables").mkdir(parents=True)
         (tmp_path / name / "tables" / "fits.csv").write_text(f"n\n{number}\n")
         known = {"schema_version": 1, "program": {"name": "its-eval", "version": "1"}}
+        known |= {"inputs": {}, "outputs": {}}
         (tmp_path / name / "manifest.json").write_text(json.dumps(known))
     called = arguments.format(one=tmp_path / "one", two=tmp_path / "two")
     command = f"'{sys.executable}' -m its_eval {called} {streams}; exit ${{PIPESTATUS[0]}}"

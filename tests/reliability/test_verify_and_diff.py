@@ -58,6 +58,19 @@ def test_a_folder_without_a_result(its, tmp_path, command):
     assert "holds no result of its-eval" in answer.err
 
 
+@pytest.mark.parametrize("command", ["diff", "report"])
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00"])
+def test_a_damaged_table_is_told_of(its, before, command, content):
+    for ending in ("parquet", "csv"):
+        path = before / "tables" / f"effects.{ending}"
+        path.write_bytes(content)
+        answer = its(command, *([before, before] if command == "diff" else [before]))
+        assert (answer.code, answer.out) == (2, "")
+        assert answer.err.startswith(f"its-eval: {path}: cannot be read: ")
+        assert "hint: `its-eval verify` shows what has changed" in answer.err
+        path.unlink()
+
+
 def test_diff_says_what_changed_in_words(its, small, before):
     lines = small.indicators.read_text().splitlines()
     # the treated unit no longer improves

@@ -117,6 +117,10 @@ def test_an_added_output_is_a_change(made):
         '{"schema_version": 1, "program": "its-eval"}',
         '{"schema_version": 1, "program": {"name": "other"}}',
         '{"schema_version": 2, "program": {"name": "its-eval"}}',
+        '{"schema_version": 1, "program": {"name": "its-eval"}}',
+        '{"schema_version": 1, "program": {"name": "its-eval", "version": "1"}, "inputs": [], "outputs": {}}',
+        '{"schema_version": 1, "program": {"name": "its-eval", "version": "1"}, "inputs": {"a": 1}, "outputs": {}}',
+        '{"schema_version": 1, "program": {"name": "its-eval", "version": "1"}, "config": {}, "inputs": {}, "outputs": {}}',
     ],
 )
 def test_a_manifest_that_is_none_of_ours(made, text):
@@ -126,8 +130,14 @@ def test_a_manifest_that_is_none_of_ours(made, text):
 
 
 def test_a_manifest_without_its_parts_is_a_change(made):
-    (made[0] / provenance.MANIFEST).write_text('{"schema_version": 1, "program": {"name": "its-eval"}}')
-    assert provenance.read_manifest(made[0]) is not None
+    least = {
+        "schema_version": 1,
+        "program": {"name": "its-eval", "version": "1"},
+        "inputs": {},
+        "outputs": {},
+    }
+    (made[0] / provenance.MANIFEST).write_text(json.dumps(least))
+    assert provenance.read_manifest(made[0]) == least
     assert not is_unchanged(made)
 
 
