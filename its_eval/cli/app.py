@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from its_eval.cli.interpreter import set_up_interpreter
 from its_eval.cli.lazy_commands import LazyGroup
-from its_eval.cli.process import set_up_process
 from its_eval.cli.stopping import stopping_cleanly
 from its_eval.cli.streams import prepare_streams, require_sound_names
 from its_eval.errors import ItsEvalError
@@ -53,7 +53,7 @@ def _options(
 
 def main() -> None:
     """Run the program and turn every outcome into the exit code of the contract."""
-    set_up_process()
+    set_up_interpreter()
     debug = "--debug" in sys.argv
     prepare_streams()
     try:

@@ -2,9 +2,11 @@
 
 import re
 from dataclasses import replace
+from itertools import product
 
 from its_eval.evaluation import make_table
 from its_eval.report.checklists import reporting_items
+from its_eval.report.comparisons import compared_with
 from its_eval.report.figures.specification_data import specification_curve_data
 from its_eval.report.figures.words import specification_sentences
 from its_eval.report.sections.assumptions import assumptions
@@ -13,6 +15,9 @@ from its_eval.report.sections.choices import choices
 from its_eval.report.sections.data_quality import data_quality
 from its_eval.report.sections.methods import methods
 from its_eval.report.source import ReportSource, with_every_table
+
+#: How many other choices there are by design.
+DESIGNS = {"single": 4, "difference": 7}
 
 
 def source_of(run, settings=None, **tables):
@@ -40,14 +45,17 @@ def as_text(part):
 def test_the_choices_are_counted_as_in_their_figure(run):
     source = source_of(run)
     lines = [line for line in told(choices(source)) if "point the same way" in line]
-    assert len(lines) == 4
-    for outcome, unit, line in zip(("waits", "waits", "seen", "seen"), ("A1", "A2") * 2, lines, strict=True):
-        frame = specification_curve_data(run.evaluation, outcome, unit, "difference")
+    # another estimator and the three that stand beside every answer; with peers, each of three left out too
+    series = [
+        (*key, *design) for key in product(("waits", "seen"), ("A1", "A2")) for design in DESIGNS.items()
+    ]
+    for (outcome, unit, design, others), line in zip(series, lines, strict=True):
+        frame = specification_curve_data(run.evaluation, outcome, unit, design)
         assert line.endswith(": " + " ".join(specification_sentences(frame, ratio=False)))
-        assert line.startswith(source.unit_name(unit))
-        # three peers left out in turn and one other estimator; the answer itself is none of the choices
+        assert line.startswith(f"{source.unit_name(unit)}, compared with {compared_with(design)}: ")
+        # the answer itself is none of the choices
         assert f" of {(~frame['primary']).sum()} others point" in line
-        assert (~frame["primary"]).sum() == 4
+        assert (~frame["primary"]).sum() == others
 
 
 def test_dependence_between_periods_is_the_same_in_assumptions_and_checklist(run):

@@ -3,7 +3,7 @@
 import gc
 import os
 
-from its_eval.cli.process import ONE_THREAD, YOUNG_OBJECTS, set_up_process
+from its_eval.cli.interpreter import ONE_THREAD, YOUNG_OBJECTS, set_up_interpreter
 
 
 def test_linear_algebra_keeps_to_one_thread_unless_the_caller_chose(monkeypatch):
@@ -12,7 +12,7 @@ def test_linear_algebra_keeps_to_one_thread_unless_the_caller_chose(monkeypatch)
     for name in ONE_THREAD[1:]:
         monkeypatch.delenv(name, raising=False)
     try:
-        set_up_process()
+        set_up_interpreter()
         assert [os.environ[name] for name in ONE_THREAD] == ["4", "1", "1"]
         assert gc.get_threshold()[0] == YOUNG_OBJECTS
     finally:

@@ -1,4 +1,4 @@
-"""How the process of the program is set up before anything heavy is loaded."""
+"""How the interpreter is set up before anything heavy is loaded."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 YOUNG_OBJECTS = 100_000
 
 
-def set_up_process() -> None:
+def set_up_interpreter() -> None:
     """One thread of linear algebra, unless the caller chose another number, and a patient collector."""
     for name in ONE_THREAD:
         os.environ.setdefault(name, "1")
