@@ -9,7 +9,7 @@ from its_eval.report.blocks import Cell, Link, Section, Table, plain, text_cell
 from its_eval.report.comparisons import compared_with
 from its_eval.report.narrative import detectable_words, estimand_words, measure
 from its_eval.report.plain_words import message_words
-from its_eval.report.sections.cells import BLANK, Row, columns, estimate_cell, p_cell, records
+from its_eval.report.sections.cells import BLANK, MOST_ROWS, Row, columns, estimate_cell, p_cell, records
 from its_eval.report.source import anchor, in_order_of_designs
 from its_eval.report.verdicts import conclusion_words
 
@@ -37,7 +37,9 @@ def glance(source: ReportSource) -> Section:
             )
         )
         rows = [row[:_FOUND] for row in answer_rows(source.evaluation, "summary", "")]
-        blocks.append(Table("table-glance", "All answers, with intervals beneath", TITLES[:_FOUND], rows))
+        more = "" if len(rows) <= MOST_ROWS else f". The first {MOST_ROWS} of {len(rows):,}"
+        caption = f"All answers, with intervals beneath{more}"
+        blocks.append(Table("table-glance", caption, TITLES[:_FOUND], rows[:MOST_ROWS]))
     return Section("glance", "All answers at a glance", blocks)
 
 

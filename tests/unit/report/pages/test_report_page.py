@@ -172,6 +172,14 @@ def test_one_outcome_needs_no_glance(run, taken_apart):
     assert "All answers at a glance" not in page.texts("h2")
 
 
+def test_a_long_glance_ends_and_says_so(run, taken_apart, monkeypatch):
+    monkeypatch.setattr("its_eval.report.sections.glance.MOST_ROWS", 3)
+    page = taken_apart(run.report())
+    assert f"All answers, with intervals beneath. The first 3 of {len(run.evaluation.tables['summary'])}" in [
+        text.strip() for text in page.texts("caption") + page.texts("p") + page.texts("div")
+    ]
+
+
 def test_elements_are_nested_and_closed(page):
     assert page.faults == []
 
