@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from its_eval.config import Config
@@ -144,6 +144,8 @@ def test_the_order_of_rows_changes_nothing(seed, scale, order, missing):
 
 
 @FEW
+# the order of all names turned round, which a few random ones may not do for two peers
+@example(seed=1, scale={"kind": "number"}, names=["Z4", "S3", "R2", "Q1", "A9"], missing=2)
 @given(
     seed=SEEDS, scale=SCALES, names=st.permutations(["A9", "Q1", "R2", "S3", "Z4"]), missing=st.integers(0, 6)
 )
