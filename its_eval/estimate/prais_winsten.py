@@ -82,10 +82,10 @@ def fit_prais_winsten(X: FloatArray, Y: FloatArray, rho: Rho = "regress", *, ite
     for pattern in missing_patterns(Y):
         months = np.flatnonzero(pattern.observed)
         if months.size and months[-1] - months[0] + 1 != months.size:
+            gap = months[-1] - months[0] + 1 - months.size
             raise GapError(
-                f"series {', '.join(map(str, pattern.series))} (counted from 0) miss "
-                f"{months[-1] - months[0] + 1 - months.size} of the months between their first and last; "
-                "Prais-Winsten transforms neighbouring months and cannot bridge a gap: use reml_ar"
+                f"{gap} of the periods between the first and the last {'is' if gap == 1 else 'are'} missing; "
+                "Prais-Winsten transforms neighbouring periods and cannot bridge a gap: use reml_ar"
             )
         require_estimable(X, pattern.observed)
         rows = slice(months[0], months[-1] + 1)
