@@ -165,6 +165,8 @@ def _write_workbook(config: Config, evaluation: Evaluation, folder: Path, conten
         "Intervention": f"{config.intervention.name}, from "
         + ", ".join(dict.fromkeys(str(about["start_in_words"]) for about in evaluation.outcomes.values())),
         "Made by": f"{content['program']['name']} {content['program']['version']}",
+        # no date of its own: the same run gives the same workbook, byte for byte
+        "When": "manifest.json, in the folder above, says when and with which command",
         "Config": str(content["config"]["sha256"]),
     }
     write_workbook(evaluation.tables, folder / "tables" / WORKBOOK, cover)

@@ -535,6 +535,8 @@ def test_a_run_with_every_check_writes_its_tables(its, study):
         assert not pd.read_csv(out / "tables" / f"{name}.csv").empty, name
     with pd.ExcelFile(out / "tables" / "tables.xlsx", engine="openpyxl") as workbook:
         assert {"summary", "effects", "checks"} <= {str(name).casefold() for name in workbook.sheet_names}
+        cover = [row[0].value for row in workbook.book.worksheets[0].iter_rows(max_row=6)]
+    assert cover == ["Evaluation", "Outcomes", "Intervention", "Made by", "When", "Config"]
     summary = pd.read_csv(out / "tables" / "summary.csv").set_index("design")
     # A2 and five others are donors; the unit itself counts too
     assert summary.loc["difference", "p_placebo"] == pytest.approx(1 / 7)
