@@ -25,6 +25,7 @@ OTHER_PROCESS = {
     "NO_COLOR": "1",
 }
 UNIT = '../../../<script>alert("1")</script>, =1+1 \u202e🏥'
+FORMULA = "=cmd|A0"
 NAME = '=HYPERLINK("http://example.org","Hospital")'
 
 
@@ -90,6 +91,9 @@ def test_hostile_names_stay_text_and_stay_inside(small, script):
         "treated: [A1]", f"treated: [{json.dumps(UNIT, ensure_ascii=False)}]"
     )
     small.config.write_text(text + "output: {tables: [csv, xlsx]}\n", encoding="utf-8")
+    # a peer that is a formula stands at the start of cells
+    for path in (small.indicators, small.characteristics, small.units):
+        path.write_text(re.sub(r"\bB1\b", FORMULA, path.read_text(encoding="utf-8")), encoding="utf-8")
     out = small.folder / "out"
     done, did = guarded(script, small.folder, "run", small.config, "-o", out)
     assert done.returncode == 0, done.stderr.decode()
@@ -108,8 +112,10 @@ def test_hostile_names_stay_text_and_stay_inside(small, script):
     cells = [cell for sheet in book for row in sheet.iter_rows() for cell in row]
     assert any(cell.value == UNIT for cell in cells)
     assert [cell.coordinate for cell in cells if cell.data_type == "f"] == []
-    for table in (out / "tables").glob("*.csv"):
-        assert not re.search(r'(^|,)"?=', table.read_text(encoding="utf-8"), re.MULTILINE)
+    tables = {path: path.read_text(encoding="utf-8") for path in out.rglob("*.csv")}
+    assert any(f"'{FORMULA}" in text for text in tables.values())
+    for path, text in tables.items():
+        assert not re.search(r'(^|,)"?[=@]', text, re.MULTILINE), path
 
 
 def test_the_program_reads_no_pickle_and_has_no_network():

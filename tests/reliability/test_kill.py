@@ -18,9 +18,10 @@ from its_eval.report.write_page import replace_text
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and limits of POSIX")
 
-#: Changes of files after which a run is killed: every third, and those around the exchange.
-MOMENTS = (*range(1, 400, 3), -2, -1)
-AROUND_THE_EXCHANGE = (*range(1, 60, 5), *range(-6, 0))
+#: Changes of files after which a run is killed, besides those around the exchange; the last ones remove the
+#: old result.
+MOMENTS = (*range(1, 400, 4), -2, -1)
+FEWER_MOMENTS = (*range(1, 400, 10), -2, -1)
 LARGEST_FILE = 2_000
 
 
@@ -38,8 +39,8 @@ def killed(script, study, environment, *, wanted, exchange, moments):
     ("wanted", "exchange", "moments"),
     [
         ("pictures", "swap", MOMENTS),
-        ("tables", "swap", AROUND_THE_EXCHANGE),
-        ("tables", "fallback", AROUND_THE_EXCHANGE),
+        ("tables", "swap", FEWER_MOMENTS),
+        ("tables", "fallback", FEWER_MOMENTS),
     ],
 )
 def test_killed_at_any_change_of_a_file(small, script, unmeasured, wanted, exchange, moments):
@@ -53,7 +54,8 @@ def test_killed_at_any_change_of_a_file(small, script, unmeasured, wanted, excha
     # the exchange of two folders is one step; without it the old one is aside for a moment, and is put back
     allowed = {"whole"} if exchange == "swap" else {"whole", "nothing"}
     assert set(states) <= allowed
-    assert states.count("nothing") <= 1
+    # the next run puts the old one back first, a change more, so that its kill may meet the same moment
+    assert states.count("nothing") <= 2
     for end in kills:
         assert end["state"] == "whole" or any(name.endswith(".old") for name in end["left"])
     assert (last["code"], last["state"], last["left"]) == (0, "whole", [])

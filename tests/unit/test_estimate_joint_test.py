@@ -99,7 +99,10 @@ def test_infinite_df_give_chi_squared():
 def test_hotelling(n, p):
     """Kenward & Roger 1997: for a multivariate mean the scaled F is Hotelling's exact T^2 test."""
     rng = np.random.default_rng(5)
-    data = rng.standard_normal((n, p)) @ rng.standard_normal((p, p)) + 0.3
+    # mixed by a matrix of condition below 10: the definitions below lose its fourth power in digits
+    mixing = np.eye(p) + 0.4 * rng.standard_normal((p, p)) / np.sqrt(p)
+    assert np.linalg.cond(mixing) < 10
+    data = rng.standard_normal((n, p)) @ mixing + 0.3
     S = np.cov(data.T)
     basis = []
     for i in range(p):
