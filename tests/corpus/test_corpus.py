@@ -1,5 +1,7 @@
 """Every broken file ends with the exit code and the words that it deserves, and leaves nothing behind."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 from config_cases import CASES as CONFIG_CASES

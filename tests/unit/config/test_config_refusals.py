@@ -54,7 +54,7 @@ RULES = [
     ({"seed": "-1"}, "6: seed: found '-1'; expected a number of at least 0"),
     ({"seed": "1" * 5000}, f"6: seed: found '{'1' * 58}…; expected a whole number of fewer digits"),
     ({"confidence": "0.5"}, "6: confidence: found '0.5'; expected a number above 0.5"),
-    ({"confidence": "1"}, "6: confidence: found '1'; expected a number below 1"),
+    ({"confidence": "1"}, "6: confidence: found '1'; expected a number of at most 0.999999"),
     ({"checks": "{placebo_units: maybe}"}, "6: checks.placebo_units: found 'maybe'; expected true or false"),
     ({"checks": "{placebo_units: [x]}"}, "6: checks.placebo_units: found ['x']; expected true or false"),
     ({"title": "[a]"}, "6: title: found ['a']; expected text"),
