@@ -130,10 +130,11 @@ def _far_peers(config: Config, plan: OutcomePlan) -> list[str]:
     if not far:
         return []
     most = sorted(far, key=lambda unit: (-far[unit], unit))[:SHOWN]
-    named = ", ".join(f"{unit} ({far[unit]:.0f} %)" for unit in most)
+    # rounded down: "all other units" is said only where it is so
+    named = ", ".join(f"{unit} ({int(far[unit])} % of the others)" for unit in most)
     named += f" and {len(far) - len(most)} more" if len(far) > len(most) else ""
-    why = "the last peer is farther than the share in brackets of all other units have theirs"
-    return [f"{plan.outcome.label}: few units are like {named}: {why}."]
+    why = "so many other units have a last peer that is nearer"
+    return [f"{plan.outcome.label}: few units are like {named}; {why}."]
 
 
 def _shared_peers(plan: OutcomePlan) -> list[str]:

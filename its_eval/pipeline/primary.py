@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.effects import linear_contrasts
+from its_eval.estimate.fit import DF_FLOOR
 from its_eval.pipeline.tabulate import series_effects
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def _of_block(config: Config, plan: OutcomePlan, block: Block) -> Iterator[Prima
                 float(read.p_value[position, 0]),
                 float(low[position, 0]),
                 float(high[position, 0]),
-                bool(raised[position] or read.df_unclipped[position, 0] < 3.0),
+                bool(raised[position] or read.df_unclipped[position, 0] < DF_FLOOR),
                 link,
             )
         return

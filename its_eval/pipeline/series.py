@@ -214,7 +214,8 @@ def _obstacle(
     values = panel.values[usable, panel.column(unit)]
     obstacle = scale_obstacle(values, panel.denominators[usable, panel.column(unit)], plan.outcome.transform)
     if obstacle:
-        return SCALE_REASONS[plan.outcome.transform], f"{unit} has {obstacle}; use `transform: none`"
+        other = ", or a count family such as quasi_poisson" if plan.outcome.kind == "count" else ""
+        return SCALE_REASONS[plan.outcome.transform], f"{unit} has {obstacle}; use `transform: none`{other}"
     gaps = int(np.isnan(values).sum())
     if plan.complete_only and gaps:
         return (

@@ -181,8 +181,8 @@ def test_peers_of_another_type_are_said(study):
 def test_far_peers_are_said(study):
     study.characteristics = "unit,size,age\nT1,50,90\nT2,2,2\nD1,1.1,1\nD2,1.2,1\nD3,1.3,1.1\nD4,1.4,1\n"
     assert (
-        "waits: few units are like T1 (100 %): the last peer is farther than the share in brackets of all "
-        "other units have theirs."
+        "waits: few units are like T1 (100 % of the others); so many other units have a last peer that is "
+        "nearer."
     ) in notes(study)
 
 
