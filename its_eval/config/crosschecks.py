@@ -117,8 +117,12 @@ def outcome_faults(
     seen: set[tuple[KeyPath, str]] = set()
     data: DataSettings | None = validated.get("data")
     intervention: Intervention | None = validated.get("intervention")
+    indicators: set[str] = set()
+    labels: set[str] = set()
     for place, outcome in enumerate(outcomes):
-        faults = [*_repeated(outcomes, place), *_kind_faults(outcome)]
+        faults = [*_repeated(outcome, indicators, labels), *_kind_faults(outcome)]
+        indicators.add(outcome.indicator)
+        labels.add(outcome.label)
         if data is not None:
             dates = _first_periods(intervention, validated.get("treated"))
             faults += [*_window_faults(outcome, data, dates), *_season_faults(outcome, data.frequency)]
@@ -138,13 +142,13 @@ def outcome_faults(
                 yield Fault(("events", place, "outcomes", position), what, one_of(names), absolute=True)
 
 
-def _repeated(outcomes: Sequence[Outcome], place: int) -> Iterator[Fault]:
-    outcome, before = outcomes[place], outcomes[:place]
-    if any(other.indicator == outcome.indicator for other in before):
+def _repeated(outcome: Outcome, indicators: set[str], labels: set[str]) -> Iterator[Fault]:
+    """Yield the fault of an outcome whose indicator, or else whose label, one before it has."""
+    if outcome.indicator in indicators:
         yield Fault(
             ("indicator",), f"{show(outcome.indicator)} has an outcome already", "one outcome per indicator"
         )
-    elif any(other.label == outcome.label for other in before):
+    elif outcome.label in labels:
         yield Fault(
             ("label",), f"{show(outcome.label)} is the label of another outcome", "a label of its own"
         )
