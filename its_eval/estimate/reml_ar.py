@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from its_eval.estimate.ar1_solver import Ar1Solver
@@ -13,7 +11,7 @@ from its_eval.estimate.autoregression import BOUNDS, bound_arrays, marginal_vari
 from its_eval.estimate.fit import BoolArray, Fit, FloatArray
 from its_eval.estimate.kenward_roger import kenward_roger
 from its_eval.estimate.patterns import augmented_design, missing_patterns, require_estimable
-from its_eval.estimate.profile import ProfileValues, evaluate_profile
+from its_eval.estimate.profile import DesignMatrices, design_matrices, evaluate_profile
 from its_eval.estimate.reduction import ReducedSeries, reduce_design, reduce_series
 
 #: Distance from a bound within which a partial autocorrelation counts as sitting on it (methods §11.5).
@@ -25,14 +23,6 @@ FLAGS = ("at_bound", "near_unit_root", "degenerate", "precision_lost")
 CHUNK_NUMBERS = 8_000_000
 #: The same for iterating alone, which goes through its arrays again and again: those of a processor's cache.
 CACHED_NUMBERS = 1_000_000
-
-
-class _Solution(NamedTuple):
-    """Optima of S series: partial autocorrelations (S, p), the profile there, coordinates on Q (k, S)."""
-
-    partials: FloatArray
-    profile: ProfileValues
-    coordinates: FloatArray
 
 
 class PreparedReml:
@@ -98,15 +88,10 @@ class PreparedReml:
 
         Degenerate series are not looked for.
         """
-        solution = self._solve(reduce_series(self.design, Y))
-        return self._coefficients(solution.coordinates), solution.partials
-
-    def _solve(self, series: ReducedSeries) -> _Solution:
-        """Maximise the restricted likelihood of every series."""
+        series = reduce_series(self.design, Y)
         partials = self._solver.solve(series)
-        profile = evaluate_profile(self.design, series, partials)
-        moved = (profile.matrices.shift @ series.reach.T[:, :, None])[:, :, 0]
-        return _Solution(partials, profile, series.coordinates + moved.T)
+        matrices = design_matrices(self.design, partials)
+        return self._coefficients(_coordinates(series, matrices)), partials
 
     def _coefficients(self, coordinates: FloatArray) -> FloatArray:
         """Coefficients of X (S, n_terms) from coordinates on Q (k, S)."""
@@ -116,13 +101,13 @@ class PreparedReml:
     def _fit_regular(self, series: ReducedSeries) -> Fit:
         """Fit series that are not degenerate."""
         design = self.design
-        solution = self._solve(series)
-        partials, profile = solution.partials, solution.profile
+        partials = self._solver.solve(series)
+        profile = evaluate_profile(design, series, partials)
         innovation_variance = profile.rss / design.residual_df
         log_scale = 2.0 * np.log(np.abs(np.diag(design.triangular))).sum()
         constant = design.residual_df * (np.log(2.0 * np.pi / design.residual_df) + 1.0) + log_scale
         return Fit(
-            params=self._coefficients(solution.coordinates),
+            params=self._coefficients(_coordinates(series, profile.matrices)),
             covariance=kenward_roger(design, profile.matrices, partials, innovation_variance, self.n_terms),
             sigma=np.sqrt(innovation_variance * marginal_variance(partials)),
             partial_autocorrelations=partials,
@@ -130,6 +115,11 @@ class PreparedReml:
             n_used=np.full(partials.shape[0], self.n_used, dtype=np.int64),
             flags=autocorrelation_flags(partials),
         )
+
+
+def _coordinates(series: ReducedSeries, matrices: DesignMatrices) -> FloatArray:
+    """Generalised least-squares coordinates on Q, shape (k, S)."""
+    return series.coordinates + (matrices.shift @ series.reach.T[:, :, None])[:, :, 0].T
 
 
 def autocorrelation_flags(partials: FloatArray) -> dict[str, BoolArray]:
