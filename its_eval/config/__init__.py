@@ -1,17 +1,27 @@
-"""Settings: frozen objects from strictly read YAML, and back."""
+"""Settings: frozen objects from strictly read YAML, and back.
 
-from its_eval.config.analysis import Checks, Design, Estimands, Multiplicity, Output, ReportSettings
-from its_eval.config.before_after import BeforeAfter
-from its_eval.config.data import CharacteristicsTable, DataSettings, IndicatorTable, UnitsTable
-from its_eval.config.estimators import Estimator
-from its_eval.config.interventions import Event, Intervention, PhaseIn
-from its_eval.config.loading import load_config
-from its_eval.config.models import Config
-from its_eval.config.outcomes import Outcome, OutcomeDefaults
-from its_eval.config.peers import KNOWN_PRESETS, PeerSettings
-from its_eval.config.resolved import to_yaml
-from its_eval.config.schema import json_schema
-from its_eval.config.seasonality import Seasonality
+The names are loaded when they are first used: the words of faults, which all readers of tables share, need no
+models.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from its_eval.config.analysis import Checks, Design, Estimands, Multiplicity, Output, ReportSettings
+    from its_eval.config.before_after import BeforeAfter
+    from its_eval.config.data import CharacteristicsTable, DataSettings, IndicatorTable, UnitsTable
+    from its_eval.config.estimators import Estimator
+    from its_eval.config.interventions import Event, Intervention, PhaseIn
+    from its_eval.config.loading import load_config
+    from its_eval.config.models import Config
+    from its_eval.config.outcomes import Outcome, OutcomeDefaults
+    from its_eval.config.peers import KNOWN_PRESETS, PeerSettings
+    from its_eval.config.resolved import to_yaml
+    from its_eval.config.schema import json_schema
+    from its_eval.config.seasonality import Seasonality
 
 __all__ = [
     "KNOWN_PRESETS",
@@ -39,3 +49,39 @@ __all__ = [
     "load_config",
     "to_yaml",
 ]
+
+_HOMES = {
+    "BeforeAfter": "before_after",
+    "CharacteristicsTable": "data",
+    "Checks": "analysis",
+    "Config": "models",
+    "DataSettings": "data",
+    "Design": "analysis",
+    "Estimands": "analysis",
+    "Estimator": "estimators",
+    "Event": "interventions",
+    "IndicatorTable": "data",
+    "Intervention": "interventions",
+    "KNOWN_PRESETS": "peers",
+    "Multiplicity": "analysis",
+    "Outcome": "outcomes",
+    "OutcomeDefaults": "outcomes",
+    "Output": "analysis",
+    "PeerSettings": "peers",
+    "PhaseIn": "interventions",
+    "ReportSettings": "analysis",
+    "Seasonality": "seasonality",
+    "UnitsTable": "data",
+    "json_schema": "schema",
+    "load_config": "loading",
+    "to_yaml": "resolved",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Return a name, loading its module on first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -74,3 +74,11 @@ def test_an_interval_without_meaning_is_not_told():
         "slope_change −1.25 (90 % interval −3 to 0.5; p < 0.001; adjusted p = 0.020; placebo p = 0.250)"
     )
     assert effect_words(row, estimable=False) == "slope_change −1.25 (not estimable; placebo p = 0.250)"
+
+
+def test_a_name_that_config_does_not_have_is_an_attribute_error():
+    import its_eval.config
+
+    assert its_eval.config.Config is its_eval.config.Config
+    with pytest.raises(AttributeError, match="'its_eval.config' has no attribute 'Confg'"):
+        its_eval.config.Confg  # noqa: B018
