@@ -62,6 +62,12 @@ class MissingPattern:
         return int(self.observed.sum())
 
     @property
+    def span(self) -> slice:
+        """Rows from the first month with a value to the last; those outside are no gaps, and cost nothing."""
+        months = np.flatnonzero(self.observed)
+        return slice(int(months[0]), int(months[-1]) + 1) if months.size else slice(0, 0)
+
+    @property
     def places(self) -> NDArray[np.intp] | slice:
         """The series as an index; a slice, which costs no copy, where they are neighbours."""
         first, last = int(self.series[0]), int(self.series[-1])

@@ -168,9 +168,10 @@ def fit_reml_ar(X: FloatArray, Y: FloatArray, order: int) -> Fit:
     """
     result = blank_fit(Y.shape[1], X.shape[1], order + 1, order, FLAGS)
     for pattern in missing_patterns(Y):
-        prepared = PreparedReml(X, order, pattern.observed)
+        span = pattern.span
+        prepared = PreparedReml(X[span], order, pattern.observed[span])
         for chunk in pattern.chunks(prepared.chunk_size):
-            scatter(result, chunk.places, prepared.fit(chunk.fill(Y)))
+            scatter(result, chunk.places, prepared.fit(chunk.fill(Y)[span]))
     return result
 
 
@@ -183,7 +184,9 @@ def reml_point_estimates(X: FloatArray, Y: FloatArray, order: int) -> tuple[Floa
     params = np.empty((Y.shape[1], X.shape[1]))
     partials = np.empty((Y.shape[1], order))
     for pattern in missing_patterns(Y):
-        prepared = PreparedReml(X, order, pattern.observed)
+        span = pattern.span
+        prepared = PreparedReml(X[span], order, pattern.observed[span])
         for chunk in pattern.chunks(prepared.point_chunk_size):
-            params[chunk.places], partials[chunk.places] = prepared.point_estimates(chunk.fill(Y))
+            found = prepared.point_estimates(chunk.fill(Y)[span])
+            params[chunk.places], partials[chunk.places] = found
     return params, partials

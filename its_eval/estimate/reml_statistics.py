@@ -65,15 +65,15 @@ def reml_ar_statistics(X: FloatArray, Y: FloatArray, contrasts: FloatArray, orde
     """
     result = blank_statistics(Y.shape[1], contrasts.shape[0], order)
     for pattern in missing_patterns(Y):
-        policy = TABLES.get(order)
+        span, policy = pattern.span, TABLES.get(order)
         if policy is not None and pattern.series.size >= policy.enough_series:
-            tables = policy.tables(X, contrasts, pattern.observed)
+            tables = policy.tables(X[span], contrasts, pattern.observed[span])
             for chunk in pattern.chunks(policy.chunk_series):
-                scatter(result, chunk.places, tables.evaluate(chunk.fill(Y)))
+                scatter(result, chunk.places, tables.evaluate(chunk.fill(Y)[span]))
         else:
-            prepared = PreparedReml(X, order, pattern.observed)
+            prepared = PreparedReml(X[span], order, pattern.observed[span])
             for chunk in pattern.chunks(prepared.chunk_size):
-                fit = prepared.fit(chunk.fill(Y))
+                fit = prepared.fit(chunk.fill(Y)[span])
                 part = ArStatistics(fit.contrasts(contrasts), fit.partial_autocorrelations, fit.flags)
                 scatter(result, chunk.places, part)
     return result
