@@ -53,7 +53,7 @@ reference: $(VENV)/.ready ## write docs/reference_cases.md anew
 simulation: $(VENV)/.ready ## long simulations: does the interval cover what it says
 	$(BIN)/python -m pytest -q -m slow -s tests/simulation
 
-calibration: $(VENV)/.ready ## write docs/calibration.md anew: sizes of all estimators (half an hour)
+calibration: $(VENV)/.ready ## write docs/calibration.md anew: sizes of all estimators (six minutes)
 	$(BIN)/python benchmarks/calibration.py
 
 nhs-data: ## copy the NHS files from NHS_DATA to data/nhs (they are never committed)
