@@ -92,6 +92,15 @@ def test_quiet_and_verbose_exclude_each_other(its, study):
     assert "--quiet and --verbose exclude each other" in answer.err
 
 
+def test_json_tells_what_is_written_when_a_later_config_fails(its, study):
+    other = study.write("other.yaml", changes={"path: indicators.csv": "path: nowhere.csv"})
+    answer = its("run", study.config, other, "-o", study.folder / "all", *TABLES, "--format", "json")
+    assert answer.code == 3
+    assert "nowhere.csv" in answer.err
+    (loaded,) = json.loads(answer.out)
+    assert loaded["out"] == str(study.folder / "all" / "study")
+
+
 def test_json_holds_every_table(its, study):
     answer = its("run", study.config, "-o", study.folder / "out", *TABLES, "--format", "json")
     (loaded,) = json.loads(answer.out)

@@ -96,42 +96,45 @@ def run(  # noqa: C901  (an option each)
         require_free(target, force=force)
     code = 0
     summaries = []
-    for path, config, target in zip(configs, loaded, targets, strict=True):
-        if config.output.detail == "estimates":
-            means = Means(jobs, scheduler, resume=resume, force=force)
-            batch = run_one_batch(config, path, target, means=means, if_changed=if_changed, quiet=quiet)
-            if batch is None:
+    try:
+        for path, config, target in zip(configs, loaded, targets, strict=True):
+            if config.output.detail == "estimates":
+                means = Means(jobs, scheduler, resume=resume, force=force)
+                batch = run_one_batch(config, path, target, means=means, if_changed=if_changed, quiet=quiet)
+                if batch is None:
+                    code = max(code, _stored_failures(path, target, watched))
+                    summaries.append(_unchanged(path, target))
+                    continue
+                code = max(code, batch_failures(path, batch.failed, batch.flagged, watched))
+                summaries.append({"config": str(path), "out": str(target), "batch": batch.to_dict()})
+                if format_ == "text" and not quiet:
+                    print_batch(batch, target)
+                continue
+            evaluation = _run_one(
+                config,
+                path,
+                target,
+                wanted=Wanted(figures=not no_figures, report=not no_report),
+                force=force,
+                if_changed=if_changed,
+                jobs=jobs,
+                quiet=quiet,
+            )
+            if evaluation is None:
                 code = max(code, _stored_failures(path, target, watched))
                 summaries.append(_unchanged(path, target))
                 continue
-            code = max(code, batch_failures(path, batch.failed, batch.flagged, watched))
-            summaries.append({"config": str(path), "out": str(target), "batch": batch.to_dict()})
-            if format_ == "text" and not quiet:
-                print_batch(batch, target)
-            continue
-        evaluation = _run_one(
-            config,
-            path,
-            target,
-            wanted=Wanted(figures=not no_figures, report=not no_report),
-            force=force,
-            if_changed=if_changed,
-            jobs=jobs,
-            quiet=quiet,
-        )
-        if evaluation is None:
-            code = max(code, _stored_failures(path, target, watched))
-            summaries.append(_unchanged(path, target))
-            continue
-        code = max(code, _failures(path, evaluation.faults, watched))
-        if format_ == "json":
-            summaries.append({"config": str(path), "out": str(target), **evaluation.to_dict()})
-        elif not quiet:
-            from its_eval.cli.summary import print_summary  # noqa: PLC0415
+            code = max(code, _failures(path, evaluation.faults, watched))
+            if format_ == "json":
+                summaries.append({"config": str(path), "out": str(target), **evaluation.to_dict()})
+            elif not quiet:
+                from its_eval.cli.summary import print_summary  # noqa: PLC0415
 
-            print_summary(evaluation, target, figures=not no_figures, verbose=verbose)
-    if format_ == "json":
-        _print_json(summaries)
+                print_summary(evaluation, target, figures=not no_figures, verbose=verbose)
+    finally:
+        # what is written is told, even when a later config fails
+        if format_ == "json" and summaries:
+            _print_json(summaries)
     return code
 
 
