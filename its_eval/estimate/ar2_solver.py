@@ -59,7 +59,14 @@ class Ar2Solver:
 
 
 def best_starts(owner: NDArray[np.intp], value: FloatArray) -> NDArray[np.intp]:
-    """Index of the lowest value of each owner, owners ascending."""
-    order = np.lexsort((value, owner))
-    _, first = np.unique(owner[order], return_index=True)
-    return np.asarray(order[first])
+    """Index of the lowest value of each owner, owners ascending; of equal values the first."""
+    counts = np.bincount(owner)
+    alone = counts[owner] == 1
+    best = np.full(counts.size, -1, dtype=np.intp)
+    best[owner[alone]] = np.flatnonzero(alone)
+    # nearly all have one start; only the others need sorting
+    contested = np.flatnonzero(~alone)
+    order = contested[np.lexsort((value[contested], owner[contested]))]
+    heads = order[np.diff(owner[order], prepend=-1) != 0]
+    best[owner[heads]] = heads
+    return best[best >= 0]
