@@ -37,7 +37,7 @@ class TablePolicy:
 
 #: Tables of AR(1) cost what one exact fit costs, those of AR(2) what 1,000 to 1,300 cost, whatever the design
 #: and the gaps. With AR(1) the months of a chunk should stay in the processor's cache, and pay for the
-#: calls; with AR(2) the tables see to the first, and a chunk should be large enough to have many series in each cell.
+#: calls; with AR(2) the tables see to the first, and a chunk should have many series in each cell.
 TABLES = {1: TablePolicy(Ar1Tables, 1, 5120), 2: TablePolicy(Ar2Tables, 1200, 16384)}
 
 
