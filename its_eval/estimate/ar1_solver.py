@@ -15,6 +15,7 @@ import numpy as np
 from its_eval.estimate.autoregression import BOUNDS
 from its_eval.estimate.newton import refine
 from its_eval.estimate.profile import design_matrices, rss_table
+from its_eval.estimate.projected_newton import STEP_TOLERANCE
 from its_eval.estimate.reduction import ReducedDesign, ReducedSeries, pack_symmetric
 
 if TYPE_CHECKING:
@@ -100,10 +101,10 @@ class Ar1Solver:
         """Nodes at which every series is evaluated."""
         return len(self.objective)
 
-    def solve(self, series: ReducedSeries) -> FloatArray:
+    def solve(self, series: ReducedSeries, tolerance: float = STEP_TOLERANCE) -> FloatArray:
         """Autocorrelations (S, 1) of highest restricted likelihood within the bounds, to about 1e-9."""
         rho = to_rho(self.solve_warped(series.moments()))
-        return refine(self.design, series, rho[:, None])[0]
+        return refine(self.design, series, rho[:, None], tolerance)[0]
 
     def solve_warped(self, moments: FloatArray) -> FloatArray:
         """Warped autocorrelations (S,) from the tables alone, to about 1e-7 on the scale of rho.

@@ -12,6 +12,7 @@ import numpy as np
 from its_eval.estimate.ar2_search import ProfileSearch, search_points, to_partials
 from its_eval.estimate.newton import refine
 from its_eval.estimate.profile import objective_table, objective_values
+from its_eval.estimate.projected_newton import STEP_TOLERANCE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,11 +43,11 @@ class Ar2Solver:
         """Grid points at which every series is evaluated."""
         return len(self.grid)
 
-    def solve(self, series: ReducedSeries) -> FloatArray:
+    def solve(self, series: ReducedSeries, tolerance: float = STEP_TOLERANCE) -> FloatArray:
         """Partial autocorrelations (S, 2) of highest restricted likelihood within the bounds."""
         values = self._objective(series)
         owner, warped = ProfileSearch(values.shape[1]).from_values(values)
-        partials, value = refine(self.design, series.take(owner), to_partials(warped))
+        partials, value = refine(self.design, series.take(owner), to_partials(warped), tolerance)
         return partials[best_starts(owner, value)]
 
     def _objective(self, series: ReducedSeries) -> FloatArray:

@@ -8,7 +8,7 @@ import numpy as np
 
 from its_eval.estimate.autoregression import bound_arrays
 from its_eval.estimate.profile import evaluate_profile
-from its_eval.estimate.projected_newton import minimise
+from its_eval.estimate.projected_newton import STEP_TOLERANCE, minimise
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 LONGEST_STEP = 0.3
 
 
-def refine(design: ReducedDesign, series: ReducedSeries, start: FloatArray) -> tuple[FloatArray, FloatArray]:
+def refine(
+    design: ReducedDesign, series: ReducedSeries, start: FloatArray, tolerance: float = STEP_TOLERANCE
+) -> tuple[FloatArray, FloatArray]:
     """Follow each series from its start to the local optimum inside the bounds (``projected_newton``).
 
     Parameters
@@ -31,6 +33,8 @@ def refine(design: ReducedDesign, series: ReducedSeries, start: FloatArray) -> t
         S series.
     start : ndarray, shape (S, p)
         Partial autocorrelations.
+    tolerance : float
+        As for ``minimise``.
 
     Returns
     -------
@@ -43,4 +47,4 @@ def refine(design: ReducedDesign, series: ReducedSeries, start: FloatArray) -> t
         return evaluate_profile(design, series.take(chosen), partials)
 
     longest = np.full(design.order, LONGEST_STEP)
-    return minimise(evaluate, start, *bound_arrays(design.order), longest)
+    return minimise(evaluate, start, *bound_arrays(design.order), longest, tolerance)

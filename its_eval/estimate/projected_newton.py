@@ -40,7 +40,12 @@ Evaluate = Callable[[NDArray[np.intp], FloatArray], SecondOrder]
 
 
 def minimise(
-    evaluate: Evaluate, start: FloatArray, lower: FloatArray, upper: FloatArray, longest: FloatArray
+    evaluate: Evaluate,
+    start: FloatArray,
+    lower: FloatArray,
+    upper: FloatArray,
+    longest: FloatArray,
+    tolerance: float = STEP_TOLERANCE,
 ) -> tuple[FloatArray, FloatArray]:
     """Follow each function from its start to the local minimum inside the bounds.
 
@@ -55,6 +60,9 @@ def minimise(
     lower, upper : ndarray, shape (q,)
     longest : ndarray, shape (q,)
         Longest step in each coordinate.
+    tolerance : float
+        A function is finished after a step in which no parameter moves further; what is left is about the
+        square of that.
 
     Returns
     -------
@@ -83,7 +91,7 @@ def minimise(
         damping[active] = np.where(improved, 1.0, damping[active] / 4.0)
         # A bound just reached may leave the others something to do.
         arrived = ((there <= lower) & (here > lower)) | ((there >= upper) & (here < upper))
-        active = active[(np.abs(there - here) >= STEP_TOLERANCE).any(axis=1) | arrived.any(axis=1)]
+        active = active[(np.abs(there - here) >= tolerance).any(axis=1) | arrived.any(axis=1)]
     return points, value
 
 
