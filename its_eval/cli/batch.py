@@ -105,19 +105,6 @@ def print_batch_plan(config: Config, plan: dict[str, Any], *, first: bool) -> No
     typer.echo(to_yaml(config), nl=False)
 
 
-def require_batch(configs: list[Config], paths: list[Path], *, scheduler: str | None, resume: bool) -> None:
-    """Refuse options of a batch run for a config that is none."""
-    from its_eval.errors import UsageError  # noqa: PLC0415
-
-    option = "--scheduler" if scheduler is not None else "--resume"
-    whole = [str(path) for path, config in zip(paths, configs, strict=True) if config.output.detail == "full"]
-    if whole and (scheduler is not None or resume):
-        raise UsageError(
-            f"{option} is for batch runs, and {', '.join(whole)} is a whole evaluation",
-            f"set `output.detail: estimates` there, or leave out {option}",
-        )
-
-
 def run_one_batch(
     config: Config, path: Path, target: Path, *, means: Means, if_changed: bool, quiet: bool
 ) -> BatchResult | None:

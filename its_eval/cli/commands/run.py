@@ -76,9 +76,7 @@ def run(  # noqa: C901  (an option each)
       its-eval run monitor.yaml --jobs 8 --resume
     """  # noqa: D301  (a backspace keeps the lines of the help apart)
     # imports stand here for the start-up time
-    from its_eval.cli.batch import batch_failures, print_batch, require_batch, run_one_batch  # noqa: PLC0415
     from its_eval.errors import UsageError  # noqa: PLC0415
-    from its_eval.pipeline.batch.run import Means  # noqa: PLC0415
     from its_eval.pipeline.produce import Wanted  # noqa: PLC0415
     from its_eval.report.write import require_free  # noqa: PLC0415
 
@@ -87,7 +85,7 @@ def run(  # noqa: C901  (an option each)
     watched = _fail_on(fail_on or [])
     targets = _targets(configs, out)
     loaded = _loaded(configs)
-    require_batch(loaded, configs, scheduler=scheduler, resume=resume)
+    _require_batch(loaded, configs, scheduler=scheduler, resume=resume)
     if dry_run:
         _show_plans(loaded, configs, targets, format_)
         return 0
@@ -99,6 +97,10 @@ def run(  # noqa: C901  (an option each)
     try:
         for path, config, target in zip(configs, loaded, targets, strict=True):
             if config.output.detail == "estimates":
+                # a tenth of a second that a whole evaluation does without
+                from its_eval.cli.batch import batch_failures, print_batch, run_one_batch  # noqa: PLC0415
+                from its_eval.pipeline.batch.run import Means  # noqa: PLC0415
+
                 means = Means(jobs, scheduler, resume=resume, force=force)
                 batch = run_one_batch(config, path, target, means=means, if_changed=if_changed, quiet=quiet)
                 if batch is None:
@@ -155,6 +157,19 @@ def _loaded(paths: list[Path]) -> list[Config]:
     if problems:
         raise ConfigError(problems, hint)
     return configs
+
+
+def _require_batch(configs: list[Config], paths: list[Path], *, scheduler: str | None, resume: bool) -> None:
+    """Refuse options of a batch run for a config that is none."""
+    from its_eval.errors import UsageError  # noqa: PLC0415
+
+    option = "--scheduler" if scheduler is not None else "--resume"
+    whole = [str(path) for path, config in zip(paths, configs, strict=True) if config.output.detail == "full"]
+    if whole and (scheduler is not None or resume):
+        raise UsageError(
+            f"{option} is for batch runs, and {', '.join(whole)} is a whole evaluation",
+            f"set `output.detail: estimates` there, or leave out {option}",
+        )
 
 
 def _fail_on(texts: list[str]) -> list[str]:
