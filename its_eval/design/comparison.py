@@ -9,6 +9,9 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+#: Singular values below this share of the largest are zero: those of connected peers are above 1 / (n peers).
+NULL_SPACE = 1e-10
+
 
 def peer_mean(values: NDArray[np.float64], usable: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return the mean of the peers at each period.
@@ -41,7 +44,8 @@ def peer_mean(values: NDArray[np.float64], usable: NDArray[np.bool_]) -> NDArray
     # with the period effects profiled out, the normal equations are those of the peers alone
     normal = np.diag(known.sum(axis=0)) - (known / count).T @ known
     right = (known * (y - y.sum(axis=1, keepdims=True) / count)).sum(axis=0)
-    # the solution of least length is the one whose effects sum to zero
-    effects = np.linalg.lstsq(normal, right, rcond=None)[0]
+    # the solution of least length is the one whose effects sum to zero, as long as a singular value of zero
+    # is not taken for more: libraries and processors round it in ways of their own
+    effects = np.linalg.lstsq(normal, right, rcond=NULL_SPACE)[0]
     mean[fitted] = (known * (y - effects)).sum(axis=1) / count[:, 0]
     return mean

@@ -372,3 +372,23 @@ def test_two_way_effects_equal_the_mean_when_balanced():
     extended = np.vstack([values, [np.nan] * 3])
     np.testing.assert_allclose(peer_mean(extended, ALWAYS[: len(extended)])[:6], values.mean(axis=1))
     assert np.isnan(peer_mean(extended, ALWAYS[: len(extended)])[6])
+
+
+def test_peer_mean_is_that_of_the_two_way_layout_for_any_gaps():
+    rng = np.random.default_rng(11)
+    for trial in range(400):
+        n, peers = int(rng.integers(20, 140)), int(rng.integers(2, 13))
+        values = rng.normal(1.0, 0.1, (n, peers)) + 0.3 * rng.standard_normal(peers)
+        values[rng.random((n, peers)) < rng.choice([0.01, 0.1, 0.3])] = np.nan
+        # all are observed once, so that no peer stands apart
+        values[0] = rng.normal(1.0, 0.1, peers)
+        period, peer = np.nonzero(~np.isnan(values))
+        layout = np.zeros((period.size + 1, n + peers))
+        layout[np.arange(period.size), period] = layout[np.arange(period.size), n + peer] = 1.0
+        layout[-1, n:] = 1.0  # the effects of the peers sum to zero
+        outcome = np.append(values[period, peer], 0.0)
+        shown = ~np.isnan(values).all(axis=1)
+        expected = np.linalg.lstsq(layout[:, np.append(shown, np.ones(peers, bool))], outcome, rcond=None)[0]
+        found = peer_mean(values, np.ones(n, bool))
+        np.testing.assert_allclose(found[shown], expected[: shown.sum()], atol=1e-10, err_msg=str(trial))
+        assert np.isnan(found[~shown]).all()
