@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from its_eval.config import Config
-    from its_eval.design.interruption import Interruption
     from its_eval.peers.distance import Scaled
     from its_eval.pipeline.estimation import Block
     from its_eval.pipeline.plan import OutcomePlan
@@ -130,17 +129,18 @@ def placebos_in_space(
         Fits of the treated units by the primary estimator.
     """
     own = {item.unit: item for item in primary_estimates(config, plan, blocks)}
-    fitted: dict[tuple[Interruption, tuple[str, ...]], dict[str, tuple[float, float]]] = {}
+    fitted: dict[tuple[Target, ...], dict[str, tuple[float, float]]] = {}
     found: dict[str, UnitPlacebos] = {}
     ratios = _error_ratios(blocks) if design_name == "synthetic" else {}
     for unit in plan.treated:
         if unit not in own:
             continue
         pool = plan.donors.get(unit, ())
-        key = (plan.interruptions[unit][0], pool)
-        if key not in fitted:
-            fitted[key] = _fit_donors(config, sources, plan, design_name, unit)
-        values = np.array([fitted[key].get(donor, (np.nan, np.nan)) for donor in pool]).reshape(-1, 2)
+        # units whose donors, peers of these or start differ ask for other placebos
+        asked = _asked(config, sources, plan, design_name, unit)
+        if asked not in fitted:
+            fitted[asked] = _fit_donors(config, plan, design_name, asked)
+        values = np.array([fitted[asked].get(donor, (np.nan, np.nan)) for donor in pool]).reshape(-1, 2)
         if np.isnan(values[:, 1]).all():
             # a rank among donors none of which could be fitted would say nothing
             continue
@@ -152,10 +152,10 @@ def placebos_in_space(
     return DesignPlacebos(found, joint, _rows(config, plan, design_name, found, own))
 
 
-def _fit_donors(
+def _asked(
     config: Config, sources: Sources, plan: OutcomePlan, design_name: str, unit: str
-) -> dict[str, tuple[float, float]]:
-    """Return estimate and statistic by donor."""
+) -> tuple[Target, ...]:
+    """Return the donors of a treated unit as the design takes them."""
     targets = donor_targets(config, sources, plan, unit)
     if design_name == "synthetic":
         pool = plan.donors[unit]
@@ -163,6 +163,13 @@ def _fit_donors(
             Target(target.unit, target.interruptions, tuple(code for code in pool if code != target.unit))
             for target in targets
         ]
+    return tuple(targets)
+
+
+def _fit_donors(
+    config: Config, plan: OutcomePlan, design_name: str, targets: Sequence[Target]
+) -> dict[str, tuple[float, float]]:
+    """Return estimate and statistic by donor."""
     blocks, _ = fit_design(plan, design_name, targets, design_estimators(plan, design_name)[:1])
     estimates = primary_estimates(config, plan, blocks)
     if design_name == "synthetic":

@@ -227,3 +227,19 @@ def test_events_of_donors_are_theirs(world):
     assert [item.name for item in targets["D2"].interruptions] == ["Law", "Flood"]
     assert [item.name for item in targets["D1"].interruptions] == ["Law"]
     assert len(plan.interruptions["T1"]) == 1
+
+
+def test_units_with_different_numbers_of_peers_have_placebos_of_their_own(world):
+    config, sources, plan = world.plan(peers={"k": 3, "caliper": 1.5})
+    sizes = {unit: len(plan.peer_sets[unit].peers) for unit in ("T1", "T2")}
+    assert plan.donors["T1"] == plan.donors["T2"]
+    assert sizes["T1"] != sizes["T2"]
+    blocks, _ = fit_design(plan, "difference")
+    found = placebos_in_space(config, sources, plan, "difference", blocks).units
+    for unit, placebos in found.items():
+        targets = donor_targets(config, sources, plan, unit)
+        assert {len(target.peers) for target in targets} == {sizes[unit]}
+        alone, _ = fit_design(plan, "difference", targets)
+        expected = {item.unit: item.statistic for item in primary_estimates(config, plan, alone)}
+        assert dict(zip(placebos.donors, placebos.statistics, strict=True)) == pytest.approx(expected)
+    assert set(found) == {"T1", "T2"}
