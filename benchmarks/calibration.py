@@ -23,18 +23,16 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import numpy as np
 
-from its_eval.checks.crawford_howell import crawford_howell
-from its_eval.checks.design_power import design_precision
-from its_eval.checks.placebo import placebo
+from its_eval.checks.placebo import crawford_howell, placebo
+from its_eval.checks.power import design_precision
 from its_eval.checks.truths import autoregressive_errors
-from its_eval.design.comparison import peer_mean
-from its_eval.estimate.arima import fit_arima
-from its_eval.estimate.by_segment import fit_reml_by_segment
-from its_eval.estimate.classical import fit_newey_west
-from its_eval.estimate.ols_statistics import ols_statistics
-from its_eval.estimate.prais_winsten import fit_prais_winsten
-from its_eval.estimate.reml_noise import fit_reml_ar_noise
-from its_eval.estimate.reml_statistics import reml_ar_statistics
+from its_eval.comparisons.peer_mean import peer_mean
+from its_eval.estimators.arima import fit_arima
+from its_eval.estimators.least_squares import fit_newey_west, ols_statistics
+from its_eval.estimators.prais_winsten import fit_prais_winsten
+from its_eval.estimators.reml.by_segment import fit_reml_by_segment
+from its_eval.estimators.reml.noise import fit_reml_ar_noise
+from its_eval.estimators.reml.statistics import reml_ar_statistics
 
 ROOT = Path(__file__).resolve().parents[1]
 NUMBERS = ROOT / "docs" / "calibration.json"

@@ -21,10 +21,8 @@ from time import process_time
 import numpy as np
 from statsmodels.regression.linear_model import GLSAR
 
-from its_eval.estimate.ar1_tables import Ar1Tables
-from its_eval.estimate.ar2_tables import Ar2Tables
-from its_eval.estimate.reml_ar import fit_reml_ar
-from its_eval.estimate.reml_statistics import reml_ar_statistics
+from its_eval.estimators.reml.reml_ar import fit_reml_ar
+from its_eval.estimators.reml.statistics import Ar1Tables, Ar2Tables, reml_ar_statistics
 
 N, START, PAIRS = 83, 27, 7
 

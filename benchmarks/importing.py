@@ -17,9 +17,8 @@ from time import perf_counter
 
 from python_calamine import CalamineWorkbook
 
-from its_eval.data.importers.catalogue import layouts_of
-from its_eval.data.importers.collect import import_files
-from its_eval.data.importers.write import write_table
+from its_eval.importers.catalogue import layouts_of
+from its_eval.importers.collect import import_files, write_table
 
 ROOT = Path(__file__).parents[1]
 FOLDER = Path(os.environ.get("ITS_EVAL_NHS_DATA", ROOT.parent / "shared" / "data" / "nhs")) / "ae_workbooks"

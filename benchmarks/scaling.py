@@ -15,9 +15,9 @@ from time import process_time
 
 import numpy as np
 
-from its_eval.estimate.ols_statistics import ols_statistics
-from its_eval.estimate.own_designs import own_design_statistics
-from its_eval.estimate.reml_statistics import reml_ar_statistics
+from its_eval.estimators.least_squares import ols_statistics
+from its_eval.estimators.reml.forms_fit import own_design_statistics
+from its_eval.estimators.reml.statistics import reml_ar_statistics
 
 
 def design(n, *, months=False):

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from its_eval.config import load_config
     from its_eval.evaluation import Evaluation
     from its_eval.peers.select import select_peers
-    from its_eval.pipeline.fitting import SeriesFits, fit
     from its_eval.pipeline.run import evaluate
+    from its_eval.pipeline.series_fits import SeriesFits, fit
 
     __version__: str
 
@@ -27,9 +27,9 @@ __all__ = ["Evaluation", "SeriesFits", "__version__", "evaluate", "fit", "load_c
 
 _HOMES = {
     "Evaluation": "its_eval.evaluation",
-    "SeriesFits": "its_eval.pipeline.fitting",
+    "SeriesFits": "its_eval.pipeline.series_fits",
     "evaluate": "its_eval.pipeline.run",
-    "fit": "its_eval.pipeline.fitting",
+    "fit": "its_eval.pipeline.series_fits",
     "load_config": "its_eval.config",
     "select_peers": "its_eval.peers.select",
 }

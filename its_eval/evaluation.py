@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -69,7 +70,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 }
 
 #: Tables about projects measured before and after, which a run has only when its config asks for them. Their
-#: columns are those of `its_eval.before_after.tables`.
+#: columns are those of `its_eval.improvement.paired_tables`.
+#: In place of a unit, in the rows about all units together.
+EVERYBODY = "all"
 BEFORE_AFTER = "before_after"
 BEFORE_AFTER_PAIRS = f"{BEFORE_AFTER}_pairs"
 BEFORE_AFTER_SIZES = f"{BEFORE_AFTER}_effect_sizes"
@@ -162,6 +165,9 @@ def make_table(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
             frame[column] = frame[column].astype("float64")
     keys = list(SORT_KEYS[name])
     return frame.sort_values(keys, kind="stable", na_position="last").reset_index(drop=True)
+
+
+Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -271,3 +277,46 @@ def _jsonable(value: Any) -> Any:
     if pd.isna(value) or (isinstance(value, float) and not math.isfinite(value)):
         return None
     return value
+
+
+def records(rows: pd.DataFrame) -> Iterable[tuple[int, Row]]:
+    """Yield the rows of a table with their places in it."""
+    # column by column: many small tables are read, and `to_dict` takes its time over each
+    names = [str(name) for name in rows.columns]
+    values = zip(*(rows[name].tolist() for name in rows.columns), strict=True)
+    for place, row in zip(rows.index.tolist(), values, strict=True):
+        yield int(place), dict(zip(names, row, strict=True))
+
+
+def in_order_of_designs(table: pd.DataFrame, *before: str) -> pd.DataFrame:
+    """Return rows sorted by the columns named, the single design before the controlled ones."""
+    return table.sort_values([*before, "design"], key=_single_first, kind="stable")
+
+
+def _single_first(column: pd.Series[Any]) -> pd.Series[Any]:
+    return column.map(lambda design: (design != "single", design)) if column.name == "design" else column
+
+
+#: Spreadsheet programs take a cell that starts like this for a formula.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?")
+_RETURN = re.compile(r"\r\n?")
+
+
+def defused(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose texts no spreadsheet program takes for formulas; a plain number is none."""
+    texts = table.select_dtypes(include=["object", "str"]).columns
+    safe = table.copy()
+    for name in texts:
+        column = safe[name].astype(str)
+        # most texts stand in many rows
+        changed = {text: harmless for text in column.unique() if (harmless := _harmless(text)) != text}
+        safe[name] = column.map(lambda text, known=changed: known.get(text, text)) if changed else column
+    return safe
+
+
+def _harmless(text: str) -> str:
+    """Return a text as a cell may hold it."""
+    formula = text.startswith(_FORMULA_STARTS) and not _NUMBER.fullmatch(text)
+    # a lone carriage return is written without quotes, and readers would take it for the end of the row
+    return _RETURN.sub("\n", f"'{text}" if formula else text)

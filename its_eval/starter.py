@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from its_eval.data.periods import EXAMPLES, parse_period
+from its_eval.calendar import EXAMPLES, parse_period
 from its_eval.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def _unit_column(path: Path) -> str:
 
 def _usual_columns(table: pd.DataFrame, indicator: str | None) -> dict[str, str]:
     """Return the columns of an indicator table by what they are for, as far as their names tell."""
-    from its_eval.data.column_roles import Role, assign_columns  # noqa: PLC0415  (start-up time)
+    from its_eval.data.tables import Role, assign_columns  # noqa: PLC0415  (start-up time)
 
     roles = [Role(name, aliases) for name, aliases in _USUAL.items()]
     found, _ = assign_columns(table.columns, roles, {}, "")

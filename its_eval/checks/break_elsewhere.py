@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.checks.innovations import DRAWS, Whitening
-from its_eval.checks.monte_carlo import upper_p
-from its_eval.checks.result import ATTENTION_LEVEL, CheckResult, number, p_text
-from its_eval.estimate.autoregression import form_pairs, precision_terms
-from its_eval.estimate.fit import BoolArray, FloatArray
-from its_eval.estimate.patterns import augmented_design
-from its_eval.estimate.reml_ar import fit_reml_ar, reml_point_estimates
+from its_eval.checks.result import ATTENTION_LEVEL, CheckResult, number, p_text, upper_p
+from its_eval.estimators.fit import BoolArray, FloatArray
+from its_eval.estimators.patterns import augmented_design
+from its_eval.estimators.reml.autoregression import form_pairs, precision_terms
+from its_eval.estimators.reml.reml_ar import fit_reml_ar, reml_point_estimates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from its_eval.estimate.fit import FloatArray
+from its_eval.effects.several_units import adjust
+from its_eval.estimators.fit import FloatArray
 from its_eval.evaluation import NOT_ESTIMABLE
-from its_eval.multiplicity import adjust
 
 CONSISTENT = "consistent with an effect"
 NOT_UNUSUAL = "gap changed, not unusual"

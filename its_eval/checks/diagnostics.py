@@ -14,13 +14,11 @@ from its_eval.checks.autocorrelation import (
     ljung_box_lags,
     seasonal_autocorrelation,
 )
-from its_eval.checks.deletion import Deletion
-from its_eval.checks.influence import Influence, Outliers, Refit, influence, outliers
+from its_eval.checks.influence import Deletion, Influence, Outliers, Refit, influence, outliers
 from its_eval.checks.innovations import DRAWS, Whitening, simulate_residuals
 from its_eval.checks.result import CheckResult
 from its_eval.checks.spread import arch, heteroscedasticity, normality, variance_ratio
-from its_eval.estimate.assembly import degenerate_series
-from its_eval.estimate.fit import BoolArray, FloatArray
+from its_eval.estimators.fit import BoolArray, FloatArray, degenerate_series
 
 
 @dataclass(frozen=True)

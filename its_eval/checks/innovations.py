@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.estimate.autoregression import autocovariances
-from its_eval.estimate.fit import BoolArray, FloatArray
-from its_eval.estimate.patterns import require_estimable
-from its_eval.estimate.reml_ar import reml_point_estimates
+from its_eval.estimators.fit import BoolArray, FloatArray
+from its_eval.estimators.patterns import require_estimable
+from its_eval.estimators.reml.autoregression import autocovariances
+from its_eval.estimators.reml.reml_ar import reml_point_estimates
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from its_eval.checks.placebo import Placebo, placebo
-from its_eval.estimate.fit import FloatArray
+from its_eval.estimators.fit import FloatArray
 
 
 @dataclass(frozen=True)

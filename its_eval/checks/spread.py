@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.checks.monte_carlo import two_sided_p, upper_p
-from its_eval.checks.result import CheckResult, judged, not_applicable, number, p_text
-from its_eval.estimate.fit import BoolArray, FloatArray
+from its_eval.checks.result import CheckResult, judged, not_applicable, number, p_text, two_sided_p, upper_p
+from its_eval.estimators.fit import BoolArray, FloatArray
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.estimate.autoregression import autocovariances, marginal_variance
+from its_eval.estimators.reml.autoregression import autocovariances, marginal_variance
 
 if TYPE_CHECKING:
-    from its_eval.estimate.fit import FloatArray
+    from its_eval.estimators.fit import FloatArray
 
 #: Autoregressive coefficients .3, .3 as partial autocorrelations.
 _SECOND_ORDER = np.array([0.3 / 0.7, 0.3])

@@ -1,18 +1,124 @@
-"""The `its-eval` program: one funnel for errors, one small module per command."""
+"""The `its-eval` program: one funnel for errors, and the subcommands by name, loaded when they are called."""
 
 from __future__ import annotations
 
 import sys
 import traceback
-from typing import Annotated
+from collections import UserDict
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperArgument, TyperCommand, TyperGroup
+from typer.main import get_command
 
-from its_eval.cli.interpreter import set_up_interpreter
-from its_eval.cli.lazy_commands import LazyGroup
-from its_eval.cli.stopping import stopping_cleanly
-from its_eval.cli.streams import prepare_streams, require_sound_names
+from its_eval.cli.system import prepare_streams, require_sound_names, set_up_interpreter, stopping_cleanly
 from its_eval.errors import ItsEvalError
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a subcommand is, and what the list of commands says of it.
+
+    Attributes
+    ----------
+    function : str
+        Its name in the module of the same name under ``cli.commands``.
+    summary : str
+        The first line of its help.
+    """
+
+    function: str
+    summary: str
+
+
+#: In the order of the help.
+COMMANDS = {
+    "run": Entry("run", "Evaluate configs: tables, figures and a report."),
+    "peers": Entry("peers", "Show the nearest units by characteristics, and why."),
+    "validate": Entry("validate", "Check configs and their data: all faults in one pass."),
+    "init": Entry("init", "Write a commented config, or lay out the demonstration."),
+    "import": Entry("import_", "Read publishers' files into one tidy table."),
+    "calibrate": Entry("calibrate", "Measure size, coverage and power on series like yours."),
+    "power": Entry("power", "Show the smallest effect that a design can detect."),
+    "report": Entry("report", "Render a report again; of several runs an overview."),
+    "diff": Entry("diff", "Say what differs between two results."),
+    "verify": Entry("verify", "Check that the files of results are what they were."),
+    "schema": Entry("schema", "Print the JSON Schema of the config."),
+    "before-after": Entry("before_after", "Compare projects before and after, with paired tests."),
+    "spc": Entry("spc", "Make XmR charts, and a page of all units."),
+}
+
+#: What an option takes, in the words of a user instead of types of Python; by its name, then by its type.
+TAKES = {
+    **dict.fromkeys(("units", "indicators", "characteristics", "layout", "style", "answers"), "FILE"),
+    **dict.fromkeys(("unit_column",), "COLUMN"),
+    **dict.fromkeys(("preset", "indicator", "stratum"), "NAME"),
+    "unit": "CODE",
+    "date": "PERIOD",
+}
+
+
+class _Loaded(UserDict[str, Any]):
+    """Commands by name, each made when it is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(dict.fromkeys(COMMANDS))
+
+    def __getitem__(self, name: str) -> Any:
+        if self.data[name] is None:
+            function = COMMANDS[name].function
+            module = import_module(f"its_eval.cli.commands.{function}")
+            single = typer.Typer(add_completion=False, rich_markup_mode=None)
+            single.command(name)(getattr(module, function))
+            self.data[name] = _in_plain_words(get_command(single))
+        return self.data[name]
+
+
+def _in_plain_words(command: Any) -> Any:
+    """Return a command whose help names no types of Python."""
+    for param in command.params:
+        if isinstance(param, TyperArgument):
+            # its name says what it takes
+            vars(param)["display_type_rich"] = lambda ctx: None  # noqa: ARG005  (typer's signature)
+        elif param.metavar is None and not param.is_flag and "|" not in str(param.display_type(None)):
+            param.metavar = TAKES.get(param.name) or _kind(str(param.display_type(None)))
+    return command
+
+
+def _kind(shown: str) -> str:
+    """Return what typer calls a type as a word."""
+    words = {"int": "N", "float": "X", "path": "PATH"}
+    return next((word for kind, word in words.items() if kind in shown), "TEXT")
+
+
+class LazyGroup(TyperGroup):
+    """The program with its subcommands."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = _Loaded()
+        self._listing = False
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  (typer's signature)
+        """Return the names in the order of the help."""
+        return list(self.commands)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command; for the list of all, its name and summary alone."""
+        if self._listing:
+            return TyperCommand(cmd_name, help=COMMANDS[cmd_name].summary)
+        return super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the list of commands."""
+        self._listing = True
+        try:
+            super().format_commands(ctx, formatter)
+        finally:
+            self._listing = False
+
 
 PROGRAM = "its-eval"
 EXIT_USAGE = 2

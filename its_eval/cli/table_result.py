@@ -1,4 +1,4 @@
-"""What the commands that read one table share: tables as JSON or CSV, and a result folder."""
+"""What the commands that read one table share: columns by role, JSON or CSV, and a result folder."""
 
 from __future__ import annotations
 
@@ -96,3 +96,33 @@ def write_result(
         )
         # nothing here is configured or random
         write_manifest(folder, content | {"config": None, "seed": None})
+
+
+def column_mapping(texts: Sequence[str]) -> dict[str, str]:
+    """Return columns by role.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        As given on the command line.
+
+    Raises
+    ------
+    UsageError
+        Naming every text that is not ``ROLE=NAME``, and every role given twice.
+    """
+    from its_eval.errors import UsageError  # noqa: PLC0415
+
+    columns: dict[str, str] = {}
+    problems = []
+    for text in texts:
+        role, separator, name = (part.strip() for part in text.partition("="))
+        if not separator or not role or not name:
+            problems.append(f"--column {text!r}: expected ROLE=NAME, e.g. --column baseline=Before")
+        elif columns.get(role, name) != name:
+            problems.append(f"--column {role}={name}: {role} is already {columns[role]!r}")
+        else:
+            columns[role] = name
+    if problems:
+        raise UsageError("\n".join(problems))
+    return columns

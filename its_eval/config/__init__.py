@@ -10,18 +10,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from its_eval.config.analysis import Checks, Design, Estimands, Multiplicity, Output, ReportSettings
-    from its_eval.config.before_after import BeforeAfter
+    from its_eval.config.analysis import (
+        BeforeAfter,
+        Checks,
+        Design,
+        Estimands,
+        Multiplicity,
+        Output,
+        ReportSettings,
+    )
     from its_eval.config.data import CharacteristicsTable, DataSettings, IndicatorTable, UnitsTable
     from its_eval.config.estimators import Estimator
     from its_eval.config.interventions import Event, Intervention, PhaseIn
-    from its_eval.config.loading import load_config
+    from its_eval.config.loading import json_schema, load_config, to_yaml
     from its_eval.config.models import Config
-    from its_eval.config.outcomes import Outcome, OutcomeDefaults
+    from its_eval.config.outcomes import Outcome, OutcomeDefaults, Seasonality
     from its_eval.config.peers import KNOWN_PRESETS, PeerSettings
-    from its_eval.config.resolved import to_yaml
-    from its_eval.config.schema import json_schema
-    from its_eval.config.seasonality import Seasonality
 
 __all__ = [
     "KNOWN_PRESETS",
@@ -51,7 +55,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "BeforeAfter": "before_after",
+    "BeforeAfter": "analysis",
     "CharacteristicsTable": "data",
     "Checks": "analysis",
     "Config": "models",
@@ -70,11 +74,11 @@ _HOMES = {
     "PeerSettings": "peers",
     "PhaseIn": "interventions",
     "ReportSettings": "analysis",
-    "Seasonality": "seasonality",
+    "Seasonality": "outcomes",
     "UnitsTable": "data",
-    "json_schema": "schema",
+    "json_schema": "loading",
     "load_config": "loading",
-    "to_yaml": "resolved",
+    "to_yaml": "loading",
 }
 
 

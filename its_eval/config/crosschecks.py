@@ -4,18 +4,22 @@ Each takes the keys that were found good, None where one was not, and returns fa
 check that lacks what it needs says nothing.
 """
 
+from __future__ import annotations
+
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from its_eval.config.analysis import NOT_OF_SHAPE, Estimands
+from its_eval.calendar import EXAMPLES, parse_period
+from its_eval.config.analysis import NOT_OF_SHAPE, Estimands, Output, Sensitivity
 from its_eval.config.data import DataSettings
+from its_eval.config.estimators import BINOMIAL_FAMILIES, FAMILIES, Estimator
 from its_eval.config.faults import Fault, KeyPath, did_you_mean, one_of, show
 from its_eval.config.interventions import Event, Intervention
-from its_eval.config.outcomes import Outcome
+from its_eval.config.outcomes import MOST_HARMONICS, SEASON_WORDS, Outcome, Seasonality, season_choices
 from its_eval.config.peers import PeerSettings
-from its_eval.config.seasonality import MOST_HARMONICS, SEASON_WORDS, Seasonality, season_choices
-from its_eval.data.periods import EXAMPLES, parse_period
+from its_eval.config.settings import is_url
+from its_eval.config.stratified import gap_estimators_missing
 
 
 def _ordinal(text: str | None, frequency: str) -> int | None:
@@ -221,3 +225,161 @@ def estimand_faults(estimands: Estimands, shape: str) -> Iterator[Fault]:
         yield Fault(
             ("primary",), f"{show(estimands.primary)} is not an estimand of shape {shape}", one_of(has)
         )
+
+
+#: Designs of several series at once, whose errors only these estimators describe (methods §11.11).
+STACKED_DESIGNS = frozenset({"peer_mean", "stacked"})
+STACKED_ESTIMATORS = frozenset({"ols", "newey_west"})
+#: Choices that are about peers.
+_OF_PEERS = ("k", "metric", "scale", "drop_characteristic", "random_donors")
+
+
+def estimator_faults(outcomes: Sequence[Outcome], designs: Sequence[str]) -> Iterator[Fault]:
+    """Return faults of estimators that cannot answer what is asked of an outcome.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome
+        With their estimators settled.
+    designs : sequence of str
+        Designs of the config.
+    """
+    controlled = [design for design in designs if design != "single"]
+    for place, outcome in enumerate(outcomes):
+        path = ("outcomes", place, "estimators")
+        names = [estimator.name for estimator in outcome.estimators]
+        for name in names:
+            if name in FAMILIES:
+                yield from _family_faults(outcome, name, path)
+        if controlled and names[0] in FAMILIES:
+            what = f"{show(names[0])}: a family is for the design single, not for {controlled[0]}"
+            yield Fault(path, what, "reml_ar first, or `designs: [single]`", absolute=True)
+        if gap_estimators_missing(outcome):
+            what = f"{', '.join(names)}: families are of counts, and a gap between strata has none"
+            yield Fault(path, what, "reml_ar among them, or `strata` without `gap`", absolute=True)
+        for design in designs:
+            if design in STACKED_DESIGNS and not STACKED_ESTIMATORS & set(names):
+                what = f"{', '.join(names)}: none is for the design {design}"
+                yield Fault(path, what, "newey_west or ols among them", absolute=True)
+
+
+def _family_faults(outcome: Outcome, name: str, path: tuple[str | int, ...]) -> Iterator[Fault]:
+    binomial = name in BINOMIAL_FAMILIES
+    wanted = "percentage" if binomial else "count"
+    if outcome.kind != wanted:
+        what = f"{show(name)} does not go with an outcome of kind {outcome.kind}"
+        yield Fault(path, what, f"kind {wanted}, or another estimator", absolute=True)
+
+
+def sensitivity_faults(
+    sensitivity: Sensitivity, data: DataSettings | None, *, has_peers: bool
+) -> Iterator[Fault]:
+    """Return faults of the choices to be tried."""
+    if not has_peers:
+        for name in _OF_PEERS:
+            if getattr(sensitivity, name):
+                yield Fault(
+                    (name,), "peers are needed, and `peers` is left out", "this key left out, or `peers`"
+                )
+    if data is None:
+        return
+    for place, season in enumerate(sensitivity.season):
+        yield from season_faults(season, data.frequency, ("season", place))
+    for place, text in enumerate(sensitivity.end):
+        try:
+            parse_period(text, data.frequency)
+        except ValueError:
+            what = f"{show(text)} is not a {data.frequency} of the calendar"
+            yield Fault(("end", place), what, f"a {data.frequency} such as {EXAMPLES[data.frequency]}")
+
+
+#: What a batch run can do; each the same as in a whole evaluation.
+BATCH_DESIGNS = ("single", "difference")
+BATCH_ESTIMATORS = ("reml_ar", "ols", "newey_west")
+_FULL = "or `output.detail: full`"
+
+
+def storage_faults(data: DataSettings, output: Output) -> Iterator[Fault]:
+    """Return a fault for each table on object storage that cannot be read from there."""
+    for key, other in (("characteristics", data.characteristics), ("units", data.units)):
+        if other is not None and is_url(other.path):
+            yield Fault(("data", key, "path"), "a URL is for indicators alone", "a local path", absolute=True)
+    if output.detail == "full":
+        for place, table in enumerate(data.indicators):
+            if is_url(table.path):
+                what = "a URL is read by a batch run alone"
+                path = ("data", "indicators", place, "path")
+                yield Fault(path, what, "a local path, or `output.detail: estimates`", absolute=True)
+
+
+def estimates_faults(
+    data: DataSettings,
+    peers: PeerSettings | None,
+    outcomes: Sequence[Outcome],
+    designs: Sequence[str],
+    primary: str,
+    sensitivity: Sensitivity,
+) -> Iterator[Fault]:
+    """Return faults of everything asked for that a batch run does not do.
+
+    Parameters
+    ----------
+    data, peers, outcomes, designs, sensitivity
+        Keys of the config, estimators settled.
+    primary : str
+        The primary estimand.
+    """
+    yield from _table_faults_of_batch_checks(data, peers)
+    for place, design in enumerate(designs):
+        if design not in BATCH_DESIGNS:
+            yield _fault(("designs", place), f"{show(design)} is not for a batch run", "single or difference")
+    for place, outcome in enumerate(outcomes):
+        yield from _outcome_faults(outcome, place, primary)
+    if sensitivity.asked:
+        yield _fault(("sensitivity",), "a batch run tries no other choices", "this key left out")
+
+
+def _table_faults_of_batch_checks(data: DataSettings, peers: PeerSettings | None) -> Iterator[Fault]:
+    for place, table in enumerate(data.indicators):
+        at = ("data", "indicators", place)
+        if not is_url(table.path) and not table.path.name.endswith(".parquet"):
+            yield _fault((*at, "path"), f"{show(table.path.name)}: a batch run reads Parquet", "a .parquet")
+        if table.layout != "long":
+            yield _fault((*at, "layout"), f"{show(table.layout)}: a batch run reads rows", "long")
+    if data.units is not None and data.units.mergers == "combine":
+        yield _fault(
+            ("data", "units", "mergers"),
+            "'combine': a batch run does not add up the rows of units",
+            "set_aside",
+        )
+    if peers is not None and peers.match == "pre_period":
+        yield _fault(
+            ("peers", "match"), "'pre_period': a batch run matches on characteristics", "characteristics"
+        )
+
+
+def _outcome_faults(outcome: Outcome, place: int, primary: str) -> Iterator[Fault]:
+    at = ("outcomes", place)
+    first = outcome.estimators[0]
+    if first.name not in BATCH_ESTIMATORS or not _constant(first):
+        shown = first.name if _constant(first) else f"{first.name}, variance by_segment,"
+        yield _fault(
+            (*at, "estimators"), f"{shown} is not for a batch run", "reml_ar, ols or newey_west first"
+        )
+    if outcome.transform == "logit":
+        yield _fault((*at, "transform"), "'logit' is not for a batch run", "none or log")
+    if outcome.covariates:
+        yield _fault((*at, "covariates"), "a batch run has no covariates", "this key left out")
+    if outcome.strata is not None:
+        yield _fault((*at, "strata"), "a batch run has no strata", "this key left out")
+    if primary == "relative_average_effect" and outcome.transform == "none":
+        what = f"{show(primary)} of an outcome without a logarithm is not linear, so not for a batch run"
+        yield _fault(("estimands", "primary"), what, "another estimand, or `transform: log`")
+
+
+def _constant(estimator: Estimator) -> bool:
+    return estimator.name != "reml_ar" or estimator.variance == "constant"
+
+
+def _fault(path: tuple[str | int, ...], what: str, expected: str) -> Fault:
+    return Fault(path, what, f"{expected}, {_FULL}", absolute=True)

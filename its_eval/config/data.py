@@ -6,10 +6,18 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_serializer, model_validator
 
-from its_eval.config.availability import NotYet
+from its_eval.calendar import parse_period
 from its_eval.config.faults import Fault, custom_error, refuse, show
-from its_eval.config.settings import Code, Settings, TablePath, Text, as_list, url_text, without_blanks
-from its_eval.data.periods import parse_period
+from its_eval.config.settings import (
+    Code,
+    NotYet,
+    Settings,
+    TablePath,
+    Text,
+    as_list,
+    url_text,
+    without_blanks,
+)
 
 Frequency = Literal["month", "quarter", "year", "week"]
 #: Columns of the tidy indicator table that `columns` can map.

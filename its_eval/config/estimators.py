@@ -13,9 +13,8 @@ from pydantic import (
     model_validator,
 )
 
-from its_eval.config.availability import NotYet
 from its_eval.config.faults import Fault, custom_error, one_of, refuse, show
-from its_eval.config.settings import Settings, Text
+from its_eval.config.settings import NotYet, Settings, Text
 
 EstimatorName = Literal[
     "reml_ar",

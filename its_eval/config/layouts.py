@@ -9,8 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 
 from its_eval.config.data import Frequency
 from its_eval.config.faults import Fault, custom_error, did_you_mean, one_of, refuse, show
-from its_eval.config.messages import problems_of
-from its_eval.config.nodes import decode, read_yaml
+from its_eval.config.reading import decode, problems_of, read_yaml
 from its_eval.config.settings import DIGITS, DISTINCT, Code, Settings, Text, as_list
 from its_eval.errors import ConfigError
 

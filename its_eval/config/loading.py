@@ -1,14 +1,133 @@
-"""From a config file to settings, with all faults found in one pass."""
+"""From a config file to settings and back: all faults in one pass, dictionaries, schema, resolved YAML."""
 
+from __future__ import annotations
+
+import csv
+import io
 from pathlib import Path
+from typing import Any
 
+import yaml
 from pydantic import ValidationError
 
-from its_eval.config.dictionary import expand_outcomes
-from its_eval.config.messages import problems_of
+from its_eval.config.faults import did_you_mean, one_of, show
 from its_eval.config.models import Config
-from its_eval.config.nodes import read_file
+from its_eval.config.outcomes import Outcome, OutcomesFrom
+from its_eval.config.reading import Document, Place, Problem, decode, problems_of, read_file, read_yaml
+from its_eval.config.settings import known_keys
 from its_eval.errors import ConfigError
+
+_LISTS = ("estimators", "strata", "covariates")
+#: Order of the contract, with the two keys that only an outcome has in front.
+_COLUMNS = ("indicator", "label", *(key for key in known_keys(Outcome) if key not in ("indicator", "label")))
+
+
+def expand_outcomes(document: Document, folder: Path) -> bool:
+    """Put the rows of a dictionary in the place of ``outcomes: {from: FILE}``.
+
+    Parameters
+    ----------
+    document : Document
+        The config; changed in place, so that faults of an outcome name the line of the dictionary.
+    folder : Path
+        What the path is relative to.
+
+    Returns
+    -------
+    bool
+        False when there was a dictionary that could not be read; its problems are with the document.
+    """
+    entry = document.tree.get("outcomes")
+    if not isinstance(entry, dict):
+        return True
+    try:
+        source = OutcomesFrom.model_validate(entry, context={"folder": folder})
+    except ValidationError as error:
+        document.problems += problems_of(error, document, OutcomesFrom, ("outcomes",))
+        return False
+    path = source.from_
+    place, shown = document.locate(("outcomes", "from"))
+    try:
+        text = decode(path.read_bytes(), str(path))
+    except OSError as error:
+        what = f"{path} cannot be read ({error.strerror})"
+        document.problems.append(Problem(place, f"{shown}: {what}; expected a CSV file"))
+        return False
+    except ConfigError as error:
+        document.problems.append(Problem(place, f"{shown}: {error.message}"))
+        return False
+    before = len(document.problems)
+    rows = _rows(text, str(path), document)
+    if not rows and len(document.problems) == before:
+        document.problems.append(Problem(Place(str(path), 1), "no outcomes; expected a row for each"))
+    document.tree["outcomes"] = rows
+    return bool(rows)
+
+
+def _rows(text: str, file: str, document: Document) -> list[dict[str, Any]]:
+    """Return the rows as entries of `outcomes`, with the place of each noted in the document."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows: list[dict[str, Any]] = []
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        if faults := _header_faults(header):
+            document.problems += [Problem(Place(file, 1), fault) for fault in faults]
+            return []
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            place = Place(file, reader.line_num)
+            if len(cells) != len(header):
+                what = f"{len(cells)} cells; expected {len(header)}, as in the header"
+                document.problems.append(Problem(place, what))
+                continue
+            path = ("outcomes", len(rows))
+            document.places[path] = place
+            row = {}
+            for key, cell in zip(header, cells, strict=True):
+                document.places[*path, key] = place
+                row[key] = _cell(key, cell.strip(), place, document)
+            rows.append(row)
+    except csv.Error as error:
+        place = Place(file, reader.line_num)
+        document.problems.append(
+            Problem(place, f"not valid CSV: {error}; expected quotes closed in their cell")
+        )
+        return []
+    return rows
+
+
+def _header_faults(header: list[str]) -> list[str]:
+    faults = [
+        f"unknown column {show(name)}{did_you_mean(name, _COLUMNS)}; expected {one_of(_COLUMNS)}"
+        for name in header
+        if name not in _COLUMNS
+    ]
+    faults += [
+        f"column {show(name)} stands twice; expected it once"
+        for place, name in enumerate(header)
+        if name in _COLUMNS and name in header[:place]
+    ]
+    return faults
+
+
+def _cell(key: str, text: str, place: Place, document: Document) -> Any:
+    """Return the value of a cell: None when blank, a list or mapping when written like one, else text."""
+    if not text:
+        return None
+    value: Any = text
+    if text.startswith(("[", "{")):
+        try:
+            inner = read_yaml(f"cell: {text}", place.file)
+        except ConfigError:
+            what = f"{key}: {show(text)} is not a list or mapping"
+            expected = "e.g. [reml_ar, ols] or {harmonics: 2}"
+            document.problems.append(Problem(place, f"{what}; expected {expected}"))
+            return None
+        document.problems += [Problem(place, f"{key}: {problem.message}") for problem in inner.problems]
+        value = inner.tree["cell"]
+    return [value] if key in _LISTS and not isinstance(value, list) else value
+
 
 _HINT = "`its-eval schema` prints every key with its meaning"
 
@@ -46,3 +165,35 @@ def load_config(path: str | Path) -> Config:
         ordered = sorted(problems, key=lambda problem: (problem.place.file != str(path), problem.place.line))
         raise ConfigError([str(problem) for problem in ordered], _HINT)
     return config
+
+
+class _Dumper(yaml.CSafeDumper):
+    """Writes every value where it stands, never as an alias of an equal one.
+
+    By libyaml: a dictionary of thousands of outcomes takes seconds otherwise.
+    """
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002  (PyYAML's signature)
+        return True
+
+
+def to_yaml(config: Config) -> str:
+    """Return a config as YAML, with every default spelled out and paths absolute.
+
+    Keys stand in the order of the contract. Loading the text again gives an equal config: all scalars are
+    read as text and converted, so codes such as ``NO`` and ``0123`` survive.
+    """
+    tree = config.model_dump(mode="json", by_alias=True)
+    return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of a config file.
+
+    Values that this version refuses are part of it and are listed as ``x-not-available``.
+    """
+    schema = Config.model_json_schema(by_alias=True, mode="validation")
+    return {"$schema": DIALECT, **schema, "title": "its-eval config, version 1"}

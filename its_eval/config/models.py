@@ -17,18 +17,17 @@ from pydantic import (
     model_validator,
 )
 
-from its_eval.config import batch_checks, crosschecks, method_checks
-from its_eval.config.analysis import Checks, Design, Estimands, Multiplicity, Output
-from its_eval.config.availability import NotYet
-from its_eval.config.before_after import BeforeAfter
+from its_eval.config import crosschecks
+from its_eval.config import crosschecks as batch_checks
+from its_eval.config import crosschecks as method_checks
+from its_eval.config.analysis import BeforeAfter, Checks, Design, Estimands, Multiplicity, Output, Sensitivity
 from its_eval.config.data import DataSettings
 from its_eval.config.estimators import Estimator, Estimators
 from its_eval.config.faults import Fault, custom_error, refuse, show
 from its_eval.config.interventions import Event, Intervention
 from its_eval.config.outcomes import Outcome, OutcomeDefaults, OutcomesFrom, resolve_outcome
 from its_eval.config.peers import PeerSettings
-from its_eval.config.sensitivity import Sensitivity
-from its_eval.config.settings import DIGITS, DISTINCT, Code, PeriodText, Settings
+from its_eval.config.settings import DIGITS, DISTINCT, Code, NotYet, PeriodText, Settings
 
 
 def _listed_units(value: object) -> object:

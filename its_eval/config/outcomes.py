@@ -1,14 +1,157 @@
-"""Settings of the outcomes, and how an outcome takes what it leaves out from its defaults."""
+"""Settings of the outcomes: kinds, seasons, covariates, strata, and what comes from their defaults."""
 
-from typing import Literal
+from __future__ import annotations
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal, Self, get_args
 
-from its_eval.config.covariates import Covariates
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
+
 from its_eval.config.estimators import Estimators
-from its_eval.config.seasonality import Seasonality, SeasonalityEntry
-from its_eval.config.settings import Code, FilePath, PeriodText, Settings, Text
-from its_eval.config.strata import StrataEntry
+from its_eval.config.faults import Fault, custom_error, did_you_mean, one_of, refuse, show
+from its_eval.config.settings import DISTINCT, Code, FilePath, PeriodText, Settings, Text
+
+
+class Covariate(Settings):
+    """A time-varying covariate."""
+
+    indicator: Code = Field(description="Indicator of the data, for the same units and periods.")
+    lag: int = Field(default=0, ge=0, description="Periods by which it runs ahead of the outcome.")
+
+
+def _entry(value: object) -> object:
+    return {"indicator": value} if isinstance(value, str) else value
+
+
+def _distinct(covariates: tuple[Covariate, ...]) -> tuple[Covariate, ...]:
+    refuse(
+        "covariates",
+        (
+            Fault((place,), f"{show(entry.indicator)} with lag {entry.lag} stands twice", "it once")
+            for place, entry in enumerate(covariates)
+            if entry in covariates[:place]
+        ),
+    )
+    return covariates
+
+
+#: A list of covariates, each the name of an indicator or a mapping of indicator and lag.
+Covariates = Annotated[
+    tuple[Annotated[Covariate, BeforeValidator(_entry, json_schema_input_type=Code | Covariate)], ...],
+    AfterValidator(_distinct),
+]
+
+
+class Strata(Settings):
+    """Which strata are evaluated, and which gap.
+
+    Written in the config as a list of strata, or as a mapping with the gap and the suppression rule.
+    """
+
+    values: Annotated[tuple[Code, ...], DISTINCT, Field(min_length=1)] = Field(
+        description="Strata, as they stand in the stratum column."
+    )
+    gap: Annotated[tuple[Code, ...], DISTINCT] = Field(
+        default=(),
+        description="Two strata: the first minus the second is evaluated as a series of its own.",
+    )
+    min_denominator: float = Field(
+        default=10.0, ge=0, description="Values of a stratum with a smaller denominator are suppressed."
+    )
+
+    @model_validator(mode="after")
+    def _known_gap(self) -> Self:
+        faults = [
+            Fault(
+                ("gap", place),
+                f"{show(name)} is not among the strata{did_you_mean(name, self.values)}",
+                one_of(self.values),
+            )
+            for place, name in enumerate(self.gap)
+            if name not in self.values
+        ]
+        if self.gap and len(self.gap) != 2:
+            faults.append(Fault(("gap",), f"{show(list(self.gap))} is not a pair", "two of the strata"))
+        refuse("strata", faults)
+        return self
+
+
+def _entry_of_strata(value: object) -> object:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return {"values": value}
+    return value
+
+
+#: None, a list of strata, or a mapping with `values`, `gap` and `min_denominator`.
+StrataEntry = Annotated[
+    Strata | None, BeforeValidator(_entry_of_strata, json_schema_input_type=list[Code] | Strata | None)
+]
+
+
+SeasonWord = Literal["none", "months", "quarters", "weeks", "auto"]
+
+#: What a series of each frequency can have; harmonics go up to half the periods of a year.
+SEASON_WORDS: Mapping[str, tuple[str, ...]] = {
+    "month": ("none", "months", "auto"),
+    "quarter": ("none", "quarters", "auto"),
+    "week": ("none", "weeks", "auto"),
+    "year": ("none", "auto"),
+}
+MOST_HARMONICS: Mapping[str, int] = {"month": 6, "quarter": 2, "week": 13, "year": 0}
+
+
+class Harmonics(Settings):
+    """Pairs of sine and cosine terms."""
+
+    harmonics: int = Field(ge=1, description="Number of pairs of sine and cosine terms.")
+
+
+class Seasonality(Settings):
+    """How the season within the year is modelled.
+
+    Written in the config as a word or as ``{harmonics: K}``, and written back the same way.
+    """
+
+    kind: Literal["none", "months", "quarters", "weeks", "harmonics", "auto"] = Field(
+        default="auto", description="auto goes by the length of the series."
+    )
+    harmonics: int | None = Field(default=None, ge=1, description="Number of pairs, for kind harmonics.")
+
+    @model_serializer
+    def _as_written(self) -> str | dict[str, int | None]:
+        return {"harmonics": self.harmonics} if self.kind == "harmonics" else self.kind
+
+
+def season_choices(frequency: str) -> str:
+    """Return in words what a series of this frequency can have."""
+    words = ", ".join(SEASON_WORDS[frequency])
+    most = MOST_HARMONICS[frequency]
+    return f"one of {words}" + (f", {{harmonics: 1 to {most}}}" if most else "")
+
+
+def _entry_of_seasonality(value: object) -> object:
+    words = get_args(SeasonWord)
+    if isinstance(value, Seasonality):
+        return value
+    if isinstance(value, Mapping) and set(value) == {"harmonics"}:
+        return {"kind": "harmonics", **value}
+    if isinstance(value, str) and value in words:
+        return {"kind": value}
+    what = f"{show(value)} is not a kind of season{did_you_mean(value, words)}"
+    raise custom_error(what, f"one of {', '.join(words)}, {{harmonics: K}}")
+
+
+SeasonalityEntry = Annotated[
+    Seasonality, BeforeValidator(_entry_of_seasonality, json_schema_input_type=SeasonWord | Harmonics)
+]
+
 
 Kind = Literal["percentage", "rate", "count", "number"]
 Transform = Literal["none", "log", "logit"]

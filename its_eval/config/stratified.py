@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from its_eval.config.estimators import FAMILIES
-from its_eval.config.outcomes import Outcome
-from its_eval.config.strata import Strata
+from its_eval.config.outcomes import Outcome, Strata
 
 MINUS = "\N{MINUS SIGN}"
 

@@ -1,4 +1,4 @@
-"""Indicator tables that are Parquet datasets, read a few outcomes at a time instead of whole.
+"""Indicator tables that are Parquet datasets: a few outcomes at a time, as coded rows and panels.
 
 Only columns that are needed are read, and row groups whose statistics say that they hold none of the wanted
 indicators are skipped. Codes and periods stay whole numbers until something is written.
@@ -7,13 +7,16 @@ indicators are skipped. Codes and periods stay whole numbers until something is 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from its_eval.calendar import format_period, parse_period
 from its_eval.config.settings import url_text
-from its_eval.data.parquet_columns import (
+from its_eval.data.load import IndicatorRows
+from its_eval.data.panel import Panel, build_panel, outcome_values
+from its_eval.data.parquet import (
     NUMERIC,
     coded,
     column_codes,
@@ -24,17 +27,18 @@ from its_eval.data.parquet_columns import (
     numbers_of,
     open_dataset,
 )
-from its_eval.data.periods import format_period, parse_period
 from its_eval.data.tables import nearest
 from its_eval.errors import DataError
 
-#: Rows looked over at a time.
-_SURVEY_ROWS = 1 << 20
-
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import NDArray
 
-    from its_eval.config import DataSettings, IndicatorTable
+    from its_eval.config import DataSettings, IndicatorTable, Outcome
+
+
+#: Rows looked over at a time.
+_SURVEY_ROWS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -251,3 +255,80 @@ def _repeated(label: str, rows: IndicatorArrays, units: tuple[str, ...], frequen
 def unknown_indicator(label: str, known: Survey) -> str:
     """Return what to say about an outcome that no table has rows of."""
     return f"outcome {label!r}: the data have no such indicator; {nearest(label, known.indicators)}"
+
+
+def coded_window(
+    rows: IndicatorArrays,
+    treated: NDArray[np.bool_],
+    bounds: tuple[int | None, int | None],
+    frequency: str,
+) -> tuple[int, int]:
+    """Return first and last ordinal: those of the config, else the span of the treated units' rows.
+
+    Parameters
+    ----------
+    rows : IndicatorArrays
+        With a row of a treated unit at least.
+    treated : ndarray of bool
+        By code of a unit.
+    bounds : tuple of int or None
+        What the config says.
+    frequency : str
+        Of the ordinals.
+
+    Raises
+    ------
+    ValueError
+        When no such row lies within the bounds.
+    """
+    periods = rows.period[treated[rows.unit]]
+    span = int(periods.min()), int(periods.max())
+    first = span[0] if bounds[0] is None else bounds[0]
+    last = span[1] if bounds[1] is None else bounds[1]
+    if first > last:
+        shown = [format_period(ordinal, frequency) for ordinal in span]
+        raise ValueError(
+            f"the treated units have data from {shown[0]} to {shown[1]}, outside its start and end"
+        )
+    return first, last
+
+
+def coded_panel(
+    coded: CodedRows, outcome: Outcome, span: tuple[int, int], min_denominator: float | None, frequency: str
+) -> Panel:
+    """Lay one indicator out on a regular calendar, as ``build_panel`` does from rows with texts."""
+    rows = coded.by_indicator[outcome.indicator]
+    if rows.numerator is not None or rows.denominator is not None or rows.value is None:
+        found = IndicatorRows(_frame(rows).assign(indicator=outcome.indicator), (), frequency)
+        panel = build_panel(found, outcome, span, min_denominator)
+        # codes stood for the units, and sort in the same way
+        return replace(panel, units=tuple(coded.units[int(code)] for code in panel.units))
+    start, end = span
+    inside = (rows.period >= start) & (rows.period <= end)
+    unit, period, value = rows.unit[inside], rows.period[inside], rows.value[inside]
+    present = np.bincount(unit, minlength=len(coded.units)) > 0
+    shape = (end - start + 1, int(present.sum()))
+    values, nothing = np.full(shape, np.nan), np.full(shape, np.nan)
+    values[period - start, (np.cumsum(present) - 1)[unit]] = value
+    counts = values.copy() if outcome.kind == "count" else nothing
+    units = tuple(coded.units[code] for code in np.flatnonzero(present))
+    small = np.zeros(shape, dtype=bool)
+    return Panel(outcome.name, frequency, start, units, values, nothing, counts, small)
+
+
+def coded_values(rows: IndicatorArrays, outcome: Outcome, frequency: str) -> NDArray[np.float64]:
+    """Return the value of each row, rebuilt from numerator and denominator where it is blank."""
+    if rows.value is not None and rows.numerator is None:
+        return rows.value
+    return outcome_values(IndicatorRows(_frame(rows), (), frequency), outcome)
+
+
+def _frame(rows: IndicatorArrays) -> pd.DataFrame:
+    """Return the rows as the frame that panels are built of; codes stand for the units."""
+    import pandas as pd  # noqa: PLC0415
+
+    nothing = np.full(len(rows.unit), np.nan)
+    names = ("value", "numerator", "denominator")
+    numbers = {name: getattr(rows, name) for name in names}
+    filled = {name: nothing if array is None else array for name, array in numbers.items()}
+    return pd.DataFrame({"unit": rows.unit, "period": rows.period, **filled})

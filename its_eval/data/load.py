@@ -1,25 +1,33 @@
-"""Loading indicator tables into rows of one shape, collecting every fault on the way."""
+"""Loading indicator tables into rows of one shape, by stratum, collecting every fault on the way."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from its_eval.calendar import format_period, parse_period
 from its_eval.config.faults import show
 from its_eval.config.stratified import series_name
 from its_eval.data.faults import Finding
-from its_eval.data.numbers import number_hint, to_numbers
-from its_eval.data.periods import format_period, parse_period
-from its_eval.data.tables import find_column, normalise_name, read_table, require_distinct
+from its_eval.data.tables import (
+    find_column,
+    normalise_name,
+    number_hint,
+    read_table,
+    require_distinct,
+    to_numbers,
+)
 from its_eval.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from its_eval.config import DataSettings, IndicatorTable
+
 
 #: Ordinal of a row whose period could not be read.
 NO_PERIOD = -(10**9)
@@ -225,3 +233,53 @@ def _cell_findings(
         message = f"{place}: {show(text)} is not a number; {number_hint(text)}"
         found.append(Finding(_series(row), str(row.unit), "not_a_number", period, text, "error", message))
     return found
+
+
+def by_stratum(rows: IndicatorRows, stratified: Collection[str]) -> IndicatorRows:
+    """Return the rows with every stratum under a name of its own and the column ``stratum`` blank.
+
+    Parameters
+    ----------
+    rows : IndicatorRows
+        As loaded.
+    stratified : collection of str
+        Indicators of which the config names strata.
+
+    Notes
+    -----
+    Rows without a stratum are those of everybody. An indicator all of whose rows are in one and the same
+    stratum keeps its name unless the config names strata of it: a table cut down to one group, such as a
+    publisher's "all staff", is about that group.
+    """
+    frame = rows.frame
+    if frame["stratum"].eq("").all():
+        return rows
+    pairs = frame[["indicator", "stratum"]].drop_duplicates()
+    alone = pairs.groupby("indicator")["stratum"].size().eq(1)
+    names = {
+        (indicator, stratum): indicator
+        if alone[indicator] and indicator not in stratified
+        else series_name(indicator, stratum)
+        for indicator, stratum in pairs.itertuples(index=False, name=None)
+    }
+    keys = zip(frame["indicator"], frame["stratum"], strict=True)
+    renamed = frame.assign(indicator=[names[key] for key in keys], stratum="")
+    order = ["indicator", "unit", "period", "source_file", "source_row"]
+    kept = {series_name(*pair): name for pair, name in names.items()}
+    findings = tuple(
+        replace(finding, indicator=kept.get(finding.indicator, finding.indicator))
+        for finding in rows.findings
+    )
+    return replace(
+        rows, frame=renamed.sort_values(order, kind="stable").reset_index(drop=True), findings=findings
+    )
+
+
+def strata_hint(rows: IndicatorRows, indicator: str) -> str:
+    """Return what to do about an indicator that has rows of strata and none of everybody; blank else."""
+    start = f"{indicator} ["
+    found = sorted({name for name in rows.frame["indicator"] if name.startswith(start)})
+    if not found:
+        return ""
+    shown = ", ".join(name.removeprefix(start).removesuffix("]") for name in found)
+    return f"it has no rows of all strata together; name some of its strata ({shown}) under `strata`"

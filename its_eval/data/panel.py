@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from its_eval.calendar import format_period
 from its_eval.data.load import NO_PERIOD, IndicatorRows
-from its_eval.data.periods import format_period
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from its_eval.calendar import format_period, parse_period
 from its_eval.data.faults import Finding
 from its_eval.data.load import NO_PERIOD, IndicatorRows
-from its_eval.data.periods import format_period, parse_period
 from its_eval.data.tables import MISSING_MARKS
 from its_eval.errors import DataError
 

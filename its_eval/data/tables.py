@@ -1,4 +1,4 @@
-"""Reading CSV, Excel and Parquet tables as text, and finding columns by name."""
+"""Tables as text from CSV, Excel and Parquet: columns by name or role, and cells as numbers."""
 
 from __future__ import annotations
 
@@ -9,17 +9,22 @@ import re
 import stat
 import zlib
 from collections import Counter
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from its_eval.data.workbook import WORKBOOK_SUFFIXES, cell_text, open_workbook
 from its_eval.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
 
 #: Cells that mean "not known": blank, or a publisher's mark for suppressed. Never read as zero.
 MISSING_MARKS = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "*", "-", "..", ":"})
@@ -242,3 +247,152 @@ def _text_or_number(column: pd.Series) -> pd.Series:
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
         return column
     return column.astype("string").fillna("").astype(str)
+
+
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?$")
+#: Larger numbers are no measurements, and their squares leave the range of double precision.
+LARGEST = 1e50
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+$")
+#: Longer cells are no slip of a number; hints that repeat them would be as long.
+_LONGEST_NUMBER = 60
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+def number_hint(text: str) -> str:
+    """Return what to change so that a text becomes a number.
+
+    Examples
+    --------
+    >>> number_hint("35,744")
+    "write 35744: thousands separators are not read"
+    """
+    stripped = text.strip()
+    short = len(stripped) <= _LONGEST_NUMBER
+    if short and stripped.endswith("%"):
+        return f"write {stripped[:-1].strip()}: leave out the per cent sign"
+    if short and _THOUSANDS.match(stripped):
+        return f"write {stripped.replace(',', '')}: thousands separators are not read"
+    if short and _DECIMAL_COMMA.match(stripped):
+        return f"write {stripped.replace(',', '.')}: the decimal mark is a point"
+    if re.fullmatch(r"[+-]?(inf|infinity)", stripped, re.IGNORECASE):
+        return "an infinite value cannot be used; leave the cell blank when it is not known"
+    if _NUMBER.fullmatch(stripped):
+        return f"a number beyond {LARGEST:g} cannot be used; leave the cell blank when it is not known"
+    return "write digits with a decimal point, or leave the cell blank when it is not known"
+
+
+def to_numbers(column: pd.Series) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Convert a column to floats.
+
+    Returns
+    -------
+    values : ndarray of float
+        NaN where missing or not a number.
+    faulty : ndarray of bool
+        True where the cell holds something that is neither a number of at most `LARGEST` nor a mark for
+        missing.
+    """
+    if pd.api.types.is_numeric_dtype(column):
+        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        # a missing value compares as false
+        useless = np.abs(values) > LARGEST
+        return np.where(useless, np.nan, values), useless
+    text = column.str.strip()
+    missing = text.isin(MISSING_MARKS).to_numpy()
+    values = np.array(pd.to_numeric(text.where(~missing, "nan"), errors="coerce"), dtype=np.float64)
+    faulty = ~missing & ~(np.abs(values) <= LARGEST)
+    values[faulty | missing] = np.nan
+    return values, faulty
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a column can be for.
+
+    Attributes
+    ----------
+    name : str
+        Name of the role.
+    aliases : tuple of str
+        Column names by which it is recognised, besides its own, in order of preference.
+    required : bool
+        Whether a table without it cannot be used.
+    """
+
+    name: str
+    aliases: tuple[str, ...] = ()
+    required: bool = False
+
+
+def assign_columns(
+    columns: Iterable[object], roles: Sequence[Role], given: Mapping[str, str], where: str
+) -> tuple[dict[str, str], list[str]]:
+    """Return the column of every role that the table has, and all that is wrong with the columns.
+
+    Parameters
+    ----------
+    columns : iterable
+        Column names of the table.
+    roles : sequence of Role
+        Roles wanted.
+    given : mapping of str to str
+        Columns that the caller names, by role; each has to be there.
+    where : str
+        The file, for messages.
+
+    Returns
+    -------
+    found : dict of str to str
+        Column by role.
+    problems : list of str
+        A sentence each; columns are compared ignoring case, repeated spaces, and ``_`` for a space.
+    """
+    names = [str(name) for name in columns]
+    known = {role.name: role for role in roles}
+    problems = [
+        f"{where}: there is no role {name!r} for a column; {nearest(name, known)}"
+        for name in given
+        if name not in known
+    ]
+    found: dict[str, str] = {}
+    for role in roles:
+        matches = _matches(names, role, given)
+        wanted = given.get(role.name)
+        if len(matches) == 1:
+            found[role.name] = matches[0]
+        elif matches:
+            problems.append(f"{where}: {len(matches)} columns are called {matches[0]!r}; expected one")
+        elif wanted is not None:
+            problems.append(f"{where}: there is no column {wanted!r}; {nearest(wanted, names)}")
+        elif role.required:
+            usual = ", ".join(repr(alias) for alias in (role.name, *role.aliases))
+            near = nearest(role.name, names)
+            problems.append(f"{where}: no column is recognised as {role.name} (usual names: {usual}); {near}")
+    problems += _shared(found, where)
+    return found, problems
+
+
+def _matches(names: Sequence[str], role: Role, given: Mapping[str, str]) -> list[str]:
+    """Return the columns with the name wanted, or with the first usual name that the table has."""
+    wanted = [given[role.name]] if role.name in given else [role.name, *role.aliases]
+    for candidate in wanted:
+        matches = [name for name in names if _key(name) == _key(candidate)]
+        if matches:
+            return matches
+    return []
+
+
+def _key(name: str) -> str:
+    return normalise_name(name.replace("_", " "))
+
+
+def _shared(found: Mapping[str, str], where: str) -> list[str]:
+    """Return a sentence for every column that would have to play two roles."""
+    by_column: dict[str, list[str]] = {}
+    for role, column in found.items():
+        by_column.setdefault(column, []).append(role)
+    return [
+        f"{where}: column {column!r} is taken for {' and '.join(players)}; expected a column for each"
+        for column, players in by_column.items()
+        if len(players) > 1
+    ]

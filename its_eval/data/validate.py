@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from its_eval.calendar import format_period
 from its_eval.data.faults import Finding, Severity
 from its_eval.data.load import NO_PERIOD, IndicatorRows, place_of
 from its_eval.data.panel import outcome_values
-from its_eval.data.periods import format_period
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

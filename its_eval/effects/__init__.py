@@ -2,7 +2,6 @@
 
 from its_eval.effects.bands import Bands, bands
 from its_eval.effects.effect import Effect
-from its_eval.effects.estimands import Question, Setting, effects, linear_contrasts
-from its_eval.effects.relative import fieller_limits
+from its_eval.effects.estimands import Question, Setting, effects, fieller_limits, linear_contrasts
 
 __all__ = ["Bands", "Effect", "Question", "Setting", "bands", "effects", "fieller_limits", "linear_contrasts"]

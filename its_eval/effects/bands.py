@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.estimate.fit import ContrastEstimates, Fit
+from its_eval.estimators.fit import ContrastEstimates, Fit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

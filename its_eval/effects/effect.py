@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from its_eval.estimate.fit import DF_FLOOR, ContrastEstimates
+from its_eval.estimators.fit import DF_FLOOR, ContrastEstimates
 
 Scale = Literal["response", "link", "ratio"]
 InferenceScale = Literal["identity", "log", "fieller"]

@@ -1,7 +1,8 @@
-"""How alike a unit and its peers are, variable by variable."""
+"""How alike a unit and its peers are, variable by variable and in type."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from its_eval.data.attributes import Units
     from its_eval.peers.distance import Scaled
     from its_eval.peers.select import PeerSet
 
@@ -122,3 +124,26 @@ def _values(scaled: Scaled, unit: str) -> NDArray[np.float64]:
         return scaled.raw
     alike = np.where(np.isnan(scaled.differences(unit)), np.nan, scaled.differences(unit) == 0.0)
     return np.asarray(np.where(scaled.is_category, alike, scaled.raw), dtype=np.float64)
+
+
+def type_notes(label: str, chosen: PeerSet, units: Units) -> list[str]:
+    """Return a note when peers are of another type than the unit, which characteristics alone do not prevent.
+
+    Parameters
+    ----------
+    label : str
+        How the sentence begins.
+    chosen : PeerSet
+        Peers of the unit.
+    units : Units
+        Where the types are, in the column ``type``; blank where not known.
+    """
+    types = units.column("type") or {}
+    own = types.get(chosen.unit, "")
+    others = [types[peer] for peer in chosen.peers if types.get(peer) and types[peer] != own]
+    if not own or not others:
+        return []
+    counts = sorted(Counter(others).items(), key=lambda item: (-item[1], item[0]))
+    named = ", ".join(f"{count} {kind}" for kind, count in counts)
+    share = f"{len(others)} of the {len(chosen.peers)} peers are of another type than {own} ({named})"
+    return [f"{label}: {share}; `within` keeps to one type."]

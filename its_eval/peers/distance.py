@@ -1,4 +1,4 @@
-"""Distances between units on scaled characteristics, and what each variable adds to them."""
+"""Distances between units on scaled characteristics, what each variable adds, and how far is far."""
 
 from __future__ import annotations
 
@@ -9,13 +9,193 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.peers.mahalanobis import mahalanobis_parts, shrunk_covariance
-from its_eval.peers.pool import nearest_distances
+from its_eval.errors import DataError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from its_eval.peers.recipe import MetricName, ScaleName
+    from its_eval.peers.recipes import MetricName, ScaleName
+
+
+#: Units with every characteristic known that a covariance needs.
+LEAST_COMPLETE = 3
+#: Condition number beyond which the inverse of a covariance is rounding error.
+WORST_CONDITION = 1e12
+
+
+def shrunk_covariance(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the covariance of scaled characteristics, shrunk towards a multiple of the identity.
+
+    With few units for many variables the plain covariance is nearly singular and its inverse is noise; the
+    shrinkage of Ledoit & Wolf 2004, *Journal of Multivariate Analysis* 88:365, is the one that is expected to
+    come nearest to the truth, and needs no setting.
+
+    Parameters
+    ----------
+    values : ndarray, shape (units, variables)
+        Scaled; only units without a missing value count.
+
+    Raises
+    ------
+    DataError
+        When fewer than three units are complete, or some variables are a sum of others.
+    """
+    from sklearn.covariance import LedoitWolf  # noqa: PLC0415  (start-up time)
+
+    complete = values[~np.isnan(values).any(axis=1)]
+    if len(complete) < LEAST_COMPLETE:
+        known = f"every characteristic is known for {len(complete)} units"
+        raise DataError(
+            [f"metric mahalanobis: {known}; expected at least {LEAST_COMPLETE}"],
+            "leave out the variables that are often missing, or use metric euclidean",
+        )
+    covariance = np.asarray(LedoitWolf().fit(complete).covariance_, dtype=np.float64)
+    if not np.linalg.cond(covariance) < WORST_CONDITION:
+        raise DataError(
+            ["metric mahalanobis: the characteristics determine one another among the complete units"],
+            "leave one of them out, or use metric euclidean",
+        )
+    return covariance
+
+
+def mahalanobis_parts(
+    differences: NDArray[np.float64], weights: NDArray[np.float64], covariance: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return what each variable adds to squared Mahalanobis distances.
+
+    With ``z = sqrt(w) d`` the parts are ``z_f (S^-1 z)_f``: they add up to the distance ``z' S^-1 z``. A part
+    is negative where a variable differs less than the correlated ones would make expect. For a pair with
+    missing values S is that of the variables known for both.
+
+    Parameters
+    ----------
+    differences : ndarray, shape (units, variables)
+        Scaled differences, NaN where not known.
+    weights : ndarray, shape (variables,)
+        Stretch the differences, not the covariance: otherwise they would cancel.
+    covariance : ndarray, shape (variables, variables)
+        Of the scaled variables.
+
+    Returns
+    -------
+    ndarray, shape (units, variables)
+        0 where not known.
+    """
+    stretched = np.sqrt(weights) * differences
+    known = ~np.isnan(stretched)
+    parts = np.zeros_like(stretched)
+    patterns, which = np.unique(known, axis=0, return_inverse=True)
+    for number, pattern in enumerate(patterns):
+        if not pattern.any():
+            continue
+        rows = np.flatnonzero(which.ravel() == number)
+        some = stretched[np.ix_(rows, pattern)]
+        solved = np.linalg.solve(covariance[np.ix_(pattern, pattern)], some.T).T
+        parts[np.ix_(rows, pattern)] = some * solved
+    return parts
+
+
+#: Above so many units a search tree is faster than every distance.
+MANY_UNITS = 500
+#: Percentile of the pool beyond which the last peer is called far.
+FAR = 90.0
+
+
+def nearest_distances(scaled: Scaled, k: int) -> NDArray[np.float64]:
+    """Return the distance of every unit to its k-th nearest other unit.
+
+    Parameters
+    ----------
+    scaled : Scaled
+        All units of the table.
+    k : int
+        At least 1; cut to the number of other units.
+
+    Returns
+    -------
+    ndarray, shape (units,)
+        NaN for a unit that can be compared with fewer than k others.
+    """
+    reach = min(k, len(scaled.units) - 1)
+    points = scaled.coordinates() if len(scaled.units) > MANY_UNITS else None
+    if points is not None:
+        from sklearn.neighbors import NearestNeighbors  # noqa: PLC0415  (start-up time)
+
+        found, _ = NearestNeighbors(n_neighbors=reach).fit(points).kneighbors()
+        return np.asarray(found[:, -1], dtype=np.float64)
+    rows = np.empty(len(scaled.units))
+    for row, unit in enumerate(scaled.units):
+        distances = scaled.distances(unit)
+        distances[row] = np.nan
+        # what cannot be compared sorts to the end
+        rows[row] = np.sort(distances)[reach - 1]
+    return rows
+
+
+def others_nearest(scaled: Scaled, unit: str, k: int) -> NDArray[np.float64]:
+    """Return the known distances of all units but one to their k-th nearest, sorted."""
+    every = scaled.nearest(k)
+    kept = every[[code != unit for code in scaled.units]]
+    return np.sort(kept[~np.isnan(kept)])
+
+
+def pool_percentiles(
+    scaled: Scaled, unit: str, k: int, distances: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return, for each distance, which share of the other units has its k-th nearest nearer than that.
+
+    A peer at 95 % lies farther away than the last peer of nearly every other unit: the unit is a rare one.
+
+    Parameters
+    ----------
+    scaled : Scaled
+        All units.
+    unit : str
+        The unit whose peers these are; it does not count itself.
+    k : int
+        Number of peers.
+    distances : ndarray
+        Distances from the unit.
+
+    Returns
+    -------
+    ndarray
+        Per cent, of the shape of `distances`; NaN where the distance is.
+    """
+    others = others_nearest(scaled, unit, k)
+    if not len(others):
+        return np.full(distances.shape, np.nan)
+    below = 100.0 * np.searchsorted(others, distances, side="left") / len(others)
+    return np.asarray(np.where(np.isnan(distances), np.nan, below), dtype=np.float64)
+
+
+def caliper_distance(caliper: float | str | None, scaled: Scaled, unit: str, k: int | None) -> float | None:
+    """Return the largest distance that a caliper allows.
+
+    Parameters
+    ----------
+    caliper : float, str or None
+        A distance, or ``p90`` for the 90th percentile of what ``others_nearest`` returns (linear between
+        ranks); None for no limit.
+    scaled : Scaled
+        All units.
+    unit : str
+        For whose peers.
+    k : int or None
+        Number of peers; a percentile needs one.
+
+    Raises
+    ------
+    ValueError
+        For a percentile without a number of peers.
+    """
+    if caliper is None or not isinstance(caliper, str):
+        return caliper
+    if k is None:
+        raise ValueError("a percentile of the k-th-nearest distances needs a number of peers")
+    others = others_nearest(scaled, unit, k)
+    return float(np.percentile(others, float(caliper[1:]))) if len(others) else None
+
 
 #: A pair of units is comparable when variables with this share of the total weight are known for both.
 MINIMUM_SHARED_WEIGHT = 0.7

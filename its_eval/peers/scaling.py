@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from its_eval.data.attributes import Characteristics
-    from its_eval.peers.recipe import DistanceRecipe, ScaleName
+    from its_eval.peers.recipes import DistanceRecipe, ScaleName
 
 #: What one unit of a scaled difference is, in words for a table.
 SCALE_UNITS: dict[str, str] = {

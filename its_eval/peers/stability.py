@@ -8,7 +8,7 @@ from typing import get_args
 
 from its_eval.errors import DataError
 from its_eval.peers.distance import Scaled
-from its_eval.peers.recipe import MetricName, ScaleName
+from its_eval.peers.recipes import MetricName, ScaleName
 from its_eval.peers.select import PeerSet, select_peers
 
 #: So many peers more and fewer are tried.

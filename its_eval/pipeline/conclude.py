@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from its_eval.checks.power import minimum_detectable
+from its_eval.effects.several_units import adjust
 from its_eval.evaluation import NOT_ESTIMABLE
-from its_eval.multiplicity import adjust
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from its_eval.config import Config
     from its_eval.pipeline.credibility import Credibility
+
 
 Row = dict[str, Any]
 

@@ -11,19 +11,30 @@ import numpy as np
 from its_eval.checks.conclusion import three_way_label
 from its_eval.checks.result import CheckResult, p_text
 from its_eval.evaluation import NOT_ESTIMABLE
-from its_eval.pipeline.dates import placebos_in_time
 from its_eval.pipeline.diagnosis import diagnostics
-from its_eval.pipeline.peer_comparison import crawford_howell_p, equivalence_check, joint_check
-from its_eval.pipeline.placebo_checks import donors_check, joint_placebo_check, placebo_check
-from its_eval.pipeline.placebos import DesignPlacebos, placebos_in_space
-from its_eval.pipeline.pooled import overlap_check, pooled_rows
-from its_eval.pipeline.primary import PrimaryEstimate, primary_estimates
+from its_eval.pipeline.placebo_dates import placebos_in_time
+from its_eval.pipeline.placebos import (
+    DesignPlacebos,
+    donors_check,
+    joint_placebo_check,
+    placebo_check,
+    placebos_in_space,
+)
+from its_eval.pipeline.pooled import (
+    crawford_howell_p,
+    equivalence_check,
+    joint_check,
+    overlap_check,
+    pooled_rows,
+)
+from its_eval.pipeline.tables import PrimaryEstimate, primary_estimates
 
 if TYPE_CHECKING:
     from its_eval.config import Config
-    from its_eval.pipeline.estimation import Block
+    from its_eval.pipeline.estimate import Block
     from its_eval.pipeline.plan import OutcomePlan
     from its_eval.pipeline.sources import Sources
+
 
 Row = dict[str, object]
 

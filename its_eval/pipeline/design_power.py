@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from its_eval.checks.design_power import power_by_length
-from its_eval.data.periods import PERIODS_PER_YEAR, parse_period
+from its_eval.calendar import PERIODS_PER_YEAR, parse_period
+from its_eval.checks.power import power_by_length
 from its_eval.errors import ConfigError
-from its_eval.estimate.registry import autoregressive_order
+from its_eval.estimators.catalogue import autoregressive_order
 from its_eval.evaluation import Evaluation
 from its_eval.pipeline.planning import season_of
 
 if TYPE_CHECKING:
     from its_eval.config import Config, Outcome
+
 
 #: Lengths that are tried, as shares of the configured ones, and the shortest segment among them.
 LENGTHS = (0.5, 0.75, 1.0, 1.5, 2.0)

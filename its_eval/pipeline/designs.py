@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from its_eval.estimate.registry import FAMILY_LINKS
-from its_eval.pipeline.estimation import Block, fit_series
-from its_eval.pipeline.series import SCALE_REASONS, NotEstimated, make_series
-from its_eval.pipeline.stacking import STACKED_DESIGNS, STACKED_ESTIMATORS, fit_stacked
-from its_eval.pipeline.synthetic import LABEL, fit_synthetic, synthetic_series
+from its_eval.comparisons.stacked import STACKED_DESIGNS, STACKED_ESTIMATORS, fit_stacked
+from its_eval.comparisons.synthetic import LABEL, fit_synthetic, synthetic_series
+from its_eval.estimators.catalogue import FAMILY_LINKS
+from its_eval.pipeline.estimate import Block, fit_series
+from its_eval.pipeline.sheet import SCALE_REASONS, NotEstimated, make_series
 
 if TYPE_CHECKING:
     from its_eval.config import Estimator

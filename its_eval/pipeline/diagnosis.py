@@ -11,28 +11,29 @@ from its_eval.checks.break_elsewhere import search_break
 from its_eval.checks.diagnostics import FittedSeries, diagnose
 from its_eval.checks.form import curvature, floor_ceiling, persistence, pre_trend
 from its_eval.checks.result import CheckResult, not_applicable
-from its_eval.design.transform import from_link
 from its_eval.effects import linear_contrasts
-from its_eval.estimate.patterns import SingularDesignError
-from its_eval.estimate.registry import (
+from its_eval.estimators.catalogue import (
     FitContext,
     GapError,
     ShortSeriesError,
     autoregressive_order,
     fit_estimator,
 )
-from its_eval.estimate.reml_ar import fit_reml_ar
-from its_eval.estimate.reml_noise import fit_reml_ar_noise
+from its_eval.estimators.patterns import SingularDesignError
+from its_eval.estimators.reml.noise import fit_reml_ar_noise
+from its_eval.estimators.reml.reml_ar import fit_reml_ar
 from its_eval.pipeline.designs import design_estimators
-from its_eval.pipeline.primary import random_stream
+from its_eval.pipeline.tables import random_stream
+from its_eval.scales import from_link
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from its_eval.config import Config
-    from its_eval.estimate.fit import ContrastEstimates, Fit
-    from its_eval.pipeline.estimation import Block
+    from its_eval.estimators.fit import ContrastEstimates, Fit
+    from its_eval.pipeline.estimate import Block
     from its_eval.pipeline.plan import OutcomePlan
+
 
 #: Estimands whose dependence on single periods is shown.
 INFLUENCED = ("level_change", "slope_change")

@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from its_eval.calendar import parse_period, period_start
 from its_eval.config.stratified import StratumOutcome, evaluated_outcomes, listed_as
-from its_eval.data.periods import parse_period, period_start
 from its_eval.data.tables import nearest
-from its_eval.peers.pool import FAR, pool_percentiles
-from its_eval.peers.presets import PRESETS
-from its_eval.peers.types import type_notes
-
-#: Shared peers that a note names.
-SHOWN = 3
+from its_eval.peers.balance import type_notes
+from its_eval.peers.distance import FAR, pool_percentiles
+from its_eval.peers.recipes import PRESETS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +21,10 @@ if TYPE_CHECKING:
     from its_eval.data.attributes import Units
     from its_eval.pipeline.plan import OutcomePlan
     from its_eval.pipeline.sources import Sources
+
+
+#: Shared peers that a note names.
+SHOWN = 3
 
 
 def unknown_names(config: Config, sources: Sources) -> list[str]:

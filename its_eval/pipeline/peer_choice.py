@@ -1,4 +1,4 @@
-"""Choosing the peers of an outcome: who may serve, who is set aside and why."""
+"""Choosing the peers of an outcome: who may serve, and who is set aside and why."""
 
 from __future__ import annotations
 
@@ -10,14 +10,20 @@ import numpy as np
 
 from its_eval.config.stratified import listed_as
 from its_eval.design.matrix import usable_periods
-from its_eval.design.transform import scale_obstacle, to_link
 from its_eval.errors import DataError
-from its_eval.peers.eligibility import coverage_reasons, lifetime_reasons
-from its_eval.peers.pool import caliper_distance
-from its_eval.peers.pre_period import outcome_balance, pre_period_characteristics
-from its_eval.peers.recipe import DistanceRecipe
+from its_eval.peers.distance import caliper_distance
+from its_eval.peers.histories import outcome_balance, pre_period_characteristics
+from its_eval.peers.recipes import DistanceRecipe
 from its_eval.peers.scaling import scale_characteristics
-from its_eval.peers.select import PeerSet, given_peers, select_peers, within_reasons
+from its_eval.peers.select import (
+    PeerSet,
+    coverage_reasons,
+    given_peers,
+    lifetime_reasons,
+    select_peers,
+    within_reasons,
+)
+from its_eval.scales import scale_obstacle, to_link
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,9 +35,8 @@ if TYPE_CHECKING:
     from its_eval.design.interruption import Interruption
     from its_eval.peers.balance import Balance
     from its_eval.peers.distance import Scaled
-    from its_eval.pipeline.plan import OutcomePlan
+    from its_eval.pipeline.plan import OutcomePlan, Treatment
     from its_eval.pipeline.sources import Sources
-    from its_eval.pipeline.treatment import Treatment
 
 
 #: Units that matching on the outcome needs.

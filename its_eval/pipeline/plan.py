@@ -1,4 +1,4 @@
-"""What will be fitted: the plan of a run, made before any fit."""
+"""What will be fitted: who is treated from when, what events take out, and the plan of each outcome."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from its_eval.data.periods import PERIODS_PER_YEAR, describe_period, format_period, season_position
+import numpy as np
+
+from its_eval.calendar import PERIODS_PER_YEAR, describe_period, format_period, parse_period, season_position
+from its_eval.config.stratified import evaluated_outcomes, listed_as, source_names
+from its_eval.design.interruption import Interruption
 from its_eval.design.matrix import usable_periods
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
-    from its_eval.config import Outcome
+    from its_eval.config import Config, Event, Outcome
     from its_eval.data.faults import Finding
+    from its_eval.data.load import IndicatorRows
     from its_eval.data.panel import Panel
-    from its_eval.design.interruption import Interruption
     from its_eval.design.season import Season
     from its_eval.peers.select import PeerSet
 
@@ -197,3 +200,93 @@ class Plan:
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
     treated: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """The treated units of a config, resolved against the data.
+
+    Attributes
+    ----------
+    units : tuple of str
+        In the order of the config; for ``treated: each`` every unit of the data, sorted.
+    dates : mapping of str to str
+        First affected period of each unit.
+    each : bool
+        Every unit in turn, all others being its donors.
+    """
+
+    units: tuple[str, ...]
+    dates: Mapping[str, str]
+    each: bool = False
+
+    @property
+    def barred(self) -> frozenset[str]:
+        """Units that are never donors: the treated ones, unless every unit is treated in turn."""
+        return frozenset() if self.each else frozenset(self.units)
+
+
+def treatment_of(config: Config, rows: IndicatorRows) -> Treatment:
+    """Resolve the treated units; for ``each``, those with a value of any evaluated indicator."""
+    units = config.treated_units
+    if config.each:
+        wanted = {name for outcome in evaluated_outcomes(config.outcomes) for name in source_names(outcome)}
+        units = tuple(sorted(set(rows.frame.loc[rows.frame["indicator"].isin(wanted), "unit"])))
+    common = config.intervention.date or ""
+    return Treatment(units, {unit: config.treated_dates.get(unit, common) for unit in units}, config.each)
+
+
+def masked_periods(
+    config: Config, outcome: Outcome, panel: Panel
+) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+    """Return the periods that events take out for all units, and for each of them the event."""
+    reasons = [""] * panel.n_periods
+    masked = np.zeros(panel.n_periods, dtype=bool)
+    for event in concerning(config, outcome, "mask"):
+        if not event.units:
+            for index in _event_periods(event, panel):
+                masked[index] = True
+                reasons[index] = event.name
+    return masked, tuple(reasons)
+
+
+def unit_masked_periods(config: Config, outcome: Outcome, panel: Panel) -> dict[str, dict[int, str]]:
+    """Return the periods that events take out for single units."""
+    found: dict[str, dict[int, str]] = {}
+    for event in concerning(config, outcome, "mask"):
+        for unit in event.units:
+            if unit in panel.units:
+                found.setdefault(unit, {}).update(dict.fromkeys(_event_periods(event, panel), event.name))
+    return found
+
+
+def fitted_events(
+    config: Config, outcome: Outcome, panel: Panel, unit: str
+) -> tuple[tuple[Interruption, ...], tuple[str, ...]]:
+    """Return the events that interrupt a unit's series within the window, and the names of those outside."""
+    inside: list[Interruption] = []
+    outside: list[str] = []
+    for event in concerning(config, outcome, "step", "slope", "step_and_slope"):
+        if event.units and unit not in event.units:
+            continue
+        start = panel.index_of(parse_period(event.date, panel.frequency))
+        if 0 < start < panel.n_periods:
+            inside.append(Interruption(event.name, start, event.as_))  # type: ignore[arg-type]
+        else:
+            outside.append(event.name)
+    return tuple(inside), tuple(outside)
+
+
+def concerning(config: Config, outcome: Outcome, *kinds: str) -> list[Event]:
+    """Return the events of some kinds that concern an outcome."""
+    return [
+        event
+        for event in config.events
+        if event.as_ in kinds and (not event.outcomes or listed_as(outcome) in event.outcomes)
+    ]
+
+
+def _event_periods(event: Event, panel: Panel) -> range:
+    first = panel.index_of(parse_period(event.date, panel.frequency))
+    last = first if event.until is None else panel.index_of(parse_period(event.until, panel.frequency))
+    return range(max(first, 0), min(last + 1, panel.n_periods))

@@ -1,29 +1,35 @@
-"""Making the plan: windows, usable periods and peers of every outcome, and all faults that stop the run."""
+"""Making the plan: windows, covariates, strata and peers of every outcome, and all faults that stop a run."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.config.stratified import evaluated_outcomes, source_names, strata_of_gap
+from its_eval.calendar import format_period, parse_period
+from its_eval.config.stratified import evaluated_outcomes, least_denominator, source_names, strata_of_gap
 from its_eval.data.faults import Finding, shorten
-from its_eval.data.panel import Panel
-from its_eval.data.periods import format_period, parse_period
-from its_eval.data.strata import strata_hint
+from its_eval.data.load import strata_hint
+from its_eval.data.panel import Panel, build_panel, outcome_values, require_filled, window
 from its_eval.data.tables import nearest
 from its_eval.data.validate import ALL_PERIODS, concerns_run, missing_findings, row_findings
 from its_eval.design.interruption import Interruption
 from its_eval.design.matrix import usable_periods
 from its_eval.design.season import Season
 from its_eval.errors import DataError
-from its_eval.pipeline.covariates import load_covariates
-from its_eval.pipeline.masks import fitted_events, masked_periods, unit_masked_periods
 from its_eval.pipeline.notes import plan_notes, unknown_names
 from its_eval.pipeline.peer_choice import PeerChoice, choose_peers, donor_pool
-from its_eval.pipeline.plan import OutcomePlan, Plan
-from its_eval.pipeline.strata import outcome_panel, outcome_window
-from its_eval.pipeline.treatment import Treatment, treatment_of
+from its_eval.pipeline.plan import (
+    OutcomePlan,
+    Plan,
+    Treatment,
+    fitted_events,
+    masked_periods,
+    treatment_of,
+    unit_masked_periods,
+)
+from its_eval.scales import to_link
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +37,138 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from its_eval.config import Config, Outcome, Seasonality
+    from its_eval.data.load import IndicatorRows
     from its_eval.pipeline.sources import Sources
+
+
+def load_covariates(rows: IndicatorRows, outcome: Outcome, panel: Panel) -> dict[str, NDArray[np.float64]]:
+    """Return the covariates of an outcome by name, each for the periods and units of its panel.
+
+    A covariate with a lag of l stands at the value of l periods before. One that the tables give for a single
+    unit outside the panel, such as the nation, is the same for every unit.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (n, units)
+        NaN where missing.
+
+    Raises
+    ------
+    DataError
+        When the data have no such indicator.
+    """
+    frame = rows.frame
+    known = sorted(set(frame["indicator"]))
+    problems: list[str] = []
+    found: dict[str, NDArray[np.float64]] = {}
+    for covariate in outcome.covariates:
+        if covariate.indicator not in known:
+            problems.append(
+                f"outcome {outcome.indicator!r}: the data have no covariate {covariate.indicator!r}; "
+                f"{nearest(covariate.indicator, known)}"
+            )
+            continue
+        own = frame[frame["indicator"].eq(covariate.indicator)]
+        values = np.full((panel.n_periods, len(panel.units)), np.nan)
+        place = own["period"].to_numpy() - panel.start + covariate.lag
+        inside = (place >= 0) & (place < panel.n_periods)
+        units = sorted(set(own["unit"]))
+        if len(units) == 1 and units[0] not in panel.units:
+            values[place[inside]] = own["value"].to_numpy(dtype=np.float64)[inside, None]
+        else:
+            columns = own["unit"].map({unit: column for column, unit in enumerate(panel.units)})
+            inside &= columns.notna().to_numpy()
+            at = (place[inside], columns.to_numpy()[inside].astype(int))
+            values[at] = own["value"].to_numpy(dtype=np.float64)[inside]
+        name = covariate.indicator if covariate.lag == 0 else f"{covariate.indicator} (lag {covariate.lag})"
+        found[name] = values
+    if problems:
+        raise DataError(problems)
+    return found
+
+
+def outcome_window(
+    rows: IndicatorRows, outcome: Outcome, treated: tuple[str, ...], bounds: tuple[int | None, int | None]
+) -> tuple[int, int]:
+    """Return first and last ordinal of an outcome; of a gap where both of its strata have data.
+
+    Raises
+    ------
+    ValueError
+        As `window` and `require_filled` of its_eval.data.panel, and when the strata have no period in common.
+    """
+    spans = [window(rows, part, treated, bounds) for part in strata_of_gap(outcome) or (outcome,)]
+    first, last = max(span[0] for span in spans), min(span[1] for span in spans)
+    if first > last:
+        shown = [" to ".join(format_period(end, rows.frequency) for end in span) for span in spans]
+        raise ValueError(f"its strata have no period in common: {' and '.join(shown)}")
+    for part in strata_of_gap(outcome) or (outcome,):
+        frame = rows.frame[rows.frame["indicator"].eq(part.indicator).to_numpy()]
+        known = ~np.isnan(outcome_values(replace(rows, frame=frame), part))
+        require_filled(frame.loc[known, "period"].to_numpy(dtype=np.int64), (first, last), rows.frequency)
+    return first, last
+
+
+def outcome_panel(
+    rows: IndicatorRows, outcome: Outcome, span: tuple[int, int], min_denominator: float | None
+) -> Panel:
+    """Return the panel of an outcome; `min_denominator` is that of all data, and strata have one besides."""
+    parts = [
+        build_panel(rows, part, span, least_denominator(part, min_denominator))
+        for part in strata_of_gap(outcome)
+    ]
+    if parts:
+        return gap_panel(outcome, parts[0], parts[1])
+    return build_panel(rows, outcome, span, least_denominator(outcome, min_denominator))
+
+
+def gap_panel(outcome: Outcome, first: Panel, second: Panel) -> Panel:
+    """Return the gap between two strata, the first minus the second on the scale of the fit.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        The gap.
+    first, second : Panel
+        Panels of its strata on one window.
+
+    Returns
+    -------
+    Panel
+        For the units that have both strata. A difference where the strata are modelled as they are, in their
+        unit; a ratio where they are modelled by logarithms (of values, or of odds), so that its logarithm is
+        the difference on that scale. It has no denominators: its sampling variance is the sum of those of its
+        `parts`. A value is suppressed where either stratum's is.
+    """
+    units = tuple(unit for unit in first.units if unit in second.units)
+    columns = [[panel.column(unit) for unit in units] for panel in (first, second)]
+    one, other = (_only(panel, units, own) for panel, own in zip((first, second), columns, strict=True))
+    transform = strata_of_gap(outcome)[0].transform
+    linked = [to_link(panel.values, transform, panel.denominators) for panel in (one, other)]
+    difference = linked[0] - linked[1]
+    nothing = np.full(difference.shape, np.nan)
+    return Panel(
+        outcome.name,
+        first.frequency,
+        first.start,
+        units,
+        difference if transform == "none" else np.exp(difference),
+        nothing,
+        nothing,
+        one.small_denominator | other.small_denominator,
+        (one, other),
+    )
+
+
+def _only(panel: Panel, units: tuple[str, ...], columns: list[int]) -> Panel:
+    return replace(
+        panel,
+        units=units,
+        values=panel.values[:, columns],
+        denominators=panel.denominators[:, columns],
+        counts=panel.counts[:, columns],
+        small_denominator=panel.small_denominator[:, columns],
+    )
 
 
 def make_plan(config: Config, sources: Sources) -> Plan:

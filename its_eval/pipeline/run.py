@@ -11,18 +11,16 @@ from its_eval.config.stratified import listed_as, strata_of_gap
 from its_eval.data.faults import findings_table
 from its_eval.errors import NothingEstimatedError
 from its_eval.evaluation import COLUMNS, Evaluation, make_table
-from its_eval.pipeline.before_after import with_workshops
 from its_eval.pipeline.conclude import adjust_primary, power_rows, summary_rows
 from its_eval.pipeline.credibility import Credibility, examine
-from its_eval.pipeline.curves import curve_checks
 from its_eval.pipeline.designs import fit_design, primary_label
 from its_eval.pipeline.plan import OutcomePlan, Plan
 from its_eval.pipeline.planning import make_plan
-from its_eval.pipeline.primary import NO_INFERENCE
-from its_eval.pipeline.series import NotEstimated
-from its_eval.pipeline.sources import load_sources
-from its_eval.pipeline.specifications import sensitivity_rows
-from its_eval.pipeline.tabulate import (
+from its_eval.pipeline.sheet import NotEstimated
+from its_eval.pipeline.sources import load_sources, with_workshops
+from its_eval.pipeline.specifications import curve_checks, sensitivity_rows
+from its_eval.pipeline.tables import (
+    NO_INFERENCE,
     block_keys,
     coefficient_rows,
     effect_rows,
@@ -33,8 +31,9 @@ from its_eval.pipeline.tabulate import (
 
 if TYPE_CHECKING:
     from its_eval.config import Config
-    from its_eval.pipeline.estimation import Block
+    from its_eval.pipeline.estimate import Block
     from its_eval.pipeline.sources import Sources
+
 
 Progress = Callable[[str], None]
 

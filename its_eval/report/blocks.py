@@ -1,4 +1,4 @@
-"""What a page is made of: sentences, tables, figures and sections, before any HTML.
+"""What a page is made of: sentences, tables, cells, figures and sections, before any HTML.
 
 Sections turn tidy tables into these; the templates turn them into HTML. A number carries the cell of the
 table that it was read from, so that a reader (and a test) can hold the page against the tables.
@@ -8,10 +8,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 if TYPE_CHECKING:
-    from its_eval.report.embedding import StoredFigure
+    from its_eval.figures.catalogue import FigureTask
+
+
+@dataclass(frozen=True)
+class StoredFigure:
+    """A figure among the files of a run.
+
+    Attributes
+    ----------
+    task : FigureTask
+        What it shows.
+    picture : Path
+        The SVG, or the PNG when there is no SVG.
+    numbers : Path or None
+        The numbers drawn.
+    """
+
+    task: FigureTask
+    picture: Path
+    numbers: Path | None
+
+    @property
+    def stem(self) -> str:
+        """File name without extension."""
+        return self.task.stem
 
 
 @dataclass(frozen=True)

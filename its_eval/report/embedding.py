@@ -5,18 +5,17 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from its_eval.report.figures.catalogue import figure_tasks
+from its_eval.figures.catalogue import figure_tasks
+from its_eval.report.blocks import StoredFigure
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
     from its_eval.evaluation import Evaluation
-    from its_eval.report.figures.catalogue import FigureTask
 
 #: Digits of coordinates beyond a tenth of a point, which cannot be seen; factors and styles keep theirs.
 _TOO_FINE = re.compile(r'(scale\([^)]*\)|style="[^"]*"|\.\d)\d*')
@@ -35,30 +34,6 @@ _UNSAFE_IN_STYLE = re.compile(r"[<>{}@\\]")
 _LONG_NUMBER = re.compile(r"(?<![\w.])-?\d+\.\d{6,}(?:e-?\d+)?(?![\w.])")
 #: Characters that a data URI may not hold as they are (RFC 3986).
 _UNSAFE_IN_URI = re.compile(r"[^A-Za-z0-9,.:;_~!*'()/+=@$?-]+")
-
-
-@dataclass(frozen=True)
-class StoredFigure:
-    """A figure among the files of a run.
-
-    Attributes
-    ----------
-    task : FigureTask
-        What it shows.
-    picture : Path
-        The SVG, or the PNG when there is no SVG.
-    numbers : Path or None
-        The numbers drawn.
-    """
-
-    task: FigureTask
-    picture: Path
-    numbers: Path | None
-
-    @property
-    def stem(self) -> str:
-        """File name without extension."""
-        return self.task.stem
 
 
 def stored_figures(evaluation: Evaluation, folder: Path) -> tuple[StoredFigure, ...]:

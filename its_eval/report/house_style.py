@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from its_eval.config.faults import did_you_mean, one_of, show
-from its_eval.config.nodes import read_file
+from its_eval.config.reading import read_file
 from its_eval.errors import ConfigError
 from its_eval.report.embedding import data_uri
 

@@ -6,28 +6,22 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from its_eval.report.answer import answer, glance, units
+from its_eval.report.before_after import before_after
+from its_eval.report.checklists import checklist
+from its_eval.report.checks import checks, choices
+from its_eval.report.effects import effects, placebos, power
 from its_eval.report.embedding import stored_figures
 from its_eval.report.house_style import HouseStyle
+from its_eval.report.method import assumptions, methods, origin
 from its_eval.report.page import render_page
-from its_eval.report.sections.answer import answer, units
-from its_eval.report.sections.assumptions import assumptions
-from its_eval.report.sections.before_after import before_after
-from its_eval.report.sections.checklist import checklist
-from its_eval.report.sections.checks import checks
-from its_eval.report.sections.choices import choices
-from its_eval.report.sections.data_quality import data_quality
-from its_eval.report.sections.effects import effects
-from its_eval.report.sections.glance import glance
-from its_eval.report.sections.methods import methods
-from its_eval.report.sections.origin import origin
-from its_eval.report.sections.peers import peers
-from its_eval.report.sections.placebos import placebos
-from its_eval.report.sections.power import power
+from its_eval.report.peers import data_quality, peers
 from its_eval.report.source import ReportSource, with_every_table
 
 if TYPE_CHECKING:
     from its_eval.evaluation import Evaluation
     from its_eval.report.blocks import Section
+
 
 #: The sections in their order: the answer first, what it rests on after it.
 SECTIONS: tuple[Callable[[ReportSource], Section], ...] = (

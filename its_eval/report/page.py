@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from its_eval.report.blocks import Picture
 
+
 _SCRIPT = "sorting.js.j2"
 
 

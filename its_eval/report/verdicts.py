@@ -1,4 +1,4 @@
-"""Sentences about several rows of ``summary``: the question, and what can be said of all units together."""
+"""Sentences about several answers: the question, all units together, projects before and after."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from its_eval.report.comparisons import compared_with
-from its_eval.report.figures.words import counted
-from its_eval.report.narrative import (
+from its_eval.evaluation import Row, in_order_of_designs, records
+from its_eval.words.narrative import (
     JUDGED_AS_A_SET,
     UNUSUAL_WORDS,
+    compared_with,
+    counted,
     detectable_words,
     estimand_words,
     interval_words,
     quantity,
 )
-from its_eval.report.sections.cells import Row, records
-from its_eval.report.source import in_order_of_designs
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from its_eval.report.source import ReportSource
+
 
 #: A label in words, where it is not its own words.
 LABEL_WORDS = {

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from its_eval.errors import OutputError
-from its_eval.evaluation import COLUMNS
-from its_eval.report.spreadsheet import defused
+from its_eval.evaluation import COLUMNS, defused
 
 if TYPE_CHECKING:
     from openpyxl import Workbook  # type: ignore[import-untyped]
     from openpyxl.worksheet._write_only import WriteOnlyWorksheet  # type: ignore[import-untyped]
+
 
 COVER = "cover"
 #: Rows of a sheet in Excel, its heading included.

@@ -47,9 +47,9 @@ def report(tmp_path_factory):
     if given:
         return Path(given)
     from its_eval.config import load_config
+    from its_eval.figures.catalogue import draw, figure_tasks
+    from its_eval.figures.style import save_figure
     from its_eval.pipeline.run import evaluate
-    from its_eval.report.figures.catalogue import draw, figure_tasks
-    from its_eval.report.figures.save import save_figure
     from its_eval.report.html import render_report
 
     folder = tmp_path_factory.mktemp("browser")

@@ -3,7 +3,7 @@
 import gc
 import os
 
-from its_eval.cli.interpreter import ONE_THREAD, YOUNG_OBJECTS, set_up_interpreter
+from its_eval.cli.system import ONE_THREAD, YOUNG_OBJECTS, set_up_interpreter
 
 
 def test_linear_algebra_keeps_to_one_thread_unless_the_caller_chose(monkeypatch):

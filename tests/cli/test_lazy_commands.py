@@ -7,8 +7,7 @@ import sys
 import pytest
 import typer
 
-from its_eval.cli.app import app
-from its_eval.cli.lazy_commands import COMMANDS
+from its_eval.cli.app import COMMANDS, app
 
 PROGRAM = typer.main.get_command(app)
 
@@ -34,8 +33,7 @@ def test_help_loads_the_program_and_no_command():
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     own, others = done.stderr.splitlines()
     assert own == (
-        "['its_eval', 'its_eval.cli', 'its_eval.cli.app', 'its_eval.cli.interpreter', "
-        "'its_eval.cli.lazy_commands', 'its_eval.cli.stopping', 'its_eval.cli.streams', 'its_eval.errors']"
+        "['its_eval', 'its_eval.cli', 'its_eval.cli.app', 'its_eval.cli.system', 'its_eval.errors']"
     )
     # what typer itself loads, and no library of ours
     assert "'typer'" in others

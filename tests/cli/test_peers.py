@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from its_eval.peers.presets import NHS_TRUST_PEER_FINDER
+from its_eval.peers.recipes import NHS_TRUST_PEER_FINDER
 
 
 def rows_of(text):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from its_eval.peers.presets import NHS_TRUST_PEER_FINDER
+from its_eval.peers.recipes import NHS_TRUST_PEER_FINDER
 
 CONFIG = Path(__file__).parents[2] / "configs" / "nhs_vmi_fft_leavers.yaml"
 REAL = ("RTP", "RR8", "RKB", "RXW", "RF4")

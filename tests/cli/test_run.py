@@ -12,7 +12,7 @@ import yaml
 from its_eval.cli import console
 from its_eval.cli.commands import run as command
 from its_eval.evaluation import COLUMNS, Evaluation, make_table
-from its_eval.pipeline import drawing
+from its_eval.pipeline import produce as drawing
 
 TABLES = ("--no-figures", "--no-report")
 

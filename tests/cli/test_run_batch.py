@@ -6,7 +6,7 @@ import pytest
 import yaml
 from batch_study import CONFIG, write_study
 
-from its_eval.cli import batch as command
+from its_eval.cli import run_text as command
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_gaps_are_errors_where_the_config_says_so(its, study_of_many):
 
 
 def test_an_interruption_says_how_to_go_on(its, study_of_many, monkeypatch):
-    from its_eval.pipeline.batch import run as batch_run
+    from its_eval.batch import run as batch_run
 
     def interrupt(_block):
         raise KeyboardInterrupt

@@ -9,9 +9,9 @@ from fuzz_study import CONFIG, lines
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from its_eval.calendar import format_period, parse_period
 from its_eval.config import load_config
-from its_eval.data.numbers import LARGEST, to_numbers
-from its_eval.data.periods import format_period, parse_period
+from its_eval.data.tables import LARGEST, to_numbers
 from its_eval.errors import DataError
 from its_eval.pipeline.planning import make_plan
 from its_eval.pipeline.sources import load_sources

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from its_eval.estimate.by_segment import fit_reml_by_segment
-from its_eval.estimate.classical import fit_newey_west, fit_ols
-from its_eval.estimate.patterns import SingularDesignError
-from its_eval.estimate.prais_winsten import GapError, fit_prais_winsten
-from its_eval.estimate.reml_ar import fit_reml_ar
-from its_eval.estimate.reml_noise import fit_reml_ar_noise
+from its_eval.estimators.least_squares import fit_newey_west, fit_ols
+from its_eval.estimators.patterns import SingularDesignError
+from its_eval.estimators.prais_winsten import GapError, fit_prais_winsten
+from its_eval.estimators.reml.by_segment import fit_reml_by_segment
+from its_eval.estimators.reml.noise import fit_reml_ar_noise
+from its_eval.estimators.reml.reml_ar import fit_reml_ar
 
 ESTIMATORS = {
     "reml_ar 1": lambda X, Y: fit_reml_ar(X, Y, 1),

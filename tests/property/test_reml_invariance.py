@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from its_eval.estimate.reml_ar import fit_reml_ar
+from its_eval.estimators.reml.reml_ar import fit_reml_ar
 
 CONTRASTS = np.eye(4)[1:]
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from its_eval.data.importers.catalogue import layouts_of
-from its_eval.data.importers.collect import import_files
 from its_eval.data.tables import read_table
+from its_eval.importers.catalogue import layouts_of
+from its_eval.importers.collect import import_files
 
 DEFAULT = Path(__file__).parents[2].parent / "shared" / "data" / "nhs"
 FOLDER = Path(os.environ.get("ITS_EVAL_NHS_DATA", DEFAULT))
@@ -125,8 +125,8 @@ def test_sickness_rates_are_those_published():
 
 def test_the_characteristics_are_those_of_the_appendix(tmp_path):
     from its_eval.data.attributes import load_characteristics
-    from its_eval.data.importers.write import write_table
-    from its_eval.peers.presets import NHS_TRUST_PEER_FINDER
+    from its_eval.importers.collect import write_table
+    from its_eval.peers.recipes import NHS_TRUST_PEER_FINDER
 
     source = FOLDER / "peer_finder_appendix_a.csv"
     imported = import_files([source], layouts_of("peer-finder"))

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from its_eval.data.attributes import load_characteristics
-from its_eval.peers.presets import NHS_TRUST_PEER_FINDER
-from its_eval.peers.recipe import DistanceRecipe
+from its_eval.peers.recipes import NHS_TRUST_PEER_FINDER, DistanceRecipe
 from its_eval.peers.scaling import scale_characteristics
 from its_eval.peers.select import select_peers
 

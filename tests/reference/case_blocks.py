@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from its_eval.estimate.arima import fit_arima
-from its_eval.estimate.classical import fit_newey_west, fit_ols
-from its_eval.estimate.glm import fit_glm
-from its_eval.estimate.joint_test import joint_f
-from its_eval.estimate.prais_winsten import fit_prais_winsten
-from its_eval.estimate.reml_ar import fit_reml_ar
+from its_eval.estimators.arima import fit_arima
+from its_eval.estimators.glm import fit_glm
+from its_eval.estimators.least_squares import fit_newey_west, fit_ols
+from its_eval.estimators.prais_winsten import fit_prais_winsten
+from its_eval.estimators.reml.kenward_roger import joint_f
+from its_eval.estimators.reml.reml_ar import fit_reml_ar
 
 
 def cells(found, column=0):

@@ -15,9 +15,9 @@ from pathlib import Path
 import case_blocks as blocks
 import numpy as np
 
-from its_eval.estimate.arima import fit_arima
-from its_eval.estimate.classical import fit_newey_west, fit_ols
-from its_eval.estimate.glm import fit_glm
+from its_eval.estimators.arima import fit_arima
+from its_eval.estimators.glm import fit_glm
+from its_eval.estimators.least_squares import fit_newey_west, fit_ols
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from dense_by_segment import BOUNDS, DenseBySegment
 
-from its_eval.estimate import by_segment
-from its_eval.estimate.by_segment import fit_reml_by_segment
+from its_eval.estimators.reml import by_segment
+from its_eval.estimators.reml.by_segment import fit_reml_by_segment
 
 DESIGNS = {
     # name: (n, first post month, month dummies, missing months)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from dense_noise import DenseNoise
 
-from its_eval.estimate.reml_ar import fit_reml_ar
-from its_eval.estimate.reml_noise import fit_reml_ar_noise
+from its_eval.estimators.reml.noise import fit_reml_ar_noise
+from its_eval.estimators.reml.reml_ar import fit_reml_ar
 
 DESIGNS = {
     # name: (n, first post month, month dummies, level of the series, missing months)

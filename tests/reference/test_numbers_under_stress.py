@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from exact_reml import DIGITS, ExactReml
 
-from its_eval.estimate.autoregression import BOUNDS
-from its_eval.estimate.reml_ar import BOUND_MARGIN, fit_reml_ar
+from its_eval.estimators.reml.autoregression import BOUNDS
+from its_eval.estimators.reml.reml_ar import BOUND_MARGIN, fit_reml_ar
 
 #: What a fit without the flag ``precision_lost`` keeps: estimates in standard errors, the rest relative.
 KEPT = 1e-6

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from dense_reference import BOUNDS, DenseReml
 
-from its_eval.estimate.own_designs import fit_reml_ar_own
+from its_eval.estimators.reml.forms_fit import fit_reml_ar_own
 
 #: (first, second coefficient) of the series, in turn.
 TRUTHS = [(-0.85, 0.0), (0.4, 0.0), (0.95, 0.0), (0.3, 0.3), (0.7, -0.4), (1.0, 0.0)]

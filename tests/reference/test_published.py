@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from its_eval.before_after.effect_size import effect_size
-from its_eval.estimate.classical import fit_newey_west, fit_ols
-from its_eval.estimate.reml_ar import fit_reml_ar
+from its_eval.estimators.least_squares import fit_newey_west, fit_ols
+from its_eval.estimators.reml.reml_ar import fit_reml_ar
+from its_eval.improvement.paired import effect_size
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]

@@ -11,7 +11,7 @@ import pytest
 from case_comparison import AT_BOUND, agrees, deviation, differences, leaves, published
 from case_models import COMMITTED, ELSEWHERE, FOLDER, MODELS, REPOSITORY, available, computed, expected
 
-from its_eval.estimate.arima import fit_arima
+from its_eval.estimators.arima import fit_arima
 
 #: Published numbers of each case: how many, and how many of them the tool does not express.
 PUBLISHED = {

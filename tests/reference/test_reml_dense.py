@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from dense_reference import BOUNDS, DenseReml
 
-from its_eval.estimate.ar1_tables import Ar1Tables
-from its_eval.estimate.ar2_tables import Ar2Tables
-from its_eval.estimate.reml_ar import fit_reml_ar
+from its_eval.estimators.reml.reml_ar import fit_reml_ar
+from its_eval.estimators.reml.statistics import Ar1Tables, Ar2Tables
 
 RHO = (-0.85, -0.6, 0.0, 0.4, 0.8, 0.95)
 DESIGNS = {

@@ -18,7 +18,7 @@ from its_eval.pipeline.planning import make_plan
 from its_eval.pipeline.run import evaluate_plan
 from its_eval.pipeline.sources import load_sources
 from its_eval.provenance import read_manifest, verify
-from its_eval.report import exchange
+from its_eval.report import write as exchange
 
 #: What changes files; reading them does not count.
 CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "shutil.rmtree", "ctypes.call_function"}

@@ -12,9 +12,7 @@ import pytest
 
 from its_eval.errors import OutputError
 from its_eval.provenance import verify
-from its_eval.report.exchange import only_run
-from its_eval.report.write import result_folder
-from its_eval.report.write_page import replace_text
+from its_eval.report.write import only_run, replace_text, result_folder
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and limits of POSIX")
 
@@ -206,7 +204,7 @@ def test_leftovers_of_killed_runs_go_and_an_old_result_comes_back(tmp_path):
 
 
 def test_a_place_that_cannot_be_locked(tmp_path, monkeypatch):
-    from its_eval.report import exchange
+    from its_eval.report import write as exchange
 
     def refuse(_handle):
         raise OSError(95, "Operation not supported")
@@ -225,7 +223,7 @@ def test_a_place_that_cannot_be_locked(tmp_path, monkeypatch):
 
 
 def test_a_lock_that_its_holder_has_just_removed_is_taken_anew(tmp_path, monkeypatch):
-    from its_eval.report import exchange
+    from its_eval.report import write as exchange
 
     take, lock = exchange._take, tmp_path / ".out.lock"
     calls = []
@@ -244,7 +242,7 @@ def test_a_lock_that_its_holder_has_just_removed_is_taken_anew(tmp_path, monkeyp
 
 
 def test_an_exchange_that_the_system_refuses_is_an_error(tmp_path, monkeypatch):
-    from its_eval.report import exchange
+    from its_eval.report import write as exchange
 
     class Library:
         @staticmethod

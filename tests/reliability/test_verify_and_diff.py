@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from its_eval.report.compare_tables import Tolerance, compare_tables
+from its_eval.report.compare import Tolerance, compare_tables
 
 TABLES = ("--no-figures", "--no-report", "-q")
 

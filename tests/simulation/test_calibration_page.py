@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from its_eval.checks.design_power import design_precision
+from its_eval.checks.power import design_precision
 
 ROOT = Path(__file__).parents[2]
 RHOS = (0.0, 0.4, 0.8)

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from its_eval.config import load_config
-from its_eval.pipeline.estimation import fit_series
+from its_eval.pipeline.estimate import fit_series
 from its_eval.pipeline.planning import make_plan
-from its_eval.pipeline.series import make_series
+from its_eval.pipeline.sheet import make_series
 from its_eval.pipeline.sources import load_sources
 
 ROOT = Path(__file__).parents[2]

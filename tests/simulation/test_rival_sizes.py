@@ -7,9 +7,9 @@ plus noise are those of an independent simulation with another implementation, t
 import numpy as np
 import pytest
 
-from its_eval.estimate.joint_test import joint_f
-from its_eval.estimate.reml_ar import fit_reml_ar
-from its_eval.estimate.reml_noise import fit_reml_ar_noise
+from its_eval.estimators.reml.kenward_roger import joint_f
+from its_eval.estimators.reml.noise import fit_reml_ar_noise
+from its_eval.estimators.reml.reml_ar import fit_reml_ar
 
 N, START, SERIES = 83, 27, 2000
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from its_eval.estimate.by_segment import fit_reml_by_segment
-from its_eval.estimate.reml_ar import fit_reml_ar
+from its_eval.estimators.reml.by_segment import fit_reml_by_segment
+from its_eval.estimators.reml.reml_ar import fit_reml_ar
 
 RHO = 0.4
 SERIES = 10_000

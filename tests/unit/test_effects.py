@@ -11,7 +11,7 @@ from its_eval.design.interruption import Interruption
 from its_eval.design.matrix import build_design
 from its_eval.design.season import Season
 from its_eval.effects import Question, Setting, bands, effects, fieller_limits
-from its_eval.estimate.classical import fit_ols
+from its_eval.estimators.least_squares import fit_ols
 
 N, T0 = 60, 30
 

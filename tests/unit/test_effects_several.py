@@ -8,7 +8,7 @@ from its_eval.design.interruption import Interruption
 from its_eval.design.matrix import build_design
 from its_eval.design.season import Season
 from its_eval.effects import Question, Setting, effects, linear_contrasts
-from its_eval.estimate.classical import fit_ols
+from its_eval.estimators.least_squares import fit_ols
 
 N = 90
 LAW = Interruption("Law", 30)

@@ -7,19 +7,19 @@ import pytest
 from numpy.polynomial import polynomial
 from scipy import optimize
 
-from its_eval.estimate.ar2_cells import (
+from its_eval.estimators.reml.ar2_cells import (
     DEGREE,
     EXPONENTS,
     OVERLAP,
     cell_geometry,
     derivatives,
     locate,
+    minimise_in_cells,
     monomials,
     panels,
 )
-from its_eval.estimate.ar2_search import from_partials, unwarp, warped_box
-from its_eval.estimate.autoregression import marginal_variance
-from its_eval.estimate.cell_newton import minimise_in_cells
+from its_eval.estimators.reml.ar2_search import from_partials, unwarp, warped_box
+from its_eval.estimators.reml.autoregression import marginal_variance
 
 
 def points_of_the_region(seed, count):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from its_eval.estimate.ar2_search import (
+from its_eval.estimators.reml.ar2_search import (
     ProfileSearch,
     from_partials,
     search_points,
@@ -13,9 +13,9 @@ from its_eval.estimate.ar2_search import (
     unwarp,
     warped_box,
 )
-from its_eval.estimate.newton import refine
-from its_eval.estimate.profile import objective_table
-from its_eval.estimate.reduction import reduce_design, reduce_series
+from its_eval.estimators.reml.error_model import refine
+from its_eval.estimators.reml.profile import objective_table
+from its_eval.estimators.reml.reduction import reduce_design, reduce_series
 
 
 def starts_of(function):

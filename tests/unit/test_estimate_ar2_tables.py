@@ -7,13 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from its_eval.estimate import ar2_tables, reml_statistics
-from its_eval.estimate.ar2_search import to_partials, warped_box
-from its_eval.estimate.ar2_tables import Ar2Tables
-from its_eval.estimate.patterns import SingularDesignError
-from its_eval.estimate.profile import evaluate_profile, objective_table
-from its_eval.estimate.reduction import reduce_series
-from its_eval.estimate.reml_ar import PreparedReml, fit_reml_ar
+from its_eval.estimators.patterns import SingularDesignError
+from its_eval.estimators.reml import statistics as ar2_tables
+from its_eval.estimators.reml import statistics as reml_statistics
+from its_eval.estimators.reml.ar2_search import to_partials, warped_box
+from its_eval.estimators.reml.profile import evaluate_profile, objective_table
+from its_eval.estimators.reml.reduction import reduce_series
+from its_eval.estimators.reml.reml_ar import PreparedReml, fit_reml_ar
+from its_eval.estimators.reml.statistics import Ar2Tables
 
 CONTRASTS = np.array([[0, 0, 1, 0], [0, 0, 0, 1], [0, 1, 0, 1], [0, 0, 1, 12.0]])
 TRUTHS = ((-0.6, 0.0), (0.0, 0.0), (0.4, 0.0), (0.95, 0.0), (0.3, 0.3), (0.7, -0.4), (0.1, 0.8))

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import linalg, optimize, stats
 
-from its_eval.estimate.arima import fit_arima, kept_columns
-from its_eval.estimate.classical import fit_ols
-from its_eval.estimate.patterns import SingularDesignError
+from its_eval.estimators.arima import fit_arima, kept_columns
+from its_eval.estimators.least_squares import fit_ols
+from its_eval.estimators.patterns import SingularDesignError
 
 
 def its_design(n, start):
@@ -186,15 +186,15 @@ def test_a_moving_average_on_the_unit_circle_undoes_the_differencing():
 
 
 def test_newton_steps_that_run_out_are_flagged(monkeypatch):
-    monkeypatch.setattr("its_eval.estimate.arima_likelihood.NEWTON_STEPS", 1)
-    monkeypatch.setattr("its_eval.estimate.arima_likelihood.DECREMENT_TOLERANCE", 0.0)
+    monkeypatch.setattr("its_eval.estimators.arima.NEWTON_STEPS", 1)
+    monkeypatch.setattr("its_eval.estimators.arima.DECREMENT_TOLERANCE", 0.0)
     fit = fit_arima(its_design(40, 20), simulate(7, 40, ar=0.5), (1, 0, 0))
     assert fit.flags["not_converged"].tolist() == [True]
 
 
 def test_without_a_maximum_the_error_process_counts_as_known(monkeypatch):
     """A likelihood that is not curved downwards: standard errors are those of generalised least squares."""
-    from its_eval.estimate import arima_likelihood
+    from its_eval.estimators import arima as arima_likelihood
 
     X, y = its_design(40, 20), simulate(7, 40, ar=0.5)
     y[[3, 22]] = np.nan
@@ -211,7 +211,7 @@ def test_without_a_maximum_the_error_process_counts_as_known(monkeypatch):
 
 
 def test_a_flat_likelihood_has_no_inverse():
-    from its_eval.estimate.arima_likelihood import _inverse
+    from its_eval.estimators.arima import _inverse
 
     assert _inverse(np.diag([1.0, -1.0])) is None
     assert _inverse(np.array([[np.nan]])) is None
@@ -219,7 +219,7 @@ def test_a_flat_likelihood_has_no_inverse():
 
 
 def test_a_step_that_loses_likelihood_is_not_taken(monkeypatch):
-    from its_eval.estimate import arima_likelihood
+    from its_eval.estimators import arima as arima_likelihood
 
     X, y = its_design(40, 20), simulate(8, 40, ar=0.5)
     honest = arima_likelihood._log_likelihood
@@ -234,7 +234,7 @@ def test_a_step_that_loses_likelihood_is_not_taken(monkeypatch):
 
 
 def test_impossible_parameters_have_no_likelihood():
-    from its_eval.estimate.arima_likelihood import ErrorProcess, _log_likelihood, _model
+    from its_eval.estimators.arima import ErrorProcess, _log_likelihood, _model
 
     model = _model(ErrorProcess((1, 0, 0), (0, 0, 0, 0)), np.arange(10.0), np.zeros((10, 0)))
     assert _log_likelihood(model, np.array([0.5, -1.0])) == -np.inf

@@ -6,21 +6,21 @@ import numpy as np
 import pytest
 from scipy import linalg
 
-from its_eval.estimate.autoregression import (
+from its_eval.estimators.reml.autoregression import (
     autocovariances,
     bound_arrays,
     form_pairs,
     marginal_variance,
     precision_terms,
 )
-from its_eval.estimate.profile import (
+from its_eval.estimators.reml.profile import (
     design_matrices,
     evaluate_profile,
     objective_table,
     objective_values,
     rss_table,
 )
-from its_eval.estimate.reduction import reduce_design, reduce_series
+from its_eval.estimators.reml.reduction import reduce_design, reduce_series
 
 N_ROWS = 20
 POINTS = {1: [[-0.75], [0.0], [0.4], [0.98]], 2: [[-0.4, 0.3], [0.0, 0.0], [0.6, -0.5], [0.97, 0.6]]}

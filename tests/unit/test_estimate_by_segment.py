@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from its_eval.estimate import by_segment, forms_fit
-from its_eval.estimate.by_segment import fit_reml_by_segment
-from its_eval.estimate.patterns import SingularDesignError
-from its_eval.estimate.reml_ar import fit_reml_ar
+from its_eval.estimators.patterns import SingularDesignError
+from its_eval.estimators.reml import by_segment, forms_fit
+from its_eval.estimators.reml.by_segment import fit_reml_by_segment
+from its_eval.estimators.reml.reml_ar import fit_reml_ar
 
 CONTRASTS = np.eye(4)[1:]
 

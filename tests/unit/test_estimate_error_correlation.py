@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from its_eval.estimate.classical import fit_ols
-from its_eval.estimate.error_correlation import error_correlation, innovations
-from its_eval.estimate.prais_winsten import fit_prais_winsten
-from its_eval.estimate.reml_ar import fit_reml_ar
-from its_eval.estimate.reml_noise import fit_reml_ar_noise
+from its_eval.estimators.least_squares import fit_ols
+from its_eval.estimators.prais_winsten import fit_prais_winsten
+from its_eval.estimators.reml.autoregression import error_correlation, innovations
+from its_eval.estimators.reml.noise import fit_reml_ar_noise
+from its_eval.estimators.reml.reml_ar import fit_reml_ar
 
 
 def its_design(n, start):

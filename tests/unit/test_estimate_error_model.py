@@ -7,8 +7,8 @@ import pytest
 from scipy import linalg
 from statsmodels.tsa.arima_process import arma_acovf
 
-from its_eval.estimate.error_model import constant_variance, variance_by_segment
-from its_eval.estimate.series_forms import (
+from its_eval.estimators.reml.error_model import constant_variance, variance_by_segment
+from its_eval.estimators.reml.forms import (
     orthonormal_designs,
     own_forms,
     residual_coordinates,

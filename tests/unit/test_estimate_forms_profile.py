@@ -5,23 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from its_eval.estimate import forms_profile
-from its_eval.estimate.error_model import variance_by_segment
-from its_eval.estimate.forms_profile import (
+from its_eval.estimators.reml import forms as forms_profile
+from its_eval.estimators.reml.error_model import variance_by_segment
+from its_eval.estimators.reml.forms import (
     FINER,
+    SeriesForms,
     axis_minima,
     best_optimum,
     evaluate_forms,
     grid_objective,
     interpolate,
-    search_axes,
-    search_grid,
-)
-from its_eval.estimate.series_forms import (
-    SeriesForms,
     orthonormal_designs,
     own_forms,
     residual_coordinates,
+    search_axes,
+    search_grid,
 )
 
 

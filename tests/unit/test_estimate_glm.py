@@ -7,10 +7,8 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from its_eval.estimate.count_data import CountError
-from its_eval.estimate.glm import fit_glm
-from its_eval.estimate.glm_series import dispersion_score
-from its_eval.estimate.patterns import SingularDesignError
+from its_eval.estimators.glm import CountError, dispersion_score, fit_glm
+from its_eval.estimators.patterns import SingularDesignError
 
 COUNTS = ("poisson", "quasi_poisson", "negative_binomial")
 PROPORTIONS = ("binomial", "quasi_binomial")
@@ -254,7 +252,7 @@ def test_an_exact_fit_of_a_quasi_family_is_degenerate():
 
 def test_a_search_that_ends_early_is_flagged(monkeypatch):
     X, Y, exposure = count_series(10)
-    monkeypatch.setattr("its_eval.estimate.glm_series.MAXIMUM_ITERATIONS", 1)
+    monkeypatch.setattr("its_eval.estimators.glm.MAXIMUM_ITERATIONS", 1)
     assert fit_glm(X, Y, "poisson", exposure=exposure).flags["not_converged"].all()
 
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from its_eval.estimate.arima import fit_arima
-from its_eval.estimate.classical import fit_newey_west, fit_ols
-from its_eval.estimate.fit import CovarianceModel, Fit
-from its_eval.estimate.joint_test import joint_f
-from its_eval.estimate.reml_ar import fit_reml_ar
+from its_eval.estimators.arima import fit_arima
+from its_eval.estimators.fit import CovarianceModel, Fit
+from its_eval.estimators.least_squares import fit_newey_west, fit_ols
+from its_eval.estimators.reml.kenward_roger import joint_f
+from its_eval.estimators.reml.reml_ar import fit_reml_ar
 
 
 def its_design(n, start):
@@ -185,7 +185,7 @@ def test_variance_known_exactly_is_chi_squared_up_to_the_residual_df():
 
 def test_scaled_f_has_the_moments_that_were_matched():
     """Mean and variance of F(l, m)/lambda are E and V of Kenward & Roger, here written out for l = 2."""
-    from its_eval.estimate.joint_test import _scale_and_df
+    from its_eval.estimators.reml.kenward_roger import _scale_and_df
 
     rng = np.random.default_rng(9)
     possible = 0

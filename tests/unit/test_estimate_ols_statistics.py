@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from its_eval.estimate.classical import fit_ols
-from its_eval.estimate.ols_statistics import ols_statistics
-from its_eval.estimate.patterns import SingularDesignError
+from its_eval.estimators.least_squares import fit_ols, ols_statistics
+from its_eval.estimators.patterns import SingularDesignError
 
 
 @pytest.fixture

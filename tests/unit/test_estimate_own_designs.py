@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from its_eval.estimate import forms_fit
-from its_eval.estimate.assembly import scatter
-from its_eval.estimate.own_designs import fit_reml_ar_own, own_design_statistics
-from its_eval.estimate.patterns import SingularDesignError
-from its_eval.estimate.reml_ar import fit_reml_ar
+from its_eval.estimators.fit import scatter
+from its_eval.estimators.patterns import SingularDesignError
+from its_eval.estimators.reml import forms_fit
+from its_eval.estimators.reml.forms_fit import fit_reml_ar_own, own_design_statistics
+from its_eval.estimators.reml.reml_ar import fit_reml_ar
 
 CONTRASTS = np.array([[0, 0, 1, 0], [0, 0, 0, 1], [0, 1, 0, 1], [0, 0, 1, 12.0]])
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from its_eval.estimate.assembly import blank_fit, degenerate_series, scatter
-from its_eval.estimate.patterns import (
+from its_eval.estimators.fit import blank_fit, degenerate_series, scatter
+from its_eval.estimators.patterns import (
     MissingPattern,
     SingularDesignError,
     augmented_design,

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from its_eval.estimate.classical import fit_ols
-from its_eval.estimate.patterns import SingularDesignError
-from its_eval.estimate.prais_winsten import LARGEST_RHO, GapError, fit_prais_winsten
+from its_eval.estimators.least_squares import fit_ols
+from its_eval.estimators.patterns import SingularDesignError
+from its_eval.estimators.prais_winsten import LARGEST_RHO, GapError, fit_prais_winsten
 
 
 def its_design(n, start):
@@ -101,7 +101,7 @@ def test_an_autocorrelation_of_one_or_more_is_held_and_flagged():
 
 
 def test_a_rho_that_never_settles_is_flagged(monkeypatch):
-    monkeypatch.setattr("its_eval.estimate.prais_winsten.MAXIMUM_ITERATIONS", 2)
+    monkeypatch.setattr("its_eval.estimators.prais_winsten.MAXIMUM_ITERATIONS", 2)
     y = autoregression(np.random.default_rng(4), 30, 0.9, 2)
     fit = fit_prais_winsten(its_design(30, 15), y)
     assert fit.flags["not_converged"].tolist() == [True, True]

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import optimize
 
-from its_eval.estimate import projected_newton
-from its_eval.estimate.projected_newton import box_step, minimise
+from its_eval.estimators.reml import error_model as projected_newton
+from its_eval.estimators.reml.error_model import box_step, minimise
 
 LOWER, UPPER = np.array([-1.0, -1.0, -2.0]), np.array([1.0, 0.5, 2.0])
 LONGEST = np.array([0.3, 0.3, 1.0])

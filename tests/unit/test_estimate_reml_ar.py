@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from its_eval.estimate import reml_ar, reml_statistics
-from its_eval.estimate.ar1_tables import Ar1Tables
-from its_eval.estimate.patterns import SingularDesignError, missing_patterns
-from its_eval.estimate.reml_ar import PreparedReml, fit_reml_ar
-from its_eval.estimate.reml_statistics import reml_ar_statistics
+from its_eval.estimators.patterns import SingularDesignError, missing_patterns
+from its_eval.estimators.reml import reml_ar
+from its_eval.estimators.reml import statistics as reml_statistics
+from its_eval.estimators.reml.reml_ar import PreparedReml, fit_reml_ar
+from its_eval.estimators.reml.statistics import Ar1Tables, reml_ar_statistics
 
 CONTRASTS = np.array([[0, 0, 1, 0], [0, 0, 0, 1], [0, 1, 0, 1], [0, 0, 1, 12.0]])
 

@@ -6,16 +6,19 @@ import numpy as np
 import pytest
 from scipy import linalg
 
-from its_eval.estimate.noise_covariance import SMALLEST_RHO, noise_covariance
-from its_eval.estimate.noise_profile import (
+from its_eval.estimators.patterns import SingularDesignError
+from its_eval.estimators.reml.noise import (
+    SMALLEST_RHO,
+    SMALLEST_SHARE,
+    PreparedNoise,
     evaluate_forms,
     evaluate_profile,
+    fit_reml_ar_noise,
+    noise_covariance,
     noise_design,
     objective,
     to_sine_basis,
 )
-from its_eval.estimate.patterns import SingularDesignError
-from its_eval.estimate.reml_noise import SMALLEST_SHARE, PreparedNoise, fit_reml_ar_noise
 
 
 def its_design(n, start):
@@ -86,7 +89,7 @@ def test_a_batch_is_its_series_one_by_one():
 def test_chunks_change_nothing(monkeypatch):
     X, Y = its_design(30, 15), drifting(4, 30, 40)
     whole = fit_reml_ar_noise(X, Y)
-    monkeypatch.setattr("its_eval.estimate.reml_noise.CHUNK_NUMBERS", 1)
+    monkeypatch.setattr("its_eval.estimators.reml.noise.CHUNK_NUMBERS", 1)
     pieces = fit_reml_ar_noise(X, Y)
     assert PreparedNoise(X, np.ones(30, bool)).chunk_size == 16
     np.testing.assert_allclose(whole.params, pieces.params, rtol=1e-9, atol=1e-11)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from its_eval.estimate import ar1_solver
-from its_eval.estimate.ar1_solver import Ar1Solver, score_tables, to_rho, to_warped, warped_bounds
-from its_eval.estimate.ar2_solver import Ar2Solver, best_starts
-from its_eval.estimate.newton import refine
-from its_eval.estimate.profile import evaluate_profile
-from its_eval.estimate.reduction import ReducedSeries, reduce_design, reduce_series
+from its_eval.estimators.reml import ar1 as ar1_solver
+from its_eval.estimators.reml.ar1 import Ar1Solver, score_tables, to_rho, to_warped, warped_bounds
+from its_eval.estimators.reml.ar2_search import Ar2Solver, best_starts
+from its_eval.estimators.reml.error_model import refine
+from its_eval.estimators.reml.profile import evaluate_profile
+from its_eval.estimators.reml.reduction import ReducedSeries, reduce_design, reduce_series
 
 
 def its_design(n_rows):
@@ -141,7 +141,7 @@ def test_refinement_of_nothing():
 
 
 def test_refinement_stops_at_its_last_iteration(monkeypatch):
-    monkeypatch.setattr("its_eval.estimate.projected_newton.MAXIMUM_ITERATIONS", 1)
+    monkeypatch.setattr("its_eval.estimators.reml.error_model.MAXIMUM_ITERATIONS", 1)
     design = reduce_design(its_design(40), 1)
     series = reduce_series(design, random_walks(11, 40, 5))
     partials, _ = refine(design, series, np.zeros((5, 1)))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from its_eval.multiplicity import adjust
+from its_eval.effects.several_units import adjust
 
 P = np.array([0.01, 0.04, np.nan, 0.03, 0.005])
 

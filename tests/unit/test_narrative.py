@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from its_eval.evaluation import COLUMNS, Evaluation, make_table
-from its_eval.report import narrative
+from its_eval.words import narrative
 
 ABOUT = {"frequency": "month", "kind": "percentage", "unit": "%", "confidence": 0.95}
 ROW = {
@@ -308,7 +308,8 @@ def test_attention_names_flags_of_the_primary_estimator_and_what_failed():
 
 
 def test_every_flag_of_the_estimators_has_words():
-    from its_eval.estimate import classical, reml_ar
+    from its_eval.estimators import least_squares as classical
+    from its_eval.estimators.reml import reml_ar
 
     own = {"df_floor", "counterfactual_outside_range"}
     assert {*classical.FLAGS, *reml_ar.FLAGS, *own} <= set(narrative.FLAG_WORDS)

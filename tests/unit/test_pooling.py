@@ -5,7 +5,8 @@ import pytest
 from scipy import stats
 from statsmodels.stats.meta_analysis import combine_effects
 
-from its_eval.pooling import METHODS, leave_one_out, paule_mandel, peer_overlap, pool
+from its_eval.effects.several_units import METHODS, leave_one_out, paule_mandel, pool
+from its_eval.peers.select import peer_overlap
 
 #: Kacker 2004, as fitted by R's metafor: rma(y, v, method = "PM"), and with "DL" for I2.
 KACKER = np.array([61.0, 61.4, 62.21, 62.3, 62.34, 62.6, 62.7, 62.84, 65.9])

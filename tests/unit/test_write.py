@@ -14,7 +14,8 @@ from its_eval.errors import OutputError
 from its_eval.evaluation import COLUMNS, SORT_KEYS, make_table
 from its_eval.pipeline.run import evaluate
 from its_eval.provenance import RESOLVED
-from its_eval.report import exchange, write
+from its_eval.report import write
+from its_eval.report import write as exchange
 
 TABLES = "--no-figures"
 VARYING = ("manifest.json",)

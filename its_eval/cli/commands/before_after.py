@@ -54,10 +54,14 @@ def before_after(
       its-eval before-after workshops.csv --column baseline=Before --follow-up After -o results/workshops
       its-eval before-after published_tests.csv --format csv
     """  # noqa: D301  (a backspace keeps the lines of the help apart)
-    from its_eval.before_after.load import is_statistics  # noqa: PLC0415  (start-up time)
-    from its_eval.cli.column_mapping import column_mapping  # noqa: PLC0415
-    from its_eval.cli.table_result import print_csv, print_json, write_result  # noqa: PLC0415
+    from its_eval.cli.table_result import (  # noqa: PLC0415
+        column_mapping,
+        print_csv,
+        print_json,
+        write_result,
+    )
     from its_eval.errors import UsageError  # noqa: PLC0415
+    from its_eval.improvement.paired_load import is_statistics  # noqa: PLC0415  (start-up time)
     from its_eval.report.write import require_free  # noqa: PLC0415
 
     if out is None and (force or no_figures):
@@ -97,11 +101,14 @@ def _published(
     source: Path, columns: Mapping[str, str], confidence: float, follow_ups: Sequence[str]
 ) -> _Found:
     """Return effect sizes of published tests."""
-    from its_eval.before_after.load import load_statistics  # noqa: PLC0415
-    from its_eval.before_after.notes import ABOUT_R, ALWAYS  # noqa: PLC0415
-    from its_eval.before_after.tables import effect_size_tables  # noqa: PLC0415
-    from its_eval.cli.before_after_text import print_effect_sizes  # noqa: PLC0415
+    from its_eval.cli.improvement_text import print_effect_sizes  # noqa: PLC0415
     from its_eval.errors import UsageError  # noqa: PLC0415
+    from its_eval.improvement.paired_load import load_statistics  # noqa: PLC0415
+    from its_eval.improvement.paired_tables import (  # noqa: PLC0415
+        ABOUT_R,
+        ALWAYS,
+        effect_size_tables,
+    )
 
     if follow_ups:
         raise UsageError(f"{source} holds t and df: --follow-up does not go with it")
@@ -114,11 +121,10 @@ def _measured(
     source: Path, columns: Mapping[str, str], confidence: float, follow_ups: Sequence[str]
 ) -> _Found:
     """Return the changes of projects."""
-    from its_eval.before_after.load import load_projects  # noqa: PLC0415
-    from its_eval.before_after.notes import before_after_notes  # noqa: PLC0415
-    from its_eval.before_after.tables import before_after_tables  # noqa: PLC0415
-    from its_eval.cli.before_after_text import print_before_after  # noqa: PLC0415
+    from its_eval.cli.improvement_text import print_before_after  # noqa: PLC0415
     from its_eval.errors import NothingEstimatedError  # noqa: PLC0415
+    from its_eval.improvement.paired_load import load_projects  # noqa: PLC0415
+    from its_eval.improvement.paired_tables import before_after_notes, before_after_tables  # noqa: PLC0415
 
     projects = load_projects(source, columns, follow_ups)
     tables = before_after_tables(projects.frame, confidence)
@@ -134,12 +140,12 @@ def _measured(
 
 def _draw_slope_charts(tables: Mapping[str, Any], times: tuple[str, ...], units: bool, folder: Path) -> None:
     """Draw a slope chart for every measure."""
-    from its_eval.report.figures.save import figure_stem, save_figure  # noqa: PLC0415
-    from its_eval.report.figures.slope_chart import (  # noqa: PLC0415
+    from its_eval.figures.slope_chart import (  # noqa: PLC0415
         SlopeLabels,
         draw_slope_chart,
         slope_chart_data,
     )
+    from its_eval.figures.style import figure_stem, save_figure  # noqa: PLC0415
 
     for measure in tables["changes"]["measure"].unique():
         frame = slope_chart_data(tables["pairs"], measure, times)

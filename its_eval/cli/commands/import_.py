@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from its_eval.data.importers.collect import Imported
+    from its_eval.importers.collect import Imported
 
 #: So many notes and findings are shown; with --coverage all are written.
 SHOWN = 20
@@ -56,15 +56,15 @@ def import_(
       its-eval import nhs-sickness *.csv -o sickness.parquet --stratum "HCHS doctors"
       its-eval import --inspect April-2020-AE-by-provider.xls
     """  # noqa: D301  (a backspace keeps the lines of the help apart)
-    from its_eval.data.importers.catalogue import layouts_of  # noqa: PLC0415  (start-up time)
-    from its_eval.data.importers.write import require_free_file, write_table  # noqa: PLC0415
     from its_eval.errors import UsageError  # noqa: PLC0415
+    from its_eval.importers.catalogue import layouts_of  # noqa: PLC0415  (start-up time)
+    from its_eval.importers.collect import require_free_file, write_table  # noqa: PLC0415
 
     if list_kinds:
         _list_kinds()
         return
     if show_layout is not None:
-        from its_eval.data.importers.catalogue import layout_texts  # noqa: PLC0415
+        from its_eval.importers.catalogue import layout_texts  # noqa: PLC0415
 
         typer.echo("---\n".join(layout_texts(show_layout)), nl=False)
         return
@@ -81,12 +81,12 @@ def import_(
         from its_eval.report.write import require_free  # noqa: PLC0415
 
         require_free(coverage, force=False)
-    from its_eval.data.importers.collect import import_files  # noqa: PLC0415
+    from its_eval.importers.collect import import_files  # noqa: PLC0415
 
     imported = import_files(files, layouts, tuple(stratum or ()))
     table = imported.table
     if out.suffix == ".csv":
-        from its_eval.report.spreadsheet import defused  # noqa: PLC0415
+        from its_eval.evaluation import defused  # noqa: PLC0415
 
         table = defused(table)
     if coverage is not None:
@@ -97,7 +97,7 @@ def import_(
 
 
 def _list_kinds() -> None:
-    from its_eval.data.importers.catalogue import bundled_layouts  # noqa: PLC0415
+    from its_eval.importers.catalogue import bundled_layouts  # noqa: PLC0415
 
     for found in bundled_layouts():
         tried = "" if found.tried else " (not yet tried on a real file)"
@@ -106,8 +106,7 @@ def _list_kinds() -> None:
 
 def _inspect(path: Path, own: Path | None) -> None:
     from its_eval.config.layouts import load_layout  # noqa: PLC0415
-    from its_eval.data.importers.catalogue import bundled_layouts  # noqa: PLC0415
-    from its_eval.data.importers.inspection import inspect_file  # noqa: PLC0415
+    from its_eval.importers.catalogue import bundled_layouts, inspect_file  # noqa: PLC0415
 
     layouts = bundled_layouts() if own is None else (load_layout(own),)
     sheets, fits = inspect_file(path, layouts)
@@ -129,8 +128,8 @@ def _write_coverage(imported: Imported, folder: Path) -> None:
     from its_eval.data.coverage import coverage_findings, coverage_table, from_tidy  # noqa: PLC0415
     from its_eval.data.faults import Finding, findings_table  # noqa: PLC0415
     from its_eval.errors import UsageError  # noqa: PLC0415
-    from its_eval.report.figures.coverage import coverage_figure_data, draw_coverage  # noqa: PLC0415
-    from its_eval.report.figures.save import figure_stem, save_figure  # noqa: PLC0415
+    from its_eval.figures.coverage import coverage_figure_data, draw_coverage  # noqa: PLC0415
+    from its_eval.figures.style import figure_stem, save_figure  # noqa: PLC0415
     from its_eval.report.write import result_folder, write_tables  # noqa: PLC0415
 
     layout = imported.extracts[0].layout

@@ -71,7 +71,7 @@ def peers(
       its-eval peers config.yaml --unit all --stability
       its-eval peers config.yaml --unit all --format csv > peers.csv
     """  # noqa: D301  (a backspace keeps the lines of the help apart)
-    from its_eval.cli.peer_tables import print_peers, print_presets  # noqa: PLC0415  (start-up time)
+    from its_eval.cli.peer_text import print_peers, print_presets  # noqa: PLC0415  (start-up time)
     from its_eval.errors import UsageError  # noqa: PLC0415
 
     if list_presets:
@@ -94,7 +94,7 @@ def peers(
                 "change `peers` in the config, or give its characteristics table as SOURCE",
             )
         # what plans a run is not needed for a table, and takes its time to load
-        from its_eval.cli.configured_peers import peers_of_config  # noqa: PLC0415
+        from its_eval.cli.peer_search import peers_of_config  # noqa: PLC0415
 
         answer = peers_of_config(source, unit, stability=stability)
     else:

@@ -70,8 +70,8 @@ def power(
 
 def _draw(evaluation: Evaluation, folder: Path) -> None:
     """Draw the power curves into a new folder."""
-    from its_eval.report.figures.catalogue import draw, figure_tasks  # noqa: PLC0415  (start-up time)
-    from its_eval.report.figures.save import save_figure  # noqa: PLC0415
+    from its_eval.figures.catalogue import draw, figure_tasks  # noqa: PLC0415  (start-up time)
+    from its_eval.figures.style import save_figure  # noqa: PLC0415
 
     folder.mkdir()
     for task in figure_tasks(evaluation):
@@ -84,7 +84,7 @@ def _print(evaluation: Evaluation, *, in_units: bool) -> None:
     from rich.table import Table  # noqa: PLC0415  (start-up time)
 
     from its_eval.cli.console import data_console  # noqa: PLC0415
-    from its_eval.report.narrative import rounded  # noqa: PLC0415
+    from its_eval.words.narrative import rounded  # noqa: PLC0415
 
     console = data_console()
     table = evaluation.tables["power_curve"]

@@ -9,7 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from its_eval.report.house_style import HouseStyle
-    from its_eval.report.read_run import StoredRun
+    from its_eval.report.source import StoredRun
 
 
 def report(
@@ -42,7 +42,7 @@ def report(
       its-eval report results/* -o overview.html
     """  # noqa: D301  (a backspace keeps the lines of the help apart)
     from its_eval.errors import UsageError  # noqa: PLC0415  (start-up time)
-    from its_eval.report.read_run import read_run  # noqa: PLC0415
+    from its_eval.report.source import read_run  # noqa: PLC0415
 
     stored = [read_run(folder) for folder in runs]
     if len(stored) == 1:
@@ -55,8 +55,8 @@ def report(
 
 def _one(run: StoredRun, out: Path | None, style: Path | None, answers: Path | None, *, force: bool) -> None:
     """Write the report of one run: into its folder, where the manifest then knows it, or elsewhere."""
-    from its_eval.report.rerender import replace_report, report_of  # noqa: PLC0415
-    from its_eval.report.write_page import write_page  # noqa: PLC0415
+    from its_eval.report.overview import replace_report, report_of  # noqa: PLC0415
+    from its_eval.report.write import write_page  # noqa: PLC0415
 
     page = report_of(run, style=style, answers=answers)
     if out is None:
@@ -68,9 +68,8 @@ def _one(run: StoredRun, out: Path | None, style: Path | None, answers: Path | N
 def _overview(stored: list[StoredRun], out: Path, style: Path | None, *, force: bool) -> None:
     from its_eval.provenance import program_version  # noqa: PLC0415
     from its_eval.report.house_style import HouseStyle, load_house_style  # noqa: PLC0415
-    from its_eval.report.overview import render_overview  # noqa: PLC0415
-    from its_eval.report.rerender import entries_of  # noqa: PLC0415
-    from its_eval.report.write_page import write_page  # noqa: PLC0415
+    from its_eval.report.overview import entries_of, render_overview  # noqa: PLC0415
+    from its_eval.report.write import write_page  # noqa: PLC0415
 
     looks: HouseStyle = HouseStyle() if style is None else load_house_style(style)
     page = render_overview(entries_of(stored, out), style=looks, version=program_version())

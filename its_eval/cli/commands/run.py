@@ -98,8 +98,8 @@ def run(  # noqa: C901  (an option each)
         for path, config, target in zip(configs, loaded, targets, strict=True):
             if config.output.detail == "estimates":
                 # a tenth of a second that a whole evaluation does without
-                from its_eval.cli.batch import batch_failures, print_batch, run_one_batch  # noqa: PLC0415
-                from its_eval.pipeline.batch.run import Means  # noqa: PLC0415
+                from its_eval.batch.run import Means  # noqa: PLC0415
+                from its_eval.cli.run_text import batch_failures, print_batch, run_one_batch  # noqa: PLC0415
 
                 means = Means(jobs, scheduler, resume=resume, force=force)
                 batch = run_one_batch(config, path, target, means=means, if_changed=if_changed, quiet=quiet)
@@ -130,7 +130,7 @@ def run(  # noqa: C901  (an option each)
             if format_ == "json":
                 summaries.append({"config": str(path), "out": str(target), **evaluation.to_dict()})
             elif not quiet:
-                from its_eval.cli.summary import print_summary  # noqa: PLC0415
+                from its_eval.cli.run_text import print_summary  # noqa: PLC0415
 
                 print_summary(evaluation, target, figures=not no_figures, verbose=verbose)
     finally:
@@ -262,7 +262,7 @@ def _failures(path: Path, faults: Mapping[str, int], watched: list[str]) -> int:
 
 def _stored_failures(path: Path, target: Path, watched: list[str]) -> int:
     """Return the same of a result that stays because nothing has changed: its faults have not gone."""
-    from its_eval.cli.batch import batch_failures  # noqa: PLC0415
+    from its_eval.cli.run_text import batch_failures  # noqa: PLC0415
     from its_eval.provenance import read_manifest  # noqa: PLC0415
 
     known = read_manifest(target) or {}
@@ -279,8 +279,7 @@ def _show_plans(
     loaded: list[Config], configs: list[Path], targets: list[Path], form: Literal["text", "json"]
 ) -> None:
     """Print what would be done for every config."""
-    from its_eval.cli.batch import planned_batch, print_batch_plan  # noqa: PLC0415
-    from its_eval.cli.dry_run import planned, print_plan  # noqa: PLC0415
+    from its_eval.cli.run_text import planned, planned_batch, print_batch_plan, print_plan  # noqa: PLC0415  # noqa: PLC0415
 
     plans = [
         (planned_batch if item[0].output.detail == "estimates" else planned)(*item)

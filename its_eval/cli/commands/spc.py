@@ -10,8 +10,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from its_eval.spc.phases import ChartSettings
-    from its_eval.spc.rules import RuleSettings
+    from its_eval.improvement.xmr import ChartSettings, RuleSettings
 
 #: What a reader of every chart has to know.
 _NOTE = (
@@ -102,13 +101,17 @@ def spc(
       its-eval spc waits.csv --intervention 2015-07 --target 95 --better higher -o results/waits
       its-eval spc waits.csv --recalculate 2015-07 --trend 7 --screen-ranges --format csv
     """  # noqa: D301  (a backspace keeps the lines of the help apart)
-    from its_eval.cli.column_mapping import column_mapping  # noqa: PLC0415  (start-up time)
-    from its_eval.cli.spc_text import print_spc  # noqa: PLC0415
-    from its_eval.cli.table_result import print_csv, print_json, write_result  # noqa: PLC0415
+    from its_eval.cli.improvement_text import print_spc  # noqa: PLC0415
+    from its_eval.cli.table_result import (  # noqa: PLC0415
+        column_mapping,
+        print_csv,
+        print_json,
+        write_result,
+    )
     from its_eval.errors import UsageError  # noqa: PLC0415
+    from its_eval.improvement.xmr_load import load_series  # noqa: PLC0415
+    from its_eval.improvement.xmr_tables import spc_tables  # noqa: PLC0415
     from its_eval.report.write import require_free  # noqa: PLC0415
-    from its_eval.spc.load import load_series  # noqa: PLC0415
-    from its_eval.spc.tables import spc_tables  # noqa: PLC0415
 
     if out is None and (force or no_figures or grid_only):
         raise UsageError(
@@ -153,7 +156,7 @@ def _rules(texts: Sequence[str], shift: int, trend: int, inner_only: bool) -> Ru
     """Return the rules that hold."""
     from its_eval.data.tables import nearest  # noqa: PLC0415
     from its_eval.errors import UsageError  # noqa: PLC0415
-    from its_eval.spc.rules import RULES, RuleSettings  # noqa: PLC0415
+    from its_eval.improvement.xmr import RULES, RuleSettings  # noqa: PLC0415
 
     named = [word.strip() for text in texts for word in text.split(",") if word.strip()]
     unknown = [word for word in named if word not in RULES]
@@ -176,9 +179,9 @@ def _settings(
     rules: RuleSettings,
 ) -> ChartSettings:
     """Return how charts are made; every fault of the periods at once."""
-    from its_eval.data.periods import parse_period  # noqa: PLC0415
+    from its_eval.calendar import parse_period  # noqa: PLC0415
     from its_eval.errors import UsageError  # noqa: PLC0415
-    from its_eval.spc.phases import ChartSettings  # noqa: PLC0415
+    from its_eval.improvement.xmr import ChartSettings  # noqa: PLC0415
 
     problems: list[str] = []
 
@@ -217,7 +220,7 @@ def _drawer(
     grid_only: bool,
 ) -> Callable[[Path], None]:
     """Return a function that draws the pages and charts into a folder."""
-    from its_eval.data.periods import describe_period, format_period, parse_period  # noqa: PLC0415
+    from its_eval.calendar import describe_period, format_period, parse_period  # noqa: PLC0415
 
     start, words = "", ""
     if intervention is not None:
@@ -226,9 +229,8 @@ def _drawer(
         words = f"Intervention, from {describe_period(ordinal, settings.frequency)}"
 
     def draw(folder: Path) -> None:
-        from its_eval.report.figures.save import figure_stem, save_figure  # noqa: PLC0415
-        from its_eval.report.figures.xmr import XmrLabels, draw_xmr, xmr_data  # noqa: PLC0415
-        from its_eval.report.figures.xmr_grid import draw_xmr_grid, xmr_grid_data  # noqa: PLC0415
+        from its_eval.figures.style import figure_stem, save_figure  # noqa: PLC0415
+        from its_eval.figures.xmr import XmrLabels, draw_xmr, draw_xmr_grid, xmr_data, xmr_grid_data  # noqa: PLC0415  # noqa: PLC0415
 
         summary = tables["summary"]
         for indicator, rows in summary.groupby("indicator", sort=True):

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from its_eval.before_after.load import is_statistics, load_projects, load_statistics
 from its_eval.errors import DataError
+from its_eval.improvement.paired_load import is_statistics, load_projects, load_statistics
 
 
 @pytest.fixture

@@ -8,9 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from its_eval.before_after.load import load_projects, load_statistics
-from its_eval.before_after.notes import ALWAYS, before_after_notes
-from its_eval.before_after.tables import before_after_tables, effect_size_tables
+from its_eval.improvement.paired_load import load_projects, load_statistics
+from its_eval.improvement.paired_tables import (
+    ALWAYS,
+    before_after_notes,
+    before_after_tables,
+    effect_size_tables,
+)
 
 ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "data" / "sample"

@@ -5,7 +5,7 @@ import math
 import mpmath
 import pytest
 
-from its_eval.before_after.effect_size import effect_size, noncentrality_interval
+from its_eval.improvement.paired import effect_size, noncentrality_interval
 
 
 @pytest.mark.parametrize(("t", "df", "r"), [(4.077, 81, 0.413), (3.385, 53, 0.422), (12.768, 89, 0.804)])

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from its_eval.before_after.paired import paired_change
+from its_eval.improvement.paired import paired_change
 
 # Student's sleep data: hours gained with two drugs
 FIRST = np.array([0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0])

@@ -15,8 +15,7 @@ from its_eval.checks.conclusion import (
     enough_donors,
     three_way_label,
 )
-from its_eval.checks.crawford_howell import crawford_howell
-from its_eval.checks.placebo import eligible_sets, joint_placebo, placebo, random_sets
+from its_eval.checks.placebo import crawford_howell, eligible_sets, joint_placebo, placebo, random_sets
 from its_eval.checks.specification import median_statistics, summarise_specifications
 
 

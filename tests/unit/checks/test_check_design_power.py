@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from its_eval.checks.design_power import design_precision, power_at, power_by_length
-from its_eval.checks.power import minimum_detectable
+from its_eval.checks.power import design_precision, minimum_detectable, power_at, power_by_length
 from its_eval.design.season import Season
-from its_eval.estimate.patterns import SingularDesignError
-from its_eval.estimate.reml_ar import fit_reml_ar
-from its_eval.estimate.reml_statistics import reml_ar_statistics
+from its_eval.estimators.patterns import SingularDesignError
+from its_eval.estimators.reml.reml_ar import fit_reml_ar
+from its_eval.estimators.reml.statistics import reml_ar_statistics
 
 sys.path.append(str(Path(__file__).parents[2] / "reference"))
 from dense_reference import DenseReml

@@ -8,7 +8,7 @@ from its_eval.checks.autocorrelation import ljung_box_statistic
 from its_eval.checks.diagnostics import FittedSeries, diagnose
 from its_eval.checks.innovations import Whitening, simulate_residuals
 from its_eval.checks.result import CheckResult, number, p_text
-from its_eval.estimate.reml_ar import fit_reml_ar
+from its_eval.estimators.reml.reml_ar import fit_reml_ar
 
 NAMES = [
     *("ljung_box", "seasonal_autocorrelation", "heteroscedasticity", "arch", "variance_ratio", "normality"),

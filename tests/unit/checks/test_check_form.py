@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from its_eval.checks.equivalence import equivalence
-from its_eval.checks.form import curvature, floor_ceiling, persistence, pre_trend
-from its_eval.estimate.reml_ar import fit_reml_ar
+from its_eval.checks.form import curvature, equivalence, floor_ceiling, persistence, pre_trend
+from its_eval.estimators.reml.reml_ar import fit_reml_ar
 
 
 def window(n, start, *, slope=True):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from its_eval.config.availability import NotYet
+from its_eval.config.settings import NotYet
 
 
 class Choices(BaseModel):

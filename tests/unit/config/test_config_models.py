@@ -9,9 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from its_eval.config import KNOWN_PRESETS, Checks, Config, Estimands, Estimator, Seasonality, load_config
-from its_eval.config.covariates import Covariate
-from its_eval.config.sensitivity import Sensitivity
-from its_eval.config.strata import Strata
+from its_eval.config.analysis import Sensitivity
+from its_eval.config.outcomes import Covariate, Strata
 
 CONTRACT = """\
 version: 1
@@ -83,7 +82,7 @@ def test_the_example_of_the_contract(contract, tmp_path):
 
 
 def test_presets_are_those_that_exist():
-    from its_eval.peers.presets import PRESETS
+    from its_eval.peers.recipes import PRESETS
 
     assert set(KNOWN_PRESETS) == set(PRESETS)
 

@@ -5,8 +5,7 @@ import os
 import pytest
 
 from its_eval.config import load_config
-from its_eval.config.document import Place, Problem
-from its_eval.config.nodes import MOST_VALUES, read_yaml
+from its_eval.config.reading import MOST_VALUES, Place, Problem, read_yaml
 from its_eval.errors import ConfigError
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from its_eval.config.resolved import to_yaml
+from its_eval.config.loading import to_yaml
 
 
 def test_scales_metrics_and_logarithms(load):

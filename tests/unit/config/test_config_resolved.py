@@ -3,7 +3,7 @@
 import pytest
 
 from its_eval.config import load_config, to_yaml
-from its_eval.config.nodes import read_yaml
+from its_eval.config.reading import read_yaml
 
 CASES = [
     {},

@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from its_eval.data.coverage import coverage_findings, coverage_table, from_tidy
-from its_eval.data.jumps import jumps
+from its_eval.calendar import parse_period
+from its_eval.data.coverage import coverage_findings, coverage_table, from_tidy, jumps
 from its_eval.data.load import NO_PERIOD, IndicatorRows, load_indicators, place_of
-from its_eval.data.periods import parse_period
 
 START = parse_period("2019-01", "month")
 

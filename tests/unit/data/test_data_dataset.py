@@ -10,11 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from its_eval.config import Config
-from its_eval.data.coded_panel import coded_panel, coded_window
-from its_eval.data.dataset import read_indicators, survey
+from its_eval.data.dataset import coded_panel, coded_window, read_indicators, survey
 from its_eval.data.load import load_indicators
 from its_eval.data.panel import build_panel
-from its_eval.data.parquet_columns import narrowed, open_dataset
+from its_eval.data.parquet import narrowed, open_dataset
 from its_eval.errors import DataError
 
 PERIODS = [f"2015-{month:02d}" for month in range(1, 13)]

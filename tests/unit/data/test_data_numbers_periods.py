@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from its_eval.data.numbers import number_hint, to_numbers
-from its_eval.data.periods import (
+from its_eval.calendar import (
     describe_period,
     format_period,
     parse_period,
     period_start,
     season_position,
 )
+from its_eval.data.tables import number_hint, to_numbers
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from its_eval.calendar import parse_period
 from its_eval.data.attributes import Units
 from its_eval.data.faults import Finding
 from its_eval.data.load import NO_PERIOD, IndicatorRows
-from its_eval.data.periods import parse_period
 from its_eval.data.successors import combine_successors, lifetimes_of
 from its_eval.errors import DataError
 

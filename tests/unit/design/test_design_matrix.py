@@ -6,7 +6,7 @@ import pytest
 import statsmodels.api as sm
 import statsmodels.formula.api as smf
 
-from its_eval.design.comparison import peer_mean
+from its_eval.comparisons.peer_mean import peer_mean
 from its_eval.design.interruption import (
     Interruption,
     ShortSegmentError,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from its_eval.design.transform import from_link, scale_obstacle, to_link
+from its_eval.scales import from_link, scale_obstacle, to_link
 
 
 @pytest.mark.parametrize("transform", ["none", "log", "logit"])

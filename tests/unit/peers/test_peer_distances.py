@@ -9,8 +9,8 @@ from sklearn.metrics.pairwise import nan_euclidean_distances
 from its_eval.data.attributes import Characteristics, load_characteristics
 from its_eval.errors import DataError
 from its_eval.peers.balance import balance, contributions
-from its_eval.peers.mahalanobis import mahalanobis_parts, shrunk_covariance
-from its_eval.peers.recipe import DistanceRecipe
+from its_eval.peers.distance import mahalanobis_parts, shrunk_covariance
+from its_eval.peers.recipes import DistanceRecipe
 from its_eval.peers.scaling import scale_characteristics
 from its_eval.peers.select import select_peers
 

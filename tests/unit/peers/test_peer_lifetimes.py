@@ -2,9 +2,9 @@
 
 import pytest
 
-from its_eval.data.periods import parse_period
+from its_eval.calendar import parse_period
 from its_eval.data.successors import Lifetimes
-from its_eval.peers.eligibility import lifetime_reasons
+from its_eval.peers.select import lifetime_reasons
 
 WINDOW = (parse_period("2013-04", "month"), parse_period("2020-02", "month"))
 

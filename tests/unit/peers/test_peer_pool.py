@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from its_eval.data.attributes import Characteristics
-from its_eval.peers.pool import MANY_UNITS, caliper_distance, nearest_distances, pool_percentiles
-from its_eval.peers.recipe import DistanceRecipe
+from its_eval.peers.distance import MANY_UNITS, caliper_distance, nearest_distances, pool_percentiles
+from its_eval.peers.recipes import DistanceRecipe
 from its_eval.peers.scaling import scale_characteristics
 from its_eval.peers.select import select_peers
 

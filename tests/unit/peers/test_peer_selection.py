@@ -7,11 +7,9 @@ from its_eval.data.attributes import Characteristics, Units
 from its_eval.data.panel import Panel
 from its_eval.errors import DataError
 from its_eval.peers.balance import balance, contributions
-from its_eval.peers.eligibility import coverage_reasons
-from its_eval.peers.presets import Preset
-from its_eval.peers.recipe import DistanceRecipe, recipe_for
+from its_eval.peers.recipes import DistanceRecipe, Preset, recipe_for
 from its_eval.peers.scaling import scale_characteristics
-from its_eval.peers.select import given_peers, select_peers, within_reasons
+from its_eval.peers.select import coverage_reasons, given_peers, select_peers, within_reasons
 
 NAN = float("nan")
 

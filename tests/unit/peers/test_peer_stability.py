@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from its_eval.data.attributes import Characteristics
-from its_eval.peers.recipe import DistanceRecipe
+from its_eval.peers.recipes import DistanceRecipe
 from its_eval.peers.scaling import scale_characteristics
 from its_eval.peers.select import select_peers
 from its_eval.peers.stability import other_choices, stability, steadiness

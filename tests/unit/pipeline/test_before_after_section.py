@@ -6,15 +6,13 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from its_eval.before_after.load import load_projects
-from its_eval.before_after.tables import before_after_tables
 from its_eval.evaluation import BESIDE
+from its_eval.figures.catalogue import describe, draw, figure_tasks
+from its_eval.improvement.paired_load import load_projects
+from its_eval.improvement.paired_tables import before_after_tables
 from its_eval.pipeline.sources import input_files
-from its_eval.report.before_after import overall_sentences
-from its_eval.report.figures.catalogue import describe, draw, figure_tasks
-from its_eval.report.read_run import _beside
-from its_eval.report.sections.before_after import before_after
-from its_eval.report.source import ReportSource, with_every_table
+from its_eval.report.before_after import before_after, overall_sentences
+from its_eval.report.source import ReportSource, _beside, with_every_table
 from its_eval.report.write import write_tables
 
 SAMPLE = Path(__file__).parents[3] / "data" / "sample" / "workshops.csv"

@@ -6,10 +6,16 @@ from scipy import stats
 
 from its_eval.checks.truths import TRUTHS
 from its_eval.errors import ConfigError, NothingEstimatedError
-from its_eval.estimate.reml_ar import fit_reml_ar
-from its_eval.pipeline.calibration import COLUMNS, REAL_DONORS, calibrate
+from its_eval.estimators.reml.reml_ar import fit_reml_ar
+from its_eval.pipeline.calibration import (
+    COLUMNS,
+    REAL_DONORS,
+    calibrate,
+    estimates_of,
+    fitted_series,
+    simulate,
+)
 from its_eval.pipeline.designs import design_estimators, fit_design
-from its_eval.pipeline.simulation import estimates_of, fitted_series, simulate
 
 
 def quiet(_phrase, _done, _total):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
-from its_eval.estimate.classical import newey_west_lags
+from its_eval.comparisons.stacked import stack
+from its_eval.estimators.least_squares import newey_west_lags
 from its_eval.pipeline.designs import fit_design
-from its_eval.pipeline.stacking import stack
 
 UNITS = ("T1", "D1", "D2", "D3", "D4")
 PEERS = UNITS[1:]

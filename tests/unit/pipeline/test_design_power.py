@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from its_eval.checks.design_power import power_by_length
+from its_eval.checks.power import power_by_length
 from its_eval.errors import ConfigError
 from its_eval.pipeline.design_power import COLUMNS, design_power
 

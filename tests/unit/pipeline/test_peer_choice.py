@@ -6,10 +6,10 @@ import pytest
 from its_eval.errors import DataError
 from its_eval.pipeline.notes import plan_notes
 from its_eval.pipeline.peer_choice import pre_period_balance
-from its_eval.pipeline.peer_stability import compared_design, peer_stability
 from its_eval.pipeline.planning import make_plan
 from its_eval.pipeline.sources import load_sources
 from its_eval.pipeline.specifications import sensitivity_rows
+from its_eval.pipeline.variants import compared_design, peer_stability
 
 UNITS = ("T1", "T2", "D1", "D2", "D3", "D4")
 
@@ -39,7 +39,7 @@ def test_scale_and_metric_of_the_config(study):
 
 
 def test_other_scales_keep_the_preset_its_variables_and_its_rule_for_missing(study):
-    from its_eval.peers.presets import NHS_TRUST_PEER_FINDER
+    from its_eval.peers.recipes import NHS_TRUST_PEER_FINDER
 
     rng = np.random.default_rng(5)
     names = [*NHS_TRUST_PEER_FINDER.weights, "Else"]

@@ -148,7 +148,7 @@ def test_masks_for_all_and_for_single_units(study):
     peers = np.column_stack([values(study, "D1"), values(study, "D2")])
     peers[17, 0] = np.nan
     rows = found.tables["series"].query("unit == 'T1' and design == 'difference'").reset_index(drop=True)
-    from its_eval.design.comparison import peer_mean
+    from its_eval.comparisons.peer_mean import peer_mean
 
     np.testing.assert_allclose(rows["peer_mean"], peer_mean(peers, keep_other))
     assert found.outcomes["waits"]["events"] == (("Census", "2014-01", ()),)
@@ -495,7 +495,7 @@ def test_direction_follows_better(study):
 
 
 def test_preset_of_a_later_year_is_noted(study):
-    from its_eval.peers.presets import NHS_TRUST_PEER_FINDER
+    from its_eval.peers.recipes import NHS_TRUST_PEER_FINDER
 
     names = list(NHS_TRUST_PEER_FINDER.weights)
     rows = [
@@ -512,7 +512,7 @@ def test_preset_of_a_later_year_is_noted(study):
 
 
 def test_a_preset_of_an_earlier_year_is_not_noted(study):
-    from its_eval.peers.presets import NHS_TRUST_PEER_FINDER
+    from its_eval.peers.recipes import NHS_TRUST_PEER_FINDER
 
     names = list(NHS_TRUST_PEER_FINDER.weights)
     units = ("T1", "T2", "D1", "D2", "D3", "D4")

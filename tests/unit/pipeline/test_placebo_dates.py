@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from its_eval.estimate.reml_ar import fit_reml_ar
-from its_eval.pipeline.dates import placebos_in_time
+from its_eval.estimators.reml.reml_ar import fit_reml_ar
 from its_eval.pipeline.designs import fit_design
+from its_eval.pipeline.placebo_dates import placebos_in_time
 
 UNITS = ("T1", "D1", "D2", "D3")
 N, START = 84, 60
@@ -73,10 +73,10 @@ def test_autoregressive_fits_are_those_of_the_estimator(world, kind):
         X = regressors(START, start)
         if kind == "percentage":
             # the relative variance of a percentage, from its own model of the shorter series
-            from its_eval.estimate.sampling_variance import relative_variance
+            from its_eval.estimators.sampling_variance import relative_variance
 
             _, _, plan = world.plan(outcomes=[world.outcome(kind=kind)])
-            from its_eval.pipeline.weighting import sampling_variance
+            from its_eval.pipeline.sheet import sampling_variance
 
             sampling = sampling_variance(plan, plan.target("T1", "single"))[:START]
             root = np.sqrt(relative_variance(X, y, sampling, np.ones(START, dtype=bool)))

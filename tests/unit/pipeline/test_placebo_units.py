@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from its_eval.pipeline.designs import fit_design
-from its_eval.pipeline.placebo_checks import joint_placebo_check
-from its_eval.pipeline.placebos import donor_targets, placebos_in_space
-from its_eval.pipeline.primary import primary_estimates
+from its_eval.pipeline.placebos import donor_targets, joint_placebo_check, placebos_in_space
+from its_eval.pipeline.tables import primary_estimates
 
 UNITS = ("T1", "T2", *(f"D{place}" for place in range(1, 8)))
 N, START = 60, 30

@@ -5,7 +5,7 @@ import pytest
 
 from its_eval.errors import NothingEstimatedError
 from its_eval.pipeline.designs import fit_design
-from its_eval.pipeline.primary import primary_estimates
+from its_eval.pipeline.tables import primary_estimates
 
 UNITS = ("T1", "T2", "D1", "D2", "D3")
 N, START = 72, 40

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from its_eval.checks.power import minimum_detectable
-from its_eval.estimate.reml_ar import fit_reml_ar
+from its_eval.effects.several_units import METHODS, pool
+from its_eval.estimators.reml.reml_ar import fit_reml_ar
 from its_eval.pipeline.designs import fit_design
 from its_eval.pipeline.pooled import overlap_check, pooled_rows
-from its_eval.pipeline.primary import primary_estimates
-from its_eval.pooling import METHODS, pool
+from its_eval.pipeline.tables import primary_estimates
 
 UNITS = ("T1", "T2", "T3", "D1", "D2", "D3", "D4")
 N, START = 60, 30

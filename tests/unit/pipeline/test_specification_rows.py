@@ -6,11 +6,10 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from its_eval.pipeline.curves import curve_checks
 from its_eval.pipeline.designs import design_estimators, fit_design
 from its_eval.pipeline.placebos import donor_targets
-from its_eval.pipeline.primary import primary_estimates
-from its_eval.pipeline.specifications import sensitivity_rows, specifications
+from its_eval.pipeline.specifications import curve_checks, sensitivity_rows, specifications
+from its_eval.pipeline.tables import primary_estimates
 from its_eval.pipeline.variants import variants
 
 UNITS = ("T1", "T2", *(f"D{place}" for place in range(1, 6)))

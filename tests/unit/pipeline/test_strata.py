@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from its_eval.config.stratified import evaluated_outcomes, listed_as, series_name, strata_of_gap
 from its_eval.pipeline.plan import Target
+from its_eval.pipeline.planning import outcome_window
+from its_eval.pipeline.sheet import sampling_variance
 from its_eval.pipeline.sources import load_sources
-from its_eval.pipeline.strata import outcome_window
-from its_eval.pipeline.weighting import sampling_variance
 
 T0, N = 24, 48
 UNITS = ("T1", "T2", "D1", "D2", "D3", "D4")

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from its_eval.report.figures.coverage import MOST_UNITS, coverage_figure_data, draw_coverage
-from its_eval.report.figures.save import save_figure
+from its_eval.figures.coverage import MOST_UNITS, coverage_figure_data, draw_coverage
+from its_eval.figures.style import save_figure
 
 MONTHS = [f"2019-{month:02d}" for month in range(1, 13)]
 

@@ -12,7 +12,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
-from its_eval.data.periods import (
+from its_eval.calendar import (
     PERIODS_PER_YEAR,
     describe_period,
     format_period,
@@ -20,11 +20,11 @@ from its_eval.data.periods import (
     season_position,
 )
 from its_eval.evaluation import Evaluation, make_table
-from its_eval.report.figures.main_its import draw_main_its, main_its_data, main_its_labels
-from its_eval.report.figures.save import figure_stem, save_figure
-from its_eval.report.figures.scales import day_numbers, reach, tick_labels, time_ticks
-from its_eval.report.figures.style import house_style
-from its_eval.report.figures.text_layout import spread, text_width, wrap
+from its_eval.figures.main_its import main_its_data, main_its_labels
+from its_eval.figures.main_its_drawing import draw_main_its
+from its_eval.figures.scales import day_numbers, reach, tick_labels, time_ticks
+from its_eval.figures.style import figure_stem, house_style, save_figure
+from its_eval.figures.text_layout import spread, text_width, wrap
 
 FIRST = {"month": "2013-04", "quarter": "2010Q1", "year": "1970", "week": "2019-W10"}
 SIDES = {"counterfactual": 0, "counterfactual_low": -1, "counterfactual_high": 1}

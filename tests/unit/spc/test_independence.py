@@ -6,8 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from its_eval.spc.independence import autocorrelation, limit_share, season_p
-from its_eval.spc.limits import xmr_limits
+from its_eval.improvement.xmr import xmr_limits
+from its_eval.improvement.xmr_tables import autocorrelation, limit_share, season_p
 
 
 def test_the_series_of_a_textbook():

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from its_eval.spc.limits import LIMIT_FACTOR, moving_ranges, xmr_limits
+from its_eval.improvement.xmr import LIMIT_FACTOR, moving_ranges, xmr_limits
 
 # NIST/SEMATECH e-Handbook of Statistical Methods, 6.3.2.2: flow rate of ten batches
 FLOW = np.array([49.6, 47.6, 49.9, 51.3, 47.8, 51.2, 52.6, 52.4, 53.6, 52.1])

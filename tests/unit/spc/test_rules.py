@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from its_eval.spc.limits import Limits
-from its_eval.spc.rules import (
+from its_eval.improvement.xmr import (
     RULES,
+    Limits,
     RuleSettings,
     deciding,
     outside_limits,

@@ -6,7 +6,7 @@ import pytest
 
 from its_eval.config.stratified import series_name
 from its_eval.errors import DataError
-from its_eval.spc.load import load_series
+from its_eval.improvement.xmr_load import load_series
 
 
 @pytest.fixture

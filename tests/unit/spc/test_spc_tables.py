@@ -4,10 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from its_eval.spc.limits import Limits, xmr_limits
-from its_eval.spc.phases import ChartSettings
-from its_eval.spc.rules import RuleSettings
-from its_eval.spc.tables import POINT_COLUMNS, SUMMARY_COLUMNS, assurance, spc_tables, variation
+from its_eval.improvement.xmr import ChartSettings, Limits, RuleSettings, xmr_limits
+from its_eval.improvement.xmr_tables import POINT_COLUMNS, SUMMARY_COLUMNS, assurance, spc_tables, variation
 
 JANUARY_2013 = 2013 * 12
 NOISE = np.random.default_rng(7).normal(0.0, 1.0, 36)

@@ -5,13 +5,13 @@ import datetime as dt
 import numpy as np
 import pytest
 
+from its_eval.calendar import format_period, parse_period
 from its_eval.config.layouts import Layout
-from its_eval.data.importers.dates import periods_in, read_date, read_period
-from its_eval.data.importers.extract import extract
-from its_eval.data.importers.headings import choose_sheet, find_header
-from its_eval.data.importers.sheet import Sheet, Source, column_letters, to_number
-from its_eval.data.periods import format_period, parse_period
 from its_eval.errors import DataError
+from its_eval.importers.extract import extract
+from its_eval.importers.headings import choose_sheet, find_header
+from its_eval.importers.metadata import periods_in, read_date, read_period
+from its_eval.importers.sheet import Sheet, Source, column_letters, to_number
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from its_eval.data.periods import format_period, parse_period
+from its_eval.calendar import format_period, parse_period
 
 N, START = 60, 36
 

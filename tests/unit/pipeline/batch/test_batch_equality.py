@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from batch_study import CONFIG, write_study
 
+from its_eval.batch.run import Means, run_batch
+from its_eval.batch.work import TABLES
 from its_eval.config import load_config
-from its_eval.pipeline.batch.run import Means, run_batch
-from its_eval.pipeline.batch.work import TABLES
 from its_eval.pipeline.run import evaluate
 
 #: What a batch run does not find out: placebos, and the likelihood where only contrasts are read.

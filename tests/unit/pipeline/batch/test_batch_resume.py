@@ -10,15 +10,15 @@ import pytest
 from batch_study import write_study
 from test_batch_equality import batch
 
+from its_eval.batch import run as batch_run
+from its_eval.batch.run import JOURNAL, batch_folder
 from its_eval.errors import OutputError
-from its_eval.pipeline.batch import run as batch_run
-from its_eval.report.journal import JOURNAL, batch_folder
 
 STOPPED = """
 import os, signal, sys
 from pathlib import Path
 from its_eval.config import load_config
-from its_eval.pipeline.batch.run import Means, run_batch
+from its_eval.batch.run import Means, run_batch
 
 def stop(phrase, done, total):
     if done > total * 0.4:

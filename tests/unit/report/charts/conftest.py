@@ -6,7 +6,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
-from its_eval.report.figures.style import house_style
+from its_eval.figures.style import house_style
 
 
 @pytest.fixture

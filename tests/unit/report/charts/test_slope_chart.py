@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from its_eval.report.figures.slope_chart import SlopeLabels, draw_slope_chart, slope_chart_data
+from its_eval.figures.slope_chart import SlopeLabels, draw_slope_chart, slope_chart_data
 
 DAYS = ("30 days", "60 days")
 

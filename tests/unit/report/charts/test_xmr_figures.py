@@ -4,12 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from its_eval.report.figures.save import save_figure
-from its_eval.report.figures.scales import day_numbers
-from its_eval.report.figures.xmr import XmrLabels, draw_xmr, xmr_data
-from its_eval.report.figures.xmr_grid import draw_xmr_grid, xmr_grid_data
-from its_eval.spc.phases import ChartSettings
-from its_eval.spc.tables import spc_tables
+from its_eval.figures.scales import day_numbers
+from its_eval.figures.style import save_figure
+from its_eval.figures.xmr import XmrLabels, draw_xmr, draw_xmr_grid, xmr_data, xmr_grid_data
+from its_eval.improvement.xmr import ChartSettings
+from its_eval.improvement.xmr_tables import spc_tables
 
 START = 2013 * 12
 

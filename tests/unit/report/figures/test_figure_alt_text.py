@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from its_eval.report.figures.catalogue import FigureTask, describe, figure_data
-from its_eval.report.narrative import rounded
+from its_eval.figures.catalogue import FigureTask, describe, figure_data
+from its_eval.words.narrative import rounded
 
 OUTCOME = "waits"
 

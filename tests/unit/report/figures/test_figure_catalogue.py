@@ -12,16 +12,15 @@ import pandas as pd
 import pytest
 
 from its_eval.evaluation import COLUMNS, make_table
-from its_eval.report.figures.catalogue import KINDS as EVERY_KIND
-from its_eval.report.figures.catalogue import (
+from its_eval.figures.catalogue import KINDS as EVERY_KIND
+from its_eval.figures.catalogue import (
     FigureTask,
     describe,
     draw,
     figure_data,
     figure_tasks,
 )
-from its_eval.report.figures.save import save_figure
-from its_eval.report.figures.stem import figure_stem
+from its_eval.figures.style import figure_stem, save_figure
 
 #: What a run of one outcome has, without strata and without projects.
 KINDS = tuple(kind for kind in EVERY_KIND if kind not in {"strata_gap", "slope_chart"})
@@ -162,8 +161,7 @@ class TestTasks:
 
     def test_listing_and_describing_load_no_matplotlib(self):
         code = (
-            "import sys; import its_eval.report.figures.catalogue; "
-            "assert 'matplotlib' not in sys.modules, 'loaded'"
+            "import sys; import its_eval.figures.catalogue; assert 'matplotlib' not in sys.modules, 'loaded'"
         )
         subprocess.run([sys.executable, "-c", code], check=True)
 

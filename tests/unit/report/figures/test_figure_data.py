@@ -7,15 +7,15 @@ import pandas as pd
 import pytest
 
 from its_eval.checks.placebo import placebo
-from its_eval.report.figures.across_units_data import METHODS, forest_data, small_multiples_data
-from its_eval.report.figures.cumulative_data import cumulative_effect_data
-from its_eval.report.figures.labels import figure_labels
-from its_eval.report.figures.main_its_data import main_its_data
-from its_eval.report.figures.peers_data import against_peers_data, balance_data, peer_distances_data
-from its_eval.report.figures.placebo_data import placebo_dates_data, placebo_units_data
-from its_eval.report.figures.power_data import power_curve_data
-from its_eval.report.figures.residuals_data import residuals_data
-from its_eval.report.figures.specification_data import choices_of, specification_curve_data
+from its_eval.figures.cumulative import cumulative_effect_data
+from its_eval.figures.forest import METHODS, forest_data, small_multiples_data
+from its_eval.figures.labels import figure_labels
+from its_eval.figures.main_its import main_its_data
+from its_eval.figures.peers import against_peers_data, balance_data, peer_distances_data
+from its_eval.figures.placebos import placebo_dates_data, placebo_units_data
+from its_eval.figures.power import power_curve_data
+from its_eval.figures.residuals import residuals_data
+from its_eval.figures.specification import choices_of, specification_curve_data
 
 OUTCOME = "waits"
 

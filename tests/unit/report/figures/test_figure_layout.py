@@ -4,15 +4,13 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from its_eval.report.figures.panels import Across, EndLabel, Panel, Tick
-from its_eval.report.figures.rows import interval_reach, stack_rows
-from its_eval.report.figures.scales import Limits, before_each, round_ticks, thinned
-from its_eval.report.figures.sheet import draw_sheet
-from its_eval.report.figures.specification import dimension_words
-from its_eval.report.figures.style import NARROW, house_style
-from its_eval.report.figures.text_layout import text_width, told_apart, wrap
-from its_eval.report.figures.time_marks import Mark, place_marks
-from its_eval.report.figures.words import counted, placebo_sentences, sentence, t_text
+from its_eval.figures.rows import interval_reach, stack_rows
+from its_eval.figures.scales import Across, EndLabel, Limits, Panel, Tick, before_each, round_ticks, thinned
+from its_eval.figures.sheet import Mark, draw_sheet, place_marks
+from its_eval.figures.specification import dimension_words
+from its_eval.figures.style import NARROW, house_style
+from its_eval.figures.text_layout import placebo_sentences, sentence, t_text, text_width, told_apart, wrap
+from its_eval.words.narrative import counted
 
 NBSP = "\N{NO-BREAK SPACE}"
 

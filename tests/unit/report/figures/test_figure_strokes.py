@@ -8,9 +8,9 @@ import pytest
 from matplotlib.colors import to_rgb, to_rgba
 from matplotlib.lines import Line2D
 
-from its_eval.report.figures.catalogue import FigureTask, draw
-from its_eval.report.figures.scales import day_numbers
-from its_eval.report.figures.style import BAND, COUNTERFACTUAL, PEER, SHADE
+from its_eval.figures.catalogue import FigureTask, draw
+from its_eval.figures.scales import day_numbers
+from its_eval.figures.style import BAND, COUNTERFACTUAL, PEER, SHADE
 
 OUTCOME = "waits"
 #: Deuteranopia, complete: Machado, Oliveira & Fernandes 2009, doi:10.1109/TVCG.2009.113, table 1.
@@ -444,9 +444,9 @@ class TestNumbers:
         np.testing.assert_allclose(rates, rates[0], rtol=1e-9)
 
     def test_small_multiples_of_one_unit_say_nothing_of_several(self, run_with, said, layout):
-        from its_eval.report.figures.across_units_data import small_multiples_data
-        from its_eval.report.figures.labels import figure_labels
-        from its_eval.report.figures.units_grid import draw_small_multiples
+        from its_eval.figures.forest import small_multiples_data
+        from its_eval.figures.labels import figure_labels
+        from its_eval.figures.units_grid import draw_small_multiples
 
         evaluation = run_with(n_units=1, staggered=True)
         labels = figure_labels(evaluation, OUTCOME, design="single")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from its_eval.report.figures.catalogue import FigureTask, describe, draw
+from its_eval.figures.catalogue import FigureTask, describe, draw
 
 BAND = ["counterfactual_low", "counterfactual_high", "prediction_low", "prediction_high"]
 

@@ -7,9 +7,9 @@ from html.parser import HTMLParser
 import pytest
 
 from its_eval.config import load_config
+from its_eval.figures.catalogue import draw, figure_tasks
+from its_eval.figures.style import save_figure
 from its_eval.pipeline.run import evaluate
-from its_eval.report.figures.catalogue import draw, figure_tasks
-from its_eval.report.figures.save import save_figure
 from its_eval.report.html import render_report
 
 UNITS = ("A1", "A2", "B1", "B2", "B3", "B4", "B5", "B6")

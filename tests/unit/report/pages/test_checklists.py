@@ -7,10 +7,11 @@ import pytest
 
 from its_eval.errors import ConfigError
 from its_eval.evaluation import make_table
-from its_eval.report.checklist_facts import EPOC_FACTS, REPORTING_FACTS
 from its_eval.report.checklists import (
     EPOC,
+    EPOC_FACTS,
     REPORTING,
+    REPORTING_FACTS,
     TO_BE_JUDGED,
     answer_problems,
     epoc_items,

@@ -5,16 +5,14 @@ from dataclasses import replace
 from itertools import product
 
 from its_eval.evaluation import make_table
+from its_eval.figures.specification import specification_curve_data
+from its_eval.figures.text_layout import specification_sentences
 from its_eval.report.checklists import reporting_items
-from its_eval.report.comparisons import compared_with
-from its_eval.report.figures.specification_data import specification_curve_data
-from its_eval.report.figures.words import specification_sentences
-from its_eval.report.sections.assumptions import assumptions
-from its_eval.report.sections.checks import checks
-from its_eval.report.sections.choices import choices
-from its_eval.report.sections.data_quality import data_quality
-from its_eval.report.sections.methods import methods
+from its_eval.report.checks import checks, choices
+from its_eval.report.method import assumptions, methods
+from its_eval.report.peers import data_quality
 from its_eval.report.source import ReportSource, with_every_table
+from its_eval.words.narrative import compared_with
 
 #: How many other choices there are by design.
 DESIGNS = {"single": 4, "difference": 7}

@@ -173,7 +173,7 @@ def test_one_outcome_needs_no_glance(run, taken_apart):
 
 
 def test_a_long_glance_ends_and_says_so(run, taken_apart, monkeypatch):
-    monkeypatch.setattr("its_eval.report.sections.glance.MOST_ROWS", 3)
+    monkeypatch.setattr("its_eval.report.answer.MOST_ROWS", 3)
     page = taken_apart(run.report())
     assert f"All answers, with intervals beneath. The first 3 of {len(run.evaluation.tables['summary'])}" in [
         text.strip() for text in page.texts("caption") + page.texts("p") + page.texts("div")
@@ -326,7 +326,7 @@ def test_peers_asked_for_in_vain(run, taken_apart):
 
 
 def test_long_tables_are_cut_and_say_so(run, taken_apart, monkeypatch):
-    from its_eval.report.sections import cells
+    from its_eval.report import cells
 
     monkeypatch.setattr(cells, "MOST_ROWS", 5)
     page = taken_apart(run.report())

@@ -8,11 +8,9 @@ import pytest
 from its_eval.config.data import DataSettings
 from its_eval.evaluation import make_table
 from its_eval.report.blocks import Bullets, Table
-from its_eval.report.sections.assumptions import assumptions
-from its_eval.report.sections.cells import estimate_cell, p_cell
-from its_eval.report.sections.choices import choices
-from its_eval.report.sections.methods import methods
-from its_eval.report.sections.origin import origin
+from its_eval.report.cells import estimate_cell, p_cell
+from its_eval.report.checks import choices
+from its_eval.report.method import assumptions, methods, origin
 from its_eval.report.source import ReportSource, with_every_table
 
 #: The methods of the small study.

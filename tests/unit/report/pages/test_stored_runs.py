@@ -11,11 +11,16 @@ from its_eval.errors import ConfigError, OutputError, UsageError
 from its_eval.evaluation import make_table
 from its_eval.provenance import MANIFEST, RESOLVED, output_hashes, sha256
 from its_eval.report.house_style import HouseStyle
-from its_eval.report.overview import OverviewEntry, render_overview
-from its_eval.report.read_run import read_run
-from its_eval.report.rerender import REPORT, entries_of, replace_report, report_of
-from its_eval.report.write import write_manifest, write_tables, write_text
-from its_eval.report.write_page import write_page
+from its_eval.report.overview import (
+    REPORT,
+    OverviewEntry,
+    entries_of,
+    render_overview,
+    replace_report,
+    report_of,
+)
+from its_eval.report.source import read_run
+from its_eval.report.write import write_manifest, write_page, write_tables, write_text
 
 MANIFEST_BASE = {
     "schema_version": 1,

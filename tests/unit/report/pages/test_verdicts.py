@@ -4,11 +4,11 @@ import math
 from dataclasses import replace
 
 from its_eval.evaluation import COLUMNS, make_table
+from its_eval.report.answer import set_sentences
 from its_eval.report.blocks import Cell, Number, Strong
-from its_eval.report.comparisons import compared_with
 from its_eval.report.source import ReportSource, anchor, with_every_table
-from its_eval.report.units_together import set_sentences
 from its_eval.report.verdicts import question, verdict_sentences
+from its_eval.words.narrative import compared_with
 
 ROW = {
     "outcome": "waits",

@@ -1,1 +1,0 @@
-"""Paired measurements before and after a project: changes, tests, effect sizes."""

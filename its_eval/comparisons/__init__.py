@@ -1,0 +1,1 @@
+"""Comparisons: what a series is compared with, from nothing to a mixture of donors."""

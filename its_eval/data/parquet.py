@@ -1,0 +1,258 @@
+"""Parquet: which column holds what, its cells as codes or numbers, and large tables written part by part."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from its_eval.config.settings import is_url, url_text
+from its_eval.data.tables import find_column, normalise_name
+from its_eval.errors import DataError
+from its_eval.evaluation import COLUMNS, make_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from its_eval.config import DataSettings, IndicatorTable
+
+
+#: Columns of numbers of the tidy table.
+NUMERIC = ("value", "numerator", "denominator")
+
+
+def fragment_files(settings: DataSettings) -> list[tuple[str, int]]:
+    """Return name and size of every file of every indicator table, in a fixed order."""
+    found = []
+    for table in settings.indicators:
+        dataset, _ = open_dataset(table)
+        for fragment in dataset.get_fragments():
+            found.append((fragment.path, dataset.filesystem.get_file_info(fragment.path).size))
+    return sorted(set(found))
+
+
+def open_dataset(table: IndicatorTable) -> tuple[Any, dict[str, str]]:
+    """Return a dataset and which of its columns holds what.
+
+    Raises
+    ------
+    DataError
+        When it is not there, cannot be read, or lacks a column.
+    """
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.dataset as ds  # noqa: PLC0415
+
+    where = url_text(table.path)
+    source, filesystem = str(table.path), None
+    try:
+        if is_url(table.path):
+            from fsspec.core import url_to_fs  # type: ignore[import-untyped]  # noqa: PLC0415
+
+            filesystem, source = url_to_fs(where)
+        found = ds.dataset(source, filesystem=filesystem, format="parquet", partitioning="hive")
+        names = _columns(found.schema, table, where)
+        kept = [name for key, name in names.items() if key not in NUMERIC]
+        texts = [name for name in kept if pa.types.is_string(found.schema.field(name).type)]
+        options = ds.ParquetReadOptions(dictionary_columns=texts)
+        found = ds.dataset(
+            source,
+            filesystem=filesystem,
+            format=ds.ParquetFileFormat(read_options=options),
+            partitioning="hive",
+        )
+    except FileNotFoundError:
+        raise DataError([f"{where}: there is no such file"]) from None
+    except (pa.ArrowException, OSError, ImportError, ValueError) as error:
+        raise DataError([f"{where}: cannot be read as Parquet: {error}"]) from None
+    return found, names
+
+
+def narrowed(dataset: Any, column: str, wanted: Sequence[str]) -> Any:
+    """Return the part of a dataset whose row groups may hold a row with one of some texts in a column.
+
+    Arrow itself does not use the statistics of columns that are written as dictionaries, as pandas writes
+    categories.
+    """
+    import pyarrow.dataset as ds  # noqa: PLC0415
+
+    asked = sorted(wanted)
+    kept = []
+    for fragment in dataset.get_fragments(filter=field_of(column).isin(asked)):
+        groups = [
+            number
+            for number in range(fragment.num_row_groups)
+            if _may_hold(fragment.metadata.row_group(number), column, asked)
+        ]
+        if groups:
+            kept.append(fragment.subset(row_group_ids=groups))
+    return ds.FileSystemDataset(kept, dataset.schema, dataset.format, dataset.filesystem)
+
+
+def _may_hold(group: Any, column: str, asked: Sequence[str]) -> bool:
+    """Return whether one of some sorted texts lies between the least and the greatest of a row group."""
+    chunks = (group.column(place) for place in range(group.num_columns))
+    found = next((chunk.statistics for chunk in chunks if chunk.path_in_schema == column), None)
+    if found is None or not found.has_min_max or not isinstance(found.min, str):
+        return True
+    place = bisect_left(asked, found.min)
+    return place < len(asked) and asked[place] <= found.max
+
+
+def _columns(schema: Any, table: IndicatorTable, where: str) -> dict[str, str]:
+    """Return which column holds unit, period, indicator and each number."""
+    import pyarrow as pa  # noqa: PLC0415
+
+    mapped = table.columns
+    names = {key: find_column(schema.names, mapped.get(key, key), where) for key in ("unit", "period")}
+    if table.indicator is None:
+        names["indicator"] = find_column(schema.names, mapped.get("indicator", "indicator"), where)
+    present = {normalise_name(name) for name in schema.names}
+    for key in NUMERIC:
+        if key in mapped or key in present:
+            names[key] = find_column(schema.names, mapped.get(key, key), where)
+    if "value" not in names and not {"numerator", "denominator"} <= set(names):
+        find_column(schema.names, mapped.get("value", "value"), where)
+    problems = []
+    for key in NUMERIC:
+        kind = schema.field(names[key]).type if key in names else pa.float64()
+        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
+            problems.append(f"{where}: column {names[key]!r} holds {kind}, not numbers")
+    if "stratum" in mapped or "stratum" in present:
+        problems.append(f"{where}: a batch run cannot tell strata apart; it needs a table without them")
+    if problems:
+        raise DataError(problems, "write the dataset anew with such columns")
+    return names
+
+
+def field_of(name: str) -> Any:
+    """Return a column of a dataset as an expression."""
+    import pyarrow.compute as pc  # noqa: PLC0415
+
+    return pc.field(name)
+
+
+def literal(*, value: bool) -> Any:
+    """Return a constant as an expression."""
+    import pyarrow.compute as pc  # noqa: PLC0415
+
+    return pc.scalar(value)
+
+
+def column_codes(read: Any, name: str) -> tuple[NDArray[np.int64], list[str]]:
+    """Return a column of a table of one chunk (or of none) as codes and texts."""
+    column = read.column(name)
+    if column.num_chunks == 0:
+        return np.zeros(0, dtype=np.int64), []
+    return coded(column.chunk(0))
+
+
+def distinct_texts(array: Any) -> list[str]:
+    """Return the stripped texts that occur in an array."""
+    import pyarrow.compute as pc  # noqa: PLC0415
+
+    # the dictionary of an array may hold words that do not occur
+    codes, texts = coded(pc.unique(array))
+    return [texts[code] for code in codes]
+
+
+def coded(array: Any) -> tuple[NDArray[np.int64], list[str]]:
+    """Return an array as codes and stripped texts; what is missing has the text of nothing."""
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.compute as pc  # noqa: PLC0415
+
+    if not pa.types.is_dictionary(array.type):
+        array = pc.dictionary_encode(pc.cast(array, pa.string()))
+    texts = [str(text).strip() for text in array.dictionary.to_pylist()]
+    codes = array.indices
+    if codes.null_count:
+        codes = codes.fill_null(len(texts))
+        texts.append("")
+    places = codes.to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
+    distinct = list(dict.fromkeys(texts))
+    if len(distinct) < len(texts):  # they differed by the spaces around them alone
+        places = np.array([distinct.index(text) for text in texts])[places]
+    return places, distinct
+
+
+def numbers_of(column: Any) -> NDArray[np.float64]:
+    """Return a column of numbers, NaN where missing."""
+    import pyarrow as pa  # noqa: PLC0415
+
+    return np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Texts:
+    """A column of texts that repeat.
+
+    Attributes
+    ----------
+    codes : ndarray of int, shape (rows,)
+        Places in `words`.
+    words : sequence of str
+        The distinct texts.
+    """
+
+    codes: NDArray[np.intp]
+    words: Sequence[str]
+
+
+#: A column: texts, numbers, or one value for all rows (None: missing in all).
+Column = Texts | np.ndarray[Any, Any] | str | float | None
+
+
+def encode_part(name: str, columns: Mapping[str, Column], rows: int) -> bytes:
+    """Return some rows of a table as a Parquet file.
+
+    Types and metadata are those of the same table written whole, so that the parts of a folder read as one
+    table of the contract.
+
+    Parameters
+    ----------
+    name : str
+        Name of the table.
+    columns : mapping of str to column
+        A column that is left out is missing.
+    rows : int
+        How many.
+    """
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    schema = _schema(name)
+    arrays = [_array(columns.get(key), schema.field(key).type, rows) for key in COLUMNS[name]]
+    sink = pa.BufferOutputStream()
+    # texts repeat, numbers hardly ever
+    repeated = [item.name for item in schema if pa.types.is_large_string(item.type)]
+    table = pa.Table.from_arrays(arrays, schema=schema)
+    pq.write_table(table, sink, compression="snappy", use_dictionary=repeated)
+    return bytes(sink.getvalue())
+
+
+@cache
+def _schema(name: str) -> Any:
+    """Return types and metadata that pandas would write."""
+    import pyarrow as pa  # noqa: PLC0415
+
+    return pa.Schema.from_pandas(make_table(name, []), preserve_index=False)
+
+
+def _array(column: Column, kind: Any, rows: int) -> Any:
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.compute as pc  # noqa: PLC0415
+
+    if isinstance(column, Texts):
+        words = pa.array(list(column.words), kind)
+        return words.take(pa.array(np.asarray(column.codes)))
+    if isinstance(column, np.ndarray):
+        array = pa.array(column)
+        # a number that is not known is missing, as in the tables that are written whole
+        return pc.cast(pc.if_else(pc.is_nan(array), None, array) if column.dtype.kind == "f" else array, kind)
+    if column is None and pa.types.is_large_string(kind):
+        column = ""
+    return pa.repeat(pa.scalar(column, kind), rows)

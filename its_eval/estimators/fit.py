@@ -1,0 +1,287 @@
+"""What every estimator returns: parameters and a covariance model, for many series at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+#: Degrees of freedom are clipped to at least this before an interval is formed (methods §2).
+MINIMUM_DF = 2.0
+#: Below this many unclipped degrees of freedom a contrast is flagged as not estimable (methods §11.6).
+DF_FLOOR = 3.0
+
+
+@dataclass(frozen=True)
+class ContrastEstimates:
+    """Estimates of m contrasts for S series.
+
+    Attributes
+    ----------
+    estimate, std_error, df, df_unclipped : ndarray, shape (S, m)
+        Point estimates, standard errors, degrees of freedom used and before clipping.
+    """
+
+    estimate: FloatArray
+    std_error: FloatArray
+    df: FloatArray
+    df_unclipped: FloatArray
+
+    @property
+    def statistic(self) -> FloatArray:
+        """Estimate over standard error, shape (S, m); NaN where the standard error is 0.
+
+        A standard error of 0 belongs to a degenerate series, for which no test is possible.
+        """
+        statistic = np.full(self.estimate.shape, np.nan)
+        np.divide(self.estimate, self.std_error, out=statistic, where=self.std_error > 0.0)
+        return statistic
+
+    @property
+    def p_value(self) -> FloatArray:
+        """Two-sided p-value of a zero contrast by the t distribution, shape (S, m)."""
+        return np.asarray(2.0 * special.stdtr(self.df, -np.abs(self.statistic)), dtype=np.float64)
+
+    def interval(self, confidence: float) -> tuple[FloatArray, FloatArray]:
+        """Lower and upper limits at the given confidence, each of shape (S, m)."""
+        half = special.stdtrit(self.df, 0.5 + confidence / 2.0) * self.std_error
+        return self.estimate - half, self.estimate + half
+
+
+@dataclass(frozen=True)
+class CovarianceModel:
+    """How uncertain linear combinations of the parameters are, for S series.
+
+    With ``Phi`` the model covariance, ``Phi_A`` the reported (adjusted) one, ``W`` the covariance of the
+    q variance parameters and ``G_i = Phi P_i Phi``, a contrast c has standard error
+    ``sqrt(max(c'Phi_A c, c'Phi c))`` and Satterthwaite degrees of freedom
+    ``2 (c'Phi c)^2 / (g'W g)`` with ``g_i = -c'G_i c`` (methods §2). With q = 0 the degrees of freedom are
+    ``df_residual``: ordinary least squares and Newey-West.
+
+    Attributes
+    ----------
+    adjusted, model : ndarray, shape (S, k, k)
+        ``Phi_A`` and ``Phi``.
+    gradients : ndarray, shape (S, q, k, k)
+        ``G_i``.
+    parameter_covariance : ndarray, shape (S, q, q)
+        ``W``.
+    df_residual : ndarray, shape (S,)
+        Usable observations minus terms; also the upper bound of the degrees of freedom.
+    """
+
+    adjusted: FloatArray
+    model: FloatArray
+    gradients: FloatArray
+    parameter_covariance: FloatArray
+    df_residual: FloatArray
+
+    def estimate(self, params: FloatArray, contrasts: FloatArray) -> ContrastEstimates:
+        """Estimate contrasts with their standard errors and degrees of freedom.
+
+        Parameters
+        ----------
+        params : ndarray, shape (S, k)
+            Parameters of each series.
+        contrasts : ndarray, shape (m, k) or (S, m, k)
+            Rows are contrasts; the second form has contrasts of its own for each series.
+        """
+        shared = np.broadcast_to(contrasts, (params.shape[0], *contrasts.shape[-2:]))
+        estimate = np.einsum("smk,sk->sm", shared, params)
+        variance = np.einsum("smi,sij,smj->sm", shared, self.model, shared)
+        adjusted = np.einsum("smi,sij,smj->sm", shared, self.adjusted, shared)
+        std_error = np.sqrt(np.maximum(adjusted, variance))
+        ceiling = self.df_residual[:, None]
+        if self.gradients.shape[1] == 0:
+            df = np.broadcast_to(ceiling, estimate.shape).astype(np.float64)
+            return ContrastEstimates(estimate, std_error, df, df)
+        gradient = -np.einsum("smi,sqij,smj->smq", shared, self.gradients, shared)
+        spread = np.einsum("smp,spq,smq->sm", gradient, self.parameter_covariance, gradient)
+        # No spread means no variance to estimate (a degenerate series): the residual df are as good as any.
+        fallback = np.broadcast_to(ceiling, estimate.shape).astype(np.float64)
+        unclipped = np.divide(2.0 * variance**2, spread, out=fallback, where=spread > 0.0)
+        return ContrastEstimates(
+            estimate, std_error, np.clip(unclipped, MINIMUM_DF, np.maximum(ceiling, MINIMUM_DF)), unclipped
+        )
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One design fitted to S series.
+
+    Attributes
+    ----------
+    params : ndarray, shape (S, k)
+        Coefficients in the order of the design's terms.
+    covariance : CovarianceModel
+        Their uncertainty.
+    sigma : ndarray, shape (S,)
+        Marginal standard deviation of the errors.
+    partial_autocorrelations : ndarray, shape (S, p)
+        Empty second axis for estimators without an error model.
+    log_likelihood : ndarray, shape (S,)
+        Restricted log-likelihood for REML, Gaussian log-likelihood for least squares.
+    n_used : ndarray of int, shape (S,)
+        Observations that entered the fit.
+    flags : dict of str to ndarray of bool, shape (S,)
+        Warnings as data, e.g. ``at_bound``; every flag is a word listed in ``docs/flags.md``.
+    variance_ratio : ndarray, shape (S,), or None
+        Variance after over variance before the interruption, or of the signal over the noise; None for
+        estimators without such a ratio.
+    dispersion : ndarray, shape (S,), or None
+        Of count and binomial families; None for others.
+    """
+
+    params: FloatArray
+    covariance: CovarianceModel
+    sigma: FloatArray
+    partial_autocorrelations: FloatArray
+    log_likelihood: FloatArray
+    n_used: NDArray[np.int64]
+    flags: dict[str, BoolArray] = field(default_factory=dict)
+    variance_ratio: FloatArray | None = None
+    dispersion: FloatArray | None = None
+
+    def one(self, series: int) -> Fit:
+        """Return the fit of one series alone, so that contrasts of its own cost nothing for the others."""
+        pick = slice(series, series + 1)
+        covariance = self.covariance
+        return Fit(
+            self.params[pick],
+            CovarianceModel(
+                covariance.adjusted[pick],
+                covariance.model[pick],
+                covariance.gradients[pick],
+                covariance.parameter_covariance[pick],
+                covariance.df_residual[pick],
+            ),
+            self.sigma[pick],
+            self.partial_autocorrelations[pick],
+            self.log_likelihood[pick],
+            self.n_used[pick],
+            {name: flag[pick] for name, flag in self.flags.items()},
+            None if self.variance_ratio is None else self.variance_ratio[pick],
+            None if self.dispersion is None else self.dispersion[pick],
+        )
+
+    def contrasts(self, matrix: FloatArray) -> ContrastEstimates:
+        """Estimate contrasts, rows of an (m, k) or (S, m, k) array."""
+        return self.covariance.estimate(self.params, matrix)
+
+
+#: Residuals below this fraction of the variation about the mean leave nothing to estimate a variance from.
+NOISE_FLOOR = 1e-10
+#: Residuals below this many units of rounding of the outcome itself are rounding.
+ROUNDING_UNITS = 64.0
+#: Residuals below this fraction of the outcome itself leave fewer than six digits of what is estimated.
+PRECISION_FLOOR = 2e-9
+#: Beyond these residual sums of squares, powers that the covariances need leave double precision.
+SUM_RANGE = (1e-140, 1e140)
+
+
+def degenerate_series(
+    Y: FloatArray, observed: BoolArray, residual_sum: FloatArray, total_sum: FloatArray
+) -> BoolArray:
+    """Series that the design reproduces up to rounding, shape (S,).
+
+    True where ``e'e <= max(1e-20 sum (y - mean)^2, (64 eps)^2 sum y^2)``: constant series and exact lines,
+    whatever their unit and level.
+
+    Parameters
+    ----------
+    Y : ndarray, shape (n, S)
+        Outcomes with 0 at missing months.
+    observed : ndarray of bool, shape (n,)
+        Months with a value.
+    residual_sum, total_sum : ndarray, shape (S,)
+        Least-squares residual sum of squares e'e and sum of squares y'y.
+    """
+    rounding = (ROUNDING_UNITS * np.finfo(np.float64).eps) ** 2
+    degenerate: BoolArray = residual_sum <= max(rounding, NOISE_FLOOR**2) * total_sum
+    # The sum about the mean is at most the sum about zero, so only these can be degenerate.
+    for series in np.flatnonzero(degenerate):
+        variation = float(np.sum((Y[observed, series] - Y[observed, series].mean()) ** 2))
+        limit = max(NOISE_FLOOR**2 * variation, rounding * float(total_sum[series]))
+        degenerate[series] = residual_sum[series] <= limit
+    return degenerate
+
+
+def precision_lost(residual_sum: FloatArray, total_sum: FloatArray) -> BoolArray:
+    """Series whose level or unit leaves double precision too few digits for their variation, shape (S,).
+
+    True where ``e'e <= (2e-9)^2 y'y`` (the rounding of y is then above 1e-7 of a residual) or where e'e lies
+    outside 1e-140 to 1e140. A series of another unit, or with its level taken off, has no such trouble.
+
+    Parameters
+    ----------
+    residual_sum, total_sum : ndarray, shape (S,)
+        Least-squares residual sum of squares e'e and sum of squares y'y.
+    """
+    low, high = SUM_RANGE
+    lost: BoolArray = residual_sum <= PRECISION_FLOOR**2 * total_sum
+    return lost | (residual_sum < low) | (residual_sum > high)
+
+
+def blank_fit(n_series: int, n_terms: int, n_variance: int, order: int, flags: Iterable[str]) -> Fit:
+    """Fit in which every series is degenerate: no uncertainty, no error model, nothing flagged yet.
+
+    Parameters
+    ----------
+    n_series, n_terms : int
+        S and k.
+    n_variance : int
+        Number q of variance parameters.
+    order : int
+        Number p of partial autocorrelations.
+    flags : iterable of str
+        Names of the flags.
+    """
+    covariance = CovarianceModel(
+        adjusted=np.zeros((n_series, n_terms, n_terms)),
+        model=np.zeros((n_series, n_terms, n_terms)),
+        gradients=np.zeros((n_series, n_variance, n_terms, n_terms)),
+        parameter_covariance=np.zeros((n_series, n_variance, n_variance)),
+        df_residual=np.zeros(n_series),
+    )
+    return Fit(
+        params=np.zeros((n_series, n_terms)),
+        covariance=covariance,
+        sigma=np.zeros(n_series),
+        partial_autocorrelations=np.zeros((n_series, order)),
+        log_likelihood=np.full(n_series, np.inf),
+        n_used=np.zeros(n_series, dtype=np.int64),
+        flags={flag: np.zeros(n_series, dtype=np.bool_) for flag in flags},
+    )
+
+
+def scatter(whole: Any, series: NDArray[np.intp] | slice, part: Any) -> None:
+    """Write the results of some series into their places among the results of all series.
+
+    Parameters
+    ----------
+    whole, part : ndarray, dict of results, dataclass of results, or None
+        Of the same kind (None: a field that this kind of result does not have); arrays have the series on
+        their first axis. ``whole`` is changed in place.
+    series : ndarray of int or slice
+        Where the series of ``part`` belong.
+    """
+    if part is None:
+        return
+    if isinstance(part, np.ndarray):
+        whole[series] = part
+    elif isinstance(part, dict):
+        for name, values in part.items():
+            scatter(whole[name], series, values)
+    else:
+        for item in fields(part):
+            scatter(getattr(whole, item.name), series, getattr(part, item.name))

@@ -1,0 +1,1 @@
+"""The batched restricted-likelihood engine: one design matrix, many series."""

@@ -1,0 +1,378 @@
+"""Series reduced to quadratic forms, each with its own design, and their profiled restricted likelihood.
+
+With X = QR and e = y - QQ'y, all that the restricted likelihood needs of a series is ``A_m = Z'S_m Z`` for
+``Z = [Q, e/|e|]`` and the forms S_m of its error model: (k + 1)^2 numbers a form, whatever the number of
+months. Missing months add one unit column each to Q (``patterns``): since the rows of X there can be set to
+zero without changing the span, Q is the orthonormal basis of the observed rows beside those unit columns.
+
+With ``A = sum_m w_m(theta) A_m = [[M, c], [c', s]]`` (``series_forms``), up to a constant and the scale of y,
+
+  ``-2 l_R/(n - k) = log RSS + (log|M| - log|N|)/(n - k),   RSS = s - c'M^{-1}c.``
+
+It is evaluated on a grid over the box of parameters; every local minimum of the grid, those on the border
+included, is followed to the exact local optimum, and the best is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from its_eval.estimators.fit import degenerate_series
+from its_eval.estimators.reml.ar1 import to_rho, to_warped
+from its_eval.estimators.reml.error_model import minimise
+from its_eval.estimators.reml.profile import trace_products
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from its_eval.estimators.fit import BoolArray, FloatArray
+    from its_eval.estimators.reml.autoregression import PrecisionTerms
+    from its_eval.estimators.reml.error_model import ErrorModel
+
+
+@dataclass(frozen=True)
+class OrthonormalDesigns:
+    """Designs of the same size, each with an orthonormal basis.
+
+    Attributes
+    ----------
+    basis : ndarray, shape (S, n, K)
+        Q; its first k columns span the observed rows of X, the others are unit columns of missing months.
+    triangular : ndarray, shape (S, k, k)
+        R of the first k columns.
+    """
+
+    basis: FloatArray
+    triangular: FloatArray
+
+    @property
+    def residual_df(self) -> int:
+        """Rows minus columns: usable observations minus terms of X."""
+        return int(self.basis.shape[1] - self.basis.shape[2])
+
+    def take(self, series: NDArray[np.intp]) -> OrthonormalDesigns:
+        """Return a selection of the designs."""
+        return OrthonormalDesigns(self.basis[series], self.triangular[series])
+
+
+@dataclass(frozen=True)
+class SeriesForms:
+    """S series that have the same number of months and columns.
+
+    Attributes
+    ----------
+    forms : ndarray, shape (S, m, K + 1, K + 1)
+        ``A_m``; the last row and column belong to the residual of unit length.
+    length : ndarray, shape (S,)
+        ``|e|``.
+    coordinates : ndarray, shape (S, k)
+        ``Q'y`` without the unit columns, where it is 0.
+    """
+
+    forms: FloatArray
+    length: FloatArray
+    coordinates: FloatArray
+
+    @property
+    def n_terms(self) -> int:
+        """Number K of columns, unit columns included."""
+        return int(self.forms.shape[-1]) - 1
+
+    def take(self, series: NDArray[np.intp]) -> SeriesForms:
+        """Return a selection of the series, in the given order and with repeats."""
+        return SeriesForms(self.forms[series], self.length[series], self.coordinates[series])
+
+
+def orthonormal_designs(X: FloatArray, observed: BoolArray) -> OrthonormalDesigns:
+    """Orthonormal bases of designs that miss equally many months.
+
+    Parameters
+    ----------
+    X : ndarray, shape (S, n, k)
+    observed : ndarray of bool, shape (S, n)
+        Months with a value.
+    """
+    n_series, n_rows, n_terms = X.shape
+    basis, triangular = np.linalg.qr(np.where(observed[:, :, None], X, 0.0))
+    series, month = np.nonzero(~observed)
+    n_missing = month.size // max(n_series, 1)
+    whole = np.zeros((n_series, n_rows, n_terms + n_missing))
+    whole[:, :, :n_terms] = np.where(observed[:, :, None], basis, 0.0)
+    whole[series, month, n_terms + np.tile(np.arange(n_missing), n_series)] = 1.0
+    return OrthonormalDesigns(whole, triangular)
+
+
+def residual_coordinates(
+    designs: OrthonormalDesigns, outcomes: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Split outcomes (S, n), 0 at missing months, into coordinates (S, k), residuals (S, n) and lengths (S,).
+
+    Residuals are scaled to length 1; those of exact zeros stay 0.
+    """
+    n_terms = designs.triangular.shape[-1]
+    basis = designs.basis[:, :, :n_terms]
+    transposed = np.swapaxes(basis, 1, 2)
+    coordinates = transposed @ outcomes[:, :, None]
+    residuals = (outcomes[:, :, None] - basis @ coordinates)[:, :, 0]
+    length = np.sqrt(np.einsum("st,st->s", residuals, residuals))
+    residuals /= np.where(length > 0.0, length, 1.0)[:, None]
+    return coordinates[:, :, 0], residuals, length
+
+
+def exact_lines(outcomes: FloatArray, observed: BoolArray, length: FloatArray) -> BoolArray:
+    """Series (S,) whose residuals are rounding (``assembly.degenerate_series``).
+
+    Parameters
+    ----------
+    outcomes, observed : ndarray, shape (S, n)
+    length : ndarray, shape (S,)
+        Of the least-squares residuals.
+    """
+    total = np.einsum("st,st->s", outcomes, outcomes)
+    found = [
+        degenerate_series(outcomes[s, :, None], observed[s], length[[s]] ** 2, total[[s]])[0]
+        for s in range(len(length))
+    ]
+    return np.array(found, dtype=np.bool_)
+
+
+def own_forms(model: ErrorModel, basis: FloatArray, residuals: FloatArray) -> FloatArray:
+    """Return ``A_m`` of series (S, n) with a basis each (S, n, K), shape (S, m, K + 1, K + 1)."""
+    axes = np.concatenate([basis, residuals[:, :, None]], axis=2)
+    size = axes.shape[2]
+    forms = np.empty((len(axes), model.lags.size, size, size))
+    for form, (lag, mask) in enumerate(zip(model.lags, model.masks, strict=True)):
+        month = np.flatnonzero(mask)
+        product = np.swapaxes(axes[:, month], 1, 2) @ axes[:, month + lag]
+        forms[:, form] = (product + np.swapaxes(product, 1, 2)) / 2.0
+    return forms
+
+
+def shared_forms(model: ErrorModel, basis: FloatArray, residuals: FloatArray) -> FloatArray:
+    """Return the same for series (S, n) with one basis (n, K), whose own part is worked out once."""
+    n_terms = basis.shape[1]
+    inner = own_forms(model, basis[None], np.zeros((1, basis.shape[0])))[0]
+    forms = np.empty((len(residuals), *inner.shape))
+    forms[:] = inner
+    for form, (lag, mask) in enumerate(zip(model.lags, model.masks, strict=True)):
+        month = np.flatnonzero(mask)
+        before, later = residuals[:, month], residuals[:, month + lag]
+        border = (before @ basis[month + lag] + later @ basis[month]) / 2.0
+        forms[:, form, n_terms, :n_terms] = forms[:, form, :n_terms, n_terms] = border
+        forms[:, form, n_terms, n_terms] = np.einsum("st,st->s", before, later)
+    return forms
+
+
+def weighted_columns(model: ErrorModel, weights: FloatArray, basis: FloatArray) -> FloatArray:
+    """``sum_m weights_m S_m Q`` for weights (S, a, m) and bases (S, n, K), shape (S, a, n, K)."""
+    n_rows = model.n_rows
+    columns = np.zeros((*weights.shape[:2], *basis.shape[1:]))
+    for lag in range(model.order + 1):
+        at_lag = model.lags == lag
+        # A form counts a pair of months once; the matrix holds half of it on either side of the diagonal.
+        band = (weights[:, :, at_lag] / 2.0 @ model.masks[at_lag])[:, :, : n_rows - lag, None]
+        columns[:, :, : n_rows - lag] += band * basis[:, None, lag:]
+        columns[:, :, lag:] += band * basis[:, None, : n_rows - lag]
+    return columns
+
+
+#: Grid points of each parameter, by number of partial autocorrelations and presence of a variance ratio. Two
+#: thirds as many in each direction find the same optima of thousands of random walks and other series.
+GRID: dict[tuple[int, bool], tuple[int, ...]] = {
+    (1, False): (48,),
+    (2, False): (24, 16),
+    (1, True): (32, 33),
+    (2, True): (16, 8, 21),
+}
+#: Parts into which interpolation divides the intervals of the grid in search of local minima, by number of
+#: parameters.
+FINER = {1: 3, 2: 3, 3: 2}
+#: Points of the interpolating polynomials.
+WINDOW = 8
+
+
+@dataclass(frozen=True)
+class FormsProfile:
+    """The objective of S series, each at parameters theta (q,) of its own.
+
+    Attributes
+    ----------
+    value, rss : ndarray, shape (S,)
+        Objective, and generalised residual sum of squares over that of least squares.
+    gradient, hessian : ndarray, shapes (S, q) and (S, q, q)
+        Derivatives of the objective.
+    terms : PrecisionTerms
+        Weights of the forms.
+    inverse : ndarray, shape (S, K, K)
+        ``M^{-1}``.
+    inner_first : ndarray, shape (S, q, K, K)
+        ``dM/dtheta_a``.
+    shift : ndarray, shape (S, K)
+        ``M^{-1}c``.
+    """
+
+    value: FloatArray
+    rss: FloatArray
+    gradient: FloatArray
+    hessian: FloatArray
+    terms: PrecisionTerms
+    inverse: FloatArray
+    inner_first: FloatArray
+    shift: FloatArray
+
+
+def evaluate_forms(
+    model: ErrorModel, series: SeriesForms, residual_df: int, theta: FloatArray
+) -> FormsProfile:
+    """Evaluate the objective exactly, with derivatives, by the formulas of ``profile.evaluate_profile``.
+
+    Parameters
+    ----------
+    model : ErrorModel
+    series : SeriesForms
+        S series.
+    residual_df : int
+        n - k.
+    theta : ndarray, shape (S, q)
+    """
+    n_terms = series.n_terms
+    terms = model.terms(theta)
+    flat = series.forms.reshape(*series.forms.shape[:2], -1)
+    shape = (len(theta), -1, n_terms + 1, n_terms + 1)
+    whole = (terms.weights[:, None] @ flat).reshape(shape)[:, 0]
+    inner_first = (terms.first @ flat).reshape(shape)[:, :, :n_terms, :n_terms]
+    inner, border = whole[:, :n_terms, :n_terms], whole[:, :n_terms, n_terms]
+    inverse = np.linalg.inv(inner)
+    shift = (inverse @ border[:, :, None])[:, :, 0]
+    residual = np.concatenate([-shift, np.ones((len(theta), 1))], axis=1)
+    pulled = (series.forms @ residual[:, None, :, None])[:, :, :, 0]
+    sums = (pulled @ residual[:, :, None])[:, :, 0]
+
+    rss = np.sum(terms.weights * sums, axis=1)
+    slope = terms.first @ pulled[:, :, :n_terms]
+    rss_second = (terms.second @ sums[:, None, :, None])[:, :, :, 0]
+    rss_second = rss_second - 2.0 * slope @ inverse @ np.swapaxes(slope, 1, 2)
+    traces = np.einsum("sij,smij->sm", inverse, series.forms[:, :, :n_terms, :n_terms], optimize=True)
+    relative = inverse[:, None] @ inner_first
+    scale_first = (terms.first @ traces[:, :, None])[:, :, 0] - terms.log_determinant_first
+    scale_second = (terms.second @ traces[:, None, :, None])[:, :, :, 0] - trace_products(relative)
+    diagonal = np.arange(model.n_parameters)
+    scale_second[:, diagonal, diagonal] -= terms.log_determinant_second
+
+    log_inner = np.linalg.slogdet(inner)[1]
+    relative_first = (terms.first @ sums[:, :, None])[:, :, 0] / rss[:, None]
+    gradient = relative_first + scale_first / residual_df
+    hessian = rss_second / rss[:, None, None] + scale_second / residual_df
+    hessian -= relative_first[:, :, None] * relative_first[:, None]
+    value = np.log(rss) + (log_inner - terms.log_determinant) / residual_df
+    return FormsProfile(value, rss, gradient, hessian, terms, np.asarray(inverse), inner_first, shift)
+
+
+def search_axes(model: ErrorModel, finer: int = 1) -> list[FloatArray]:
+    """Grid points of each parameter, bounds included, closer together where |r| is near 1.
+
+    Parameters
+    ----------
+    model : ErrorModel
+    finer : int
+        Parts into which each interval of the search grid is divided.
+    """
+    sizes = [finer * (size - 1) + 1 for size in GRID[model.order, model.by_segment]]
+    lower, upper = model.bounds()
+    warped = to_warped(np.array([lower[0], upper[0]]))
+    axes = [to_rho(np.linspace(warped[0], warped[1], sizes[0]))]
+    if model.order == 2:
+        axes.append(np.tanh(np.linspace(np.arctanh(lower[1]), np.arctanh(upper[1]), sizes[1])))
+    if model.by_segment:
+        axes.append(np.linspace(lower[-1], upper[-1], sizes[-1]))
+    for axis, low, high in zip(axes, lower, upper, strict=True):
+        axis[[0, -1]] = low, high  # not beside them by rounding
+    return axes
+
+
+def search_grid(model: ErrorModel) -> FloatArray:
+    """Grid points (G, q) of theta, the last parameter running fastest."""
+    return np.stack([axis.ravel() for axis in np.meshgrid(*search_axes(model), indexing="ij")], axis=1)
+
+
+def interpolate(values: FloatArray, finer: int) -> FloatArray:
+    """Values between the points of a grid (S, G_1, ..., G_q), by polynomials along each axis but the first.
+
+    Every interval is divided into ``finer`` parts; the polynomial goes through the ``WINDOW`` points around.
+    """
+    nodes = np.arange(float(WINDOW))
+    for axis in range(1, values.ndim):
+        size = values.shape[axis]
+        place = np.arange(finer * (size - 1) + 1) / finer
+        start = np.clip(place.astype(np.intp) - (WINDOW - 1) // 2, 0, size - WINDOW)
+        weights = np.zeros((place.size, size))
+        columns = start[:, None] + np.arange(WINDOW)
+        # Lagrange's basis polynomials as products: an inverse Vandermonde matrix would cost three digits
+        apart = (place - start)[:, None] - nodes
+        others = [np.flatnonzero(nodes != node) for node in nodes]
+        factors = [np.prod(apart[:, some] / (nodes[k] - some), axis=1) for k, some in enumerate(others)]
+        around = np.stack(factors, axis=1)
+        np.put_along_axis(weights, columns, around, axis=1)
+        values = np.moveaxis(np.tensordot(values, weights, axes=(axis, 1)), -1, axis)
+    return values
+
+
+def grid_objective(series: SeriesForms, residual_df: int, terms: PrecisionTerms) -> FloatArray:
+    """Objective of each series at every one of G points, shape (S, G), from the pivots of ``A``.
+
+    The first K pivots of its Cholesky factor multiply to |M|, and the square of the last is RSS.
+    """
+    n_terms = series.n_terms
+    n_points = len(terms.weights)
+    values = np.empty((len(series.forms), n_points))
+    for place, forms in enumerate(series.forms):
+        bordered = (terms.weights @ forms.reshape(len(forms), -1)).reshape(n_points, *forms.shape[1:])
+        pivots = 2.0 * np.log(np.diagonal(np.linalg.cholesky(bordered), axis1=1, axis2=2))
+        log_determinant = pivots[:, :n_terms].sum(axis=1) - terms.log_determinant
+        values[place] = pivots[:, n_terms] + log_determinant / residual_df
+    return values
+
+
+def best_optimum(model: ErrorModel, series: SeriesForms, residual_df: int, values: FloatArray) -> FloatArray:
+    """Parameters (S, q) of highest restricted likelihood within the bounds.
+
+    Parameters
+    ----------
+    model : ErrorModel
+    series : SeriesForms
+        S series.
+    residual_df : int
+        n - k.
+    values : ndarray, shape (S, G)
+        Objective on the points of ``search_grid``, or an increasing function of it.
+    """
+    finer = FINER[model.n_parameters]
+    grid = interpolate(values.reshape(-1, *GRID[model.order, model.by_segment]), finer)
+    owner, *places = np.nonzero(axis_minima(grid))
+    axes = search_axes(model, finer)
+    start = np.stack([axis[place] for axis, place in zip(axes, places, strict=True)], axis=1)
+    candidates = series.take(owner)
+
+    def evaluate(chosen: NDArray[np.intp], points: FloatArray) -> FormsProfile:
+        return evaluate_forms(model, candidates.take(chosen), residual_df, points)
+
+    theta, value = minimise(evaluate, start, *model.bounds(), model.longest_step())
+    order = np.lexsort((value, owner))
+    _, first = np.unique(owner[order], return_index=True)
+    return theta[order][first]
+
+
+def axis_minima(values: FloatArray) -> BoolArray:
+    """Grid points no higher than their neighbours along each axis but the first.
+
+    Neighbours across a corner are not looked at: of two optima in adjoining cells one would hide the other.
+    """
+    lowest = np.ones(values.shape, dtype=np.bool_)
+    for axis in range(1, values.ndim):
+        along, kept = np.moveaxis(values, axis, 0), np.moveaxis(lowest, axis, 0)
+        kept[1:] &= along[1:] <= along[:-1]
+        kept[:-1] &= along[:-1] <= along[1:]
+    return lowest

@@ -1,0 +1,242 @@
+"""First-order Kenward-Roger covariance (KR1), expected information, and the joint F of several contrasts.
+
+Kenward & Roger 1997, *Biometrics* 53:983, without the second-derivative term -R_ij/4, which depends on the
+parametrisation and explodes near a unit root (methods §2). The variance parameters are taken as
+``(log sigma_e^2, r_1..r_p)``, so nothing depends on the unit of the outcome. With ``V = sigma_e^2 N^{-1}``,
+``M = Q'NQ``, ``M_a = Q'N_a Q``, ``W_ab = Q'N_a N^{-1}N_b Q`` and ``nu = n - k``:
+
+  information    I_00 = nu/2,  I_0a = (tr M^{-1}M_a - (log|N|)_a)/2,
+                 I_ab = (tr N_a N^{-1}N_b N^{-1} - 2 tr M^{-1}W_ab + tr M^{-1}M_a M^{-1}M_b)/2,
+                 tr N_a N^{-1}N_b N^{-1} = tr N_ab N^{-1} - (log|N|)_ab,
+                 tr S_ij N^{-1} = (n - i - j) gamma_{j-i};
+  covariance     Phi = sigma_e^2 M^{-1},
+                 Phi_A = Phi + 2 sigma_e^2 M^{-1} [sum_ab (I^{-1})_ab (W_ab - M_a M^{-1}M_b)] M^{-1};
+  gradients      G_0 = Phi P_0 Phi = -Phi,  G_a = Phi P_a Phi = sigma_e^2 M^{-1}M_a M^{-1}.
+
+The terms of Phi_A that involve sigma_e^2 cancel. N_a Q lies in the span of Z = [Q F], so W_ab needs only
+``Z'N_a Q`` and ``Z'N^{-1}Z``, a weighted sum of n fixed matrices.
+
+Kenward & Roger 1997, *Biometrics* 53:983, section 2, with the covariance model of the fit: for l contrasts L,
+``Theta = L'(L Phi L')^{-1}L``, ``G_i = Phi P_i Phi`` and W the covariance of the variance parameters,
+
+  ``A1 = sum_ij W_ij tr(Theta G_i) tr(Theta G_j)``,  ``A2 = sum_ij W_ij tr(Theta G_i Theta G_j)``,
+  ``B = (A1 + 6 A2) / (2 l)``,  ``g = [(l + 1) A1 - (l + 4) A2] / [(l + 2) A2]``,
+  ``c1, c2, c3 = (g, l - g, l + 2 - g) / [3 l + 2 (1 - g)]``,
+  ``E = 1 / (1 - A2 / l)``,  ``V = (2 / l) (1 + c1 B) / [(1 - c2 B)^2 (1 - c3 B)]``,
+  ``rho = V / (2 E^2)``,  ``m = 4 + (l + 2) / (l rho - 1)``,  ``lambda = m / [E (m - 2)]``,
+
+and ``lambda b'L'(L Phi_A L')^{-1}L b / l`` is compared with F(l, m). For one contrast this is the t test of
+``Fit.contrasts``: ``lambda`` = 1 and m the Satterthwaite degrees of freedom. Without variance parameters it
+is the ordinary F test.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import linalg, special
+
+from its_eval.estimators.fit import MINIMUM_DF, CovarianceModel, FloatArray
+from its_eval.estimators.reml.autoregression import autocovariances, form_pairs
+from its_eval.estimators.reml.profile import DesignMatrices, trace_products
+
+if TYPE_CHECKING:
+    from its_eval.estimators.fit import Fit
+    from its_eval.estimators.reml.reduction import ReducedDesign
+
+
+def kenward_roger(
+    design: ReducedDesign,
+    matrices: DesignMatrices,
+    partials: FloatArray,
+    innovation_variance: FloatArray,
+    n_returned: int,
+) -> CovarianceModel:
+    """Covariance model of the coefficients of X at G points.
+
+    Parameters
+    ----------
+    design : ReducedDesign
+    matrices : DesignMatrices
+        At the same G points.
+    partials : ndarray, shape (G, p)
+    innovation_variance : ndarray, shape (G,)
+        ``sigma_e^2``.
+    n_returned : int
+        Leading columns of X to report; the indicator columns of missing months behind them are dropped.
+
+    Returns
+    -------
+    CovarianceModel
+        Matrices of shape (G, n_returned, n_returned); the p + 1 variance parameters are
+        ``(log sigma_e^2, r)``.
+    """
+    points, order = partials.shape
+    gamma = autocovariances(partials, design.n_rows)
+    axes_covariance = np.tensordot(gamma, design.lag_products, axes=1)[:, None]
+    covered = np.swapaxes(axes_covariance @ matrices.first, 2, 3)
+    crossed = covered[:, :, None] @ matrices.first[:, None]
+    relative = matrices.inverse[:, None] @ matrices.inner_first
+    information = _information(design, matrices, gamma, crossed, relative)
+    parameter_covariance = np.asarray(np.linalg.inv(information), dtype=np.float64)
+
+    excess = crossed - matrices.inner_first[:, :, None] @ relative[:, None]
+    adjustment = np.einsum("gab,gabij->gij", parameter_covariance[:, 1:, 1:], excess)
+    back = np.linalg.inv(design.triangular)[:n_returned]
+    half = back @ matrices.inverse
+    half_transposed = np.swapaxes(half, 1, 2)
+    scale = innovation_variance[:, None, None]
+    model = scale * (half @ back.T)
+    gradients = np.empty((points, order + 1, n_returned, n_returned))
+    gradients[:, 0] = -model
+    gradients[:, 1:] = scale[:, None] * (half[:, None] @ matrices.inner_first @ half_transposed[:, None])
+    adjusted = model + 2.0 * scale * (half @ adjustment @ half_transposed)
+    return CovarianceModel(
+        adjusted=(adjusted + np.swapaxes(adjusted, 1, 2)) / 2.0,
+        model=model,
+        gradients=gradients,
+        parameter_covariance=parameter_covariance,
+        df_residual=np.full(points, float(design.residual_df)),
+    )
+
+
+def _information(
+    design: ReducedDesign,
+    matrices: DesignMatrices,
+    gamma: FloatArray,
+    crossed: FloatArray,
+    relative: FloatArray,
+) -> FloatArray:
+    """Return the expected information of ``(log sigma_e^2, r)``, shape (G, p + 1, p + 1)."""
+    terms, order = matrices.terms, design.order
+    pairs = form_pairs(order)
+    form_traces = np.stack([(design.n_rows - i - j) * gamma[:, j - i] for i, j in pairs], axis=1)
+    whole = (terms.second @ form_traces[:, None, :, None])[:, :, :, 0]
+    diagonal = np.arange(order)
+    whole[:, diagonal, diagonal] -= terms.log_determinant_second
+    projected = np.einsum("gij,gabji->gab", matrices.inverse, crossed)
+
+    information = np.empty((gamma.shape[0], order + 1, order + 1))
+    information[:, 0, 0] = design.residual_df / 2.0
+    scale = (np.einsum("gaii->ga", relative) - terms.log_determinant_first) / 2.0
+    information[:, 0, 1:] = information[:, 1:, 0] = scale
+    symmetric = projected + np.swapaxes(projected, 1, 2)
+    information[:, 1:, 1:] = (whole - symmetric + trace_products(relative)) / 2.0
+    return information
+
+
+#: A contrast counts as a combination of others when less than this fraction of its variance is left.
+RANK_TOLERANCE = 1e-10
+
+
+@dataclass(frozen=True)
+class JointTest:
+    """Test that all of several contrasts are zero.
+
+    Attributes
+    ----------
+    statistic : float
+        Scaled F; NaN where no test is possible.
+    df_num : int
+        Number of contrasts.
+    df_den : float
+        Denominator degrees of freedom, at most the residual ones; infinite for a chi-squared test.
+    p_value : float
+    """
+
+    statistic: float
+    df_num: int
+    df_den: float
+    p_value: float
+
+
+def joint_f(fit: Fit, series: int, contrasts: FloatArray) -> JointTest:
+    """Test several contrasts of one series.
+
+    As in ``Fit.contrasts`` the adjusted covariance never counts as smaller than the model's: in directions
+    in which it is, the model's is taken.
+
+    Parameters
+    ----------
+    fit : Fit
+        By any estimator.
+    series : int
+        Which of its series.
+    contrasts : ndarray, shape (l, k)
+        Linearly independent rows.
+
+    Returns
+    -------
+    JointTest
+        All NaN but ``df_num`` where the fit has no uncertainty (a degenerate series), or where the variance
+        parameters are so uncertain that the approximation has no F distribution (it needs m above 4).
+
+    Raises
+    ------
+    ValueError
+        If contrasts are linear combinations of others.
+    """
+    one = fit.one(series)
+    covariance = one.covariance
+    size = contrasts.shape[0]
+    nothing = JointTest(math.nan, size, math.nan, math.nan)
+    model = contrasts @ covariance.model[0] @ contrasts.T
+    scale = np.diag(model)
+    if not (np.isfinite(model).all() and np.isfinite(one.params).all() and (scale > 0.0).all()):
+        return nothing
+    correlation = model / np.sqrt(np.outer(scale, scale))
+    if np.linalg.eigvalsh(correlation)[0] < RANK_TOLERANCE:
+        raise ValueError(
+            f"the {size} contrasts are not linearly independent; leave out what follows from others"
+        )
+
+    adjusted = contrasts @ covariance.adjusted[0] @ contrasts.T
+    values, axes = linalg.eigh(adjusted, model)
+    # eigh makes axes'(model) axes = I: along an axis the adjusted variance is its value times the model's.
+    projected = axes.T @ (contrasts @ one.params[0])
+    wald = float(np.sum(projected**2 / np.maximum(values, 1.0))) / size
+    ceiling = float(covariance.df_residual[0])
+    factor, df = 1.0, ceiling
+    if covariance.gradients.shape[1] > 0:
+        rotated = axes.T @ contrasts
+        first = np.einsum("ai,qij,bj->qab", rotated, covariance.gradients[0], rotated)
+        found = _scale_and_df(first, covariance.parameter_covariance[0])
+        if found is None:
+            return nothing
+        factor, df = found
+        df = min(max(df, MINIMUM_DF), max(ceiling, MINIMUM_DF))
+    statistic = factor * wald
+    p_value = special.chdtrc(size, size * statistic) if math.isinf(df) else special.fdtrc(size, df, statistic)
+    return JointTest(statistic, size, df, float(p_value))
+
+
+def _scale_and_df(gradients: FloatArray, spread: FloatArray) -> tuple[float, float] | None:
+    """Return lambda and m; None where they do not belong to an F distribution.
+
+    Parameters
+    ----------
+    gradients : ndarray, shape (q, l, l)
+        ``G_i`` on axes on which ``L Phi L'`` is the identity, so that ``tr(Theta G_i)`` is a trace.
+    spread : ndarray, shape (q, q)
+        W.
+    """
+    size = gradients.shape[1]
+    traces = np.einsum("qaa->q", gradients)
+    a1 = float(traces @ spread @ traces)
+    a2 = float(np.einsum("pq,pab,qba->", spread, gradients, gradients))
+    if a2 == 0.0:  # nothing about the variance is uncertain
+        return 1.0, math.inf
+    if size == 1:  # exactly: m = 2 / A2, whatever its size, and lambda = 1
+        return 1.0, 2.0 / a2
+    b = (a1 + 6.0 * a2) / (2.0 * size)
+    g = ((size + 1) * a1 - (size + 4) * a2) / ((size + 2) * a2)
+    c1, c2, c3 = np.array([g, size - g, size + 2 - g]) / (3.0 * size + 2.0 * (1.0 - g))
+    if not (a2 < size and c3 * b < 1.0 and 1.0 + c1 * b > 0.0):
+        return None
+    expectation = 1.0 / (1.0 - a2 / size)
+    variance = 2.0 / size * (1.0 + c1 * b) / ((1.0 - c2 * b) ** 2 * (1.0 - c3 * b))
+    df = 4.0 + (size + 2.0) / (size * variance / (2.0 * expectation**2) - 1.0)
+    return df / (expectation * (df - 2.0)), df

@@ -1,0 +1,153 @@
+"""The power curve: the smallest change that would be found, by length of the series."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from its_eval.figures.labels import rows_about
+from its_eval.figures.scales import Across, EndLabel, Panel, reach
+from its_eval.figures.sheet import Mark, draw_sheet
+from its_eval.figures.style import COUNTERFACTUAL_TEXT, INK, NARROW, UNIT, house_style
+from its_eval.figures.text_layout import power_estimand, split_words
+from its_eval.words.narrative import counted
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from its_eval.evaluation import Evaluation
+    from its_eval.figures.labels import FigureLabels
+
+
+def power_curve_data(evaluation: Evaluation, outcome: str, design: str) -> pd.DataFrame:
+    """Return the smallest detectable effect by length of the series and autocorrelation.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        With a table ``power_curve``: ``outcome``, ``design`` and the columns below.
+    outcome, design : str
+        Which rows of it.
+
+    Returns
+    -------
+    DataFrame
+        ``estimand`` (``slope_change`` is per year), ``autocorrelation``, ``n_pre``, ``n_post`` (periods
+        before and from the start), ``configured`` (as in the config), ``minimum_detectable`` (in
+        standard deviations of the noise), ``power``, ``alpha``, sorted.
+
+    Raises
+    ------
+    KeyError
+        When the tables have no such rows.
+    """
+    rows = rows_about(evaluation, "power_curve", outcome)
+    rows = rows[rows["design"] == design]
+    if rows.empty:
+        raise KeyError(f"the table `power_curve` has no rows of {outcome}, {design}")
+    order = ["estimand", "autocorrelation", "n_pre", "n_post"]
+    columns = [*order, "configured", "minimum_detectable", "power", "alpha"]
+    return rows.sort_values(order, kind="stable")[columns].reset_index(drop=True)
+
+
+_HEIGHT, _MARGIN = 2.8, 1.0
+#: Colour, dashes and marker of each autocorrelation from the least; contrast on white from 5.4.
+STROKES = (
+    (UNIT, "-", "o"),
+    ("#801650", (0.0, (6.0, 1.5)), "s"),
+    (INK, (0.0, (1.5, 1.2)), "^"),
+    (COUNTERFACTUAL_TEXT, (0.0, (6.0, 1.5, 1.5, 1.5)), "D"),
+)
+
+
+def draw_power_curve(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
+    """Return the power curve, a panel per estimand.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As ``power_curve_data`` returns it; nothing else is drawn.
+    labels : FigureLabels
+        Words.
+
+    Notes
+    -----
+    At most four autocorrelations are drawn, evenly spaced among those there are, the least and the
+    greatest among them.
+    """
+    every = sorted(float(value) for value in frame["autocorrelation"].unique())
+    chosen = [every[int(place)] for place in np.linspace(0, len(every) - 1, min(len(every), len(STROKES)))]
+    panels = [_panel(frame[frame["estimand"] == name], str(name), chosen) for name in _names(frame)]
+    power, alpha = float(frame["power"].iloc[0]), float(frame["alpha"].iloc[0])
+    found = f"{100.0 * power:g} of 100 such series, tested at {100.0 * alpha:g}\N{NO-BREAK SPACE}%"
+    notes = [
+        f"A change of this size would be found in {found}.",
+        f"It is measured in standard deviations of the noise.{split_words(frame, labels)}",
+    ]
+    if len(chosen) < len(every):
+        more = counted(len(every) - len(chosen), "more line")
+        notes.append(f"The table of this figure has {more}.")
+    length = frame["n_pre"] + frame["n_post"]
+    span = (float(length.min()), float(length.max()))
+    with house_style():
+        return draw_sheet(
+            panels,
+            span if span[0] < span[1] else (span[0] - 1.0, span[1] + 1.0),
+            _marks(frame, labels),
+            notes,
+            across=Across(footing=f"number of {labels.frequency}s"),
+            total_width=NARROW,
+            margin=_MARGIN,
+        )
+
+
+def _marks(frame: pd.DataFrame, labels: FigureLabels) -> list[Mark]:
+    """Return the length that the config has."""
+    own = frame[frame["configured"]].head(1)
+    return [
+        Mark(
+            f"as configured, {n_pre} + {n_post} {labels.frequency}s",
+            float(n_pre + n_post),
+            float(n_pre + n_post),
+            "event",
+        )
+        for n_pre, n_post in zip(own["n_pre"], own["n_post"], strict=True)
+    ]
+
+
+def _names(frame: pd.DataFrame) -> list[str]:
+    return sorted(str(name) for name in frame["estimand"].unique())
+
+
+def _panel(rows: pd.DataFrame, estimand: str, chosen: list[float]) -> Panel:
+    """Return the lines of one estimand."""
+    lines = {
+        rho: rows[(rows["autocorrelation"] == rho) & rows["minimum_detectable"].notna()] for rho in chosen
+    }
+    drawn = [part["minimum_detectable"].to_numpy(dtype=np.float64) for part in lines.values()]
+    limits = reach([*drawn, np.zeros(1)], from_zero=True)
+
+    def draw(axes: Axes) -> None:
+        for (_, part), (colour, dashes, marker) in zip(lines.items(), STROKES, strict=False):
+            axes.plot(
+                part["n_pre"] + part["n_post"],
+                part["minimum_detectable"],
+                color=colour,
+                linestyle=dashes,
+                linewidth=2.2,
+                marker=marker,
+                markersize=5.5,
+                zorder=3,
+                gid="power",
+            )
+
+    ends = tuple(
+        EndLabel(f"{rho:g}", float(part["minimum_detectable"].iloc[-1]), colour)
+        for (rho, part), (colour, _, _) in zip(lines.items(), STROKES, strict=False)
+        if not part.empty
+    )
+    what = power_estimand(estimand)
+    return Panel(f"Smallest detectable {what}, by autocorrelation", limits, _HEIGHT, draw, ends)

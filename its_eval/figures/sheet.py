@@ -1,0 +1,382 @@
+"""Putting panels on a sheet: one horizontal axis, labels at the ends of lines, marks in time above."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from matplotlib.dates import num2date
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+
+from its_eval.figures.scales import (
+    Across,
+    Limits,
+    Panel,
+    Tick,
+    before_each,
+    day_numbers,
+    round_ticks,
+    thinned,
+    tick_labels,
+    time_ticks,
+)
+from its_eval.figures.style import INK, LINE_HEIGHT, QUIET, SHADE, SHADE_ALPHA, WIDTH
+from its_eval.figures.text_layout import spread, text_width, wrap, write
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+    from its_eval.figures.labels import FigureLabels
+
+
+Kind = Literal["interruption", "event", "unused"]
+
+#: Between a mark and its words, in inches.
+_PAD = 0.08
+#: A label at the right edge of the figure may be this wide, in inches, and one on the left half of it.
+_NARROWEST = 2.0
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A line or a stretch of the time axis with a label.
+
+    Attributes
+    ----------
+    words : str
+        The label; blank for none.
+    left, right : float
+        Positions on the time axis, equal for a line.
+    kind : {"interruption", "event", "unused"}
+        How it is drawn.
+    """
+
+    words: str
+    left: float
+    right: float
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class PlacedMark:
+    """A mark with the place of its label, in inches from the upper left corner of the axes.
+
+    Attributes
+    ----------
+    mark : Mark
+        Which.
+    words : str
+        Its label in lines.
+    x0, x1, y0, y1 : float
+        Box of the label; the mark itself reaches up to `y1`.
+    left, right : float
+        The mark itself.
+    """
+
+    mark: Mark
+    words: str
+    x0: float
+    x1: float
+    y0: float
+    y1: float
+    left: float
+    right: float
+
+    def hinders(self, other: PlacedMark) -> bool:
+        """Return whether the label of another mark would overlap this label or cross this mark."""
+        apart = other.x1 <= self.x0 or other.x0 >= self.x1
+        aside = other.x1 <= self.left or other.x0 >= self.right + 1e-9
+        return (not apart and other.y0 < self.y1 and other.y1 > self.y0) or (not aside and other.y0 < self.y1)
+
+
+def place_marks(
+    marks: Sequence[Mark], span: tuple[float, float], width: float, room: float
+) -> list[PlacedMark]:
+    """Return marks with places for their labels that neither overlap nor cross another mark.
+
+    Parameters
+    ----------
+    marks : sequence of Mark
+        In any order.
+    span : tuple of float
+        Ends of the time axis.
+    width : float
+        Width of the axes in inches.
+    room : float
+        Inches from the left edge of the axes to the right edge of the figure.
+
+    Notes
+    -----
+    From the last mark to the first, each label is put as low as it can be, to the right of its mark or,
+    where it would hide no other mark, to the left.
+    """
+    scale = width / (span[1] - span[0])
+    places = [(scale * (mark.left - span[0]), scale * (mark.right - span[0])) for mark in marks]
+    order = sorted(
+        range(len(marks)), key=lambda index: (marks[index].left, marks[index].kind == "unused"), reverse=True
+    )
+    placed: list[PlacedMark] = []
+    for index in order:
+        others = places[:index] + places[index + 1 :]
+        boxes = _boxes(marks[index].words, places[index][0], others, room)
+        choices = [_lowest(marks[index], places[index], box, placed) for box in boxes]
+        placed.append(min(choices, key=lambda label: (label.y1, label.y0)))
+    return placed
+
+
+def _lowest(
+    mark: Mark, place: tuple[float, float], box: tuple[str, float, float, float], placed: Sequence[PlacedMark]
+) -> PlacedMark:
+    """Return a label in the lowest row in which nothing hinders it."""
+    words, x0, wide, tall = box
+    row = 0.0
+    label = PlacedMark(mark, words, x0, x0 + wide, row, row + tall, *place)
+    while words and any(other.hinders(label) for other in placed):
+        row += LINE_HEIGHT
+        label = PlacedMark(mark, words, x0, x0 + wide, row, row + tall, *place)
+    return label
+
+
+def _boxes(
+    words: str, left: float, others: Sequence[tuple[float, float]], room: float
+) -> list[tuple[str, float, float, float]]:
+    """Return the boxes in which a label may stand, to the right and left: words, left edge, width, height."""
+    after = wrap(words, max(room - left - _PAD, _NARROWEST))
+    boxes = [(after, left + _PAD, *_size(after))]
+    overflows = left + _PAD + boxes[0][2] > room + 1e-9
+    # to the left, only as far as no other mark would be hidden
+    free = left - _PAD - max((high + _PAD for low, high in others if low < left - 1e-9), default=0.0)
+    if free >= _NARROWEST / 2.0:
+        before = wrap(words, free)
+        wide, tall = _size(before)
+        boxes.append((before, left - _PAD - wide, wide, tall))
+    return boxes[1:] if overflows and len(boxes) > 1 else boxes
+
+
+def _size(text: str) -> tuple[float, float]:
+    lines = text.split("\n")
+    return max(text_width(line) for line in lines), LINE_HEIGHT * len(lines) * bool(text)
+
+
+def strip_height(placed: Sequence[PlacedMark]) -> float:
+    """Return how many inches the labels need above the axes."""
+    return max((label.y1 for label in placed), default=0.0)
+
+
+def draw_marks(axes: Axes, placed: Sequence[PlacedMark], above: float) -> None:
+    """Draw marks through a panel.
+
+    Parameters
+    ----------
+    axes : Axes
+        The panel.
+    placed : sequence of PlacedMark
+        Marks with places.
+    above : float
+        Height of an inch as a share of the panel, when the marks reach up to their labels; else 0.
+    """
+    across = axes.get_xaxis_transform()
+    for label in placed:
+        mark, top = label.mark, 1.0 + label.y1 * above
+        if mark.kind == "unused":
+            box = Rectangle((mark.left, 0.0), mark.right - mark.left, top, transform=across)
+            box.set(facecolor=SHADE, alpha=SHADE_ALPHA, edgecolor="none", zorder=0.5, clip_on=False)
+            axes.add_patch(box)
+        else:
+            line = Line2D([mark.left, mark.left], [0.0, top], transform=across, clip_on=False, zorder=2.5)
+            line.set(**_LINES[mark.kind])
+            axes.add_line(line)
+
+
+_LINES: dict[str, dict[str, Any]] = {
+    "interruption": {"color": INK, "linewidth": 1.4, "linestyle": "-"},
+    "event": {"color": QUIET, "linewidth": 1.2, "linestyle": (0, (1.0, 2.0))},
+}
+
+
+#: Width of the margin for labels, and where in it they begin, in inches.
+_RIGHT, _INDENT = 2.2, 0.2
+_EDGE = 0.12
+_MOST_LINES = 5
+#: Between two labels in the margin, in inches.
+_BETWEEN = 0.08
+
+
+def draw_sheet(
+    panels: Sequence[Panel],
+    span: tuple[float, float],
+    marks: Sequence[Mark],
+    notes: Sequence[str],
+    *,
+    across: Across | None = None,
+    total_width: float = WIDTH,
+    margin: float = _RIGHT,
+) -> Figure:
+    """Return a figure of panels beneath each other that share a horizontal axis.
+
+    Parameters
+    ----------
+    panels : sequence of Panel
+        From above.
+    span : tuple of float
+        First and last position on the horizontal axis.
+    marks : sequence of Mark
+        Labelled above the first panel, drawn through all.
+    notes : sequence of str
+        Sentences beneath.
+    across : Across, optional
+        The horizontal scale; default time, in days.
+    total_width : float
+        Of the figure, in inches.
+    margin : float
+        Width of the right margin, in inches.
+    """
+    figure = Figure(figsize=(total_width, 8.0))
+    pad = 0.015 * (span[1] - span[0])
+    ends = (span[0] - pad, span[1] + pad)
+    ticks = [_vertical_ticks(panel) for panel in panels]
+    lines = [(line, tick.bold) for found in ticks for tick in found for line in tick.words.split("\n")]
+    widest = max((text_width(line, bold=bold) for line, bold in lines), default=0.0)
+    left = _EDGE + widest + 0.12
+    width = total_width - left - margin
+    placed = place_marks(marks, ends, width, total_width - left - _EDGE)
+    # beside names of rows there would be little room for sentences
+    text_left = left if all(panel.ticks is None for panel in panels) else _EDGE
+    headings = [wrap(panel.heading, total_width - text_left - _EDGE) for panel in panels]
+    footer = wrap(" ".join(notes), total_width - text_left - _EDGE)
+    strips = [strip_height(placed) + 0.06] + [0.06] * (len(panels) - 1)
+    tops = [
+        _EDGE + LINE_HEIGHT * len(heading.split("\n")) * bool(heading) + strip
+        for heading, strip in zip(headings, strips, strict=True)
+    ]
+    footing = wrap(across.footing, width + margin - _EDGE) if across else ""
+    n_footing = len(footing.split("\n")) * bool(footing)
+    n_notes = len(footer.split("\n")) * bool(footer)
+    ticked = 0.1 if across is not None and across.ticks == () else 0.36
+    beneath = ticked + LINE_HEIGHT * (n_footing + n_notes) + _EDGE + 0.08 * bool(n_footing)
+    bottoms = [0.2] * (len(panels) - 1) + [beneath]
+    total = sum(tops) + sum(panel.height for panel in panels) + sum(bottoms)
+    figure.set_size_inches(total_width, total)
+    edge = total
+    for index, panel in enumerate(panels):
+        write(figure, text_left, edge - _EDGE, headings[index])
+        edge -= tops[index] + panel.height
+        place = (left / total_width, edge / total, width / total_width, panel.height / total)
+        axes = figure.add_axes(place)
+        _vertical(axes, panel, ticks[index])
+        _horizontal(axes, ends, width, across, labelled=index == len(panels) - 1)
+        panel.draw(axes)
+        draw_marks(axes, placed, 0.0 if index else 1.0 / panel.height)
+        _end_labels(figure, panel, left + width, edge, margin)
+        if index == 0:
+            for label in placed:
+                write(figure, left + label.x0, edge + panel.height + label.y1, label.words, gid="mark")
+        edge -= bottoms[index]
+    write(figure, left, edge + beneath - ticked, footing, gid="footing")
+    write(figure, text_left, edge + LINE_HEIGHT * n_notes + _EDGE, footer)
+    return figure
+
+
+def _vertical_ticks(panel: Panel) -> tuple[Tick, ...]:
+    """Return the ticks of a panel: its own, or round numbers."""
+    if panel.ticks is not None:
+        return panel.ticks
+    found = panel.limits.ticks()
+    return tuple(Tick(place, words) for place, words in zip(found, tick_labels(found), strict=True))
+
+
+def _vertical(axes: Axes, panel: Panel, ticks: Sequence[Tick]) -> None:
+    axes.set_ylim(panel.limits.low, panel.limits.high)
+    axes.set_yticks([tick.position for tick in ticks], [tick.words for tick in ticks])
+    for letters, tick in zip(axes.get_yticklabels(), ticks, strict=True):
+        letters.set_fontweight("bold" if tick.bold else "normal")
+
+
+def _horizontal(
+    axes: Axes, ends: tuple[float, float], width: float, across: Across | None, *, labelled: bool
+) -> None:
+    axes.set_xlim(*ends)
+    if across is None:
+        positions, words = dated_ticks(ends)
+        words = thinned(words, positions, width / (ends[1] - ends[0]))
+    elif across.ticks is not None:
+        positions, words = [tick.position for tick in across.ticks], [tick.words for tick in across.ticks]
+    else:
+        positions, words = round_ticks(Limits(*ends), width)
+    axes.set_xticks(positions, words if labelled else [""] * len(words))
+    if not labelled:
+        axes.tick_params(axis="x", length=0)
+    if across is not None and across.lines:
+        axes.grid(visible=True, axis="x")
+        axes.grid(visible=False, axis="y")
+
+
+def dated_ticks(ends: tuple[float, float]) -> tuple[list[float], list[str]]:
+    """Return positions and words of ticks at real dates between the ends of a time axis."""
+    days, words = time_ticks(_day(ends[0]), _day(ends[1]))
+    return [float(place) for place in day_numbers([day.isoformat() for day in days])], words
+
+
+def _day(position: float) -> dt.date:
+    day: dt.datetime = num2date(position)  # type: ignore[no-untyped-call]
+    return day.date()
+
+
+def _end_labels(figure: Figure, panel: Panel, right: float, bottom: float, margin: float) -> None:
+    """Write labels in the right margin, as near to the ends of their lines as they can be.
+
+    A label that had to move far is tied to the end of its line by a thread.
+    """
+    limits, height = panel.limits, panel.height
+    room = margin - _INDENT - _EDGE
+    texts = [wrap(label.words, room, bold=label.bold, most=_MOST_LINES) for label in panel.labels]
+    heights = [LINE_HEIGHT * len(text.split("\n")) + _BETWEEN for text in texts]
+    scale = height / (limits.high - limits.low)
+    wanted = [min(max((label.y - limits.low) * scale, 0.0), height) for label in panel.labels]
+    centres = spread(wanted, heights, -0.1, height + 0.1)
+    size = figure.get_size_inches()
+    for label, text, tall, want, centre in zip(panel.labels, texts, heights, wanted, centres, strict=True):
+        top = bottom + centre + 0.5 * (tall - _BETWEEN)
+        write(figure, right + _INDENT, top, text, colour=label.colour, bold=label.bold, gid="end-label")
+        if label.tied and abs(centre - want) > 0.5 * tall:
+            ends = np.array([[right, bottom + want], [right + _INDENT - 0.04, bottom + centre]]) / size
+            colour = label.line_colour or label.colour
+            figure.add_artist(Line2D(ends[:, 0], ends[:, 1], color=colour, linewidth=1.0, gid="thread"))
+
+
+def start_marks(
+    labels: FigureLabels, x: NDArray[np.float64], periods: Sequence[str], start: int
+) -> list[Mark]:
+    """Return the interruption and the noted events within the window.
+
+    Parameters
+    ----------
+    labels : FigureLabels
+        Words.
+    x : ndarray
+        Positions of the periods on the time axis.
+    periods : sequence of str
+        Their ISO texts.
+    start : int
+        Place of the first affected period.
+    """
+    edges = before_each(x)
+    marks = [Mark(labels.interruption_in_words, float(edges[start]), float(edges[start]), "interruption")]
+    place = {period: index for index, period in enumerate(periods)}
+    for name, date in sorted(labels.events, key=lambda event: (event[1], event[0])):
+        if place.get(date, 0) > 0:
+            edge = float(edges[place[date]])
+            marks.append(Mark(name, edge, edge, "event"))
+    return marks
+
+
+def last_known(values: NDArray[np.float64]) -> float:
+    """Return the last number there is; 0 when there is none."""
+    known = values[~np.isnan(values)]
+    return float(known[-1]) if known.size else 0.0

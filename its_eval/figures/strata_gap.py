@@ -1,0 +1,185 @@
+"""Two strata of a unit above, and the gap between them with its fit below."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from its_eval.figures.main_its import main_its_data
+from its_eval.figures.main_its_drawing import (
+    Series,
+    draw_counterfactual,
+    draw_fit,
+    draw_points,
+    draw_reference,
+    interruption_marks,
+)
+from its_eval.figures.scales import EndLabel, Panel, reach
+from its_eval.figures.sheet import draw_sheet, last_known
+from its_eval.figures.style import COUNTERFACTUAL, COUNTERFACTUAL_TEXT, INK, UNIT, house_style
+from its_eval.words.gaps import gap_in_words, mean_gap_before
+from its_eval.words.narrative import rounded
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from its_eval.evaluation import Evaluation
+    from its_eval.figures.main_its import MainItsLabels
+
+
+#: How the column of a stratum begins.
+STRATUM = "stratum: "
+_OF_GAP = (
+    *("period", "date", "segment", "used", "used_reason", "observed", "unit_value", "deseasonalised"),
+    *("season", "trend_fitted", "trend_counterfactual", "trend_low", "trend_high"),
+)
+
+
+def strata_gap_data(evaluation: Evaluation, outcome: str, unit: str, design: str) -> pd.DataFrame:
+    """Return two strata of a unit and their gap, one row per period of the gap.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        The result of a run.
+    outcome : str
+        The gap.
+    unit, design : str
+        Which series of it.
+
+    Returns
+    -------
+    DataFrame
+        ``period``, ``date``, ``segment``, ``used``; ``unit_value`` the gap of the unit; ``observed`` what is
+        fitted, which for a controlled design is the gap minus that of the peers; ``deseasonalised`` and
+        ``trend_*`` as in `main_its_data`; ``stratum: <name>`` for each of the two, in the order of the gap.
+
+    Raises
+    ------
+    KeyError
+        When the tables have no such series.
+    """
+    frame = main_its_data(evaluation, outcome, unit, design)
+    shown = frame[[name for name in _OF_GAP if name in frame]].copy()
+    for name, stratum in evaluation.outcomes[outcome]["gap_of"]:
+        rows = evaluation.rows_of("series", str(name), unit)
+        values = rows.drop_duplicates("period").set_index("period")["unit_value"]
+        shown[f"{STRATUM}{stratum}"] = values.reindex(shown["period"]).to_numpy(dtype="float64")
+    return shown
+
+
+def strata_columns(frame: pd.DataFrame) -> list[str]:
+    """Return the columns of the two strata, in the order of the gap."""
+    return [name for name in frame.columns if name.startswith(STRATUM)]
+
+
+def strata_gap_text(frame: pd.DataFrame, labels: MainItsLabels) -> str:
+    """Return the alt text: both strata before and after, and the gap."""
+    before, after = (frame[frame["segment"] == segment] for segment in ("before", "after"))
+    means = [
+        f"{name.removeprefix(STRATUM)} {rounded(before[name].mean())} before and "
+        f"{rounded(after[name].mean())} after"
+        for name in strata_columns(frame)
+    ]
+    gap = gap_in_words(mean_gap_before(frame, log=labels.log), labels.measure, log=labels.log)
+    last = frame[frame["trend_fitted"].notna() & frame["trend_counterfactual"].notna()].tail(1)
+    ending = ""
+    for row in last.to_dict("records"):
+        fitted, line, low, high = (
+            rounded(float(row[f"trend_{name}"])) for name in ("fitted", "counterfactual", "low", "high")
+        )
+        what = "the gap minus that of the peers" if labels.controlled else "the gap"
+        ending = f" At the end the fit puts {what} at {fitted}, "
+        ending += f"the earlier trend at {line} ({low} to {high})."
+    return (
+        f"{labels.outcome} of {labels.unit_name}: means of {'; '.join(means)} the start. "
+        f"Before the start the gap was {gap}.{ending}"
+    )
+
+
+_UPPER, _LOWER = 3.2, 3.0
+#: Colour and marker of the strata: told apart without colour as well.
+_LOOKS = ((UNIT, "o", UNIT), (INK, "s", "white"))
+
+
+def draw_strata_gap(frame: pd.DataFrame, labels: MainItsLabels) -> Figure:
+    """Return the figure of two strata and their gap.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As `strata_gap_data` returns it; nothing else is drawn.
+    labels : MainItsLabels
+        Words of the gap.
+    """
+    series = Series(frame, labels)
+    names = strata_columns(frame)
+    levels = [series[name] for name in names]
+    upper = reach(levels, from_zero=True)
+    neutral = 1.0 if labels.log else 0.0
+    points, fit, line = series["deseasonalised"], series["trend_fitted"], series["trend_counterfactual"]
+    band = (series["trend_low"], series["trend_high"])
+    lower = reach([points, fit], [line], band, include=neutral)
+
+    def draw_levels(axes: Axes) -> None:
+        for values, (colour, marker, face) in zip(levels, _LOOKS, strict=True):
+            axes.plot(
+                series.x,
+                values,
+                color=colour,
+                linewidth=1.6,
+                marker=marker,
+                markersize=4.0,
+                markerfacecolor=face,
+                zorder=3,
+                gid="stratum",
+            )
+
+    def draw_gap(axes: Axes) -> None:
+        draw_reference(axes, neutral)
+        draw_counterfactual(axes, series, line, *band)
+        draw_points(axes, series, points)
+        draw_fit(axes, series, fit)
+
+    ends = tuple(
+        EndLabel(name.removeprefix(STRATUM), last_known(values), colour, bold=True)
+        for name, values, (colour, _, _) in zip(names, levels, _LOOKS, strict=True)
+    )
+    fits: tuple[EndLabel, ...] = (EndLabel("fitted", last_known(fit), UNIT, bold=True),)
+    if not np.isnan(line).all():
+        words = f"had the earlier trend gone on, with {100.0 * labels.confidence:g}% interval"
+        fits += (EndLabel(words, last_known(line), COUNTERFACTUAL_TEXT, line_colour=COUNTERFACTUAL),)
+    notes = [
+        f"Upper panel: {labels.unit_name}. Points in the lower panel are observations"
+        + (", without their season." if series.seasonal else ".")
+    ]
+    notes += ["The upper scale does not start at zero."] if upper.low > 0.0 else []
+    with house_style():
+        return draw_sheet(
+            [
+                Panel(_levels_heading(labels), upper, _UPPER, draw_levels, ends),
+                Panel(_gap_heading(labels), lower, _LOWER, draw_gap, fits),
+            ],
+            (float(series.x[0]), float(series.x[-1])),
+            interruption_marks(series),
+            notes,
+        )
+
+
+def _levels_heading(labels: MainItsLabels) -> str:
+    # a gap of percentages is measured in points, its strata are per cent
+    measure = "%" if labels.measure == "percentage points" else labels.measure
+    outcome = labels.outcome.rpartition(" [")[0] or labels.outcome
+    return f"{outcome}, {measure}" if measure else outcome
+
+
+def _gap_heading(labels: MainItsLabels) -> str:
+    """Return what the lower panel shows: a gap, or how many times the gap of the peers it is."""
+    strata = labels.outcome.rpartition(" [")[2].removesuffix("]")
+    what = f"Ratio of the strata ({strata})" if labels.log else f"Gap: {strata}"
+    if labels.controlled:
+        what += " as a multiple of that of the peers" if labels.log else ", minus the same of the peers"
+    return f"{what}, {labels.measure}" if labels.measure and not labels.log else what

@@ -1,0 +1,315 @@
+"""The rows of a sheet that are about units, as columns of numbers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from itertools import chain
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from its_eval.data.tables import MISSING_MARKS, normalise_name
+from its_eval.errors import DataError
+from its_eval.importers.metadata import check_name, file_period, read_period, revision_date
+from its_eval.importers.sheet import to_number, trimmed
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Collection, Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from its_eval.config.layouts import Layout, LayoutStratum
+    from its_eval.importers.headings import Header
+    from its_eval.importers.sheet import Sheet
+
+    Values = NDArray[np.float64]
+
+
+#: Codes that stand in rows of totals.
+_NO_CODE = frozenset({"", "-", "–"})
+#: Wanted strata: this word means every one of them.
+ALL_STRATA = "all"
+_SHOWN = 5
+
+
+class Rows:
+    """The rows beneath a header, and what is wrong with them.
+
+    Attributes
+    ----------
+    kept : list of int
+        Positions of the rows about wanted units, counted from 0.
+    units, strata : list of str
+        Code and stratum of each; no strata without a column of them.
+    total : int or None
+        Position of the row with the publisher's own total.
+    problems, notes : list of str
+        Faults, and what was left out.
+    """
+
+    def __init__(self, sheet: Sheet, header: Header, layout: Layout, strata: Collection[str]) -> None:
+        self.sheet, self.header, self.layout = sheet, header, layout
+        self.problems: list[str] = []
+        self.notes: list[str] = []
+        self.strata: list[str] = []
+        self.total: int | None = None
+        self._marks = MISSING_MARKS.union(layout.missing)
+        self._numbers = layout.numbers
+        codes = self._about_units()
+        self.kept = list(codes)
+        for column, allowed in layout.keep.items():
+            self._keep_only(column, allowed)
+        if layout.stratum is not None:
+            self._keep_strata(layout.stratum, strata)
+        self.units = [codes[row] for row in self.kept]
+        self._require_once()
+
+    def cell(self, row: int, column: str) -> object:
+        """Return a cell by name of its column; a line of a CSV file may end early."""
+        place, cells = self.header.columns[column], self.sheet.rows[row]
+        return cells[place] if place < len(cells) else ""
+
+    def _about_units(self) -> dict[int, str]:
+        """Return the code by row of every row about a unit."""
+        is_code = re.compile(self.layout.unit_pattern).fullmatch
+        at, rows = self.header.columns["unit"], self.sheet.rows
+        named = self.header.columns.get("name", at)
+        codes: dict[int, str] = {}
+        untitled: list[str] = []
+        for row in range(self.header.row + 1, len(rows)):
+            cells = rows[row]
+            if not any(cells):
+                continue
+            code = trimmed(cells[at]) if at < len(cells) else ""
+            if is_code(code) and ((named < len(cells) and cells[named]) or not self._empty(row)):
+                codes[row] = code
+            elif self._empty(row):
+                continue  # a footnote
+            elif code not in _NO_CODE:
+                self.problems.append(
+                    f"{self.sheet.place(row, at)}: {code!r} is no code of a unit "
+                    f"({self.layout.unit_pattern}), but numbers stand beside it"
+                )
+            elif not self._is_total(row):
+                name = trimmed(self.cell(row, "name")) if "name" in self.header.columns else ""
+                untitled.append(f"{name} (row {row + 1})".strip())
+        if untitled:
+            shown = ", ".join(untitled[:_SHOWN]) + (", …" if len(untitled) > _SHOWN else "")
+            self.notes.append(f"left out for want of a code: {shown}")
+        return codes
+
+    def _is_total(self, row: int) -> bool:
+        total = self.layout.total
+        if total is None or normalise_name(trimmed(self.cell(row, "name"))) != normalise_name(total):
+            return False
+        self.total = row
+        return True
+
+    def _empty(self, row: int) -> bool:
+        return all(trimmed(self.cell(row, name)) in self._marks for name in self._numbers)
+
+    def _keep_only(self, column: str, allowed: Collection[str]) -> None:
+        known = {normalise_name(text) for text in allowed}
+        inside = [row for row in self.kept if normalise_name(trimmed(self.cell(row, column))) in known]
+        if len(inside) < len(self.kept):
+            count = f"{len(self.kept) - len(inside)} of {len(self.kept)} rows left out"
+            self.notes.append(f"{count}: {column} is not one of {', '.join(allowed)}")
+        self.kept = inside
+
+    def _keep_strata(self, stratum: LayoutStratum, wanted: Collection[str]) -> None:
+        spelled = {
+            normalise_name(other): name for name, others in stratum.spellings.items() for other in others
+        }
+        chosen = {normalise_name(name) for name in wanted or [stratum.default]}
+        everything = ALL_STRATA in chosen
+        inside = []
+        there: set[str] = set()
+        for row in self.kept:
+            text = " ".join(trimmed(self.cell(row, "stratum")).split())
+            name = spelled.get(normalise_name(text), text)
+            there.add(name)
+            if everything or normalise_name(name) in chosen:
+                inside.append(row)
+                self.strata.append(name)
+        absent = chosen - {normalise_name(name) for name in there} - {ALL_STRATA}
+        if absent:
+            known = ", ".join(repr(name) for name in sorted(there))
+            missing = ", ".join(repr(name) for name in sorted(absent))
+            self.problems.append(f"{self.sheet.file}: there is no stratum {missing}; there are: {known}")
+        self.kept = inside
+
+    def _require_once(self) -> None:
+        """Refuse a unit that stands twice with the same stratum and period."""
+        if len(set(self.units)) == len(self.units):
+            return
+        keys: list[tuple[str, ...]] = [(unit,) for unit in self.units]
+        if self.strata:
+            keys = [(*key, name.casefold()) for key, name in zip(keys, self.strata, strict=True)]
+        if "period" in self.header.columns:
+            periods = [trimmed(self.cell(row, "period")) for row in self.kept]
+            keys = [(*key, period) for key, period in zip(keys, periods, strict=True)]
+        if len(set(keys)) == len(keys):
+            return
+        first: dict[tuple[str, ...], int] = {}
+        for key, row in zip(keys, self.kept, strict=True):
+            before = first.setdefault(key, row)
+            if before != row:
+                what = f"{', '.join(key)} stands in row {before + 1} already"
+                self.problems.append(f"{self.sheet.place(row)}: {what}")
+
+    def numbers(self, kept: Sequence[int]) -> dict[str, Values]:
+        """Return the columns of numbers of some rows."""
+        places = [self.header.columns[name] for name in self._numbers]
+        cells = [self.sheet.rows[row] for row in kept]
+        widest = max(places) + 1
+        if min(map(len, cells)) < widest:
+            cells = [[*row, *[""] * (widest - len(row))] for row in cells]
+        chosen: Iterable[object] = chain.from_iterable(map(itemgetter(*places), cells))
+        if len(places) == 1:
+            chosen = map(itemgetter(*places), cells)
+        flat, marks = list(chosen), self._marks
+        try:
+            values = [cell if type(cell) is float else to_number(cell, marks) for cell in flat]
+        except ValueError:
+            values = self._faulty(kept, places, flat)
+        table = np.array(values, dtype=np.float64).reshape(len(kept), len(places))
+        return dict(zip(self._numbers, np.ascontiguousarray(table.T), strict=True))
+
+    def _faulty(self, kept: Sequence[int], places: Sequence[int], flat: Sequence[object]) -> list[float]:
+        """Report every cell that holds no number."""
+        for index, cell in enumerate(flat):
+            row, column = divmod(index, len(places))
+            try:
+                to_number(cell, self._marks)
+            except ValueError as error:
+                self.problems.append(f"{self.sheet.place(kept[row], places[column])}: {error}")
+        return [np.nan] * len(flat)
+
+    def periods(self) -> NDArray[np.int64]:
+        """Return the period of each row, from the column of periods or from above the header."""
+        if self.layout.table == "characteristics":
+            return np.zeros(len(self.kept), dtype=np.int64)
+        if "period" not in self.header.columns:
+            period = file_period(self.sheet, self.header, self.layout)
+            return np.full(len(self.kept), period, dtype=np.int64)
+        known: dict[object, int] = {}
+        at = self.header.columns["period"]
+        for row in self.kept:
+            cell = self.cell(row, "period")
+            if cell not in known:
+                try:
+                    known[cell] = read_period(cell, self.layout.frequency, self.layout.period.dates)
+                except ValueError as error:
+                    known[cell] = 0
+                    self.problems.append(f"{self.sheet.place(row, at)}: the period {error}")
+        if len(set(known.values())) == 1 and not self.problems:
+            (period,) = set(known.values())
+            check_name(self.sheet, period, self.layout.frequency, self.sheet.place(self.kept[0], at))
+        return np.array([known[self.cell(row, "period")] for row in self.kept], dtype=np.int64)
+
+
+#: So many faults of a file are shown one by one.
+_MOST_FAULTS = 10
+
+
+@dataclass(frozen=True)
+class Extract:
+    """What one sheet says about units.
+
+    Attributes
+    ----------
+    sheet : str
+        Name of the sheet.
+    file : str
+        Name of the file.
+    layout : Layout
+        How it was read.
+    units, strata : list of str
+        Code and stratum of each row; no strata without a column of them.
+    rows : ndarray of int, shape (n,)
+        Row numbers as the publisher's file counts them, from 1.
+    periods : ndarray of int, shape (n,)
+        Ordinals.
+    numbers : dict of str to ndarray, shape (n,)
+        Columns of numbers, NaN where missing or suppressed.
+    totals : dict of str to float
+        The publisher's own totals of the columns.
+    revision : date or None
+        When the file was published or last revised.
+    notes : tuple of str
+        Rows that were left out, and headings that are not known.
+    """
+
+    file: str
+    sheet: str
+    layout: Layout
+    units: list[str]
+    strata: list[str]
+    rows: NDArray[np.int64]
+    periods: NDArray[np.int64]
+    numbers: dict[str, Values]
+    totals: dict[str, float] = field(default_factory=dict)
+    revision: dt.date | None = None
+    notes: tuple[str, ...] = ()
+
+
+def extract(sheet: Sheet, header: Header, layout: Layout, strata: Collection[str] = ()) -> Extract:
+    """Return the rows about units.
+
+    Parameters
+    ----------
+    sheet : Sheet
+        All its cells.
+    header : Header
+        Where the columns are.
+    layout : Layout
+        What they mean.
+    strata : collection of str
+        Strata wanted: names, or ``all``; by default that of the layout.
+
+    Raises
+    ------
+    DataError
+        When the period cannot be told, a code is strange, a cell holds no number, or no row is left.
+    """
+    rows = Rows(sheet, header, layout, strata)
+    _require_sound(rows, "mend a copy of the file, or describe it in a layout of your own (--layout)")
+    if not rows.kept:
+        what = f"no row about a unit ({layout.unit_pattern}) follows the header"
+        raise DataError(
+            [f"{sheet.place(header.row)}: {what}"], "look at it with `its-eval import --inspect FILE`"
+        )
+    numbers = rows.numbers(rows.kept)
+    periods = rows.periods()
+    totals = {}
+    if rows.total is not None:
+        totals = {name: float(column[0]) for name, column in rows.numbers([rows.total]).items()}
+    dates = (
+        "; how dates are written stands in the layout (period.dates)" if "period" in header.columns else ""
+    )
+    _require_sound(rows, f"leave a cell blank when its value is not known{dates}")
+    return Extract(
+        sheet.file,
+        sheet.name,
+        layout,
+        rows.units,
+        rows.strata,
+        np.array(rows.kept, dtype=np.int64) + 1,
+        periods,
+        numbers,
+        totals,
+        revision_date(sheet, header, layout),
+        (*rows.notes, *(f"unknown column left out: {name}" for name in header.unknown)),
+    )
+
+
+def _require_sound(rows: Rows, hint: str) -> None:
+    problems = rows.problems
+    if len(problems) > _MOST_FAULTS:
+        more = f"{rows.sheet.file}: … and {len(problems) - _MOST_FAULTS} more of this kind"
+        problems = [*problems[:_MOST_FAULTS], more]
+    if problems:
+        raise DataError(problems, hint)

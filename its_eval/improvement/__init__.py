@@ -1,0 +1,1 @@
+"""Measures of improvement projects: paired comparisons before and after, and XmR charts."""

@@ -1,0 +1,214 @@
+"""Reading one or many series for XmR charts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from its_eval.calendar import format_period, parse_period
+from its_eval.data.tables import (
+    Role,
+    assign_columns,
+    nearest,
+    number_hint,
+    read_table,
+    require_file,
+    to_numbers,
+)
+from its_eval.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+
+ROLES = (
+    Role("period", ("month", "date", "quarter", "week", "year"), required=True),
+    Role("value", ("measure_value", "rate", "count"), required=True),
+    Role("unit", ("trust", "trust_code", "organisation", "org_code", "site")),
+    Role("indicator", ("measure", "outcome")),
+    Role("stratum", ("staff_group", "age_band", "ethnicity", "quintile")),
+    Role("numerator", ()),
+    Role("denominator", ()),
+    Role("target", ("standard", "goal")),
+)
+#: What a table without values has to have instead of them.
+COUNTS = frozenset({"numerator", "denominator"})
+
+
+@dataclass(frozen=True)
+class Series:
+    """One or many series.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        Columns indicator (a stratum is a series of its own, ``ae_4h [most deprived]``), unit, period
+        (ordinal), value, target (NaN where there is none); only periods with a value; sorted by indicator,
+        unit, period.
+    frequency : str
+        What the ordinals count.
+    n_missing : dict of (str, str) to int
+        Rows without a value, by indicator and unit.
+    """
+
+    frame: pd.DataFrame
+    frequency: str
+    n_missing: dict[tuple[str, str], int]
+
+
+def load_series(
+    path: Path,
+    columns: Mapping[str, str],
+    *,
+    frequency: str = "month",
+    dates: str = "iso",
+    units: Sequence[str] = (),
+    indicators: Sequence[str] = (),
+    strata: Sequence[str] = (),
+    per: float | None = None,
+) -> Series:
+    """Read a long table: a row per period, and per unit, indicator and stratum where it has such columns.
+
+    Parameters
+    ----------
+    path : Path
+        CSV or Parquet.
+    columns : mapping of str to str
+        Columns by role (period, value, unit, indicator, stratum, numerator, denominator, target), where they
+        do not have their usual names.
+    frequency, dates : str
+        How periods are written.
+    units, indicators, strata : sequence of str
+        Only these; all when empty.
+    per : float, optional
+        A table without values gives numerators per so many of the denominator, per cent when left out.
+
+    Raises
+    ------
+    DataError
+        With every fault of the columns, or else every fault of the rows that are used.
+    """
+    require_file(path, "check the path")
+    raw = read_table(path)
+    found, problems = _columns(raw, columns, path)
+    if per is not None and "value" in found:
+        problems.append(f"{path}: column {found['value']!r} holds the values: --per does not go with it")
+    if per is not None and not per > 0.0:
+        problems.append(f"--per {per:g}: expected a number above 0")
+    if problems:
+        raise DataError(problems, "name columns with --column ROLE=NAME")
+    frame = pd.DataFrame(index=raw.index)
+    for role, default in (("unit", ""), ("stratum", ""), ("indicator", found.get("value", "value"))):
+        frame[role] = raw[found[role]].astype(str).str.strip() if role in found else default
+    kept = _wanted(frame, {"unit": units, "indicator": indicators, "stratum": strata}, found, path)
+    raw, frame = raw[kept], frame[kept].copy()
+    named = frame["stratum"].ne("")
+    # as a run calls the series of a stratum
+    frame.loc[named, "indicator"] += " [" + frame.loc[named, "stratum"] + "]"
+    frame["period"] = _ordinals(raw[found["period"]], frequency, dates, path, problems)
+    frame["value"] = (
+        _numbers(raw, found["value"], path, problems)
+        if "value" in found
+        else _shares(raw, found, 100.0 if per is None else per, path, problems)
+    )
+    frame["target"] = _numbers(raw, found["target"], path, problems) if "target" in found else np.nan
+    problems += _repeated(frame, frequency, path)
+    if problems:
+        raise DataError(problems)
+    absent = frame.loc[frame["value"].isna(), ["indicator", "unit"]].itertuples(index=False, name=None)
+    n_missing = dict(Counter((str(indicator), str(unit)) for indicator, unit in absent))
+    frame = frame[frame["value"].notna()].sort_values(["indicator", "unit", "period"], kind="stable")
+    if frame.empty:
+        raise DataError([f"{path}: no row has a value"])
+    names = ["indicator", "unit", "period", "value", "target"]
+    return Series(frame[names].reset_index(drop=True), frequency, n_missing)
+
+
+def _columns(raw: pd.DataFrame, columns: Mapping[str, str], path: Path) -> tuple[dict[str, str], list[str]]:
+    """Return the columns by role; values may be left out where numerators and denominators are there."""
+    optional = [replace(role, required=False) if role.name == "value" else role for role in ROLES]
+    found, problems = assign_columns(raw.columns, optional, columns, str(path))
+    if "value" not in found and not set(found) >= COUNTS:
+        return assign_columns(raw.columns, ROLES, columns, str(path))
+    return found, problems
+
+
+def _shares(
+    raw: pd.DataFrame, found: Mapping[str, str], per: float, path: Path, problems: list[str]
+) -> pd.Series[float]:
+    """Return numerators per so many of their denominators."""
+    numerators = _numbers(raw, found["numerator"], path, problems)
+    denominators = _numbers(raw, found["denominator"], path, problems)
+    nobody = denominators.le(0) & numerators.notna()
+    problems += [
+        f"{path}: row {row}, column {found['denominator']!r}: {size:g} is no denominator; leave both blank"
+        for row, size in denominators[nobody].items()
+    ]
+    return per * numerators / denominators.where(denominators.gt(0))
+
+
+def _wanted(
+    frame: pd.DataFrame, wanted: Mapping[str, Sequence[str]], found: Mapping[str, str], path: Path
+) -> pd.Series[bool]:
+    """Return the rows asked for; unknown names are refused all at once."""
+    kept = pd.Series(data=True, index=frame.index)
+    problems = []
+    for role, names in wanted.items():
+        if not names:
+            continue
+        if role not in found:
+            problems.append(f"{path}: --{role} needs a column of them, and none is recognised as {role}")
+            continue
+        known = sorted(set(frame[role]))
+        problems += [
+            f"{path}: there is no {role} {name!r}; {nearest(name, known)}"
+            for name in names
+            if name not in known
+        ]
+        kept &= frame[role].isin(list(names))
+    if problems:
+        raise DataError(problems)
+    return kept
+
+
+def _ordinals(
+    column: pd.Series, frequency: str, dates: str, path: Path, problems: list[str]
+) -> pd.Series[int]:
+    ordinals = []
+    for row, text in column.astype(str).items():
+        try:
+            ordinals.append(parse_period(text, frequency, dates))
+        except ValueError as error:
+            fault = str(error).replace("set `dates: dmy`", "use --dates dmy").replace("`dates: mdy`", "mdy")
+            problems.append(f"{path}: row {row}: {fault}")
+            ordinals.append(0)
+    return pd.Series(ordinals, index=column.index, dtype=np.int64)
+
+
+def _numbers(raw: pd.DataFrame, column: str, path: Path, problems: list[str]) -> pd.Series[float]:
+    values, faulty = to_numbers(raw[column])
+    problems += [
+        f"{path}: row {row}, column {column!r}: {text!r} is not a number; {number_hint(str(text))}"
+        for row, text in raw.loc[faulty, column].items()
+    ]
+    return pd.Series(values, index=raw.index)
+
+
+def _repeated(frame: pd.DataFrame, frequency: str, path: Path) -> list[str]:
+    """Return a sentence for each period that stands more than once."""
+    key = ["indicator", "unit", "period"]
+    # a period that could not be read has been reported
+    readable = frame[frame["period"].ne(0)]
+    problems = []
+    for _, rows in readable[readable.duplicated(key, keep=False)].groupby(key):
+        indicator, unit, period = rows.iloc[0][key]
+        named = ", ".join(str(part) for part in (indicator, unit) if part)
+        places = ", ".join(str(row) for row in rows.index)
+        when = format_period(int(period), frequency)
+        problems.append(f"{path}: {named}, {when} stands in rows {places}; keep one")
+    return problems

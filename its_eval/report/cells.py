@@ -1,0 +1,181 @@
+"""Cells of tables and pictures among the sections: rounded numbers that carry their full precision."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from its_eval.evaluation import Row
+from its_eval.figures.catalogue import describe
+from its_eval.report.blocks import Cell, Code, Column, Folded, Number, Picture, Sentence
+from its_eval.report.source import anchor
+from its_eval.words.narrative import PEERS, compared_with, p_words, printed, rounded
+
+if TYPE_CHECKING:
+    from its_eval.figures.catalogue import FigureTask
+    from its_eval.report.blocks import Block, StoredFigure
+    from its_eval.report.source import ReportSource
+
+
+BLANK = Cell(("–",))
+#: So many rows of a long table are shown in a page; the table's file has them all.
+MOST_ROWS = 300
+
+
+def number(table: str, place: int, row: Row, column: str, text: str) -> Number:
+    """Return a printed number with the cell that it stands in."""
+    return Number(text, float(row[column]), f"{table}:{place}:{column}")
+
+
+def estimate_cell(table: str, place: int, row: Row) -> Cell:
+    """Return an estimate with its interval beneath; the row has estimand and scale."""
+    low, high = (
+        number(table, place, row, name, printed(row[name], row)) for name in ("conf_low", "conf_high")
+    )
+    bounded = not (math.isnan(low.value) and math.isnan(high.value))
+    return Cell(
+        (number(table, place, row, "estimate", printed(row["estimate"], row)),),
+        (low, " to ", high) if bounded else ("no interval",),
+        sort=repr(float(row["estimate"])),
+    )
+
+
+def value_cell(table: str, place: int, row: Row, column: str, digits: int = 2) -> Cell:
+    """Return a number of a table; an en dash where it is missing."""
+    if _is_missing(row[column]):
+        return BLANK
+    value = float(row[column])
+    return Cell((number(table, place, row, column, rounded(value, digits)),), sort=repr(value))
+
+
+def count_cell(table: str, place: int, row: Row, column: str) -> Cell:
+    """Return a whole number of a table; an en dash where it is missing."""
+    if _is_missing(row[column]):
+        return BLANK
+    return Cell((number(table, place, row, column, f"{int(row[column]):,}"),), sort=repr(float(row[column])))
+
+
+def _is_missing(value: Any) -> bool:
+    return bool(pd.isna(value))
+
+
+def p_cell(table: str, place: int, row: Row, column: str) -> Cell:
+    """Return a p-value without the letter p; an en dash where there is none."""
+    value = float(row[column])
+    if math.isnan(value):
+        return BLANK
+    text = p_words(value).removeprefix("p ").removeprefix("= ")
+    return Cell((number(table, place, row, column, text),), sort=repr(value))
+
+
+def shortened(rows: pd.DataFrame, table: str) -> tuple[pd.DataFrame, str]:
+    """Return the first rows of a long table, and words that say so; blank when all are there."""
+    if len(rows) <= MOST_ROWS:
+        return rows, ""
+    return rows.head(MOST_ROWS), f" The first {MOST_ROWS} of {len(rows):,}; the table {table} has them all."
+
+
+def columns(*titles: str) -> tuple[Column, ...]:
+    """Return columns by title; one that ends in ``#`` holds numbers."""
+    return tuple(Column(title.removesuffix("#"), numeric=title.endswith("#")) for title in titles)
+
+
+def not_asked(source: ReportSource, *path: str) -> Sentence:
+    """Return one line for a section whose tables are empty: not asked for, or asked for in vain."""
+    setting: Any = source.settings
+    for key in path:
+        setting = setting.get(key) if isinstance(setting, Mapping) else None
+    key = ".".join(path)
+    if _is_asked(setting):
+        after = " in the config, but these data gave none; the checks say why."
+        return Sentence(("Asked for by ", Code(key), after), tone="quiet")
+    return Sentence(("Not asked for: ", Code(key), " in the config is off."), tone="quiet")
+
+
+def _is_asked(setting: Any) -> bool:
+    """Return whether a setting asks for something: a switch that is on, a list that is not empty."""
+    if isinstance(setting, Mapping):
+        return any(_is_asked(value) for value in setting.values())
+    return bool(setting)
+
+
+#: The figure that shows a series with its fit and what would have been expected.
+MAIN_FIGURE = "main_its"
+#: The two strata of a unit and the gap between them.
+STRATA_FIGURE = "strata_gap"
+#: Kinds of figure by the section in which they stand, in order.
+PLACES: dict[str, tuple[str, ...]] = {
+    # against_peers is the upper half of a controlled main figure, and stands in the run's folder only
+    "units": ("small_multiples", STRATA_FIGURE, MAIN_FIGURE, "cumulative_effect"),
+    "effects": ("forest",),
+    "placebos": ("placebo_units",),
+    "dates": ("placebo_dates",),
+    "peers": ("peer_distances", "balance"),
+    "checks": ("residuals",),
+    "choices": ("specification_curve",),
+    "power": ("power_curve",),
+}
+#: What a kind of figure shows.
+CAPTIONS = {
+    MAIN_FIGURE: "Every observation, the fitted lines, and what the earlier trend would have given",
+    STRATA_FIGURE: "Two strata, and the gap between them against its earlier trend",
+    "small_multiples": "All units on one scale",
+    "cumulative_effect": "The difference from what the earlier trend would have given, added up",
+    "forest": "Estimates of all units, and of all together",
+    "placebo_units": "The unit among units that had no intervention",
+    "placebo_dates": "The start among dates at which nothing happened",
+    "peer_distances": "How near the peers are",
+    "balance": "How far the unit is from its peers and from all others, characteristic by characteristic",
+    "residuals": "What the fit leaves over",
+    "specification_curve": "The estimate under every choice tried",
+    "power_curve": "The smallest change that would be found four times in five",
+}
+
+
+def caption(source: ReportSource, task: FigureTask) -> str:
+    """Return the words under a figure: what it shows, of what, compared with what."""
+    of = [source.label(task.outcome)]
+    of += [source.unit_name(task.unit)] if task.unit else []
+    of += [f"compared with {compared_with(task.design)}"] if task.design else []
+    return f"{CAPTIONS[task.kind]}: {', '.join(of)}."
+
+
+def picture(source: ReportSource, figure: StoredFigure) -> Picture:
+    """Return a figure as a block."""
+    alt = describe(source.evaluation, figure.task)
+    wide = figure.task.kind in (MAIN_FIGURE, STRATA_FIGURE)
+    return Picture(anchor("figure", figure.stem), figure, alt, caption(source, figure.task), wide)
+
+
+def pictures(source: ReportSource, section: str, outcome: str, unit: str = "") -> list[Block]:
+    """Return the figures of a section about an outcome as a whole, or about one of its units."""
+    found = [figure for kind in PLACES[section] for figure in source.figures_of(kind, outcome, unit)]
+    return [picture(source, figure) for figure in found]
+
+
+def folded_pictures(source: ReportSource, section: str, outcome: str, title: str) -> list[Block]:
+    """Return the figures of all units of an outcome in a section, to be opened."""
+    drawn = [block for unit in source.units(outcome) for block in pictures(source, section, outcome, unit)]
+    return [Folded(title, drawn)] if drawn else []
+
+
+def main_figures(source: ReportSource, outcome: str, unit: str) -> list[Block]:
+    """Return the figure that answers best in the open, and the other views of a unit to be opened."""
+    drawn = pictures(source, "units", outcome, unit)
+    # a gap is shown between the strata that it is made of
+    kinds = {block.figure.task.kind for block in drawn if isinstance(block, Picture)}
+    best = STRATA_FIGURE if STRATA_FIGURE in kinds else MAIN_FIGURE
+    answering = [block for block in drawn if isinstance(block, Picture) and block.figure.task.kind == best]
+    controlled = [block for block in answering if block.figure.task.design != "single"]
+    shown: list[Block] = [*(controlled or answering)[:1]]
+    rest = [block for block in drawn if block not in shown]
+    if not rest:
+        return shown
+    alone = bool(controlled) and all(
+        isinstance(block, Picture) and block.figure.task.design == "single" for block in rest
+    )
+    title = f"The same unit compared with {compared_with('single')}, without {PEERS}"
+    return [*shown, Folded(title if alone else "Other views of the same unit", rest)]

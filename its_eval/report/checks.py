@@ -1,0 +1,300 @@
+"""The chapter of checks: what was checked, and how the answer depends on choices."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from its_eval.evaluation import in_order_of_designs, records
+from its_eval.figures.specification import PRIMARY, dimension_words, specification_curve_data
+from its_eval.figures.text_layout import specification_sentences
+from its_eval.report.blocks import Bullets, Folded, Heading, Section, Sentence, Table, plain, text_cell
+from its_eval.report.cells import (
+    columns,
+    estimate_cell,
+    folded_pictures,
+    not_asked,
+    p_cell,
+    picture,
+    shortened,
+    value_cell,
+)
+from its_eval.report.source import anchor, preferred_scale
+from its_eval.words.narrative import FLAG_WORDS, compared_with, data_sentences, estimand_words
+from its_eval.words.terms import check_words, message_words, singular
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from its_eval.evaluation import Row
+    from its_eval.report.blocks import Block
+    from its_eval.report.source import ReportSource
+
+
+#: A status in words; never a colour alone.
+STATUS_WORDS = {
+    "attention": "needs attention",
+    "pass": "nothing found",
+    "not_applicable": "does not apply",
+}
+#: Checks that tell of the effect or describe the series, whatever they find: nothing can be wrong.
+TELLING = frozenset(
+    {
+        *(
+            "placebo_units",
+            "joint_placebo",
+            "set_conclusion",
+            "crawford_howell",
+            "joint_change",
+            "equivalence",
+        ),
+        *("peer_overlap", "specification_curve", "durbin_watson", "breusch_godfrey"),
+    }
+)
+TOLD = "for information"
+#: Checks of what a fit leaves over: their figure shows what they found.
+RESIDUAL_CHECKS = frozenset(
+    {
+        *("ljung_box", "seasonal_autocorrelation", "heteroscedasticity", "arch", "variance_ratio"),
+        *("normality", "outliers", "persistence"),
+    }
+)
+
+
+def checks(source: ReportSource) -> Section:
+    """Return what needs attention, then every check with its result."""
+    table = source.table("checks")
+    alarming = table[table["status"] == "attention"]
+    warnings = _warnings(source)
+    blocks: list[Block] = [Heading("What needs attention", ident="attention")]
+    blocks += [Bullets(warnings)] if warnings else []
+    for outcome in source.outcomes:
+        rows = alarming[alarming["outcome"] == outcome]
+        if len(rows):
+            blocks.append(_alarms(source, outcome, rows))
+    if len(blocks) == 1:
+        blocks.append(plain("Nothing asks for attention beyond what stands beside each estimate."))
+    blocks.append(Heading("What was checked", ident="checked"))
+    if table.empty:
+        blocks.append(not_asked(source, "checks", "diagnostics"))
+    else:
+        blocks.append(plain(_counted(table)))
+    for outcome in source.outcomes:
+        rows = source.rows("checks", outcome)
+        if len(rows):
+            title = f"{source.label(outcome)}: all {len(rows)} checks"
+            blocks.append(Folded(title, [_results(source, outcome, rows)]))
+        blocks += _residual_figures(source, outcome)
+    return Section("checks", "What was checked, and what needs attention", blocks)
+
+
+def _residual_figures(source: ReportSource, outcome: str) -> list[Block]:
+    """Return the residuals of the series that a check asks attention for; the others stay in their files."""
+    rows = source.rows("checks", outcome)
+    alarming = rows[(rows["status"] == "attention") & rows["check"].isin(RESIDUAL_CHECKS)]
+    wanted = set(alarming[["unit", "design"]].itertuples(index=False, name=None))
+    every = [
+        figure for unit in source.units(outcome) for figure in source.figures_of("residuals", outcome, unit)
+    ]
+    drawn = [picture(source, figure) for figure in every if (figure.task.unit, figure.task.design) in wanted]
+    if not drawn:
+        return []
+    words = f"Shown: the {len(drawn)} of {len(every)} series with a residual check that asks for attention."
+    rest = plain(f"{words} The folder figures beside this report has all.", "quiet")
+    return [Folded(f"{source.label(outcome)}: what the fits leave over, in figures", [rest, *drawn])]
+
+
+def _warnings(source: ReportSource) -> list[Sentence]:
+    """Return notes of the run, warnings of fits, and faults in the data."""
+    found = [words for outcome in source.outcomes for words in _flagged(source, outcome)]
+    warnings = [plain(words, "attention") for words in (*found, *data_sentences(source.evaluation))]
+    return [*map(plain, source.evaluation.notes), *warnings]
+
+
+def _flagged(source: ReportSource, outcome: str) -> list[str]:
+    """Return what fits warn of, each warning once with the units that it is about, and what failed."""
+    units: dict[tuple[str, str], list[str]] = {}
+    for _, row in records(in_order_of_designs(source.primary_fits(outcome), "unit")):
+        for flag in filter(None, str(row["flags"]).split("; ")):
+            units.setdefault((flag, str(row["design"])), []).append(str(row["unit"]))
+    found = [
+        f"{source.label(outcome)}, {', '.join(named)} compared with "
+        f"{compared_with(design, several=len(named) > 1)}: {FLAG_WORDS.get(flag, flag)}."
+        for (flag, design), named in units.items()
+    ]
+    failed = source.rows("not_estimated", outcome)
+    found += [
+        f"{source.label(outcome)}, {row['unit']} compared with {compared_with(str(row['design']))}: not "
+        f"estimated: {message_words(str(row['message']))}."
+        for _, row in records(failed)
+    ]
+    return list(dict.fromkeys(found))
+
+
+def _alarms(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
+    shown, more = shortened(rows, "checks")
+    lines = [
+        [
+            text_cell(str(row["unit"]) or "all together"),
+            text_cell(message_words(str(row["message"]))),
+            text_cell(compared_with(str(row["design"]))),
+            text_cell(check_words(str(row["check"]))),
+        ]
+        for _, row in records(shown)
+    ]
+    titles = columns("Unit", "In words", "Compared with", "Check")
+    counted = singular(f"{len(rows)} checks")
+    caption = (
+        f"{source.label(outcome)}: {counted} that ask{'s' if len(rows) == 1 else ''} for attention.{more}"
+    )
+    return Table(anchor("table-attention", outcome), caption, titles, lines)
+
+
+def _counted(table: pd.DataFrame) -> str:
+    told = {
+        "needs attention": ("asks for attention", "ask for attention"),
+        "nothing found": ("found nothing", "found nothing"),
+        TOLD: ("informs", "inform"),
+        "does not apply": ("does not apply", "do not apply"),
+    }
+    counts = Counter(_result(row) for _, row in records(table))
+    words = [
+        f"{counts[status]} {one if counts[status] == 1 else many}"
+        for status, (one, many) in told.items()
+        if status in counts
+    ]
+    return singular(f"Of {len(table)} checks {', '.join(words)}.")
+
+
+def _result(row: Row) -> str:
+    """Return the result of a check in words."""
+    status = str(row["status"])
+    if status == "pass" and row["check"] in TELLING:
+        return TOLD
+    return STATUS_WORDS.get(status, status)
+
+
+def _results(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
+    order = {status: place for place, status in enumerate(STATUS_WORDS)}
+    urgent_first = rows.sort_values(
+        ["status", "unit", "design", "check"],
+        key=lambda column: column.map(order) if column.name == "status" else column,
+        kind="stable",
+    )
+    shown, more = shortened(urgent_first, "checks")
+    lines = [
+        [
+            text_cell(str(row["unit"]) or "all together"),
+            text_cell(compared_with(str(row["design"]))),
+            text_cell(check_words(str(row["check"]))),
+            text_cell(_result(row)),
+            value_cell("checks", place, row, "statistic"),
+            p_cell("checks", place, row, "p_value"),
+            text_cell(message_words(str(row["message"]))),
+        ]
+        for place, row in records(shown)
+    ]
+    titles = columns("Unit", "Compared with", "Check", "Result", "Statistic#", "p#", "In words")
+    caption = f"{source.label(outcome)}: checks.{more}"
+    return Table(anchor("table-checks", outcome), caption, titles, lines)
+
+
+#: What an estimator is, in words.
+ESTIMATOR_WORDS = {
+    "reml_ar": "REML with autoregressive errors",
+    "reml_ar_noise": "REML with autoregressive errors and noise",
+    "ols": "least squares, periods taken as independent",
+    "newey_west": "least squares with Newey–West standard errors",
+    "prais_winsten": "Prais–Winsten",
+    "arima": "ARIMA errors, maximum likelihood",
+    "poisson": "Poisson regression",
+    "quasi_poisson": "quasi-Poisson regression",
+    "negative_binomial": "negative binomial regression",
+    "binomial": "logistic regression",
+    "quasi_binomial": "quasi-binomial regression",
+}
+
+
+def choices(source: ReportSource) -> Section:
+    """Return the primary estimand by every estimator and under every choice tried."""
+    blocks: list[Block] = []
+    for outcome in source.outcomes:
+        own = [*_estimators(source, outcome), *_alternatives(source, outcome)]
+        if own:
+            blocks += [Heading(source.label(outcome), ident=anchor("choices", outcome)), *own]
+    if source.table("sensitivity").empty:
+        blocks.append(not_asked(source, "sensitivity"))
+    return Section("choices", "How the answer depends on choices", blocks)
+
+
+def _estimators(source: ReportSource, outcome: str) -> list[Block]:
+    about = source.about(outcome)
+    rows = source.rows("effects", outcome)
+    rows = rows[(rows["estimand"] == source.primary) & preferred_scale(rows)]
+    if not rows["role"].eq("sensitivity").any():
+        return []
+    lines = []
+    for place, row in records(in_order_of_designs(rows, "unit")):
+        estimator = str(row["estimator"])
+        role = " (the answer)" if row["role"] == "primary" else ""
+        lines.append(
+            [
+                text_cell(source.unit_name(str(row["unit"]))),
+                text_cell(compared_with(str(row["design"]))),
+                text_cell(f"{estimator}{role}"),
+                estimate_cell("effects", place, row),
+                p_cell("effects", place, row, "p_value"),
+            ]
+        )
+    what = estimand_words(source.primary, about)
+    titles = columns("Unit", "Compared with", "Estimator", "Estimate#", "p#")
+    caption = f"{about['label']}: {what} by every estimator, the first being the answer"
+    table = Table(anchor("table-estimators", outcome), caption, titles, lines)
+    too_narrow = (
+        "Newey–West and least squares stand here to compare with older reports: where periods resemble their "
+        "neighbours their intervals are too narrow."
+    )
+    named = set(rows["estimator"]) & {"newey_west", "ols"}
+    words = [plain(too_narrow, "quiet")] if named else []
+    return [Folded(f"By every estimator: {what}", [*words, table])]
+
+
+def _alternatives(source: ReportSource, outcome: str) -> list[Block]:
+    rows = source.rows("sensitivity", outcome)
+    if rows.empty:
+        return []
+    about, scale = source.about(outcome), source.scale(outcome)
+    shown, more = shortened(rows.assign(scale=scale), "sensitivity")
+    lines = [
+        [
+            text_cell(str(row["unit"])),
+            text_cell(compared_with(str(row["design"]))),
+            text_cell(dimension_words(str(row["dimension"]))),
+            text_cell(str(row["choice"])),
+            text_cell(estimand_words(str(row["estimand"]), about)),
+            estimate_cell("sensitivity", place, row),
+            p_cell("sensitivity", place, row, "p_value"),
+        ]
+        for place, row in records(shown)
+    ]
+    titles = columns("Unit", "Compared with", "What was changed", "To", "Quantity", "Estimate#", "p#")
+    caption = f"{about['label']}: estimates under other choices.{more}"
+    table = Table(anchor("table-choices", outcome), caption, titles, lines)
+    return [
+        Bullets(_agreement(source, outcome, rows)),
+        *folded_pictures(source, "choices", outcome, "Every choice, in figures"),
+        Folded("Every choice, in numbers", [table]),
+    ]
+
+
+def _agreement(source: ReportSource, outcome: str, rows: pd.DataFrame) -> list[Sentence]:
+    """Return, per unit and design, how many alternatives point the same way: a count, not a test."""
+    ratio = source.scale(outcome) == "ratio"
+    others = rows[(rows["dimension"] != PRIMARY) & (rows["estimand"] == source.primary)]
+    found = []
+    for unit, design in in_order_of_designs(others, "unit")[["unit", "design"]].drop_duplicates().to_numpy():
+        # the same numbers as in the figure, so that both say the same
+        frame = specification_curve_data(source.evaluation, outcome, unit, design)
+        said = " ".join(specification_sentences(frame, ratio=ratio))
+        found.append(plain(f"{source.unit_name(unit)}, compared with {compared_with(design)}: {said}"))
+    return found

@@ -1,0 +1,203 @@
+"""The chapter of peers and data: who the peers are and how alike, and what the data are like."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from its_eval.evaluation import in_order_of_designs, records
+from its_eval.report.blocks import Cell, Folded, Heading, Section, Table, plain, text_cell
+from its_eval.report.cells import BLANK, columns, count_cell, number, pictures, shortened, value_cell
+from its_eval.report.source import anchor
+from its_eval.words.narrative import compared_with, peers_sentence
+from its_eval.words.terms import message_words, season_words
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from its_eval.report.blocks import Block, Part
+    from its_eval.report.source import ReportSource
+
+
+#: So many characteristics are named as those that set a peer apart.
+_NAMED = 2
+
+
+def peers(source: ReportSource) -> Section:
+    """Return the peers of every unit; said once where all outcomes share them."""
+    table = source.table("peers")
+    if table.empty:
+        words = "This run compares no unit with peers."
+        if source.settings.get("peers"):
+            words = "No unit has peers; the section on checks says why."
+        return Section("peers", "Peers, and why these", [plain(words, "quiet")])
+    blocks: list[Block] = []
+    for outcomes, unit in _sets(source):
+        shown = "; ".join(source.label(outcome) for outcome in outcomes)
+        whole = len(outcomes) == len(source.outcomes)
+        title = source.unit_name(unit) if whole else f"{source.unit_name(unit)}: {shown}"
+        blocks.append(Heading(title, ident=anchor("peers", outcomes[0], unit)))
+        blocks.append(plain(peers_sentence(source.evaluation, outcomes[0], unit)))
+        blocks.append(_nearest(source, outcomes[0], unit))
+        blocks += [
+            Folded(words, [made])
+            for words, made in (
+                ("How alike unit and peers are", _balance(source, outcomes[0], unit)),
+                ("Nearer candidates set aside, and why", _excluded(source, outcomes[0], unit)),
+            )
+            if made.rows
+        ]
+        drawn = [block for outcome in outcomes for block in pictures(source, "peers", outcome, unit)]
+        blocks += [Folded("In figures", drawn)] if drawn else []
+    return Section("peers", "Peers, and why these", blocks)
+
+
+def _sets(source: ReportSource) -> list[tuple[list[str], str]]:
+    """Return units with the outcomes for which their peers are the same, by unit."""
+    table = source.table("peers")
+    found: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for outcome in source.outcomes:
+        for unit in sorted(set(table.loc[table["outcome"] == outcome, "unit"])):
+            chosen = tuple(source.rows("peers", outcome, unit)["peer"])
+            found.setdefault((unit, chosen), []).append(outcome)
+    return [(outcomes, unit) for (unit, _), outcomes in sorted(found.items())]
+
+
+def _nearest(source: ReportSource, outcome: str, unit: str) -> Table:
+    shares = source.table("peer_contributions")
+    own = shares[shares["unit"] == unit].sort_values("share", ascending=False, kind="stable")
+    largest = dict(iter(own.groupby("peer").head(_NAMED).groupby("peer")))
+    lines = []
+    for place, row in records(source.rows("peers", outcome, unit)):
+        peer = str(row["peer"])
+        lines.append(
+            [
+                count_cell("peers", place, row, "rank"),
+                text_cell(source.unit_name(peer)),
+                value_cell("peers", place, row, "distance"),
+                count_cell("peers", place, row, "pool_rank"),
+                _apart(largest[peer]) if peer in largest else BLANK,
+            ]
+        )
+    titles = columns("Rank#", "Peer", "Distance#", "Place among all#", "What sets it apart most")
+    caption = (
+        f"Peers of {source.unit_name(unit)}, with what sets each apart most: its share of the squared "
+        "distance"
+    )
+    return Table(anchor("table-peers", outcome, unit), caption, titles, lines)
+
+
+def _apart(largest: pd.DataFrame) -> Cell:
+    parts: list[Part] = []
+    for place, row in records(largest):
+        share = number("peer_contributions", place, row, "share", f"{100.0 * row['share']:.0f}")
+        parts += [f"{', ' if parts else ''}{row['variable']} (", share, " %)"]
+    return Cell(tuple(parts))
+
+
+def _balance(source: ReportSource, outcome: str, unit: str) -> Table:
+    rows = source.rows("balance", outcome, unit)
+    lines = [
+        [
+            text_cell(str(row["variable"])),
+            *(
+                value_cell("balance", place, row, name)
+                for name in ("unit_value", "peer_mean", "pool_mean", "smd")
+            ),
+        ]
+        for place, row in records(rows)
+    ]
+    titles = columns("Characteristic", "Unit#", "Mean of peers#", "Mean of all#", "Unit minus peers, in sd#")
+    caption = f"{source.unit_name(unit)}: unit, peers and all candidates; 0 in the last column is alike"
+    return Table(anchor("table-balance", outcome, unit), caption, titles, lines)
+
+
+def _excluded(source: ReportSource, outcome: str, unit: str) -> Table:
+    rows = source.rows("peer_exclusions", outcome, unit)
+    farthest = source.rows("peers", outcome, unit)["distance"].max()
+    nearer = rows[rows["distance"] <= farthest]
+    lines = [
+        [
+            text_cell(source.unit_name(str(row["candidate"]))),
+            value_cell("peer_exclusions", place, row, "distance"),
+            text_cell(str(row["reason"])),
+        ]
+        for place, row in records(nearer)
+    ]
+    caption = (
+        f"{source.unit_name(unit)}: candidates nearer than its farthest peer that are set aside; the table "
+        f"peer_exclusions has all {len(rows)}"
+    )
+    return Table(
+        anchor("table-excluded", outcome, unit), caption, columns("Candidate", "Distance#", "Reason"), lines
+    )
+
+
+_GRAVEST_FIRST = {"error": 0, "warning": 1, "info": 2}
+
+
+def data_quality(source: ReportSource) -> Section:
+    """Return the periods used of every series, and the findings about the data."""
+    blocks: list[Block] = []
+    for outcome in source.outcomes:
+        primary = source.primary_fits(outcome)
+        if not primary.empty:
+            blocks.append(_used(source, outcome, primary))
+    blocks += _findings(source)
+    return Section("data", "The data", blocks)
+
+
+def _used(source: ReportSource, outcome: str, fits: pd.DataFrame) -> Table:
+    about = source.about(outcome)
+    series = source.rows("series", outcome)
+    lines = []
+    for place, row in records(in_order_of_designs(fits, "unit")):
+        own = series[(series["unit"] == row["unit"]) & (series["design"] == row["design"])]
+        lines.append(
+            [
+                text_cell(source.unit_name(str(row["unit"]))),
+                text_cell(compared_with(str(row["design"]))),
+                *(count_cell("fits", place, row, name) for name in ("n_pre", "n_post", "n_missing")),
+                text_cell(_unused(own)),
+                text_cell(season_words(str(row["season"]), str(about["frequency"]))),
+            ]
+        )
+    window = f", {series['period'].min()} to {series['period'].max()}" if len(series) else ""
+    titles = columns(
+        *("Unit", "Compared with", "Before the start#", "From the start#", "Missing#", "Not used", "Season")
+    )
+    caption = f"{about['label']}: {about['frequency']}s used{window}"
+    return Table(anchor("table-data", outcome), caption, titles, lines)
+
+
+def _unused(series: pd.DataFrame) -> str:
+    """Return why periods of a series are not used, with how many."""
+    reasons = series.loc[~series["used"].astype(bool), "used_reason"].value_counts().sort_index()
+    return ", ".join(f"{reason} ({count})" for reason, count in reasons.items()) or "–"
+
+
+def _findings(source: ReportSource) -> list[Block]:
+    table = source.table("data_quality")
+    if table.empty:
+        return [plain("The checks of the data found nothing to report.", "quiet")]
+    order = table["severity"].map(_GRAVEST_FIRST).fillna(0)
+    shown, more = shortened(table.assign(order=order).sort_values("order", kind="stable"), "data_quality")
+    lines = [
+        [
+            text_cell(str(row["severity"])),
+            text_cell(str(row["indicator"])),
+            text_cell(source.unit_name(str(row["unit"]))),
+            text_cell(str(row["period"])),
+            text_cell(str(row["check"]).replace("_", " ")),
+            text_cell(message_words(str(row["message"]))),
+        ]
+        for _, row in records(shown)
+    ]
+    kinds = table["check"].str.replace("_", " ").value_counts().sort_index()
+    counted = ", ".join(f"{kind} ({count})" for kind, count in kinds.items())
+    findings = f"{len(table)} finding{'s' if len(table) > 1 else ''}"
+    titles = columns("Gravity", "Indicator", "Unit", "Period", "Kind", "In words")
+    caption = f"Findings about the data, the gravest first.{more}"
+    return [
+        plain(f"{findings} about the data of all units, peers and others: {counted}."),
+        Folded("Findings about the data", [Table("table-findings", caption, titles, lines)]),
+    ]
