@@ -10,7 +10,7 @@ import numpy as np
 
 from its_eval.batch.outcome import PeerMemory, PlannedOutcome, plan_outcome
 from its_eval.columns import TableColumns, Texts
-from its_eval.comparisons.catalogue import COMPARISONS
+from its_eval.comparisons.base import comparison_of
 from its_eval.data.dataset import read_indicators
 from its_eval.data.parquet import encode_part
 from its_eval.errors import DataError
@@ -91,7 +91,7 @@ def _evaluate(block: Block) -> BlockResult:
     sheets: list[tuple[Sheet, Sequence[Estimator]]] = []
     for item in planned:
         for name in config.designs:
-            comparison = COMPARISONS[name]
+            comparison = comparison_of(name)
             sheet, lost = comparison.sheet(item.plan, comparison.targets(item.plan))
             failed += lost
             if sheet.targets:
@@ -102,7 +102,7 @@ def _evaluate(block: Block) -> BlockResult:
     tables = {name: TableColumns(name) for name in TABLES}
     for family in _families(analysis, estimates):
         adjusted = adjusted_p(family, len(block.treatment.units), config.multiplicity.method)
-        changed = COMPARISONS[family[0].estimates.sheet.comparison].changed
+        changed = comparison_of(family[0].estimates.sheet.comparison).changed
         for answer, p_adjusted in zip(family, adjusted, strict=True):
             add_effects(answer, p_adjusted, config.confidence, tables["effects"])
             add_fits(answer, {}, tables["fits"])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.pipeline.estimate import Ask, Estimates, estimate
 from its_eval.pipeline.plan import Target
@@ -37,6 +38,8 @@ class Comparison:
         Whether others are part of it; otherwise a unit is held against its own earlier course.
     subtracts : bool
         Whether the mean of the peers is taken off, so that the fit is of the difference.
+    one_model : bool
+        Whether a unit and its peers are series of one model.
     own_label : str
         What its rows are called in the column of estimators when it has none of the config.
     has_mean_series : bool
@@ -54,6 +57,7 @@ class Comparison:
     in_words: str = "compared with its peers"
     is_controlled: bool = True
     subtracts: bool = False
+    one_model: bool = False
     own_label: str = ""
     has_mean_series: bool = False
     judged_by_placebos: bool = False
@@ -236,3 +240,8 @@ SINGLE = Single(
     has_batch=True,
 )
 DIFFERENCE = Comparison("difference", subtracts=True, has_mean_series=True, has_batch=True)
+
+
+def comparison_of(name: str) -> Comparison:
+    """Return a comparison of the catalogue."""
+    return cast("Comparison", COMPARISONS[name])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from its_eval.catalogue import Catalogue
-from its_eval.comparisons.base import Comparison
 
 _HOME = "its_eval.comparisons"
 
-COMPARISONS: Catalogue[Comparison] = Catalogue(
+#: Each is a `Comparison` of its_eval.comparisons.base, which settings and words take their traits from.
+COMPARISONS: Catalogue[Any] = Catalogue(
     "a design",
     {
         "single": f"{_HOME}.base:SINGLE",

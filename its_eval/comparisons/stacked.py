@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 class Stacked(Comparison):
     """A unit beside its peers, or their mean, in one model with interactions."""
 
+    one_model: bool = True
     of_the_mean: bool = False
 
     def entries(self, estimators: Sequence[Estimator]) -> tuple[Estimator, ...]:

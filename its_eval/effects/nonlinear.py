@@ -75,8 +75,11 @@ def fieller_sets(
 
     adjusted, model = forms(fit.covariance.adjusted), forms(fit.covariance.model)
     larger = adjusted[0] >= model[0]
-    variances = [np.where(larger, first, second) for first, second in zip(adjusted, model, strict=True)]
-    low, high = fieller_limits(fit.params @ effect_row, fit.params @ base_row + level, *variances, quantile)
+    of_effect, both, of_base = (
+        np.where(larger, first, second) for first, second in zip(adjusted, model, strict=True)
+    )
+    delta, base = fit.params @ effect_row, fit.params @ base_row + level
+    low, high = fieller_limits(delta, base, of_effect, both, of_base, quantile)
     return 100.0 * low, 100.0 * high
 
 

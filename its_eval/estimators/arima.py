@@ -19,14 +19,13 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from its_eval.estimators.fit import blank_fit, degenerate_series
-from its_eval.estimators.kind import EstimatorKind, FitContext
+from its_eval.estimators.kind import Entry, EstimatorKind, FitContext
 from its_eval.estimators.patterns import RANK_TOLERANCE, missing_patterns, require_estimable
 from its_eval.estimators.reml.reml_ar import NEAR_UNIT_ROOT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from its_eval.config.estimators import Estimator
     from its_eval.estimators.fit import BoolArray, Fit, FloatArray
 
 
@@ -341,7 +340,7 @@ def _fit_one(
     result.flags["near_unit_root"][series] = bool((first > NEAR_UNIT_ROOT).any())
 
 
-def _fit_entry(X: FloatArray, Y: FloatArray, estimator: Estimator, context: FitContext) -> Fit:
+def _fit_entry(X: FloatArray, Y: FloatArray, estimator: Entry, context: FitContext) -> Fit:
     """Fit an entry of the config, whose season is that of the frequency."""
     seasonal = (*estimator.seasonal_order, context.per_year if any(estimator.seasonal_order) else 0)
     return fit_arima(X, Y, cast("tuple[int, int, int]", estimator.order), seasonal)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from its_eval.catalogue import Catalogue
-from its_eval.estimators.kind import EstimatorKind
+
+if TYPE_CHECKING:
+    from its_eval.estimators.kind import EstimatorKind
 
 _HOME = "its_eval.estimators"
 

@@ -27,11 +27,10 @@ from scipy import special
 
 from its_eval.errors import NotEstimableError
 from its_eval.estimators.fit import NOISE_FLOOR, blank_fit
-from its_eval.estimators.kind import EstimatorKind, FitContext
+from its_eval.estimators.kind import Entry, EstimatorKind, FitContext
 from its_eval.estimators.patterns import missing_patterns, require_estimable
 
 if TYPE_CHECKING:
-    from its_eval.config.estimators import Estimator
     from its_eval.estimators.fit import BoolArray, Fit, FloatArray
 
 
@@ -375,7 +374,7 @@ def _sandwich(model: SeriesModel, observed: BoolArray, lags: int) -> FloatArray:
     return np.asarray(model.bread @ S_hac_simple(scores, nlags=lags) @ model.bread)
 
 
-def _fit_entry(X: FloatArray, Y: FloatArray, estimator: Estimator, context: FitContext) -> Fit:
+def _fit_entry(X: FloatArray, Y: FloatArray, estimator: Entry, context: FitContext) -> Fit:
     """Fit a family to the numerators of the periods that Y has."""
     family = cast("Family", estimator.name)
     if context.counts is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -14,13 +14,44 @@ from its_eval.estimators.fit import ContrastEstimates, Fit, FloatArray
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from its_eval.config.estimators import Estimator
     from its_eval.estimators.fit import BoolArray
 
 #: Usable observations from which ``order: auto`` takes AR(2), and below which nothing but a description of
 #: the series is honest (methods §0).
 SECOND_ORDER_FROM = 48
 DESCRIPTIVE_BELOW = 16
+
+
+class Entry(Protocol):
+    """An estimator as a config names it, with its options and the label of its rows."""
+
+    @property
+    def name(self) -> str:
+        """Which estimator."""
+
+    @property
+    def label(self) -> str:
+        """What its rows are called."""
+
+    @property
+    def order(self) -> Any:
+        """Of an autoregression or of an ARIMA process."""
+
+    @property
+    def variance(self) -> str:
+        """Whether it is ``constant`` or ``by_segment``."""
+
+    @property
+    def lags(self) -> int | None:
+        """Of Newey-West."""
+
+    @property
+    def rho(self) -> Any:
+        """How Prais-Winsten estimates the autocorrelation."""
+
+    @property
+    def seasonal_order(self) -> tuple[int, int, int]:
+        """Of an ARIMA process."""
 
 
 class ShortSeriesError(NotEstimableError):
@@ -89,9 +120,9 @@ class Statistics:
 
 
 #: X of shape (n, k), Y of shape (n, S), the entry of the config with its options, and the context.
-FitMany = Callable[[FloatArray, FloatArray, "Estimator", FitContext], Fit]
+FitMany = Callable[[FloatArray, FloatArray, Entry, FitContext], Fit]
 #: The same for contrasts of shape (m, k), the third argument.
-ReadMany = Callable[[FloatArray, FloatArray, FloatArray, "Estimator", FitContext], Statistics]
+ReadMany = Callable[[FloatArray, FloatArray, FloatArray, Entry, FitContext], Statistics]
 
 
 @dataclass(frozen=True)
@@ -144,11 +175,11 @@ class EstimatorKind:
         """Whether it is a generalised linear model, whose mean is on the response scale."""
         return bool(self.link)
 
-    def weighs(self, estimator: Estimator) -> bool:
+    def weighs(self, estimator: Entry) -> bool:
         """Return whether an entry of the config takes sampling variances as weights."""
         return self.can_weigh and estimator.variance == "constant"
 
-    def fit(self, X: FloatArray, Y: FloatArray, estimator: Estimator, context: FitContext) -> Fit:
+    def fit(self, X: FloatArray, Y: FloatArray, estimator: Entry, context: FitContext) -> Fit:
         """Fit series that miss the same periods.
 
         Parameters
@@ -157,7 +188,7 @@ class EstimatorKind:
             Design over all periods.
         Y : ndarray, shape (n, S)
             Series, NaN where a period is missing or not used.
-        estimator : Estimator
+        estimator : Entry
             Options.
         context : FitContext
             What else is known.
@@ -172,7 +203,7 @@ class EstimatorKind:
         return self.fit_many(X, Y, estimator, context)
 
     def read(
-        self, X: FloatArray, Y: FloatArray, contrasts: FloatArray, estimator: Estimator, context: FitContext
+        self, X: FloatArray, Y: FloatArray, contrasts: FloatArray, estimator: Entry, context: FitContext
     ) -> Statistics:
         """Estimate contrasts of series that miss the same periods, as fast as this estimator can.
 

@@ -16,11 +16,10 @@ from its_eval.estimators.fit import (
     degenerate_series,
     scatter,
 )
-from its_eval.estimators.kind import EstimatorKind, FitContext, Statistics
+from its_eval.estimators.kind import Entry, EstimatorKind, FitContext, Statistics
 from its_eval.estimators.patterns import missing_patterns, require_estimable
 
 if TYPE_CHECKING:
-    from its_eval.config.estimators import Estimator
     from its_eval.estimators.fit import Fit
 
 
@@ -190,7 +189,7 @@ def _complete(X: FloatArray, Y: FloatArray, contrasts: FloatArray, observed: Boo
 
 
 def _read_ols(
-    X: FloatArray, Y: FloatArray, contrasts: FloatArray, _estimator: Estimator, _context: FitContext
+    X: FloatArray, Y: FloatArray, contrasts: FloatArray, _estimator: Entry, _context: FitContext
 ) -> Statistics:
     read = ols_statistics(X, Y, contrasts)
     return Statistics(read.estimates, np.empty((Y.shape[1], 0)), read.flags, read.sigma, read.log_likelihood)

@@ -11,8 +11,9 @@ import pandas as pd
 
 from its_eval.checks.power import minimum_detectable
 from its_eval.checks.truths import TRUTHS
+from its_eval.comparisons.base import comparison_of
 from its_eval.comparisons.catalogue import COMPARISONS
-from its_eval.effects import linear_contrasts
+from its_eval.effects.estimands import linear_contrasts
 from its_eval.effects.several_units import reaches
 from its_eval.errors import ConfigError, NothingEstimatedError
 from its_eval.estimators.catalogue import ESTIMATORS
@@ -231,7 +232,7 @@ def _require_designs(config: Config) -> list[Comparison]:
     """Return the designs that can be calibrated, or say what is missing from the config."""
     # one series per treated unit, which can be simulated from the fit of that series
     able = [name for name, item in COMPARISONS.items() if item.has_mean_series]
-    designs = [COMPARISONS[name] for name in config.designs if name in able]
+    designs = [comparison_of(name) for name in config.designs if name in able]
     problems = []
     if not designs:
         problems.append(f"designs: {', '.join(config.designs)}; calibrate simulates {' and '.join(able)}")

@@ -11,7 +11,7 @@ from its_eval.checks.break_elsewhere import search_break
 from its_eval.checks.diagnostics import FittedSeries, diagnose
 from its_eval.checks.form import curvature, floor_ceiling, persistence, pre_trend
 from its_eval.checks.result import CheckResult, not_applicable
-from its_eval.effects import linear_contrasts
+from its_eval.effects.estimands import linear_contrasts
 from its_eval.errors import NotEstimableError
 from its_eval.estimators.kind import autoregressive_order
 from its_eval.estimators.reml.noise import fit_reml_ar_noise

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.design.interruption import require_segments
-from its_eval.effects import EffectColumns, Question, Reading, Setting, effect_columns, reading_of
+from its_eval.effects.columns import EffectColumns, Question, Reading, Setting, effect_columns, reading_of
 from its_eval.errors import NotEstimableError
 from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.estimators.fit import ContrastEstimates, Fit

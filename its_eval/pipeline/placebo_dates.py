@@ -10,7 +10,7 @@ import numpy as np
 
 from its_eval.checks.result import CheckResult, not_applicable
 from its_eval.design.interruption import require_segments
-from its_eval.effects import linear_contrasts
+from its_eval.effects.estimands import linear_contrasts
 from its_eval.effects.several_units import reaches
 from its_eval.errors import NotEstimableError
 from its_eval.estimators.patterns import require_estimable

@@ -13,7 +13,7 @@ from its_eval.checks.power import minimum_detectable
 from its_eval.checks.result import CheckResult, not_applicable, number, p_text
 from its_eval.design.matrix import build_design
 from its_eval.design.peer_mean import peer_mean
-from its_eval.effects import linear_contrasts
+from its_eval.effects.estimands import linear_contrasts
 from its_eval.effects.several_units import METHODS, Pooled, leave_one_out, pool, reaches
 from its_eval.estimators.reml.kenward_roger import joint_f
 from its_eval.peers.select import peer_overlap

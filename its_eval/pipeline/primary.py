@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.effects import Question, linear_contrasts
+from its_eval.effects.columns import Question
+from its_eval.effects.estimands import linear_contrasts
 from its_eval.estimators.fit import DF_FLOOR, ContrastEstimates
 from its_eval.pipeline.estimate import Ask, Estimates
 from its_eval.scales import NONE, PER_CENT, Scale

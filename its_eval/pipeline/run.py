@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from its_eval.columns import TableColumns
-from its_eval.comparisons.catalogue import COMPARISONS
+from its_eval.comparisons.base import comparison_of
 from its_eval.config.stratified import listed_as, strata_of_gap
 from its_eval.data.faults import findings_table
 from its_eval.errors import NothingEstimatedError
@@ -87,7 +87,7 @@ def evaluate_plan(config: Config, sources: Sources, plan: Plan, progress: Progre
         for name, some in peer_rows(outcome).items():
             rows[name] += some
         for design in config.designs:
-            answered = _answer(config, sources, outcome, COMPARISONS[design])
+            answered = _answer(config, sources, outcome, comparison_of(design))
             failed += answered.failed
             _tabulate(config, len(plan.treated), answered, tables, rows)
             notes += answered.credibility.notes

@@ -17,14 +17,15 @@ from its_eval.calendar import (
     parse_period,
 )
 from its_eval.columns import TableColumns, column_frame
-from its_eval.comparisons.catalogue import COMPARISONS
-from its_eval.config.estimators import FAMILIES, OPTIONS, Estimator
+from its_eval.comparisons.base import comparison_of
+from its_eval.config.estimators import Estimator, is_family
 from its_eval.config.faults import did_you_mean, one_of, show
 from its_eval.config.outcomes import MOST_HARMONICS, SEASON_WORDS, Outcome, Seasonality, season_choices
 from its_eval.data.panel import Panel
 from its_eval.design.interruption import Interruption
-from its_eval.effects import Question
+from its_eval.effects.columns import Question
 from its_eval.errors import DataError, UsageError
+from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.evaluation import effect_words, jsonable_tables
 from its_eval.pipeline.estimate import Ask
 from its_eval.pipeline.plan import OutcomePlan
@@ -35,17 +36,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from its_eval.calendar import Frequency
-    from its_eval.config.estimators import EstimatorName
     from its_eval.config.interventions import Shape
 
 
 def known_estimator(wanted: Estimator | str) -> Estimator:
     """Return an estimator by its name, or as it is; families need more than one series of numbers."""
-    known = [name for name in OPTIONS if name not in FAMILIES]
+    known = [name for name in ESTIMATORS if not is_family(name)]
     name = wanted if isinstance(wanted, str) else wanted.name
     if name not in known:
         raise UsageError(f"estimator {show(name)}{did_you_mean(name, known)}: expected {one_of(known)}")
-    return Estimator(name=cast("EstimatorName", name)) if isinstance(wanted, str) else wanted
+    return Estimator(name=name) if isinstance(wanted, str) else wanted
 
 
 def known_season(wanted: Seasonality | str, frequency: str) -> Seasonality:
@@ -254,7 +254,7 @@ def fit(
         (),
     )
     question = Question(tuple(at), confidence)
-    estimates, failed = COMPARISONS["single"].estimates(plan, Ask(question), entries=[chosen])
+    estimates, failed = comparison_of("single").estimates(plan, Ask(question), entries=[chosen])
     tables = {name: TableColumns(name) for name in ("effects", "fits", "series", "not_estimated")}
     estimable: list[NDArray[np.bool_]] = []
     for item in estimates:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from its_eval.columns import Column, TableColumns, Texts
-from its_eval.effects import EffectColumns, Kind, Question, bands
+from its_eval.effects.bands import bands
+from its_eval.effects.columns import EffectColumns, Kind, Question
 from its_eval.peers.balance import balance, contributions
 from its_eval.pipeline.estimate import Estimates, needs_level
 from its_eval.pipeline.peer_choice import pre_period_balance

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.calendar import parse_period
-from its_eval.comparisons.catalogue import COMPARISONS
+from its_eval.comparisons.base import comparison_of
 from its_eval.estimators.kind import autoregressive_order
 from its_eval.peers.select import select_peers
 from its_eval.peers.stability import Alternative, other_choices, stability
@@ -261,7 +261,7 @@ class StabilityOfUnit:
 
 def compared_design(config: Config) -> Comparison | None:
     """Return the first design of the config in which the peers of a unit make its estimate."""
-    every = (COMPARISONS[name] for name in config.designs)
+    every = (comparison_of(name) for name in config.designs)
     return next((item for item in every if item.is_controlled and not item.takes_all_donors), None)
 
 

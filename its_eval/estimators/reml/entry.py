@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.estimators.kind import EstimatorKind, FitContext, Statistics, autoregressive_order
+from its_eval.estimators.kind import Entry, EstimatorKind, FitContext, Statistics, autoregressive_order
 from its_eval.estimators.reml.forms_fit import fit_reml_ar_own
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
 
 if TYPE_CHECKING:
-    from its_eval.config.estimators import Estimator
     from its_eval.estimators.fit import Fit, FloatArray
 
 
-def _fit_reml_ar(X: FloatArray, Y: FloatArray, estimator: Estimator, context: FitContext) -> Fit:
+def _fit_reml_ar(X: FloatArray, Y: FloatArray, estimator: Entry, context: FitContext) -> Fit:
     order = autoregressive_order(estimator.order, context.n_used)
     if estimator.variance == "by_segment":
         from its_eval.estimators.reml.by_segment import fit_reml_by_segment  # noqa: PLC0415  (start-up time)
@@ -28,7 +27,7 @@ def _fit_reml_ar(X: FloatArray, Y: FloatArray, estimator: Estimator, context: Fi
 
 
 def _read_reml_ar(
-    X: FloatArray, Y: FloatArray, contrasts: FloatArray, estimator: Estimator, context: FitContext
+    X: FloatArray, Y: FloatArray, contrasts: FloatArray, estimator: Entry, context: FitContext
 ) -> Statistics:
     """Read contrasts from tables of the design, where all series share it."""
     if estimator.variance == "by_segment" or context.relative_variance is not None:
@@ -40,7 +39,7 @@ def _read_reml_ar(
     return Statistics(read.estimates, read.partial_autocorrelations, read.flags)
 
 
-def _fit_reml_ar_noise(X: FloatArray, Y: FloatArray, _estimator: Estimator, _context: FitContext) -> Fit:
+def _fit_reml_ar_noise(X: FloatArray, Y: FloatArray, _estimator: Entry, _context: FitContext) -> Fit:
     from its_eval.estimators.reml.noise import fit_reml_ar_noise  # noqa: PLC0415  (start-up time)
 
     return fit_reml_ar_noise(X, Y)
