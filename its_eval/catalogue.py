@@ -50,6 +50,10 @@ class Catalogue(Mapping[str, Choice], Generic[Choice]):
             self._lines[name] = line
         return line
 
+    def __contains__(self, name: object) -> bool:
+        """Return whether there is such a choice, without loading it."""
+        return name in self._lines
+
     def __hash__(self) -> int:
         """Tell one catalogue from another: it is itself, whatever it holds."""
         return id(self)
