@@ -1,288 +1,38 @@
-"""Configs of the corpus beyond the grid: every option of a study, each in a small config of its own."""
+"""Configs of the corpus about how it is studied: methods, checks, batches and what is refused."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from baseline_data import FREQUENCIES, START, STRATA, month
+from baseline_data import START, month
 from baseline_grid import SERIES_ESTIMATORS, base, grid_configs, table
+from baseline_options import (
+    ALL_DESIGNS,
+    EVERY_CHECK,
+    FACTS,
+    KINDS,
+    WAITS,
+    data_of,
+    outcome_configs,
+    peer_configs,
+    time_configs,
+)
 
 Config = dict[str, Any]
-
-ALL_DESIGNS = ["single", "difference", "peer_mean", "stacked", "synthetic"]
-EVERY_CHECK = {
-    "placebo_units": True,
-    "placebo_dates": True,
-    "leave_one_peer_out": True,
-    "diagnostics": True,
-    "pretrend_margin": 0.05,
-}
-WAITS: Config = {"indicator": "waits", "better": "lower", "seasonality": "none"}
-FACTS = {column: column for column in ("name", "type", "opened", "closed", "successor")}
-#: An outcome of each kind, with all that the program makes of them.
-KINDS = [
-    {"indicator": "percent", "kind": "percentage", "better": "higher"},
-    {"indicator": "rate", "kind": "rate", "per": 1000, "better": "lower"},
-    {"indicator": "count", "kind": "count"},
-    {"indicator": "number", "kind": "number", "better": "higher"},
-]
 
 
 def study_configs() -> dict[str, Config]:
     """Return every config of the corpus by name, also those that are refused."""
     return {
         **grid_configs(),
-        **_times(),
-        **_outcomes(),
-        **_peers(),
+        **time_configs(),
+        **outcome_configs(),
+        **peer_configs(),
         **_methods(),
         **_checks(),
         **_batches(),
         **_refusals(),
     }
-
-
-def _data(**changes: object) -> Config:
-    merged = {**base()["data"], **changes}
-    return {key: value for key, value in merged.items() if value is not None}
-
-
-def _kinds(**changes: object) -> Config:
-    tables = [table(str(outcome["indicator"]), str(outcome["indicator"])) for outcome in KINDS]
-    return base(
-        data=_data(indicators=tables),
-        outcomes=KINDS,
-        outcome_defaults={"seasonality": "none"},
-        **changes,
-    )
-
-
-def _times() -> dict[str, Config]:
-    """Return dates of their own, events, phase-in, shapes, windows and frequencies."""
-    staggered = {"U01": month(30), "U02": month(34), "U03": month(26)}
-    events: list[Config] = [
-        {"name": "Strike", "date": month(14), "until": month(15), "as": "mask"},
-        {"name": "Flood", "date": month(40), "as": "mask", "units": ["U01", "U05"]},
-        {"name": "Guidance", "date": month(20), "as": "note", "outcomes": ["waits"]},
-    ]
-    rota = {"name": "Rota", "date": month(START)}
-    configs = {
-        "staggered": base(treated=staggered, intervention={"name": "Rota"}, designs=ALL_DESIGNS[:2]),
-        "staggered_every_check": base(
-            treated=staggered, intervention={"name": "Rota"}, checks=EVERY_CHECK, outcomes=[WAITS]
-        ),
-        "staggered_designs": base(
-            treated=staggered, designs=ALL_DESIGNS, estimators=["newey_west", "reml_ar", "ols"]
-        ),
-        "events_masked": base(events=events, designs=ALL_DESIGNS, estimators=["reml_ar", "newey_west"]),
-        "staggered_events": base(
-            treated=staggered,
-            intervention={"name": "Rota", "shape": "step", "phase_in": {"periods": 2}},
-            events=[*events, {"name": "Tariff", "date": month(10), "as": "step"}],
-            designs=ALL_DESIGNS,
-            estimators=["reml_ar", "ols"],
-        ),
-        "staggered_window": base(
-            treated=staggered, outcomes=[{**WAITS, "start": month(2), "end": month(51)}]
-        ),
-        "window": base(outcomes=[{**WAITS, "start": month(4), "end": month(48)}], designs=ALL_DESIGNS[:2]),
-    }
-    for form in ("step", "slope", "step_and_slope"):
-        own = [*events, {"name": "Tariff", "date": month(42), "as": form}]
-        configs[f"event_{form}"] = base(events=own, estimators=["reml_ar", "ols"], treated=["U01"])
-        configs[f"shape_{form}"] = base(
-            intervention={**rota, "shape": form},
-            designs=ALL_DESIGNS,
-            estimators=["reml_ar", "newey_west"],
-            checks=EVERY_CHECK,
-            treated=["U02"],
-        )
-        for way in ("exclude", "ramp"):
-            configs[f"phase_in_{way}_{form}"] = base(
-                intervention={**rota, "shape": form, "phase_in": {"periods": 3, "as": way}},
-                designs=ALL_DESIGNS,
-                estimators=["ols", "reml_ar"],
-                treated=["U01"],
-            )
-    configs["several_interruptions"] = base(
-        events=[
-            {"name": "Tariff", "date": month(12), "as": "step"},
-            {"name": "Merger", "date": month(20), "as": "step_and_slope", "units": ["U02"]},
-            {"name": "Drift", "date": month(42), "as": "slope", "outcomes": ["waits"]},
-        ],
-        designs=ALL_DESIGNS,
-        estimators=["reml_ar", "newey_west"],
-        checks=EVERY_CHECK,
-        outcomes=[WAITS, {"indicator": "stays", "transform": "log"}],
-    )
-    for frequency, start, season in (("quarter", 28, "quarters"), ("year", 20, "none"), ("week", 70, "none")):
-        configs[f"frequency_{frequency}"] = base(
-            data=_data(indicators=[{"path": f"data/{frequency}.csv"}], frequency=frequency),
-            intervention={"name": "Rota", "date": FREQUENCIES[frequency](start)},
-            outcomes=[{"indicator": "level", "seasonality": season}],
-            estimators=["reml_ar", "newey_west"],
-            estimands={"at": [2, 4]},
-            checks=EVERY_CHECK,
-            treated=["U01", "U02"] if frequency != "week" else ["U02"],
-        )
-    for frequency, start, season in (
-        ("quarter", 28, {"harmonics": 1}),
-        ("quarter", 28, "auto"),
-        ("year", 20, "auto"),
-        ("week", 70, {"harmonics": 2}),
-        ("week", 70, "auto"),
-    ):
-        word = season if isinstance(season, str) else "harmonics"
-        configs[f"season_{frequency}_{word}"] = base(
-            data=_data(indicators=[{"path": f"data/{frequency}.csv"}], frequency=frequency),
-            intervention={"name": "Rota", "date": FREQUENCIES[frequency](start)},
-            outcomes=[{"indicator": "level", "seasonality": season}],
-            estimands={"at": [2]},
-            treated=["U01"],
-        )
-    names = {"none": "none", "months": "months", "two": {"harmonics": 2}, "auto": "auto"}
-    configs["season_month"] = base(
-        data=_data(indicators=[table("number", name) for name in names]),
-        outcomes=[{"indicator": name, "seasonality": season} for name, season in names.items()],
-        estimators=["reml_ar", "newey_west"],
-        checks={**EVERY_CHECK, "placebo_units": False},
-        designs=["single", "difference", "synthetic"],
-    )
-    return configs
-
-
-def _outcomes() -> dict[str, Config]:
-    """Return strata, covariates, kinds, layouts and units that open, close and merge."""
-    strata = _data(indicators=[{"path": "data/strata.csv"}])
-    seen: Config = {"indicator": "seen", "kind": "percentage", "better": "higher", "seasonality": "none"}
-    split = {"values": list(STRATA), "gap": list(STRATA), "min_denominator": 20}
-    number = {"indicator": "y", "seasonality": "none"}
-    return {
-        "strata_listed": base(data=strata, outcomes=[{**seen, "strata": list(STRATA)}]),
-        "strata_gap": base(data=strata, outcomes=[{**seen, "strata": split}], checks=EVERY_CHECK),
-        "strata_gap_logit": base(
-            data=strata,
-            outcomes=[{**seen, "strata": split, "transform": "logit"}],
-            designs=["single", "difference", "synthetic"],
-            estimators=["reml_ar", "ols"],
-        ),
-        "strata_dropped": base(
-            data={**strata, "missing": "drop_unit"},
-            outcomes=[{**seen, "strata": split}],
-            treated=["U01", "U03"],
-        ),
-        "strata_whole": base(data={**strata, "min_denominator": 200}, outcomes=[seen]),
-        "covariates": base(
-            outcomes=[{**WAITS, "covariates": ["flu", {"indicator": "staffing", "lag": 2}]}],
-            estimators=["reml_ar", "newey_west", "arima"],
-            designs=ALL_DESIGNS,
-            checks=EVERY_CHECK,
-        ),
-        "kinds": _kinds(designs=ALL_DESIGNS, estimators=["reml_ar", "newey_west"]),
-        "kinds_every_check": _kinds(checks=EVERY_CHECK, treated=["U02"]),
-        "small_counts": base(
-            data=_data(indicators=[table("small", "plain"), table("small", "logged")]),
-            outcomes=[
-                {"indicator": "plain", "kind": "count", "transform": "none", "estimators": ["reml_ar"]},
-                {"indicator": "logged", "kind": "count", "estimators": ["negative_binomial", "poisson"]},
-            ],
-            designs=["single"],
-            checks=EVERY_CHECK,
-        ),
-        "family_second": base(
-            data=_data(indicators=[table("percent", "y")]),
-            outcomes=[{**number, "kind": "percentage"}],
-            estimators=["reml_ar", "quasi_binomial", "ols"],
-        ),
-        "family_first": base(
-            data=_data(indicators=[table("small", "y")]),
-            outcomes=[{"indicator": "y", "kind": "count", "seasonality": {"harmonics": 1}}],
-            estimators=["quasi_poisson", "reml_ar"],
-            designs=["single"],
-            checks=EVERY_CHECK,
-        ),
-        "layout_wide": base(
-            data=_data(indicators=[table("wide", "y", layout="wide")]),
-            outcomes=[number],
-            estimators=["reml_ar", "ols"],
-        ),
-        "several_outcomes": base(
-            outcomes=[
-                WAITS,
-                {"indicator": "stays", "transform": "log", "better": "lower"},
-                {"indicator": "flat"},
-            ],
-            treated=["U01", "U02", "U04"],
-            checks=EVERY_CHECK,
-        ),
-        "mergers_set_aside": base(data=_data(units={"path": "data/mergers.csv", "columns": FACTS})),
-        "mergers_combine": base(
-            data=_data(
-                indicators=[table("percent", "percent"), table("count", "count")],
-                units={"path": "data/mergers.csv", "columns": FACTS, "mergers": "combine"},
-            ),
-            outcomes=[
-                {"indicator": "percent", "kind": "percentage"},
-                {"indicator": "count", "kind": "count"},
-            ],
-            treated=["U01", "U04"],
-        ),
-        "before_after": base(
-            before_after={"path": "data/workshops.csv"}, outcomes=[WAITS], designs=["single"], peers=None
-        ),
-        "short_series": base(
-            outcomes=[{**WAITS, "start": month(20), "end": month(37)}],
-            estimators=["reml_ar", "reml_ar_noise", "ols"],
-        ),
-        "too_short": base(outcomes=[{**WAITS, "start": month(25), "end": month(33)}]),
-    }
-
-
-def _peers() -> dict[str, Config]:
-    """Return the ways of choosing peers."""
-    variables = ["Beds", "Staff", "Older people", "Distance"]
-    ways: dict[str, Config] = {
-        "all_variables": {"k": 4},
-        "weights": {"k": 4, "variables": variables, "weights": {"Beds": 3, "Older people": 0}},
-        "within": {"k": 3, "variables": variables, "within": ["units.type"]},
-        "within_region": {"k": 3, "variables": variables, "within": ["Region"]},
-        "given": {"given": {"U01": ["U06", "U08", "U05"], "U02": ["U09"]}},
-        "given_from": {"given": {"from": "data/given.csv"}},
-        "given_by_outcome": {
-            "k": 3,
-            "variables": variables,
-            "given": {"U01": ["U06", "U08", "U05"]},
-            "given_by_outcome": {"stays": {"U01": ["U09", "U10"], "U02": ["U11"]}},
-        },
-        "given_some": {"k": 3, "variables": variables, "given": {"U01": ["U10", "U11"]}},
-        "k_all": {"k": "all", "variables": variables},
-        "k_too_many": {"k": 40, "variables": variables},
-        "caliper": {"k": 4, "variables": variables, "caliper": 1.2},
-        "caliper_percentile": {"k": 4, "variables": variables, "caliper": "p60"},
-        "pre_period": {"k": 4, "match": "pre_period"},
-        "pre_period_mahalanobis": {"k": 4, "match": "pre_period", "metric": "mahalanobis", "caliper": "p90"},
-        "mahalanobis": {"k": 4, "variables": variables, "metric": "mahalanobis"},
-        "robust": {"k": 4, "variables": variables, "scale": "robust", "log": ["Beds"]},
-        "minmax": {"k": 4, "variables": variables, "scale": "minmax", "missing": "zero"},
-        "unscaled": {"k": 4, "variables": variables, "scale": "none"},
-        "refused_gap": {"k": 4, "variables": variables, "missing": "refuse"},
-        "category": {"k": 4, "variables": ["Beds", "Region"]},
-        "excluded": {"k": 4, "variables": variables, "exclude": ["U05", "U07"], "min_coverage": 0.5},
-    }
-    found = {
-        f"peers_{name}": base(
-            peers=way,
-            estimators=["ols"],
-            outcomes=[WAITS, {"indicator": "stays", "seasonality": "none"}],
-            checks={**EVERY_CHECK, "placebo_dates": False},
-        )
-        for name, way in ways.items()
-    }
-    # a column of the characteristics, where there is no table of units and where there is one
-    found["peers_within_characteristic"] = base(
-        peers=ways["within_region"], estimators=["ols"], data=_data(units=None)
-    )
-    return found
 
 
 def _methods() -> dict[str, Config]:
@@ -343,8 +93,31 @@ def _methods() -> dict[str, Config]:
         configs[f"sensitivity_{name}"] = base(
             sensitivity={"standard": False, **choice}, outcomes=both, designs=["single", "difference"]
         )
+    for name, estimator in (
+        ("reml", "reml_ar"),
+        ("nw", "newey_west"),
+        ("segments", SERIES_ESTIMATORS["segments"]),
+    ):
+        configs[f"sensitivity_ranked_{name}"] = base(
+            sensitivity={
+                "standard": False,
+                "k": [2],
+                "pre_window": [20],
+                "season": [{"harmonics": 1}],
+                "transition": [1],
+            },
+            estimators=[estimator],
+            checks={**EVERY_CHECK, "placebo_dates": False},
+            treated={"U01": month(30), "U02": month(30), "U03": month(33)},
+        )
+    configs["sensitivity_ranked_weighted"] = base(
+        data=data_of(indicators=[table("percent", "percent")]),
+        outcomes=[{**KINDS[0], "seasonality": "none"}],
+        sensitivity={"standard": True, "k": [2], "weighting": ["none"], "transform": ["logit"]},
+        checks={**EVERY_CHECK, "placebo_dates": False},
+    )
     configs["sensitivity_scales"] = base(
-        data=_data(indicators=[table("percent", "percent")]),
+        data=data_of(indicators=[table("percent", "percent")]),
         outcomes=[KINDS[0]],
         sensitivity={"weighting": ["none"], "transform": ["log", "logit"]},
         designs=ALL_DESIGNS,
@@ -361,6 +134,42 @@ def _methods() -> dict[str, Config]:
 def _checks() -> dict[str, Config]:
     """Return every check in every design, and the study of each unit in turn."""
     return {
+        **{
+            f"long_{name}": base(
+                data=data_of(indicators=[{"path": "data/long.csv"}]),
+                outcomes=[WAITS, {"indicator": "share", "kind": "percentage", "better": "higher"}],
+                estimators=[estimator, "ols"] if estimator != "ols" else ["ols"],
+                checks=EVERY_CHECK,
+                treated=["U01"],
+            )
+            for name, estimator in SERIES_ESTIMATORS.items()
+            if name not in {"arima", "noise"}
+        },
+        "long_designs": base(
+            data=data_of(indicators=[{"path": "data/long.csv"}]),
+            treated={"U01": month(30), "U02": month(33)},
+            events=[{"name": "Tariff", "date": month(8), "as": "step"}],
+            designs=ALL_DESIGNS,
+            estimators=["reml_ar", "newey_west"],
+            checks=EVERY_CHECK,
+        ),
+        "ranked_sets": base(
+            peers={"k": 2, "variables": ["Beds", "Staff"], "within": ["units.sector"]},
+            data=data_of(
+                units={
+                    "path": "data/units.csv",
+                    "columns": {"name": "name", "type": "type", "sector": "sector"},
+                }
+            ),
+            checks=EVERY_CHECK,
+            treated=["U01", "U02", "U03"],
+        ),
+        "ranked_sets_of_many": base(
+            peers={"k": 2, "variables": ["Beds", "Staff"]},
+            checks={**EVERY_CHECK, "placebo_dates": False, "leave_one_peer_out": False},
+            treated=["U01", "U02", "U03", "U04", "U06"],
+            estimators=["ols"],
+        ),
         "every_check": base(
             checks=EVERY_CHECK,
             designs=ALL_DESIGNS,
@@ -374,21 +183,44 @@ def _checks() -> dict[str, Config]:
         "each_checked": base(
             treated="each", checks={**EVERY_CHECK, "placebo_dates": False}, estimators=["ols"]
         ),
-        "dropped": base(data=_data(missing="drop_unit"), checks=EVERY_CHECK),
-        "no_gap_allowed": base(data=_data(missing="error"), checks=EVERY_CHECK, treated=["U01", "U03"]),
+        "dropped": base(data=data_of(missing="drop_unit"), checks=EVERY_CHECK),
+        "no_gap_allowed": base(data=data_of(missing="error"), checks=EVERY_CHECK, treated=["U01", "U03"]),
     }
 
 
 def _batches() -> dict[str, Config]:
     """Return batch runs: estimates of every unit and outcome, from Parquet."""
-    data = _data(indicators=[{"path": "data/study.parquet"}])
+    data = data_of(indicators=[{"path": "data/study.parquet"}])
     outcomes: list[Config] = [
         {"indicator": "waits", "better": "lower"},
         {"indicator": "stays", "transform": "log", "seasonality": "months"},
         {"indicator": "flat", "seasonality": {"harmonics": 1}},
     ]
+    kinds = {
+        "data": data_of(indicators=[{"path": "data/kinds.parquet"}]),
+        "outcomes": [
+            {"indicator": "percent", "kind": "percentage", "better": "higher"},
+            {"indicator": "small", "kind": "count", "transform": "none", "per": 100},
+            {"indicator": "number", "start": month(3), "end": month(50)},
+        ],
+    }
+    many = {
+        "data": {
+            "indicators": [{"path": "data/many.parquet"}],
+            "characteristics": {"path": "data/many_units.csv"},
+        },
+        "outcomes": [{"indicator": "many", "seasonality": "none"}],
+        "peers": {"k": 3},
+        "estimators": [{"name": "reml_ar", "order": 2}],
+    }
     configs = {}
     variants: dict[str, Config] = {
+        "kinds": kinds,
+        "kinds_nw": {**kinds, "estimators": ["newey_west"], "estimands": {"primary": "level_change"}},
+        "kinds_sum": {**kinds, "estimands": {"primary": "cumulative_effect"}},
+        "kinds_late": {**kinds, "estimands": {"primary": "effect_at_40", "at": [40]}},
+        "kinds_few": {**kinds, "data": {**kinds["data"], "min_denominator": 300}},
+        "many": many,
         "reml": {},
         "nw": {"estimators": [{"name": "newey_west", "lags": 3}, "ols"]},
         "ols": {"estimators": ["ols"], "designs": ["single"], "peers": None},
@@ -414,15 +246,15 @@ def _batches() -> dict[str, Config]:
     for name, variant in variants.items():
         keys = {"data": data, "treated": "each", "outcomes": outcomes, **variant}
         configs[f"batch_{name}"] = base(**keys, output={"detail": "estimates"})
-        if name in {"reml", "events"}:
+        if name in {"reml", "events", "kinds"}:
             configs[f"batch_{name}_as_whole"] = base(**keys)
     return configs
 
 
 def _refusals() -> dict[str, Config]:
     """Return configs that end with a message: of the config, of the data, and with nothing to estimate."""
-    percent = _data(indicators=[table("percent", "y")])
-    small = _data(indicators=[table("small", "y")])
+    percent = data_of(indicators=[table("percent", "y")])
+    small = data_of(indicators=[table("small", "y")])
     configs = {
         "family_of_other_kind": base(estimators=["poisson"], designs=["single"]),
         "family_of_difference": base(
@@ -435,8 +267,8 @@ def _refusals() -> dict[str, Config]:
         "designs_without_peers": base(peers=None, designs=ALL_DESIGNS),
         "zeros_logged": base(data=small, outcomes=[{"indicator": "y", "kind": "count", "transform": "log"}]),
         "logit_beyond": base(outcomes=[{"indicator": "waits", "kind": "percentage", "transform": "logit"}]),
-        "gap_is_error": base(data=_data(missing="error")),
-        "all_dropped": base(data=_data(missing="drop_unit"), treated=["U02"]),
+        "gap_is_error": base(data=data_of(missing="error")),
+        "all_dropped": base(data=data_of(missing="drop_unit"), treated=["U02"]),
         "unknown_unit": base(treated=["U01", "U99"]),
         "unknown_indicator": base(outcomes=[{"indicator": "wait"}]),
         "unknown_key": base(outcome={"indicator": "waits"}),
@@ -450,10 +282,28 @@ def _refusals() -> dict[str, Config]:
         "option_of_other": base(estimators=[{"name": "ols", "lags": 3}]),
         "twice": base(estimators=["ols", "ols"]),
         "season_of_other": base(outcomes=[{"indicator": "waits", "seasonality": "quarters"}]),
-        "missing_file": base(data=_data(indicators=[{"path": "data/nowhere.csv"}])),
+        "missing_file": base(data=data_of(indicators=[{"path": "data/nowhere.csv"}])),
+        "no_covariate": base(outcomes=[{**WAITS, "covariates": ["wether"]}]),
+        "batch_gap_is_error": base(
+            data=data_of(indicators=[{"path": "data/study.parquet"}], missing="error"),
+            output={"detail": "estimates"},
+        ),
+        "batch_beyond_100": base(
+            data=data_of(indicators=[{"path": "data/study.parquet"}]),
+            outcomes=[{"indicator": "weather", "kind": "percentage"}],
+            treated=["ALL"],
+            peers=None,
+            designs=["single"],
+            output={"detail": "estimates"},
+        ),
+        "batch_date_outside": base(
+            data=data_of(indicators=[{"path": "data/study.parquet"}]),
+            intervention={"date": "2031-01"},
+            output={"detail": "estimates"},
+        ),
         "batch_of_csv": base(output={"detail": "estimates"}),
         "batch_of_designs": base(
-            data=_data(indicators=[{"path": "data/study.parquet"}]),
+            data=data_of(indicators=[{"path": "data/study.parquet"}]),
             designs=ALL_DESIGNS,
             estimators=["ols"],
             output={"detail": "estimates"},

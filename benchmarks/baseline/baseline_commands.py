@@ -67,7 +67,7 @@ COMMANDS = {
     "calibrate": "calibrate staggered.yaml --reps 20 --quiet --format csv",
     "calibrate_text": "calibrate checked_nw.yaml --reps 20 --quiet",
     "calibrate_family": "calibrate family_first.yaml --reps 20 --quiet --format json",
-    "run_verbose": f"run every_check.yaml {_TABLES} --verbose",
+    "run_verbose": f"run staggered.yaml {_TABLES} --verbose",
     "run_json": f"run kinds.yaml {_TABLES} --format json",
     "run_fail_on": f"run peers_within.yaml {_TABLES} --fail-on data,fit,checks",
     **{
@@ -124,10 +124,16 @@ def write_corpus(folder: Path) -> None:
 
 
 def write_parquet(folder: Path) -> None:
-    """Write the study as the Parquet file that batch runs read."""
+    """Write the tables that batch runs read as Parquet files."""
     import pandas as pd  # noqa: PLC0415  (half a second that only a new baseline needs)
 
-    pd.read_csv(folder / "data" / "study.csv").to_parquet(folder / "data" / "study.parquet", index=False)
+    data = folder / "data"
+    for name in ("study", "many"):
+        pd.read_csv(data / f"{name}.csv").to_parquet(data / f"{name}.parquet", index=False)
+    parts = [
+        pd.read_csv(data / f"{name}.csv").assign(indicator=name) for name in ("percent", "small", "number")
+    ]
+    pd.concat(parts, ignore_index=True).to_parquet(data / "kinds.parquet", index=False)
 
 
 def add_shipped(folder: Path, source: Path, nhs: Path | None) -> None:

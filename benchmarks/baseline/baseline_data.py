@@ -39,6 +39,9 @@ def write_data(folder: Path) -> None:
     _peer_table(folder)
     _workshops(folder)
     _wide(folder)
+    _long(folder)
+    _extremes(folder)
+    _many(folder)
 
 
 def write_rows(path: Path, header: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
@@ -133,7 +136,7 @@ def _units(folder: Path) -> None:
         region = ("East", "West", "South")[place % 3]
         rows.append([unit, beds, staff, older, distance, region])
         sort = "community" if place in {5, 10} else "acute"
-        facts.append([unit, f"Unit {place + 1} (fictional)", sort, "", "", ""])
+        facts.append([unit, f"Unit {place + 1} (fictional)", sort, "", "", "", f"sector {place % 2}"])
     rows[7][3] = ""
     rows[8][1:5] = rows[6][1:5]  # two units that are alike
     facts[6][4] = "2016-03"
@@ -141,9 +144,11 @@ def _units(folder: Path) -> None:
     facts[13][4:6] = ["2015-01", "U04"]
     header = ("unit", "Beds", "Staff", "Older people", "Distance", "Region")
     write_rows(folder / "characteristics.csv", header, [tuple(row) for row in rows])
+    write_rows(folder / "characteristics_some.csv", header, [tuple(row) for row in rows if row[0] != "U02"])
     header = ("unit", "name", "type", "opened", "closed", "successor")
-    write_rows(folder / "units.csv", header[:3], [tuple(row[:3]) for row in facts])
-    write_rows(folder / "mergers.csv", header, [tuple(row) for row in facts])
+    write_rows(folder / "mergers.csv", header, [tuple(row[:6]) for row in facts])
+    header = ("unit", "name", "type", "sector")
+    write_rows(folder / "units.csv", header, [(*row[:3], row[6]) for row in facts])
 
 
 def _strata(folder: Path) -> None:
@@ -177,6 +182,8 @@ def _beside(folder: Path) -> None:
                 value = round(60 + values[index] + moved, 4)
                 rows.append((name, unit, month(index), value, size(name, unit, index)))
             rows.append(("flat", unit, month(index), 7 if unit == "U04" else round(9 + values[index], 3), ""))
+    weather = course("weather", "U09")
+    rows += [("weather", "ALL", month(index), round(weather[index], 3), "") for index in range(N_MONTHS)]
     rows.sort(key=lambda row: (row[0], row[1], row[2]))
     write_rows(folder / "study.csv", ("indicator", "unit", "period", "value", "denominator"), rows)
 
@@ -224,3 +231,52 @@ def _wide(folder: Path) -> None:
         (month(index), *(round(30 + columns[unit][index], 4) for unit in UNITS)) for index in range(N_MONTHS)
     ]
     write_rows(folder / "wide.csv", ("period", *UNITS), rows)
+
+
+def _long(folder: Path) -> None:
+    """Write series with the four years before the start that placebo dates need."""
+    rows: list[tuple[object, ...]] = []
+    for unit in UNITS:
+        waits, share = (course(name, unit, N_MONTHS + 20, START + 20) for name in ("long", "share"))
+        for index in range(-20, N_MONTHS):
+            if index in GAPS.get(unit, ()):
+                continue
+            period, people = month(index), size("share", unit, index)
+            rows.append(("waits", unit, period, round(60 + waits[index + 20], 4), ""))
+            part = 1 / (1 + math.exp(-(1.0 + 0.12 * share[index + 20])))
+            rows.append(("share", unit, period, round(100 * round(part * people) / people, 6), people))
+    write_rows(folder / "long.csv", ("indicator", "unit", "period", "value", "denominator"), rows)
+
+
+def _extremes(folder: Path) -> None:
+    """Write counts that vary far more than Poisson, none at all for one unit, and shares close to 100 %."""
+    bursts: list[tuple[object, ...]] = []
+    shares: list[tuple[object, ...]] = []
+    for unit in UNITS:
+        level = course("extremes", unit)
+        draw = random.Random(f"bursts {unit}")  # noqa: S311
+        for index in range(N_MONTHS):
+            many = round(20 * draw.gammavariate(2.0, 0.5) * math.exp(0.1 * level[index]))
+            bursts.append((unit, month(index), 0 if unit == "U08" else many, size("bursts", unit, index)))
+            people = size("extremes", unit, index)
+            missed = (
+                0 if unit == "U08" else round(people * 0.02 * math.exp(-0.1 * level[index] - 0.02 * index))
+            )
+            shares.append((unit, month(index), people - missed, people))
+    write_rows(folder / "bursts.csv", ("unit", "period", "value", "denominator"), bursts)
+    write_rows(folder / "high.csv", ("unit", "period", "numerator", "denominator"), shares)
+
+
+def _many(folder: Path) -> None:
+    """Write so many short series that the batch tabulates what they share."""
+    draw = random.Random("many")  # noqa: S311
+    rows: list[tuple[object, ...]] = []
+    facts: list[tuple[object, ...]] = []
+    for number in range(1, 1251):
+        unit, error, before = f"M{number:04d}", 0.0, 0.0
+        facts.append((unit, draw.randrange(100, 900), draw.randrange(10, 90)))
+        for index in range(12, 52):
+            error, before = 0.4 * error + 0.2 * before + draw.gauss(0, 1), error
+            rows.append(("many", unit, month(index), round(50 + error, 4)))
+    write_rows(folder / "many.csv", ("indicator", "unit", "period", "value"), rows)
+    write_rows(folder / "many_units.csv", ("unit", "Beds", "Staff"), facts)
