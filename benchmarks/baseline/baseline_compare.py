@@ -231,7 +231,7 @@ def compare_files(run: str, table: str, old: Path, new: Path) -> Iterator[Differ
         yield Difference(run, table, f"{'table' if old.suffix in _TABLES else 'file'} "
                          f"{'added' if not old.exists() else 'missing'}")  # fmt: skip
     elif old.suffix in _TABLES:
-        if old.read_bytes() != new.read_bytes():
+        if old.is_dir() or new.is_dir() or old.read_bytes() != new.read_bytes():
             yield from compare_frames(run, table, read_table(old), read_table(new))
     elif old.suffix in {".json", ".yaml"}:
         yield from _compare_trees(run, table, _parsed(old), _parsed(new))
@@ -245,14 +245,12 @@ _TABLES = (".csv", ".parquet")
 
 
 def _compared(folder: Path) -> dict[str, str]:
-    """Return what is compared of a run: by path the name of the table."""
+    """Return what is compared of a run: by path the name of the table. A batch has folders for tables."""
     found = {}
     for path in sorted(folder.rglob("*")):
-        if (
-            path.is_file()
-            and path.suffix in {*_TABLES, ".json", ".txt", ".yaml"}
-            and path.name != "manifest.json"
-        ):
+        if path.suffix not in {*_TABLES, ".json", ".txt", ".yaml"} or path.name == "manifest.json":
+            continue
+        if path.parent.suffix not in _TABLES:
             found[path.relative_to(folder).as_posix()] = path.stem
     return found
 

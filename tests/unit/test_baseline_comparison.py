@@ -118,6 +118,20 @@ def test_tables_and_runs_that_are_gone_or_new(runs):
     assert [one.kind for one in compare_run(old.with_name("none"), new)] == ["run added"]
 
 
+def test_table_in_a_folder_is_one_table(runs):
+    old, new, compare = runs
+    for folder, parts in ((old, [EFFECTS[:1], EFFECTS[1:]]), (new, [EFFECTS[:2], changed(unit="U09")[:1]])):
+        (folder / "result" / "tables" / "effects.parquet").unlink()
+        whole = folder / "result" / "tables" / "effects.parquet"
+        whole.mkdir()
+        for place, part in enumerate(parts):
+            part.to_parquet(whole / f"{place}.parquet", index=False)
+    assert [(one.table, one.kind, dict(one.row)["unit"]) for one in compare()] == [
+        ("effects", "row missing", "U02"),
+        ("effects", "row added", "U09"),
+    ]
+
+
 def test_json_is_compared_by_its_numbers(runs):
     old, new, compare = runs
     (old / "stdout.json").write_text(json.dumps({"rows": [{"a": 1.0, "b": "x"}]}), encoding="utf-8")
