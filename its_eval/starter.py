@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from its_eval.calendar import EXAMPLES, parse_period
+from its_eval.calendar import EXAMPLES, Calendar
 from its_eval.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def _frequency(date: str | None) -> str:
     """Return the frequency whose periods a date is written like."""
     for frequency in EXAMPLES:
         try:
-            parse_period(date or EXAMPLE_DATE, frequency)
+            Calendar(frequency).parse(date or EXAMPLE_DATE)
         except ValueError:
             continue
         return frequency

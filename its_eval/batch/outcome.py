@@ -56,7 +56,7 @@ class PeerMemory:
             return None, PeerChoice()
         candidates = tuple(sorted(donor_pool(config, sources, treatment) | set(treatment.units)))
         window = (panel.start, panel.start + panel.n_periods - 1)
-        lifetimes = lifetime_reasons(sources.lifetimes, window, panel.frequency, combined=False)
+        lifetimes = lifetime_reasons(sources.lifetimes, window, panel.calendar, combined=False)
         barred = tuple(
             (start, frozenset(ineligible(config, outcome, panel, candidates, start, masked)))
             for start in sorted(set(starts.values()), key=lambda start: (start.start, start.name))

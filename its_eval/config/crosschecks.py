@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from its_eval.calendar import EXAMPLES, parse_period
+from its_eval.calendar import Calendar
 from its_eval.config.analysis import NOT_OF_SHAPE, Estimands, Output, Sensitivity
 from its_eval.config.data import DataSettings
 from its_eval.config.estimators import BINOMIAL_FAMILIES, FAMILIES, Estimator
@@ -22,10 +22,10 @@ from its_eval.config.settings import is_url
 from its_eval.config.stratified import gap_estimators_missing
 
 
-def _ordinal(text: str | None, frequency: str) -> int | None:
+def _ordinal(text: str | None, calendar: Calendar) -> int | None:
     """Return the place of a period in the calendar; None when there is none or it cannot be read."""
     try:
-        return None if text is None else parse_period(text, frequency)
+        return None if text is None else calendar.parse(text)
     except ValueError:
         return None
 
@@ -34,8 +34,8 @@ def _period_faults(texts: Mapping[KeyPath, str | None], data: DataSettings | Non
     if data is None:
         return
     for path, text in texts.items():
-        if text is not None and _ordinal(text, data.frequency) is None:
-            expected = f"a {data.frequency} such as {EXAMPLES[data.frequency]}"
+        if text is not None and _ordinal(text, data.calendar) is None:
+            expected = f"a {data.frequency} such as {data.calendar.example}"
             yield Fault(path, f"{show(text)} is not a {data.frequency} of the calendar", expected)
 
 
@@ -60,7 +60,7 @@ def event_faults(events: Sequence[Event], data: DataSettings | None) -> Iterator
     for place, event in enumerate(events):
         yield from _period_faults({(place, "date"): event.date, (place, "until"): event.until}, data)
         if data is not None:
-            start, end = _ordinal(event.date, data.frequency), _ordinal(event.until, data.frequency)
+            start, end = _ordinal(event.date, data.calendar), _ordinal(event.until, data.calendar)
             if start is not None and end is not None and end < start:
                 yield Fault(
                     (place, "until"), f"{show(event.until)} is before the date", f"{event.date} or later"
@@ -173,13 +173,13 @@ def _first_periods(intervention: Intervention | None, treated: object) -> list[s
 
 def _window_faults(outcome: Outcome, data: DataSettings, dates: Sequence[str]) -> Iterator[Fault]:
     yield from _period_faults({("start",): outcome.start, ("end",): outcome.end}, data)
-    start, end = _ordinal(outcome.start, data.frequency), _ordinal(outcome.end, data.frequency)
+    start, end = _ordinal(outcome.start, data.calendar), _ordinal(outcome.end, data.calendar)
     if start is not None and end is not None and start >= end:
         yield Fault(
             ("end",), f"{show(outcome.end)} is not after the start", f"a period after {outcome.start}"
         )
         return
-    known = [(date, text) for text in dates if (date := _ordinal(text, data.frequency)) is not None]
+    known = [(date, text) for text in dates if (date := _ordinal(text, data.calendar)) is not None]
     if not known:
         return
     (first, first_text), (last, last_text) = min(known), max(known)
@@ -285,12 +285,7 @@ def sensitivity_faults(
         return
     for place, season in enumerate(sensitivity.season):
         yield from season_faults(season, data.frequency, ("season", place))
-    for place, text in enumerate(sensitivity.end):
-        try:
-            parse_period(text, data.frequency)
-        except ValueError:
-            what = f"{show(text)} is not a {data.frequency} of the calendar"
-            yield Fault(("end", place), what, f"a {data.frequency} such as {EXAMPLES[data.frequency]}")
+    yield from _period_faults({("end", place): text for place, text in enumerate(sensitivity.end)}, data)
 
 
 #: What a batch run can do; each the same as in a whole evaluation.

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
+from its_eval.calendar import Calendar
 from its_eval.config.data import Frequency
 from its_eval.config.faults import Fault, custom_error, did_you_mean, one_of, refuse, show
 from its_eval.config.reading import decode, problems_of, read_yaml
@@ -192,6 +193,11 @@ class Layout(Settings):
     def _names_fit(self) -> Self:
         refuse("layout", [*self._needs(), *self._unknown_names()])
         return self
+
+    @property
+    def calendar(self) -> Calendar:
+        """What the ordinals of periods count."""
+        return Calendar(self.frequency)
 
     @property
     def numbers(self) -> tuple[str, ...]:

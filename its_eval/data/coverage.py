@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from its_eval.calendar import format_period, parse_period
+from its_eval.calendar import Calendar
 from its_eval.data.faults import Finding
 from its_eval.data.load import NO_PERIOD, IndicatorRows
 
@@ -135,10 +135,10 @@ def coverage_findings(
     )
 
 
-def from_tidy(table: pd.DataFrame, frequency: str) -> IndicatorRows:
+def from_tidy(table: pd.DataFrame, calendar: Calendar) -> IndicatorRows:
     """Return an imported tidy table as rows, without reading it from a file again."""
-    known = {text: parse_period(text, frequency) for text in table["period"].unique()}
-    return IndicatorRows(table.assign(period=table["period"].map(known).astype(int)), (), frequency)
+    known = {text: calendar.parse(text) for text in table["period"].unique()}
+    return IndicatorRows(table.assign(period=table["period"].map(known).astype(int)), (), calendar)
 
 
 class _Grid:
@@ -150,12 +150,12 @@ class _Grid:
         Which one.
     frame : DataFrame
         Its rows.
-    frequency : str
-        Of the calendar.
+    calendar : Calendar
+        Of its periods.
     """
 
-    def __init__(self, name: str, stratum: str, frame: pd.DataFrame, frequency: str) -> None:
-        self.name, self.stratum, self.frequency = name, stratum, frequency
+    def __init__(self, name: str, stratum: str, frame: pd.DataFrame, calendar: Calendar) -> None:
+        self.name, self.stratum, self.calendar = name, stratum, calendar
         period = frame["period"].to_numpy(dtype=np.int64)
         self.start = int(period.min())
         self.units = sorted(set(frame["unit"]))
@@ -188,7 +188,7 @@ class _Grid:
 
     def label(self, index: int) -> str:
         """Return a period as text."""
-        return format_period(self.start + index, self.frequency)
+        return self.calendar.format(self.start + index)
 
     def table(self) -> pd.DataFrame:
         """Return the rows of the coverage table."""
@@ -252,4 +252,4 @@ def _grids(rows: IndicatorRows, indicators: Collection[str] | None) -> Iterator[
         frame = frame[frame["indicator"].isin(list(indicators))]
     for key, part in frame.groupby(["indicator", "stratum"], sort=True):
         name, stratum = map(str, key)
-        yield _Grid(name, stratum, part, rows.frequency)
+        yield _Grid(name, stratum, part, rows.calendar)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.calendar import format_period, parse_period
 from its_eval.config.settings import url_text
 from its_eval.data.load import IndicatorRows
 from its_eval.data.panel import Panel, build_panel, outcome_values
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from its_eval.calendar import Calendar
     from its_eval.config import DataSettings, IndicatorTable, Outcome
 
 
@@ -179,7 +179,7 @@ def read_indicators(settings: DataSettings, wanted: Sequence[str]) -> CodedRows:
         own = slice(edges[place], edges[place + 1])
         value, *fraction = (None if array is None else array[own] for array in numbers.values())
         by_indicator[label] = IndicatorArrays(unit[own], period[own], value, *fraction)
-        problems += _repeated(label, by_indicator[label], units, settings.frequency)
+        problems += _repeated(label, by_indicator[label], units, settings.calendar)
     if problems:
         raise DataError(problems)
     return CodedRows(units, by_indicator)
@@ -220,7 +220,7 @@ def _read_table(
     ordinals = np.zeros(len(texts), dtype=np.int64)
     for place in np.flatnonzero(np.bincount(codes, minlength=len(texts))):
         try:
-            ordinals[place] = parse_period(texts[place], settings.frequency, table.dates)
+            ordinals[place] = settings.calendar.parse(texts[place], table.dates)
         except ValueError as error:
             problems.append(f"{where}: period {error}")
     numbers = {key: numbers_of(read.column(key)) for key in NUMERIC if key in names}
@@ -242,13 +242,13 @@ def _joined(
     return distinct, np.concatenate(ranked)
 
 
-def _repeated(label: str, rows: IndicatorArrays, units: tuple[str, ...], frequency: str) -> Iterator[str]:
+def _repeated(label: str, rows: IndicatorArrays, units: tuple[str, ...], calendar: Calendar) -> Iterator[str]:
     """Yield a message for every unit and period that stands more than once."""
     first = int(rows.period.min())
     length = int(rows.period.max()) - first + 1
     counts = np.bincount(rows.unit * length + rows.period - first)
     for place in np.flatnonzero(counts > 1):
-        shown = format_period(first + int(place) % length, frequency)
+        shown = calendar.format(first + int(place) % length)
         yield f"{label}, {units[int(place) // length]}, {shown} stands {counts[place]} times; keep one row"
 
 
@@ -261,7 +261,7 @@ def coded_window(
     rows: IndicatorArrays,
     treated: NDArray[np.bool_],
     bounds: tuple[int | None, int | None],
-    frequency: str,
+    calendar: Calendar,
 ) -> tuple[int, int]:
     """Return first and last ordinal: those of the config, else the span of the treated units' rows.
 
@@ -273,7 +273,7 @@ def coded_window(
         By code of a unit.
     bounds : tuple of int or None
         What the config says.
-    frequency : str
+    calendar : Calendar
         Of the ordinals.
 
     Raises
@@ -286,7 +286,7 @@ def coded_window(
     first = span[0] if bounds[0] is None else bounds[0]
     last = span[1] if bounds[1] is None else bounds[1]
     if first > last:
-        shown = [format_period(ordinal, frequency) for ordinal in span]
+        shown = [calendar.format(ordinal) for ordinal in span]
         raise ValueError(
             f"the treated units have data from {shown[0]} to {shown[1]}, outside its start and end"
         )
@@ -294,12 +294,16 @@ def coded_window(
 
 
 def coded_panel(
-    coded: CodedRows, outcome: Outcome, span: tuple[int, int], min_denominator: float | None, frequency: str
+    coded: CodedRows,
+    outcome: Outcome,
+    span: tuple[int, int],
+    min_denominator: float | None,
+    calendar: Calendar,
 ) -> Panel:
     """Lay one indicator out on a regular calendar, as ``build_panel`` does from rows with texts."""
     rows = coded.by_indicator[outcome.indicator]
     if rows.numerator is not None or rows.denominator is not None or rows.value is None:
-        found = IndicatorRows(_frame(rows).assign(indicator=outcome.indicator), (), frequency)
+        found = IndicatorRows(_frame(rows).assign(indicator=outcome.indicator), (), calendar)
         panel = build_panel(found, outcome, span, min_denominator)
         # codes stood for the units, and sort in the same way
         return replace(panel, units=tuple(coded.units[int(code)] for code in panel.units))
@@ -313,14 +317,14 @@ def coded_panel(
     counts = values.copy() if outcome.kind == "count" else nothing
     units = tuple(coded.units[code] for code in np.flatnonzero(present))
     small = np.zeros(shape, dtype=bool)
-    return Panel(outcome.name, frequency, start, units, values, nothing, counts, small)
+    return Panel(outcome.name, calendar, start, units, values, nothing, counts, small)
 
 
-def coded_values(rows: IndicatorArrays, outcome: Outcome, frequency: str) -> NDArray[np.float64]:
+def coded_values(rows: IndicatorArrays, outcome: Outcome, calendar: Calendar) -> NDArray[np.float64]:
     """Return the value of each row, rebuilt from numerator and denominator where it is blank."""
     if rows.value is not None and rows.numerator is None:
         return rows.value
-    return outcome_values(IndicatorRows(_frame(rows), (), frequency), outcome)
+    return outcome_values(IndicatorRows(_frame(rows), (), calendar), outcome)
 
 
 def _frame(rows: IndicatorArrays) -> pd.DataFrame:

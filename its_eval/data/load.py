@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from its_eval.calendar import format_period, parse_period
+from its_eval.calendar import Calendar
 from its_eval.config.faults import show
 from its_eval.config.stratified import series_name
 from its_eval.data.faults import Finding
@@ -50,13 +50,13 @@ class IndicatorRows:
         and row.
     findings : tuple of Finding
         What was wrong in single cells.
-    frequency : str
-        Frequency of the ordinals.
+    calendar : Calendar
+        What the ordinals count.
     """
 
     frame: pd.DataFrame
     findings: tuple[Finding, ...]
-    frequency: str
+    calendar: Calendar
 
 
 def load_indicators(settings: DataSettings) -> IndicatorRows:
@@ -72,7 +72,7 @@ def load_indicators(settings: DataSettings) -> IndicatorRows:
     problems: list[str] = []
     for table in settings.indicators:
         try:
-            frame, found = _load_table(table, settings.frequency)
+            frame, found = _load_table(table, settings.calendar)
         except DataError as error:
             problems += error.problems
             continue
@@ -83,22 +83,22 @@ def load_indicators(settings: DataSettings) -> IndicatorRows:
     rows = pd.concat(frames, ignore_index=True)
     order = ["indicator", "unit", "period", "stratum", "source_file", "source_row"]
     rows = rows.sort_values(order, kind="stable")
-    return IndicatorRows(rows.reset_index(drop=True), tuple(findings), settings.frequency)
+    return IndicatorRows(rows.reset_index(drop=True), tuple(findings), settings.calendar)
 
 
-def _load_table(table: IndicatorTable, frequency: str) -> tuple[pd.DataFrame, list[Finding]]:
+def _load_table(table: IndicatorTable, calendar: Calendar) -> tuple[pd.DataFrame, list[Finding]]:
     raw = read_table(table.path)
     raw = _melted(raw, table) if table.layout == "wide" else _long(raw, table)
     findings = _blank_codes(raw)
     raw["period_text"] = raw["period"].astype(str).str.strip()
-    raw["period"] = _ordinals(raw, table, frequency, findings)
+    raw["period"] = _ordinals(raw, table, calendar, findings)
     for name in _NUMERIC:
         if name not in raw:
             raw[name] = np.nan
             continue
         values, faulty = to_numbers(raw[name])
         column = table.columns.get(name, name) if table.layout == "long" else None
-        findings += _cell_findings(raw, name, column, faulty, frequency)
+        findings += _cell_findings(raw, name, column, faulty, calendar)
         raw[name] = values
     return raw[["indicator", "unit", "period", *_NUMERIC, "stratum", *ORIGIN]], findings
 
@@ -180,13 +180,13 @@ def _melted(raw: pd.DataFrame, table: IndicatorTable) -> pd.DataFrame:
 
 
 def _ordinals(
-    raw: pd.DataFrame, table: IndicatorTable, frequency: str, findings: list[Finding]
+    raw: pd.DataFrame, table: IndicatorTable, calendar: Calendar, findings: list[Finding]
 ) -> pd.Series[int]:
     known: dict[str, int] = {}
     faults: dict[str, str] = {}
     for text in raw["period_text"].unique():
         try:
-            known[text] = parse_period(text, frequency, table.dates)
+            known[text] = calendar.parse(text, table.dates)
         except ValueError as error:
             known[text] = NO_PERIOD
             faults[text] = str(error)
@@ -222,13 +222,13 @@ def _cell_findings(
     name: str,
     column: str | None,
     faulty: np.ndarray[tuple[int], np.dtype[np.bool_]],
-    frequency: str,
+    calendar: Calendar,
 ) -> Sequence[Finding]:
     """Return a finding for each faulty cell; without a `column` of the file it is that of the unit."""
     found = []
     for row, text in zip(raw[faulty].itertuples(), raw.loc[faulty, name].astype(str), strict=True):
         ordinal = int(str(row.period))
-        period = "" if ordinal == NO_PERIOD else format_period(ordinal, frequency)
+        period = "" if ordinal == NO_PERIOD else calendar.format(ordinal)
         place = f"{place_of(row)}, column {column or str(row.unit)!r}"
         message = f"{place}: {show(text)} is not a number; {number_hint(text)}"
         found.append(Finding(_series(row), str(row.unit), "not_a_number", period, text, "error", message))

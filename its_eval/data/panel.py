@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.calendar import format_period
 from its_eval.data.load import NO_PERIOD, IndicatorRows
 
 if TYPE_CHECKING:
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from its_eval.calendar import Calendar
     from its_eval.config import Outcome
 
 #: More periods in a row without a value of any unit are no gap but a slip in a period, and the cost of a
@@ -30,8 +30,8 @@ class Panel:
     ----------
     outcome : str
         Name of the outcome.
-    frequency : str
-        ``month``, ``quarter``, ``year`` or ``week``.
+    calendar : Calendar
+        What the ordinals count.
     start : int
         Ordinal of the first period.
     units : tuple of str
@@ -47,7 +47,7 @@ class Panel:
     """
 
     outcome: str
-    frequency: str
+    calendar: Calendar
     start: int
     units: tuple[str, ...]
     values: NDArray[np.float64]
@@ -57,6 +57,11 @@ class Panel:
     parts: tuple[Panel, ...] = ()
 
     @property
+    def frequency(self) -> str:
+        """How far apart two periods are."""
+        return self.calendar.frequency
+
+    @property
     def n_periods(self) -> int:
         """Length of the window, gaps counted."""
         return int(self.values.shape[0])
@@ -64,7 +69,7 @@ class Panel:
     @property
     def periods(self) -> list[str]:
         """ISO text of each period."""
-        return [format_period(self.start + index, self.frequency) for index in range(self.n_periods)]
+        return self.calendar.span(self.start, self.start + self.n_periods - 1)
 
     def index_of(self, ordinal: int) -> int:
         """Return the position of a period, counted from 0 at the start of the window (may lie outside)."""
@@ -139,14 +144,14 @@ def window(
     if last is None:
         last = int(periods.max())
     if first > last:
-        span = [format_period(int(ordinal), rows.frequency) for ordinal in (periods.min(), periods.max())]
+        span = [rows.calendar.format(int(ordinal)) for ordinal in (periods.min(), periods.max())]
         raise ValueError(
             f"the treated units have data from {span[0]} to {span[1]}, outside its start and end"
         )
     return first, last
 
 
-def require_filled(periods: NDArray[np.int64], span: tuple[int, int], frequency: str) -> None:
+def require_filled(periods: NDArray[np.int64], span: tuple[int, int], calendar: Calendar) -> None:
     """Check that a window has no hole so long that a period in it must be wrong.
 
     Parameters
@@ -155,7 +160,7 @@ def require_filled(periods: NDArray[np.int64], span: tuple[int, int], frequency:
         Ordinals in which some unit has a value.
     span : tuple of int
         First and last ordinal of the window, both inclusive.
-    frequency : str
+    calendar : Calendar
         Of the ordinals.
 
     Raises
@@ -170,7 +175,7 @@ def require_filled(periods: NDArray[np.int64], span: tuple[int, int], frequency:
     start, end = int(edges[place]) + 1, int(edges[place + 1]) - 1
     if end - start + 1 > LONGEST_HOLE:
         raise ValueError(
-            f"no unit has a value from {format_period(start, frequency)} to {format_period(end, frequency)}, "
+            f"no unit has a value from {calendar.format(start)} to {calendar.format(end)}, "
             f"{end - start + 1:,} periods in a row; correct the period beside them, or set `start` and `end`"
         )
 
@@ -214,7 +219,7 @@ def build_panel(
         small = (denominators < min_denominator) & ~np.isnan(values)
         values[small] = np.nan
         counts[small] = np.nan
-    return Panel(outcome.name, rows.frequency, start, units, values, denominators, counts, small)
+    return Panel(outcome.name, rows.calendar, start, units, values, denominators, counts, small)
 
 
 def _numerators(

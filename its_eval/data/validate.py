@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.calendar import format_period
 from its_eval.data.faults import Finding, Severity
 from its_eval.data.load import NO_PERIOD, IndicatorRows, place_of
 from its_eval.data.panel import outcome_values
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from its_eval.calendar import Calendar
     from its_eval.config import Outcome
     from its_eval.data.panel import Panel
 
@@ -36,7 +36,7 @@ def row_findings(rows: IndicatorRows, outcome: Outcome) -> list[Finding]:
         few = group.head(SHOWN_DUPLICATES)
         more = f", … {len(group) - len(few)} more" if len(group) > len(few) else ""
         places = ", ".join(place_of(row) for row in few.itertuples()) + more
-        period = format_period(int(ordinal), rows.frequency)
+        period = rows.calendar.format(int(ordinal))
         findings.append(
             Finding(
                 outcome.indicator,
@@ -48,11 +48,11 @@ def row_findings(rows: IndicatorRows, outcome: Outcome) -> list[Finding]:
                 f"{outcome.indicator}, {unit}, {period} stands {len(group)} times ({places}); keep one row",
             )
         )
-    findings += _impossible(frame, outcome, rows.frequency)
+    findings += _impossible(frame, outcome, rows.calendar)
     return findings
 
 
-def _impossible(frame: pd.DataFrame, outcome: Outcome, frequency: str) -> Iterable[Finding]:
+def _impossible(frame: pd.DataFrame, outcome: Outcome, calendar: Calendar) -> Iterable[Finding]:
     value = frame["value"].to_numpy(dtype=np.float64)
     checks = []
     if outcome.kind == "percentage":
@@ -72,7 +72,7 @@ def _impossible(frame: pd.DataFrame, outcome: Outcome, frequency: str) -> Iterab
         yield Finding(outcome.indicator, "", "looks_like_proportions", "", "", "warning", message)
     for check, faulty, column, reason in checks:
         for row in frame[faulty].itertuples():
-            period = format_period(int(str(row.period)), frequency)
+            period = calendar.format(int(str(row.period)))
             text = str(getattr(row, column))
             place = place_of(row)
             message = f"{place}: {outcome.indicator}, {row.unit}, {period}: {column} {text}: {reason}"

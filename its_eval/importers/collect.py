@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.calendar import format_period
 from its_eval.data.faults import Finding
 from its_eval.errors import DataError, OutputError
 from its_eval.importers.extract import Extract, extract
@@ -60,7 +59,7 @@ def total_findings(extract: Extract) -> Iterator[Finding]:
 
 
 def _finding(extract: Extract, unit: str, row: int, check: str, value: float, message: str) -> Finding:
-    period = format_period(int(extract.periods[row]), extract.layout.frequency)
+    period = extract.layout.calendar.format(int(extract.periods[row]))
     return Finding("", unit, check, period, f"{value:.10g}", "warning", message)
 
 

@@ -201,13 +201,13 @@ class Rows:
             cell = self.cell(row, "period")
             if cell not in known:
                 try:
-                    known[cell] = read_period(cell, self.layout.frequency, self.layout.period.dates)
+                    known[cell] = read_period(cell, self.layout.calendar, self.layout.period.dates)
                 except ValueError as error:
                     known[cell] = 0
                     self.problems.append(f"{self.sheet.place(row, at)}: the period {error}")
         if len(set(known.values())) == 1 and not self.problems:
             (period,) = set(known.values())
-            check_name(self.sheet, period, self.layout.frequency, self.sheet.place(self.kept[0], at))
+            check_name(self.sheet, period, self.layout.calendar, self.sheet.place(self.kept[0], at))
         return np.array([known[self.cell(row, "period")] for row in self.kept], dtype=np.int64)
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from its_eval.calendar import format_period
 from its_eval.data.faults import Finding
 from its_eval.errors import DataError
 
@@ -179,7 +178,7 @@ def _replaced(
         kept = winner[index]
         indicator, unit = texts["indicator"][joined["indicator"][kept]], texts["unit"][joined["unit"][kept]]
         old, new = extracts[int(joined["file"][index])], extracts[int(joined["file"][kept])]
-        period = format_period(int(joined["period"][kept]), new.layout.frequency)
+        period = new.layout.calendar.format(int(joined["period"][kept]))
         was, now = (f"{float(joined['value'][place]):.10g}" for place in (index, kept))
         where = f"{indicator}, {unit}, {period}"
         if age[index] == age[kept]:
@@ -204,9 +203,9 @@ def _frame(
     """Return the table; texts stand in it many times, and are looked up by their codes."""
     files = np.array([extract.file for extract in extracts], dtype=object)
     sheets = np.array([extract.sheet for extract in extracts], dtype=object)
-    frequency = extracts[0].layout.frequency
+    calendar = extracts[0].layout.calendar
     periods, place = np.unique(joined["period"], return_inverse=True)
-    labels = np.array([format_period(int(ordinal), frequency) for ordinal in periods], dtype=object)
+    labels = np.array([calendar.format(int(ordinal)) for ordinal in periods], dtype=object)
     columns = {
         "indicator": _repeated(texts["indicator"], joined["indicator"]),
         "unit": _repeated(texts["unit"], joined["unit"]),

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from its_eval.calendar import MONTHS, Calendar
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -242,7 +244,7 @@ class ChartSettings:
 
     Attributes
     ----------
-    frequency : str
+    calendar : Calendar
         What ordinals of periods count.
     better : {"higher", "lower", "neither"}
         Which direction is an improvement.
@@ -257,7 +259,7 @@ class ChartSettings:
         Rules for special causes.
     """
 
-    frequency: str = "month"
+    calendar: Calendar = MONTHS
     better: Better = "neither"
     baseline_last: int | None = None
     recalculate: tuple[int, ...] = ()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from its_eval.calendar import format_period, parse_period
+from its_eval.calendar import MONTHS, Calendar
 from its_eval.data.tables import (
     Role,
     assign_columns,
@@ -50,14 +50,11 @@ class Series:
         Columns indicator (a stratum is a series of its own, ``ae_4h [most deprived]``), unit, period
         (ordinal), value, target (NaN where there is none); only periods with a value; sorted by indicator,
         unit, period.
-    frequency : str
-        What the ordinals count.
     n_missing : dict of (str, str) to int
         Rows without a value, by indicator and unit.
     """
 
     frame: pd.DataFrame
-    frequency: str
     n_missing: dict[tuple[str, str], int]
 
 
@@ -65,7 +62,7 @@ def load_series(
     path: Path,
     columns: Mapping[str, str],
     *,
-    frequency: str = "month",
+    calendar: Calendar = MONTHS,
     dates: str = "iso",
     units: Sequence[str] = (),
     indicators: Sequence[str] = (),
@@ -81,8 +78,10 @@ def load_series(
     columns : mapping of str to str
         Columns by role (period, value, unit, indicator, stratum, numerator, denominator, target), where they
         do not have their usual names.
-    frequency, dates : str
-        How periods are written.
+    calendar : Calendar
+        What periods are.
+    dates : str
+        Order of day and month in slashed dates.
     units, indicators, strata : sequence of str
         Only these; all when empty.
     per : float, optional
@@ -110,14 +109,14 @@ def load_series(
     named = frame["stratum"].ne("")
     # as a run calls the series of a stratum
     frame.loc[named, "indicator"] += " [" + frame.loc[named, "stratum"] + "]"
-    frame["period"] = _ordinals(raw[found["period"]], frequency, dates, path, problems)
+    frame["period"] = _ordinals(raw[found["period"]], calendar, dates, path, problems)
     frame["value"] = (
         _numbers(raw, found["value"], path, problems)
         if "value" in found
         else _shares(raw, found, 100.0 if per is None else per, path, problems)
     )
     frame["target"] = _numbers(raw, found["target"], path, problems) if "target" in found else np.nan
-    problems += _repeated(frame, frequency, path)
+    problems += _repeated(frame, calendar, path)
     if problems:
         raise DataError(problems)
     absent = frame.loc[frame["value"].isna(), ["indicator", "unit"]].itertuples(index=False, name=None)
@@ -126,7 +125,7 @@ def load_series(
     if frame.empty:
         raise DataError([f"{path}: no row has a value"])
     names = ["indicator", "unit", "period", "value", "target"]
-    return Series(frame[names].reset_index(drop=True), frequency, n_missing)
+    return Series(frame[names].reset_index(drop=True), n_missing)
 
 
 def _columns(raw: pd.DataFrame, columns: Mapping[str, str], path: Path) -> tuple[dict[str, str], list[str]]:
@@ -177,12 +176,12 @@ def _wanted(
 
 
 def _ordinals(
-    column: pd.Series, frequency: str, dates: str, path: Path, problems: list[str]
+    column: pd.Series, calendar: Calendar, dates: str, path: Path, problems: list[str]
 ) -> pd.Series[int]:
     ordinals = []
     for row, text in column.astype(str).items():
         try:
-            ordinals.append(parse_period(text, frequency, dates))
+            ordinals.append(calendar.parse(text, dates))
         except ValueError as error:
             fault = str(error).replace("set `dates: dmy`", "use --dates dmy").replace("`dates: mdy`", "mdy")
             problems.append(f"{path}: row {row}: {fault}")
@@ -199,7 +198,7 @@ def _numbers(raw: pd.DataFrame, column: str, path: Path, problems: list[str]) ->
     return pd.Series(values, index=raw.index)
 
 
-def _repeated(frame: pd.DataFrame, frequency: str, path: Path) -> list[str]:
+def _repeated(frame: pd.DataFrame, calendar: Calendar, path: Path) -> list[str]:
     """Return a sentence for each period that stands more than once."""
     key = ["indicator", "unit", "period"]
     # a period that could not be read has been reported
@@ -209,6 +208,6 @@ def _repeated(frame: pd.DataFrame, frequency: str, path: Path) -> list[str]:
         indicator, unit, period = rows.iloc[0][key]
         named = ", ".join(str(part) for part in (indicator, unit) if part)
         places = ", ".join(str(row) for row in rows.index)
-        when = format_period(int(period), frequency)
+        when = calendar.format(int(period))
         problems.append(f"{path}: {named}, {when} stands in rows {places}; keep one")
     return problems

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from its_eval.calendar import PERIODS_PER_YEAR, format_period, period_start, season_position
 from its_eval.improvement.xmr import FEWEST_POINTS, ChartSettings, deciding, moving_ranges, phases_of
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from its_eval.calendar import Calendar
     from its_eval.improvement.xmr import Better, Limits, Phase
 
     Values = NDArray[np.float64]
@@ -111,7 +111,7 @@ LEFT_BASELINE = (
 
 
 def independence(
-    values: Values, periods: NDArray[np.int64], phases: Sequence[Phase], frequency: str
+    values: Values, periods: NDArray[np.int64], phases: Sequence[Phase], calendar: Calendar
 ) -> tuple[float, float, float]:
     """Return autocorrelation, its p-value and that of the season.
 
@@ -123,7 +123,7 @@ def independence(
         Their ordinals.
     phases : sequence of Phase
         Their stretches.
-    frequency : str
+    calendar : Calendar
         What ordinals count.
 
     Notes
@@ -138,8 +138,8 @@ def independence(
     left = np.concatenate([part - part.mean() for part in parts])
     baseline = np.concatenate([phase.baseline for phase in phases])
     r, r_p = autocorrelation(left[baseline])
-    places = np.array([season_position(int(period), frequency) for period in periods])
-    return r, r_p, season_p(left, places, PERIODS_PER_YEAR[frequency])
+    places = np.array([calendar.season_position(int(period)) for period in periods])
+    return r, r_p, season_p(left, places, calendar.per_year)
 
 
 def caveats(r: float, r_p: float, season: float, phases: Sequence[Phase]) -> list[str]:
@@ -256,8 +256,8 @@ def _point_rows(
                 {
                     "indicator": key[0],
                     "unit": key[1],
-                    "period": format_period(int(period), settings.frequency),
-                    "date": period_start(int(period), settings.frequency).isoformat(),
+                    "period": settings.calendar.format(int(period)),
+                    "date": settings.calendar.first_day(int(period)).isoformat(),
                     "value": value,
                     "moving_range": spread,
                     "phase": number,
@@ -312,7 +312,7 @@ def _summary_row(
     settings: ChartSettings,
 ) -> dict[str, object]:
     last, lines = points[-1], phases[-1].limits
-    r, r_p, season = independence(values, periods, phases, settings.frequency)
+    r, r_p, season = independence(values, periods, phases, settings.calendar)
     complaints = caveats(r, r_p, season, phases)
     target = float(str(last["target"]))
     assured = assurance(target, lines, settings.better)

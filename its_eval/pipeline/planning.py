@@ -100,12 +100,12 @@ def outcome_window(
     spans = [window(rows, part, treated, bounds) for part in strata_of_gap(outcome) or (outcome,)]
     first, last = max(span[0] for span in spans), min(span[1] for span in spans)
     if first > last:
-        shown = [" to ".join(format_period(end, rows.frequency) for end in span) for span in spans]
+        shown = [" to ".join(rows.calendar.format(end) for end in span) for span in spans]
         raise ValueError(f"its strata have no period in common: {' and '.join(shown)}")
     for part in strata_of_gap(outcome) or (outcome,):
         frame = rows.frame[rows.frame["indicator"].eq(part.indicator).to_numpy()]
         known = ~np.isnan(outcome_values(replace(rows, frame=frame), part))
-        require_filled(frame.loc[known, "period"].to_numpy(dtype=np.int64), (first, last), rows.frequency)
+        require_filled(frame.loc[known, "period"].to_numpy(dtype=np.int64), (first, last), rows.calendar)
     return first, last
 
 
@@ -149,7 +149,7 @@ def gap_panel(outcome: Outcome, first: Panel, second: Panel) -> Panel:
     nothing = np.full(difference.shape, np.nan)
     return Panel(
         outcome.name,
-        first.frequency,
+        first.calendar,
         first.start,
         units,
         difference if transform == "none" else np.exp(difference),

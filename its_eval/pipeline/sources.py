@@ -178,7 +178,7 @@ def load_sources(config: Config) -> Sources:
     try:
         if config.data.units is not None:
             units = load_units(config.data.units.path, config.data.units.columns)
-            lifetimes = lifetimes_of(units, config.data.frequency, str(config.data.units.path))
+            lifetimes = lifetimes_of(units, config.data.calendar, str(config.data.units.path))
     except DataError as error:
         problems += error.problems
         hint = hint or error.hint

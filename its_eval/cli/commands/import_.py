@@ -135,7 +135,7 @@ def _write_coverage(imported: Imported, folder: Path) -> None:
     layout = imported.extracts[0].layout
     if layout.table == "characteristics":
         raise UsageError("a table of characteristics has no periods to cover", "leave --coverage out")
-    rows = from_tidy(imported.table, layout.frequency)
+    rows = from_tidy(imported.table, layout.calendar)
     table = coverage_table(rows)
     notes = [Finding("", "", "import_note", "", "", "info", note) for note in imported.notes]
     found = findings_table([*notes, *imported.findings, *coverage_findings(rows)])

@@ -129,7 +129,7 @@ def spc(
     series = load_series(
         source,
         columns,
-        frequency=frequency,
+        calendar=settings.calendar,
         dates=dates,
         units=unit or (),
         indicators=indicator or (),
@@ -179,15 +179,16 @@ def _settings(
     rules: RuleSettings,
 ) -> ChartSettings:
     """Return how charts are made; every fault of the periods at once."""
-    from its_eval.calendar import parse_period  # noqa: PLC0415
+    from its_eval.calendar import Calendar  # noqa: PLC0415
     from its_eval.errors import UsageError  # noqa: PLC0415
     from its_eval.improvement.xmr import ChartSettings  # noqa: PLC0415
 
     problems: list[str] = []
+    calendar = Calendar(frequency)
 
     def ordinal(option: str, text: str) -> int:
         try:
-            return parse_period(text, frequency, dates)
+            return calendar.parse(text, dates)
         except ValueError as error:
             problems.append(f"{option}: {error}")
             return 0
@@ -202,7 +203,7 @@ def _settings(
     if last is None and start is not None and not anew:
         last = start - 1
     return ChartSettings(
-        frequency=frequency,
+        calendar=calendar,
         better=better,
         baseline_last=last,
         recalculate=anew,
@@ -220,13 +221,11 @@ def _drawer(
     grid_only: bool,
 ) -> Callable[[Path], None]:
     """Return a function that draws the pages and charts into a folder."""
-    from its_eval.calendar import describe_period, format_period, parse_period  # noqa: PLC0415
-
     start, words = "", ""
     if intervention is not None:
-        ordinal = parse_period(intervention, settings.frequency, dates)
-        start = format_period(ordinal, settings.frequency)
-        words = f"Intervention, from {describe_period(ordinal, settings.frequency)}"
+        ordinal = settings.calendar.parse(intervention, dates)
+        start = settings.calendar.format(ordinal)
+        words = f"Intervention, from {settings.calendar.describe(ordinal)}"
 
     def draw(folder: Path) -> None:
         from its_eval.figures.style import figure_stem, save_figure  # noqa: PLC0415
