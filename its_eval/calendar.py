@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 Frequency = Literal["month", "quarter", "year", "week"]
-DateConvention = Literal["iso", "dmy", "mdy"]
 
 PERIODS_PER_YEAR: dict[str, int] = {"month": 12, "quarter": 4, "year": 1, "week": 52}
 EXAMPLES: dict[str, str] = {"month": "2015-07", "quarter": "2003Q2", "year": "1989", "week": "2020-W05"}

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_serializer, model_validator
 
-from its_eval.calendar import Calendar
+from its_eval.calendar import Calendar, Frequency
 from its_eval.config.faults import Fault, custom_error, refuse, show
 from its_eval.config.settings import (
     Code,
@@ -19,7 +19,6 @@ from its_eval.config.settings import (
     without_blanks,
 )
 
-Frequency = Literal["month", "quarter", "year", "week"]
 #: Columns of the tidy indicator table that `columns` can map.
 INDICATOR_COLUMNS = ("unit", "period", "indicator", "value", "numerator", "denominator", "stratum")
 

@@ -7,8 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
-from its_eval.calendar import Calendar
-from its_eval.config.data import Frequency
+from its_eval.calendar import Calendar, Frequency
 from its_eval.config.faults import Fault, custom_error, did_you_mean, one_of, refuse, show
 from its_eval.config.reading import decode, problems_of, read_yaml
 from its_eval.config.settings import DIGITS, DISTINCT, Code, Settings, Text, as_list

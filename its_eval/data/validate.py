@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from its_eval.data.faults import Finding, Severity
 from its_eval.data.load import NO_PERIOD, IndicatorRows, place_of
-from its_eval.data.panel import outcome_values
+from its_eval.data.panel import indicator_arrays
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
-    import pandas as pd
+    from numpy.typing import NDArray
 
-    from its_eval.calendar import Calendar
     from its_eval.config import Outcome
-    from its_eval.data.panel import Panel
+    from its_eval.data.panel import IndicatorArrays, Panel
 
 #: A span that holds every period as ISO text, for `concerns_run`.
 ALL_PERIODS = ("", "~")
@@ -27,8 +27,10 @@ SHOWN_DUPLICATES = 5
 
 def row_findings(rows: IndicatorRows, outcome: Outcome) -> list[Finding]:
     """Return duplicates and impossible values of one indicator."""
-    frame = rows.frame.assign(value=outcome_values(rows, outcome))
-    frame = frame[frame["indicator"].eq(outcome.indicator) & frame["period"].ne(NO_PERIOD)]
+    own = rows.frame["indicator"].eq(outcome.indicator) & rows.frame["period"].ne(NO_PERIOD)
+    frame = rows.frame[own]
+    arrays, _ = indicator_arrays(frame)
+    frame = frame.assign(value=arrays.values(outcome))
     findings: list[Finding] = []
     duplicated = frame.duplicated(["unit", "period", "stratum"], keep=False)
     for key, group in frame[duplicated].groupby(["unit", "period"], sort=True):
@@ -48,35 +50,69 @@ def row_findings(rows: IndicatorRows, outcome: Outcome) -> list[Finding]:
                 f"{outcome.indicator}, {unit}, {period} stands {len(group)} times ({places}); keep one row",
             )
         )
-    findings += _impossible(frame, outcome, rows.calendar)
+    if _look_like_shares(arrays.values(outcome), outcome):
+        message = f"{outcome.indicator}: no value is above 1; percentages are written as 95.2, not as 0.952"
+        findings.append(Finding(outcome.indicator, "", "looks_like_proportions", "", "", "warning", message))
+    for fault in impossible_values(arrays, outcome):
+        row = frame.iloc[fault.row]
+        period = rows.calendar.format(int(row["period"]))
+        message = f"{place_of(row)}: {fault.message(outcome.indicator, row['unit'], period)}"
+        findings.append(
+            Finding(outcome.indicator, row["unit"], fault.check, period, str(fault.number), "error", message)
+        )
     return findings
 
 
-def _impossible(frame: pd.DataFrame, outcome: Outcome, calendar: Calendar) -> Iterable[Finding]:
-    value = frame["value"].to_numpy(dtype=np.float64)
+def _look_like_shares(values: NDArray[np.float64], outcome: Outcome) -> bool:
+    given = values[~np.isnan(values)]
+    return outcome.kind == "percentage" and bool((given > 0).any()) and bool(given.max() <= 1)
+
+
+@dataclass(frozen=True)
+class ImpossibleValue:
+    """A number that no such outcome can have.
+
+    Attributes
+    ----------
+    row : int
+        Its row, counted from 0.
+    check, column, reason : str
+        What is wrong, as a fixed word and in words, and in which column.
+    number : float
+        What stands there.
+    """
+
+    row: int
+    check: str
+    column: str
+    reason: str
+    number: float
+
+    def message(self, indicator: str, unit: str, period: str) -> str:
+        """Return what is wrong, with the series and the period."""
+        return f"{indicator}, {unit}, {period}: {self.column} {self.number}: {self.reason}"
+
+
+def impossible_values(rows: IndicatorArrays, outcome: Outcome) -> Iterator[ImpossibleValue]:
+    """Yield every number of some rows that such an outcome cannot have, check by check."""
+    value, denominator = rows.values(outcome), rows.denominator
     checks = []
     if outcome.kind == "percentage":
-        outside = (value < 0) | (value > 100)
-        checks.append(("impossible_percentage", outside, "value", "a percentage lies between 0 and 100"))
+        reason = "a percentage lies between 0 and 100"
+        checks.append(("impossible_percentage", (value < 0) | (value > 100), "value", value, reason))
     if outcome.kind in ("count", "rate"):
-        checks.append(("negative_value", value < 0, "value", f"a {outcome.kind} cannot be negative"))
-    denominator = frame["denominator"].to_numpy(dtype=np.float64)
-    checks.append(("negative_denominator", denominator < 0, "denominator", "it cannot be negative"))
-    # a count of nobody is missing; a share of nobody is a slip
-    nobody = (denominator == 0) & ~np.isnan(value) & (outcome.kind in ("percentage", "rate"))
-    reason = "a value of nobody; leave the value blank where there was nobody to count"
-    checks.append(("zero_denominator", nobody, "denominator", reason))
-    known = value[~np.isnan(value)]
-    if outcome.kind == "percentage" and len(known) and (known > 0).any() and known.max() <= 1:
-        message = f"{outcome.indicator}: no value is above 1; percentages are written as 95.2, not as 0.952"
-        yield Finding(outcome.indicator, "", "looks_like_proportions", "", "", "warning", message)
-    for check, faulty, column, reason in checks:
-        for row in frame[faulty].itertuples():
-            period = calendar.format(int(str(row.period)))
-            text = str(getattr(row, column))
-            place = place_of(row)
-            message = f"{place}: {outcome.indicator}, {row.unit}, {period}: {column} {text}: {reason}"
-            yield Finding(outcome.indicator, str(row.unit), check, period, text, "error", message)
+        reason = f"a {outcome.kind} cannot be negative"
+        checks.append(("negative_value", value < 0, "value", value, reason))
+    if denominator is not None:
+        reason = "it cannot be negative"
+        checks.append(("negative_denominator", denominator < 0, "denominator", denominator, reason))
+        # a count of nobody is missing; a share of nobody is a slip
+        nobody = (denominator == 0) & ~np.isnan(value) & (outcome.kind in ("percentage", "rate"))
+        reason = "a value of nobody; leave the value blank where there was nobody to count"
+        checks.append(("zero_denominator", nobody, "denominator", denominator, reason))
+    for check, faulty, column, numbers, reason in checks:
+        for row in np.flatnonzero(faulty):
+            yield ImpossibleValue(int(row), check, column, reason, float(numbers[row]))
 
 
 def missing_findings(

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from its_eval.calendar import Calendar
 from its_eval.improvement.xmr import ChartSettings, Limits, RuleSettings, xmr_limits
 from its_eval.improvement.xmr_tables import POINT_COLUMNS, SUMMARY_COLUMNS, assurance, spc_tables, variation
 
@@ -207,5 +208,5 @@ def test_series_do_not_touch_each_other_and_come_sorted():
 
 def test_other_frequencies():
     frame = frame_of(50.0 + NOISE[:20], start=2000)
-    points = spc_tables(frame, ChartSettings(frequency="year"))["points"]
+    points = spc_tables(frame, ChartSettings(calendar=Calendar("year")))["points"]
     assert points["period"].iloc[-1] == "2019"
