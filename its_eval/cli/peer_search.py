@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from its_eval.config import load_config
@@ -12,14 +12,13 @@ from its_eval.data.tables import nearest, normalise_name, read_table
 from its_eval.errors import UsageError
 from its_eval.peers.balance import type_notes
 from its_eval.peers.distance import caliper_distance
-from its_eval.peers.recipes import PRESETS, DistanceRecipe, MetricName, MissingRule, ScaleName, recipe_for
+from its_eval.peers.recipes import PRESETS, MetricName, MissingRule, ScaleName, recipe_for
 from its_eval.peers.scaling import scale_characteristics
 from its_eval.peers.select import PeerSet, select_peers, within_reasons
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from its_eval.data.attributes import Characteristics
     from its_eval.peers.distance import Scaled
     from its_eval.pipeline.plan import OutcomePlan
     from its_eval.pipeline.variants import StabilityOfUnit
@@ -152,34 +151,22 @@ def peers_of_table(source: Path, asked: Question) -> Answer:
     notes += [note for chosen in sets for note in type_notes(chosen.unit, chosen, known)]
     answer = Answer(sets, known, asked.k, notes)
     if asked.stability:
-        answer.stability.extend(_stability(sets, eligible, table, recipe, str(source)))
+        answer.stability.extend(_stability(sets, eligible, scaled))
     return answer
 
 
 def _stability(
-    sets: Sequence[PeerSet],
-    eligible: Sequence[Sequence[str]],
-    table: Characteristics,
-    recipe: DistanceRecipe,
-    where: str,
+    sets: Sequence[PeerSet], eligible: Sequence[Sequence[str]], scaled: Scaled
 ) -> list[StabilityOfUnit]:
-    from its_eval.peers.stability import other_choices, stability  # noqa: PLC0415  (start-up time)
+    from its_eval.peers.stability import other_choices, other_scalings, stability  # noqa: PLC0415  (start-up)
     from its_eval.pipeline.variants import StabilityOfUnit  # noqa: PLC0415
 
-    scalings: dict[tuple[str, str], Scaled] = {}
-
-    def rescale(metric: MetricName | None, scale: ScaleName | None) -> Scaled:
-        changed = replace(recipe, metric=metric or recipe.metric, scale=scale or recipe.scale)
-        key = (changed.metric, changed.scale)
-        if key not in scalings:
-            scalings[key] = scale_characteristics(table, changed, where)
-        return scalings[key]
-
+    scalings = other_scalings(scaled)
     found = []
     for chosen, candidates in zip(sets, eligible, strict=True):
         if chosen.scaled is None or not chosen.peers:
             continue
-        choices = other_choices(chosen.scaled, len(chosen.peers), rescale)
+        choices = other_choices(chosen.scaled, len(chosen.peers), scalings)
         alternatives = tuple(stability(chosen, choices, candidates))
         found.append(StabilityOfUnit(chosen, alternatives, None, (None,) * len(alternatives)))
     return found

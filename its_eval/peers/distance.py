@@ -14,7 +14,8 @@ from its_eval.errors import DataError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from its_eval.peers.recipes import MetricName, ScaleName
+    from its_eval.data.attributes import Characteristics
+    from its_eval.peers.recipes import DistanceRecipe, MetricName, ScaleName
 
 
 #: Units with every characteristic known that a covariance needs.
@@ -202,6 +203,25 @@ MINIMUM_SHARED_WEIGHT = 0.7
 
 
 @dataclass(frozen=True)
+class Unscaled:
+    """What scaled characteristics were made of.
+
+    Attributes
+    ----------
+    table : Characteristics
+        All units.
+    recipe : DistanceRecipe
+        What counts and how.
+    where : str
+        Name of the table for messages.
+    """
+
+    table: Characteristics
+    recipe: DistanceRecipe
+    where: str
+
+
+@dataclass(frozen=True)
 class Scaled:
     """Characteristics divided by their spread over all rows of the table.
 
@@ -214,6 +234,8 @@ class Scaled:
         category both hold the number of its text.
     weights : ndarray, shape (variables,)
         Weight of each variable.
+    made_of : Unscaled
+        From which they can be scaled in another way.
     metric : {"euclidean", "mahalanobis"}
         Kind of distance.
     categories : mapping of str to tuple of str
@@ -229,6 +251,7 @@ class Scaled:
     raw: NDArray[np.float64]
     scaled: NDArray[np.float64]
     weights: NDArray[np.float64]
+    made_of: Unscaled = field(repr=False, compare=False)
     metric: MetricName = "euclidean"
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     scale: ScaleName = "zscore"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,13 +10,13 @@ import numpy as np
 from its_eval.data.faults import shorten
 from its_eval.data.tables import find_column, normalise_name
 from its_eval.errors import DataError
-from its_eval.peers.distance import Scaled
+from its_eval.peers.distance import Scaled, Unscaled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from its_eval.data.attributes import Characteristics
-    from its_eval.peers.recipes import DistanceRecipe, ScaleName
+    from its_eval.peers.recipes import DistanceRecipe, MetricName, ScaleName
 
 #: What one unit of a scaled difference is, in words for a table.
 SCALE_UNITS: dict[str, str] = {
@@ -84,11 +85,25 @@ def scale_characteristics(table: Characteristics, recipe: DistanceRecipe, where:
         raw[:, kept],
         values / scale,
         weights[kept],
+        Unscaled(table, recipe, where),
         recipe.metric,
         {name: texts for name, texts in categories.items() if name in kept_names},
         recipe.scale,
         (*table.notes, *rescaled),
     )
+
+
+def rescaled(scaled: Scaled, *, metric: MetricName | None = None, scale: ScaleName | None = None) -> Scaled:
+    """Return the same characteristics under another metric or scale, all else as it was.
+
+    Raises
+    ------
+    DataError
+        As `scale_characteristics`.
+    """
+    recipe = scaled.made_of.recipe
+    changed = replace(recipe, metric=metric or recipe.metric, scale=scale or recipe.scale)
+    return scale_characteristics(scaled.made_of.table, changed, scaled.made_of.where)
 
 
 def _chosen(table: Characteristics, recipe: DistanceRecipe, where: str) -> dict[str, float]:

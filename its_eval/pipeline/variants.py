@@ -11,8 +11,9 @@ import numpy as np
 
 from its_eval.calendar import parse_period
 from its_eval.estimators.catalogue import autoregressive_order
+from its_eval.peers.scaling import rescaled
 from its_eval.peers.select import select_peers
-from its_eval.peers.stability import Alternative, other_choices, stability
+from its_eval.peers.stability import Alternative, other_choices, other_scalings, stability
 from its_eval.pipeline.designs import design_estimators, fit_design
 from its_eval.pipeline.planning import season_of
 from its_eval.pipeline.tables import on_summary_scale, primary_estimates, random_stream
@@ -82,19 +83,19 @@ def _of_peers(config: Config, sources: Sources, plan: OutcomePlan) -> Iterator[V
         if settings.drop_characteristic and len(scaled.variables) > 1:
             for name in scaled.variables:
                 yield Variant("drop_characteristic", name, choose_peers=_nearest(scaled.without(name)))
-        yield from _of_distance(config, sources)
+        yield from _of_distance(config, scaled)
     for draw in range(settings.random_donors):
         purpose = (plan.outcome.name, "random donors", str(draw))
         yield Variant("random_donors", str(draw + 1), choose_peers=_at_random(config, purpose))
 
 
-def _of_distance(config: Config, sources: Sources) -> Iterator[Variant]:
+def _of_distance(config: Config, scaled: Scaled) -> Iterator[Variant]:
     """Yield other metrics and scalings of the characteristics."""
     settings = config.sensitivity
     for metric in settings.metric:
-        yield Variant("metric", metric, choose_peers=_nearest(sources.rescaled(config, metric=metric)))
+        yield Variant("metric", metric, choose_peers=_nearest(rescaled(scaled, metric=metric)))
     for scale in settings.scale:
-        yield Variant("scale", scale, choose_peers=_nearest(sources.rescaled(config, scale=scale)))
+        yield Variant("scale", scale, choose_peers=_nearest(rescaled(scaled, scale=scale)))
 
 
 def _nearest(scaled: Scaled, number: int | None = None) -> ChoosePeers:
@@ -283,14 +284,12 @@ def peer_stability(
         Some of the treated units; all by default.
     """
     found: list[tuple[PeerSet, list[Alternative]]] = []
+    scalings = [] if sources.scaled is None else other_scalings(sources.scaled)
     for unit in plan.treated if units is None else units:
         chosen = plan.peer_sets.get(unit)
         if chosen is None or chosen.scaled is None or not chosen.peers:
             continue
-        rescale = None
-        if sources.scaled is not None:
-            rescale = lambda metric, scale: sources.rescaled(config, metric=metric, scale=scale)  # noqa: E731
-        choices = other_choices(chosen.scaled, len(chosen.peers), rescale)
+        choices = other_choices(chosen.scaled, len(chosen.peers), scalings)
         found.append((chosen, stability(chosen, choices, plan.donors.get(unit, ()))))
     estimates = _estimates(config, plan, found)
     return [
