@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,9 +35,10 @@ def _same_estimator(estimator: Estimator) -> Estimator:
     return estimator
 
 
-#: Peers of a unit, never itself: from its code, the donors it may have, and how many. Combined choices ask
-#: the same of each donor again and again, so answers are kept as long as the choice.
-ChoosePeers = Callable[[str, tuple[str, ...], int], tuple[str, ...]]
+#: Peers of a unit, never itself: from its code, the donors it may have, how many, and the treated unit which
+#: it is or is a placebo of. Combined choices ask the same of each donor again and again, so answers are kept
+#: as long as the choice.
+ChoosePeers = Callable[[str, tuple[str, ...], int, str], tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,11 @@ class Variant:
     change_estimator: Callable[[Estimator], Estimator] = _same_estimator
     choose_peers: ChoosePeers | None = None
 
-    def change_target(self, target: Target, pool: tuple[str, ...]) -> Target:
-        """Return a target with the peers of this choice out of a pool."""
+    def change_target(self, target: Target, pool: tuple[str, ...], treated: str) -> Target:
+        """Return a target with the peers of this choice out of the pool of a treated unit."""
         if self.choose_peers is None:
             return target
-        return replace(target, peers=self.choose_peers(target.unit, pool, len(target.peers)))
+        return replace(target, peers=self.choose_peers(target.unit, pool, len(target.peers), treated))
 
 
 def variants(config: Config, sources: Sources, plan: OutcomePlan, design_name: str) -> list[Variant]:
@@ -76,39 +77,70 @@ def variants(config: Config, sources: Sources, plan: OutcomePlan, design_name: s
 
 
 def _of_peers(config: Config, sources: Sources, plan: OutcomePlan) -> Iterator[Variant]:
-    settings, scaled = config.sensitivity, sources.scaled
-    if scaled is not None:
+    settings = config.sensitivity
+    # matched on the outcome, units with another start are compared on another stretch of time
+    scalings = {
+        unit: scaled
+        for unit, chosen in plan.peer_sets.items()
+        if (scaled := chosen.scaled or sources.scaled) is not None
+    }
+    if scalings:
         for number in settings.k:
-            yield Variant("k", str(number), choose_peers=_nearest(scaled, number))
-        if settings.drop_characteristic and len(scaled.variables) > 1:
-            for name in scaled.variables:
-                yield Variant("drop_characteristic", name, choose_peers=_nearest(scaled.without(name)))
-        yield from _of_distance(config, scaled)
+            yield Variant("k", str(number), choose_peers=_nearest(scalings, number=number))
+        names = dict.fromkeys(name for scaled in scalings.values() for name in scaled.variables)
+        if settings.drop_characteristic and len(names) > 1:
+            for name in names:
+                yield Variant("drop_characteristic", name, choose_peers=_nearest(scalings, _without(name)))
+        for metric in settings.metric:
+            change = partial(rescaled, metric=metric)
+            yield Variant("metric", metric, choose_peers=_nearest(scalings, change))
+        for scale in settings.scale:
+            yield Variant("scale", scale, choose_peers=_nearest(scalings, partial(rescaled, scale=scale)))
     for draw in range(settings.random_donors):
         purpose = (plan.outcome.name, "random donors", str(draw))
         yield Variant("random_donors", str(draw + 1), choose_peers=_at_random(config, purpose))
 
 
-def _of_distance(config: Config, scaled: Scaled) -> Iterator[Variant]:
-    """Yield other metrics and scalings of the characteristics."""
-    settings = config.sensitivity
-    for metric in settings.metric:
-        yield Variant("metric", metric, choose_peers=_nearest(rescaled(scaled, metric=metric)))
-    for scale in settings.scale:
-        yield Variant("scale", scale, choose_peers=_nearest(rescaled(scaled, scale=scale)))
+def _unchanged(scaled: Scaled) -> Scaled:
+    return scaled
 
 
-def _nearest(scaled: Scaled, number: int | None = None) -> ChoosePeers:
-    """Return the choice of the nearest donors, as many as the unit has when no number is given."""
+def _without(variable: str) -> Callable[[Scaled], Scaled]:
+    # one that is the same for all units before some start has dropped out there already
+    return lambda scaled: scaled.without(variable) if {variable} < set(scaled.variables) else scaled
+
+
+def _nearest(
+    scalings: Mapping[str, Scaled],
+    change: Callable[[Scaled], Scaled] = _unchanged,
+    number: int | None = None,
+) -> ChoosePeers:
+    """Return the choice of the nearest donors, as many as the unit has when no number is given.
+
+    Parameters
+    ----------
+    scalings : mapping of str to Scaled
+        What distances are made of, by treated unit.
+    change : callable
+        What is made of them by this choice, once for units that share them.
+    number : int, optional
+        Number of peers.
+    """
+    distinct = {id(scaled): scaled for scaled in scalings.values()}
+    changed = {key: change(scaled) for key, scaled in distinct.items()}
 
     @cache
-    def choose(unit: str, pool: tuple[str, ...], size: int) -> tuple[str, ...]:
-        others = _without(unit, pool)
-        if unit not in scaled.units:
+    def choose_by(key: int | None, unit: str, pool: tuple[str, ...], size: int) -> tuple[str, ...]:
+        others = _others(unit, pool)
+        scaled = None if key is None else changed[key]
+        if scaled is None or unit not in scaled.units:
             return others[:size]
         allowed = set(others)
         reasons = {code: "not a donor" for code in scaled.units if code not in allowed}
         return select_peers(unit, scaled, number or size, reasons).peers
+
+    def choose(unit: str, pool: tuple[str, ...], size: int, treated: str) -> tuple[str, ...]:
+        return choose_by(id(scalings[treated]) if treated in scalings else None, unit, pool, size)
 
     return choose
 
@@ -117,15 +149,15 @@ def _at_random(config: Config, purpose: tuple[str, ...]) -> ChoosePeers:
     """Return the choice of donors at random, the same for a unit in every run."""
 
     @cache
-    def choose(unit: str, pool: tuple[str, ...], size: int) -> tuple[str, ...]:
-        others = _without(unit, pool)
+    def draw(unit: str, pool: tuple[str, ...], size: int) -> tuple[str, ...]:
+        others = _others(unit, pool)
         stream = random_stream(config, *purpose, unit)
         return tuple(sorted(stream.choice(np.array(others), min(size, len(others)), replace=False).tolist()))
 
-    return choose
+    return lambda unit, pool, size, _treated: draw(unit, pool, size)
 
 
-def _without(unit: str, pool: tuple[str, ...]) -> tuple[str, ...]:
+def _others(unit: str, pool: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(code for code in pool if code != unit)
 
 

@@ -275,7 +275,7 @@ def median_of_curve(config, sources, plan, treated, unit, number):
         target = replace(base, interruptions=changed.interruptions[treated])
         estimators = list(design_estimators(plan, "difference"))
         if part is not None:
-            target = part.change_target(target, plan.donors[treated])
+            target = part.change_target(target, plan.donors[treated], treated)
             estimators = [part.change_estimator(item) for item in estimators]
         blocks, _ = fit_design(changed, "difference", [target], estimators)
         statistics += [abs(item.statistic) for item in primary_estimates(config, changed, blocks)]
