@@ -103,12 +103,8 @@ def plan_outcome(
         return None
     calendar = config.data.calendar
     faults = list(_impossible(rows, outcome, calendar))
-    bounds = (
-        None if outcome.start is None else calendar.parse(outcome.start),
-        None if outcome.end is None else calendar.parse(outcome.end),
-    )
     try:
-        span = bounded(own.period[treated[own.unit]], bounds, calendar)
+        span = bounded(own.period[treated[own.unit]], outcome.bounds(calendar), calendar)
         require_filled(own.period[~np.isnan(own.values(outcome))], span, calendar)
     except ValueError as error:
         of_treated = [message for unit, _, message in faults if unit in listed]

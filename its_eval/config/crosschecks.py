@@ -23,7 +23,7 @@ from its_eval.config.stratified import gap_estimators_missing
 
 
 def _ordinal(text: str | None, calendar: Calendar) -> int | None:
-    """Return the place of a period in the calendar; None when there is none or it cannot be read."""
+    """Return the ordinal of a period; None when there is none or it cannot be read."""
     try:
         return None if text is None else calendar.parse(text)
     except ValueError:
@@ -129,7 +129,10 @@ def outcome_faults(
         labels.add(outcome.label)
         if data is not None:
             dates = _first_periods(intervention, validated.get("treated"))
-            faults += [*_window_faults(outcome, data, dates), *_season_faults(outcome, data.frequency)]
+            faults += [
+                *_window_faults(outcome, data, dates),
+                *_season_faults(outcome.seasonality, data.frequency, ("seasonality",)),
+            ]
         for fault in faults:
             path: KeyPath = ("outcomes", place, *fault.path)
             if fault.path[0] in inherited[place]:
@@ -191,11 +194,7 @@ def _window_faults(outcome: Outcome, data: DataSettings, dates: Sequence[str]) -
         yield Fault(("end",), what, f"{last_text} or later")
 
 
-def _season_faults(outcome: Outcome, frequency: str) -> Iterator[Fault]:
-    return season_faults(outcome.seasonality, frequency, ("seasonality",))
-
-
-def season_faults(season: Seasonality, frequency: str, path: KeyPath) -> Iterator[Fault]:
+def _season_faults(season: Seasonality, frequency: str, path: KeyPath) -> Iterator[Fault]:
     """Return a fault when a series of this frequency cannot have such a season."""
     if season.kind == "harmonics":
         good = (season.harmonics or 0) <= MOST_HARMONICS[frequency]
@@ -284,7 +283,7 @@ def sensitivity_faults(
     if data is None:
         return
     for place, season in enumerate(sensitivity.season):
-        yield from season_faults(season, data.frequency, ("season", place))
+        yield from _season_faults(season, data.frequency, ("season", place))
     yield from _period_faults({("end", place): text for place, text in enumerate(sensitivity.end)}, data)
 
 

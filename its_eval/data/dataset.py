@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow.compute as pc
 
 from its_eval.config.settings import url_text
 from its_eval.data.panel import IndicatorArrays
@@ -19,8 +20,6 @@ from its_eval.data.parquet import (
     coded,
     column_codes,
     distinct_texts,
-    field_of,
-    literal,
     narrowed,
     numbers_of,
     open_dataset,
@@ -104,7 +103,7 @@ def survey(settings: DataSettings, wanted: Sequence[str]) -> Survey:
             problems += error.problems
             continue
         rows += dataset.count_rows()
-        columns = {key: field_of(names[key]) for key in ("unit", "indicator") if key in names}
+        columns = {key: pc.field(names[key]) for key in ("unit", "indicator") if key in names}
         for batch in dataset.scanner(columns=columns, batch_size=_SURVEY_ROWS).to_batches():
             if not batch.num_rows:
                 continue
@@ -181,11 +180,11 @@ def _read_table(
     dataset, names = open_dataset(table)
     condition = None
     if table.indicator is None:
-        condition = field_of(names["indicator"]).isin(list(wanted))
+        condition = pc.field(names["indicator"]).isin(list(wanted))
         dataset = narrowed(dataset, names["indicator"], wanted)
     elif table.indicator not in wanted:
-        condition = literal(value=False)
-    columns = {key: field_of(name) for key, name in names.items()}
+        condition = pc.scalar(False)
+    columns = {key: pc.field(name) for key, name in names.items()}
     read = dataset.to_table(columns=columns, filter=condition).unify_dictionaries().combine_chunks()
     where = url_text(table.path)
     problems: list[str] = []

@@ -8,6 +8,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
 from its_eval.config.settings import is_url, url_text
 from its_eval.data.tables import find_column, normalise_name
@@ -44,9 +48,6 @@ def open_dataset(table: IndicatorTable) -> tuple[Any, dict[str, str]]:
     DataError
         When it is not there, cannot be read, or lacks a column.
     """
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.dataset as ds  # noqa: PLC0415
-
     where = url_text(table.path)
     source, filesystem = str(table.path), None
     try:
@@ -78,11 +79,9 @@ def narrowed(dataset: Any, column: str, wanted: Sequence[str]) -> Any:
     Arrow itself does not use the statistics of columns that are written as dictionaries, as pandas writes
     categories.
     """
-    import pyarrow.dataset as ds  # noqa: PLC0415
-
     asked = sorted(wanted)
     kept = []
-    for fragment in dataset.get_fragments(filter=field_of(column).isin(asked)):
+    for fragment in dataset.get_fragments(filter=pc.field(column).isin(asked)):
         groups = [
             number
             for number in range(fragment.num_row_groups)
@@ -105,8 +104,6 @@ def _may_hold(group: Any, column: str, asked: Sequence[str]) -> bool:
 
 def _columns(schema: Any, table: IndicatorTable, where: str) -> dict[str, str]:
     """Return which column holds unit, period, indicator and each number."""
-    import pyarrow as pa  # noqa: PLC0415
-
     mapped = table.columns
     names = {key: find_column(schema.names, mapped.get(key, key), where) for key in ("unit", "period")}
     if table.indicator is None:
@@ -129,20 +126,6 @@ def _columns(schema: Any, table: IndicatorTable, where: str) -> dict[str, str]:
     return names
 
 
-def field_of(name: str) -> Any:
-    """Return a column of a dataset as an expression."""
-    import pyarrow.compute as pc  # noqa: PLC0415
-
-    return pc.field(name)
-
-
-def literal(*, value: bool) -> Any:
-    """Return a constant as an expression."""
-    import pyarrow.compute as pc  # noqa: PLC0415
-
-    return pc.scalar(value)
-
-
 def column_codes(read: Any, name: str) -> tuple[NDArray[np.int64], list[str]]:
     """Return a column of a table of one chunk (or of none) as codes and texts."""
     column = read.column(name)
@@ -153,8 +136,6 @@ def column_codes(read: Any, name: str) -> tuple[NDArray[np.int64], list[str]]:
 
 def distinct_texts(array: Any) -> list[str]:
     """Return the stripped texts that occur in an array."""
-    import pyarrow.compute as pc  # noqa: PLC0415
-
     # the dictionary of an array may hold words that do not occur
     codes, texts = coded(pc.unique(array))
     return [texts[code] for code in codes]
@@ -162,9 +143,6 @@ def distinct_texts(array: Any) -> list[str]:
 
 def coded(array: Any) -> tuple[NDArray[np.int64], list[str]]:
     """Return an array as codes and stripped texts; what is missing has the text of nothing."""
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.compute as pc  # noqa: PLC0415
-
     if not pa.types.is_dictionary(array.type):
         array = pc.dictionary_encode(pc.cast(array, pa.string()))
     texts = [str(text).strip() for text in array.dictionary.to_pylist()]
@@ -181,8 +159,6 @@ def coded(array: Any) -> tuple[NDArray[np.int64], list[str]]:
 
 def numbers_of(column: Any) -> NDArray[np.float64]:
     """Return a column of numbers, NaN where missing."""
-    import pyarrow as pa  # noqa: PLC0415
-
     return np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
 
 
@@ -221,9 +197,6 @@ def encode_part(name: str, columns: Mapping[str, Column], rows: int) -> bytes:
     rows : int
         How many.
     """
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.parquet as pq  # noqa: PLC0415
-
     schema = _schema(name)
     arrays = [_array(columns.get(key), schema.field(key).type, rows) for key in COLUMNS[name]]
     sink = pa.BufferOutputStream()
@@ -237,15 +210,10 @@ def encode_part(name: str, columns: Mapping[str, Column], rows: int) -> bytes:
 @cache
 def _schema(name: str) -> Any:
     """Return types and metadata that pandas would write."""
-    import pyarrow as pa  # noqa: PLC0415
-
     return pa.Schema.from_pandas(make_table(name, []), preserve_index=False)
 
 
 def _array(column: Column, kind: Any, rows: int) -> Any:
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.compute as pc  # noqa: PLC0415
-
     if isinstance(column, Texts):
         words = pa.array(list(column.words), kind)
         return words.take(pa.array(np.asarray(column.codes)))

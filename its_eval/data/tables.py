@@ -305,6 +305,35 @@ def to_numbers(column: pd.Series) -> tuple[NDArray[np.float64], NDArray[np.bool_
     return values, faulty
 
 
+def read_numbers(
+    raw: pd.DataFrame, column: str, where: object, problems: list[str], blank: str = ""
+) -> pd.Series[float]:
+    """Return a column as numbers, and add a sentence to the problems for every cell that is none.
+
+    Parameters
+    ----------
+    raw : DataFrame
+        Cells, the rows numbered as a reader counts them.
+    column : str
+        Which column.
+    where : object
+        The file, for messages.
+    problems : list of str
+        What was wrong so far.
+    blank : str
+        Why a blank cell is a fault too; none by default.
+    """
+    values, faulty = to_numbers(raw[column])
+    problems += [
+        f"{where}: row {row}, column {column!r}: {text!r} is not a number; {number_hint(str(text))}"
+        for row, text in raw.loc[faulty, column].items()
+    ]
+    if blank:
+        absent = raw.index[np.isnan(values) & ~faulty]
+        problems += [f"{where}: row {row}, column {column!r}: {blank}, but blank" for row in absent]
+    return pd.Series(values, index=raw.index)
+
+
 @dataclass(frozen=True)
 class Role:
     """What a column can be for.

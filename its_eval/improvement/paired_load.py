@@ -15,10 +15,9 @@ from its_eval.data.tables import (
     find_column,
     nearest,
     normalise_name,
-    number_hint,
+    read_numbers,
     read_table,
     require_file,
-    to_numbers,
 )
 from its_eval.errors import DataError
 
@@ -96,8 +95,8 @@ def load_statistics(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
     _raise(problems)
     out = pd.DataFrame({"measure": raw[found["measure"]].astype(str).str.strip()}, index=raw.index)
     for name in ("t", "df"):
-        out[name] = _numbers(raw, found[name], path, problems, blank="needed")
-    out["n"] = _numbers(raw, found["n"], path, problems) if "n" in found else np.nan
+        out[name] = read_numbers(raw, found[name], path, problems, blank="needed")
+    out["n"] = read_numbers(raw, found["n"], path, problems) if "n" in found else np.nan
     out["n"] = out["n"].fillna(out["df"] + 1.0)
     problems += [
         f"{path}: row {row}: df {df:g} and n {n:g}: expected df above 0 and at least 2 pairs"
@@ -140,9 +139,9 @@ def load_projects(path: Path, columns: Mapping[str, str], follow_ups: Sequence[s
         if "project" in found
         else [f"row {row}" for row in raw.index]
     )
-    base["baseline"] = _numbers(raw, found["baseline"], path, problems)
-    base["projects"] = _numbers(raw, found["projects"], path, problems) if "projects" in found else 1.0
-    values = {label: _numbers(raw, column, path, problems) for label, column in times.items()}
+    base["baseline"] = read_numbers(raw, found["baseline"], path, problems)
+    base["projects"] = read_numbers(raw, found["projects"], path, problems) if "projects" in found else 1.0
+    values = {label: read_numbers(raw, column, path, problems) for label, column in times.items()}
     problems += _row_faults(base, found, path)
     _raise(problems)
     base["source_row"] = base.index
@@ -209,19 +208,6 @@ def _label(column: str) -> str:
     if days is not None:
         return f"{days} days"
     return "follow-up" if _plain(column) in {_plain(name) for name in _FOLLOW_UP_NAMES} else column
-
-
-def _numbers(raw: pd.DataFrame, column: str, path: Path, problems: list[str], blank: str = "") -> pd.Series:
-    """Return a column as numbers and report every cell that is none."""
-    values, faulty = to_numbers(raw[column])
-    problems += [
-        f"{path}: row {row}, column {column!r}: {text!r} is not a number; {number_hint(str(text))}"
-        for row, text in raw.loc[faulty, column].items()
-    ]
-    if blank:
-        absent = np.isnan(values) & ~faulty
-        problems += [f"{path}: row {row}, column {column!r}: {blank}, but blank" for row in raw.index[absent]]
-    return pd.Series(values, index=raw.index)
 
 
 def _blank(frame: pd.DataFrame, column: str, path: Path) -> list[str]:

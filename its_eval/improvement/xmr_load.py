@@ -14,10 +14,9 @@ from its_eval.data.tables import (
     Role,
     assign_columns,
     nearest,
-    number_hint,
+    read_numbers,
     read_table,
     require_file,
-    to_numbers,
 )
 from its_eval.errors import DataError
 
@@ -111,11 +110,11 @@ def load_series(
     frame.loc[named, "indicator"] += " [" + frame.loc[named, "stratum"] + "]"
     frame["period"] = _ordinals(raw[found["period"]], calendar, dates, path, problems)
     frame["value"] = (
-        _numbers(raw, found["value"], path, problems)
+        read_numbers(raw, found["value"], path, problems)
         if "value" in found
         else _shares(raw, found, 100.0 if per is None else per, path, problems)
     )
-    frame["target"] = _numbers(raw, found["target"], path, problems) if "target" in found else np.nan
+    frame["target"] = read_numbers(raw, found["target"], path, problems) if "target" in found else np.nan
     problems += _repeated(frame, calendar, path)
     if problems:
         raise DataError(problems)
@@ -141,8 +140,8 @@ def _shares(
     raw: pd.DataFrame, found: Mapping[str, str], per: float, path: Path, problems: list[str]
 ) -> pd.Series[float]:
     """Return numerators per so many of their denominators."""
-    numerators = _numbers(raw, found["numerator"], path, problems)
-    denominators = _numbers(raw, found["denominator"], path, problems)
+    numerators = read_numbers(raw, found["numerator"], path, problems)
+    denominators = read_numbers(raw, found["denominator"], path, problems)
     nobody = denominators.le(0) & numerators.notna()
     problems += [
         f"{path}: row {row}, column {found['denominator']!r}: {size:g} is no denominator; leave both blank"
@@ -187,15 +186,6 @@ def _ordinals(
             problems.append(f"{path}: row {row}: {fault}")
             ordinals.append(0)
     return pd.Series(ordinals, index=column.index, dtype=np.int64)
-
-
-def _numbers(raw: pd.DataFrame, column: str, path: Path, problems: list[str]) -> pd.Series[float]:
-    values, faulty = to_numbers(raw[column])
-    problems += [
-        f"{path}: row {row}, column {column!r}: {text!r} is not a number; {number_hint(str(text))}"
-        for row, text in raw.loc[faulty, column].items()
-    ]
-    return pd.Series(values, index=raw.index)
 
 
 def _repeated(frame: pd.DataFrame, calendar: Calendar, path: Path) -> list[str]:

@@ -253,10 +253,6 @@ def _unknown_columns(config: Config, sources: Sources) -> list[str]:
 def _plan_outcome(config: Config, sources: Sources, outcome: Outcome, treatment: Treatment) -> OutcomePlan:
     frequency = config.data.frequency
     rows = sources.rows
-    bounds = (
-        None if outcome.start is None else parse_period(outcome.start, frequency),
-        None if outcome.end is None else parse_period(outcome.end, frequency),
-    )
     treated = set(treatment.units)
     own = row_findings(rows, outcome)
     series = source_names(outcome)
@@ -264,7 +260,7 @@ def _plan_outcome(config: Config, sources: Sources, outcome: Outcome, treatment:
     of_strata = [item for part in strata_of_gap(outcome) for item in row_findings(rows, part)]
     found = [item for item in (*rows.findings, *own, *of_strata) if item.indicator in series]
     try:
-        span = outcome_window(rows, outcome, treatment.units, bounds)
+        span = outcome_window(rows, outcome, treatment.units, outcome.bounds(config.data.calendar))
     except ValueError as error:
         concerned = [item for item in found if concerns_run(item, treated, ALL_PERIODS, item.indicator)]
         messages = [item.message for item in concerned if item.severity == "error"]

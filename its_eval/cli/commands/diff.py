@@ -38,8 +38,7 @@ def diff(
       its-eval diff results/before results/after
       its-eval diff results/before results/after --rtol 1e-3 --format json
     """  # noqa: D301  (a backspace keeps the lines of the help apart)
-    from its_eval.cli.commands.diff import as_json, print_comparison  # noqa: PLC0415  (start-up time)
-    from its_eval.report.compare import Tolerance, compare_runs  # noqa: PLC0415
+    from its_eval.report.compare import Tolerance, compare_runs  # noqa: PLC0415  (start-up time)
 
     found = compare_runs(first, second, Tolerance(rtol, atol))
     if format_ == "json":

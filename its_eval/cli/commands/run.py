@@ -279,7 +279,7 @@ def _show_plans(
     loaded: list[Config], configs: list[Path], targets: list[Path], form: Literal["text", "json"]
 ) -> None:
     """Print what would be done for every config."""
-    from its_eval.cli.run_text import planned, planned_batch, print_batch_plan, print_plan  # noqa: PLC0415  # noqa: PLC0415
+    from its_eval.cli.run_text import planned, planned_batch, print_batch_plan, print_plan  # noqa: PLC0415
 
     plans = [
         (planned_batch if item[0].output.detail == "estimates" else planned)(*item)

@@ -229,7 +229,7 @@ def _drawer(
 
     def draw(folder: Path) -> None:
         from its_eval.figures.style import figure_stem, save_figure  # noqa: PLC0415
-        from its_eval.figures.xmr import XmrLabels, draw_xmr, draw_xmr_grid, xmr_data, xmr_grid_data  # noqa: PLC0415  # noqa: PLC0415
+        from its_eval.figures.xmr import XmrLabels, draw_xmr, draw_xmr_grid, xmr_data, xmr_grid_data  # noqa: PLC0415
 
         summary = tables["summary"]
         for indicator, rows in summary.groupby("indicator", sort=True):
