@@ -169,28 +169,28 @@ def _usual_columns(table: pd.DataFrame, indicator: str | None) -> dict[str, str]
     from its_eval.data.tables import Role, assign_columns  # noqa: PLC0415  (start-up time)
 
     roles = [Role(name, aliases) for name, aliases in _USUAL.items()]
-    found, _ = assign_columns(table.columns, roles, {}, "")
-    free = set(map(str, table.columns)) - set(found.values())
-    if "value" not in found and indicator is not None and indicator in free:
-        found["value"] = indicator
-    return found
+    columns, _ = assign_columns(table.columns, roles, {}, "")
+    free = set(map(str, table.columns)) - set(columns.values())
+    if "value" not in columns and indicator is not None and indicator in free:
+        columns["value"] = indicator
+    return columns
 
 
 def _require_known(
-    table: pd.DataFrame, columns: dict[str, str], path: Path, wanted: dict[str, tuple[str | None, ...]]
+    table: pd.DataFrame, columns: dict[str, str], path: Path, asked: dict[str, tuple[str | None, ...]]
 ) -> None:
     """Refuse units and indicators that a table does not hold, with the nearest that it does."""
     from its_eval.data.tables import nearest  # noqa: PLC0415  (start-up time)
 
     problems = []
-    for role, names in wanted.items():
+    for role, names in asked.items():
         if role not in columns:
             continue
-        known = sorted(set(table[columns[role]].astype(str).str.strip()))
+        there = sorted(set(table[columns[role]].astype(str).str.strip()))
         problems += [
-            f"--{role} {name!r}: {path} holds no such {role}; {nearest(name, known)}"
+            f"--{role} {name!r}: {path} holds no such {role}; {nearest(name, there)}"
             for name in names
-            if name is not None and name not in known
+            if name is not None and name not in there
         ]
     if problems:
         raise UsageError("\n".join(problems))

@@ -87,10 +87,10 @@ def _in_plain_words(command: Any) -> Any:
     return command
 
 
-def _kind(shown: str) -> str:
+def _kind(type_name: str) -> str:
     """Return what typer calls a type as a word."""
     words = {"int": "N", "float": "X", "path": "PATH"}
-    return next((word for kind, word in words.items() if kind in shown), "TEXT")
+    return next((word for kind, word in words.items() if kind in type_name), "TEXT")
 
 
 class LazyGroup(TyperGroup):

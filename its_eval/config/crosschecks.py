@@ -182,10 +182,10 @@ def _window_faults(outcome: Outcome, data: DataSettings, dates: Sequence[str]) -
             ("end",), f"{show(outcome.end)} is not after the start", f"a period after {outcome.start}"
         )
         return
-    known = [(date, text) for text in dates if (date := _ordinal(text, data.calendar)) is not None]
-    if not known:
+    starts = [(date, text) for text in dates if (date := _ordinal(text, data.calendar)) is not None]
+    if not starts:
         return
-    (first, first_text), (last, last_text) = min(known), max(known)
+    (first, first_text), (last, last_text) = min(starts), max(starts)
     if start is not None and start >= first:
         what = f"{show(outcome.start)} leaves no period before the intervention"
         yield Fault(("start",), what, f"a period before {first_text}")
@@ -198,12 +198,12 @@ def _season_faults(season: Seasonality, frequency: str, path: KeyPath) -> Iterat
     """Return a fault when a series of this frequency cannot have such a season."""
     if season.kind == "harmonics":
         good = (season.harmonics or 0) <= MOST_HARMONICS[frequency]
-        shown = f"{{harmonics: {season.harmonics}}}"
+        written = f"{{harmonics: {season.harmonics}}}"
     else:
         good = season.kind in SEASON_WORDS[frequency]
-        shown = show(season.kind)
+        written = show(season.kind)
     if not good:
-        what = f"{shown} does not go with frequency {frequency}"
+        what = f"{written} does not go with frequency {frequency}"
         yield Fault(path, what, season_choices(frequency))
 
 
@@ -264,10 +264,10 @@ def estimator_faults(outcomes: Sequence[Outcome], designs: Sequence[str]) -> Ite
 
 def _family_faults(outcome: Outcome, name: str, path: tuple[str | int, ...]) -> Iterator[Fault]:
     binomial = name in BINOMIAL_FAMILIES
-    wanted = "percentage" if binomial else "count"
-    if outcome.kind != wanted:
+    kind = "percentage" if binomial else "count"
+    if outcome.kind != kind:
         what = f"{show(name)} does not go with an outcome of kind {outcome.kind}"
-        yield Fault(path, what, f"kind {wanted}, or another estimator", absolute=True)
+        yield Fault(path, what, f"kind {kind}, or another estimator", absolute=True)
 
 
 def sensitivity_faults(
@@ -356,9 +356,9 @@ def _outcome_faults(outcome: Outcome, place: int, primary: str) -> Iterator[Faul
     at = ("outcomes", place)
     first = outcome.estimators[0]
     if first.name not in BATCH_ESTIMATORS or not _constant(first):
-        shown = first.name if _constant(first) else f"{first.name}, variance by_segment,"
+        estimator = first.name if _constant(first) else f"{first.name}, variance by_segment,"
         yield _fault(
-            (*at, "estimators"), f"{shown} is not for a batch run", "reml_ar, ols or newey_west first"
+            (*at, "estimators"), f"{estimator} is not for a batch run", "reml_ar, ols or newey_west first"
         )
     if outcome.transform == "logit":
         yield _fault((*at, "transform"), "'logit' is not for a batch run", "none or log")

@@ -233,12 +233,12 @@ class Layout(Settings):
             if entry.denominator is not None:
                 used.append(((*at, "denominator"), entry.denominator.columns, self.numbers))
         for path, names, valid in used:
-            known = tuple(valid)
+            names_there = tuple(valid)
             for name in names:
-                if name not in known:
+                if name not in names_there:
                     of = "" if path == ("keep",) else " of numbers"
-                    what = f"no column{of} is called {show(name)}{did_you_mean(name, known)}"
-                    yield Fault(path, what, one_of(known))
+                    what = f"no column{of} is called {show(name)}{did_you_mean(name, names_there)}"
+                    yield Fault(path, what, one_of(names_there))
 
 
 def load_layout(path: Path) -> Layout:

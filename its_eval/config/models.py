@@ -202,8 +202,8 @@ class Config(Settings):
     @classmethod
     def _check_sensitivity(cls, value: Sensitivity, info: ValidationInfo) -> Sensitivity:
         has_peers = info.data.get("peers", True) is not None
-        found = crosschecks.sensitivity_faults(value, info.data.get("data"), has_peers=has_peers)
-        refuse("sensitivity", found)
+        faults = crosschecks.sensitivity_faults(value, info.data.get("data"), has_peers=has_peers)
+        refuse("sensitivity", faults)
         return value
 
     @model_validator(mode="after")
@@ -223,8 +223,8 @@ class Config(Settings):
             if self.before_after is not None:
                 what = "before_after is not for a batch run"
                 refuse("output", [Fault(("before_after",), what, "this key left out", absolute=True)])
-            found = crosschecks.estimates_faults(
+            faults = crosschecks.estimates_faults(
                 self.data, self.peers, self.outcomes, self.designs, self.estimands.primary, self.sensitivity
             )
-            refuse("output", found)
+            refuse("output", faults)
         return self

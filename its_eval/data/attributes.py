@@ -71,9 +71,9 @@ class Units:
         """Return the name of a unit, its code when it has none."""
         return self.names.get(unit) or unit
 
-    def column(self, wanted: str) -> Mapping[str, str] | None:
+    def column(self, asked: str) -> Mapping[str, str] | None:
         """Return a column by name, ignoring case; ``units.type`` and ``type`` are the same column."""
-        key = normalise_name(wanted.removeprefix("units."))
+        key = normalise_name(asked.removeprefix("units."))
         return next((values for name, values in self.columns.items() if normalise_name(name) == key), None)
 
 
@@ -135,9 +135,9 @@ def load_characteristics(
     problems: list[str] = []
     columns: dict[str, NDArray[np.float64]] = {}
     categories: dict[str, tuple[str, ...]] = {}
-    for wanted in variables:
+    for variable in variables:
         try:
-            name = find_column(frame, wanted, str(path))
+            name = find_column(frame, variable, str(path))
         except DataError as error:
             problems += error.problems
             continue
@@ -191,10 +191,10 @@ def load_units(path: Path, mapping: Mapping[str, str]) -> Units:
     used = {find_column(frame, mapping.get("unit", "unit"), str(path))}
     columns: dict[str, dict[str, str]] = {}
     names: dict[str, str] = {}
-    for key, wanted in mapping.items():
+    for key, mapped in mapping.items():
         if key == "unit":
             continue
-        column = find_column(frame, wanted, str(path))
+        column = find_column(frame, mapped, str(path))
         used.add(column)
         texts = dict(zip(codes, frame[column].astype(str).str.strip(), strict=True))
         if key == "name":

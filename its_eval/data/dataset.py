@@ -76,14 +76,14 @@ class CodedRows:
     by_indicator: Mapping[str, IndicatorArrays]
 
 
-def survey(settings: DataSettings, wanted: Sequence[str]) -> Survey:
+def survey(settings: DataSettings, evaluated: Sequence[str]) -> Survey:
     """Return which units and indicators the tables hold, reading these two columns alone.
 
     Parameters
     ----------
     settings : DataSettings
         The tables, all Parquet.
-    wanted : sequence of str
+    evaluated : sequence of str
         Indicators that will be evaluated.
 
     Raises
@@ -91,7 +91,7 @@ def survey(settings: DataSettings, wanted: Sequence[str]) -> Survey:
     DataError
         When a table is not there, cannot be read, or lacks a column.
     """
-    rows, asked = 0, frozenset(wanted)
+    rows, asked = 0, frozenset(evaluated)
     indicators: set[str] = set()
     units: set[str] = set()
     wanted_units: set[str] = set()
@@ -123,7 +123,7 @@ def survey(settings: DataSettings, wanted: Sequence[str]) -> Survey:
     return Survey(rows, tuple(sorted(indicators)), tuple(sorted(units)), tuple(sorted(wanted_units)))
 
 
-def read_indicators(settings: DataSettings, wanted: Sequence[str]) -> CodedRows:
+def read_indicators(settings: DataSettings, evaluated: Sequence[str]) -> CodedRows:
     """Read all rows of some indicators.
 
     Raises
@@ -133,7 +133,7 @@ def read_indicators(settings: DataSettings, wanted: Sequence[str]) -> CodedRows:
     """
     parts, problems = [], []
     for table in settings.indicators:
-        part, faults = _read_table(table, settings, wanted)
+        part, faults = _read_table(table, settings, evaluated)
         parts.append(part)
         problems += faults
     units, unit = _joined([part.unit for part in parts])
@@ -174,15 +174,15 @@ class _Part:
 
 
 def _read_table(
-    table: IndicatorTable, settings: DataSettings, wanted: Sequence[str]
+    table: IndicatorTable, settings: DataSettings, evaluated: Sequence[str]
 ) -> tuple[_Part, list[str]]:
     """Return the rows of one table, and what was wrong with them."""
     dataset, names = open_dataset(table)
     condition = None
     if table.indicator is None:
-        condition = pc.field(names["indicator"]).isin(list(wanted))
-        dataset = narrowed(dataset, names["indicator"], wanted)
-    elif table.indicator not in wanted:
+        condition = pc.field(names["indicator"]).isin(list(evaluated))
+        dataset = narrowed(dataset, names["indicator"], evaluated)
+    elif table.indicator not in evaluated:
         condition = pc.scalar(False)
     columns = {key: pc.field(name) for key, name in names.items()}
     read = dataset.to_table(columns=columns, filter=condition).unify_dictionaries().combine_chunks()
@@ -210,8 +210,8 @@ def _joined(
 ) -> tuple[tuple[str, ...], NDArray[np.int64]]:
     """Return the texts that occur in codes of several tables, sorted, and each row's place among them."""
     occurring = [np.flatnonzero(np.bincount(codes, minlength=len(texts))) for codes, texts in parts]
-    found = zip(parts, occurring, strict=True)
-    distinct = tuple(sorted({texts[place] for (_, texts), places in found for place in places}))
+    pairs = zip(parts, occurring, strict=True)
+    distinct = tuple(sorted({texts[place] for (_, texts), places in pairs for place in places}))
     rank = {text: place for place, text in enumerate(distinct)}
     ranked = [
         np.array([rank.get(text, 0) for text in texts], dtype=np.int64)[codes] if len(codes) else codes
@@ -226,10 +226,10 @@ def _repeated(label: str, rows: IndicatorArrays, units: tuple[str, ...], calenda
     length = int(rows.period.max()) - first + 1
     counts = np.bincount(rows.unit * length + rows.period - first)
     for place in np.flatnonzero(counts > 1):
-        shown = calendar.format(first + int(place) % length)
-        yield f"{label}, {units[int(place) // length]}, {shown} stands {counts[place]} times; keep one row"
+        period = calendar.format(first + int(place) % length)
+        yield f"{label}, {units[int(place) // length]}, {period} stands {counts[place]} times; keep one row"
 
 
-def unknown_indicator(label: str, known: Survey) -> str:
+def unknown_indicator(label: str, surveyed: Survey) -> str:
     """Return what to say about an outcome that no table has rows of."""
-    return f"outcome {label!r}: the data have no such indicator; {nearest(label, known.indicators)}"
+    return f"outcome {label!r}: the data have no such indicator; {nearest(label, surveyed.indicators)}"

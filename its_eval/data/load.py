@@ -72,12 +72,12 @@ def load_indicators(settings: DataSettings) -> IndicatorRows:
     problems: list[str] = []
     for table in settings.indicators:
         try:
-            frame, found = _load_table(table, settings.calendar)
+            frame, faults_of_cells = _load_table(table, settings.calendar)
         except DataError as error:
             problems += error.problems
             continue
         frames.append(frame)
-        findings += found
+        findings += faults_of_cells
     if problems:
         raise DataError(problems, "check the paths and columns under data.indicators")
     rows = pd.concat(frames, ignore_index=True)
@@ -117,14 +117,14 @@ def _series(row: Any) -> str:
 def _long(raw: pd.DataFrame, table: IndicatorTable) -> pd.DataFrame:
     columns = table.columns
     present = {normalise_name(str(name)) for name in raw.columns}
-    wanted = ["unit", "period", *([] if table.indicator is not None else ["indicator"])]
+    names = ["unit", "period", *([] if table.indicator is not None else ["indicator"])]
     # an unmapped tidy column is used when it is there; a mapped one has to be
     optional = (*_NUMERIC, "stratum")
-    wanted += [name for name in optional if name in columns or name in present]
-    if "value" not in wanted and not {"numerator", "denominator"} <= set(wanted):
-        wanted.append("value")
-    found = _found_columns(raw, {name: columns.get(name, name) for name in wanted}, str(table.path))
-    out = pd.DataFrame({name: raw[column] for name, column in found.items()}, index=raw.index)
+    names += [name for name in optional if name in columns or name in present]
+    if "value" not in names and not {"numerator", "denominator"} <= set(names):
+        names.append("value")
+    columns_there = _found_columns(raw, {name: columns.get(name, name) for name in names}, str(table.path))
+    out = pd.DataFrame({name: raw[column] for name, column in columns_there.items()}, index=raw.index)
     if table.indicator is not None:
         out["indicator"] = table.indicator
     if "stratum" not in out:
@@ -134,18 +134,18 @@ def _long(raw: pd.DataFrame, table: IndicatorTable) -> pd.DataFrame:
     return out.assign(**_origin(raw, table))
 
 
-def _found_columns(raw: pd.DataFrame, wanted: dict[str, str], where: str) -> dict[str, str]:
+def _found_columns(raw: pd.DataFrame, named: dict[str, str], where: str) -> dict[str, str]:
     """Return the columns by what they are for; all that are not there are refused at once."""
-    found: dict[str, str] = {}
+    matched: dict[str, str] = {}
     problems: list[str] = []
-    for name, column in wanted.items():
+    for name, column in named.items():
         try:
-            found[name] = find_column(raw, column, where)
+            matched[name] = find_column(raw, column, where)
         except DataError as error:
             problems += error.problems
     if problems:
         raise DataError(problems)
-    return found
+    return matched
 
 
 def _origin(raw: pd.DataFrame, table: IndicatorTable) -> dict[str, pd.Series]:
@@ -182,13 +182,13 @@ def _melted(raw: pd.DataFrame, table: IndicatorTable) -> pd.DataFrame:
 def _ordinals(
     raw: pd.DataFrame, table: IndicatorTable, calendar: Calendar, findings: list[Finding]
 ) -> pd.Series[int]:
-    known: dict[str, int] = {}
+    ordinals: dict[str, int] = {}
     faults: dict[str, str] = {}
     for text in raw["period_text"].unique():
         try:
-            known[text] = calendar.parse(text, table.dates)
+            ordinals[text] = calendar.parse(text, table.dates)
         except ValueError as error:
-            known[text] = NO_PERIOD
+            ordinals[text] = NO_PERIOD
             faults[text] = str(error)
     faulty = raw[raw["period_text"].isin(list(faults))]
     for row in faulty.itertuples():
@@ -204,17 +204,17 @@ def _ordinals(
                 message,
             )
         )
-    return raw["period_text"].map(known).astype(int)
+    return raw["period_text"].map(ordinals).astype(int)
 
 
 def _blank_codes(raw: pd.DataFrame) -> list[Finding]:
     """Return the rows that say nothing about which unit or indicator they belong to; no run can use them."""
-    found = []
+    findings = []
     for name in ("unit", "indicator"):
         for row in raw[raw[name].eq("")].itertuples():
             message = f"{place_of(row)}: the {name} is blank; the row is not used"
-            found.append(Finding(_series(row), str(row.unit), f"blank_{name}", "", "", "warning", message))
-    return found
+            findings.append(Finding(_series(row), str(row.unit), f"blank_{name}", "", "", "warning", message))
+    return findings
 
 
 def _cell_findings(
@@ -225,14 +225,14 @@ def _cell_findings(
     calendar: Calendar,
 ) -> Sequence[Finding]:
     """Return a finding for each faulty cell; without a `column` of the file it is that of the unit."""
-    found = []
+    findings = []
     for row, text in zip(raw[faulty].itertuples(), raw.loc[faulty, name].astype(str), strict=True):
         ordinal = int(str(row.period))
         period = "" if ordinal == NO_PERIOD else calendar.format(ordinal)
         place = f"{place_of(row)}, column {column or str(row.unit)!r}"
         message = f"{place}: {show(text)} is not a number; {number_hint(text)}"
-        found.append(Finding(_series(row), str(row.unit), "not_a_number", period, text, "error", message))
-    return found
+        findings.append(Finding(_series(row), str(row.unit), "not_a_number", period, text, "error", message))
+    return findings
 
 
 def by_stratum(rows: IndicatorRows, stratified: Collection[str]) -> IndicatorRows:
@@ -278,8 +278,8 @@ def by_stratum(rows: IndicatorRows, stratified: Collection[str]) -> IndicatorRow
 def strata_hint(rows: IndicatorRows, indicator: str) -> str:
     """Return what to do about an indicator that has rows of strata and none of everybody; blank else."""
     start = f"{indicator} ["
-    found = sorted({name for name in rows.frame["indicator"] if name.startswith(start)})
-    if not found:
+    series = sorted({name for name in rows.frame["indicator"] if name.startswith(start)})
+    if not series:
         return ""
-    shown = ", ".join(name.removeprefix(start).removesuffix("]") for name in found)
-    return f"it has no rows of all strata together; name some of its strata ({shown}) under `strata`"
+    strata = ", ".join(name.removeprefix(start).removesuffix("]") for name in series)
+    return f"it has no rows of all strata together; name some of its strata ({strata}) under `strata`"

@@ -32,12 +32,12 @@ NUMERIC = ("value", "numerator", "denominator")
 
 def fragment_files(settings: DataSettings) -> list[tuple[str, int]]:
     """Return name and size of every file of every indicator table, in a fixed order."""
-    found = []
+    files = []
     for table in settings.indicators:
         dataset, _ = open_dataset(table)
         for fragment in dataset.get_fragments():
-            found.append((fragment.path, dataset.filesystem.get_file_info(fragment.path).size))
-    return sorted(set(found))
+            files.append((fragment.path, dataset.filesystem.get_file_info(fragment.path).size))
+    return sorted(set(files))
 
 
 def open_dataset(table: IndicatorTable) -> tuple[Any, dict[str, str]]:
@@ -55,12 +55,12 @@ def open_dataset(table: IndicatorTable) -> tuple[Any, dict[str, str]]:
             from fsspec.core import url_to_fs  # type: ignore[import-untyped]  # noqa: PLC0415
 
             filesystem, source = url_to_fs(where)
-        found = ds.dataset(source, filesystem=filesystem, format="parquet", partitioning="hive")
-        names = _columns(found.schema, table, where)
+        dataset = ds.dataset(source, filesystem=filesystem, format="parquet", partitioning="hive")
+        names = _columns(dataset.schema, table, where)
         kept = [name for key, name in names.items() if key not in NUMERIC]
-        texts = [name for name in kept if pa.types.is_string(found.schema.field(name).type)]
+        texts = [name for name in kept if pa.types.is_string(dataset.schema.field(name).type)]
         options = ds.ParquetReadOptions(dictionary_columns=texts)
-        found = ds.dataset(
+        dataset = ds.dataset(
             source,
             filesystem=filesystem,
             format=ds.ParquetFileFormat(read_options=options),
@@ -70,16 +70,16 @@ def open_dataset(table: IndicatorTable) -> tuple[Any, dict[str, str]]:
         raise DataError([f"{where}: there is no such file"]) from None
     except (pa.ArrowException, OSError, ImportError, ValueError) as error:
         raise DataError([f"{where}: cannot be read as Parquet: {error}"]) from None
-    return found, names
+    return dataset, names
 
 
-def narrowed(dataset: Any, column: str, wanted: Sequence[str]) -> Any:
+def narrowed(dataset: Any, column: str, texts: Sequence[str]) -> Any:
     """Return the part of a dataset whose row groups may hold a row with one of some texts in a column.
 
     Arrow itself does not use the statistics of columns that are written as dictionaries, as pandas writes
     categories.
     """
-    asked = sorted(wanted)
+    asked = sorted(texts)
     kept = []
     for fragment in dataset.get_fragments(filter=pc.field(column).isin(asked)):
         groups = [
@@ -95,11 +95,11 @@ def narrowed(dataset: Any, column: str, wanted: Sequence[str]) -> Any:
 def _may_hold(group: Any, column: str, asked: Sequence[str]) -> bool:
     """Return whether one of some sorted texts lies between the least and the greatest of a row group."""
     chunks = (group.column(place) for place in range(group.num_columns))
-    found = next((chunk.statistics for chunk in chunks if chunk.path_in_schema == column), None)
-    if found is None or not found.has_min_max or not isinstance(found.min, str):
+    statistics = next((chunk.statistics for chunk in chunks if chunk.path_in_schema == column), None)
+    if statistics is None or not statistics.has_min_max or not isinstance(statistics.min, str):
         return True
-    place = bisect_left(asked, found.min)
-    return place < len(asked) and asked[place] <= found.max
+    place = bisect_left(asked, statistics.min)
+    return place < len(asked) and asked[place] <= statistics.max
 
 
 def _columns(schema: Any, table: IndicatorTable, where: str) -> dict[str, str]:

@@ -64,12 +64,12 @@ def lifetimes_of(units: Units, calendar: Calendar, where: str) -> Lifetimes:
     """
     problems: list[str] = []
     dates: dict[str, dict[str, int]] = {"opened": {}, "closed": {}}
-    for name, found in dates.items():
+    for name, ordinals in dates.items():
         for unit, text in (units.column(name) or {}).items():
             if text in MISSING_MARKS:
                 continue
             try:
-                found[unit] = calendar.parse(text)
+                ordinals[unit] = calendar.parse(text)
             except ValueError as error:
                 problems.append(f"{where}: unit {unit}, {name}: {error}")
     for unit, closed in dates["closed"].items():
@@ -148,8 +148,8 @@ def combine_successors(
         old = ", ".join(sorted(set(series["old"])))
         where = f"{indicator}: {old} counted as {unit}"
         if faults:
-            shown = [rows.calendar.format(period) for period in faults]
-            problems.append(f"{where}: {_in_words(kind)} in {_span(shown)}")
+            periods = [rows.calendar.format(period) for period in faults]
+            problems.append(f"{where}: {_in_words(kind)} in {_span(periods)}")
         findings.append(_finding(str(indicator), str(unit), "combined", "", where))
         for period in map(rows.calendar.format, gaps):
             message = f"{where}: {period} is missing, as not all of them have a value"
@@ -170,9 +170,9 @@ def _add_up(series: pd.DataFrame, kind: str, factor: float) -> tuple[pd.DataFram
         made = numerator if kind == "count" else factor * numerator / denominator
     value = np.where(np.isnan(value) & (kind != COVARIATE), made, value)
     # nothing out of nothing is no value, but it is nothing to add either
-    known = np.isfinite(value) | (denominator == 0)
-    series = series.assign(known=known, part=np.where(np.isfinite(value), value, 0.0))
-    lasting = series[known].groupby("old")["period"].agg(["min", "max"])
+    usable = np.isfinite(value) | (denominator == 0)
+    series = series.assign(known=usable, part=np.where(np.isfinite(value), value, 0.0))
+    lasting = series[usable].groupby("old")["period"].agg(["min", "max"])
     added, faults, gaps = [], [], []
     for period, rows in series.groupby("period", sort=True):
         parts = rows[rows["known"]]

@@ -138,10 +138,10 @@ def missing_findings(
         gaps = np.flatnonzero(np.isnan(panel.values[:, column]) & ~small)
         labels = panel.periods
         if len(gaps):
-            shown = ", ".join(labels[index] for index in gaps[:6]) + (", …" if len(gaps) > 6 else "")
+            periods = ", ".join(labels[index] for index in gaps[:6]) + (", …" if len(gaps) > 6 else "")
             fatal = gaps_are_errors and unit in treated and not set(gaps) <= set(unused.get(unit, ()))
             message = (
-                f"{outcome.indicator}, {unit}: {len(gaps)} of {panel.n_periods} periods missing: {shown}"
+                f"{outcome.indicator}, {unit}: {len(gaps)} of {panel.n_periods} periods missing: {periods}"
             )
             if fatal:
                 message += "; `missing: mask` would leave them out and keep the time gap"

@@ -54,10 +54,10 @@ def read_period(cell: object, calendar: Calendar, dates: str) -> int:
     if match := _IN_WORDS.fullmatch(text):
         day, month, year = match.groups()
         try:
-            found = dt.date(_year(year), _MONTHS[month[:3].casefold()], int(day or 1))
+            day_named = dt.date(_year(year), _MONTHS[month[:3].casefold()], int(day or 1))
         except ValueError:
             raise ValueError(f"{text!r} is not a date; expected e.g. 30 April 2019") from None
-        return calendar.containing(found)
+        return calendar.containing(day_named)
     try:
         return calendar.parse(text, dates)
     except ValueError as error:
@@ -75,11 +75,11 @@ def periods_in(text: str, calendar: Calendar) -> list[int]:
     >>> [divmod(month, 12) for month in periods_in("April-26-AE-by-provider-v2-tKVXL.xls", Calendar("month"))]
     [(2026, 3)]
     """
-    found = [
+    days = [
         f"{_year(year):04d}-{_MONTHS[month[:3].casefold()]:02d}-01" for month, year in _IN_TEXT.findall(text)
     ]
-    found += [f"{year}-{month}-01" for year, month in _ISO_IN_TEXT.findall(text)]
-    return list(dict.fromkeys(calendar.parse(day) for day in found))
+    days += [f"{year}-{month}-01" for year, month in _ISO_IN_TEXT.findall(text)]
+    return list(dict.fromkeys(calendar.parse(day) for day in days))
 
 
 def read_date(cell: object) -> dt.date | None:
@@ -142,22 +142,22 @@ def _period_cell(sheet: Sheet, header: Header, layout: Layout) -> tuple[int, int
             return row, column, cell
         what = f"no cell above the header says {label!r} with a period to its right"
         raise DataError([f"{sheet.place(header.row)}: {what}"], _WRONG_CELL)
-    found: dict[int, tuple[int, int, object]] = {}
+    places: dict[int, tuple[int, int, object]] = {}
     for row, cells in enumerate(sheet.rows[: header.row]):
         for column, cell in enumerate(cells):
             if isinstance(cell, str):
                 for period in periods_in(cell, layout.calendar):
-                    found.setdefault(period, (row, column, layout.calendar.describe(period)))
+                    places.setdefault(period, (row, column, layout.calendar.describe(period)))
     # of several periods, such as that of the publication, the one that the file is named after
-    if len(found) > 1:
+    if len(places) > 1:
         named = periods_in(sheet.file, layout.calendar)
-        found = {period: place for period, place in found.items() if period in named} or found
-    if len(found) == 1:
-        return next(iter(found.values()))
+        places = {period: place for period, place in places.items() if period in named} or places
+    if len(places) == 1:
+        return next(iter(places.values()))
     what = "no cell above the header names a month and year"
-    if found:
-        shown = ", ".join(layout.calendar.describe(period) for period in sorted(found))
-        what = f"the cells above the header name several periods: {shown}"
+    if places:
+        named_periods = ", ".join(layout.calendar.describe(period) for period in sorted(places))
+        what = f"the cells above the header name several periods: {named_periods}"
     raise DataError(
         [f"{sheet.place(header.row)}: {what}"], "a layout of your own can say where: period.label"
     )

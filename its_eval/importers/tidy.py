@@ -40,8 +40,8 @@ class _Names:
     known: dict[str, int]
 
     def codes(self, texts: Iterable[str]) -> Codes:
-        known = self.known
-        return np.array([known.setdefault(text, len(known)) for text in texts], dtype=np.int64)
+        numbers = self.known
+        return np.array([numbers.setdefault(text, len(numbers)) for text in texts], dtype=np.int64)
 
     def sorted(self) -> tuple[NDArray[np.object_], Codes]:
         """Return the texts in order, and the place in that order of each code."""
@@ -91,8 +91,8 @@ def tidy_table(extracts: Sequence[Extract]) -> tuple[pd.DataFrame, list[Finding]
             )
     joined = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
     texts: dict[str, NDArray[np.object_]] = {}
-    for key, found in names.items():
-        texts[key], rank = found.sorted()
+    for key, kept_names in names.items():
+        texts[key], rank = kept_names.sorted()
         joined[key] = rank[joined[key]]
     joined, findings = _latest(joined, extracts, texts)
     return _frame(joined, extracts, texts), findings
@@ -191,10 +191,10 @@ def _replaced(
         message = f"{where}: {now} of {new.file} (revised {said}) replaces {was} of {old.file}"
         yield Finding(indicator, unit, "revised", period, now, "info", message)
     if conflicts:
-        shown = conflicts[:_MOST_CONFLICTS]
-        if len(conflicts) > len(shown):
-            shown.append(f"… and {len(conflicts) - len(shown)} more of this kind")
-        raise DataError(shown, "the files do not say which is the later revision; import the right one alone")
+        first = conflicts[:_MOST_CONFLICTS]
+        if len(conflicts) > len(first):
+            first.append(f"… and {len(conflicts) - len(first)} more of this kind")
+        raise DataError(first, "the files do not say which is the later revision; import the right one alone")
 
 
 def _frame(

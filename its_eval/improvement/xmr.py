@@ -162,7 +162,7 @@ def two_of_three(values: Values, limits: Limits, *, outside_counts: bool) -> Sig
 
     Only points beyond a near limit are returned, not the third of their window.
     """
-    found = np.zeros(len(values), dtype=np.int8)
+    signs = np.zeros(len(values), dtype=np.int8)
     for side, near, far in ((1, limits.near_upper, limits.upper), (-1, limits.near_lower, limits.lower)):
         beyond = side * (values - near) > 0
         if not outside_counts:
@@ -171,8 +171,8 @@ def two_of_three(values: Values, limits: Limits, *, outside_counts: bool) -> Sig
         for start in range(len(values) - 2):
             window = slice(start, start + 3)
             if same_side[window].all() and beyond[window].sum() >= 2:
-                found[window][beyond[window]] = side
-    return found
+                signs[window][beyond[window]] = side
+    return signs
 
 
 def special_causes(values: Values, limits: Limits, settings: RuleSettings) -> dict[Rule, Signs]:
@@ -192,7 +192,7 @@ def special_causes(values: Values, limits: Limits, settings: RuleSettings) -> di
     The rules of NHS England's *Making Data Count*. Neighbours are neighbouring points, also across a gap in
     the calendar. Without limits no rule finds anything.
     """
-    found: dict[Rule, Signs] = {
+    by_rule: dict[Rule, Signs] = {
         "outside": outside_limits(values, limits),
         "trend": trends(values, settings.trend),
         "two-of-three": two_of_three(values, limits, outside_counts=settings.outside_counts),
@@ -200,17 +200,17 @@ def special_causes(values: Values, limits: Limits, settings: RuleSettings) -> di
     }
     # without limits there is no common variation to tell from
     holding = () if math.isnan(limits.upper) else settings.rules
-    return {rule: signs if rule in holding else np.zeros_like(signs) for rule, signs in found.items()}
+    return {rule: signs if rule in holding else np.zeros_like(signs) for rule, signs in by_rule.items()}
 
 
-def deciding(found: dict[Rule, Signs]) -> Signs:
+def deciding(by_rule: dict[Rule, Signs]) -> Signs:
     """Return which way each point is special, by the first rule that finds it so.
 
     The order is that of the R package NHSRplotthedots: outside the limits, trend, two of three, shift.
     """
-    decided = np.zeros_like(found["outside"])
+    decided = np.zeros_like(by_rule["outside"])
     for rule in RULES:
-        decided = np.where(decided == 0, found[rule], decided)
+        decided = np.where(decided == 0, by_rule[rule], decided)
     return decided
 
 

@@ -93,28 +93,28 @@ def load_series(
     """
     require_file(path, "check the path")
     raw = read_table(path)
-    found, problems = _columns(raw, columns, path)
-    if per is not None and "value" in found:
-        problems.append(f"{path}: column {found['value']!r} holds the values: --per does not go with it")
+    roles, problems = _columns(raw, columns, path)
+    if per is not None and "value" in roles:
+        problems.append(f"{path}: column {roles['value']!r} holds the values: --per does not go with it")
     if per is not None and not per > 0.0:
         problems.append(f"--per {per:g}: expected a number above 0")
     if problems:
         raise DataError(problems, "name columns with --column ROLE=NAME")
     frame = pd.DataFrame(index=raw.index)
-    for role, default in (("unit", ""), ("stratum", ""), ("indicator", found.get("value", "value"))):
-        frame[role] = raw[found[role]].astype(str).str.strip() if role in found else default
-    kept = _wanted(frame, {"unit": units, "indicator": indicators, "stratum": strata}, found, path)
+    for role, default in (("unit", ""), ("stratum", ""), ("indicator", roles.get("value", "value"))):
+        frame[role] = raw[roles[role]].astype(str).str.strip() if role in roles else default
+    kept = _wanted(frame, {"unit": units, "indicator": indicators, "stratum": strata}, roles, path)
     raw, frame = raw[kept], frame[kept].copy()
     named = frame["stratum"].ne("")
     # as a run calls the series of a stratum
     frame.loc[named, "indicator"] += " [" + frame.loc[named, "stratum"] + "]"
-    frame["period"] = _ordinals(raw[found["period"]], calendar, dates, path, problems)
+    frame["period"] = _ordinals(raw[roles["period"]], calendar, dates, path, problems)
     frame["value"] = (
-        read_numbers(raw, found["value"], path, problems)
-        if "value" in found
-        else _shares(raw, found, 100.0 if per is None else per, path, problems)
+        read_numbers(raw, roles["value"], path, problems)
+        if "value" in roles
+        else _shares(raw, roles, 100.0 if per is None else per, path, problems)
     )
-    frame["target"] = read_numbers(raw, found["target"], path, problems) if "target" in found else np.nan
+    frame["target"] = read_numbers(raw, roles["target"], path, problems) if "target" in roles else np.nan
     problems += _repeated(frame, calendar, path)
     if problems:
         raise DataError(problems)
@@ -130,43 +130,43 @@ def load_series(
 def _columns(raw: pd.DataFrame, columns: Mapping[str, str], path: Path) -> tuple[dict[str, str], list[str]]:
     """Return the columns by role; values may be left out where numerators and denominators are there."""
     optional = [replace(role, required=False) if role.name == "value" else role for role in ROLES]
-    found, problems = assign_columns(raw.columns, optional, columns, str(path))
-    if "value" not in found and not set(found) >= COUNTS:
+    roles, problems = assign_columns(raw.columns, optional, columns, str(path))
+    if "value" not in roles and not set(roles) >= COUNTS:
         return assign_columns(raw.columns, ROLES, columns, str(path))
-    return found, problems
+    return roles, problems
 
 
 def _shares(
-    raw: pd.DataFrame, found: Mapping[str, str], per: float, path: Path, problems: list[str]
+    raw: pd.DataFrame, roles: Mapping[str, str], per: float, path: Path, problems: list[str]
 ) -> pd.Series[float]:
     """Return numerators per so many of their denominators."""
-    numerators = read_numbers(raw, found["numerator"], path, problems)
-    denominators = read_numbers(raw, found["denominator"], path, problems)
+    numerators = read_numbers(raw, roles["numerator"], path, problems)
+    denominators = read_numbers(raw, roles["denominator"], path, problems)
     nobody = denominators.le(0) & numerators.notna()
     problems += [
-        f"{path}: row {row}, column {found['denominator']!r}: {size:g} is no denominator; leave both blank"
+        f"{path}: row {row}, column {roles['denominator']!r}: {size:g} is no denominator; leave both blank"
         for row, size in denominators[nobody].items()
     ]
     return per * numerators / denominators.where(denominators.gt(0))
 
 
 def _wanted(
-    frame: pd.DataFrame, wanted: Mapping[str, Sequence[str]], found: Mapping[str, str], path: Path
+    frame: pd.DataFrame, asked: Mapping[str, Sequence[str]], roles: Mapping[str, str], path: Path
 ) -> pd.Series[bool]:
     """Return the rows asked for; unknown names are refused all at once."""
     kept = pd.Series(data=True, index=frame.index)
     problems = []
-    for role, names in wanted.items():
+    for role, names in asked.items():
         if not names:
             continue
-        if role not in found:
+        if role not in roles:
             problems.append(f"{path}: --{role} needs a column of them, and none is recognised as {role}")
             continue
-        known = sorted(set(frame[role]))
+        there = sorted(set(frame[role]))
         problems += [
-            f"{path}: there is no {role} {name!r}; {nearest(name, known)}"
+            f"{path}: there is no {role} {name!r}; {nearest(name, there)}"
             for name in names
-            if name not in known
+            if name not in there
         ]
         kept &= frame[role].isin(list(names))
     if problems:

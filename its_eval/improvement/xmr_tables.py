@@ -152,31 +152,31 @@ def caveats(r: float, r_p: float, season: float, phases: Sequence[Phase]) -> lis
     phases : sequence of Phase
         Stretches of the series.
     """
-    found = []
+    sentences = []
     if r_p < ALPHA and r > 0:
-        found.append(
+        sentences.append(
             f"Neighbouring points resemble each other (r = {r:.2f}), by nature or because the level moved: "
             f"the limits reach about {100 * limit_share(r):.0f} % as far as they should, and rules fire "
             "without a cause; use its-eval run."
         )
     elif r_p < ALPHA:
-        found.append(
+        sentences.append(
             f"Neighbouring points alternate (r = \N{MINUS SIGN}{-r:.2f}): the limits reach too far, and "
             "causes are missed; use its-eval run."
         )
     if season < ALPHA:
-        found.append(
+        sentences.append(
             f"There is a season (p = {season:.2g}): a chart takes the usual winter or summer for a special "
             "cause; use its-eval run with seasonality."
         )
     shortest = min(phase.limits.n for phase in phases)
     if shortest < 2:
-        found.append("There are no limits: the baseline has fewer than two points.")
+        sentences.append("There are no limits: the baseline has fewer than two points.")
     elif shortest < FEWEST_POINTS:
-        found.append(
+        sentences.append(
             f"Limits from {shortest} points are provisional; they settle from {FEWEST_POINTS} points on."
         )
-    return found
+    return sentences
 
 
 POINT_COLUMNS = [
@@ -251,7 +251,7 @@ def _point_rows(
         for place, (value, spread, period, target) in enumerate(
             zip(values[phase.places], ranges, periods[phase.places], targets[phase.places], strict=True)
         ):
-            said = {rule: int(found[place]) for rule, found in phase.found.items()}
+            said = {rule: int(signs_of_rule[place]) for rule, signs_of_rule in phase.found.items()}
             rows.append(
                 {
                     "indicator": key[0],

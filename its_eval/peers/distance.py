@@ -45,9 +45,9 @@ def shrunk_covariance(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
     complete = values[~np.isnan(values).any(axis=1)]
     if len(complete) < LEAST_COMPLETE:
-        known = f"every characteristic is known for {len(complete)} units"
+        what = f"every characteristic is known for {len(complete)} units"
         raise DataError(
-            [f"metric mahalanobis: {known}; expected at least {LEAST_COMPLETE}"],
+            [f"metric mahalanobis: {what}; expected at least {LEAST_COMPLETE}"],
             "leave out the variables that are often missing, or use metric euclidean",
         )
     covariance = np.asarray(LedoitWolf().fit(complete).covariance_, dtype=np.float64)
@@ -83,9 +83,9 @@ def mahalanobis_parts(
         0 where not known.
     """
     stretched = np.sqrt(weights) * differences
-    known = ~np.isnan(stretched)
+    is_known = ~np.isnan(stretched)
     parts = np.zeros_like(stretched)
-    patterns, which = np.unique(known, axis=0, return_inverse=True)
+    patterns, which = np.unique(is_known, axis=0, return_inverse=True)
     for number, pattern in enumerate(patterns):
         if not pattern.any():
             continue
@@ -122,8 +122,8 @@ def nearest_distances(scaled: Scaled, k: int) -> NDArray[np.float64]:
     if points is not None:
         from sklearn.neighbors import NearestNeighbors  # noqa: PLC0415  (start-up time)
 
-        found, _ = NearestNeighbors(n_neighbors=reach).fit(points).kneighbors()
-        return np.asarray(found[:, -1], dtype=np.float64)
+        reached, _ = NearestNeighbors(n_neighbors=reach).fit(points).kneighbors()
+        return np.asarray(reached[:, -1], dtype=np.float64)
     rows = np.empty(len(scaled.units))
     for row, unit in enumerate(scaled.units):
         distances = scaled.distances(unit)
@@ -306,11 +306,11 @@ class Scaled:
 
         That of two different categories is 1 / sqrt(2), so that a category adds half its weight.
         """
-        found = self.scaled - self.scaled[self.row(unit)]
+        differences = self.scaled - self.scaled[self.row(unit)]
         if self.categories:
-            unlike = np.where(np.isnan(found), np.nan, (found != 0) / np.sqrt(2.0))
-            found = np.where(self.is_category, unlike, found)
-        return np.asarray(found, dtype=np.float64)
+            unlike = np.where(np.isnan(differences), np.nan, (differences != 0) / np.sqrt(2.0))
+            differences = np.where(self.is_category, unlike, differences)
+        return np.asarray(differences, dtype=np.float64)
 
     def contributions(self, unit: str) -> NDArray[np.float64]:
         """Return what each variable adds to the squared distances from one unit.
@@ -323,13 +323,13 @@ class Scaled:
             little is known of the pair.
         """
         difference = self.differences(unit)
-        known = ~np.isnan(difference)
+        is_known = ~np.isnan(difference)
         total = self.weights.sum()
-        shared = known @ self.weights
+        shared = is_known @ self.weights
         with np.errstate(divide="ignore", invalid="ignore"):
             enough = shared >= MINIMUM_SHARED_WEIGHT * total * (1.0 - 1e-12)
             correction = np.where(enough, total / shared, np.nan)
-        squares = np.where(known, self.weights * np.where(known, difference, 0.0) ** 2, 0.0)
+        squares = np.where(is_known, self.weights * np.where(is_known, difference, 0.0) ** 2, 0.0)
         if self.metric == "mahalanobis" and not self.is_category.all():
             number = ~self.is_category
             squares[:, number] = mahalanobis_parts(

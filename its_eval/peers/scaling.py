@@ -110,13 +110,13 @@ def _chosen(table: Characteristics, recipe: DistanceRecipe, where: str) -> dict[
     """Return the weight of each chosen column of the table."""
     problems: list[str] = []
     asked = dict(recipe.weights or dict.fromkeys(table.variables, 1.0))
-    for wanted, weight in recipe.exceptions.items():
-        known = {normalise_name(name): name for name in asked}
-        asked[known.get(normalise_name(wanted), wanted)] = weight
+    for variable, weight in recipe.exceptions.items():
+        names = {normalise_name(name): name for name in asked}
+        asked[names.get(normalise_name(variable), variable)] = weight
     chosen: dict[str, float] = {}
-    for wanted, weight in asked.items():
+    for variable, weight in asked.items():
         try:
-            name = find_column(table.variables, wanted, where)
+            name = find_column(table.variables, variable, where)
         except DataError as error:
             problems += error.problems
             continue
@@ -141,9 +141,9 @@ def _logarithms(
     """Return the values with the natural logarithm of the variables that are to have one."""
     values = raw.copy()
     problems: list[str] = []
-    for wanted in recipe.log:
+    for variable in recipe.log:
         try:
-            column = names.index(find_column(names, wanted, where))
+            column = names.index(find_column(names, variable, where))
         except DataError as error:
             problems += error.problems
             continue
@@ -166,8 +166,8 @@ def varies(values: NDArray[np.float64]) -> bool:
     Smallest and largest value decide and not the deviation: rounding can leave a tiny deviation for a column
     that is constant.
     """
-    known = values[~np.isnan(values)]
-    return bool(known.size > 1 and known.max() > known.min())
+    observed = values[~np.isnan(values)]
+    return bool(observed.size > 1 and observed.max() > observed.min())
 
 
 def spreads(

@@ -161,11 +161,11 @@ def given_peers(
     Distances are filled in when characteristics are there.
     """
     kept = tuple(peer for peer in peers if peer not in ineligible)
-    known = scaled is not None and unit in scaled.units
+    comparable = scaled is not None and unit in scaled.units
     distances = np.full(len(kept), np.nan)
     ranks = np.zeros(len(kept), dtype=np.int64)
     every: dict[str, float] = {}
-    if scaled is not None and known:
+    if scaled is not None and comparable:
         full = select_peers(unit, scaled, None, {})
         every = dict(zip(full.peers, full.distances, strict=True))
         positions = dict(zip(full.peers, full.pool_ranks, strict=True))
@@ -176,7 +176,7 @@ def given_peers(
         for peer in peers
         if peer in ineligible
     )
-    return PeerSet(unit, kept, distances, ranks, exclusions, len(kept), scaled if known else None)
+    return PeerSet(unit, kept, distances, ranks, exclusions, len(kept), scaled if comparable else None)
 
 
 def coverage_reasons(

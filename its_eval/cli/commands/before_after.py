@@ -69,20 +69,20 @@ def before_after(
     columns = column_mapping(column or [])
     if out is not None:
         require_free(out, force=force)
-    found = (
+    result = (
         _published(source, columns, confidence, follow_up or [])
         if is_statistics(source, columns)
         else _measured(source, columns, confidence, follow_up or [])
     )
     if out is not None:
-        draw = None if no_figures else found.draw
-        write_result(out, source, found.tables, found.notes, draw, force=force)
+        draw = None if no_figures else result.draw
+        write_result(out, source, result.tables, result.notes, draw, force=force)
     if format_ == "json":
-        print_json(found.tables, found.notes)
+        print_json(result.tables, result.notes)
     elif format_ == "csv":
-        print_csv(next(iter(found.tables.values())))
+        print_csv(next(iter(result.tables.values())))
     else:
-        found.show()
+        result.show()
     if out is not None:
         typer.echo(f"written to {out}", err=True)
 

@@ -107,13 +107,13 @@ def _print_columns(
 ) -> None:
     from rich.table import Table  # noqa: PLC0415  (start-up time)
 
-    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    shown.add_column("simulated errors", no_wrap=True)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("simulated errors", no_wrap=True)
     for label in labels:
-        shown.add_column(label, justify="right", overflow="fold", max_width=max(LONGEST_LABEL, 21))
+        table.add_column(label, justify="right", overflow="fold", max_width=max(LONGEST_LABEL, 21))
     for truth in truths:
-        shown.add_row(truth, *(cells.get((truth, label), "–") for label in labels))
-    console.print(shown)
+        table.add_row(truth, *(cells.get((truth, label), "–") for label in labels))
+    console.print(table)
 
 
 def _cell(row: Mapping[Hashable, object]) -> str:

@@ -40,13 +40,13 @@ def diff(
     """  # noqa: D301  (a backspace keeps the lines of the help apart)
     from its_eval.report.compare import Tolerance, compare_runs  # noqa: PLC0415  (start-up time)
 
-    found = compare_runs(first, second, Tolerance(rtol, atol))
+    comparison = compare_runs(first, second, Tolerance(rtol, atol))
     if format_ == "json":
-        content = {"first": str(first), "second": str(second), **as_json(found)}
+        content = {"first": str(first), "second": str(second), **as_json(comparison)}
         typer.echo(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False))
     else:
-        print_comparison(found, first, second)
-    return int(not found.same)
+        print_comparison(comparison, first, second)
+    return int(not comparison.same)
 
 
 #: So many rows that one result has alone are named, per table.
@@ -55,40 +55,44 @@ SHOWN_ROWS = 5
 _DIGITS = 8
 
 
-def as_json(found: Comparison) -> dict[str, Any]:
+def as_json(comparison: Comparison) -> dict[str, Any]:
     """Return a comparison as plain values; tables that do not differ are left out."""
-    content = asdict(found)
-    content["tables"] = [asdict(table) for table in found.changed_tables]
-    return {"same": found.same, "tables_compared": len(found.tables), **content}
+    content = asdict(comparison)
+    content["tables"] = [asdict(table) for table in comparison.changed_tables]
+    return {"same": comparison.same, "tables_compared": len(comparison.tables), **content}
 
 
-def print_comparison(found: Comparison, first: Path, second: Path) -> None:
+def print_comparison(comparison: Comparison, first: Path, second: Path) -> None:
     """Print what differs: a sentence, the answers, then settings, inputs, versions and tables."""
-    typer.echo(f"{first} and {second} {_sentence(found)}")
-    _section("Answers that are no longer the same", [_arrow(change) for change in found.answers])
-    _section("Settings", [_arrow(change) for change in found.settings])
-    _section("Inputs", [_input_words(change) for change in found.inputs])
-    note = "" if found.settings or found.inputs or not found.same else " (no difference by themselves)"
-    _section(f"Versions{note}", [_arrow(change) for change in found.versions])
+    typer.echo(f"{first} and {second} {_sentence(comparison)}")
+    _section("Answers that are no longer the same", [_arrow(change) for change in comparison.answers])
+    _section("Settings", [_arrow(change) for change in comparison.settings])
+    _section("Inputs", [_input_words(change) for change in comparison.inputs])
+    note = (
+        ""
+        if comparison.settings or comparison.inputs or not comparison.same
+        else " (no difference by themselves)"
+    )
+    _section(f"Versions{note}", [_arrow(change) for change in comparison.versions])
     lines = [
-        *(f"{name}: only in the first" for name in found.tables_first),
-        *(f"{name}: only in the second" for name in found.tables_second),
+        *(f"{name}: only in the first" for name in comparison.tables_first),
+        *(f"{name}: only in the second" for name in comparison.tables_second),
     ]
-    for table in found.changed_tables:
+    for table in comparison.changed_tables:
         lines += _table_lines(table)
     _section("Tables", lines)
 
 
-def _sentence(found: Comparison) -> str:
+def _sentence(comparison: Comparison) -> str:
     """Return the whole comparison in one sentence."""
-    if found.same:
-        return f"say the same: settings, inputs and {len(found.tables)} tables."
-    tables = len(found.changed_tables) + len(found.tables_first) + len(found.tables_second)
-    whole = len(found.tables) + len(found.tables_first) + len(found.tables_second)
+    if comparison.same:
+        return f"say the same: settings, inputs and {len(comparison.tables)} tables."
+    tables = len(comparison.changed_tables) + len(comparison.tables_first) + len(comparison.tables_second)
+    whole = len(comparison.tables) + len(comparison.tables_first) + len(comparison.tables_second)
     parts = [
-        _count(len(found.answers), "answer"),
-        _count(len(found.settings), "setting"),
-        _count(len(found.inputs), "input"),
+        _count(len(comparison.answers), "answer"),
+        _count(len(comparison.settings), "setting"),
+        _count(len(comparison.inputs), "input"),
         f"{tables or 'none'} of {whole} tables",
     ]
     return f"differ: {', '.join(parts)}."

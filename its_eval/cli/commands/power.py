@@ -98,16 +98,16 @@ def _print(evaluation: Evaluation, *, in_units: bool) -> None:
             f"found with probability {rows['power'].iloc[0]:g} at level {rows['alpha'].iloc[0]:.3g}, "
             "by length and autocorrelation"
         )
-        shown = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
-        shown.add_column("periods before + from the start", no_wrap=True)
+        printed = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+        printed.add_column("periods before + from the start", no_wrap=True)
         values = sorted(set(rows["autocorrelation"]))
         for value in values:
-            shown.add_column(f"{value:g}", justify="right", no_wrap=True)
+            printed.add_column(f"{value:g}", justify="right", no_wrap=True)
         for (n_pre, n_post), cells in rows.groupby(["n_pre", "n_post"]):
             by_value = dict(zip(cells["autocorrelation"], cells[column], strict=True))
             mark = " (as configured)" if bool(cells["configured"].iloc[0]) else ""
-            shown.add_row(f"{n_pre} + {n_post}{mark}", *(rounded(by_value[value]) for value in values))
-        console.print(shown)
+            printed.add_row(f"{n_pre} + {n_post}{mark}", *(rounded(by_value[value]) for value in values))
+        console.print(printed)
         if rows[column].isna().any():
             console.print("–: too few degrees of freedom for a test")
         console.print()

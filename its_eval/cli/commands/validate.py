@@ -65,11 +65,11 @@ def _check(path: Path) -> list[str]:
     for outcome in plan.outcomes:
         used |= {peer for chosen in outcome.peer_sets.values() for peer in chosen.peers}
     covered = [message for outcome in plan.outcomes for message in _coverage(sources.rows, outcome)]
-    shown = [item.message for item in plan.findings if item.unit in used or item.severity != "info"]
-    others = len(plan.findings) - len(shown)
+    told = [item.message for item in plan.findings if item.unit in used or item.severity != "info"]
+    others = len(plan.findings) - len(told)
     if others:
-        shown.append(f"{others} more about units that are neither treated nor peers; a run lists them")
-    return [*plan.notes, *covered, *shown]
+        told.append(f"{others} more about units that are neither treated nor peers; a run lists them")
+    return [*plan.notes, *covered, *told]
 
 
 def _coverage(rows: IndicatorRows, outcome: OutcomePlan) -> Iterator[str]:

@@ -33,17 +33,17 @@ def verify(
     """  # noqa: D301  (a backspace keeps the lines of the help apart)
     from its_eval.provenance import read_manifest, verify  # noqa: PLC0415  (start-up time)
 
-    found = {folder: verify(folder) for folder in runs}
+    by_folder = {folder: verify(folder) for folder in runs}
     if format_ == "json":
         content = [
             {"run": str(folder), "same": not deviations, "deviations": [vars(item) for item in deviations]}
-            for folder, deviations in found.items()
+            for folder, deviations in by_folder.items()
         ]
         typer.echo(json.dumps(content, indent=1, ensure_ascii=False))
     else:
-        for folder, deviations in found.items():
-            known = read_manifest(folder) or {}
-            counted = f"{len(known['inputs'])} inputs, {len(known['outputs'])} outputs"
+        for folder, deviations in by_folder.items():
+            stored = read_manifest(folder) or {}
+            counted = f"{len(stored['inputs'])} inputs, {len(stored['outputs'])} outputs"
             if not deviations:
                 typer.echo(f"{folder}: as it was written ({counted})")
                 continue
@@ -51,4 +51,4 @@ def verify(
             typer.echo(f"{folder}: {many} not as the run knew them ({counted})")
             for item in deviations:
                 typer.echo(f"  {item.role} {item.path} {_WORDS[item.fault]}")
-    return int(any(found.values()))
+    return int(any(by_folder.values()))
