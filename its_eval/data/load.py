@@ -193,17 +193,8 @@ def _ordinals(
     faulty = raw[raw["period_text"].isin(list(faults))]
     for row in faulty.itertuples():
         message = f"{place_of(row)}: {faults[str(row.period_text)]}"
-        findings.append(
-            Finding(
-                _series(row),
-                str(row.unit),
-                "unreadable_period",
-                "",
-                str(row.period_text),
-                "error",
-                message,
-            )
-        )
+        unit, text = str(row.unit), str(row.period_text)
+        findings.append(Finding(_series(row), unit, "unreadable_period", "", text, "error", message))
     return raw["period_text"].map(ordinals).astype(int)
 
 

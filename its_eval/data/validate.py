@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,40 +28,37 @@ SHOWN_DUPLICATES = 5
 
 def row_findings(rows: IndicatorRows, outcome: Outcome) -> list[Finding]:
     """Return duplicates and impossible values of one indicator."""
-    own = rows.frame["indicator"].eq(outcome.indicator) & rows.frame["period"].ne(NO_PERIOD)
-    frame = rows.frame[own]
+    own = partial(_finding, outcome)
+    frame = rows.frame
+    frame = frame[frame["indicator"].eq(outcome.indicator) & frame["period"].ne(NO_PERIOD)]
     arrays, _ = indicator_arrays(frame)
     frame = frame.assign(value=arrays.values(outcome))
     findings: list[Finding] = []
     duplicated = frame.duplicated(["unit", "period", "stratum"], keep=False)
     for key, group in frame[duplicated].groupby(["unit", "period"], sort=True):
-        unit, ordinal = map(str, key if isinstance(key, tuple) else (key,))
+        unit, ordinal = map(str, key)
         few = group.head(SHOWN_DUPLICATES)
         more = f", … {len(group) - len(few)} more" if len(group) > len(few) else ""
         places = ", ".join(place_of(row) for row in few.itertuples()) + more
         period = rows.calendar.format(int(ordinal))
-        findings.append(
-            Finding(
-                outcome.indicator,
-                str(unit),
-                "duplicate_period",
-                period,
-                "; ".join(str(value) for value in few["value"]) + ("; …" if more else ""),
-                "error",
-                f"{outcome.indicator}, {unit}, {period} stands {len(group)} times ({places}); keep one row",
-            )
-        )
+        values = "; ".join(str(value) for value in few["value"]) + ("; …" if more else "")
+        message = f"{outcome.indicator}, {unit}, {period} stands {len(group)} times ({places}); keep one row"
+        findings.append(own("duplicate_period", unit, period, values, "error", message))
     if _look_like_shares(arrays.values(outcome), outcome):
         message = f"{outcome.indicator}: no value is above 1; percentages are written as 95.2, not as 0.952"
-        findings.append(Finding(outcome.indicator, "", "looks_like_proportions", "", "", "warning", message))
-    for fault in impossible_values(arrays, outcome):
-        row = frame.iloc[fault.row]
-        period = rows.calendar.format(int(row["period"]))
-        message = f"{place_of(row)}: {fault.message(outcome.indicator, row['unit'], period)}"
-        findings.append(
-            Finding(outcome.indicator, row["unit"], fault.check, period, str(fault.number), "error", message)
-        )
+        findings.append(own("looks_like_proportions", "", "", "", "warning", message))
+    faults = list(impossible_values(arrays, outcome))
+    for fault, row in zip(faults, frame.iloc[[fault.row for fault in faults]].itertuples(), strict=True):
+        unit, period = str(row.unit), rows.calendar.format(int(str(row.period)))
+        message = f"{place_of(row)}: {fault.message(outcome.indicator, unit, period)}"
+        findings.append(own(fault.check, unit, period, str(fault.number), "error", message))
     return findings
+
+
+def _finding(
+    outcome: Outcome, check: str, unit: str, period: str, value: str, severity: Severity, message: str
+) -> Finding:
+    return Finding(outcome.indicator, unit, check, period, value, severity, message)
 
 
 def _look_like_shares(values: NDArray[np.float64], outcome: Outcome) -> bool:
@@ -129,50 +127,26 @@ def missing_findings(
     Under ``missing: error`` a gap in a treated unit is an error; a donor with a gap is only not eligible, and
     a gap where nothing is used (`unused`: periods by unit, counted from 0) harms nobody.
     """
+    own = partial(_finding, outcome)
     findings = []
-    for unit in sorted(units):
-        if unit not in panel.units:
-            continue
-        column = panel.column(unit)
+    labels = panel.periods
+    for unit in sorted(set(units) & set(panel.units)):
+        series, column = f"{outcome.indicator}, {unit}", panel.column(unit)
         small = panel.small_denominator[:, column]
         gaps = np.flatnonzero(np.isnan(panel.values[:, column]) & ~small)
-        labels = panel.periods
         if len(gaps):
             periods = ", ".join(labels[index] for index in gaps[:6]) + (", …" if len(gaps) > 6 else "")
             fatal = gaps_are_errors and unit in treated and not set(gaps) <= set(unused.get(unit, ()))
-            message = (
-                f"{outcome.indicator}, {unit}: {len(gaps)} of {panel.n_periods} periods missing: {periods}"
-            )
+            message = f"{series}: {len(gaps)} of {panel.n_periods} periods missing: {periods}"
             if fatal:
                 message += "; `missing: mask` would leave them out and keep the time gap"
             severity: Severity = "error" if fatal else "info"
-            findings.append(
-                Finding(
-                    outcome.indicator,
-                    unit,
-                    "missing_periods",
-                    labels[gaps[0]],
-                    str(len(gaps)),
-                    severity,
-                    message,
-                )
-            )
+            count = str(len(gaps))
+            findings.append(own("missing_periods", unit, labels[gaps[0]], count, severity, message))
         if small.any():
-            message = (
-                f"{outcome.indicator}, {unit}: {small.sum()} values masked: denominator below the minimum"
-            )
-            first = labels[int(np.flatnonzero(small)[0])]
-            findings.append(
-                Finding(
-                    outcome.indicator,
-                    unit,
-                    "small_denominator",
-                    first,
-                    str(int(small.sum())),
-                    "info",
-                    message,
-                )
-            )
+            message = f"{series}: {small.sum()} values masked: denominator below the minimum"
+            first, count = labels[int(np.flatnonzero(small)[0])], str(int(small.sum()))
+            findings.append(own("small_denominator", unit, first, count, "info", message))
     return findings
 
 

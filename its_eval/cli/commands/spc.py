@@ -102,12 +102,7 @@ def spc(
       its-eval spc waits.csv --recalculate 2015-07 --trend 7 --screen-ranges --format csv
     """  # noqa: D301  (a backspace keeps the lines of the help apart)
     from its_eval.cli.improvement_text import print_spc  # noqa: PLC0415
-    from its_eval.cli.table_result import (  # noqa: PLC0415
-        column_mapping,
-        print_csv,
-        print_json,
-        write_result,
-    )
+    from its_eval.cli.table_result import column_mapping, deliver  # noqa: PLC0415
     from its_eval.errors import UsageError  # noqa: PLC0415
     from its_eval.improvement.xmr_load import load_series  # noqa: PLC0415
     from its_eval.improvement.xmr_tables import spc_tables  # noqa: PLC0415
@@ -139,15 +134,16 @@ def spc(
     frame = series.frame if target is None else series.frame.assign(target=target)
     tables = spc_tables(frame, settings, series.n_missing)
     tables = {"summary": tables["summary"], "points": tables["points"]}
-    if out is not None:
-        draw = None if no_figures else _drawer(tables, intervention, settings, dates, grid_only=grid_only)
-        write_result(out, source, tables, [_NOTE], draw, force=force)
-    if format_ == "json":
-        print_json(tables, [_NOTE])
-    elif format_ == "csv":
-        print_csv(tables["summary"])
-    else:
-        print_spc(tables, [_NOTE])
+    deliver(
+        tables,
+        [_NOTE],
+        source=source,
+        out=out,
+        draw=None if no_figures else _drawer(tables, intervention, settings, dates, grid_only=grid_only),
+        form=format_,
+        show=lambda: print_spc(tables, [_NOTE]),
+        force=force,
+    )
     if out is not None:
         typer.echo(f"written to {out}", err=True)
 

@@ -1,4 +1,4 @@
-"""``its-eval diff``."""
+"""``its-eval report``, ``diff`` and ``verify``: what can be done with results that are there."""
 
 from __future__ import annotations
 
@@ -13,6 +13,72 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from its_eval.report.compare import Change, Comparison, TableChange
+    from its_eval.report.house_style import HouseStyle
+    from its_eval.report.source import StoredRun
+
+
+def report(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN_DIR", help="Result folders of `its-eval run`.", show_default=False),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", help="File to write; default RUN_DIR/report.html, of several runs overview.html."
+        ),
+    ] = None,
+    style: Annotated[
+        Path | None, typer.Option("--style", help="House style (YAML) instead of the config's.")
+    ] = None,
+    answers: Annotated[
+        Path | None, typer.Option("--answers", help="Checklist answers (YAML) instead of the config's.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file named with --out.")] = False,
+) -> None:
+    """Render a report again; of several runs an overview.
+
+    From the tables of the runs, without fitting.
+
+    \b
+    Examples:
+      its-eval report results/sample
+      its-eval report results/sample --style house.yaml -o for_the_board.html
+      its-eval report results/* -o overview.html
+    """  # noqa: D301  (a backspace keeps the lines of the help apart)
+    from its_eval.errors import UsageError  # noqa: PLC0415  (start-up time)
+    from its_eval.report.source import read_run  # noqa: PLC0415
+
+    stored = [read_run(folder) for folder in runs]
+    if len(stored) == 1:
+        _one(stored[0], out, style, answers, force=force)
+        return
+    if answers is not None:
+        raise UsageError("--answers is for the report of one run", "name one result folder")
+    _overview(stored, out or Path("overview.html"), style, force=force)
+
+
+def _one(run: StoredRun, out: Path | None, style: Path | None, answers: Path | None, *, force: bool) -> None:
+    """Write the report of one run: into its folder, where the manifest then knows it, or elsewhere."""
+    from its_eval.report.overview import replace_report, report_of  # noqa: PLC0415
+    from its_eval.report.write import write_page  # noqa: PLC0415
+
+    page = report_of(run, style=style, answers=answers)
+    if out is None:
+        typer.echo(replace_report(run, page), err=True)
+        return
+    typer.echo(write_page(out, page, force=force), err=True)
+
+
+def _overview(stored: list[StoredRun], out: Path, style: Path | None, *, force: bool) -> None:
+    from its_eval.provenance import program_version  # noqa: PLC0415
+    from its_eval.report.house_style import HouseStyle, load_house_style  # noqa: PLC0415
+    from its_eval.report.overview import entries_of, render_overview  # noqa: PLC0415
+    from its_eval.report.write import write_page  # noqa: PLC0415
+
+    looks: HouseStyle = HouseStyle() if style is None else load_house_style(style)
+    page = render_overview(entries_of(stored, out), style=looks, version=program_version())
+    typer.echo(write_page(out, page, force=force), err=True)
 
 
 def diff(
@@ -147,3 +213,49 @@ def _shown(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(str, value)) + "]"
     return str(value)
+
+
+#: What has become of a file, in words.
+_WORDS = {
+    "changed": "has changed since the run",
+    "missing": "is missing",
+    "added": "was not written by the run",
+}
+
+
+def verify(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN_DIR", help="Result folders.", show_default=False)
+    ],
+    format_: Annotated[Literal["text", "json"], typer.Option("--format", help="Output form.")] = "text",
+) -> int:
+    """Check that the files of results are what they were.
+
+    Inputs and outputs are hashed again; exit 1 when one differs.
+
+    \b
+    Examples:
+      its-eval verify results/sample
+      its-eval verify results/* --format json
+    """  # noqa: D301  (a backspace keeps the lines of the help apart)
+    from its_eval.provenance import read_manifest, verify  # noqa: PLC0415  (start-up time)
+
+    by_folder = {folder: verify(folder) for folder in runs}
+    if format_ == "json":
+        content = [
+            {"run": str(folder), "same": not deviations, "deviations": [vars(item) for item in deviations]}
+            for folder, deviations in by_folder.items()
+        ]
+        typer.echo(json.dumps(content, indent=1, ensure_ascii=False))
+    else:
+        for folder, deviations in by_folder.items():
+            stored = read_manifest(folder) or {}
+            counted = f"{len(stored['inputs'])} inputs, {len(stored['outputs'])} outputs"
+            if not deviations:
+                typer.echo(f"{folder}: as it was written ({counted})")
+                continue
+            many = f"{len(deviations)} files are" if len(deviations) > 1 else "1 file is"
+            typer.echo(f"{folder}: {many} not as the run knew them ({counted})")
+            for item in deviations:
+                typer.echo(f"  {item.role} {item.path} {_WORDS[item.fault]}")
+    return int(any(by_folder.values()))
