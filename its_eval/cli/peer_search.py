@@ -30,7 +30,7 @@ _TYPE_NAMES = frozenset({"type", "org_type", "unit_type", "trust_type"})
 
 
 @dataclass(frozen=True)
-class Question:
+class PeerQuestion:
     """What was asked of a table of characteristics.
 
     Attributes
@@ -100,7 +100,7 @@ class Answer:
     cautions: list[str] = field(default_factory=list)
 
 
-def peers_of_table(source: Path, asked: Question) -> Answer:
+def peers_of_table(source: Path, asked: PeerQuestion) -> Answer:
     """Search the peers of units in a table of characteristics.
 
     Raises

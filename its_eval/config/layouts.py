@@ -37,7 +37,7 @@ def _pattern(text: str) -> str:
 Names = Annotated[tuple[Text, ...], BeforeValidator(_listed), DISTINCT]
 
 
-class Heading(Settings):
+class ColumnHeading(Settings):
     """What stands above a column."""
 
     name: Text = Field(description="Heading of the column, compared ignoring case and repeated spaces.")
@@ -48,7 +48,9 @@ class Heading(Settings):
 
 #: One heading, or several that the publisher has used for the same column.
 Headings = Annotated[
-    tuple[Annotated[Heading, BeforeValidator(_named)], ...], Field(min_length=1), BeforeValidator(_listed)
+    tuple[Annotated[ColumnHeading, BeforeValidator(_named)], ...],
+    Field(min_length=1),
+    BeforeValidator(_listed),
 ]
 
 
@@ -167,7 +169,7 @@ class Layout(Settings):
     columns: Mapping[Text, Headings] = Field(
         description="Headings by column: unit, name, period, stratum, and numbers under names of your own."
     )
-    other_columns: tuple[Annotated[Heading, BeforeValidator(_named)], ...] = Field(
+    other_columns: tuple[Annotated[ColumnHeading, BeforeValidator(_named)], ...] = Field(
         default=(), description="Headings that are known and not used."
     )
     unknown_columns: Literal["refuse", "note"] = Field(

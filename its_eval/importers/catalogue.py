@@ -102,7 +102,7 @@ class SheetSummary:
 
 
 @dataclass(frozen=True)
-class Fit:
+class LayoutFit:
     """One layout, tried on the file.
 
     Attributes
@@ -120,7 +120,7 @@ class Fit:
     reason: str = ""
 
 
-def inspect_file(path: Path, layouts: Sequence[Layout]) -> tuple[list[SheetSummary], list[Fit]]:
+def inspect_file(path: Path, layouts: Sequence[Layout]) -> tuple[list[SheetSummary], list[LayoutFit]]:
     """Return the sheets of a file and how each layout fits it.
 
     Raises
@@ -136,9 +136,9 @@ def inspect_file(path: Path, layouts: Sequence[Layout]) -> tuple[list[SheetSumma
             sheet, _ = choose_sheet(source, layout)
         except DataError as error:
             reason = error.problems[0].removeprefix(f"{path.name}: ").removeprefix(f"{path.name}, ")
-            fits.append(Fit(layout, None, reason))
+            fits.append(LayoutFit(layout, None, reason))
         else:
-            fits.append(Fit(layout, sheet.name))
+            fits.append(LayoutFit(layout, sheet.name))
     return sheets, fits
 
 

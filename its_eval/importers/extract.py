@@ -35,7 +35,7 @@ ALL_STRATA = "all"
 _SHOWN = 5
 
 
-class Rows:
+class UnitRows:
     """The rows beneath a header, and what is wrong with them.
 
     Attributes
@@ -275,7 +275,7 @@ def extract(sheet: Sheet, header: Header, layout: Layout, strata: Collection[str
     DataError
         When the period cannot be told, a code is strange, a cell holds no number, or no row is left.
     """
-    rows = Rows(sheet, header, layout, strata)
+    rows = UnitRows(sheet, header, layout, strata)
     _require_sound(rows, "mend a copy of the file, or describe it in a layout of your own (--layout)")
     if not rows.kept:
         what = f"no row about a unit ({layout.unit_pattern}) follows the header"
@@ -306,7 +306,7 @@ def extract(sheet: Sheet, header: Header, layout: Layout, strata: Collection[str
     )
 
 
-def _require_sound(rows: Rows, hint: str) -> None:
+def _require_sound(rows: UnitRows, hint: str) -> None:
     problems = rows.problems
     if len(problems) > _MOST_FAULTS:
         more = f"{rows.sheet.file}: … and {len(problems) - _MOST_FAULTS} more of this kind"

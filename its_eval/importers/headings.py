@@ -13,7 +13,7 @@ from its_eval.importers.sheet import column_letters, trimmed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from its_eval.config.layouts import Heading, Layout
+    from its_eval.config.layouts import ColumnHeading, Layout
     from its_eval.importers.sheet import Sheet, Source
 
 
@@ -161,12 +161,12 @@ def _columns(
     return tuple(columns), unknown, tuple(problems)
 
 
-def _places(heading: Heading, names: Sequence[str], over: Sequence[str]) -> list[int]:
+def _places(heading: ColumnHeading, names: Sequence[str], over: Sequence[str]) -> list[int]:
     key, group = normalise_name(heading.name), normalise_name(heading.under or "")
     return [place for place, name in enumerate(names) if name == key and (not group or over[place] == group)]
 
 
-def _said(heading: Heading) -> str:
+def _said(heading: ColumnHeading) -> str:
     return f"{heading.name!r}" + (f" under {heading.under!r}" if heading.under else "")
 
 

@@ -27,7 +27,7 @@ FEWEST_POINTS = 12
 
 
 @dataclass(frozen=True)
-class Limits:
+class ControlLimits:
     """Lines of an XmR chart.
 
     Attributes
@@ -61,7 +61,7 @@ def moving_ranges(values: Values) -> Values:
     return np.concatenate([np.full(min(len(values), 1), np.nan), np.abs(np.diff(values))])
 
 
-def xmr_limits(values: Values, *, screen: bool = False) -> Limits:
+def xmr_limits(values: Values, *, screen: bool = False) -> ControlLimits:
     """Return the limits that a baseline gives.
 
     Parameters
@@ -93,7 +93,7 @@ def xmr_limits(values: Values, *, screen: bool = False) -> Limits:
         mean_range = float(kept.mean()) if len(kept) else mean_range
     half = LIMIT_FACTOR * mean_range
     near = 2.0 * half / 3.0
-    return Limits(
+    return ControlLimits(
         n=len(values),
         mean=mean,
         mean_range=mean_range,
@@ -132,7 +132,7 @@ class RuleSettings:
     outside_counts: bool = True
 
 
-def outside_limits(values: Values, limits: Limits) -> Signs:
+def outside_limits(values: Values, limits: ControlLimits) -> Signs:
     """Return points strictly beyond the process limits."""
     return _signs(values > limits.upper, values < limits.lower)
 
@@ -157,7 +157,7 @@ def trends(values: Values, length: int) -> Signs:
     return signs
 
 
-def two_of_three(values: Values, limits: Limits, *, outside_counts: bool) -> Signs:
+def two_of_three(values: Values, limits: ControlLimits, *, outside_counts: bool) -> Signs:
     """Return points beyond the near limits where two of three neighbours are, all three on one side.
 
     Only points beyond a near limit are returned, not the third of their window.
@@ -175,14 +175,14 @@ def two_of_three(values: Values, limits: Limits, *, outside_counts: bool) -> Sig
     return signs
 
 
-def special_causes(values: Values, limits: Limits, settings: RuleSettings) -> dict[Rule, Signs]:
+def special_causes(values: Values, limits: ControlLimits, settings: RuleSettings) -> dict[Rule, Signs]:
     """Return what each rule says of each point.
 
     Parameters
     ----------
     values : ndarray, shape (n,)
         Points in order of time, none missing.
-    limits : Limits
+    limits : ControlLimits
         Lines that hold for all of them.
     settings : RuleSettings
         Rules and their variants; a rule that does not hold finds nothing.
@@ -277,7 +277,7 @@ class Phase:
         Which points of the series.
     baseline : ndarray of bool
         Which of them make the limits.
-    limits : Limits
+    limits : ControlLimits
         Their lines.
     found : dict
         What each rule says of each of them.
@@ -285,7 +285,7 @@ class Phase:
 
     places: slice
     baseline: NDArray[np.bool_]
-    limits: Limits
+    limits: ControlLimits
     found: dict[Rule, Signs]
 
 

@@ -40,7 +40,7 @@ COUNTS = frozenset({"numerator", "denominator"})
 
 
 @dataclass(frozen=True)
-class Series:
+class ChartSeries:
     """One or many series.
 
     Attributes
@@ -67,7 +67,7 @@ def load_series(
     indicators: Sequence[str] = (),
     strata: Sequence[str] = (),
     per: float | None = None,
-) -> Series:
+) -> ChartSeries:
     """Read a long table: a row per period, and per unit, indicator and stratum where it has such columns.
 
     Parameters
@@ -124,7 +124,7 @@ def load_series(
     if frame.empty:
         raise DataError([f"{path}: no row has a value"])
     names = ["indicator", "unit", "period", "value", "target"]
-    return Series(frame[names].reset_index(drop=True), n_missing)
+    return ChartSeries(frame[names].reset_index(drop=True), n_missing)
 
 
 def _columns(raw: pd.DataFrame, columns: Mapping[str, str], path: Path) -> tuple[dict[str, str], list[str]]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from its_eval.calendar import Calendar
-    from its_eval.improvement.xmr import Better, Limits, Phase
+    from its_eval.improvement.xmr import Better, ControlLimits, Phase
 
     Values = NDArray[np.float64]
 
@@ -294,7 +294,7 @@ def variation(sign: int, better: Better) -> str:
     return "improvement" if (sign > 0) == (better == "higher") else "concern"
 
 
-def assurance(target: float, limits: Limits, better: Better) -> str:
+def assurance(target: float, limits: ControlLimits, better: Better) -> str:
     """Return whether a process that goes on like this meets its target; blank when that cannot be said."""
     if math.isnan(target) or math.isnan(limits.lower) or better == "neither":
         return ""
