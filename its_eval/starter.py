@@ -86,7 +86,11 @@ def starter_config(
     peers = ""
     characteristics_line = ""
     if characteristics is not None or indicators is None:
-        unit_column = "unit" if characteristics is None else _unit_column(characteristics)
+        unit_column = "unit"
+        if characteristics is not None:
+            from its_eval.data.tables import code_column  # noqa: PLC0415  (start-up time)
+
+            unit_column = code_column(characteristics)
         characteristics_line = (
             "  # a row per unit, a column per characteristic; `unit` names the column of unit codes\n"
             "  characteristics:\n"
@@ -156,12 +160,6 @@ def _read(path: Path) -> pd.DataFrame:
     from its_eval.data.tables import read_table  # noqa: PLC0415  (start-up time)
 
     return read_table(path)
-
-
-def _unit_column(path: Path) -> str:
-    """Return the column of unit codes: ``unit``, else the first one."""
-    names = [str(name) for name in _read(path).columns]
-    return next((name for name in names if name.casefold() == "unit"), names[0])
 
 
 def _usual_columns(table: pd.DataFrame, indicator: str | None) -> dict[str, str]:

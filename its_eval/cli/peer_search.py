@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from its_eval.config import load_config
 from its_eval.data.attributes import Units, load_characteristics, load_units
-from its_eval.data.tables import nearest, normalise_name, read_table
+from its_eval.data.tables import code_column, nearest, read_table
 from its_eval.errors import UsageError
 from its_eval.peers.balance import type_notes
 from its_eval.peers.distance import caliper_distance
@@ -134,7 +134,7 @@ def peers_of_table(source: Path, asked: PeerQuestion) -> Answer:
     _require_columns(asked.within, units, asked.units_path)
     column = asked.unit_column or (preset.unit_column if preset is not None else None)
     variables = None if recipe.weights is None else list(recipe.weights)
-    table = load_characteristics(source, column or _unit_column(source), variables)
+    table = load_characteristics(source, column or code_column(source), variables)
     scaled = scale_characteristics(table, recipe, str(source))
     codes = _chosen(asked.units, scaled)
     _require_codes("--exclude", asked.exclude, scaled)
@@ -170,12 +170,6 @@ def _stability(
         alternatives = tuple(stability(chosen, choices, candidates))
         stabilities.append(StabilityOfUnit(chosen, alternatives, None, (None,) * len(alternatives)))
     return stabilities
-
-
-def _unit_column(source: Path) -> str:
-    """Return the column of codes when none is named: ``unit``, else the first one."""
-    names = [str(name) for name in read_table(source).columns]
-    return next((name for name in names if normalise_name(name) == "unit"), names[0])
 
 
 def _load_units(path: Path) -> Units:

@@ -67,6 +67,12 @@ def find_column(columns: Iterable[Hashable], asked: str, where: str) -> str:
     raise DataError([f"{where}: there is no column {asked!r}; {nearest(asked, names)}"])
 
 
+def code_column(path: Path) -> str:
+    """Return the column of unit codes of a table where none is named: ``unit``, else the first one."""
+    names = [str(name) for name in read_table(path).columns]
+    return next((name for name in names if normalise_name(name) == "unit"), names[0])
+
+
 def require_distinct(columns: Iterable[Hashable], where: str) -> None:
     """Check that no two columns have the same name, for tables of which every column is used.
 
