@@ -53,13 +53,13 @@ def progress_bar(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
         transient=True,
     )
     task = bar.add_task("", total=1)
-    shown = False
+    started_drawing = False
 
     def move(phrase: str, done: int, total: int) -> None:
-        nonlocal shown
-        if not shown and time.monotonic() - started > PROGRESS_AFTER_SECONDS:
+        nonlocal started_drawing
+        if not started_drawing and time.monotonic() - started > PROGRESS_AFTER_SECONDS:
             bar.start()
-            shown = True
+            started_drawing = True
         bar.update(task, description=phrase, completed=done, total=max(total, 1))
 
     try:

@@ -99,9 +99,9 @@ def balance(peer_set: PeerSet) -> Iterator[Balance]:
     rows = [scaled.row(peer) for peer in peer_set.peers if peer in scaled.units]
     pool = [row for row in range(len(scaled.units)) if row != own]
     for variable, values in zip(scaled.variables, _values(scaled, peer_set.unit).T, strict=True):
-        shown = f"{variable} = {scaled.cell(peer_set.unit, variable)}"
+        value = f"{variable} = {scaled.cell(peer_set.unit, variable)}"
         yield compared(
-            shown if variable in scaled.categories else variable,
+            value if variable in scaled.categories else variable,
             float(values[own]),
             values[rows],
             values[pool],

@@ -11,6 +11,7 @@ import pandas as pd
 from its_eval.report.blocks import Bullets, Cell, Code, Heading, Section, Table, plain, text_cell
 from its_eval.report.cells import columns
 from its_eval.report.checks import ESTIMATOR_WORDS
+from its_eval.report.peers import MATCHED_ON_OUTCOME
 from its_eval.words.narrative import estimand_words
 from its_eval.words.terms import span_words
 
@@ -188,7 +189,11 @@ def _comparison(settings: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _distance_words(peers: Mapping[str, Any]) -> str:
-    variables = ", ".join(peers["variables"] or ()) or "all numeric characteristics"
+    if peers.get("match") == "pre_period":
+        # the resolved config leaves out what is about characteristics
+        variables = MATCHED_ON_OUTCOME
+    else:
+        variables = ", ".join(peers["variables"] or ()) or "all numeric characteristics"
     weights = ", ".join(f"{name} {weight:g}" for name, weight in (peers.get("weights") or {}).items())
     weighted = f" (weights other than 1: {weights})" if weights else ""
     return f"by {peers['metric'].capitalize()} distance, scale {peers['scale']}, over {variables}{weighted}"

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: So many characteristics are named as those that set a peer apart.
 _NAMED = 2
+#: What peers are alike in where they are matched on the outcome itself.
+MATCHED_ON_OUTCOME = "level and trend of the outcome before the start"
 
 
 def peers(source: ReportSource) -> Section:
@@ -31,6 +33,8 @@ def peers(source: ReportSource) -> Section:
             words = "No unit has peers; the section on checks says why."
         return Section("peers", "Peers, and why these", [plain(words, "quiet")])
     blocks: list[Block] = []
+    if (source.settings.get("peers") or {}).get("match") == "pre_period":
+        blocks.append(plain(f"Peers were chosen by {MATCHED_ON_OUTCOME}, not by characteristics."))
     for outcomes, unit in _sets(source):
         shown = "; ".join(source.label(outcome) for outcome in outcomes)
         whole = len(outcomes) == len(source.outcomes)
