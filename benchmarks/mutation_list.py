@@ -153,11 +153,11 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "best_starts", "np.lexsort((value[contested], owner[contested]))",
-        "np.lexsort((-value[contested], owner[contested]))", "of several optima of AR(2) the worst is kept", AR2,
+        "np.lexsort((-value[contested], owner[contested]))", "of several optima of AR(2) the worst is kept", REML,
     ),
     Mutation(
         "Ar2Solver.solve", "refine(self.design, series.take(owner), to_partials(warped), tolerance)",
-        "(to_partials(warped), np.zeros(len(owner)))", "AR(2) estimates stay on the search grid", AR2,
+        "(to_partials(warped), np.zeros(len(owner)))", "AR(2) estimates stay on the search grid", REML,
     ),
     Mutation(
         "box_step", "np.maximum(np.abs(eigenvalues), np.finfo(np.float64).tiny ** 0.25)",
