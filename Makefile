@@ -9,7 +9,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check audit fuzz format golden reference simulation calibration nhs-data nhs bench sample constraints wheel clean
+.PHONY: help setup demo test check audit fuzz format golden reference mutations simulation calibration nhs-data nhs bench sample constraints wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ golden: $(VENV)/.ready ## write the expected tables of tests/golden anew; review
 
 reference: $(VENV)/.ready ## write docs/reference_cases.md anew
 	$(BIN)/python benchmarks/reference_cases.py
+
+mutations: $(VENV)/.ready ## break the numeric core in many ways, one at a time: unit tests have to notice
+	$(BIN)/python benchmarks/mutations.py
 
 simulation: $(VENV)/.ready ## long simulations: does the interval cover what it says
 	$(BIN)/python -m pytest -q -m slow -s tests/simulation

@@ -1,8 +1,8 @@
 """Do the unit tests notice when the numeric core is wrong? Run by `make mutations`.
 
-Every mutation of `mutation_list.py` is made in a copy of the package, by itself, and the unit tests that have to
-notice are run against the copy. A function is named and not its file, so that the list outlives modules that
-move; a text that is no longer there once, and once only, is an error, so that the list cannot rot.
+Every mutation of `mutation_list.py` is made in a copy of the package, by itself, and the unit tests that have
+to notice are run against the copy. A function is named and not its file, so that the list outlives modules
+that move; a text that is no longer there once, and once only, is an error, so that the list cannot rot.
 
     python benchmarks/mutations.py              all of them
     python benchmarks/mutations.py pool         those whose function has "pool" in its name
@@ -126,7 +126,7 @@ def run_tests(copy: Path, tests: tuple[str, ...], longest: float = LONGEST) -> t
 
 def environment(copy: Path) -> dict[str, str]:
     """Return the environment in which the copy is what is imported."""
-    threads = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     return {**os.environ, **threads, "PYTHONPATH": str(copy)}
 
 
