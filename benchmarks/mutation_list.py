@@ -74,7 +74,8 @@ PAGE_LEVELS = of("unit/report/pages/test_interval_levels.py")
 LAYOUT = of("unit/report/figures/test_figure_layout.py")
 WORDS = of("unit/test_narrative.py")
 
-# fmt: off - a table: where, what, instead of what; what is wrong then, and who notices
+# A table: where, what is there, what stands instead; what is wrong then, and who has to notice.
+# fmt: off
 MUTATIONS: tuple[Mutation, ...] = (
     # sampling variance and weights
     Mutation("sampling_variance", "count**2", "count",
