@@ -14,10 +14,10 @@ from __future__ import annotations
 import argparse
 import ast
 import importlib.util
+import multiprocessing
 import os
 import queue
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -32,6 +32,17 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = "its_eval"
 PAGE = ROOT / "docs" / "reliability.md"
 MARKS = ("<!-- mutations: written by benchmarks/mutations.py --page -->\n", "<!-- end of mutations -->\n")
+#: What the package and its tests load, once for all runs: that takes longer than most tests.
+LIBRARIES = (
+    *("numpy", "pandas", "pytest", "pydantic", "yaml", "typer", "rich", "jinja2", "openpyxl"),
+    *("scipy.stats", "scipy.optimize", "scipy.signal", "scipy.ndimage", "scipy.fft", "statsmodels.api"),
+    *("statsmodels.tsa.statespace.sarimax", "statsmodels.stats.multitest", "sklearn.neighbors"),
+    *("sklearn.covariance", "sklearn.preprocessing", "pyarrow.parquet", "pyarrow.dataset"),
+    *("matplotlib.figure", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg"),
+)
+FORKS = multiprocessing.get_context("forkserver")
+#: Exit code of a run of tests that looked at another package than the copy.
+NOT_SEEN = 99
 #: Seconds after which a run of tests counts as one without a result.
 LONGEST = 180.0
 WORKERS = 2
@@ -103,31 +114,45 @@ def located(mutation: Mutation, package: Path, known: dict[str, list[Definition]
     return place.path.relative_to(package), changed
 
 
-def run_tests(copy: Path, tests: tuple[str, ...], longest: float = LONGEST) -> tuple[int, str]:
-    """Run tests of the repository against a copy of the package; return exit code and last line."""
-    # -P: the folder in which this is run would come before the copy
-    command = [sys.executable, "-P", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--tb=no", *tests]
-    try:
-        done = subprocess.run(  # noqa: S603 - our own command
-            command,
-            cwd=ROOT,
-            env=environment(copy),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=longest,
-        )
-    except subprocess.TimeoutExpired:
-        return -1, f"no result after {longest:g} s"
-    lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+def run_tests(copy: Path, tests: tuple[str, ...], longest: float = LONGEST) -> tuple[int | None, str]:
+    """Run tests of the repository against a copy of the package.
+
+    Returns
+    -------
+    code : int or None
+        Exit code of pytest; None without a result in time.
+    line : str
+        The last failure, or the last line that pytest wrote.
+    """
+    log = copy / "pytest.log"
+    process = FORKS.Process(target=child, args=(str(copy), tests, str(log)))
+    process.start()
+    process.join(longest)
+    if process.is_alive():
+        process.kill()
+        process.join()
+        return None, f"no result after {longest:g} s"
+    lines = [line for line in log.read_text(encoding="utf-8").splitlines() if line.strip()]
     failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
-    return done.returncode, (failed or lines or [""])[-1]
+    return process.exitcode, (failed or lines or [""])[-1]
 
 
-def environment(copy: Path) -> dict[str, str]:
-    """Return the environment in which the copy is what is imported."""
-    threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    return {**os.environ, **threads, "PYTHONPATH": str(copy)}
+def child(copy: str, tests: tuple[str, ...], log: str) -> None:
+    """Run tests in a fork that has the libraries but not yet the package."""
+    with Path(log).open("w", encoding="utf-8") as target:
+        os.dup2(target.fileno(), 1)
+        os.dup2(target.fileno(), 2)
+    os.chdir(ROOT)
+    os.environ["PYTHONPATH"] = copy
+    sys.path.insert(0, copy)
+    import pytest  # noqa: PLC0415 - in the fork alone
+
+    code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--tb=no", *tests]))
+    package = sys.modules.get(PACKAGE)
+    seen = package is not None and Path(package.__file__ or "").is_relative_to(copy)
+    sys.stdout.flush()
+    Path(f"{log}.seconds").write_text(f"{time.process_time():.2f}", encoding="utf-8")
+    os._exit(code if seen else NOT_SEEN)
 
 
 def outcome(mutation: Mutation, copy: Path) -> tuple[str, str]:
@@ -149,7 +174,7 @@ def outcome(mutation: Mutation, copy: Path) -> tuple[str, str]:
         target.write_text(before, encoding="utf-8")
         compiled.unlink(missing_ok=True)
     # 1: a test failed; anything else is a collection that broke, or tests that do not exist
-    return {0: "SURVIVED", 1: "killed"}.get(code, "ERROR"), line
+    return {0: "SURVIVED", 1: "killed"}.get(-1 if code is None else code, "ERROR"), line
 
 
 def page_table(mutations: tuple[Mutation, ...] = MUTATIONS) -> str:
@@ -192,6 +217,9 @@ def main() -> int:
         item for item in MUTATIONS if not given.names or any(name in item.function for name in given.names)
     ]
     began = time.monotonic()
+    # one thread for each: set before any library is loaded
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    FORKS.set_forkserver_preload(list(LIBRARIES))
     with tempfile.TemporaryDirectory(prefix="mutations-") as folder:
         copies: queue.Queue[Path] = queue.Queue()
         for number in range(WORKERS):
@@ -199,20 +227,13 @@ def main() -> int:
             shutil.copytree(ROOT / PACKAGE, copy / PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
             copies.put(copy)
         first = copies.get()
-        imported = subprocess.run(  # noqa: S603 - our own command
-            [sys.executable, "-P", "-c", f"import {PACKAGE}; print({PACKAGE}.__file__)"],
-            cwd=ROOT, env=environment(first), capture_output=True, text=True, check=True,
-        ).stdout  # fmt: skip
-        if not Path(imported.strip()).is_relative_to(first):
-            print(f"the tests would not see the copy but {imported.strip()}")
-            return 1
         every = tuple(sorted({test for item in chosen for test in item.tests}))
         exit_code, line = run_tests(first, every, 10.0 * LONGEST)
         copies.put(first)
         if exit_code:
-            print(f"the tests fail without a mutation: {line}")
+            print(f"the tests fail without a mutation (code {exit_code}): {line}")
             return 1
-        print(f"{len(every)} files of tests pass without a mutation")
+        print(f"{len(every)} files of tests pass without a mutation", flush=True)
 
         def one(mutation: Mutation) -> str:
             copy = copies.get()

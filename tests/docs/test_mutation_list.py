@@ -42,9 +42,14 @@ def test_every_mutation_has_its_place(script):
 def test_they_are_many_and_tested_without_golden_tables(script):
     assert len(script.MUTATIONS) >= 40
     assert len(set(script.MUTATIONS)) == len(script.MUTATIONS)
-    files = {test.partition("::")[0] for mutation in script.MUTATIONS for test in mutation.tests}
+    every = {test for mutation in script.MUTATIONS for test in mutation.tests}
+    files = {test.partition("::")[0] for test in every}
     assert [name for name in sorted(files) if not (ROOT / name).is_file()] == []
     assert {Path(name).parts[1] for name in files} <= {"unit", "reference"}
+    for test in every:
+        path, *names = test.split("::")
+        text = (ROOT / path).read_text(encoding="utf-8")
+        assert [name for name in names if f" {name}(" not in text and f" {name}:" not in text] == [], test
 
 
 def test_a_text_that_is_not_there_once_is_an_error(script, tmp_path):
