@@ -73,6 +73,14 @@ FIGURE_LEVELS = of("unit/report/figures/test_figure_levels.py")
 PAGE_LEVELS = of("unit/report/pages/test_interval_levels.py")
 LAYOUT = of("unit/report/figures/test_figure_layout.py")
 WORDS = of("unit/test_narrative.py")
+STRATA = of("unit/pipeline/test_strata.py::TestGap::test_its_sampling_variance_is_the_sum_of_both")
+RATIO = of("unit/pipeline/test_synthetic_design.py::test_the_ratio_of_prediction_errors")
+MIXTURE = of("unit/pipeline/test_synthetic_design.py::test_a_mixture_without_noise_is_recovered")
+STACKED = of("unit/pipeline/test_controlled_designs.py::test_empty_rows_keep_panels_apart")
+SUMMARY = of("unit/pipeline/test_summary_scale.py::test_a_change_in_per_cent_of_logarithms_stays_one")
+AUTOREGRESSION = of("unit/test_estimate_autoregression.py")
+NEWTON = of("unit/test_estimate_projected_newton.py")
+JOINT = of("unit/test_estimate_joint_test.py")
 
 # A table: where, what is there, what stands instead; what is wrong then, and who has to notice.
 # fmt: off
@@ -85,8 +93,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("sampling_variance", "variance[:, 0] + mean", "variance[:, 0] - mean",
              "the peers' part is taken off the variance of the difference", SHEET),
     Mutation("sampling_variance", "np.sum(of_strata, axis=0)", "np.mean(of_strata, axis=0)",
-             "the variance of a gap is the mean of those of its strata, not their sum",
-             of("unit/pipeline/test_strata.py::TestGap::test_its_sampling_variance_is_the_sum_of_both")),
+             "the variance of a gap is the mean of those of its strata, not their sum", STRATA),
     Mutation("binomial_variance", "1e4 * fitted * (1.0 - fitted) / count",
              "1e4 * fitted * (1.0 - fitted) / count**2",
              "the binomial variance falls with n²", WEIGHTS),
@@ -113,12 +120,10 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("score_tables", "(rss_slope + scale_slope * rss)", "rss_slope",
              "AR(1) minimises the sum of squares and not the restricted likelihood", REML),
     Mutation("precision_terms", "np.log(spread) @ degree", "np.log(spread).sum(axis=1)",
-             "log|N| of AR(2) counts the second partial autocorrelation once, not twice",
-             of("unit/test_estimate_autoregression.py")),
+             "log|N| of AR(2) counts the second partial autocorrelation once, not twice", AUTOREGRESSION),
     Mutation("autocovariances", "gamma[1] = partials[:, 0] * gamma[0]",
              "gamma[1] = coefficients[0] * gamma[0]",
-             "the first autocorrelation of AR(2) is φ₁ instead of φ₁/(1 − φ₂)",
-             of("unit/test_estimate_autoregression.py")),
+             "the first autocorrelation of AR(2) is φ₁ instead of φ₁/(1 − φ₂)", AUTOREGRESSION),
     Mutation("PreparedReml._fit_regular", "np.sqrt(innovation_variance * marginal_variance(partials))",
              "np.sqrt(innovation_variance)",
              "sigma is that of the innovations, not of the errors", KR1),
@@ -135,8 +140,7 @@ MUTATIONS: tuple[Mutation, ...] = (
              "(to_partials(warped), np.zeros(len(owner)))",
              "AR(2) estimates stay on the search grid", REML),
     Mutation("box_step", "np.maximum(np.abs(eigenvalues), np.finfo(np.float64).tiny ** 0.25)", "eigenvalues",
-             "Newton's step climbs where the likelihood is not concave",
-             of("unit/test_estimate_projected_newton.py")),
+             "Newton's step climbs where the likelihood is not concave", NEWTON),
     # Kenward-Roger
     Mutation("kenward_roger", "model + 2.0 * scale", "model + scale",
              "KR1 adds half of what the estimated autocorrelation costs", KR1),
@@ -167,9 +171,9 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("complete_statistics", "max(float(residual_df), MINIMUM_DF)", "np.inf",
              "a batch does not hold degrees of freedom below those of the residuals", CONTRASTS),
     Mutation("_scale_and_df", "df / (expectation * (df - 2.0)), df", "1.0, df",
-             "the joint F is not scaled", of("unit/test_estimate_joint_test.py")),
+             "the joint F is not scaled", JOINT),
     Mutation("_scale_and_df", "(a1 + 6.0 * a2) / (2.0 * size)", "(a1 + 6.0 * a2) / size",
-             "B of the joint F is doubled", of("unit/test_estimate_joint_test.py")),
+             "B of the joint F is doubled", JOINT),
     # variance by segment, noise
     Mutation("ErrorModel.covariances", "/ 2.0 * self.after", "* self.after",
              "the variance after is the square of the ratio times that before", SEGMENT),
@@ -256,7 +260,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("make_series", "observed = own - mean if", "observed = own + mean if",
              "the peers are added and not taken off", SHEET),
     Mutation("stack", "np.full(lags, np.nan)", "np.zeros(lags)",
-             "the empty rows between panels are data", of("unit/pipeline/test_controlled_designs.py::test_empty_rows_keep_panels_apart")),
+             "the empty rows between panels are data", STACKED),
     Mutation("automatic_season", "months >= TWO_HARMONICS_FROM", "months >= ONE_HARMONIC_FROM",
              "series of two years get two pairs of harmonics", DESIGN),
     # effects
@@ -294,7 +298,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("fit_setting", "denominators / (outcome.per or 1.0)", "denominators",
              "the cumulative effect of a rate per 1,000 counts events a thousandfold", FAMILIES),
     Mutation("on_summary_scale", "100.0 * np.expm1(value)", "100.0 * value",
-             "a logarithm is shown as a change in per cent", of("unit/pipeline/test_summary_scale.py::test_a_change_in_per_cent_of_logarithms_stays_one")),
+             "a logarithm is shown as a change in per cent", SUMMARY),
     Mutation("standardised_effects", "without @ params + known", "without @ params",
              "the counterfactual of a difference on a log or logit scale leaves out the peers", FAMILIES),
     # several units
@@ -338,11 +342,9 @@ MUTATIONS: tuple[Mutation, ...] = (
              "sets of donors at different dates are not told apart", COMPARISON),
     Mutation("prediction_error_ratio", "np.mean(gap[after & known] ** 2)",
              "np.mean(np.abs(gap[after & known]))",
-             "the ratio of prediction errors is not one of root mean squares",
-             of("unit/pipeline/test_synthetic_design.py::test_the_ratio_of_prediction_errors")),
+             "the ratio of prediction errors is not one of root mean squares", RATIO),
     Mutation("synthetic_weights", "float(unit.mean() - centre @ weights)", "0.0",
-             "the synthetic control has no intercept",
-             of("unit/pipeline/test_synthetic_design.py::test_a_mixture_without_noise_is_recovered")),
+             "the synthetic control has no intercept", MIXTURE),
     Mutation("three_way_label", "np.fmax(p_gap, p_placebo)", "np.fmin(p_gap, p_placebo)",
              "one of two tests is enough for an effect", COMPARISON),
     # power

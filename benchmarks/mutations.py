@@ -21,6 +21,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,7 @@ FORKS = multiprocessing.get_context("forkserver")
 #: Exit code of a run of tests that looked at another package than the copy.
 NOT_SEEN = 99
 #: Seconds after which a run of tests counts as one without a result.
-LONGEST = 180.0
+LONGEST = 600.0
 WORKERS = 2
 
 
@@ -114,27 +115,44 @@ def located(mutation: Mutation, package: Path, known: dict[str, list[Definition]
     return place.path.relative_to(package), changed
 
 
-def run_tests(copy: Path, tests: tuple[str, ...], longest: float = LONGEST) -> tuple[int | None, str]:
-    """Run tests of the repository against a copy of the package.
+@dataclass(frozen=True)
+class Result:
+    """What a run of tests said.
 
-    Returns
-    -------
+    Attributes
+    ----------
     code : int or None
-        Exit code of pytest; None without a result in time.
+        Exit code of pytest: 0 all passed, 1 some failed, others broke off; None without a result in time.
     line : str
         The last failure, or the last line that pytest wrote.
+    seconds : float
+        Processor time.
     """
+
+    code: int | None
+    line: str
+    seconds: float
+
+    @property
+    def verdict(self) -> str:
+        """What that says of a mutation: ``killed``, ``SURVIVED``, or ``ERROR`` where no test decided."""
+        return {0: "SURVIVED", 1: "killed"}.get(-1 if self.code is None else self.code, "ERROR")
+
+
+def run_tests(copy: Path, tests: tuple[str, ...]) -> Result:
+    """Run tests of the repository against a copy of the package."""
     log = copy / "pytest.log"
     process = FORKS.Process(target=child, args=(str(copy), tests, str(log)))
     process.start()
-    process.join(longest)
+    process.join(LONGEST)
     if process.is_alive():
         process.kill()
         process.join()
-        return None, f"no result after {longest:g} s"
+        return Result(None, f"no result after {LONGEST:g} s", LONGEST)
     lines = [line for line in log.read_text(encoding="utf-8").splitlines() if line.strip()]
     failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
-    return process.exitcode, (failed or lines or [""])[-1]
+    seconds = float(log.with_suffix(".seconds").read_text(encoding="utf-8"))
+    return Result(process.exitcode, (failed or lines or [""])[-1], seconds)
 
 
 def child(copy: str, tests: tuple[str, ...], log: str) -> None:
@@ -151,17 +169,17 @@ def child(copy: str, tests: tuple[str, ...], log: str) -> None:
     package = sys.modules.get(PACKAGE)
     seen = package is not None and Path(package.__file__ or "").is_relative_to(copy)
     sys.stdout.flush()
-    Path(f"{log}.seconds").write_text(f"{time.process_time():.2f}", encoding="utf-8")
+    Path(log).with_suffix(".seconds").write_text(f"{time.process_time():.2f}", encoding="utf-8")
     os._exit(code if seen else NOT_SEEN)
 
 
-def outcome(mutation: Mutation, copy: Path) -> tuple[str, str]:
-    """Make one mutation in a copy, run its tests, undo it; return ``killed``, ``SURVIVED`` or ``ERROR``."""
+def tried(mutation: Mutation, copy: Path) -> Result:
+    """Make one mutation in a copy, run its tests, and undo it."""
     package = copy / PACKAGE
     try:
         path, changed = located(mutation, package, definitions(package))
     except (LookupError, SyntaxError) as error:
-        return "ERROR", str(error)
+        return Result(None, str(error), 0.0)
     target = package / path
     before = target.read_text(encoding="utf-8")
     # compiled files go by size and second, which a mutation may leave as they are
@@ -169,12 +187,10 @@ def outcome(mutation: Mutation, copy: Path) -> tuple[str, str]:
     try:
         target.write_text(changed, encoding="utf-8")
         compiled.unlink(missing_ok=True)
-        code, line = run_tests(copy, mutation.tests)
+        return run_tests(copy, mutation.tests)
     finally:
         target.write_text(before, encoding="utf-8")
         compiled.unlink(missing_ok=True)
-    # 1: a test failed; anything else is a collection that broke, or tests that do not exist
-    return {0: "SURVIVED", 1: "killed"}.get(-1 if code is None else code, "ERROR"), line
 
 
 def page_table(mutations: tuple[Mutation, ...] = MUTATIONS) -> str:
@@ -185,9 +201,8 @@ def page_table(mutations: tuple[Mutation, ...] = MUTATIONS) -> str:
     ]
     for item in mutations:
         tests = ", ".join(f"`{name.removeprefix('tests/')}`" for name in item.tests)
-        lines.append(
-            f"| `{item.function}` | {code(item.text)} | {code(item.instead)} | {item.breaks} | {tests} |"
-        )
+        breaks = item.breaks.replace("|", "\\|")
+        lines.append(f"| `{item.function}` | {code(item.text)} | {code(item.instead)} | {breaks} | {tests} |")
     return "\n".join(lines) + "\n"
 
 
@@ -226,31 +241,39 @@ def main() -> int:
             copy = Path(folder) / str(number)
             shutil.copytree(ROOT / PACKAGE, copy / PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
             copies.put(copy)
-        first = copies.get()
-        every = tuple(sorted({test for item in chosen for test in item.tests}))
-        exit_code, line = run_tests(first, every, 10.0 * LONGEST)
-        copies.put(first)
-        if exit_code:
-            print(f"the tests fail without a mutation (code {exit_code}): {line}")
-            return 1
-        print(f"{len(every)} files of tests pass without a mutation", flush=True)
 
-        def one(mutation: Mutation) -> str:
+        def with_copy(task: Callable[[Path], Result]) -> Result:
             copy = copies.get()
             try:
-                verdict, line = outcome(mutation, copy)
+                return task(copy)
             finally:
                 copies.put(copy)
-            print(f"{verdict:<9} {mutation.function}: {mutation.breaks}", flush=True)
-            if verdict != "killed":
-                print(f"          {mutation.text!r} -> {mutation.instead!r}; {line}", flush=True)
-            return verdict
+
+        def unchanged(tests: tuple[str, ...]) -> Result:
+            result = with_copy(lambda copy: run_tests(copy, tests))
+            if result.code != 0:
+                print(f"without a mutation these fail: {', '.join(tests)} ({result.line})", flush=True)
+            return result
+
+        def mutated(mutation: Mutation) -> Result:
+            result = with_copy(lambda copy: tried(mutation, copy))
+            print(f"{result.verdict:<9} {mutation.function}: {mutation.breaks}", flush=True)
+            if result.verdict != "killed":
+                print(f"          {mutation.text!r} -> {mutation.instead!r}; {result.line}", flush=True)
+            return result
 
         with ThreadPoolExecutor(WORKERS) as pool:
-            verdicts = list(pool.map(one, chosen))
-    counts = {word: verdicts.count(word) for word in ("killed", "SURVIVED", "ERROR")}
-    print(f"{counts} of {len(chosen)} in {time.monotonic() - began:.0f} s")
-    return int(counts["killed"] < len(chosen))
+            before = list(pool.map(unchanged, sorted({item.tests for item in chosen})))
+            if any(result.code != 0 for result in before):
+                return 1
+            after = list(pool.map(mutated, chosen))
+    verdicts = [result.verdict for result in after]
+    counts = ", ".join(f"{verdicts.count(word)} {word}" for word in ("killed", "SURVIVED", "ERROR"))
+    seconds = sum(result.seconds for result in (*before, *after))
+    print(
+        f"{len(chosen)} mutations: {counts}; {seconds:.0f} s of processors, {time.monotonic() - began:.0f} s"
+    )
+    return int(verdicts.count("killed") < len(chosen))
 
 
 if __name__ == "__main__":
