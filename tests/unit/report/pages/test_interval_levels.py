@@ -10,10 +10,14 @@ NAMED = re.compile(r"([\d.]+)\s?%\s(?=intervals?\b|coverage)")
 
 
 @pytest.mark.parametrize(("confidence", "words"), [(0.9, "90"), (0.975, "97.5")])
-def test_every_level_is_that_of_the_run(run, taken_apart, confidence, words):
-    outcomes = {name: about | {"confidence": confidence} for name, about in run.evaluation.outcomes.items()}
-    evaluation = replace(run.evaluation, outcomes=outcomes)
-    page = taken_apart(run.report(evaluation=evaluation, settings=run.settings | {"confidence": confidence}))
+def test_every_level_is_that_of_the_run(undrawn, taken_apart, confidence, words):
+    outcomes = {
+        name: about | {"confidence": confidence} for name, about in undrawn.evaluation.outcomes.items()
+    }
+    evaluation = replace(undrawn.evaluation, outcomes=outcomes)
+    page = taken_apart(
+        undrawn.report(evaluation=evaluation, settings=undrawn.settings | {"confidence": confidence})
+    )
     (text,) = page.texts("body")
     assert set(NAMED.findall(text)) == {words}
     # in the answers, above the table of quantities, in the methods
