@@ -270,7 +270,7 @@ def number_hint(text: str) -> str:
     Examples
     --------
     >>> number_hint("35,744")
-    "write 35744: thousands separators are not read"
+    'write 35744: thousands separators are not read'
     """
     stripped = text.strip()
     short = len(stripped) <= _LONGEST_NUMBER
