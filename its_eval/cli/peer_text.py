@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from rich.table import Table
 
-from its_eval.cli.console import data_console
+from its_eval.cli.console import data_console, print_table
 from its_eval.peers.balance import Contribution, contributions
 from its_eval.peers.distance import FAR, pool_percentiles
 from its_eval.peers.recipes import PRESETS
@@ -75,9 +76,10 @@ def print_stability(console: Console, every: Sequence[StabilityOfUnit]) -> None:
         table.add_column("stay", justify="right", no_wrap=True)
         table.add_column("left", ratio=1, overflow="fold")
         table.add_column("entered", ratio=1, overflow="fold")
+        rows: list[list[str]] = []
         if estimated:
             table.add_column("estimate (interval)", justify="right", no_wrap=True)
-            table.add_row("as chosen", "", "", "", "", _interval(found.primary))
+            rows.append(["as chosen", "", "", "", "", _interval(found.primary)])
         for item, value in zip(found.alternatives, found.estimates, strict=True):
             stay = f"{item.kept} of {len(chosen.peers)}"
             cells = [
@@ -89,8 +91,8 @@ def print_stability(console: Console, every: Sequence[StabilityOfUnit]) -> None:
             ]
             if item.obstacle:
                 cells = [*cells[:2], "–", item.obstacle, ""]
-            table.add_row(*cells, *([_interval(value)] if estimated else []))
-        console.print(table)
+            rows.append([*cells, *([_interval(value)] if estimated else [])])
+        print_table(console, table, rows)
         counts, total = steadiness(chosen, found.alternatives)
         if total:
             always = [peer for peer, count in counts.items() if count == total]
@@ -244,7 +246,7 @@ def _print_text(console: Console, answer: Answer, peer_set: PeerSet, *, explain:
     )
     console.print(f"Peers of {title}")
     shares = _shares(peer_set, answer.k)
-    console.print(_nearest(peer_set, units, shares, parts))
+    _print_nearest(console, peer_set, units, shares, parts)
     if not np.isnan(shares).all():
         console.print(
             f"farther than: the share of all other units whose {_ordinal(answer.k)} nearest is nearer than "
@@ -255,15 +257,16 @@ def _print_text(console: Console, answer: Answer, peer_set: PeerSet, *, explain:
     _print_aside(console, answer, peer_set)
     if explain:
         for peer in peer_set.peers:
-            console.print(_explained(peer_set, peer, parts.get(peer, [])))
+            _print_explained(console, peer_set, peer, parts.get(peer, []))
 
 
-def _nearest(
+def _print_nearest(
+    console: Console,
     peer_set: PeerSet,
     units: Units,
     shares: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
     parts: dict[str, list[Contribution]],
-) -> Table:
+) -> None:
     types = units.column("type") or {}
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("rank", justify="right", no_wrap=True)
@@ -275,17 +278,18 @@ def _nearest(
     table.add_column("distance", justify="right", no_wrap=True)
     table.add_column("farther than", justify="right", width=7)
     table.add_column("farthest apart on", ratio=3, overflow="fold")
+    rows = []
     for rank, (peer, distance, share) in enumerate(
-        zip(peer_set.peers, peer_set.distances, shares, strict=True), start=1
+        zip(peer_set.peers, peer_set.distances.tolist(), shares.tolist(), strict=True), start=1
     ):
         driving = sorted(parts.get(peer, []), key=lambda part: (-part.share, part.variable))[:DRIVERS]
         words = ", ".join(f"{' '.join(part.variable.split())} {100 * part.share:.0f} %" for part in driving)
         cells = [str(rank), peer]
         cells += [units.names.get(peer, "")] if units.names else []
         cells += [types.get(peer, "")] if types else []
-        apart = "–" if np.isnan(share) else f"{share:.0f} %"
-        table.add_row(*cells, _number(distance, ".4f"), apart, words)
-    return table
+        apart = "–" if math.isnan(share) else f"{share:.0f} %"
+        rows.append([*cells, _number(distance, ".4f"), apart, words])
+    print_table(console, table, rows)
 
 
 def _ordinal(k: int | None) -> str:
@@ -326,15 +330,17 @@ def _print_overlap(console: Console, sets: Sequence[PeerSet]) -> None:
     table.add_column("of the peers of")
     for unit in peers:
         table.add_column(unit, justify="right")
-    for unit, row in zip(peers, shares, strict=True):
-        table.add_row(
+    rows = [
+        [
             unit,
             *(
                 "" if unit == other else f"{100 * share:.0f} %"
                 for other, share in zip(peers, row, strict=True)
             ),
-        )
-    console.print(table)
+        ]
+        for unit, row in zip(peers, shares, strict=True)
+    ]
+    print_table(console, table, rows)
     serves: dict[str, list[str]] = {}
     for unit, chosen in peers.items():
         for peer in sorted(chosen):
@@ -347,11 +353,11 @@ def _print_overlap(console: Console, sets: Sequence[PeerSet]) -> None:
 
 def _number(value: float, form: str) -> str:
     """Return a number as text; an en dash when it is not known."""
-    return "–" if np.isnan(value) else format(value, form)
+    return "–" if math.isnan(value) else format(value, form)
 
 
-def _explained(peer_set: PeerSet, peer: str, parts: Sequence[Contribution]) -> Table:
-    """Return one row per variable: values of both, scaled difference, share of the squared distance."""
+def _print_explained(console: Console, peer_set: PeerSet, peer: str, parts: Sequence[Contribution]) -> None:
+    """Print one row per variable: values of both, scaled difference, share of the squared distance."""
     unit, scaled = peer_set.unit, peer_set.scaled
     table = Table(
         box=None, pad_edge=False, title=f"{unit} and {peer}", title_justify="left", header_style="bold"
@@ -360,15 +366,17 @@ def _explained(peer_set: PeerSet, peer: str, parts: Sequence[Contribution]) -> T
     table.add_column("variable", overflow="fold")
     for column in (unit, peer, difference, "share of distance²"):
         table.add_column(column, justify="right", overflow="fold")
-    for part in sorted(parts, key=lambda part: (-part.share, part.variable)):
-        table.add_row(
+    rows = [
+        [
             " ".join(part.variable.split()),
             _cell(scaled, unit, part, part.unit_value),
             _cell(scaled, peer, part, part.peer_value),
             _number(part.scaled_difference, "+.2f"),
             f"{100 * part.share:.1f} %",
-        )
-    return table
+        ]
+        for part in sorted(parts, key=lambda part: (-part.share, part.variable))
+    ]
+    print_table(console, table, rows)
 
 
 def _cell(scaled: Scaled | None, unit: str, part: Contribution, value: float) -> str:
