@@ -90,9 +90,8 @@ def print_table(console: Console, table: Table, rows: Sequence[Sequence[str]]) -
     """
     columns = [tuple(cells) for cells in zip(*rows, strict=True)]
     widest = tuple(_widest(console, cells) for cells in columns)
-    gap = table.padding[1] + table.padding[3]
     headings = tuple((str(column.header), column.width, column.no_wrap) for column in table.columns)
-    widths = _column_widths(headings, gap, widest, console.width)
+    widths = _column_widths(headings, table.padding, widest, console.width)
     if widths is None:
         for row in rows:
             table.add_row(*row)
@@ -102,7 +101,7 @@ def print_table(console: Console, table: Table, rows: Sequence[Sequence[str]]) -
         column.width = width
     console.print(table)
     laid = [_laid(console, *parts) for parts in zip(table.columns, columns, widest, widths, strict=True)]
-    between, blanks = " " * gap, [" " * width for width in widths]
+    between, blanks = " " * (table.padding[1] + table.padding[3]), [" " * width for width in widths]
     lines: list[str] = []
     for row_cells in zip(*laid, strict=True):
         if max(map(len, row_cells)) == 1:
@@ -132,7 +131,10 @@ def _widest(console: Console, cells: Sequence[str]) -> int:
 
 @lru_cache(maxsize=256)
 def _column_widths(
-    columns: tuple[tuple[str, int | None, bool], ...], gap: int, widest: tuple[int, ...], width: int
+    columns: tuple[tuple[str, int | None, bool], ...],
+    padding: tuple[int, int, int, int],
+    widest: tuple[int, ...],
+    width: int,
 ) -> list[int] | None:
     """Return how wide rich makes the columns; None where that cannot be read off what it prints.
 
@@ -140,16 +142,16 @@ def _column_widths(
     ----------
     columns : tuple of (str, int or None, bool)
         Heading, width where it is set, and whether nothing wraps.
-    gap : int
-        Spaces between two columns.
+    padding : tuple of int
+        Of the cells: top, right, bottom, left.
     widest : tuple of int
         Width of the widest cell of each column.
     width : int
         Of the page.
     """
-    if not widest or not all(heading for heading, *_ in columns):
+    if not widest or not all(_plain(heading) and cell_len(heading) for heading, *_ in columns):
         return None
-    ruler = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0))
+    ruler = Table(box=None, pad_edge=False, padding=padding)
     for heading, given, no_wrap in columns:
         ruler.add_column(heading, width=given, no_wrap=no_wrap)
     ruler.add_row(*("x" * cell for cell in widest))
@@ -160,6 +162,7 @@ def _column_widths(
     starts = [place for place, letter in enumerate(marks) if letter == "|"]
     if len(starts) != len(widest):
         return None
+    gap = padding[1] + padding[3]
     return [last - first - gap for first, last in zip(starts, [*starts[1:], len(marks) + gap], strict=True)]
 
 
