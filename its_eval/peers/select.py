@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -121,8 +122,8 @@ def select_peers(
     """
     distances = scaled.distances(unit)
     keys = [
-        (float(f"{distance:.12g}") if np.isfinite(distance) else np.inf, code, row)
-        for row, (distance, code) in enumerate(zip(distances, scaled.units, strict=True))
+        (float(f"{distance:.12g}") if math.isfinite(distance) else math.inf, code, row)
+        for row, (distance, code) in enumerate(zip(distances.tolist(), scaled.units, strict=True))
         if code != unit
     ]
     peers: list[tuple[int, int]] = []
@@ -131,7 +132,7 @@ def select_peers(
     for rank, (distance, code, row) in enumerate(sorted(keys), start=1):
         if code in ineligible:
             exclusions.append(Exclusion(code, float(distances[row]), ineligible[code]))
-        elif not np.isfinite(distance):
+        elif not math.isfinite(distance):
             exclusions.append(Exclusion(code, float("nan"), "too many characteristics missing to compare"))
         elif k is None or len(peers) + beyond < k:
             if caliper is not None and distances[row] > caliper:
