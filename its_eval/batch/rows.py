@@ -16,8 +16,8 @@ from its_eval.data.parquet import Texts
 from its_eval.effects.estimands import RATIO_ESTIMANDS
 from its_eval.effects.several_units import adjust
 from its_eval.estimators.fit import DF_FLOOR, MINIMUM_DF
-from its_eval.evaluation import NOT_ESTIMABLE
-from its_eval.pipeline.conclude import CHANGED, NO_CLEAR_EVIDENCE
+from its_eval.evaluation import NO_CLEAR_EVIDENCE, NOT_ESTIMABLE
+from its_eval.pipeline.conclude import CHANGED
 from its_eval.pipeline.tables import NO_INFERENCE
 
 if TYPE_CHECKING:

@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from its_eval.checks.power import minimum_detectable
-from its_eval.effects.several_units import adjust
-from its_eval.evaluation import NOT_ESTIMABLE
+from its_eval.effects.several_units import METHODS, adjust
+from its_eval.evaluation import (
+    DIFFERS,
+    GAP_CHANGED,
+    NO_CLEAR_EVIDENCE,
+    NOT_ESTIMABLE,
+    THE_SET,
+    Verdict,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,10 +26,9 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-NO_CLEAR_EVIDENCE = "no clear evidence"
 #: What a small adjusted p-value allows to say, by design: never a cause, and for one series not even that
 #: the change was particular to the unit.
-CHANGED = {"single": "differs from before", "difference": "gap to peers changed"}
+CHANGED = {"single": DIFFERS, "difference": GAP_CHANGED}
 
 
 def adjust_primary(
@@ -87,7 +93,7 @@ def summary_rows(
         alpha = 1.0 - config.confidence
         smallest = minimum_detectable(row["std_error"], row["df"], alpha) if row["std_error"] > 0 else np.nan
         changed = usable and row.get("p_adjusted", np.nan) < alpha
-        label = CHANGED.get(row["design"], "gap to peers changed") if changed else NO_CLEAR_EVIDENCE
+        label = CHANGED.get(row["design"], GAP_CHANGED) if changed else NO_CLEAR_EVIDENCE
         checks = found.get((row["outcome"], row["design"]))
         placebo = np.nan if checks is None else checks.p_placebo.get(row["unit"], np.nan)
         by_placebo = np.isnan(row["std_error"]) and not np.isnan(placebo)
@@ -124,6 +130,85 @@ def _direction(row: Row, better: str | None) -> str:
     if better is None or row["conf_low"] <= null <= row["conf_high"]:
         return "unclear"
     return "better" if (row["estimate"] > null) == (better == "higher") else "worse"
+
+
+def verdict_records(
+    config: Config,
+    rows: Mapping[str, Sequence[Row]],
+    better: Mapping[str, str | None],
+    found: Mapping[tuple[str, str], Credibility],
+) -> list[Verdict]:
+    """Return what is concluded of every row of ``summary``, and of the treated units as a set.
+
+    Parameters
+    ----------
+    config : Config
+        The question.
+    rows : mapping of str to sequence of dict
+        Rows of ``summary``, ``effects`` and ``fits``.
+    better : mapping of str to str
+        By outcome.
+    found : mapping of tuple to Credibility
+        By outcome and design.
+    """
+    about: Row = {"interruption": config.intervention.name, "question": config.estimands.primary}
+    answering = {
+        (row["outcome"], row["unit"], row["design"]): row["estimator"]
+        for row in rows["effects"]
+        if row["role"] == "primary"
+    }
+    flags = {
+        (row["outcome"], row["unit"], row["design"], row["estimator"]): row["flags"] for row in rows["fits"]
+    }
+    shared = (
+        *("outcome", "unit", "design", "estimand", "estimate", "conf_low", "conf_high"),
+        *("minimum_detectable", "direction", "label", "scale"),
+    )
+    verdicts = []
+    for row in rows["summary"]:
+        key = (row["outcome"], row["unit"], row["design"])
+        beside = found[row["outcome"], row["design"]]
+        record = {name: row[name] for name in shared} | {
+            **{name: np.nan if row[name] is None else row[name] for name in ("p_value", "p_adjusted")},
+            "p_rank": row["p_placebo"],
+            "n_donors": beside.n_donors.get(row["unit"]),
+            "flags": flags.get((*key, answering[key]), ""),
+        }
+        verdicts.append(Verdict(**about, **record, **_of_the_set(beside)))
+    scales = {row["outcome"]: row["scale"] for row in rows["summary"]}
+    for (outcome, design), beside in found.items():
+        own: dict[object, Row] = {row["method"]: row for row in beside.rows["pooled"]}
+        # without a mean series of the set its p-value is that of the first pooled estimate
+        row = own.get("set", own.get(METHODS[0], {}))
+        if not row and not beside.set_label:
+            continue
+        numbers = ("estimate", "conf_low", "conf_high", "p_value", "minimum_detectable")
+        record = {name: row.get(name, np.nan) for name in numbers} | {
+            "outcome": outcome,
+            "unit": THE_SET,
+            "design": design,
+            "scale": scales.get(outcome, "response"),
+            "estimand": config.estimands.primary,
+        }
+        if not np.isnan(record["p_value"]):
+            record["direction"] = _direction(record, better[outcome])
+        record["label"] = beside.set_label or _own_label(record)
+        verdicts.append(Verdict(**about, **record, **_of_the_set(beside)))
+    return verdicts
+
+
+def _of_the_set(beside: Credibility) -> Row:
+    return {"set_p": beside.p_set, "set_p_placebo": beside.p_set_placebo}
+
+
+def _own_label(row: Row) -> str:
+    """Return what the interval of the set says where no other units are there to compare it with."""
+    null = 1.0 if row["scale"] == "ratio" else 0.0
+    if np.isnan(row["p_value"]):
+        return NOT_ESTIMABLE
+    if row["conf_low"] <= null <= row["conf_high"]:
+        return NO_CLEAR_EVIDENCE
+    return CHANGED.get(row["design"], GAP_CHANGED)
 
 
 def power_rows(config: Config, rows: Sequence[Row], stuck: set[tuple[str, str, str, str]]) -> list[Row]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from its_eval.checks.conclusion import three_way_label
 from its_eval.checks.result import CheckResult, p_text
-from its_eval.evaluation import NOT_ESTIMABLE
+from its_eval.evaluation import JUDGED_AS_A_SET, NOT_ESTIMABLE
 from its_eval.pipeline.diagnosis import diagnostics
 from its_eval.pipeline.placebo_dates import placebos_in_time
 from its_eval.pipeline.placebos import (
@@ -38,9 +38,6 @@ if TYPE_CHECKING:
 
 Row = dict[str, object]
 
-#: Label of a unit for which donors are too few, whatever its data (methods §11.8).
-TOO_FEW_DONORS = "judged as a set"
-
 
 @dataclass
 class Credibility:
@@ -54,6 +51,12 @@ class Credibility:
         By unit.
     labels : dict of str to str
         Three-way label by unit; empty for the single design and without placebos.
+    set_label : str
+        That of several units as a set; blank where nothing was concluded of it.
+    p_set, p_set_placebo : float
+        Of the set: of its own change, and among sets of other units.
+    n_donors : dict of str to int
+        Placebo units by unit.
     notes : list of str
         Sentences about the treated units as a set.
     flags : dict of str to set of str
@@ -68,6 +71,10 @@ class Credibility:
     p_placebo: dict[str, float] = field(default_factory=dict)
     p_crawford_howell: dict[str, float] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
+    set_label: str = ""
+    p_set: float = np.nan
+    p_set_placebo: float = np.nan
+    n_donors: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     flags: dict[str, set[str]] = field(default_factory=dict)
 
@@ -114,12 +121,14 @@ def examine(
     p_set = np.nan
     if len(plan.treated) > 1:
         found.rows["pooled"], p_set = pooled_rows(config, plan, design_name, blocks, own)
+        found.p_set = p_set
         found.add(plan, design_name, "", overlap_check(plan, design_name))
     if design_name != "single" and config.checks.placebo_units:
         placebos = placebos_in_space(config, sources, plan, design_name, blocks)
         found.rows["placebo_units"] += placebos.rows
         for unit, item in placebos.units.items():
             found.p_placebo[unit] = item.rank.p_value
+            found.n_donors[unit] = len(item.donors)
             found.add(plan, design_name, unit, [placebo_check(item)])
         if placebos.units:
             _conclude(config, plan, design_name, own, placebos, p_set, found)
@@ -171,10 +180,11 @@ def _conclude(
         if conclusion.unit_labels is not None:
             found.labels[unit] = conclusion.unit_labels[place]
         elif several:
-            found.labels[unit] = TOO_FEW_DONORS
+            found.labels[unit] = JUDGED_AS_A_SET
         # one unit with too few donors keeps the label of its own p-value: nobody can say how unusual it is
     if several:
         label = conclusion.set_label or NOT_ESTIMABLE
+        found.set_label, found.p_set, found.p_set_placebo = label, p_set, joint
         checks = [
             *joint_placebo_check(placebos, len(plan.treated)),
             *donors_check(n_donors, len(plan.treated), alpha),

@@ -11,7 +11,7 @@ from its_eval.config.stratified import listed_as, strata_of_gap
 from its_eval.data.faults import findings_table
 from its_eval.errors import NothingEstimatedError
 from its_eval.evaluation import COLUMNS, Evaluation, make_table
-from its_eval.pipeline.conclude import adjust_primary, power_rows, summary_rows
+from its_eval.pipeline.conclude import adjust_primary, power_rows, summary_rows, verdict_records
 from its_eval.pipeline.credibility import Credibility, examine
 from its_eval.pipeline.designs import fit_design, primary_label
 from its_eval.pipeline.plan import OutcomePlan, Plan
@@ -100,6 +100,7 @@ def evaluate_plan(config: Config, sources: Sources, plan: Plan, progress: Progre
     for credibility in found.values():
         for name, some in credibility.rows.items():
             rows[name] += some
+    rows["verdicts"] = [vars(verdict) for verdict in verdict_records(config, rows, better, found)]
     rows["peer_contributions"] = list(
         {(row["unit"], row["peer"], row["variable"]): row for row in rows["peer_contributions"]}.values()
     )

@@ -6,7 +6,8 @@ import pytest
 from its_eval.checks.placebo import crawford_howell
 from its_eval.estimators.reml.noise import fit_reml_ar_noise
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
-from its_eval.pipeline.credibility import TOO_FEW_DONORS, examine
+from its_eval.evaluation import JUDGED_AS_A_SET
+from its_eval.pipeline.credibility import examine
 from its_eval.pipeline.designs import fit_design
 from its_eval.pipeline.pooled import crawford_howell_p, equivalence_check
 
@@ -54,7 +55,7 @@ def test_with_enough_donors_every_unit_has_a_label_of_its_own(world):
     found = labels(world, confidence=0.6)
     assert found["T1", "difference"] == "consistent with an effect"
     assert found["T2", "difference"] in ("no clear evidence", "gap changed, not unusual")
-    assert TOO_FEW_DONORS not in found.values()
+    assert JUDGED_AS_A_SET not in found.values()
 
 
 def test_a_changed_gap_that_many_donors_show_too_is_not_unusual(world):
@@ -69,7 +70,7 @@ def test_with_too_few_donors_the_set_is_labelled(world):
     for unit in ("T1", "T2"):
         change(world, unit, 1.0)
     result = world.run()
-    assert set(result.tables["summary"]["label"]) == {TOO_FEW_DONORS}
+    assert set(result.tables["summary"]["label"]) == {JUDGED_AS_A_SET}
     checks = result.tables["checks"].query("unit == ''").set_index("check")
     assert checks.loc["donors", "status"] == "attention"
     assert checks.loc["donors", "message"] == (
@@ -89,7 +90,7 @@ def test_units_of_different_starts_are_labelled_as_a_set_by_their_pooled_estimat
         change(world, unit, 1.0)
     dates = {"T1": world.period(START), "T2": world.period(START + 3)}
     result = world.run(treated=dates, intervention={"name": "Law"}, confidence=0.8)
-    assert set(result.tables["summary"]["label"]) == {TOO_FEW_DONORS}
+    assert set(result.tables["summary"]["label"]) == {JUDGED_AS_A_SET}
     pooled = result.tables["pooled"].set_index("method")
     checks = result.tables["checks"].query("unit == ''").set_index("check")
     assert checks.loc["set_conclusion", "p_value"] == pooled.loc["paule_mandel_mkh", "p_value"]
@@ -115,7 +116,7 @@ def test_a_synthetic_control_is_judged_as_a_set_by_its_joint_placebo(world):
     for unit in ("T1", "T2"):
         change(world, unit, 1.0)
     result = world.run(designs=["synthetic"], estimands={"primary": "average_effect"}, confidence=0.8)
-    assert set(result.tables["summary"]["label"]) == {TOO_FEW_DONORS}
+    assert set(result.tables["summary"]["label"]) == {JUDGED_AS_A_SET}
     checks = result.tables["checks"].query("unit == ''").set_index("check")
     assert checks.loc["set_conclusion", "p_value"] == checks.loc["joint_placebo", "p_value"]
     assert checks.loc["set_conclusion", "message"] in (
