@@ -26,18 +26,11 @@ from its_eval.cli.console import data_console, message_console
 from its_eval.config import to_yaml
 from its_eval.pipeline.planning import make_plan
 from its_eval.pipeline.sources import load_sources
-from its_eval.report.before_after import overall_sentences
 from its_eval.words.gaps import gap_sentences
-from its_eval.words.narrative import (
-    attention,
-    data_sentences,
-    digits_for,
-    estimand_words,
-    headline,
-    p_words,
-    peers_sentence,
-    rounded,
-)
+from its_eval.words.labels import estimand_words
+from its_eval.words.numbers import digits_for, p_number, rounded
+from its_eval.words.sentences import attention, data_sentences, overall_sentences, peers_sentence
+from its_eval.words.verdicts import headline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -126,8 +119,7 @@ def _estimands(evaluation: Evaluation, outcome: str, unit: str) -> Table:
         digits = digits_for({str(key): value for key, value in row.items()} | {"scale": ""})
         numbers = [rounded(row[name], digits) for name in ("estimate", "conf_low", "conf_high")]
         words = estimand_words(str(row["estimand"]), about)
-        p_value = p_words(row["p_value"]).removeprefix("p ").removeprefix("= ")
-        table.add_row(str(row["design"]), words, str(row["scale"]), *numbers, p_value)
+        table.add_row(str(row["design"]), words, str(row["scale"]), *numbers, p_number(row["p_value"]))
     return table
 
 

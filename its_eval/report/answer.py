@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from its_eval.evaluation import Row, in_order_of_designs, records
+from its_eval.evaluation import NOT_RECORDED, THE_SET, Row, Verdict, in_order_of_designs, records
 from its_eval.report.blocks import (
     Bullets,
     Cell,
@@ -22,24 +20,13 @@ from its_eval.report.blocks import (
 )
 from its_eval.report.cells import BLANK, MOST_ROWS, columns, estimate_cell, main_figures, p_cell, pictures
 from its_eval.report.source import anchor
-from its_eval.report.verdicts import LABEL_WORDS, conclusion_words, question, verdict_sentences
 from its_eval.words.gaps import gap_sentences
-from its_eval.words.narrative import (
-    compared_with,
-    counted,
-    detectable_words,
-    estimand_words,
-    headline,
-    interval_words,
-    measure,
-    p_words,
-    quantity,
-)
-from its_eval.words.terms import message_words
+from its_eval.words.labels import compared_with, conclusion_words, estimand_words
+from its_eval.words.messages import message_words
+from its_eval.words.numbers import detectable_words, measure
+from its_eval.words.verdicts import headline, question, set_sentence, verdict_sentences
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from its_eval.evaluation import Evaluation
     from its_eval.report.blocks import Block
     from its_eval.report.source import ReportSource
@@ -47,68 +34,29 @@ if TYPE_CHECKING:
 
 def set_sentences(source: ReportSource, outcome: str) -> list[Sentence]:
     """Return a sentence per design: what is concluded of all treated units as a set, and the estimate."""
-    about = source.about(outcome)
-    pooled, checks = source.rows("pooled", outcome), source.rows("checks", outcome, "")
+    pooled = source.rows("pooled", outcome)
     found = []
-    together = in_order_of_designs(pooled[pooled["method"] == "set"].assign(scale=source.scale(outcome)))
-    for place, row in records(together):
-        own = checks[checks["design"] == row["design"]]
-        label = _label(row, own)
-        said = conclusion_words(label, _direction(row, about)).removesuffix(",")
-        size = int(row["n_units"])
-        everyone = "Both units" if size == 2 else f"All {counted(size, 'unit')}"
-        against = f"{everyone} together, compared with {compared_with(str(row['design']), several=True)}: "
-        numbers = (
-            f"; {estimand_words(str(row['estimand']), about)} {quantity(row['estimate'], row, about)} "
-            f"({_statistics(row, own, about)}).{_detectable(label, row, about)}"
-        )
-        found.append(Sentence((against, Strong(said), numbers), f"pooled:{place}", "answer"))
+    for place, row in records(in_order_of_designs(pooled[pooled["method"] == "set"])):
+        verdict = source.evaluation.verdict_of_the_set(outcome, row["design"])
+        if verdict is None:
+            verdict = _not_recorded(source, row)
+        before, said, after = set_sentence(verdict, source.about(outcome), int(row["n_units"]))
+        found.append(Sentence((before, Strong(said), after), f"pooled:{place}", "answer"))
     return found
 
 
-def _null(row: Row) -> float:
-    return 1.0 if row["scale"] == "ratio" else 0.0
-
-
-def _label(row: Row, checks: pd.DataFrame) -> str:
-    """Return the label of the set: the one that its check concludes, else what its interval says."""
-    if math.isnan(row["p_value"]):
-        return "not estimable"
-    for message in checks.loc[checks["check"] == "set_conclusion", "message"]:
-        for label in LABEL_WORDS:
-            if str(message).endswith(f": {label}."):
-                return label
-    if row["conf_low"] <= _null(row) <= row["conf_high"]:
-        return "no clear evidence"
-    return "differs from before" if row["design"] == "single" else "gap to peers changed"
-
-
-def _direction(row: Row, about: Mapping[str, Any]) -> str:
-    better = about.get("better")
-    if not better:
-        return "unclear"
-    return "better" if (row["estimate"] > _null(row)) == (better == "higher") else "worse"
-
-
-def _statistics(row: Row, checks: pd.DataFrame, about: Mapping[str, Any]) -> str:
-    """Return interval and p-values; the placebo p-value is the place among sets of other units."""
-    p_values = [p_words(float(row["p_value"]))]
-    for value in checks.loc[checks["check"] == "joint_placebo", "p_value"]:
-        words = p_words(float(value))
-        p_values.append(f"placebo {words}" if words else "")
-    listed = ", ".join(filter(None, p_values))
-    return "; ".join(filter(None, [interval_words(row, about), listed]))
-
-
-def _detectable(label: str, row: Row, about: Mapping[str, Any]) -> str:
-    """Return what would have been found of all units together, after a result that leaves it open."""
-    # a result that is rendered again may be older than this column
-    if label != "no clear evidence" or not math.isfinite(row.get("minimum_detectable", math.nan)):
-        return ""
-    return f" A change of {detectable_words(row, about)} would be found four times in five."
-
-
-_P_VALUES = (("", "p_value"), ("placebo ", "p_placebo"))
+def _not_recorded(source: ReportSource, row: Row) -> Verdict:
+    """Return what columns say of the set in a result that is older than its verdict."""
+    checks = source.rows("checks", row["outcome"], "")
+    joint = checks[(checks["design"] == row["design"]) & (checks["check"] == "joint_placebo")]
+    keys = ("outcome", "design", "estimand", "estimate", "conf_low", "conf_high", "p_value")
+    return Verdict(
+        unit=THE_SET,
+        scale=source.scale(row["outcome"]),
+        label=NOT_RECORDED,
+        set_p_placebo=joint["p_value"].max(),
+        **{key: row[key] for key in keys},
+    )
 
 
 _READING = {
@@ -122,13 +70,14 @@ _READING = {
 
 def answer(source: ReportSource) -> Section:
     """Return the question, and a plain sentence per outcome and design."""
-    blocks: list[Block] = [plain(question(source))]
+    about = [source.about(outcome) for outcome in source.outcomes]
+    designs = source.designs
+    blocks: list[Block] = [plain(question(about, source.everyone, designs, source.primary))]
     for outcome in source.outcomes:
         blocks.append(Heading(source.label(outcome), ident=anchor("answer", outcome)))
         blocks.append(Bullets([*set_sentences(source, outcome), *_verdicts(source, outcome)]))
-    designs = {str(design) for design in source.settings["designs"]}
     blocks += [plain(_READING["single"], "quiet")] if "single" in designs else []
-    blocks += [plain(_READING["controlled"], "quiet")] if designs - {"single"} else []
+    blocks += [plain(_READING["controlled"], "quiet")] if set(designs) - {"single"} else []
     return Section("answer", "The question and the answer", blocks)
 
 
@@ -154,7 +103,8 @@ def _verdicts(source: ReportSource, outcome: str) -> list[Sentence]:
     if len(units_here) == 1:
         # of one unit there is nothing to count
         return [*gaps, *_sentences(source, outcome, units_here[0])]
-    return [*gaps, *(plain(words, "answer") for words in verdict_sentences(source, outcome))]
+    counted = verdict_sentences(source.evaluation, outcome, units_here)
+    return [*gaps, *(plain(words, "answer") for words in counted)]
 
 
 def _sentences(source: ReportSource, outcome: str, unit: str) -> list[Sentence]:
@@ -218,17 +168,17 @@ def answer_rows(evaluation: Evaluation, source: str, address: str | None) -> lis
     for place, row in records(in_order_of_designs(evaluation.tables["summary"], "outcome", "unit")):
         about = evaluation.outcomes[str(row["outcome"])]
         measured = measure(row, about)
-        quantity = estimand_words(str(row["estimand"]), about)
-        said = conclusion_words(str(row["label"]), str(row["direction"])).removesuffix(",")
+        what = estimand_words(row["estimand"], about)
+        said = conclusion_words(row["label"], row["direction"])
         smallest = detectable_words(row, about) if math.isfinite(row["minimum_detectable"]) else ""
         lines.append(
             [
                 _linked(evaluation, row, address),
                 text_cell(str(about["label"])),
-                text_cell(compared_with(str(row["design"]))),
+                text_cell(compared_with(row["design"])),
                 text_cell(said),
                 estimate_cell(source, place, row),
-                text_cell(f"{quantity}{f', {measured}' if measured else ''}"),
+                text_cell(f"{what}{f', {measured}' if measured else ''}"),
                 p_cell(source, place, row, "p_adjusted"),
                 p_cell(source, place, row, "p_placebo"),
                 Cell((smallest,), sort=repr(float(row["minimum_detectable"]))) if smallest else BLANK,
@@ -237,7 +187,7 @@ def answer_rows(evaluation: Evaluation, source: str, address: str | None) -> lis
     failed = evaluation.tables["not_estimated"]
     for _, row in records(failed[failed["estimator"] == ""]):
         about = evaluation.outcomes.get(str(row["outcome"]), {})
-        words = [str(about.get("label", row["outcome"])), compared_with(str(row["design"]))]
+        words = [str(about.get("label", row["outcome"])), compared_with(row["design"])]
         told = f"not estimated: {message_words(str(row['message']))}"
         cells = [*map(text_cell, (*words, told)), *[BLANK] * 5]
         lines.append([_linked(evaluation, row, address), *cells])

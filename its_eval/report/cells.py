@@ -10,9 +10,10 @@ import pandas as pd
 
 from its_eval.evaluation import Row
 from its_eval.figures.catalogue import describe
-from its_eval.report.blocks import Cell, Code, Column, Folded, Number, Picture, Sentence
+from its_eval.report.blocks import Cell, Code, Column, Folded, Number, Picture, Sentence, text_cell
 from its_eval.report.source import anchor
-from its_eval.words.narrative import PEERS, compared_with, p_words, printed, rounded
+from its_eval.words.labels import PEERS, compared_with
+from its_eval.words.numbers import p_number, printed, rounded
 
 if TYPE_CHECKING:
     from its_eval.figures.catalogue import FigureTask
@@ -67,8 +68,12 @@ def p_cell(table: str, place: int, row: Row, column: str) -> Cell:
     value = float(row[column])
     if math.isnan(value):
         return BLANK
-    text = p_words(value).removeprefix("p ").removeprefix("= ")
-    return Cell((number(table, place, row, column, text),), sort=repr(value))
+    return Cell((number(table, place, row, column, p_number(value)),), sort=repr(value))
+
+
+def who(source: ReportSource, row: Row) -> list[Cell]:
+    """Return the cells that say of which unit a row is, and with what it is compared."""
+    return [text_cell(source.unit_name(row["unit"])), text_cell(compared_with(row["design"]))]
 
 
 def shortened(rows: pd.DataFrame, table: str) -> tuple[pd.DataFrame, str]:

@@ -26,8 +26,9 @@ from its_eval.errors import ConfigError
 from its_eval.report.blocks import Folded, Heading, Section, Table, plain, text_cell
 from its_eval.report.cells import BLANK, columns
 from its_eval.report.method import ADJUSTMENTS
-from its_eval.words.narrative import estimand_words, rounded
-from its_eval.words.terms import season_words, singular, span_words
+from its_eval.report.source import n_drifting
+from its_eval.words.labels import estimand_words, season_words
+from its_eval.words.numbers import plural, rounded, span_words
 
 if TYPE_CHECKING:
     from its_eval.report.source import ReportSource
@@ -42,10 +43,6 @@ class Facts:
 
     words: str
     result: str = ""
-
-
-def _primary_fits(source: ReportSource) -> pd.DataFrame:
-    return pd.concat([source.primary_fits(outcome) for outcome in source.outcomes])
 
 
 def _events(source: ReportSource) -> str:
@@ -78,7 +75,7 @@ def _objective(source: ReportSource) -> Facts:
 
 
 def _incomplete(source: ReportSource) -> Facts:
-    fits = _primary_fits(source)
+    fits = source.answering_fits
     missing = int(fits["n_missing"].sum()) if len(fits) else 0
     if len(fits) and not missing:
         return Facts("No period of any series is missing.", LOW)
@@ -117,8 +114,7 @@ def _rationale(source: ReportSource) -> Facts:
 
 
 def _setting(source: ReportSource) -> Facts:
-    units = sorted({unit for outcome in source.outcomes for unit in source.units(outcome)})
-    named = ", ".join(source.unit_name(unit) for unit in units)
+    named = ", ".join(source.everyone.values())
     return Facts(f"{source.settings['intervention']['name']}, in {named}.", REPORTED)
 
 
@@ -146,7 +142,7 @@ def _other_events(source: ReportSource) -> Facts:
 
 
 def _periods(source: ReportSource) -> Facts:
-    fits = _primary_fits(source)
+    fits = source.answering_fits
     if fits.empty:
         return Facts("Nothing was fitted.", ABSENT)
     spans = [_span(fits[name]) for name in ("n_pre", "n_post")]
@@ -171,7 +167,7 @@ def _model(source: ReportSource) -> Facts:
 
 
 def _autocorrelation(source: ReportSource) -> Facts:
-    fits = _primary_fits(source)
+    fits = source.answering_fits
     known = fits[fits["rho1"].notna()]
     if known.empty:
         return Facts("The primary estimator takes no account of dependence between periods.")
@@ -181,14 +177,14 @@ def _autocorrelation(source: ReportSource) -> Facts:
 
 def _season(source: ReportSource) -> Facts:
     frequency = str(source.settings["data"]["frequency"])
-    words = sorted({season_words(str(season), frequency) for season in _primary_fits(source)["season"]})
+    words = sorted({season_words(str(season), frequency) for season in source.answering_fits["season"]})
     return Facts(f"Season: {', '.join(words) or 'none fitted'}.", REPORTED)
 
 
 def _trend(source: ReportSource) -> Facts:
-    flags = _primary_fits(source)["flags"].astype(str)
-    drifting = int(flags.str.contains("near_unit_root").sum())
-    return Facts(f"A straight line before and after; {drifting} of {len(flags)} series drift.", REPORTED)
+    fits = source.answering_fits
+    drift = f"{n_drifting(fits)} of {len(fits)} series drift"
+    return Facts(f"A straight line before and after; {drift}.", REPORTED)
 
 
 def _effects(source: ReportSource) -> Facts:
@@ -241,9 +237,8 @@ def _software(source: ReportSource) -> Facts:
 
 
 def _limits(source: ReportSource) -> Facts:
-    return Facts(
-        singular(f"{len(source.evaluation.notes)} notes of the run; the assumptions are listed above.")
-    )
+    notes = plural(len(source.evaluation.notes), "note")
+    return Facts(f"{notes} of the run; the assumptions are listed above.")
 
 
 EPOC_FACTS: dict[str, Callable[[ReportSource], Facts]] = {

@@ -18,10 +18,13 @@ from its_eval.report.cells import (
     picture,
     shortened,
     value_cell,
+    who,
 )
 from its_eval.report.source import anchor, preferred_scale
-from its_eval.words.narrative import FLAG_WORDS, compared_with, data_sentences, estimand_words
-from its_eval.words.terms import check_words, message_words, singular
+from its_eval.words.labels import check_words, compared_with, estimand_words
+from its_eval.words.messages import message_words
+from its_eval.words.numbers import plural
+from its_eval.words.sentences import data_sentences, warning_sentences
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,29 +109,13 @@ def _residual_figures(source: ReportSource, outcome: str) -> list[Block]:
 
 def _warnings(source: ReportSource) -> list[Sentence]:
     """Return notes of the run, warnings of fits, and faults in the data."""
-    found = [words for outcome in source.outcomes for words in _flagged(source, outcome)]
+    found = [
+        words
+        for outcome in source.outcomes
+        for words in warning_sentences(source.evaluation, outcome, source.label(outcome))
+    ]
     warnings = [plain(words, "attention") for words in (*found, *data_sentences(source.evaluation))]
     return [*map(plain, source.evaluation.notes), *warnings]
-
-
-def _flagged(source: ReportSource, outcome: str) -> list[str]:
-    """Return what fits warn of, each warning once with the units that it is about, and what failed."""
-    units: dict[tuple[str, str], list[str]] = {}
-    for _, row in records(in_order_of_designs(source.primary_fits(outcome), "unit")):
-        for flag in filter(None, str(row["flags"]).split("; ")):
-            units.setdefault((flag, str(row["design"])), []).append(str(row["unit"]))
-    found = [
-        f"{source.label(outcome)}, {', '.join(named)} compared with "
-        f"{compared_with(design, several=len(named) > 1)}: {FLAG_WORDS.get(flag, flag)}."
-        for (flag, design), named in units.items()
-    ]
-    failed = source.rows("not_estimated", outcome)
-    found += [
-        f"{source.label(outcome)}, {row['unit']} compared with {compared_with(str(row['design']))}: not "
-        f"estimated: {message_words(str(row['message']))}."
-        for _, row in records(failed)
-    ]
-    return list(dict.fromkeys(found))
 
 
 def _alarms(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
@@ -136,17 +123,15 @@ def _alarms(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
     lines = [
         [
             text_cell(str(row["unit"]) or "all together"),
-            text_cell(message_words(str(row["message"]))),
-            text_cell(compared_with(str(row["design"]))),
-            text_cell(check_words(str(row["check"]))),
+            text_cell(message_words(row["message"])),
+            text_cell(compared_with(row["design"])),
+            text_cell(check_words(row["check"])),
         ]
         for _, row in records(shown)
     ]
     titles = columns("Unit", "In words", "Compared with", "Check")
-    counted = singular(f"{len(rows)} checks")
-    caption = (
-        f"{source.label(outcome)}: {counted} that ask{'s' if len(rows) == 1 else ''} for attention.{more}"
-    )
+    ask = "asks" if len(rows) == 1 else "ask"
+    caption = f"{source.label(outcome)}: {plural(len(rows), 'check')} that {ask} for attention.{more}"
     return Table(anchor("table-attention", outcome), caption, titles, lines)
 
 
@@ -163,7 +148,7 @@ def _counted(table: pd.DataFrame) -> str:
         for status, (one, many) in told.items()
         if status in counts
     ]
-    return singular(f"Of {len(table)} checks {', '.join(words)}.")
+    return f"Of {plural(len(table), 'check')} {', '.join(words)}."
 
 
 def _result(row: Row) -> str:
@@ -185,12 +170,12 @@ def _results(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
     lines = [
         [
             text_cell(str(row["unit"]) or "all together"),
-            text_cell(compared_with(str(row["design"]))),
-            text_cell(check_words(str(row["check"]))),
+            text_cell(compared_with(row["design"])),
+            text_cell(check_words(row["check"])),
             text_cell(_result(row)),
             value_cell("checks", place, row, "statistic"),
             p_cell("checks", place, row, "p_value"),
-            text_cell(message_words(str(row["message"]))),
+            text_cell(message_words(row["message"])),
         ]
         for place, row in records(shown)
     ]
@@ -239,8 +224,7 @@ def _estimators(source: ReportSource, outcome: str) -> list[Block]:
         role = " (the answer)" if row["role"] == "primary" else ""
         lines.append(
             [
-                text_cell(source.unit_name(str(row["unit"]))),
-                text_cell(compared_with(str(row["design"]))),
+                *who(source, row),
                 text_cell(f"{estimator}{role}"),
                 estimate_cell("effects", place, row),
                 p_cell("effects", place, row, "p_value"),
@@ -267,11 +251,11 @@ def _alternatives(source: ReportSource, outcome: str) -> list[Block]:
     shown, more = shortened(rows.assign(scale=scale), "sensitivity")
     lines = [
         [
-            text_cell(str(row["unit"])),
-            text_cell(compared_with(str(row["design"]))),
+            text_cell(row["unit"]),
+            text_cell(compared_with(row["design"])),
             text_cell(dimension_words(str(row["dimension"]))),
-            text_cell(str(row["choice"])),
-            text_cell(estimand_words(str(row["estimand"]), about)),
+            text_cell(row["choice"]),
+            text_cell(estimand_words(row["estimand"], about)),
             estimate_cell("sensitivity", place, row),
             p_cell("sensitivity", place, row, "p_value"),
         ]

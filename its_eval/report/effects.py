@@ -19,11 +19,12 @@ from its_eval.report.cells import (
     pictures,
     shortened,
     value_cell,
+    who,
 )
 from its_eval.report.source import anchor
-from its_eval.report.verdicts import label_words
-from its_eval.words.narrative import compared_with, detectable_words, estimand_words, measure, printed
-from its_eval.words.terms import message_words
+from its_eval.words.labels import compared_with, conclusion_words, estimand_words
+from its_eval.words.messages import message_words
+from its_eval.words.numbers import detectable_words, measure, printed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,11 +97,10 @@ def _every_quantity(source: ReportSource, outcome: str, rows: pd.DataFrame) -> T
     about = source.about(outcome)
     lines = []
     for place, row in records(in_order_of_designs(rows, "unit")):
-        what = estimand_words(str(row["estimand"]), about)
+        what = estimand_words(row["estimand"], about)
         lines.append(
             [
-                text_cell(source.unit_name(str(row["unit"]))),
-                text_cell(compared_with(str(row["design"]))),
+                *who(source, row),
                 text_cell(what),
                 text_cell(measure(row, about) or "–"),
                 estimate_cell("effects", place, row),
@@ -131,7 +131,7 @@ def _pooled(source: ReportSource, outcome: str) -> list[Block]:
         lines.append(
             [
                 text_cell(_method_words(str(row["method"]))),
-                text_cell(compared_with(str(row["design"]), several=True)),
+                text_cell(compared_with(row["design"], several=True)),
                 estimate_cell("pooled", place, row),
                 p_cell("pooled", place, row, "p_value"),
                 prediction,
@@ -181,8 +181,7 @@ def power(source: ReportSource) -> Section:
                 )
             lines.append(
                 [
-                    text_cell(source.unit_name(str(row["unit"]))),
-                    text_cell(compared_with(str(row["design"]))),
+                    *who(source, row),
                     smallest,
                     estimate_cell("summary", place, row),
                 ]
@@ -202,9 +201,8 @@ def _asked(source: ReportSource, outcome: str) -> list[Block]:
     about = source.about(outcome)
     lines = [
         [
-            text_cell(source.unit_name(str(row["unit"]))),
-            text_cell(compared_with(str(row["design"]))),
-            text_cell(estimand_words(str(row["estimand"]), about)),
+            *who(source, row),
+            text_cell(estimand_words(row["estimand"], about)),
             value_cell("power", place, row, "minimum_detectable", 4),
             value_cell("power", place, row, "power"),
             value_cell("power", place, row, "alpha"),
@@ -227,7 +225,7 @@ _EXPLAINED_PLACEBOS = (
 
 def placebos(source: ReportSource) -> Section:
     """Return how a unit's change stands among changes that no intervention made."""
-    if set(source.settings["designs"]) == {"single"}:
+    if set(source.designs) == {"single"}:
         units: list[Block] = [plain("Only a comparison with other units can be set beside theirs.", "quiet")]
     else:
         units = [plain(_EXPLAINED_PLACEBOS), *_units(source)]
@@ -260,14 +258,13 @@ def _others(source: ReportSource, outcome: str, row: Row) -> str:
 def _ranks(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
     lines = [
         [
-            text_cell(source.unit_name(str(row["unit"]))),
-            text_cell(compared_with(str(row["design"]))),
+            *who(source, row),
             p_cell("summary", place, row, "p_value"),
             p_cell("summary", place, row, "p_adjusted"),
             p_cell("summary", place, row, "p_placebo"),
             text_cell(_others(source, outcome, row)),
             p_cell("summary", place, row, "p_crawford_howell"),
-            text_cell(label_words(str(row["label"]))),
+            text_cell(conclusion_words(row["label"])),
         ]
         for place, row in records(rows)
     ]
@@ -302,9 +299,9 @@ def _dates(source: ReportSource) -> list[Block]:
 def _by_date(source: ReportSource, outcome: str, found: pd.DataFrame) -> Table:
     lines = [
         [
-            text_cell(str(row["unit"])),
-            text_cell(message_words(str(row["message"]))),
-            text_cell(compared_with(str(row["design"]))),
+            text_cell(row["unit"]),
+            text_cell(message_words(row["message"])),
+            text_cell(compared_with(row["design"])),
         ]
         for _, row in records(in_order_of_designs(found, "unit"))
     ]
@@ -317,10 +314,10 @@ def _date_table(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table
     shown, more = shortened(rows, "placebo_dates")
     lines = [
         [
-            text_cell(str(row["unit"])),
-            text_cell(compared_with(str(row["design"]))),
-            text_cell(estimand_words(str(row["estimand"]), about)),
-            text_cell(str(row["placebo"])),
+            text_cell(row["unit"]),
+            text_cell(compared_with(row["design"])),
+            text_cell(estimand_words(row["estimand"], about)),
+            text_cell(row["placebo"]),
             value_cell("placebo_dates", place, row, "estimate", 4),
             value_cell("placebo_dates", place, row, "statistic"),
         ]

@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from its_eval.report.blocks import Bullets, Cell, Code, Heading, Section, Table, plain, text_cell
 from its_eval.report.cells import columns
 from its_eval.report.checks import ESTIMATOR_WORDS
-from its_eval.words.narrative import estimand_words
-from its_eval.words.terms import span_words
+from its_eval.report.source import n_drifting
+from its_eval.words.labels import estimand_words
+from its_eval.words.numbers import span_words
 
 if TYPE_CHECKING:
     from its_eval.report.blocks import Block
@@ -280,15 +279,11 @@ def _entries(source: ReportSource) -> list[tuple[str, str, str]]:
     return entries
 
 
-def _primary_fits(source: ReportSource) -> pd.DataFrame:
-    return pd.concat([source.primary_fits(outcome) for outcome in source.outcomes])
-
-
 def _trend_facts(source: ReportSource) -> str:
-    fits = _primary_fits(source)
+    fits = source.answering_fits
     if fits.empty:
         return "Nothing was fitted."
-    drifting = int(fits["flags"].astype(str).str.contains("near_unit_root").sum())
+    drifting = n_drifting(fits)
     curved = source.table("checks")
     curved = curved[curved["check"].astype(str).str.contains("curvature") & (curved["status"] == "attention")]
     shortest = int(fits["n_pre"].min())
@@ -315,7 +310,7 @@ def _phase_in_facts(source: ReportSource) -> str:
 
 
 def _error_facts(source: ReportSource) -> str:
-    fits = _primary_fits(source)
+    fits = source.answering_fits
     known = fits[fits["rho1"].notna()]
     words = "No autoregressive error model was fitted."
     if len(known):

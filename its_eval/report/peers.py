@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from its_eval.evaluation import in_order_of_designs, records
 from its_eval.report.blocks import Cell, Folded, Heading, Section, Table, plain, text_cell
-from its_eval.report.cells import BLANK, columns, count_cell, number, pictures, shortened, value_cell
+from its_eval.report.cells import BLANK, columns, count_cell, number, pictures, shortened, value_cell, who
 from its_eval.report.source import anchor
-from its_eval.words.narrative import compared_with, peers_sentence
-from its_eval.words.terms import message_words, season_words
+from its_eval.words.labels import season_words
+from its_eval.words.messages import message_words
+from its_eval.words.sentences import peers_sentence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,7 +99,7 @@ def _balance(source: ReportSource, outcome: str, unit: str) -> Table:
     rows = source.rows("balance", outcome, unit)
     lines = [
         [
-            text_cell(str(row["variable"])),
+            text_cell(row["variable"]),
             *(
                 value_cell("balance", place, row, name)
                 for name in ("unit_value", "peer_mean", "pool_mean", "smd")
@@ -117,9 +118,9 @@ def _excluded(source: ReportSource, outcome: str, unit: str) -> Table:
     nearer = rows[rows["distance"] <= farthest]
     lines = [
         [
-            text_cell(source.unit_name(str(row["candidate"]))),
+            text_cell(source.unit_name(row["candidate"])),
             value_cell("peer_exclusions", place, row, "distance"),
-            text_cell(str(row["reason"])),
+            text_cell(row["reason"]),
         ]
         for place, row in records(nearer)
     ]
@@ -154,8 +155,7 @@ def _used(source: ReportSource, outcome: str, fits: pd.DataFrame) -> Table:
         own = series[(series["unit"] == row["unit"]) & (series["design"] == row["design"])]
         lines.append(
             [
-                text_cell(source.unit_name(str(row["unit"]))),
-                text_cell(compared_with(str(row["design"]))),
+                *who(source, row),
                 *(count_cell("fits", place, row, name) for name in ("n_pre", "n_post", "n_missing")),
                 text_cell(_unused(own)),
                 text_cell(season_words(str(row["season"]), str(about["frequency"]))),
@@ -183,12 +183,12 @@ def _findings(source: ReportSource) -> list[Block]:
     shown, more = shortened(table.assign(order=order).sort_values("order", kind="stable"), "data_quality")
     lines = [
         [
-            text_cell(str(row["severity"])),
-            text_cell(str(row["indicator"])),
-            text_cell(source.unit_name(str(row["unit"]))),
-            text_cell(str(row["period"])),
+            text_cell(row["severity"]),
+            text_cell(row["indicator"]),
+            text_cell(source.unit_name(row["unit"])),
+            text_cell(row["period"]),
             text_cell(str(row["check"]).replace("_", " ")),
-            text_cell(message_words(str(row["message"]))),
+            text_cell(message_words(row["message"])),
         ]
         for _, row in records(shown)
     ]

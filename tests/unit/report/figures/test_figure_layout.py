@@ -10,7 +10,7 @@ from its_eval.figures.sheet import Mark, draw_sheet, place_marks
 from its_eval.figures.specification import dimension_words
 from its_eval.figures.style import NARROW, house_style
 from its_eval.figures.text_layout import placebo_sentences, sentence, t_text, text_width, told_apart, wrap
-from its_eval.words.narrative import counted
+from its_eval.words.numbers import counted
 
 NBSP = "\N{NO-BREAK SPACE}"
 

@@ -12,7 +12,7 @@ from its_eval.report.checks import checks, choices
 from its_eval.report.method import assumptions, methods
 from its_eval.report.peers import data_quality
 from its_eval.report.source import ReportSource, with_every_table
-from its_eval.words.narrative import compared_with
+from its_eval.words.labels import compared_with
 
 #: How many other choices there are by design.
 DESIGNS = {"single": 4, "difference": 7}
