@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from its_eval.evaluation import NOT_RECORDED, THE_SET, Row, Verdict, in_order_of_designs, records
 from its_eval.report.blocks import (
     Bullets,
-    Cell,
     Heading,
-    Link,
     Section,
     Sentence,
     Strong,
     Table,
     plain,
-    text_cell,
 )
-from its_eval.report.cells import BLANK, MOST_ROWS, columns, estimate_cell, main_figures, p_cell, pictures
+from its_eval.report.cells import (
+    ANSWER_TITLES,
+    MOST_ROWS,
+    answer_rows,
+    main_figures,
+    pictures,
+)
 from its_eval.report.source import anchor
 from its_eval.words.gaps import gap_sentences
-from its_eval.words.labels import compared_with, conclusion_words, estimand_words
+from its_eval.words.labels import compared_with
 from its_eval.words.messages import message_words
-from its_eval.words.numbers import detectable_words, measure
 from its_eval.words.verdicts import headline, question, set_sentence, verdict_sentences
 
 if TYPE_CHECKING:
-    from its_eval.evaluation import Evaluation
     from its_eval.report.blocks import Block
     from its_eval.report.source import ReportSource
 
 
-def set_sentences(source: ReportSource, outcome: str) -> list[Sentence]:
+def _set_sentences(source: ReportSource, outcome: str) -> list[Sentence]:
     """Return a sentence per design: what is concluded of all treated units as a set, and the estimate."""
     pooled = source.rows("pooled", outcome)
     found = []
@@ -68,20 +68,25 @@ _READING = {
 }
 
 
-def answer(source: ReportSource) -> Section:
+def answer(source: ReportSource) -> tuple[Section, ...]:
+    """Return the question and the answer, all answers at a glance, and each unit."""
+    return _answer(source), _glance(source), _units(source)
+
+
+def _answer(source: ReportSource) -> Section:
     """Return the question, and a plain sentence per outcome and design."""
     about = [source.about(outcome) for outcome in source.outcomes]
     designs = source.designs
     blocks: list[Block] = [plain(question(about, source.everyone, designs, source.primary))]
     for outcome in source.outcomes:
         blocks.append(Heading(source.label(outcome), ident=anchor("answer", outcome)))
-        blocks.append(Bullets([*set_sentences(source, outcome), *_verdicts(source, outcome)]))
+        blocks.append(Bullets([*_set_sentences(source, outcome), *_verdicts(source, outcome)]))
     blocks += [plain(_READING["single"], "quiet")] if "single" in designs else []
     blocks += [plain(_READING["controlled"], "quiet")] if set(designs) - {"single"} else []
     return Section("answer", "The question and the answer", blocks)
 
 
-def units(source: ReportSource) -> Section:
+def _units(source: ReportSource) -> Section:
     """Return each unit: its answer in a sentence per design, and the main figure beneath."""
     blocks: list[Block] = []
     for outcome in source.outcomes:
@@ -127,15 +132,11 @@ def _first_estimators(source: ReportSource) -> set[str]:
     return {str(outcome["estimators"][0]["label"]) for outcome in source.settings["outcomes"]}
 
 
-TITLES = columns(
-    *("Unit", "Outcome", "Compared with", "What can be said", "Estimate#", "Of"),
-    *("Adjusted p#", "Placebo p#", "Smallest detectable change"),
-)
 #: So many of them say what was found; the rest of a report has the others.
 _FOUND = 6
 
 
-def glance(source: ReportSource) -> Section:
+def _glance(source: ReportSource) -> Section:
     """Return the answers of a run with several outcomes in one table, each linked to its place."""
     blocks: list[Block] = []
     if len(source.outcomes) > 1:
@@ -148,54 +149,5 @@ def glance(source: ReportSource) -> Section:
         rows = [row[:_FOUND] for row in answer_rows(source.evaluation, "summary", "")]
         more = "" if len(rows) <= MOST_ROWS else f". The first {MOST_ROWS} of {len(rows):,}"
         caption = f"All answers, with intervals beneath{more}"
-        blocks.append(Table("table-glance", caption, TITLES[:_FOUND], rows[:MOST_ROWS]))
+        blocks.append(Table("table-glance", caption, ANSWER_TITLES[:_FOUND], rows[:MOST_ROWS]))
     return Section("glance", "All answers at a glance", blocks)
-
-
-def answer_rows(evaluation: Evaluation, source: str, address: str | None) -> list[list[Cell]]:
-    """Return a row of cells per answer and per series that has none, in the order of `TITLES`.
-
-    Parameters
-    ----------
-    evaluation : Evaluation
-        With every table.
-    source : str
-        What numbers say they were read from, before the place and the column.
-    address : str or None
-        The page that units are linked to; blank for the own page, None for no links.
-    """
-    lines = []
-    for place, row in records(in_order_of_designs(evaluation.tables["summary"], "outcome", "unit")):
-        about = evaluation.outcomes[str(row["outcome"])]
-        measured = measure(row, about)
-        what = estimand_words(row["estimand"], about)
-        said = conclusion_words(row["label"], row["direction"])
-        smallest = detectable_words(row, about) if math.isfinite(row["minimum_detectable"]) else ""
-        lines.append(
-            [
-                _linked(evaluation, row, address),
-                text_cell(str(about["label"])),
-                text_cell(compared_with(row["design"])),
-                text_cell(said),
-                estimate_cell(source, place, row),
-                text_cell(f"{what}{f', {measured}' if measured else ''}"),
-                p_cell(source, place, row, "p_adjusted"),
-                p_cell(source, place, row, "p_placebo"),
-                Cell((smallest,), sort=repr(float(row["minimum_detectable"]))) if smallest else BLANK,
-            ]
-        )
-    failed = evaluation.tables["not_estimated"]
-    for _, row in records(failed[failed["estimator"] == ""]):
-        about = evaluation.outcomes.get(str(row["outcome"]), {})
-        words = [str(about.get("label", row["outcome"])), compared_with(row["design"])]
-        told = f"not estimated: {message_words(str(row['message']))}"
-        cells = [*map(text_cell, (*words, told)), *[BLANK] * 5]
-        lines.append([_linked(evaluation, row, address), *cells])
-    return lines
-
-
-def _linked(evaluation: Evaluation, row: Row, address: str | None) -> Cell:
-    """Return a unit and its name, with a link to its place in a report."""
-    unit, name = str(row["unit"]), evaluation.unit_names.get(str(row["unit"]), "")
-    target = f"{address}#{anchor('unit', str(row['outcome']), unit)}"
-    return Cell((unit if address is None else Link(unit, target),), (name,) if name else (), sort=unit)

@@ -1,4 +1,4 @@
-"""Sentences about projects measured before and after."""
+"""The section about projects measured before and after."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _CAUTION = (
 )
 
 
-def before_after(source: ReportSource) -> Section:
+def before_after(source: ReportSource) -> tuple[Section]:
     """Return the section, without blocks when the run has none."""
     said = overall_sentences(source.evaluation)
     if not said:
-        return Section("before-after", "Before and after", [])
+        return (Section("before-after", "Before and after", []),)
     blocks: list[Block] = [plain(_CAUTION, "attention")]
     blocks.append(Bullets([Sentence((words,), row, "answer") for words, row in said]))
     blocks += _table(source)
@@ -38,7 +38,7 @@ def before_after(source: ReportSource) -> Section:
             caption = f"{figure.task.outcome}: every project from before to after, and their mean."
             alt = describe(source.evaluation, figure.task)
             blocks.append(Picture(anchor("figure", figure.stem), figure, alt, caption, wide=True))
-    return Section("before-after", "Before and after", blocks)
+    return (Section("before-after", "Before and after", blocks),)
 
 
 def _table(source: ReportSource) -> list[Block]:

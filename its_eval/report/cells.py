@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from its_eval.evaluation import Row
+from its_eval.evaluation import Evaluation, Row, in_order_of_designs, records
 from its_eval.figures.catalogue import describe
-from its_eval.report.blocks import Cell, Code, Column, Folded, Number, Picture, Sentence, text_cell
+from its_eval.report.blocks import Cell, Code, Column, Folded, Link, Number, Picture, Sentence, text_cell
 from its_eval.report.source import anchor
-from its_eval.words.labels import PEERS, compared_with
-from its_eval.words.numbers import p_number, printed, rounded
+from its_eval.words.labels import PEERS, compared_with, conclusion_words, estimand_words
+from its_eval.words.messages import message_words
+from its_eval.words.numbers import detectable_words, measure, p_number, printed, rounded
 
 if TYPE_CHECKING:
     from its_eval.figures.catalogue import FigureTask
@@ -105,6 +106,62 @@ def _is_asked(setting: Any) -> bool:
     if isinstance(setting, Mapping):
         return any(_is_asked(value) for value in setting.values())
     return bool(setting)
+
+
+#: Of a row per answer, as `answer_rows` gives them.
+ANSWER_TITLES = columns(
+    *("Unit", "Outcome", "Compared with", "What can be said", "Estimate#", "Of"),
+    *("Adjusted p#", "Placebo p#", "Smallest detectable change"),
+)
+
+
+def answer_rows(evaluation: Evaluation, source: str, address: str | None) -> list[list[Cell]]:
+    """Return a row of cells per answer and per series that has none, in the order of `ANSWER_TITLES`.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        With every table.
+    source : str
+        What numbers say they were read from, before the place and the column.
+    address : str or None
+        The page that units are linked to; blank for the own page, None for no links.
+    """
+    lines = []
+    for place, row in records(in_order_of_designs(evaluation.tables["summary"], "outcome", "unit")):
+        about = evaluation.outcomes[str(row["outcome"])]
+        measured = measure(row, about)
+        what = estimand_words(row["estimand"], about)
+        said = conclusion_words(row["label"], row["direction"])
+        smallest = detectable_words(row, about) if math.isfinite(row["minimum_detectable"]) else ""
+        lines.append(
+            [
+                _linked(evaluation, row, address),
+                text_cell(str(about["label"])),
+                text_cell(compared_with(row["design"])),
+                text_cell(said),
+                estimate_cell(source, place, row),
+                text_cell(f"{what}{f', {measured}' if measured else ''}"),
+                p_cell(source, place, row, "p_adjusted"),
+                p_cell(source, place, row, "p_placebo"),
+                Cell((smallest,), sort=repr(float(row["minimum_detectable"]))) if smallest else BLANK,
+            ]
+        )
+    failed = evaluation.tables["not_estimated"]
+    for _, row in records(failed[failed["estimator"] == ""]):
+        about = evaluation.outcomes.get(str(row["outcome"]), {})
+        words = [str(about.get("label", row["outcome"])), compared_with(row["design"])]
+        told = f"not estimated: {message_words(str(row['message']))}"
+        cells = [*map(text_cell, (*words, told)), *[BLANK] * 5]
+        lines.append([_linked(evaluation, row, address), *cells])
+    return lines
+
+
+def _linked(evaluation: Evaluation, row: Row, address: str | None) -> Cell:
+    """Return a unit and its name, with a link to its place in a report."""
+    unit, name = str(row["unit"]), evaluation.unit_names.get(str(row["unit"]), "")
+    target = f"{address}#{anchor('unit', str(row['outcome']), unit)}"
+    return Cell((unit if address is None else Link(unit, target),), (name,) if name else (), sort=unit)
 
 
 #: The figure that shows a series with its fit and what would have been expected.

@@ -25,9 +25,8 @@ from its_eval.config.reading import read_file
 from its_eval.errors import ConfigError
 from its_eval.report.blocks import Folded, Heading, Section, Table, plain, text_cell
 from its_eval.report.cells import BLANK, columns
-from its_eval.report.method import ADJUSTMENTS
 from its_eval.report.source import n_drifting
-from its_eval.words.labels import estimand_words, season_words
+from its_eval.words.labels import ADJUSTMENTS, estimand_words, season_words
 from its_eval.words.numbers import plural, rounded, span_words
 
 if TYPE_CHECKING:

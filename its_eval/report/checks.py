@@ -64,7 +64,12 @@ RESIDUAL_CHECKS = frozenset(
 )
 
 
-def checks(source: ReportSource) -> Section:
+def checks(source: ReportSource) -> tuple[Section, ...]:
+    """Return what was checked, and how the answer depends on choices."""
+    return _checks(source), _choices(source)
+
+
+def _checks(source: ReportSource) -> Section:
     """Return what needs attention, then every check with its result."""
     table = source.table("checks")
     alarming = table[table["status"] == "attention"]
@@ -184,23 +189,7 @@ def _results(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
     return Table(anchor("table-checks", outcome), caption, titles, lines)
 
 
-#: What an estimator is, in words.
-ESTIMATOR_WORDS = {
-    "reml_ar": "REML with autoregressive errors",
-    "reml_ar_noise": "REML with autoregressive errors and noise",
-    "ols": "least squares, periods taken as independent",
-    "newey_west": "least squares with Newey–West standard errors",
-    "prais_winsten": "Prais–Winsten",
-    "arima": "ARIMA errors, maximum likelihood",
-    "poisson": "Poisson regression",
-    "quasi_poisson": "quasi-Poisson regression",
-    "negative_binomial": "negative binomial regression",
-    "binomial": "logistic regression",
-    "quasi_binomial": "quasi-binomial regression",
-}
-
-
-def choices(source: ReportSource) -> Section:
+def _choices(source: ReportSource) -> Section:
     """Return the primary estimand by every estimator and under every choice tried."""
     blocks: list[Block] = []
     for outcome in source.outcomes:

@@ -22,7 +22,7 @@ from its_eval.report.cells import (
     who,
 )
 from its_eval.report.source import anchor
-from its_eval.words.labels import compared_with, conclusion_words, estimand_words
+from its_eval.words.labels import compared_with, conclusion_words, estimand_words, pooling_words
 from its_eval.words.messages import message_words
 from its_eval.words.numbers import detectable_words, measure, printed
 
@@ -36,18 +36,14 @@ if TYPE_CHECKING:
 
 #: After the primary estimand and the effects at so many periods.
 _LAST = ("average_effect", "relative_average_effect")
-#: How several units are put together, in words.
-METHOD_WORDS = {
-    "set": "fitted as one: their mean minus the mean of their peers",
-    "set_union_of_peers": "fitted as one: their mean minus the mean of all their peers",
-    "paule_mandel_mkh": "random effects: Paule–Mandel, modified Hartung–Knapp",
-    "paule_mandel_hk": "random effects: Paule–Mandel, Hartung–Knapp",
-    "fixed_effect": "fixed effect",
-    "unweighted_mean": "unweighted mean",
-}
 
 
-def effects(source: ReportSource) -> Section:
+def effects(source: ReportSource) -> tuple[Section, ...]:
+    """Return the effects in numbers, whether they are unusual for a unit, and what could have been found."""
+    return _effects(source), _placebos(source), _power(source)
+
+
+def _effects(source: ReportSource) -> Section:
     """Return the table of effects per outcome, all quantities to be opened, and the units together."""
     blocks: list[Block] = []
     for outcome in source.outcomes:
@@ -130,7 +126,7 @@ def _pooled(source: ReportSource, outcome: str) -> list[Block]:
             prediction = Cell((low, " to ", high), sort=low.exact)
         lines.append(
             [
-                text_cell(_method_words(str(row["method"]))),
+                text_cell(pooling_words(row["method"])),
                 text_cell(compared_with(row["design"], several=True)),
                 estimate_cell("pooled", place, row),
                 p_cell("pooled", place, row, "p_value"),
@@ -149,20 +145,13 @@ def _pooled(source: ReportSource, outcome: str) -> list[Block]:
     return [Folded("All units together", [Table(anchor("table-pooled", outcome), caption, titles, lines)])]
 
 
-def _method_words(method: str) -> str:
-    """Return a way of pooling in words, and which unit it leaves out."""
-    name, without, unit = method.partition(" without ")
-    words = METHOD_WORDS.get(name, name.replace("_", " "))
-    return f"{words}, without {unit}" if without else words
-
-
 _EXPLAINED = (
     "The smallest change that a series like this, alone and before adjustment for several units, would show "
     "four times in five. Where it is larger than any change that matters, finding nothing says little."
 )
 
 
-def power(source: ReportSource) -> Section:
+def _power(source: ReportSource) -> Section:
     """Return the smallest detectable change of every answer, and the power table where there is one."""
     blocks: list[Block] = [plain(_EXPLAINED)]
     for outcome in source.outcomes:
@@ -223,7 +212,7 @@ _EXPLAINED_PLACEBOS = (
 )
 
 
-def placebos(source: ReportSource) -> Section:
+def _placebos(source: ReportSource) -> Section:
     """Return how a unit's change stands among changes that no intervention made."""
     if set(source.designs) == {"single"}:
         units: list[Block] = [plain("Only a comparison with other units can be set beside theirs.", "quiet")]

@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 _NAMED = 2
 
 
-def peers(source: ReportSource) -> Section:
+def peers(source: ReportSource) -> tuple[Section, ...]:
+    """Return who the peers are, and what the data are like."""
+    return _peers(source), _data(source)
+
+
+def _peers(source: ReportSource) -> Section:
     """Return the peers of every unit; said once where all outcomes share them."""
     table = source.table("peers")
     if table.empty:
@@ -136,7 +141,7 @@ def _excluded(source: ReportSource, outcome: str, unit: str) -> Table:
 _GRAVEST_FIRST = {"error": 0, "warning": 1, "info": 2}
 
 
-def data_quality(source: ReportSource) -> Section:
+def _data(source: ReportSource) -> Section:
     """Return the periods used of every series, and the findings about the data."""
     blocks: list[Block] = []
     for outcome in source.outcomes:

@@ -171,3 +171,41 @@ def season_words(season: str, frequency: str) -> str:
     'a term for each calendar month'
     """
     return _SEASONS.get(frequency, season) if season == "a term for each season" else season
+
+
+#: What an estimator is, in words.
+ESTIMATOR_WORDS = {
+    "reml_ar": "REML with autoregressive errors",
+    "reml_ar_noise": "REML with autoregressive errors and noise",
+    "ols": "least squares, periods taken as independent",
+    "newey_west": "least squares with Newey–West standard errors",
+    "prais_winsten": "Prais–Winsten",
+    "arima": "ARIMA errors, maximum likelihood",
+    "poisson": "Poisson regression",
+    "quasi_poisson": "quasi-Poisson regression",
+    "negative_binomial": "negative binomial regression",
+    "binomial": "logistic regression",
+    "quasi_binomial": "quasi-binomial regression",
+}
+#: How p-values of several units are adjusted.
+ADJUSTMENTS = {
+    "holm": "by Holm's method",
+    "bh": "by the method of Benjamini and Hochberg, which is for exploring",
+    "none": "not at all",
+}
+#: How several units are put together, in words.
+_POOLING = {
+    "set": "fitted as one: their mean minus the mean of their peers",
+    "set_union_of_peers": "fitted as one: their mean minus the mean of all their peers",
+    "paule_mandel_mkh": "random effects: Paule–Mandel, modified Hartung–Knapp",
+    "paule_mandel_hk": "random effects: Paule–Mandel, Hartung–Knapp",
+    "fixed_effect": "fixed effect",
+    "unweighted_mean": "unweighted mean",
+}
+
+
+def pooling_words(method: str) -> str:
+    """Return a way of pooling in words, and which unit it leaves out."""
+    name, without, unit = method.partition(" without ")
+    words = _POOLING.get(name, name.replace("_", " "))
+    return f"{words}, without {unit}" if without else words

@@ -40,7 +40,8 @@ def published(study):
 
 
 def section(evaluation):
-    return before_after(ReportSource(with_every_table(evaluation), {}))
+    (made,) = before_after(ReportSource(with_every_table(evaluation), {}))
+    return made
 
 
 def test_its_tables_are_those_of_the_command(evaluated):

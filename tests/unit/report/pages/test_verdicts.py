@@ -16,8 +16,8 @@ from its_eval.evaluation import (
     THE_SET,
     make_table,
 )
-from its_eval.report.answer import set_sentences
-from its_eval.report.blocks import Cell, Number, Strong
+from its_eval.report.answer import answer
+from its_eval.report.blocks import Bullets, Cell, Number, Strong
 from its_eval.report.source import ReportSource, anchor, with_every_table
 from its_eval.words.labels import compared_with
 from its_eval.words.verdicts import question, verdict_sentences
@@ -152,12 +152,15 @@ VERDICT = {
 JOINT = {"outcome": "waits", "unit": "", "design": "difference", "check": "joint_placebo", "p_value": 0.1637}
 
 
+def set_sentences(source):
+    lists = [block for block in answer(source)[0].blocks if isinstance(block, Bullets)]
+    return [item for block in lists for item in block.items if item.row.startswith("pooled:")]
+
+
 def of_the_set(run, n_units=2, **changes):
     verdict = VERDICT | changes
     own = {key: value for key, value in verdict.items() if key in SET}
-    found = set_sentences(
-        source_of(run, pooled=[SET | own | {"n_units": n_units}], verdicts=[verdict]), "waits"
-    )
+    found = set_sentences(source_of(run, pooled=[SET | own | {"n_units": n_units}], verdicts=[verdict]))
     return in_words(found[0])
 
 
@@ -175,7 +178,7 @@ def test_all_units_together_with_their_place_among_placebo_sets(run):
             VERDICT | {"unit": "A1", "set_p_placebo": 0.7},
         ],
     )
-    (told,) = set_sentences(source, "waits")
+    (told,) = set_sentences(source)
     assert in_words(told) == (
         "Both units together, compared with their peers: the gap changed, for the better, but no more than "
         "is usual among other units; change of trend, per month −0.25 days (95 % interval −0.45 to −0.05; "
@@ -229,7 +232,7 @@ def test_of_a_result_older_than_the_verdicts_nothing_is_concluded_of_the_set(run
     source = source_of(run, pooled=[SET | {"conf_high": 0.1}], checks=[JOINT, JOINT | {"design": "single"}])
     del source.evaluation.tables["pooled"]["minimum_detectable"]
     del source.evaluation.tables["verdicts"]
-    assert in_words(set_sentences(source, "waits")[0]) == (
+    assert in_words(set_sentences(source)[0]) == (
         "Both units together, compared with their peers: the conclusion is not recorded; change of trend, per "
         "month −0.25 days (95 % interval −0.45 to 0.10; p = 0.012, placebo p = 0.16)."
     )
