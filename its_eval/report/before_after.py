@@ -5,11 +5,21 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from its_eval.evaluation import BEFORE_AFTER, EVERYBODY, records
+from its_eval.evaluation import BEFORE_AFTER, EVERYBODY, Row
 from its_eval.figures.catalogue import describe
 from its_eval.figures.slope_chart import SLOPE_CHART
-from its_eval.report.blocks import Bullets, Cell, Picture, Section, Sentence, Table, plain, text_cell
-from its_eval.report.cells import BLANK, columns, count_cell, number, p_cell, shortened, value_cell
+from its_eval.report.blocks import Bullets, Cell, Picture, Section, Sentence, plain
+from its_eval.report.cells import (
+    BLANK,
+    count,
+    number,
+    p_value,
+    shortened,
+    table_of,
+    text,
+    told,
+    value,
+)
 from its_eval.report.source import anchor
 from its_eval.words.sentences import overall_sentences
 
@@ -45,36 +55,29 @@ def _table(source: ReportSource) -> list[Block]:
     if BEFORE_AFTER not in source.evaluation.tables:
         return []
     rows, more = shortened(source.table(BEFORE_AFTER), BEFORE_AFTER)
-    lines = []
-    for place, row in records(rows):
-        size = BLANK
-        if not math.isnan(row["cohens_dz"]):
-            low, high = (
-                number(BEFORE_AFTER, place, row, f"dz_{end}", f"{row[f'dz_{end}']:.2f}")
-                for end in ("low", "high")
-            )
-            main = number(BEFORE_AFTER, place, row, "cohens_dz", f"{row['cohens_dz']:.2f}")
-            size = Cell((main,), (low, " to ", high), repr(float(row["cohens_dz"])))
-        unit = str(row["unit"])
-        lines.append(
-            [
-                text_cell(row["measure"]),
-                text_cell("all units" if unit == EVERYBODY else source.unit_name(unit)),
-                text_cell(row["follow_up"]),
-                count_cell(BEFORE_AFTER, place, row, "n_projects"),
-                count_cell(BEFORE_AFTER, place, row, "n_left_out"),
-                value_cell(BEFORE_AFTER, place, row, "sum_baseline"),
-                value_cell(BEFORE_AFTER, place, row, "sum_follow_up"),
-                value_cell(BEFORE_AFTER, place, row, "percent_change", 1),
-                value_cell(BEFORE_AFTER, place, row, "t"),
-                p_cell(BEFORE_AFTER, place, row, "p_value"),
-                p_cell(BEFORE_AFTER, place, row, "p_adjusted"),
-                size,
-            ]
-        )
-    titles = columns(
-        *("Measure", "Unit", "Measured", "Projects#", "Left out#", "Sum before#", "Sum after#"),
-        *("Change, %#", "t#", "p#", "p adjusted#", "d_z#"),
-    )
     caption = f"Sums of all projects measured both times, and the paired test of each.{more}"
-    return [Table("table-before-after", caption, titles, lines)]
+    makers = {
+        "Measure": text("measure"),
+        "Unit": told(lambda row: "all units" if row["unit"] == EVERYBODY else source.unit_name(row["unit"])),
+        "Measured": text("follow_up"),
+        "Projects#": count(BEFORE_AFTER, "n_projects"),
+        "Left out#": count(BEFORE_AFTER, "n_left_out"),
+        "Sum before#": value(BEFORE_AFTER, "sum_baseline"),
+        "Sum after#": value(BEFORE_AFTER, "sum_follow_up"),
+        "Change, %#": value(BEFORE_AFTER, "percent_change", 1),
+        "t#": value(BEFORE_AFTER, "t"),
+        "p#": p_value(BEFORE_AFTER),
+        "p adjusted#": p_value(BEFORE_AFTER, "p_adjusted"),
+        "d_z#": _size,
+    }
+    return [table_of(rows, "table-before-after", caption, makers)]
+
+
+def _size(place: int, row: Row) -> Cell:
+    if math.isnan(row["cohens_dz"]):
+        return BLANK
+    main, low, high = (
+        number(BEFORE_AFTER, place, row, name, f"{row[name]:.2f}")
+        for name in ("cohens_dz", "dz_low", "dz_high")
+    )
+    return Cell((main,), (low, " to ", high), repr(float(row["cohens_dz"])))

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pandas as pd
 
 from its_eval.evaluation import Evaluation, Row, in_order_of_designs, records
 from its_eval.figures.catalogue import describe
-from its_eval.report.blocks import Cell, Code, Column, Folded, Link, Number, Picture, Sentence, text_cell
+from its_eval.report.blocks import (
+    Cell,
+    Code,
+    Column,
+    Folded,
+    Link,
+    Number,
+    Picture,
+    Sentence,
+    Table,
+    text_cell,
+)
 from its_eval.report.source import anchor
 from its_eval.words.labels import PEERS, compared_with, conclusion_words, estimand_words
 from its_eval.words.messages import message_words
@@ -72,9 +83,64 @@ def p_cell(table: str, place: int, row: Row, column: str) -> Cell:
     return Cell((number(table, place, row, column, p_number(value)),), sort=repr(value))
 
 
-def who(source: ReportSource, row: Row) -> list[Cell]:
-    """Return the cells that say of which unit a row is, and with what it is compared."""
-    return [text_cell(source.unit_name(row["unit"])), text_cell(compared_with(row["design"]))]
+Maker: TypeAlias = Callable[[int, Row], Cell]
+
+
+def told(words: Callable[[Row], object]) -> Maker:
+    """Return how a column with words is made from rows."""
+    return lambda _, row: text_cell(words(row))
+
+
+def text(column: str) -> Maker:
+    """Return how a column is made that repeats the texts of one."""
+    return lambda _, row: text_cell(row[column])
+
+
+def estimate(table: str) -> Maker:
+    """Return how a column of estimates with their intervals is made."""
+    return lambda place, row: estimate_cell(table, place, row)
+
+
+def p_value(table: str, column: str = "p_value") -> Maker:
+    """Return how a column of p-values is made."""
+    return lambda place, row: p_cell(table, place, row, column)
+
+
+def value(table: str, column: str, digits: int = 2) -> Maker:
+    """Return how a column of numbers is made."""
+    return lambda place, row: value_cell(table, place, row, column, digits)
+
+
+def count(table: str, column: str) -> Maker:
+    """Return how a column of whole numbers is made."""
+    return lambda place, row: count_cell(table, place, row, column)
+
+
+#: The message of a row.
+MESSAGE = told(lambda row: message_words(row["message"]))
+#: With what a row compares, in words.
+COMPARED = told(lambda row: compared_with(row["design"]))
+
+
+def who(source: ReportSource) -> dict[str, Maker]:
+    """Return the columns that say of which unit a row is, and with what it is compared."""
+    return {"Unit": told(lambda row: source.unit_name(row["unit"])), "Compared with": COMPARED}
+
+
+def table_of(rows: pd.DataFrame, ident: str, caption: str, makers: Mapping[str, Maker]) -> Table:
+    """Return a table with a line per row.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        With the places of its rows in their table as index.
+    ident, caption : str
+        Anchor, and what it shows.
+    makers : mapping of str to callable
+        How each column is made, by its title, which ends in ``#`` when it holds numbers.
+    """
+    lines = [[make(place, row) for make in makers.values()] for place, row in records(rows)]
+    return Table(ident, caption, columns(*makers), lines)
 
 
 def shortened(rows: pd.DataFrame, table: str) -> tuple[pd.DataFrame, str]:

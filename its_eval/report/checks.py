@@ -8,21 +8,24 @@ from typing import TYPE_CHECKING
 from its_eval.evaluation import in_order_of_designs, records
 from its_eval.figures.specification import PRIMARY, dimension_words, specification_curve_data
 from its_eval.figures.text_layout import specification_sentences
-from its_eval.report.blocks import Bullets, Folded, Heading, Section, Sentence, Table, plain, text_cell
+from its_eval.report.blocks import Bullets, Folded, Heading, Section, Sentence, Table, plain
 from its_eval.report.cells import (
-    columns,
-    estimate_cell,
+    COMPARED,
+    MESSAGE,
+    estimate,
     folded_pictures,
     not_asked,
-    p_cell,
+    p_value,
     picture,
     shortened,
-    value_cell,
+    table_of,
+    text,
+    told,
+    value,
     who,
 )
 from its_eval.report.source import anchor, preferred_scale
 from its_eval.words.labels import check_words, compared_with, estimand_words
-from its_eval.words.messages import message_words
 from its_eval.words.numbers import plural
 from its_eval.words.sentences import data_sentences, warning_sentences
 
@@ -62,6 +65,10 @@ RESIDUAL_CHECKS = frozenset(
         *("normality", "outliers", "persistence"),
     }
 )
+
+
+_WHOSE = told(lambda row: row["unit"] or "all together")
+_CHECK = told(lambda row: check_words(row["check"]))
 
 
 def checks(source: ReportSource) -> tuple[Section, ...]:
@@ -125,19 +132,10 @@ def _warnings(source: ReportSource) -> list[Sentence]:
 
 def _alarms(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
     shown, more = shortened(rows, "checks")
-    lines = [
-        [
-            text_cell(str(row["unit"]) or "all together"),
-            text_cell(message_words(row["message"])),
-            text_cell(compared_with(row["design"])),
-            text_cell(check_words(row["check"])),
-        ]
-        for _, row in records(shown)
-    ]
-    titles = columns("Unit", "In words", "Compared with", "Check")
     ask = "asks" if len(rows) == 1 else "ask"
     caption = f"{source.label(outcome)}: {plural(len(rows), 'check')} that {ask} for attention.{more}"
-    return Table(anchor("table-attention", outcome), caption, titles, lines)
+    makers = {"Unit": _WHOSE, "In words": MESSAGE, "Compared with": COMPARED, "Check": _CHECK}
+    return table_of(shown, anchor("table-attention", outcome), caption, makers)
 
 
 def _counted(table: pd.DataFrame) -> str:
@@ -172,21 +170,17 @@ def _results(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
         kind="stable",
     )
     shown, more = shortened(urgent_first, "checks")
-    lines = [
-        [
-            text_cell(str(row["unit"]) or "all together"),
-            text_cell(compared_with(row["design"])),
-            text_cell(check_words(row["check"])),
-            text_cell(_result(row)),
-            value_cell("checks", place, row, "statistic"),
-            p_cell("checks", place, row, "p_value"),
-            text_cell(message_words(row["message"])),
-        ]
-        for place, row in records(shown)
-    ]
-    titles = columns("Unit", "Compared with", "Check", "Result", "Statistic#", "p#", "In words")
+    makers = {
+        "Unit": _WHOSE,
+        "Compared with": COMPARED,
+        "Check": _CHECK,
+        "Result": told(_result),
+        "Statistic#": value("checks", "statistic"),
+        "p#": p_value("checks"),
+        "In words": MESSAGE,
+    }
     caption = f"{source.label(outcome)}: checks.{more}"
-    return Table(anchor("table-checks", outcome), caption, titles, lines)
+    return table_of(shown, anchor("table-checks", outcome), caption, makers)
 
 
 def _choices(source: ReportSource) -> Section:
@@ -207,22 +201,17 @@ def _estimators(source: ReportSource, outcome: str) -> list[Block]:
     rows = rows[(rows["estimand"] == source.primary) & preferred_scale(rows)]
     if not rows["role"].eq("sensitivity").any():
         return []
-    lines = []
-    for place, row in records(in_order_of_designs(rows, "unit")):
-        estimator = str(row["estimator"])
-        role = " (the answer)" if row["role"] == "primary" else ""
-        lines.append(
-            [
-                *who(source, row),
-                text_cell(f"{estimator}{role}"),
-                estimate_cell("effects", place, row),
-                p_cell("effects", place, row, "p_value"),
-            ]
-        )
     what = estimand_words(source.primary, about)
-    titles = columns("Unit", "Compared with", "Estimator", "Estimate#", "p#")
     caption = f"{about['label']}: {what} by every estimator, the first being the answer"
-    table = Table(anchor("table-estimators", outcome), caption, titles, lines)
+    makers = who(source) | {
+        "Estimator": told(
+            lambda row: f"{row['estimator']}{' (the answer)' if row['role'] == 'primary' else ''}"
+        ),
+        "Estimate#": estimate("effects"),
+        "p#": p_value("effects"),
+    }
+    ordered = in_order_of_designs(rows, "unit")
+    table = table_of(ordered, anchor("table-estimators", outcome), caption, makers)
     too_narrow = (
         "Newey–West and least squares stand here to compare with older reports: where periods resemble their "
         "neighbours their intervals are too narrow."
@@ -238,21 +227,17 @@ def _alternatives(source: ReportSource, outcome: str) -> list[Block]:
         return []
     about, scale = source.about(outcome), source.scale(outcome)
     shown, more = shortened(rows.assign(scale=scale), "sensitivity")
-    lines = [
-        [
-            text_cell(row["unit"]),
-            text_cell(compared_with(row["design"])),
-            text_cell(dimension_words(str(row["dimension"]))),
-            text_cell(row["choice"]),
-            text_cell(estimand_words(row["estimand"], about)),
-            estimate_cell("sensitivity", place, row),
-            p_cell("sensitivity", place, row, "p_value"),
-        ]
-        for place, row in records(shown)
-    ]
-    titles = columns("Unit", "Compared with", "What was changed", "To", "Quantity", "Estimate#", "p#")
     caption = f"{about['label']}: estimates under other choices.{more}"
-    table = Table(anchor("table-choices", outcome), caption, titles, lines)
+    makers = {
+        "Unit": text("unit"),
+        "Compared with": COMPARED,
+        "What was changed": told(lambda row: dimension_words(row["dimension"])),
+        "To": text("choice"),
+        "Quantity": told(lambda row: estimand_words(row["estimand"], about)),
+        "Estimate#": estimate("sensitivity"),
+        "p#": p_value("sensitivity"),
+    }
+    table = table_of(shown, anchor("table-choices", outcome), caption, makers)
     return [
         Bullets(_agreement(source, outcome, rows)),
         *folded_pictures(source, "choices", outcome, "Every choice, in figures"),
