@@ -45,8 +45,6 @@ def _assumptions(source: ReportSource) -> Section:
 
 
 def _entries(source: ReportSource) -> list[tuple[str, str, str]]:
-    settings = source.settings
-    controlled = [design for design in settings["designs"] if design != "single"]
     entries = [
         (
             "Without the intervention the earlier trend would have gone on.",
@@ -70,7 +68,7 @@ def _entries(source: ReportSource) -> list[tuple[str, str, str]]:
         ),
         (
             "The change has the shape of the model.",
-            f"Shape: {settings['intervention']['shape'].replace('_', ' ')}, the same for all units.",
+            f"Shape: {source.shape}, the same for all units.",
             "Is there a reason to expect this shape? Look at the figures.",
         ),
         (
@@ -79,7 +77,7 @@ def _entries(source: ReportSource) -> list[tuple[str, str, str]]:
             "Do the residual checks ask for attention?",
         ),
     ]
-    if controlled:
+    if set(source.designs) - {"single"}:
         entries += [
             (
                 "The gap to the peers would have gone on as before: unit and peers meet the same shocks.",

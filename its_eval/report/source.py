@@ -78,6 +78,11 @@ class ReportSource:
         return [str(design) for design in self.settings["designs"]]
 
     @property
+    def shape(self) -> str:
+        """Of the effect, in words."""
+        return str(self.settings["intervention"]["shape"]).replace("_", " ")
+
+    @property
     def everyone(self) -> dict[str, str]:
         """All treated units by code, sorted, each with code and name."""
         units = {unit for outcome in self.outcomes for unit in self.units(outcome)}

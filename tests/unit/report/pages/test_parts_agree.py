@@ -7,7 +7,7 @@ from itertools import product
 from its_eval.evaluation import make_table
 from its_eval.figures.specification import specification_curve_data
 from its_eval.figures.text_layout import specification_sentences
-from its_eval.report.checklists import reporting_items
+from its_eval.report.checklists import items_of
 from its_eval.report.checks import checks
 from its_eval.report.method import method
 from its_eval.report.peers import peers
@@ -71,7 +71,7 @@ def test_dependence_between_periods_is_the_same_in_assumptions_and_checklist(run
     found = fits.loc[answers, "rho1"]
     span = f"estimated first autocorrelations: {found.min():.2f} to {found.max():.2f}."
     assert any(span in line.casefold() for line in told(section(method, "assumptions", source)))
-    items = {item.key: item.facts for item in reporting_items(source)}
+    items = {item.key: item.facts for item in items_of(source, "reporting")}
     assert span in items["autocorrelation"]
     assert not any(
         "drift like a random walk" in line for line in told(section(method, "assumptions", source))
@@ -83,7 +83,7 @@ def test_the_season_is_named_alike_everywhere(run):
     source = source_of(run, fits=fits)
     words = "a term for each calendar month"
     assert any(line.endswith(f" | {words}") for line in told(section(peers, "data", source)))
-    assert words in {item.key: item.facts for item in reporting_items(source)}["season"]
+    assert words in {item.key: item.facts for item in items_of(source, "reporting")}["season"]
 
 
 def test_peers_that_are_all_given_are_not_said_to_be_searched(run):
