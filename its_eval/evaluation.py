@@ -230,9 +230,19 @@ _TEXT = frozenset(
 _WHOLE = frozenset(
     {
         *("n", "n_pre", "n_post", "n_missing", "n_terms", "rank", "pool_rank", "n_units", "event_time"),
-        *("n_donors", "look"),
+        *("ar_order", "n_donors", "look"),
     }
 )
+
+
+def is_text(column: str) -> bool:
+    """Return whether a column of the contract holds texts."""
+    return column in _TEXT
+
+
+def is_whole(column: str) -> bool:
+    """Return whether a column of the contract holds whole numbers."""
+    return column in _WHOLE
 
 
 def make_table(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
@@ -250,7 +260,7 @@ def make_table(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         if column in _TEXT or (name == "data_quality" and column == "value"):
             texts = frame[column].astype(object)
             frame[column] = texts.where(texts.notna(), "").astype(str)
-        elif column in _WHOLE or column == "ar_order":
+        elif column in _WHOLE:
             frame[column] = frame[column].astype("Int64")
         elif column == "used":
             frame[column] = frame[column].astype(bool)

@@ -11,15 +11,17 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from its_eval.calendar import EXAMPLES, parse_period
+from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.config.analysis import NOT_OF_SHAPE, Estimands, Output, Sensitivity
 from its_eval.config.data import DataSettings
-from its_eval.config.estimators import BINOMIAL_FAMILIES, FAMILIES, Estimator
+from its_eval.config.estimators import Estimator, is_family
 from its_eval.config.faults import Fault, KeyPath, did_you_mean, one_of, show
 from its_eval.config.interventions import Event, Intervention
 from its_eval.config.outcomes import MOST_HARMONICS, SEASON_WORDS, Outcome, Seasonality, season_choices
 from its_eval.config.peers import PeerSettings
 from its_eval.config.settings import is_url
 from its_eval.config.stratified import gap_estimators_missing
+from its_eval.estimators.catalogue import ESTIMATORS
 
 
 def _ordinal(text: str | None, frequency: str) -> int | None:
@@ -227,9 +229,6 @@ def estimand_faults(estimands: Estimands, shape: str) -> Iterator[Fault]:
         )
 
 
-#: Designs of several series at once, whose errors only these estimators describe (methods §11.11).
-STACKED_DESIGNS = frozenset({"peer_mean", "stacked"})
-STACKED_ESTIMATORS = frozenset({"ols", "newey_west"})
 #: Choices that are about peers.
 _OF_PEERS = ("k", "metric", "scale", "drop_characteristic", "random_donors")
 
@@ -244,28 +243,28 @@ def estimator_faults(outcomes: Sequence[Outcome], designs: Sequence[str]) -> Ite
     designs : sequence of str
         Designs of the config.
     """
-    controlled = [design for design in designs if design != "single"]
+    controlled = [design for design in designs if COMPARISONS[design].is_controlled]
     for place, outcome in enumerate(outcomes):
         path = ("outcomes", place, "estimators")
         names = [estimator.name for estimator in outcome.estimators]
         for name in names:
-            if name in FAMILIES:
+            if is_family(name):
                 yield from _family_faults(outcome, name, path)
-        if controlled and names[0] in FAMILIES:
+        if controlled and is_family(names[0]):
             what = f"{show(names[0])}: a family is for the design single, not for {controlled[0]}"
             yield Fault(path, what, "reml_ar first, or `designs: [single]`", absolute=True)
         if gap_estimators_missing(outcome):
             what = f"{', '.join(names)}: families are of counts, and a gap between strata has none"
             yield Fault(path, what, "reml_ar among them, or `strata` without `gap`", absolute=True)
         for design in designs:
-            if design in STACKED_DESIGNS and not STACKED_ESTIMATORS & set(names):
+            comparison = COMPARISONS[design]
+            if comparison.one_model and not comparison.entries(outcome.estimators):
                 what = f"{', '.join(names)}: none is for the design {design}"
                 yield Fault(path, what, "newey_west or ols among them", absolute=True)
 
 
 def _family_faults(outcome: Outcome, name: str, path: tuple[str | int, ...]) -> Iterator[Fault]:
-    binomial = name in BINOMIAL_FAMILIES
-    wanted = "percentage" if binomial else "count"
+    wanted = ESTIMATORS[name].of_kind
     if outcome.kind != wanted:
         what = f"{show(name)} does not go with an outcome of kind {outcome.kind}"
         yield Fault(path, what, f"kind {wanted}, or another estimator", absolute=True)
@@ -294,7 +293,6 @@ def sensitivity_faults(
 
 
 #: What a batch run can do; each the same as in a whole evaluation.
-BATCH_DESIGNS = ("single", "difference")
 BATCH_ESTIMATORS = ("reml_ar", "ols", "newey_west")
 _FULL = "or `output.detail: full`"
 
@@ -331,7 +329,7 @@ def estimates_faults(
     """
     yield from _table_faults_of_batch_checks(data, peers)
     for place, design in enumerate(designs):
-        if design not in BATCH_DESIGNS:
+        if not COMPARISONS[design].has_batch:
             yield _fault(("designs", place), f"{show(design)} is not for a batch run", "single or difference")
     for place, outcome in enumerate(outcomes):
         yield from _outcome_faults(outcome, place, primary)

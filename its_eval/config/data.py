@@ -10,7 +10,7 @@ from its_eval.calendar import parse_period
 from its_eval.config.faults import Fault, custom_error, refuse, show
 from its_eval.config.settings import (
     Code,
-    NotYet,
+    OneOf,
     Settings,
     TablePath,
     Text,
@@ -41,7 +41,7 @@ class IndicatorTable(_Table):
     """A table of indicator values; long unless said otherwise: a row per unit, period and indicator."""
 
     columns: Annotated[
-        Mapping[Annotated[str, NotYet(among=INDICATOR_COLUMNS)], Text],
+        Mapping[Annotated[str, OneOf(INDICATOR_COLUMNS)], Text],
         BeforeValidator(without_blanks),
     ] = Field(
         default={},
@@ -99,10 +99,11 @@ def _dated(value: object) -> object:
 class CharacteristicsTable(_Table):
     """A table of what units are like, from which peers are chosen: a row per unit."""
 
-    columns: Annotated[
-        Mapping[Annotated[str, NotYet(among=("unit",))], Text], BeforeValidator(without_blanks)
-    ] = Field(
-        default={}, description="`unit`: the column of unit codes; when left out the preset's, else `unit`."
+    columns: Annotated[Mapping[Annotated[str, OneOf(("unit",))], Text], BeforeValidator(without_blanks)] = (
+        Field(
+            default={},
+            description="`unit`: the column of unit codes; when left out the preset's, else `unit`.",
+        )
     )
     dated: Annotated[str, BeforeValidator(_dated, json_schema_input_type=str | int)] | None = Field(
         default=None,

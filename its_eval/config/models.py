@@ -27,7 +27,7 @@ from its_eval.config.faults import Fault, custom_error, refuse, show
 from its_eval.config.interventions import Event, Intervention
 from its_eval.config.outcomes import Outcome, OutcomeDefaults, OutcomesFrom, resolve_outcome
 from its_eval.config.peers import PeerSettings
-from its_eval.config.settings import DIGITS, DISTINCT, Code, NotYet, PeriodText, Settings
+from its_eval.config.settings import DIGITS, DISTINCT, Code, PeriodText, Settings
 
 
 def _listed_units(value: object) -> object:
@@ -101,7 +101,7 @@ class Config(Settings):
         BeforeValidator(_listed_outcomes, json_schema_input_type=list[Outcome] | OutcomesFrom),
     ] = Field(description="What is evaluated: a list of outcomes, or {from: dictionary.csv}.")
     designs: Annotated[
-        tuple[Annotated[Design, NotYet()], ...],
+        tuple[Design, ...],
         Field(min_length=1),
         DISTINCT,
     ] = Field(

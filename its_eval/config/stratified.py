@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from its_eval.config.estimators import FAMILIES
+from its_eval.config.estimators import is_family
 from its_eval.config.outcomes import Outcome, Strata
 
 MINUS = "\N{MINUS SIGN}"
@@ -65,7 +65,7 @@ def least_denominator(outcome: Outcome, common: float | None) -> float | None:
 def gap_estimators_missing(outcome: Outcome) -> bool:
     """Return whether a gap is asked for and every estimator is one of counts, which a gap has none of."""
     asked = outcome.strata is not None and bool(outcome.strata.gap)
-    return asked and all(estimator.name in FAMILIES for estimator in outcome.estimators)
+    return asked and all(is_family(estimator.name) for estimator in outcome.estimators)
 
 
 def _expanded(outcome: Outcome, strata: Strata) -> list[StratumOutcome]:
@@ -92,7 +92,7 @@ def _gap(outcome: Outcome, strata: Strata, parts: Sequence[StratumOutcome]) -> S
         transform="none" if plain else "log",
         per=None,
         better=None,
-        estimators=tuple(item for item in outcome.estimators if item.name not in FAMILIES),
+        estimators=tuple(item for item in outcome.estimators if not is_family(item.name)),
         two=tuple(parts),
     )
 

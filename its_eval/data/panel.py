@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -70,9 +71,19 @@ class Panel:
         """Return the position of a period, counted from 0 at the start of the window (may lie outside)."""
         return ordinal - self.start
 
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """The column of each unit."""
+        return {unit: column for column, unit in enumerate(self.units)}
+
     def column(self, unit: str) -> int:
         """Return the column of a unit."""
-        return self.units.index(unit)
+        return self.places[unit]
+
+    def columns(self, units: Sequence[str]) -> NDArray[np.intp]:
+        """Return the columns of some units."""
+        places = self.places
+        return np.array([places[unit] for unit in units], dtype=np.intp)
 
     def windowed(self, first: int, end: int) -> Panel:
         """Return the panel on the periods from `first` up to but not including `end`."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from its_eval.columns import Column, Texts
 from its_eval.config.settings import is_url, url_text
 from its_eval.data.tables import find_column, normalise_name
 from its_eval.errors import DataError
@@ -184,26 +184,6 @@ def numbers_of(column: Any) -> NDArray[np.float64]:
     import pyarrow as pa  # noqa: PLC0415
 
     return np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
-
-
-@dataclass(frozen=True)
-class Texts:
-    """A column of texts that repeat.
-
-    Attributes
-    ----------
-    codes : ndarray of int, shape (rows,)
-        Places in `words`.
-    words : sequence of str
-        The distinct texts.
-    """
-
-    codes: NDArray[np.intp]
-    words: Sequence[str]
-
-
-#: A column: texts, numbers, or one value for all rows (None: missing in all).
-Column = Texts | np.ndarray[Any, Any] | str | float | None
 
 
 def encode_part(name: str, columns: Mapping[str, Column], rows: int) -> bytes:

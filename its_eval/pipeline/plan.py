@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ from its_eval.calendar import PERIODS_PER_YEAR, describe_period, format_period, 
 from its_eval.config.stratified import evaluated_outcomes, listed_as, source_names
 from its_eval.design.interruption import Interruption
 from its_eval.design.matrix import usable_periods
+from its_eval.scales import SCALES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -101,14 +103,10 @@ class OutcomePlan:
         """Return the periods that may enter a fit: not masked for all units, in no excluded phase-in."""
         return usable_periods(self.panel.n_periods, interruptions, self.masked)
 
-    def target(self, unit: str, design_name: str) -> Target:
-        """Return what is fitted for a treated unit in a design."""
-        peers: tuple[str, ...] = ()
-        if design_name == "synthetic":
-            peers = self.donors.get(unit, ())
-        elif design_name != "single" and unit in self.peer_sets:
-            peers = self.peer_sets[unit].peers
-        return Target(unit, self.interruptions[unit], peers)
+    @cached_property
+    def scaled(self) -> NDArray[np.float64]:
+        """Values of all units on the scale of the fit, shape (n, units)."""
+        return SCALES[self.outcome.transform].to(self.panel.values, self.panel.denominators)
 
     def windowed(self, first: int, end: int) -> OutcomePlan:
         """Return the plan on the periods from `first` up to but not including `end`."""

@@ -29,7 +29,7 @@ from its_eval.pipeline.plan import (
     treatment_of,
     unit_masked_periods,
 )
-from its_eval.scales import to_link
+from its_eval.scales import SCALES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -144,7 +144,7 @@ def gap_panel(outcome: Outcome, first: Panel, second: Panel) -> Panel:
     columns = [[panel.column(unit) for unit in units] for panel in (first, second)]
     one, other = (_only(panel, units, own) for panel, own in zip((first, second), columns, strict=True))
     transform = strata_of_gap(outcome)[0].transform
-    linked = [to_link(panel.values, transform, panel.denominators) for panel in (one, other)]
+    linked = [SCALES[transform].to(panel.values, panel.denominators) for panel in (one, other)]
     difference = linked[0] - linked[1]
     nothing = np.full(difference.shape, np.nan)
     return Panel(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,45 +12,40 @@ import pandas as pd
 
 from its_eval.calendar import (
     EXAMPLES,
-    PERIODS_PER_YEAR,
     describe_period,
     format_period,
     parse_period,
-    season_position,
 )
-from its_eval.config.estimators import FAMILIES, OPTIONS, Estimator
+from its_eval.columns import TableColumns, column_frame
+from its_eval.comparisons.base import comparison_of
+from its_eval.config.estimators import Estimator, is_family
 from its_eval.config.faults import did_you_mean, one_of, show
-from its_eval.config.outcomes import MOST_HARMONICS, SEASON_WORDS, Seasonality, season_choices
-from its_eval.design.interruption import Interruption, require_segments, unused_periods
-from its_eval.design.matrix import build_design
-from its_eval.effects import Question, Setting, bands, effects
+from its_eval.config.outcomes import MOST_HARMONICS, SEASON_WORDS, Outcome, Seasonality, season_choices
+from its_eval.data.panel import Panel
+from its_eval.design.interruption import Interruption
+from its_eval.effects.columns import Question
 from its_eval.errors import DataError, UsageError
-from its_eval.estimators.catalogue import FitContext, fit_estimator
-from its_eval.estimators.patterns import MissingPattern, missing_patterns
+from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.evaluation import effect_words, jsonable_tables
-from its_eval.pipeline.estimate import REASONS
+from its_eval.pipeline.estimate import Ask
+from its_eval.pipeline.plan import OutcomePlan
 from its_eval.pipeline.planning import season_of
-from its_eval.pipeline.tables import NO_INFERENCE
-from its_eval.scales import from_link, to_link
+from its_eval.pipeline.tables import add_effects, add_fits, add_not_estimated, add_series, answers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from its_eval.calendar import Frequency
-    from its_eval.config.estimators import EstimatorName
     from its_eval.config.interventions import Shape
-    from its_eval.design.matrix import Design
-    from its_eval.design.season import Season
-    from its_eval.estimators.fit import Fit
 
 
 def known_estimator(wanted: Estimator | str) -> Estimator:
     """Return an estimator by its name, or as it is; families need more than one series of numbers."""
-    known = [name for name in OPTIONS if name not in FAMILIES]
+    known = [name for name in ESTIMATORS if not is_family(name)]
     name = wanted if isinstance(wanted, str) else wanted.name
     if name not in known:
         raise UsageError(f"estimator {show(name)}{did_you_mean(name, known)}: expected {one_of(known)}")
-    return Estimator(name=cast("EstimatorName", name)) if isinstance(wanted, str) else wanted
+    return Estimator(name=name) if isinstance(wanted, str) else wanted
 
 
 def known_season(wanted: Seasonality | str, frequency: str) -> Seasonality:
@@ -101,9 +96,9 @@ def on_calendar(data: pd.Series[Any] | pd.DataFrame, frequency: str) -> tuple[pd
         if count > 1
     ]
     problems += [
-        f"series {name!r} holds {frame.iloc[:, column].dtype}; expected numbers"
-        for column, name in enumerate(names)
-        if not pd.api.types.is_numeric_dtype(frame.iloc[:, column])
+        f"series {name!r} holds {kind}; expected numbers"
+        for name, kind in zip(names, frame.dtypes, strict=True)
+        if not pd.api.types.is_numeric_dtype(kind)
     ]
     if problems:
         raise DataError(problems)
@@ -243,112 +238,60 @@ def fit(
     if not 0 < place < len(frame):
         span = f"{frame.index[0]} to {frame.index[-1]}"
         raise DataError([f"start {start!r}: expected a period after the first of the data ({span})"])
-    study = _Study(
-        frame,
-        Interruption("Intervention", place, shape, phase_in),
-        [season_position(first + step, frequency) for step in range(len(frame))],
+    panel = _panel(frame, first, frequency)
+    interruption = Interruption("Intervention", place, shape, phase_in)
+    plan = OutcomePlan(
+        Outcome(indicator="series", kind="number", transform="log" if log else "none"),
+        panel.units,
+        panel,
+        dict.fromkeys(panel.units, (interruption,)),
         season,
-        frequency,
-        Question(tuple(at), confidence),
-        "log" if log else "none",
+        np.zeros(len(frame), dtype=np.bool_),
+        ("",) * len(frame),
+        {},
+        {},
+        {},
+        (),
     )
-    rows: dict[str, list[Row]] = {name: [] for name in FIT_COLUMNS}
-    for pattern in missing_patterns(study.values):
-        for name, row in _pattern_rows(study, chosen, pattern):
-            rows[name].append(row)
-    order = {name: rank for rank, name in enumerate(map(str, frame.columns))}
-    tables = {
-        name: pd.DataFrame(own, columns=list(FIT_COLUMNS[name]))
-        .sort_values("series", key=lambda names: names.map(order), kind="stable")
-        .reset_index(drop=True)
-        for name, own in rows.items()
-    }
+    question = Question(tuple(at), confidence)
+    estimates, failed = comparison_of("single").estimates(plan, Ask(question), entries=[chosen])
+    tables = {name: TableColumns(name) for name in ("effects", "fits", "series", "not_estimated")}
+    estimable: list[NDArray[np.bool_]] = []
+    for item in estimates:
+        answer = answers(item, question, "", is_first=True)
+        nothing = np.full(answer.effects.p_value.shape, np.nan)
+        add_effects(answer, nothing, confidence, tables["effects"])
+        estimable.append(answer.certain[answer.effects.present])
+        add_fits(answer, {}, tables["fits"])
+        add_series(answer, confidence, tables["series"])
+    add_not_estimated(failed, tables["not_estimated"])
+    names = [str(name) for name in frame.columns]
+    shown = {name: _in_order(table, names, estimable) for name, table in tables.items()}
     title = f"{chosen.label or chosen.name}, {shape}, from {describe_period(first + place, frequency)}"
-    return SeriesFits(tables, title)
+    return SeriesFits(shown, title)
 
 
-@dataclass(frozen=True)
-class _Study:
-    """Series on one calendar, and what is asked of them."""
-
-    frame: pd.DataFrame
-    interruption: Interruption
-    positions: Sequence[int]
-    season: Season
-    frequency: str
-    question: Question
-    link: str
-
-    @property
-    def values(self) -> NDArray[np.float64]:
-        """Values on the scale of the fit, NaN where the phase-in or a gap leaves none."""
-        values = to_link(self.frame.to_numpy(dtype=np.float64), self.link).copy()
-        values[unused_periods(len(values), self.interruption)] = np.nan
-        return values
+def _panel(frame: pd.DataFrame, first: int, frequency: Frequency) -> Panel:
+    """Return series without numerators and denominators as a panel."""
+    values = frame.to_numpy(dtype=np.float64)
+    nothing = np.full_like(values, np.nan)
+    units = tuple(str(name) for name in frame.columns)
+    small = np.zeros(values.shape, dtype=np.bool_)
+    return Panel("series", frequency, first, units, values, nothing, nothing, small)
 
 
-def _pattern_rows(study: _Study, estimator: Estimator, pattern: MissingPattern) -> Iterator[tuple[str, Row]]:
-    """Yield table and row of all series that miss the same periods."""
-    names = [str(study.frame.columns[column]) for column in pattern.series]
-    per_year = PERIODS_PER_YEAR[study.frequency]
-    n = len(study.frame)
-    try:
-        design = build_design(
-            study.positions, per_year, study.frequency, [study.interruption],
-            study.season.resolve(pattern.n_used, per_year), np.zeros(n, dtype=np.bool_),
-        )  # fmt: skip
-        require_segments(design.interruptions, pattern.observed)
-        context = FitContext(pattern.n_used, np.arange(n) >= study.interruption.start, per_year)
-        found = fit_estimator(estimator, design.matrix, study.values[:, pattern.series], context)
-    except tuple(REASONS) as error:
-        reason = next(word for kind, word in REASONS.items() if isinstance(error, kind))
-        yield from (
-            ("not_estimated", {"series": name, "reason": reason, "message": str(error)}) for name in names
-        )
-        return
-    weights = np.ones(n) if study.link == "none" else None
-    setting = Setting(pattern.observed, study.link, weights=weights)
-    for position, name in enumerate(names):
-        stuck = any(found.flags[flag][position] for flag in NO_INFERENCE & set(found.flags))
-        for effect in effects(design, found, position, setting, study.question):
-            row = {"series": name, "conf_level": study.question.confidence} | vars(effect)
-            row["estimable"] = not (stuck or effect.df_floor)
-            yield "effects", {column: row[column] for column in FIT_COLUMNS["effects"]}
-        yield "fits", {"series": name} | _fit_row(design, found, position, pattern.observed)
-        column = int(pattern.series[position])
-        yield from (
-            ("series", {"series": name} | row) for row in _periods(study, design, found, position, column)
-        )
-
-
-def _fit_row(design: Design, found: Fit, position: int, observed: NDArray[np.bool_]) -> Row:
-    before, after = design.segments()
-    partial = found.partial_autocorrelations[position]
-    return {
-        "n": int(found.n_used[position]),
-        "n_pre": int((before & observed).sum()),
-        "n_post": int((after & observed).sum()),
-        "n_missing": int((design.usable & ~observed).sum()),
-        "n_terms": len(design.terms),
-        "ar_order": len(partial),
-        **{f"rho{lag}": partial[lag - 1] if lag <= len(partial) else np.nan for lag in (1, 2)},
-        "sigma": found.sigma[position],
-        "log_likelihood": found.log_likelihood[position],
-        "flags": "; ".join(sorted(name for name, raised in found.flags.items() if raised[position])),
-        "season": design.season.label,
-    }
-
-
-def _periods(study: _Study, design: Design, found: Fit, position: int, column: int) -> Iterator[Row]:
-    """Yield data, fit and counterfactual of one series, in its own unit."""
-    shown = bands(design, found, position, study.question.confidence)
-    after = np.arange(design.n_periods) >= study.interruption.start
-    columns = {
-        "observed": study.frame.iloc[:, column].to_numpy(dtype=np.float64),
-        "fitted": from_link(shown.fitted, study.link),
-        "counterfactual": from_link(np.where(after, shown.counterfactual, np.nan), study.link),
-        "counterfactual_low": from_link(shown.confidence[0], study.link),
-        "counterfactual_high": from_link(shown.confidence[1], study.link),
-    }
-    for index, period in enumerate(study.frame.index):
-        yield {"period": period} | {name: values[index] for name, values in columns.items()}
+def _in_order(
+    table: TableColumns, names: Sequence[str], estimable: Sequence[NDArray[np.bool_]]
+) -> pd.DataFrame:
+    """Return a table of a run as one of a fit: series in the order of the data, under their own name."""
+    columns = table.raw()
+    if table.name == "effects" and columns:
+        columns["estimable"] = np.concatenate(estimable)
+    if "unit" in columns:
+        units = columns.pop("unit")
+        columns["series"] = units
+        rank = {name: place for place, name in enumerate(names)}
+        places = np.array([rank[word] for word in units.words], dtype=np.intp)[units.codes]
+        order = np.argsort(places, kind="stable")
+        columns = {key: column.take(order) for key, column in columns.items()}
+    return column_frame(columns, FIT_COLUMNS[table.name], table.count)

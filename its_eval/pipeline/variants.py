@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.calendar import parse_period
-from its_eval.estimators.catalogue import autoregressive_order
+from its_eval.comparisons.base import comparison_of
+from its_eval.estimators.kind import autoregressive_order
 from its_eval.peers.select import select_peers
 from its_eval.peers.stability import Alternative, other_choices, stability
-from its_eval.pipeline.designs import design_estimators, fit_design
 from its_eval.pipeline.planning import season_of
-from its_eval.pipeline.tables import on_summary_scale, primary_estimates, random_stream
+from its_eval.pipeline.primary import Analysis
 
 if TYPE_CHECKING:
+    from its_eval.comparisons.base import Comparison
     from its_eval.config import Config, Estimator
     from its_eval.design.season import Season
     from its_eval.peers.distance import Scaled
@@ -66,10 +67,10 @@ class Variant:
         return replace(target, peers=self.choose_peers(target.unit, pool, len(target.peers)))
 
 
-def variants(config: Config, sources: Sources, plan: OutcomePlan, design_name: str) -> list[Variant]:
+def variants(config: Config, sources: Sources, plan: OutcomePlan, comparison: Comparison) -> list[Variant]:
     """Return every choice of every dimension that the config names and the design has."""
-    found = [*_of_time(config, plan), *_of_estimator(config, plan, design_name)]
-    if design_name != "single":
+    found = [*_of_time(config, plan), *_of_estimator(config, plan, comparison)]
+    if comparison.is_controlled:
         found = [*_of_peers(config, sources, plan), *found]
     return found
 
@@ -85,7 +86,7 @@ def _of_peers(config: Config, sources: Sources, plan: OutcomePlan) -> Iterator[V
         yield from _of_distance(config, sources)
     for draw in range(settings.random_donors):
         purpose = (plan.outcome.name, "random donors", str(draw))
-        yield Variant("random_donors", str(draw + 1), choose_peers=_at_random(config, purpose))
+        yield Variant("random_donors", str(draw + 1), choose_peers=_at_random(Analysis.of(config), purpose))
 
 
 def _of_distance(config: Config, sources: Sources) -> Iterator[Variant]:
@@ -112,13 +113,13 @@ def _nearest(scaled: Scaled, number: int | None = None) -> ChoosePeers:
     return choose
 
 
-def _at_random(config: Config, purpose: tuple[str, ...]) -> ChoosePeers:
+def _at_random(analysis: Analysis, purpose: tuple[str, ...]) -> ChoosePeers:
     """Return the choice of donors at random, the same for a unit in every run."""
 
     @cache
     def choose(unit: str, pool: tuple[str, ...], size: int) -> tuple[str, ...]:
         others = _without(unit, pool)
-        stream = random_stream(config, *purpose, unit)
+        stream = analysis.stream(*purpose, unit)
         return tuple(sorted(stream.choice(np.array(others), min(size, len(others)), replace=False).tolist()))
 
     return choose
@@ -128,9 +129,9 @@ def _without(unit: str, pool: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(code for code in pool if code != unit)
 
 
-def _of_estimator(config: Config, plan: OutcomePlan, design_name: str) -> Iterator[Variant]:
+def _of_estimator(config: Config, plan: OutcomePlan, comparison: Comparison) -> Iterator[Variant]:
     settings = config.sensitivity
-    first = design_estimators(plan, design_name)[:1]
+    first = comparison.entries(plan.outcome.estimators)[:1]
     if not first or first[0].name != "reml_ar":
         return
     yield from (_of_order(order) for order in settings.order)
@@ -139,13 +140,13 @@ def _of_estimator(config: Config, plan: OutcomePlan, design_name: str) -> Iterat
         yield Variant("weighting", weighting, change_plan=_weighted(weighting != "none"))
 
 
-def standard_variants(plan: OutcomePlan, design_name: str) -> list[Variant]:
+def standard_variants(plan: OutcomePlan, comparison: Comparison) -> list[Variant]:
     """Return the error models that stand beside every answer by REML with AR errors.
 
     The other order, an AR(1) with added noise, and a variance for each segment: where they disagree with the
     answer, it rests on the form of the errors (methods §0, §11.3).
     """
-    first = design_estimators(plan, design_name)[:1]
+    first = comparison.entries(plan.outcome.estimators)[:1]
     if not first or first[0].name != "reml_ar":
         return []
     usable = max(int(plan.usable(found).sum()) for found in plan.interruptions.values())
@@ -221,10 +222,6 @@ def _transition(length: int) -> Callable[[OutcomePlan], OutcomePlan]:
     return change
 
 
-#: Designs in which the peers of a unit make its estimate.
-COMPARED = ("difference", "peer_mean", "stacked")
-
-
 @dataclass(frozen=True)
 class Estimated:
     """The primary estimate with some peers.
@@ -262,9 +259,10 @@ class StabilityOfUnit:
     estimates: tuple[Estimated | None, ...]
 
 
-def compared_design(config: Config) -> str:
-    """Return the first design of the config that compares units with peers; blank for none."""
-    return next((name for name in config.designs if name in COMPARED), "")
+def compared_design(config: Config) -> Comparison | None:
+    """Return the first design of the config in which the peers of a unit make its estimate."""
+    every = (comparison_of(name) for name in config.designs)
+    return next((item for item in every if item.is_controlled and not item.takes_all_donors), None)
 
 
 def peer_stability(
@@ -308,8 +306,8 @@ def _estimates(
     config: Config, plan: OutcomePlan, found: Sequence[tuple[PeerSet, list[Alternative]]]
 ) -> dict[tuple[str, tuple[str, ...]], Estimated]:
     """Return the primary estimate for each unit and set of peers."""
-    design_name = compared_design(config)
-    if not design_name:
+    comparison = compared_design(config)
+    if comparison is None:
         return {}
     sets = {
         (chosen.unit, peers)
@@ -317,12 +315,14 @@ def _estimates(
         for peers in (chosen.peers, *(item.peers for item in alternatives))
         if peers
     }
-    targets = [replace(plan.target(unit, design_name), peers=peers) for unit, peers in sorted(sets)]
-    blocks, _ = fit_design(plan, design_name, targets, design_estimators(plan, design_name)[:1])
+    analysis = Analysis.of(config)
+    targets = [replace(comparison.target(plan, unit), peers=peers) for unit, peers in sorted(sets)]
+    estimates, _ = comparison.estimates(
+        plan, analysis.ask, targets, comparison.entries(plan.outcome.estimators)[:1]
+    )
     return {
-        (item.unit, block.series.peers[item.column]): Estimated(
-            *(on_summary_scale(value, item.link) for value in (item.estimate, item.conf_low, item.conf_high))
+        (item.unit, item.target.peers): Estimated(
+            *(item.shown(value) for value in (item.estimate, item.conf_low, item.conf_high))
         )
-        for block in blocks
-        for item in primary_estimates(config, plan, [block])
+        for item in analysis.primary(estimates)
     }

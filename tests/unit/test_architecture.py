@@ -32,7 +32,7 @@ ALLOWED = {
     "checks": {"effects", "estimators", "design", "scales", "evaluation"},
     "improvement": {"effects", "data", "calendar", "evaluation", "errors"},
     "comparisons": {
-        *("pipeline", "peers", "estimators", "design", "config", "scales"),
+        *("pipeline", "peers", "estimators", "design", "config", "evaluation", "scales"),
     },
     "words": {"evaluation", "scales"},
     "figures": {"words", "data", "calendar", "evaluation", "scales"},

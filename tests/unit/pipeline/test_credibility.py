@@ -6,7 +6,7 @@ import pytest
 from its_eval.checks.placebo import crawford_howell
 from its_eval.estimators.reml.noise import fit_reml_ar_noise
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
-from its_eval.evaluation import JUDGED_AS_A_SET
+from its_eval.evaluation import JUDGED_AS_A_SET as TOO_FEW_DONORS
 from its_eval.pipeline.credibility import examine
 from its_eval.pipeline.designs import fit_design
 from its_eval.pipeline.pooled import crawford_howell_p, equivalence_check
@@ -55,7 +55,7 @@ def test_with_enough_donors_every_unit_has_a_label_of_its_own(world):
     found = labels(world, confidence=0.6)
     assert found["T1", "difference"] == "consistent with an effect"
     assert found["T2", "difference"] in ("no clear evidence", "gap changed, not unusual")
-    assert JUDGED_AS_A_SET not in found.values()
+    assert TOO_FEW_DONORS not in found.values()
 
 
 def test_a_changed_gap_that_many_donors_show_too_is_not_unusual(world):
@@ -70,7 +70,7 @@ def test_with_too_few_donors_the_set_is_labelled(world):
     for unit in ("T1", "T2"):
         change(world, unit, 1.0)
     result = world.run()
-    assert set(result.tables["summary"]["label"]) == {JUDGED_AS_A_SET}
+    assert set(result.tables["summary"]["label"]) == {TOO_FEW_DONORS}
     checks = result.tables["checks"].query("unit == ''").set_index("check")
     assert checks.loc["donors", "status"] == "attention"
     assert checks.loc["donors", "message"] == (
@@ -83,15 +83,6 @@ def test_with_too_few_donors_the_set_is_labelled(world):
         "The treated units as a set: gap changed, not unusual (p < 0.001 for their mean series)."
     )
     assert "y, difference, the 2 treated units as a set: gap changed, not unusual." in result.notes
-    (row,) = result.tables["pooled"].query("method == 'set'").to_dict("records")
-    verdict = result.verdict_of_the_set("y", "difference")
-    assert (verdict.label, verdict.direction) == ("gap changed, not unusual", "unclear")
-    assert (verdict.estimate, verdict.p_value, verdict.set_p) == (
-        row["estimate"],
-        row["p_value"],
-        row["p_value"],
-    )
-    assert verdict.set_p_placebo == checks.loc["joint_placebo", "p_value"]
 
 
 def test_units_of_different_starts_are_labelled_as_a_set_by_their_pooled_estimates(world):
@@ -99,16 +90,12 @@ def test_units_of_different_starts_are_labelled_as_a_set_by_their_pooled_estimat
         change(world, unit, 1.0)
     dates = {"T1": world.period(START), "T2": world.period(START + 3)}
     result = world.run(treated=dates, intervention={"name": "Law"}, confidence=0.8)
-    assert set(result.tables["summary"]["label"]) == {JUDGED_AS_A_SET}
+    assert set(result.tables["summary"]["label"]) == {TOO_FEW_DONORS}
     pooled = result.tables["pooled"].set_index("method")
     checks = result.tables["checks"].query("unit == ''").set_index("check")
     assert checks.loc["set_conclusion", "p_value"] == pooled.loc["paule_mandel_mkh", "p_value"]
     assert checks.loc["set_conclusion", "message"].startswith("The treated units as a set: ")
     assert checks.loc["set_conclusion", "message"].endswith(" for their pooled estimates).")
-    verdict = result.verdict_of_the_set("y", "difference")
-    assert verdict.p_value == verdict.set_p == pooled.loc["paule_mandel_mkh", "p_value"]
-    assert verdict.estimate == pooled.loc["paule_mandel_mkh", "estimate"]
-    assert f"a set: {verdict.label} (p" in checks.loc["set_conclusion", "message"]
     assert any("the 2 treated units as a set: " in note for note in result.notes)
 
 
@@ -123,62 +110,25 @@ def test_a_set_at_a_bound_is_not_estimable(world):
     checks = result.tables["checks"].query("unit == ''").set_index("check")
     assert checks.loc["set_conclusion", "message"] == "The treated units as a set: not estimable."
     assert np.isnan(checks.loc["set_conclusion", "p_value"])
-    verdict = result.verdict_of_the_set("y", "difference")
-    assert (verdict.label, verdict.direction) == ("not estimable", "unclear")
 
 
 def test_a_synthetic_control_is_judged_as_a_set_by_its_joint_placebo(world):
     for unit in ("T1", "T2"):
         change(world, unit, 1.0)
     result = world.run(designs=["synthetic"], estimands={"primary": "average_effect"}, confidence=0.8)
-    assert set(result.tables["summary"]["label"]) == {JUDGED_AS_A_SET}
+    assert set(result.tables["summary"]["label"]) == {TOO_FEW_DONORS}
     checks = result.tables["checks"].query("unit == ''").set_index("check")
     assert checks.loc["set_conclusion", "p_value"] == checks.loc["joint_placebo", "p_value"]
     assert checks.loc["set_conclusion", "message"] in (
         "The treated units as a set: consistent with an effect.",
         "The treated units as a set: no clear evidence.",
     )
-    verdict = result.verdict_of_the_set("y", "synthetic")
-    assert checks.loc["set_conclusion", "message"] == f"The treated units as a set: {verdict.label}."
-    assert np.isnan(verdict.p_value)
-    assert verdict.set_p == verdict.set_p_placebo == checks.loc["joint_placebo", "p_value"]
-
-
-@pytest.mark.parametrize(
-    ("design", "slope", "label"),
-    [
-        ("single", 1.0, "differs from before"),
-        ("single", 0.0, "no clear evidence"),
-        ("difference", 1.0, "gap to peers changed"),
-        ("difference", 0.0, "no clear evidence"),
-    ],
-)
-def test_without_other_units_the_set_is_labelled_by_its_own_interval(world, design, slope, label):
-    for unit in ("T1", "T2"):
-        change(world, unit, slope)
-    result = world.run(designs=[design], checks=PLACEBOS | {"placebo_units": False})
-    assert result.verdict_of_the_set("y", design).label == label
-
-
-def test_every_row_of_the_summary_has_its_verdict(world):
-    change(world, "T1", 1.0)
-    result = world.run(designs=["single", "difference"])
-    units = [verdict for verdict in result.verdicts if verdict.unit != "set"]
-    rows = result.tables["summary"].to_dict("records")
-    for verdict, row in zip(units, rows, strict=True):
-        for name in ("outcome", "unit", "design", "estimand", "direction", "label", "scale"):
-            assert getattr(verdict, name) == row[name]
-        numbers = [verdict.estimate, verdict.conf_low, verdict.p_value, verdict.p_adjusted, verdict.p_rank]
-        names = ("estimate", "conf_low", "p_value", "p_adjusted", "p_placebo")
-        np.testing.assert_array_equal(numbers, [row[name] for name in names])
 
 
 def test_one_unit_with_too_few_donors_keeps_the_label_of_its_p_value(world):
     change(world, "T1", 1.0)
     result = world.run(treated=["T1"])
     assert result.tables["summary"]["label"].tolist() == ["gap to peers changed"]
-    (verdict,) = result.verdicts
-    assert (verdict.unit, verdict.label, verdict.n_donors) == ("T1", "gap to peers changed", 7)
     assert not set(result.tables["checks"]["check"]) & {"donors", "joint_placebo", "set_conclusion"}
 
 
