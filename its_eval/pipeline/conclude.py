@@ -205,7 +205,10 @@ class SetAnswer:
         if clear and self.better is not None:
             direction = "better" if (estimate > null) == (self.better == "higher") else "worse"
         return {
-            **{"outcome": self.outcome, "unit": THE_SET, "design": self.design, "scale": scale},
+            "outcome": self.outcome,
+            "unit": THE_SET,
+            "design": self.design,
+            "scale": scale,
             **dict(zip(names, (estimate, low, high, p_value, smallest), strict=True)),
             **self.p_values,
             "direction": direction,

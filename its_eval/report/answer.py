@@ -24,7 +24,7 @@ from its_eval.report.cells import (
 from its_eval.report.source import anchor
 from its_eval.words.gaps import gap_sentences
 from its_eval.words.labels import compared_with
-from its_eval.words.messages import message_words
+from its_eval.words.sentences import not_estimated
 from its_eval.words.verdicts import headline, question, set_sentence, verdict_sentences
 
 if TYPE_CHECKING:
@@ -120,9 +120,7 @@ def _sentences(source: ReportSource, outcome: str, unit: str) -> list[Sentence]:
     answering = {"", *source.primary_fits(outcome)["estimator"], *_first_estimators(source)}
     own = failed[failed["estimator"].isin(answering)]
     messages = [
-        f"Compared with {compared_with(str(row['design']))}: not estimated: "
-        f"{message_words(str(row['message']))}."
-        for _, row in records(own)
+        f"Compared with {compared_with(row['design'])}: {not_estimated(row)}." for _, row in records(own)
     ]
     return [*found, *(plain(message, "attention") for message in dict.fromkeys(messages))]
 

@@ -26,6 +26,7 @@ from its_eval.report.source import anchor
 from its_eval.words.labels import PEERS, compared_with, conclusion_words, estimand_words
 from its_eval.words.messages import message_words
 from its_eval.words.numbers import detectable_words, measure, p_number, printed, rounded
+from its_eval.words.sentences import not_estimated
 
 if TYPE_CHECKING:
     from its_eval.figures.catalogue import FigureTask
@@ -217,8 +218,7 @@ def answer_rows(evaluation: Evaluation, source: str, address: str | None) -> lis
     for _, row in records(failed[failed["estimator"] == ""]):
         about = evaluation.outcomes.get(str(row["outcome"]), {})
         words = [str(about.get("label", row["outcome"])), compared_with(row["design"])]
-        told = f"not estimated: {message_words(str(row['message']))}"
-        cells = [*map(text_cell, (*words, told)), *[BLANK] * 5]
+        cells = [*map(text_cell, (*words, not_estimated(row))), *[BLANK] * 5]
         lines.append([_linked(evaluation, row, address), *cells])
     return lines
 

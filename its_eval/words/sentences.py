@@ -137,17 +137,10 @@ def size_sentence(row: Mapping[str, Any]) -> str:
 def overall_sentences(evaluation: Evaluation) -> list[tuple[str, str]]:
     """Return a sentence per measure with the ``table:row`` that it was read from; none without a section."""
     found = []
-    changes = evaluation.tables.get(BEFORE_AFTER)
-    if changes is not None:
-        rows = changes[changes["unit"] == EVERYBODY]
-        places = zip(rows.index, rows.to_dict("records"), strict=True)
-        found += [(change_sentence(_named(row)), f"{BEFORE_AFTER}:{place}") for place, row in places]
-    sizes = evaluation.tables.get(BEFORE_AFTER_SIZES)
-    if sizes is not None:
-        places = zip(sizes.index, sizes.to_dict("records"), strict=True)
-        found += [(size_sentence(_named(row)), f"{BEFORE_AFTER_SIZES}:{place}") for place, row in places]
+    for name, sentence in ((BEFORE_AFTER, change_sentence), (BEFORE_AFTER_SIZES, size_sentence)):
+        table = evaluation.tables.get(name)
+        if table is None:
+            continue
+        rows = table[table["unit"] == EVERYBODY] if name == BEFORE_AFTER else table
+        found += [(sentence(row), f"{name}:{place}") for place, row in records(rows)]
     return found
-
-
-def _named(row: Mapping[Any, Any]) -> dict[str, Any]:
-    return {str(key): value for key, value in row.items()}
