@@ -13,13 +13,7 @@ import numpy as np
 
 from its_eval.effects.several_units import adjust, reaches
 from its_eval.estimators.fit import FloatArray
-from its_eval.evaluation import NOT_ESTIMABLE
-
-CONSISTENT = "consistent with an effect"
-NOT_UNUSUAL = "gap changed, not unusual"
-NO_CLEAR_EVIDENCE = "no clear evidence"
-#: Where no placebo could be made.
-GAP_CHANGED = "gap to peers changed"
+from its_eval.evaluation import CONSISTENT, GAP_CHANGED, NO_CLEAR_EVIDENCE, NOT_ESTIMABLE, NOT_UNUSUAL
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from its_eval.cli.console import data_console
-from its_eval.words.narrative import rounded
+from its_eval.words.numbers import rounded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,6 +10,7 @@ import numpy as np
 
 from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.estimators.catalogue import ESTIMATORS
+from its_eval.evaluation import DIFFERS, GAP_CHANGED
 from its_eval.pipeline.estimate import Ask, Estimates, estimate
 from its_eval.pipeline.plan import Target
 from its_eval.pipeline.sheet import NotEstimated, Sheet, make_sheet
@@ -53,7 +54,7 @@ class Comparison:
     """
 
     name: str
-    changed: str = "gap to peers changed"
+    changed: str = GAP_CHANGED
     in_words: str = "compared with its peers"
     is_controlled: bool = True
     subtracts: bool = False
@@ -233,7 +234,7 @@ class Single(Comparison):
 
 SINGLE = Single(
     "single",
-    "differs from before",
+    DIFFERS,
     "compared with its own earlier trend",
     is_controlled=False,
     has_mean_series=True,

@@ -21,7 +21,7 @@ from its_eval.figures.text_layout import (
     t_text,
     total_text,
 )
-from its_eval.words.narrative import counted, rounded
+from its_eval.words.numbers import counted, rounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,8 @@ import pandas as pd
 
 from its_eval.calendar import describe_period, format_period, parse_period
 from its_eval.evaluation import COLUMNS
-from its_eval.words.narrative import estimand_words, measure
+from its_eval.words.labels import estimand_words
+from its_eval.words.numbers import measure
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,7 +13,7 @@ from its_eval.figures.rows import stack_rows
 from its_eval.figures.scales import Across, EndLabel, Limits, Panel, day_numbers, reach
 from its_eval.figures.sheet import draw_sheet, last_known, start_marks
 from its_eval.figures.style import INK, NARROW, PEER, PEER_MEAN, QUIET, UNIT, house_style
-from its_eval.words.narrative import counted
+from its_eval.words.numbers import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,7 +11,7 @@ from its_eval.figures.scales import Across, EndLabel, Panel, reach
 from its_eval.figures.sheet import Mark, draw_sheet
 from its_eval.figures.style import COUNTERFACTUAL_TEXT, INK, NARROW, UNIT, house_style
 from its_eval.figures.text_layout import power_estimand, split_words
-from its_eval.words.narrative import counted
+from its_eval.words.numbers import counted
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,7 +13,7 @@ from its_eval.evaluation import BEFORE_AFTER_PAIRS
 from its_eval.figures.scales import Limits, Tick, reach
 from its_eval.figures.small_multiples import Cell, draw_small_multiples
 from its_eval.figures.style import PEER, UNIT, house_style
-from its_eval.words.narrative import rounded
+from its_eval.words.numbers import rounded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

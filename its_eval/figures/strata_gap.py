@@ -20,7 +20,7 @@ from its_eval.figures.scales import EndLabel, Panel, reach
 from its_eval.figures.sheet import draw_sheet, last_known
 from its_eval.figures.style import COUNTERFACTUAL, COUNTERFACTUAL_TEXT, INK, UNIT, house_style
 from its_eval.words.gaps import gap_in_words, mean_gap_before
-from its_eval.words.narrative import rounded
+from its_eval.words.numbers import rounded
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,7 +10,8 @@ from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.font_manager import FontProperties
 
 from its_eval.figures.style import FONT_SIZE, INK, LINE_HEIGHT
-from its_eval.words.narrative import digits_for, estimand_words, p_words, printed, rounded
+from its_eval.words.labels import estimand_words
+from its_eval.words.numbers import digits_for, p_words, printed, rounded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

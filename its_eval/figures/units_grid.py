@@ -26,7 +26,7 @@ from its_eval.figures.style import (
     house_style,
 )
 from its_eval.figures.text_layout import text_width, told_apart, wrap, write
-from its_eval.words.narrative import counted
+from its_eval.words.numbers import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +12,12 @@ from numpy.polynomial import chebyshev
 
 from its_eval.checks.power import minimum_detectable
 from its_eval.columns import TableColumns, Texts
-from its_eval.effects.several_units import adjust
+from its_eval.effects.several_units import METHODS, adjust
 from its_eval.estimators.fit import MINIMUM_DF
-from its_eval.evaluation import NOT_ESTIMABLE
+from its_eval.evaluation import NO_CLEAR_EVIDENCE, NOT_ESTIMABLE, THE_SET, make_table, records
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import NDArray
 
     from its_eval.effects.several_units import Method
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 
     FloatArray = NDArray[np.float64]
 
-NO_CLEAR_EVIDENCE = "no clear evidence"
 #: Degree of the polynomial in 1/df that stands for the noncentrality a test needs, and from how many series
 #: on it does.
 _DEGREE = 24
@@ -151,6 +152,106 @@ def _directions(answer: Answers, place: int, here: NDArray[np.bool_], usable: ND
     clear = usable & ~((low <= null) & (null <= high)) & (better is not None)
     good = (effects.estimate[here, place] > null) == (better == "higher")
     return Texts(np.where(clear, np.where(good, 1, 2), 0), ["unclear", "better", "worse"])
+
+
+@dataclass(frozen=True)
+class SetAnswer:
+    """What there is to say about the treated units of one outcome in one design as a set.
+
+    Attributes
+    ----------
+    outcome, design : str
+        Of what.
+    changed : str
+        Label of a change in this design.
+    better : {"higher", "lower"} or None
+        Which way is better.
+    credibility : Credibility
+        What checks found.
+    """
+
+    outcome: str
+    design: str
+    changed: str
+    better: str | None
+    credibility: Credibility
+
+    @property
+    def p_values(self) -> dict[str, float]:
+        """Of the set, as every verdict of its units has them beside it."""
+        return {"set_p": self.credibility.p_set, "set_p_placebo": self.credibility.p_set_placebo}
+
+    def verdict(self, scale: str) -> dict[str, Any] | None:
+        """Return the row of the set; None where nobody asked about it.
+
+        Parameters
+        ----------
+        scale : str
+            Of the summary.
+        """
+        pooled: dict[object, Mapping[str, Any]] = {
+            row["method"]: row for row in self.credibility.rows["pooled"]
+        }
+        # without a mean series of the set its p-value is that of the first pooled estimate
+        row = pooled.get("set", pooled.get(METHODS[0]))
+        if row is None and not self.credibility.set_label:
+            return None
+        names = ("estimate", "conf_low", "conf_high", "p_value", "minimum_detectable")
+        estimate, low, high, p_value, smallest = ((row or {}).get(name, np.nan) for name in names)
+        null = 1.0 if scale == "ratio" else 0.0
+        clear = not np.isnan(p_value) and not low <= null <= high
+        own = self.changed if clear else NO_CLEAR_EVIDENCE
+        direction = "unclear"
+        if clear and self.better is not None:
+            direction = "better" if (estimate > null) == (self.better == "higher") else "worse"
+        return {
+            "outcome": self.outcome,
+            "unit": THE_SET,
+            "design": self.design,
+            "scale": scale,
+            **dict(zip(names, (estimate, low, high, p_value, smallest), strict=True)),
+            **self.p_values,
+            "direction": direction,
+            "label": self.credibility.set_label or (NOT_ESTIMABLE if np.isnan(p_value) else own),
+        }
+
+
+def verdict_table(
+    tables: Mapping[str, pd.DataFrame], sets: Sequence[SetAnswer], question: Mapping[str, str]
+) -> pd.DataFrame:
+    """Return the table ``verdicts``: what is concluded of every row of ``summary``, and of the sets.
+
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+        ``summary``, ``effects`` and ``fits``.
+    sets : sequence of SetAnswer
+        One for each outcome and design.
+    question : mapping of str to str
+        Interruption, question and estimand.
+    """
+    effects, summary = tables["effects"], tables["summary"]
+    keys = ["outcome", "unit", "design"]
+    fits = effects[effects["role"] == "primary"].merge(tables["fits"], on=[*keys, "estimator"])
+    flags = dict(zip(fits[keys].itertuples(index=False, name=None), fits["flags"], strict=True))
+    beside = {(item.outcome, item.design): item for item in sets}
+    rows = []
+    for _, row in records(summary):
+        own = beside[row["outcome"], row["design"]]
+        rows.append(
+            {
+                **question,
+                **row,
+                **own.p_values,
+                "p_rank": row["p_placebo"],
+                "n_donors": own.credibility.n_donors.get(row["unit"]),
+                "flags": flags.get((row["outcome"], row["unit"], row["design"]), ""),
+            }
+        )
+    scales = dict(zip(summary["outcome"], summary["scale"], strict=True))
+    told = (item.verdict(scales.get(item.outcome, "response")) for item in sets)
+    rows += [{**question, **row} for row in told if row is not None]
+    return make_table("verdicts", rows)
 
 
 def add_power(answer: Answers, confidence: float, into: TableColumns) -> None:

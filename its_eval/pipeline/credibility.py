@@ -12,7 +12,7 @@ import numpy as np
 from its_eval.catalogue import Catalogue
 from its_eval.checks.conclusion import three_way_label
 from its_eval.checks.result import CheckResult, p_text
-from its_eval.evaluation import NOT_ESTIMABLE
+from its_eval.evaluation import JUDGED_AS_A_SET, NOT_ESTIMABLE
 from its_eval.pipeline.diagnosis import diagnostics
 from its_eval.pipeline.placebo_dates import placebos_in_time
 from its_eval.pipeline.placebos import (
@@ -43,9 +43,6 @@ Row = dict[str, object]
 #: A check of one unit; the unit is blank where it is about all of them.
 Finding = tuple[str, CheckResult]
 
-#: Label of a unit for which donors are too few, whatever its data (methods §11.8).
-TOO_FEW_DONORS = "judged as a set"
-
 
 @dataclass
 class Credibility:
@@ -63,8 +60,10 @@ class Credibility:
         Sentences about the treated units as a set.
     flags : dict of str to set of str
         Warnings of fits that only checks can give, by unit.
-    p_set : float
-        Of the treated units together.
+    n_donors : dict of str to int
+        Placebo units by unit.
+    p_set, p_set_placebo : float
+        Of the treated units together, and their place among sets of other units.
     set_label : str
         Label of the treated units together; blank for one unit and without placebos.
     """
@@ -79,7 +78,9 @@ class Credibility:
     labels: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     flags: dict[str, set[str]] = field(default_factory=dict)
+    n_donors: dict[str, int] = field(default_factory=dict)
     p_set: float = np.nan
+    p_set_placebo: float = np.nan
     set_label: str = ""
 
     def add(self, outcome: str, design_name: str, unit: str, checks: Sequence[CheckResult]) -> None:
@@ -198,6 +199,7 @@ def _placebo_units(look: Look) -> Iterator[Finding]:
     look.credibility.rows["placebo_units"] += placebos.rows
     for unit, item in placebos.units.items():
         look.credibility.p_placebo[unit] = item.rank.p_value
+        look.credibility.n_donors[unit] = len(item.donors)
         yield unit, placebo_check(item)
     if placebos.units:
         yield from _conclude(look, placebos)
@@ -223,10 +225,11 @@ def _conclude(look: Look, placebos: DesignPlacebos) -> Iterator[Finding]:
         if conclusion.unit_labels is not None:
             notes.labels[unit] = conclusion.unit_labels[place]
         elif several:
-            notes.labels[unit] = TOO_FEW_DONORS
+            notes.labels[unit] = JUDGED_AS_A_SET
         # one unit with too few donors keeps the label of its own p-value: nobody can say how unusual it is
     if several:
         notes.set_label = conclusion.set_label or NOT_ESTIMABLE
+        notes.p_set, notes.p_set_placebo = p_set, joint
         for check in (
             *joint_placebo_check(placebos, len(treated)),
             *donors_check(n_donors, len(treated), alpha),

@@ -14,7 +14,7 @@ from its_eval.config.stratified import listed_as, strata_of_gap
 from its_eval.data.faults import findings_table
 from its_eval.errors import NothingEstimatedError
 from its_eval.evaluation import COLUMNS, Evaluation, make_table
-from its_eval.pipeline.conclude import add_power, add_summary, adjusted_p
+from its_eval.pipeline.conclude import SetAnswer, add_power, add_summary, adjusted_p, verdict_table
 from its_eval.pipeline.credibility import Credibility, examine
 from its_eval.pipeline.plan import OutcomePlan, Plan
 from its_eval.pipeline.planning import make_plan
@@ -76,6 +76,7 @@ def evaluate_plan(config: Config, sources: Sources, plan: Plan, progress: Progre
     tables = {name: TableColumns(name) for name in _BY_COLUMNS}
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in COLUMNS if name not in _BY_COLUMNS}
     notes: list[str] = []
+    sets: list[SetAnswer] = []
     failed = [
         NotEstimated(name, unit, design, "", "no_data", f"{unit} has no value of {name}")
         for name in plan.absent
@@ -91,6 +92,7 @@ def evaluate_plan(config: Config, sources: Sources, plan: Plan, progress: Progre
             failed += answered.failed
             _tabulate(config, len(plan.treated), answered, tables, rows)
             notes += answered.credibility.notes
+            sets.append(answered.of_the_set(outcome.outcome.better))
     add_not_estimated(failed, tables["not_estimated"])
     if not tables["effects"].count:
         reasons = [f"{item.outcome}, {item.unit}, {item.design}: {item.message}" for item in failed]
@@ -101,6 +103,9 @@ def evaluate_plan(config: Config, sources: Sources, plan: Plan, progress: Progre
         name: tables[name].frame() if name in tables else make_table(name, rows[name]) for name in COLUMNS
     }
     every["data_quality"] = findings_table(plan.findings)
+    primary = config.estimands.primary
+    question = {"interruption": config.intervention.name, "question": primary, "estimand": primary}
+    every["verdicts"] = verdict_table(every, sets, question)
     evaluation = Evaluation(
         config.title,
         every,
@@ -126,6 +131,11 @@ class _Answered:
     failed: tuple[NotEstimated, ...]
     credibility: Credibility
     sensitivity: tuple[SensitivityRow, ...]
+
+    def of_the_set(self, better: str | None) -> SetAnswer:
+        """Return what is said of the treated units together."""
+        name, changed = self.comparison.name, self.comparison.changed
+        return SetAnswer(self.outcome, name, changed, better, self.credibility)
 
 
 def _answer(config: Config, sources: Sources, plan: OutcomePlan, comparison: Comparison) -> _Answered:

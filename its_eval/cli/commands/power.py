@@ -79,7 +79,7 @@ def _print(evaluation: Evaluation, *, in_units: bool) -> None:
     from rich.table import Table  # noqa: PLC0415  (start-up time)
 
     from its_eval.cli.console import data_console  # noqa: PLC0415
-    from its_eval.words.narrative import rounded  # noqa: PLC0415
+    from its_eval.words.numbers import rounded  # noqa: PLC0415
 
     console = data_console()
     table = evaluation.tables["power_curve"]

@@ -19,7 +19,7 @@ from its_eval.figures.text_layout import (
     wrap,
     write,
 )
-from its_eval.words.narrative import counted
+from its_eval.words.numbers import counted
 
 NBSP = "\N{NO-BREAK SPACE}"
 
