@@ -160,9 +160,7 @@ def test_series_are_those_of_the_fit_with_gaps_weights_and_autocorrelation(study
     entries = COMPARISONS["single"].entries(plan.outcome.estimators)
     estimates, _ = fitted(config, plan, "single", None, entries[:1])
     analysis, asked = Analysis.of(config), ("level_change", "slope_change")
-    (first,) = [
-        one for item in estimates for one in fitted_series(analysis, item, asked) if one.unit == "T1"
-    ]
+    (first,) = [one for item in estimates for one in fitted_series(analysis, item, asked) if one.unit == "T1"]
     assert first.root.std() > 0
     assert list(np.flatnonzero(~first.observed)) == [3, 30]
     drawn = simulate(analysis, plan.outcome.name, "single", first, 4000)

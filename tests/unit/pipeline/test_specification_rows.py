@@ -8,7 +8,6 @@ import pytest
 
 from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.pipeline.placebos import donor_targets
-from its_eval.pipeline.primary import Analysis
 from its_eval.pipeline.specifications import curve_checks, sensitivity_rows, specifications
 from its_eval.pipeline.variants import variants
 
@@ -134,7 +133,10 @@ def test_choices_of_peers(world, rows_by_choice):
 def test_choices_of_peers_are_not_for_a_single_series(world):
     config, sources, plan = world.plan(sensitivity={"k": [1], "season": ["none"], "order": [1]})
     assert [item.dimension for item in variants(config, sources, plan, COMPARISONS["single"])] == ["season"]
-    assert [item.dimension for item in variants(config, sources, plan, COMPARISONS["difference"])] == ["k", "season"]
+    assert [item.dimension for item in variants(config, sources, plan, COMPARISONS["difference"])] == [
+        "k",
+        "season",
+    ]
 
 
 def test_a_unit_without_characteristics_keeps_its_peers_order(world):
@@ -143,7 +145,9 @@ def test_a_unit_without_characteristics_keeps_its_peers_order(world):
     sensitivity = {"k": [1], "random_donors": 1}
     config, sources, plan = world.plan(peers=given, data=data, sensitivity=sensitivity)
     # distances need characteristics, a draw does not
-    assert [item.dimension for item in variants(config, sources, plan, COMPARISONS["difference"])] == ["random_donors"]
+    assert [item.dimension for item in variants(config, sources, plan, COMPARISONS["difference"])] == [
+        "random_donors"
+    ]
 
 
 def test_choices_of_the_estimator(world, rows_by_choice, primaries):
@@ -337,7 +341,9 @@ def test_standard_choices_are_not_those_of_the_answer(world, standard):
 
 def test_standard_choices_are_made_once_and_never_crossed(world):
     config, sources, plan = world.plan(estimators=["reml_ar"], sensitivity={"order": [1], "transition": [2]})
-    found = [(item.dimension, item.choice) for item in specifications(config, sources, plan, COMPARISONS["single"])]
+    found = [
+        (item.dimension, item.choice) for item in specifications(config, sources, plan, COMPARISONS["single"])
+    ]
     assert sorted(found) == [
         ("order", "1"),
         ("order", "reml_ar_noise"),
@@ -346,7 +352,9 @@ def test_standard_choices_are_made_once_and_never_crossed(world):
     ]
     crossed = {"order": [1], "transition": [2], "cross": True}
     config, sources, plan = world.plan(estimators=["reml_ar"], sensitivity=crossed)
-    found = [(item.dimension, item.choice) for item in specifications(config, sources, plan, COMPARISONS["single"])]
+    found = [
+        (item.dimension, item.choice) for item in specifications(config, sources, plan, COMPARISONS["single"])
+    ]
     assert len(found) == 5
     assert [dimension for dimension, _ in found].count("combination") == 3
     assert ("order", "reml_ar_noise") in found
