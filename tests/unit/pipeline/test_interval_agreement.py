@@ -27,7 +27,7 @@ def require_agreement(frame, confidence=None, rel=1e-9):
     else:
         logged = ratio = np.zeros(len(frame), dtype=bool)
     assert len(frame)
-    numbers = frame[["estimate", "conf_low", "conf_high"]].to_numpy(dtype=float)
+    numbers = frame[["estimate", "conf_low", "conf_high"]].to_numpy(dtype=float, copy=True)
     # a ratio is the exponential, a change in per cent 100 times the exponential less one
     numbers[logged & ~ratio] = 1 + numbers[logged & ~ratio] / 100
     numbers[logged] = np.log(numbers[logged])
