@@ -45,7 +45,7 @@ def test_every_line_leads_to_the_choice_of_its_name(kind):
     assert len(catalogue) == len(list(catalogue)) > 0
     for name, choice in catalogue.items():
         assert choice.name == name
-        assert choice is choice
+        assert catalogue.get(name) is choice
 
 
 def test_an_unknown_name_is_a_key_error(toys):

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 
+from its_eval.columns import TableColumns
 from its_eval.effects import EffectColumns, Kind
 from its_eval.errors import NothingEstimatedError
-from its_eval.pipeline.conclude import adjusted_p
+from its_eval.pipeline.conclude import add_summary, adjusted_p
 from its_eval.pipeline.tables import Answers
 
 T0, N = 24, 48
@@ -560,7 +561,11 @@ def answered(p_values, df_floor, stuck, kind=None):
         present=np.ones(column.shape, dtype=bool),
         **dict.fromkeys(names, np.ones_like(column)),
     )
-    fitted = SimpleNamespace(stuck=np.array(stuck))
+    outcome = SimpleNamespace(name="o", better=None)
+    sheet = SimpleNamespace(comparison="single", plan=SimpleNamespace(outcome=outcome))
+    fitted = SimpleNamespace(
+        stuck=np.array(stuck), units=tuple("ABCD"[: len(column)]), sheet=sheet, estimator="ols"
+    )
     return Answers(fitted, effects, "slope_change", is_first=True)
 
 
@@ -574,6 +579,17 @@ def test_the_family_of_holm_is_all_treated_units():
     parts = [answered([0.01], [False], [False]), answered([0.5, 0.02], [False] * 2, [True, False])]
     first, second = adjusted_p(parts, 4, "holm")
     np.testing.assert_array_equal(np.concatenate([first, second]), adjusted)
+
+
+@pytest.mark.parametrize("confidence", [0.9, 0.95, 0.99])
+def test_an_adjusted_p_value_equal_to_alpha_reaches_it(confidence):
+    """Whatever 1 - 0.9 is in a computer."""
+    alpha = round(1 - confidence, 2)
+    answer = answered([alpha] * 3, [False] * 3, [False] * 3)
+    into = TableColumns("summary")
+    p_adjusted = np.array([[alpha], [alpha * 1.001], [alpha * 0.999]])
+    add_summary(answer, p_adjusted, confidence, "changed", None, into)
+    assert into.frame()["label"].tolist() == ["changed", "no clear evidence", "changed"]
 
 
 @pytest.mark.parametrize(
