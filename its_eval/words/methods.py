@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from its_eval.scales import SCALES
 from its_eval.words.labels import ADJUSTMENTS, ESTIMATOR_WORDS, estimand_words
 from its_eval.words.numbers import plural
 
@@ -37,10 +38,6 @@ _MISSING = {
     "mask": "Missing periods are left out; their place in time is kept and nothing is filled in.",
     "error": "A missing period of a treated unit stops the run, and a unit with one is no peer.",
     "drop_unit": "A unit with a missing period, treated or not, is left out and reported.",
-}
-_TRANSFORMS = {
-    "log": "on logarithms, so that effects are changes in per cent",
-    "logit": "on log odds",
 }
 
 
@@ -98,8 +95,9 @@ def _model(settings: Mapping[str, Any]) -> Iterator[str]:
     for labels, (entry,) in _grouped(settings, "seasonality", _season_words):
         yield f"Season ({labels}): {entry}."
     for outcome in settings["outcomes"]:
-        if outcome["transform"] != "none":
-            yield f"{outcome['label']} is modelled {_TRANSFORMS[outcome['transform']]}."
+        scale = SCALES[outcome["transform"]]
+        if not scale.is_plain:
+            yield f"{outcome['label']} is modelled {scale.in_words}."
         if outcome.get("covariates"):
             named = ", ".join(str(covariate["indicator"]) for covariate in outcome["covariates"])
             yield f"{outcome['label']} has covariates: {named}."
