@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_serializer, model_validator
 
-from its_eval.calendar import parse_period
+from its_eval.calendar import Calendar, Frequency
 from its_eval.config.faults import Fault, custom_error, refuse, show
 from its_eval.config.settings import (
     Code,
@@ -19,7 +19,6 @@ from its_eval.config.settings import (
     without_blanks,
 )
 
-Frequency = Literal["month", "quarter", "year", "week"]
 #: Columns of the tidy indicator table that `columns` can map.
 INDICATOR_COLUMNS = ("unit", "period", "indicator", "value", "numerator", "denominator", "stratum")
 
@@ -89,7 +88,7 @@ def _dated(value: object) -> object:
     text = str(value).strip()
     for frequency in ("year", "month"):
         try:
-            parse_period(text, frequency)
+            Calendar(frequency).parse(text)
         except ValueError:
             continue
         return text
@@ -155,3 +154,8 @@ class DataSettings(Settings):
     min_denominator: float | None = Field(
         default=None, gt=0, description="Values with a smaller denominator are masked."
     )
+
+    @property
+    def calendar(self) -> Calendar:
+        """What the ordinals of periods count."""
+        return Calendar(self.frequency)

@@ -137,8 +137,8 @@ def _entry(value: object) -> object:
 
 
 def _options_text(estimator: Estimator, keys: Iterable[str]) -> str:
-    shown = [(key, getattr(estimator, key)) for key in keys]
-    return ", ".join(f"{key}={_option_text(value)}" for key, value in shown)
+    options = [(key, getattr(estimator, key)) for key in keys]
+    return ", ".join(f"{key}={_option_text(value)}" for key, value in options)
 
 
 def _option_text(value: object) -> str:

@@ -41,9 +41,9 @@ class Settings(BaseModel):
     def _blank_means_default(cls, data: object) -> object:
         if not isinstance(data, Mapping):
             return data
-        known = known_keys(cls)
+        keys = known_keys(cls)
         # an unknown key stays, even blank, so that it is refused
-        return {key: value for key, value in data.items() if value is not None or key not in known}
+        return {key: value for key, value in data.items() if value is not None or key not in keys}
 
     def settle(self, **values: object) -> None:
         """Fill in defaults that depend on other keys; for validators only, before anyone sees the object."""

@@ -34,10 +34,10 @@ def series_name(indicator: str, *strata: str) -> str:
 
 def evaluated_outcomes(outcomes: Iterable[Outcome]) -> tuple[Outcome, ...]:
     """Return the outcomes in the order of the config, one with strata as its strata and their gap."""
-    found: list[Outcome] = []
+    evaluated: list[Outcome] = []
     for outcome in outcomes:
-        found += [outcome] if outcome.strata is None else _expanded(outcome, outcome.strata)
-    return tuple(found)
+        evaluated += [outcome] if outcome.strata is None else _expanded(outcome, outcome.strata)
+    return tuple(evaluated)
 
 
 def listed_as(outcome: Outcome) -> str:
@@ -70,10 +70,10 @@ def gap_estimators_missing(outcome: Outcome) -> bool:
 
 def _expanded(outcome: Outcome, strata: Strata) -> list[StratumOutcome]:
     parts = {name: _made(outcome, (name,), strata.min_denominator) for name in strata.values}
-    found = list(parts.values())
+    expanded = list(parts.values())
     if strata.gap:
-        found.append(_gap(outcome, strata, [parts[name] for name in strata.gap]))
-    return found
+        expanded.append(_gap(outcome, strata, [parts[name] for name in strata.gap]))
+    return expanded
 
 
 def _gap(outcome: Outcome, strata: Strata, parts: Sequence[StratumOutcome]) -> StratumOutcome:

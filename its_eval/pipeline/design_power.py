@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from its_eval.calendar import PERIODS_PER_YEAR, parse_period
 from its_eval.checks.power import power_by_length
 from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.errors import ConfigError
@@ -91,11 +90,11 @@ def design_power(
 def _outcome_rows(
     config: Config, outcome: Outcome, autocorrelations: Sequence[float], power: float
 ) -> list[dict[str, object]]:
-    frequency = config.data.frequency
-    start = parse_period(str(outcome.start), frequency)
-    end = parse_period(str(outcome.end), frequency)
+    calendar = config.data.calendar
+    start = calendar.parse(str(outcome.start))
+    end = calendar.parse(str(outcome.end))
     dates = config.treated_dates.values() or [config.intervention.date]
-    first = min(parse_period(str(date), frequency) for date in dates)
+    first = min(calendar.parse(str(date)) for date in dates)
     own = (first - start, end - first + 1)
     lengths = {
         (max(round(own[0] * share), SHORTEST), max(round(own[1] * share), SHORTEST)) for share in LENGTHS
@@ -110,10 +109,10 @@ def _outcome_rows(
                 autocorrelations,
                 order=autoregressive_order(estimator.order, sum(length)),
                 shape=config.intervention.shape,
-                season=season_of(outcome.seasonality, frequency).resolve(
-                    sum(length), PERIODS_PER_YEAR[frequency]
+                season=season_of(outcome.seasonality, calendar.frequency).resolve(
+                    sum(length), calendar.per_year
                 ),
-                per_year=PERIODS_PER_YEAR[frequency],
+                per_year=calendar.per_year,
                 n_peers=k if isinstance(k, int) and COMPARISONS[design].subtracts else None,
                 alpha=round(1.0 - config.confidence, 12),
                 power=power,

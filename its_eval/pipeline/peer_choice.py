@@ -143,7 +143,7 @@ def _lifetimes(config: Config, sources: Sources, panel: Panel) -> dict[str, str]
     table = config.data.units
     window = (panel.start, panel.start + panel.n_periods - 1)
     combined = table is not None and table.mergers == "combine"
-    return lifetime_reasons(sources.lifetimes, window, panel.frequency, combined=combined)
+    return lifetime_reasons(sources.lifetimes, window, panel.calendar, combined=combined)
 
 
 def _pre_period(

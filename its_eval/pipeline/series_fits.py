@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -10,18 +9,14 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pandas as pd
 
-from its_eval.calendar import (
-    EXAMPLES,
-    describe_period,
-    format_period,
-    parse_period,
-)
+from its_eval.calendar import EXAMPLES, Calendar
 from its_eval.columns import TableColumns, column_frame
 from its_eval.comparisons.base import comparison_of
 from its_eval.config.estimators import Estimator, is_family
 from its_eval.config.faults import did_you_mean, one_of, show
 from its_eval.config.outcomes import MOST_HARMONICS, SEASON_WORDS, Outcome, Seasonality, season_choices
 from its_eval.data.panel import Panel
+from its_eval.data.series import on_calendar, period_ordinal
 from its_eval.design.interruption import Interruption
 from its_eval.effects.columns import Question
 from its_eval.errors import DataError, UsageError
@@ -61,51 +56,6 @@ def known_season(wanted: Seasonality | str, frequency: str) -> Seasonality:
         what = f"seasonality {show(str(chosen))}{did_you_mean(chosen, words)}"
         raise UsageError(f"{what}: expected {season_choices(frequency)}")
     return wanted if isinstance(wanted, Seasonality) else Seasonality(kind=cast("Any", wanted))
-
-
-def ordinal_of(period: object, frequency: str, where: str) -> int:
-    """Return the ordinal of a period written as text, date, pandas period or year."""
-    if isinstance(period, pd.Period):
-        period = period.start_time
-    text = period.date().isoformat() if isinstance(period, pd.Timestamp) else str(period)
-    try:
-        return parse_period(text, frequency)
-    except ValueError as error:
-        raise DataError([f"{where}: {error}"]) from None
-
-
-def on_calendar(data: pd.Series[Any] | pd.DataFrame, frequency: str) -> tuple[pd.DataFrame, int]:
-    """Return the series with a row for every period from the first to the last, and the first ordinal."""
-    frame = (
-        data.to_frame("series" if data.name is None else data.name) if isinstance(data, pd.Series) else data
-    )
-    if frame.empty:
-        raise DataError(
-            ["the data have no values; expected a column for each series and a row for each period"]
-        )
-    names = [str(name) for name in frame.columns]
-    ordinals = [ordinal_of(period, frequency, "index") for period in frame.index]
-    problems = [
-        f"series {name!r} stands twice; expected a name for each"
-        for name, count in Counter(names).items()
-        if count > 1
-    ]
-    problems += [
-        f"index: {format_period(ordinal, frequency)} stands {count} times; expected once"
-        for ordinal, count in sorted(Counter(ordinals).items())
-        if count > 1
-    ]
-    problems += [
-        f"series {name!r} holds {kind}; expected numbers"
-        for name, kind in zip(names, frame.dtypes, strict=True)
-        if not pd.api.types.is_numeric_dtype(kind)
-    ]
-    if problems:
-        raise DataError(problems)
-    first, last = min(ordinals), max(ordinals)
-    whole = frame.set_axis(ordinals).reindex(range(first, last + 1)).astype("float64")
-    whole.index = pd.Index([format_period(ordinal, frequency) for ordinal in whole.index])
-    return whole, first
 
 
 Row = dict[str, Any]
@@ -170,7 +120,7 @@ class SeriesFits:
 
 def fit(
     data: pd.Series[Any] | pd.DataFrame,
-    start: str,
+    start: str | pd.Period | pd.Timestamp,
     *,
     shape: Shape = "step_and_slope",
     estimator: Estimator | str = "reml_ar",
@@ -188,8 +138,9 @@ def fit(
     data : Series or DataFrame
         Values by period; a DataFrame has a series in each column. The index holds periods: texts such as
         ``2015-07``, dates, or pandas periods. Periods that are absent or blank keep their place in time.
-    start : str
-        T0, the first affected period.
+    start : str, Period or Timestamp
+        T0, the first affected period, written as those of the index. A pandas period is read by the dates
+        that it covers, and ``2011Q1`` beside an index of ``Q-MAR`` is the period that has this name there.
     shape : {"step", "slope", "step_and_slope"}
         What may change at the start.
     estimator : str or Estimator
@@ -233,12 +184,13 @@ def fit(
     season = season_of(known_season(seasonality, frequency), frequency)
     if not 0.5 <= confidence < 1.0:
         raise UsageError(f"confidence {confidence:g}: expected a number from 0.5 to below 1")
-    frame, first = on_calendar(data, frequency)
-    place = ordinal_of(start, frequency, "start") - first
+    calendar = Calendar(frequency)
+    frame, first = on_calendar(data, calendar)
+    place = period_ordinal(start, calendar, "start", data.index) - first
     if not 0 < place < len(frame):
         span = f"{frame.index[0]} to {frame.index[-1]}"
         raise DataError([f"start {start!r}: expected a period after the first of the data ({span})"])
-    panel = _panel(frame, first, frequency)
+    panel = _panel(frame, first, calendar)
     interruption = Interruption("Intervention", place, shape, phase_in)
     plan = OutcomePlan(
         Outcome(indicator="series", kind="number", transform="log" if log else "none"),
@@ -267,17 +219,17 @@ def fit(
     add_not_estimated(failed, tables["not_estimated"])
     names = [str(name) for name in frame.columns]
     shown = {name: _in_order(table, names, estimable) for name, table in tables.items()}
-    title = f"{chosen.label or chosen.name}, {shape}, from {describe_period(first + place, frequency)}"
+    title = f"{chosen.label or chosen.name}, {shape}, from {calendar.describe(first + place)}"
     return SeriesFits(shown, title)
 
 
-def _panel(frame: pd.DataFrame, first: int, frequency: Frequency) -> Panel:
+def _panel(frame: pd.DataFrame, first: int, calendar: Calendar) -> Panel:
     """Return series without numerators and denominators as a panel."""
     values = frame.to_numpy(dtype=np.float64)
     nothing = np.full_like(values, np.nan)
     units = tuple(str(name) for name in frame.columns)
     small = np.zeros(values.shape, dtype=np.bool_)
-    return Panel("series", frequency, first, units, values, nothing, nothing, small)
+    return Panel("series", calendar, first, units, values, nothing, nothing, small)
 
 
 def _in_order(

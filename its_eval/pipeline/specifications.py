@@ -132,7 +132,7 @@ def apply(
             continue
         target = comparison.target(changed, unit)
         for part in specification.parts:
-            target = part.change_target(target, plan.donors.get(unit, ()))
+            target = part.change_target(target, plan.donors.get(unit, ()), unit)
         targets.append(target)
     return changed, targets, entries
 
@@ -279,7 +279,7 @@ def _joint(
         for target, key in zip(targets, keys, strict=True):
             if key not in places:
                 places[key] = slice(len(asked), len(asked) + len(key[0]))
-                asked += _moved(*key, specification, plan.donors[target.unit])
+                asked += _moved(*key, specification, plan.donors[target.unit], target.unit)
         values = np.array(fitted.of(changed, asked, entries[0]) if asked else ())
         for target, key, own in zip(targets, keys, values[: len(targets)], strict=True):
             treated[target.unit].append(float(own))
@@ -292,13 +292,17 @@ def _joint(
 
 
 def _moved(
-    donors: tuple[Target, ...], start: Interruption, specification: Specification, pool: tuple[str, ...]
+    donors: tuple[Target, ...],
+    start: Interruption,
+    specification: Specification,
+    pool: tuple[str, ...],
+    treated: str,
 ) -> Iterator[Target]:
-    """Yield donors as a specification has them, interrupted when it says."""
+    """Yield donors of a treated unit as a specification has them, interrupted when it says."""
     for item in donors:
         altered = replace(item, interruptions=(start, *item.interruptions[1:]))
         for part in specification.parts:
-            altered = part.change_target(altered, pool)
+            altered = part.change_target(altered, pool, treated)
         yield altered
 
 

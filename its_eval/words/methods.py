@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from its_eval.scales import SCALES
-from its_eval.words.labels import ADJUSTMENTS, ESTIMATOR_WORDS, estimand_words
+from its_eval.words.labels import ADJUSTMENTS, ESTIMATOR_WORDS, MATCHED_ON_OUTCOME, estimand_words
 from its_eval.words.numbers import plural
 
 _SHAPES = {
@@ -170,7 +170,11 @@ def _comparison(settings: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _distance_words(peers: Mapping[str, Any]) -> str:
-    variables = ", ".join(peers["variables"] or ()) or "all numeric characteristics"
+    if peers.get("match") == "pre_period":
+        # the resolved config leaves out what is about characteristics
+        variables = MATCHED_ON_OUTCOME
+    else:
+        variables = ", ".join(peers["variables"] or ()) or "all numeric characteristics"
     weights = ", ".join(f"{name} {weight:g}" for name, weight in (peers.get("weights") or {}).items())
     weighted = f" (weights other than 1: {weights})" if weights else ""
     return f"by {peers['metric'].capitalize()} distance, scale {peers['scale']}, over {variables}{weighted}"
