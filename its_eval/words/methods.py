@@ -7,11 +7,10 @@ from typing import Any
 
 from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.estimators.catalogue import ESTIMATORS
-from its_eval.words.labels import ADJUSTMENTS, estimand_words
+from its_eval.scales import SCALES
+from its_eval.words.labels import ADJUSTMENTS, MATCHED_ON_OUTCOME, estimand_words
 from its_eval.words.numbers import plural
 
-#: What a distance is over where peers are matched on the outcome itself.
-MATCHED_ON_OUTCOME = "level and trend of the outcome before the start"
 _SHAPES = {
     "step": "a jump at the start that stays",
     "slope": "a change of trend from the start on, without a jump",
@@ -28,10 +27,6 @@ _MISSING = {
     "mask": "Missing periods are left out; their place in time is kept and nothing is filled in.",
     "error": "A missing period of a treated unit stops the run, and a unit with one is no peer.",
     "drop_unit": "A unit with a missing period, treated or not, is left out and reported.",
-}
-_TRANSFORMS = {
-    "log": "on logarithms, so that effects are changes in per cent",
-    "logit": "on log odds",
 }
 
 
@@ -89,8 +84,9 @@ def _model(settings: Mapping[str, Any]) -> Iterator[str]:
     for labels, (entry,) in _grouped(settings, "seasonality", _season_words):
         yield f"Season ({labels}): {entry}."
     for outcome in settings["outcomes"]:
-        if outcome["transform"] != "none":
-            yield f"{outcome['label']} is modelled {_TRANSFORMS[outcome['transform']]}."
+        scale = SCALES[outcome["transform"]]
+        if not scale.is_plain:
+            yield f"{outcome['label']} is modelled {scale.in_words}."
         if outcome.get("covariates"):
             named = ", ".join(str(covariate["indicator"]) for covariate in outcome["covariates"])
             yield f"{outcome['label']} has covariates: {named}."
