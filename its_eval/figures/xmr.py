@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from its_eval.figures.scales import EndLabel, Panel, before_each, day_numbers, reach
-from its_eval.figures.sheet import Mark, draw_sheet
-from its_eval.figures.small_multiples import Cell, draw_small_multiples
+from its_eval.figures.sheet import Chart, Mark, draw_grid, draw_sheet
 from its_eval.figures.style import COUNTERFACTUAL, DASHES, INK, PEER, QUIET, UNIT, house_style
 
 if TYPE_CHECKING:
@@ -300,8 +299,8 @@ def draw_xmr_grid(frame: pd.DataFrame, title: str, start: str = "", words: str =
     All charts share both scales, so that levels can be compared; the moving ranges are left out.
     """
     x = day_numbers([str(date) for date in frame["date"]])
-    cells = [
-        Cell(str(unit), partial(_draw, rows, x[rows.index.to_numpy()], _edge(frame, x, start)))
+    charts = [
+        Chart(str(unit), partial(_draw, rows, x[rows.index.to_numpy()], _edge(frame, x, start)))
         for unit, rows in frame.groupby("unit", sort=True)
     ]
     drawn = [frame[name].to_numpy(dtype=np.float64) for name in ("value", "mean", "target")]
@@ -315,13 +314,13 @@ def draw_xmr_grid(frame: pd.DataFrame, title: str, start: str = "", words: str =
     ]
     span = f"{frame['period'].min()} to {frame['period'].max()}"
     with house_style():
-        return draw_small_multiples(
-            cells,
+        return draw_grid(
+            charts,
             span_of(x),
             reach(drawn, lines),
             heading=f"{title}, {span}",
             notes=notes,
-            cell_height=next(inches for most, inches in _HEIGHTS if len(cells) <= most),
+            chart_height=next(inches for most, inches in _HEIGHTS if len(charts) <= most),
         )
 
 

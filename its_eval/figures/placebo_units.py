@@ -1,4 +1,4 @@
-"""The placebo figures: other units, and other dates, in place of the real one."""
+"""A unit among placebos: the effect estimated for every unit that had no intervention."""
 
 from __future__ import annotations
 
@@ -7,12 +7,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from its_eval.calendar import parse_period, period_start
-from its_eval.figures.labels import name_of, primary_rows
-from its_eval.figures.scales import Across, EndLabel, Limits, Panel, day_numbers, reach
+from its_eval.figures.kinds import FigureKind, answering, figure_labels, name_of, primary_rows, rows_for
+from its_eval.figures.scales import Across, Limits, Panel
 from its_eval.figures.sheet import Mark, draw_sheet
-from its_eval.figures.style import INK, NARROW, QUIET, SHADE, SHADE_ALPHA, UNIT, house_style
-from its_eval.figures.text_layout import placebo_sentences, t_text
+from its_eval.figures.style import (
+    FIRM,
+    INK,
+    NARROW,
+    QUIET,
+    SHADE,
+    SHADE_ALPHA,
+    UNIT,
+    capitalised,
+    draw_dots,
+    house_style,
+)
+from its_eval.words.narrative import counted, p_words, rounded
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from its_eval.evaluation import Evaluation
-    from its_eval.figures.labels import FigureLabels
+    from its_eval.figures.kinds import FigureLabels, FigureTask
 
     Values = NDArray[np.float64]
 
@@ -29,15 +39,8 @@ if TYPE_CHECKING:
 _TIE = 1e-9
 
 
-def placebo_units_data(evaluation: Evaluation, outcome: str, unit: str, design: str) -> pd.DataFrame:
+def placebo_units_data(evaluation: Evaluation, task: FigureTask) -> pd.DataFrame:
     """Return the effect estimated for a unit and for every unit that had no intervention.
-
-    Parameters
-    ----------
-    evaluation : Evaluation
-        The result of a run.
-    outcome, unit, design : str
-        Which series of it.
 
     Returns
     -------
@@ -52,12 +55,12 @@ def placebo_units_data(evaluation: Evaluation, outcome: str, unit: str, design: 
     KeyError
         When the tables have no placebos of this unit, or no estimate of its own beside them.
     """
-    rows, own, estimand = _placebos(evaluation, "placebo_units", outcome, unit, design)
-    rows = rows[rows["placebo"] != unit]
+    rows, own, estimand = placebos_of(evaluation, "placebo_units", task)
+    rows = rows[rows["placebo"] != task.unit]
     frame = pd.DataFrame(
         {
-            "placebo": [unit, *rows["placebo"].astype(str)],
-            "name": [name_of(evaluation, str(code)) for code in (unit, *rows["placebo"])],
+            "placebo": [task.unit, *rows["placebo"].astype(str)],
+            "name": [name_of(evaluation, str(code)) for code in (task.unit, *rows["placebo"])],
             "treated": [True] + [False] * len(rows),
             "estimand": estimand,
             "estimate": [own["estimate"], *rows["estimate"]],
@@ -72,148 +75,26 @@ def placebo_units_data(evaluation: Evaluation, outcome: str, unit: str, design: 
     return frame.sort_values(order, ascending=[False, True, True], kind="stable").reset_index(drop=True)
 
 
-def placebo_dates_data(evaluation: Evaluation, outcome: str, unit: str, design: str) -> pd.DataFrame:
-    """Return the effect estimated at the real start and at dates before it.
-
-    Parameters
-    ----------
-    evaluation : Evaluation
-        The result of a run.
-    outcome, unit, design : str
-        Which series of it.
-
-    Returns
-    -------
-    DataFrame
-        ``period``, ``date`` (its first day), ``actual`` (the real start), ``estimand``, ``estimate``,
-        ``statistic`` (in standard errors), in order of time.
-
-    Raises
-    ------
-    KeyError
-        As for ``placebo_units_data``.
-    """
-    rows, own, estimand = _placebos(evaluation, "placebo_dates", outcome, unit, design)
-    frequency = str(evaluation.outcomes[outcome]["frequency"])
-    start = str(own["interruption_period"])
-    rows = rows[rows["placebo"] != start]
-    periods = [*rows["placebo"].astype(str), start]
-    frame = pd.DataFrame(
-        {
-            "period": periods,
-            "date": [
-                period_start(parse_period(period, frequency), frequency).isoformat() for period in periods
-            ],
-            "actual": [False] * len(rows) + [True],
-            "estimand": estimand,
-            "estimate": [*rows["estimate"], own["estimate"]],
-            "statistic": [*rows["statistic"], own["statistic"]],
-        }
-    )
-    return frame.sort_values("date", kind="stable").reset_index(drop=True)
-
-
-def _placebos(
-    evaluation: Evaluation, table: str, outcome: str, unit: str, design: str
+def placebos_of(
+    evaluation: Evaluation, table: str, task: FigureTask
 ) -> tuple[pd.DataFrame, dict[str, Any], str]:
     """Return the placebos of the primary estimand, the unit's own estimate, and the estimand."""
-    summary = primary_rows(evaluation, outcome, unit, design)
-    rows = evaluation.rows_of(table, outcome, unit)
-    rows = rows[(rows["design"] == design) & rows["estimand"].isin(summary["estimand"])]
+    summary = primary_rows(evaluation, task)
+    rows = rows_for(evaluation, table, task)
+    rows = rows[rows["estimand"].isin(summary["estimand"])]
+    named = f"{task.outcome}, {task.unit}, {task.design}"
     if rows.empty:
-        raise KeyError(
-            f"the table `{table}` has no rows of the primary estimand of {outcome}, {unit}, {design}"
-        )
+        raise KeyError(f"the table `{table}` has no rows of the primary estimand of {named}")
     estimand = str(rows["estimand"].iloc[0])
-    effects = evaluation.rows_of("effects", outcome, unit)
-    effects = effects[
-        (effects["design"] == design) & (effects["estimand"] == estimand) & (effects["role"] == "primary")
-    ]
+    effects = rows_for(evaluation, "effects", task)
+    effects = effects[(effects["estimand"] == estimand) & (effects["role"] == "primary")]
     if effects.empty:
-        raise KeyError(
-            f"the table `effects` has no estimate of {outcome}, {unit}, {design} beside its placebos"
-        )
+        raise KeyError(f"the table `effects` has no estimate of {named} beside its placebos")
     # a ratio has the statistic of its logarithm
     first: pd.Series[Any] = effects.sort_values("scale", kind="stable").iloc[0]
     own = {str(name): first[name] for name in ("estimate", "statistic", "interruption_period")}
     own["p_placebo"] = summary["p_placebo"].iloc[0]
     return rows.sort_values("placebo", kind="stable"), own, estimand
-
-
-_HEIGHT, _MARGIN = 3.0, 2.0
-#: About what chance alone exceeds once in twenty.
-_USUAL = 2.0
-
-
-def draw_placebo_dates(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
-    """Return the effects at the real start and at placebo dates.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        As ``placebo_dates_data`` returns it; nothing else is drawn.
-    labels : FigureLabels
-        Words.
-    """
-    x = day_numbers([str(date) for date in frame["date"]])
-    t = frame["statistic"].to_numpy(dtype=np.float64)
-    actual = frame["actual"].to_numpy(dtype=bool)
-    limits = reach([t, np.array([-_USUAL, _USUAL])])
-
-    def draw(axes: Axes) -> None:
-        axes.axhline(0.0, color=QUIET, linewidth=1.0, zorder=0.8)
-        for edge in (-_USUAL, _USUAL):
-            axes.axhline(edge, color=QUIET, linewidth=1.2, linestyle=(0.0, (1.0, 2.0)), zorder=0.9)
-        shown = np.clip(t, limits.low, limits.high)
-        axes.plot(
-            x[~actual],
-            shown[~actual],
-            linestyle="none",
-            marker="o",
-            markersize=6.0,
-            color=QUIET,
-            clip_on=False,
-            zorder=3,
-            gid="placebo",
-        )
-        axes.plot(
-            x[actual],
-            shown[actual],
-            linestyle="none",
-            marker="D",
-            markersize=10.0,
-            color=UNIT,
-            clip_on=False,
-            zorder=4,
-            gid="unit",
-        )
-
-    own = float(t[actual][0])
-    start = f"{labels.start_in_words}, " if labels.start_in_words else ""
-    ends = (
-        EndLabel(
-            f"the real start, {start}{t_text(own)}",
-            own if np.isfinite(own) else 0.0,
-            UNIT,
-            bold=True,
-            tied=False,
-        ),
-    )
-    what = labels.estimand_in_words
-    heading = f"{what[:1].upper()}{what[1:]}, in standard errors (t), by supposed start"
-    notes = [
-        "Dots are dates at which nothing began, estimated from the time before the real start.",
-        "By chance alone about one in twenty lies beyond the dotted lines.",
-    ]
-    with house_style():
-        return draw_sheet(
-            [Panel(heading, limits, _HEIGHT, draw, ends)],
-            (float(x[0]), float(x[-1]) if len(x) > 1 else float(x[0]) + 1.0),
-            [],
-            notes,
-            total_width=NARROW,
-            margin=_MARGIN,
-        )
 
 
 #: Diameters of a dot that are tried, and the greatest height of all dots, in inches.
@@ -263,19 +144,13 @@ def draw_placebo_units(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
             for chosen, face, gid in ((extreme, "white", "as-extreme"), (~extreme, QUIET, "placebo")):
                 those = chosen & (beyond == side)
                 if those.any():
-                    axes.plot(
-                        x[those],
-                        y[those],
-                        linestyle="none",
-                        marker=_ARROWS.get(side, "o"),
-                        markersize=size,
-                        markerfacecolor=face,
-                        markeredgecolor=INK if face == "white" else face,
-                        markeredgewidth=min(1.3, size / 5.0),
-                        clip_on=False,
-                        zorder=3,
-                        gid=gid,
-                    )
+                    edge, edge_width = INK if face == "white" else face, min(1.3, size / 5.0)
+                    look: dict[str, Any] = {
+                        "edge_width": edge_width,
+                        "marker": _ARROWS.get(side, "o"),
+                        "gid": gid,
+                    }
+                    draw_dots(axes, x[those], y[those], size, face, edge, clip=False, **look)
         if not np.isnan(own):
             axes.plot(
                 [min(max(own, limits.low), limits.high)],
@@ -290,8 +165,7 @@ def draw_placebo_units(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
 
     place = min(max(own, limits.low), limits.high) if not np.isnan(own) else 0.0
     marks = [Mark(f"{labels.unit_name}, {t_text(own)}", place, place, "interruption")]
-    what = labels.estimand_in_words
-    heading = f"{what[:1].upper()}{what[1:]}, in standard errors (t)"
+    heading = f"{capitalised(labels.estimand_in_words)}, in standard errors (t)"
     with house_style():
         return draw_sheet(
             [Panel(heading, Limits(0.0, height), height, draw, (), ())],
@@ -324,3 +198,50 @@ def _stack(values: Values, limits: Limits, width: float) -> tuple[Values, NDArra
         if diameter * (level.max(initial=0) + 1) <= _TALLEST:
             break
     return bins * step, level, diameter
+
+
+def t_text(statistic: float) -> str:
+    """Return a t statistic: ``t = −2.10``."""
+    return f"t{FIRM}={FIRM}{rounded(statistic)}"
+
+
+def placebo_sentences(frame: pd.DataFrame) -> list[str]:
+    """Return how unusual a unit is among placebos, in words.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As ``placebo_units_data`` returns it.
+    """
+    others = frame[~frame["treated"]]
+    extreme, failed = int(others["as_extreme"].sum()), int(others["statistic"].isna().sum())
+    p = p_words(float(frame.loc[frame["treated"], "p_value"].iloc[0]))
+    found = [
+        f"{extreme:,} of {len(others):,} lie as far from zero as the unit, or farther{f': {p}' if p else ''}."
+    ]
+    if failed:
+        found.append(f"{failed:,} of these could not be estimated and count as far, to be on the safe side.")
+    return found
+
+
+def placebo_units_text(frame: pd.DataFrame, labels: FigureLabels) -> str:
+    """Return the alt text: how unusual the unit is."""
+    own = float(frame.loc[frame["treated"], "statistic"].iloc[0])
+    others = int((~frame["treated"]).sum())
+    return (
+        f"{capitalised(labels.estimand_in_words)}, of {labels.unit_name} ({t_text(own)}) among those of "
+        f"{counted(others, 'unit')} without the intervention. {' '.join(placebo_sentences(frame))}"
+    )
+
+
+PLACEBO_UNITS = FigureKind(
+    name="placebo_units",
+    caption="The unit among units that had no intervention",
+    about=("unit", "design"),
+    rows=lambda evaluation, outcome: answering(evaluation, "placebo_units", outcome),
+    data=placebo_units_data,
+    labels=figure_labels,
+    draw=draw_placebo_units,
+    alt_text=placebo_units_text,
+    section="placebos",
+)

@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
-from its_eval.figures.labels import rows_about
+from its_eval.figures.kinds import FigureKind, figure_labels
 from its_eval.figures.scales import Across, EndLabel, Panel, reach
 from its_eval.figures.sheet import Mark, draw_sheet
 from its_eval.figures.style import COUNTERFACTUAL_TEXT, INK, NARROW, UNIT, house_style
-from its_eval.figures.text_layout import power_estimand, split_words
-from its_eval.words.narrative import counted
+from its_eval.words.narrative import counted, estimand_words, rounded
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from its_eval.evaluation import Evaluation
-    from its_eval.figures.labels import FigureLabels
+    from its_eval.figures.kinds import FigureLabels, FigureTask
 
 
-def power_curve_data(evaluation: Evaluation, outcome: str, design: str) -> pd.DataFrame:
+def power_curve_data(evaluation: Evaluation, task: FigureTask) -> pd.DataFrame:
     """Return the smallest detectable effect by length of the series and autocorrelation.
-
-    Parameters
-    ----------
-    evaluation : Evaluation
-        With a table ``power_curve``: ``outcome``, ``design`` and the columns below.
-    outcome, design : str
-        Which rows of it.
 
     Returns
     -------
@@ -44,10 +36,10 @@ def power_curve_data(evaluation: Evaluation, outcome: str, design: str) -> pd.Da
     KeyError
         When the tables have no such rows.
     """
-    rows = rows_about(evaluation, "power_curve", outcome)
-    rows = rows[rows["design"] == design]
+    rows = _rows(evaluation, task.outcome)
+    rows = rows[rows["design"] == task.design]
     if rows.empty:
-        raise KeyError(f"the table `power_curve` has no rows of {outcome}, {design}")
+        raise KeyError(f"the table `power_curve` has no rows of {task.outcome}, {task.design}")
     order = ["estimand", "autocorrelation", "n_pre", "n_post"]
     columns = [*order, "configured", "minimum_detectable", "power", "alpha"]
     return rows.sort_values(order, kind="stable")[columns].reset_index(drop=True)
@@ -107,15 +99,11 @@ def draw_power_curve(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
 def _marks(frame: pd.DataFrame, labels: FigureLabels) -> list[Mark]:
     """Return the length that the config has."""
     own = frame[frame["configured"]].head(1)
-    return [
-        Mark(
-            f"as configured, {n_pre} + {n_post} {labels.frequency}s",
-            float(n_pre + n_post),
-            float(n_pre + n_post),
-            "event",
-        )
-        for n_pre, n_post in zip(own["n_pre"], own["n_post"], strict=True)
-    ]
+    marks = []
+    for n_pre, n_post in zip(own["n_pre"], own["n_post"], strict=True):
+        words, length = f"as configured, {n_pre} + {n_post} {labels.frequency}s", float(n_pre + n_post)
+        marks.append(Mark(words, length, length, "event"))
+    return marks
 
 
 def _names(frame: pd.DataFrame) -> list[str]:
@@ -132,17 +120,9 @@ def _panel(rows: pd.DataFrame, estimand: str, chosen: list[float]) -> Panel:
 
     def draw(axes: Axes) -> None:
         for (_, part), (colour, dashes, marker) in zip(lines.items(), STROKES, strict=False):
-            axes.plot(
-                part["n_pre"] + part["n_post"],
-                part["minimum_detectable"],
-                color=colour,
-                linestyle=dashes,
-                linewidth=2.2,
-                marker=marker,
-                markersize=5.5,
-                zorder=3,
-                gid="power",
-            )
+            look: dict[str, Any] = {"color": colour, "linestyle": dashes, "marker": marker, "linewidth": 2.2}
+            length = part["n_pre"] + part["n_post"]
+            axes.plot(length, part["minimum_detectable"], markersize=5.5, zorder=3, gid="power", **look)
 
     ends = tuple(
         EndLabel(f"{rho:g}", float(part["minimum_detectable"].iloc[-1]), colour)
@@ -151,3 +131,76 @@ def _panel(rows: pd.DataFrame, estimand: str, chosen: list[float]) -> Panel:
     )
     what = power_estimand(estimand)
     return Panel(f"Smallest detectable {what}, by autocorrelation", limits, _HEIGHT, draw, ends)
+
+
+def power_estimand(estimand: str) -> str:
+    """Return an estimand of the power curve in words; a change of trend is per year there."""
+    return estimand_words(estimand, {"frequency": "year"})
+
+
+#: Shares of periods that differ by no more than this are called the same.
+_SAME_SHARE = 0.05
+
+
+def split_words(frame: pd.DataFrame, labels: FigureLabels) -> str:
+    """Return how the periods of the power curve lie around the start; blank when in no simple way.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As ``power_curve_data`` returns it.
+    labels : FigureLabels
+        Words.
+    """
+    for column, where in (("n_pre", "before"), ("n_post", "from")):
+        if (frame[column] == frame[column].iloc[0]).all():
+            return (
+                f" In each series {int(frame[column].iloc[0]):,} {labels.frequency}s lie {where} the start."
+            )
+    share = frame["n_pre"] / (frame["n_pre"] + frame["n_post"])
+    if share.max() - share.min() <= _SAME_SHARE:
+        return f" About {share.mean():.0%} of the {labels.frequency}s lie before the start."
+    return ""
+
+
+def power_curve_text(frame: pd.DataFrame, labels: FigureLabels) -> str:
+    """Return the alt text: the smallest change that the longest series shows."""
+    sentences = []
+    for estimand, part in frame.groupby("estimand", sort=True):
+        known = part[part["minimum_detectable"].notna()]
+        if known.empty:
+            continue
+        length = known["n_pre"] + known["n_post"]
+        longest = known[length == length.max()]
+        ends = [
+            longest.loc[longest["autocorrelation"].idxmin()],
+            longest.loc[longest["autocorrelation"].idxmax()],
+        ]
+        texts = [
+            f"{rounded(float(row['minimum_detectable']))} at autocorrelation {row['autocorrelation']:g}"
+            for row in ends
+        ]
+        sentences.append(
+            f"Smallest detectable {power_estimand(str(estimand))}, with {int(length.max()):,} "
+            f"{labels.frequency}s: {' and '.join(texts)}, in standard deviations of the noise."
+        )
+    return " ".join(sentences)
+
+
+def _rows(evaluation: Evaluation, outcome: str) -> pd.DataFrame:
+    """Return the rows of ``power_curve``, a table that few runs have."""
+    table = evaluation.tables.get("power_curve", pd.DataFrame(columns=["outcome", "design"]))
+    return table[table["outcome"] == outcome]
+
+
+POWER_CURVE = FigureKind(
+    name="power_curve",
+    caption="The smallest change that would be found four times in five",
+    about=("design",),
+    rows=_rows,
+    data=power_curve_data,
+    labels=figure_labels,
+    draw=draw_power_curve,
+    alt_text=power_curve_text,
+    section="power",
+)
