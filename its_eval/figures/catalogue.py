@@ -98,9 +98,9 @@ def _begins(name: str, other: str) -> bool:
 
 #: In the order of a report.
 FIGURES = FigureCatalogue(
-    "its_eval.figures.main_its:MAIN_ITS",
     "its_eval.figures.small_multiples:SMALL_MULTIPLES",
     "its_eval.figures.strata_gap:STRATA_GAP",
+    "its_eval.figures.main_its:MAIN_ITS",
     "its_eval.figures.against_peers:AGAINST_PEERS",
     "its_eval.figures.cumulative_effect:CUMULATIVE_EFFECT",
     "its_eval.figures.peer_distances:PEER_DISTANCES",
