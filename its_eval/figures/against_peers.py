@@ -10,7 +10,7 @@ from its_eval.figures.kinds import CONTROLLED, FigureKind, FigureTask, figure_la
 from its_eval.figures.scales import EndLabel, Panel, day_numbers, last_known, reach
 from its_eval.figures.series import AFTER, BEFORE, COPIED, GAP, PEER_COLUMN, TREND, series_data, start_marks
 from its_eval.figures.sheet import draw_sheet
-from its_eval.figures.style import NARROW, PEER, PEER_MEAN, UNIT, house_style
+from its_eval.figures.style import NARROW, PEER, PEER_MEAN, UNIT
 from its_eval.words.narrative import counted, rounded
 
 if TYPE_CHECKING:
@@ -92,15 +92,9 @@ def draw_against_peers(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
         notes.append("The scale does not start at zero.")
     start = int(np.flatnonzero(frame["segment"] != BEFORE)[0])
     marks = start_marks(labels, x, [str(period) for period in frame["period"]], start)
-    with house_style():
-        return draw_sheet(
-            [Panel(measured(labels.outcome, labels.measure), limits, _HEIGHT, draw, ends)],
-            (float(x[0]), float(x[-1])),
-            marks,
-            notes,
-            total_width=NARROW,
-            margin=_MARGIN,
-        )
+    panel = Panel(measured(labels.outcome, labels.measure), limits, _HEIGHT, draw, ends)
+    span = (float(x[0]), float(x[-1]))
+    return draw_sheet([panel], span, marks, notes, total_width=NARROW, margin=_MARGIN)
 
 
 def _within(*values: np.ndarray) -> bool:

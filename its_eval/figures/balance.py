@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from its_eval.figures.kinds import FigureKind, figure_labels
-from its_eval.figures.scales import Across, Panel, reach, stack_rows
-from its_eval.figures.sheet import draw_sheet
-from its_eval.figures.style import NARROW, QUIET, UNIT, draw_dots, house_style
+from its_eval.figures.scales import Panel, reach, stack_rows
+from its_eval.figures.sheet import draw_rows
+from its_eval.figures.style import QUIET, UNIT, draw_dots
 from its_eval.words.narrative import counted, rounded
 
 if TYPE_CHECKING:
@@ -91,16 +91,7 @@ def draw_balance(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
     ]
     if np.isnan(peers).any():
         notes.append("Where the unit's own value is missing there is no dot.")
-    with house_style():
-        return draw_sheet(
-            [panel],
-            (limits.low, limits.high),
-            [],
-            notes,
-            across=Across(lines=True),
-            total_width=NARROW,
-            margin=_MARGIN,
-        )
+    return draw_rows(panel, limits, notes, _MARGIN)
 
 
 def balance_text(frame: pd.DataFrame, labels: FigureLabels) -> str:

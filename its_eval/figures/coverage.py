@@ -93,6 +93,7 @@ def coverage_figure_data(
     return frame.sort_values(["rank", "unit", "date"], kind="stable").reset_index(drop=True)
 
 
+@house_style()
 def draw_coverage(frame: pd.DataFrame, heading: str) -> Figure:
     """Return the coverage figure of one indicator: a row per unit, a column per period.
 
@@ -106,21 +107,20 @@ def draw_coverage(frame: pd.DataFrame, heading: str) -> Figure:
     drawn = frame[frame["rank"].between(1, MOST_UNITS)]
     units = list(dict.fromkeys(drawn["unit"]))
     dates = sorted(set(frame["date"]))
-    with house_style():
-        left = EDGE + max([text_width(unit) for unit in units], default=0.0) + 0.12
-        width = WIDTH - left - 2 * EDGE
-        title = wrap(heading, WIDTH - left - EDGE)
-        notes = wrap(_notes(frame, len(units)), WIDTH - left - EDGE)
-        above = EDGE + LINE_HEIGHT * (len(title.split("\n")) + 1) + 0.1
-        beneath = _BENEATH + LINE_HEIGHT * len(notes.split("\n")) + EDGE
-        height = _ROW * max(len(units), 1)
-        total = above + height + beneath
-        figure = blank_figure(WIDTH, total)
-        write(figure, left, total - EDGE, title)
-        _key(figure, left, total - above + 0.06 + LINE_HEIGHT, drawn)
-        axes = figure.add_axes((left / WIDTH, beneath / total, width / WIDTH, height / total))
-        _cells(axes, drawn, units, dates)
-        write(figure, left, LINE_HEIGHT * len(notes.split("\n")) + EDGE, notes)
+    left = EDGE + max([text_width(unit) for unit in units], default=0.0) + 0.12
+    width = WIDTH - left - 2 * EDGE
+    title = wrap(heading, WIDTH - left - EDGE)
+    notes = wrap(_notes(frame, len(units)), WIDTH - left - EDGE)
+    above = EDGE + LINE_HEIGHT * (len(title.split("\n")) + 1) + 0.1
+    beneath = _BENEATH + LINE_HEIGHT * len(notes.split("\n")) + EDGE
+    height = _ROW * max(len(units), 1)
+    total = above + height + beneath
+    figure = blank_figure(WIDTH, total)
+    write(figure, left, total - EDGE, title)
+    _key(figure, left, total - above + 0.06 + LINE_HEIGHT, drawn)
+    axes = figure.add_axes((left / WIDTH, beneath / total, width / WIDTH, height / total))
+    _cells(axes, drawn, units, dates)
+    write(figure, left, LINE_HEIGHT * len(notes.split("\n")) + EDGE, notes)
     return figure
 
 

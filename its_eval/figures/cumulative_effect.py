@@ -21,7 +21,7 @@ from its_eval.figures.kinds import (
 from its_eval.figures.scales import EndLabel, Panel, before_each, day_numbers, reach
 from its_eval.figures.series import in_phase_in, series_of, start_index
 from its_eval.figures.sheet import Mark, draw_sheet
-from its_eval.figures.style import INK, NARROW, QUIET, UNIT, draw_dots, house_style, text_width
+from its_eval.figures.style import INK, NARROW, QUIET, UNIT, draw_dots, text_width
 from its_eval.words.narrative import digits_for, rounded
 
 if TYPE_CHECKING:
@@ -144,15 +144,10 @@ def draw_cumulative_effect(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
         "sums on the way have none."
     )
     notes = [explained, *([] if frame["used"].all() else ["Periods that were not used add nothing."])]
-    with house_style():
-        return draw_sheet(
-            [Panel(heading, limits, _HEIGHT, draw, ends)],
-            (edge, at),
-            [Mark(labels.interruption_in_words, edge, edge, "interruption")],
-            notes,
-            total_width=NARROW,
-            margin=min(max(widest, _NARROWEST), _WIDEST) + _BESIDE,
-        )
+    panel = Panel(heading, limits, _HEIGHT, draw, ends)
+    marks = [Mark(labels.interruption_in_words, edge, edge, "interruption")]
+    margin = min(max(widest, _NARROWEST), _WIDEST) + _BESIDE
+    return draw_sheet([panel], (edge, at), marks, notes, total_width=NARROW, margin=margin)
 
 
 def _against(labels: FigureLabels) -> str:

@@ -8,16 +8,14 @@ import numpy as np
 import pandas as pd
 
 from its_eval.figures.kinds import FigureKind, figure_labels, name_of, of_several, primary_rows
-from its_eval.figures.scales import Across, EndLabel, Limits, Panel, interval_reach, stack_rows
-from its_eval.figures.sheet import draw_sheet
+from its_eval.figures.scales import EndLabel, Limits, Panel, interval_reach, stack_rows
+from its_eval.figures.sheet import draw_rows
 from its_eval.figures.style import (
     COUNTERFACTUAL_TEXT,
     INK,
-    NARROW,
     QUIET,
     UNIT,
     draw_dots,
-    house_style,
     sentence,
     text_width,
 )
@@ -146,16 +144,7 @@ def draw_forest(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
             else []
         ),
     ]
-    with house_style():
-        return draw_sheet(
-            [panel],
-            (limits.low, limits.high),
-            [],
-            notes,
-            across=Across(lines=True),
-            total_width=NARROW,
-            margin=width + _BESIDE,
-        )
+    return draw_rows(panel, limits, notes, width + _BESIDE)
 
 
 def draw_intervals(

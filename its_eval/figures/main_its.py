@@ -21,14 +21,7 @@ from its_eval.figures.series import (
     series_labels,
 )
 from its_eval.figures.sheet import draw_sheet
-from its_eval.figures.style import (
-    COUNTERFACTUAL,
-    COUNTERFACTUAL_TEXT,
-    PEER,
-    PEER_MEAN,
-    UNIT,
-    house_style,
-)
+from its_eval.figures.style import COUNTERFACTUAL, COUNTERFACTUAL_TEXT, PEER, PEER_MEAN, UNIT
 from its_eval.words.narrative import counted, rounded
 
 if TYPE_CHECKING:
@@ -236,10 +229,8 @@ def draw_main_its(frame: pd.DataFrame, labels: SeriesLabels) -> Figure:
     a controlled one the lower panel has the difference from the peers with its own fit.
     """
     series = Series(frame, labels)
-    with house_style():
-        panels, notes = difference_panels(series) if labels.controlled else single_panels(series)
-        span = (float(series.x[0]), float(series.x[-1]))
-        return draw_sheet(panels, span, interruption_marks(series), notes)
+    panels, notes = difference_panels(series) if labels.controlled else single_panels(series)
+    return draw_sheet(panels, series.span, interruption_marks(series), notes)
 
 
 def main_its_text(frame: pd.DataFrame, labels: SeriesLabels) -> str:

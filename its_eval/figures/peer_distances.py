@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from its_eval.figures.kinds import FigureKind, figure_labels, name_of
-from its_eval.figures.scales import Across, EndLabel, Limits, Panel, stack_rows
-from its_eval.figures.sheet import draw_sheet
-from its_eval.figures.style import INK, NARROW, PEER, PEER_MEAN, QUIET, draw_dots, house_style
+from its_eval.figures.scales import EndLabel, Limits, Panel, stack_rows
+from its_eval.figures.sheet import draw_rows
+from its_eval.figures.style import INK, PEER, PEER_MEAN, QUIET, draw_dots
 from its_eval.words.narrative import counted, rounded
 
 if TYPE_CHECKING:
@@ -107,16 +107,7 @@ def draw_peer_distances(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
     if left_out:
         notes.append(f"{left_out:,} more are in the table of this figure.")
     limits = Limits(0.0, 1.06 * float(distance.max()) or 1.0)
-    with house_style():
-        return draw_sheet(
-            [panel],
-            (limits.low, limits.high),
-            [],
-            notes,
-            across=Across(lines=True),
-            total_width=NARROW,
-            margin=_MARGIN,
-        )
+    return draw_rows(panel, limits, notes, _MARGIN)
 
 
 def _value(row: dict[object, object]) -> str:

@@ -11,7 +11,7 @@ from its_eval.figures.kinds import FigureKind, answering, figure_labels, first_d
 from its_eval.figures.placebo_units import placebos_of, t_text
 from its_eval.figures.scales import EndLabel, Panel, day_numbers, reach
 from its_eval.figures.sheet import draw_sheet
-from its_eval.figures.style import NARROW, QUIET, UNIT, capitalised, house_style
+from its_eval.figures.style import NARROW, QUIET, UNIT, capitalised
 from its_eval.words.narrative import counted, rounded
 
 if TYPE_CHECKING:
@@ -100,15 +100,9 @@ def draw_placebo_dates(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
         "Dots are dates at which nothing began, estimated from the time before the real start.",
         "By chance alone about one in twenty lies beyond the dotted lines.",
     ]
-    with house_style():
-        return draw_sheet(
-            [Panel(heading, limits, _HEIGHT, draw, ends)],
-            (float(x[0]), float(x[-1]) if len(x) > 1 else float(x[0]) + 1.0),
-            [],
-            notes,
-            total_width=NARROW,
-            margin=_MARGIN,
-        )
+    panel = Panel(heading, limits, _HEIGHT, draw, ends)
+    span = (float(x[0]), float(x[-1]) if len(x) > 1 else float(x[0]) + 1.0)
+    return draw_sheet([panel], span, [], notes, total_width=NARROW, margin=_MARGIN)
 
 
 def placebo_dates_text(frame: pd.DataFrame, labels: FigureLabels) -> str:

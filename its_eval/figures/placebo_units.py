@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from its_eval.figures.kinds import FigureKind, answering, figure_labels, name_of, primary_rows, rows_for
-from its_eval.figures.scales import Across, Limits, Panel
-from its_eval.figures.sheet import Mark, draw_sheet
+from its_eval.figures.scales import Limits, Panel
+from its_eval.figures.sheet import Mark, draw_rows
 from its_eval.figures.style import (
     FIRM,
     INK,
@@ -20,7 +20,6 @@ from its_eval.figures.style import (
     UNIT,
     capitalised,
     draw_dots,
-    house_style,
 )
 from its_eval.words.narrative import counted, p_words, rounded
 
@@ -166,16 +165,9 @@ def draw_placebo_units(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
     place = min(max(own, limits.low), limits.high) if not np.isnan(own) else 0.0
     marks = [Mark(f"{labels.unit_name}, {t_text(own)}", place, place, "interruption")]
     heading = f"{capitalised(labels.estimand_in_words)}, in standard errors (t)"
-    with house_style():
-        return draw_sheet(
-            [Panel(heading, Limits(0.0, height), height, draw, (), ())],
-            (limits.low, limits.high),
-            marks,
-            ["Each dot is a unit without the intervention.", *placebo_sentences(frame)],
-            across=Across(lines=True),
-            total_width=NARROW,
-            margin=_EDGES - 0.24,
-        )
+    panel = Panel(heading, Limits(0.0, height), height, draw, (), ())
+    notes = ["Each dot is a unit without the intervention.", *placebo_sentences(frame)]
+    return draw_rows(panel, limits, notes, _EDGES - 0.24, marks)
 
 
 def _reach(own: float, values: Values) -> Limits:

@@ -10,7 +10,7 @@ import pandas as pd
 from its_eval.figures.kinds import FigureKind, figure_labels
 from its_eval.figures.scales import Across, EndLabel, Panel, reach
 from its_eval.figures.sheet import Mark, draw_sheet
-from its_eval.figures.style import COUNTERFACTUAL_TEXT, INK, NARROW, UNIT, house_style
+from its_eval.figures.style import COUNTERFACTUAL_TEXT, INK, NARROW, UNIT
 from its_eval.words.narrative import counted, estimand_words, rounded
 
 if TYPE_CHECKING:
@@ -84,16 +84,9 @@ def draw_power_curve(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
         notes.append(f"The table of this figure has {more}.")
     length = frame["n_pre"] + frame["n_post"]
     span = (float(length.min()), float(length.max()))
-    with house_style():
-        return draw_sheet(
-            panels,
-            span if span[0] < span[1] else (span[0] - 1.0, span[1] + 1.0),
-            _marks(frame, labels),
-            notes,
-            across=Across(footing=f"number of {labels.frequency}s"),
-            total_width=NARROW,
-            margin=_MARGIN,
-        )
+    span = span if span[0] < span[1] else (span[0] - 1.0, span[1] + 1.0)
+    marks, across = _marks(frame, labels), Across(footing=f"number of {labels.frequency}s")
+    return draw_sheet(panels, span, marks, notes, across=across, total_width=NARROW, margin=_MARGIN)
 
 
 def _marks(frame: pd.DataFrame, labels: FigureLabels) -> list[Mark]:

@@ -10,15 +10,7 @@ import pandas as pd
 
 from its_eval.calendar import parse_period
 from its_eval.figures.kinds import FigureKind, figure_labels, first_days, frequency_of, rows_for
-from its_eval.figures.scales import (
-    Limits,
-    dated_ticks,
-    day_numbers,
-    reach,
-    round_ticks,
-    thinned,
-    tick_labels,
-)
+from its_eval.figures.scales import Limits, dated_ticks, day_numbers, reach, round_ticks, thinned, tick_labels
 from its_eval.figures.series import AFTER, BEFORE, series_of, start_index
 from its_eval.figures.style import (
     EDGE,
@@ -134,6 +126,7 @@ _NOTES = (
 )
 
 
+@house_style()
 def draw_residuals(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
     """Return four views of the innovations on one sheet.
 
@@ -156,11 +149,7 @@ def draw_residuals(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
             correlations,
             lambda axes, width: _by_lag(axes, lags, width),
         ),
-        (
-            "Against the normal distribution",
-            common,
-            lambda axes, width: _normal(axes, parts[NORMAL], width),
-        ),
+        ("Against the normal distribution", common, lambda axes, width: _normal(axes, parts[NORMAL], width)),
         ("Spread before and after the start", common, lambda axes, _: _spread(axes, parts[SPREAD])),
     ]
     ticks = [limits.ticks(5) for _, limits, _ in views]
@@ -174,20 +163,19 @@ def draw_residuals(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
     notes = wrap(_NOTES, NARROW - 2.0 * EDGE)
     foot = LINE_HEIGHT * (notes.count("\n") + 1) + EDGE
     total = sum(tops) + 2.0 * (_HEIGHT + _FOOT) + foot
-    with house_style():
-        figure = blank_figure(NARROW, total)
-        for index, (_, limits, draw) in enumerate(views):
-            row, column = divmod(index, 2)
-            at = left + column * (width + left + _BETWEEN)
-            upper = total - sum(tops[:row]) - row * (_HEIGHT + _FOOT)
-            write(figure, at - left + EDGE, upper - EDGE, heads[index])
-            bottom = upper - tops[row] - _HEIGHT
-            axes = figure.add_axes((at / NARROW, bottom / total, width / NARROW, _HEIGHT / total))
-            axes.set_ylim(limits.low, limits.high)
-            axes.set_yticks(ticks[index], tick_labels(ticks[index]))
-            draw(axes, width)
-        write(figure, EDGE, foot, notes)
-        return figure
+    figure = blank_figure(NARROW, total)
+    for index, (_, limits, draw) in enumerate(views):
+        row, column = divmod(index, 2)
+        at = left + column * (width + left + _BETWEEN)
+        upper = total - sum(tops[:row]) - row * (_HEIGHT + _FOOT)
+        write(figure, at - left + EDGE, upper - EDGE, heads[index])
+        bottom = upper - tops[row] - _HEIGHT
+        axes = figure.add_axes((at / NARROW, bottom / total, width / NARROW, _HEIGHT / total))
+        axes.set_ylim(limits.low, limits.high)
+        axes.set_yticks(ticks[index], tick_labels(ticks[index]))
+        draw(axes, width)
+    write(figure, EDGE, foot, notes)
+    return figure
 
 
 def _in_time(axes: Axes, part: pd.DataFrame, width: float) -> None:

@@ -347,6 +347,11 @@ class Series:
         """Return a column as numbers."""
         return self.frame[column].to_numpy(dtype=np.float64)
 
+    @property
+    def span(self) -> tuple[float, float]:
+        """Ends of the time axis."""
+        return float(self.x[0]), float(self.x[-1])
+
     @cached_property
     def used(self) -> NDArray[np.bool_]:
         """Periods that entered the fit."""

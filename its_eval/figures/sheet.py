@@ -22,11 +22,13 @@ from its_eval.figures.style import (
     EDGE,
     INK,
     LINE_HEIGHT,
+    NARROW,
     QUIET,
     SHADE,
     SHADE_ALPHA,
     WIDTH,
     blank_figure,
+    house_style,
     spread,
     text_width,
     wrap,
@@ -167,11 +169,6 @@ def _size(text: str) -> tuple[float, float]:
     return max(text_width(line) for line in lines), LINE_HEIGHT * len(lines) * bool(text)
 
 
-def strip_height(placed: Sequence[PlacedMark]) -> float:
-    """Return how many inches the labels need above the axes."""
-    return max((label.y1 for label in placed), default=0.0)
-
-
 def draw_marks(axes: Axes, placed: Sequence[PlacedMark], above: float) -> None:
     """Draw marks through a panel.
 
@@ -213,6 +210,7 @@ _MOST_LINES = 5
 _BETWEEN = 0.08
 
 
+@house_style()
 def draw_sheet(
     panels: Sequence[Panel],
     span: tuple[float, float],
@@ -242,7 +240,6 @@ def draw_sheet(
     margin : float
         Width of the right margin, in inches.
     """
-    figure = blank_figure(total_width, 8.0)
     pad = 0.015 * (span[1] - span[0])
     ends = (span[0] - pad, span[1] + pad)
     ticks = [_vertical_ticks(panel) for panel in panels]
@@ -255,19 +252,19 @@ def draw_sheet(
     text_left = left if all(panel.ticks is None for panel in panels) else EDGE
     headings = [wrap(panel.heading, total_width - text_left - EDGE) for panel in panels]
     footer = wrap(" ".join(notes), total_width - text_left - EDGE)
-    strips = [strip_height(placed) + 0.06] + [0.06] * (len(panels) - 1)
+    # the labels of marks stand above the first panel
+    strips = [max((label.y1 for label in placed), default=0.0) + 0.06] + [0.06] * (len(panels) - 1)
     tops = [
         EDGE + LINE_HEIGHT * len(heading.split("\n")) * bool(heading) + strip
         for heading, strip in zip(headings, strips, strict=True)
     ]
     footing = wrap(across.footing, width + margin - EDGE) if across else ""
-    n_footing = len(footing.split("\n")) * bool(footing)
-    n_notes = len(footer.split("\n")) * bool(footer)
+    n_footing, n_notes = (len(text.split("\n")) * bool(text) for text in (footing, footer))
     ticked = 0.1 if across is not None and across.ticks == () else 0.36
     beneath = ticked + LINE_HEIGHT * (n_footing + n_notes) + EDGE + 0.08 * bool(n_footing)
     bottoms = [0.2] * (len(panels) - 1) + [beneath]
     total = sum(tops) + sum(panel.height for panel in panels) + sum(bottoms)
-    figure.set_size_inches(total_width, total)
+    figure = blank_figure(total_width, total)
     edge = total
     for index, panel in enumerate(panels):
         write(figure, text_left, edge - EDGE, headings[index])
@@ -286,6 +283,30 @@ def draw_sheet(
     write(figure, left, edge + beneath - ticked, footing, gid="footing")
     write(figure, text_left, edge + LINE_HEIGHT * n_notes + EDGE, footer)
     return figure
+
+
+def draw_rows(
+    panel: Panel, limits: Limits, notes: Sequence[str], margin: float, marks: Sequence[Mark] = ()
+) -> Figure:
+    """Return a figure of one panel over a horizontal scale of numbers, for rows or dots.
+
+    Parameters
+    ----------
+    panel : Panel
+        With the names of rows for its ticks, or none.
+    limits : Limits
+        Of the horizontal scale.
+    notes : sequence of str
+        Sentences beneath.
+    margin : float
+        Width of the right margin, in inches.
+    marks : sequence of Mark
+        Labelled above the panel.
+    """
+    span = (limits.low, limits.high)
+    return draw_sheet(
+        [panel], span, marks, notes, across=Across(lines=True), total_width=NARROW, margin=margin
+    )
 
 
 def _vertical_ticks(panel: Panel) -> tuple[Tick, ...]:
@@ -376,6 +397,7 @@ class Chart:
     bold: bool = False
 
 
+@house_style()
 def draw_grid(
     charts: Sequence[Chart],
     span: tuple[float, float],
@@ -463,11 +485,12 @@ def _foot(
     else:
         positions, texts = [tick.position for tick in across], [tick.words for tick in across]
     inches = width / (ends[1] - ends[0])
-    fitting = [
-        place
-        for place, (position, text) in enumerate(zip(positions, texts, strict=True))
-        if _inside((position - ends[0]) * inches, text_width(text), width)
-    ]
+    # words beneath a chart stay away from those of its neighbours
+    fitting = []
+    for place, (position, text) in enumerate(zip(positions, texts, strict=True)):
+        centre, half = (position - ends[0]) * inches, text_width(text) / 2.0
+        if centre - half >= -_OVERHANG and centre + half <= width + _OVERHANG:
+            fitting.append(place)
     words = [""] * len(texts)
     if fitting:
         kept = thinned([texts[place] for place in fitting], [positions[place] for place in fitting], inches)
@@ -475,8 +498,3 @@ def _foot(
             words[place] = text
     axes.set_xticks(positions, words if labelled else [""] * len(texts))
     axes.tick_params(axis="x", length=3.0 if labelled else 0.0, pad=3.0)
-
-
-def _inside(centre: float, wide: float, width: float) -> bool:
-    """Return whether words beneath a chart stay away from those of its neighbours."""
-    return centre - wide / 2.0 >= -_OVERHANG and centre + wide / 2.0 <= width + _OVERHANG

@@ -13,7 +13,7 @@ from its_eval.evaluation import BEFORE_AFTER_PAIRS, EVERYBODY
 from its_eval.figures.kinds import FigureKind
 from its_eval.figures.scales import Limits, Tick, reach
 from its_eval.figures.sheet import Chart, draw_grid
-from its_eval.figures.style import PEER, UNIT, house_style
+from its_eval.figures.style import PEER, UNIT
 from its_eval.words.narrative import rounded
 
 if TYPE_CHECKING:
@@ -151,18 +151,17 @@ def draw_slope_chart(frame: pd.DataFrame, labels: SlopeLabels) -> Figure:
         "Logarithmic scale: equal slopes are equal changes in per cent." if logarithmic else "",
         "No control group; regression to the mean looks the same.",
     ]
-    with house_style():
-        return draw_grid(
-            charts,
-            (-0.15, len(columns) - 0.85),
-            limits,
-            heading=labels.measure,
-            notes=[note for note in notes if note],
-            chart_height=1.7,
-            across=[Tick(float(place), _short(name)) for place, name in zip(places, columns, strict=True)],
-            log_ticks=_round_numbers(limits) if logarithmic else None,
-            columns=min(3, len(charts)),
-        )
+    return draw_grid(
+        charts,
+        (-0.15, len(columns) - 0.85),
+        limits,
+        heading=labels.measure,
+        notes=[note for note in notes if note],
+        chart_height=1.7,
+        across=[Tick(float(place), _short(name)) for place, name in zip(places, columns, strict=True)],
+        log_ticks=_round_numbers(limits) if logarithmic else None,
+        columns=min(3, len(charts)),
+    )
 
 
 def _short(name: str) -> str:

@@ -18,15 +18,7 @@ from its_eval.figures.kinds import (
     name_of,
     of_several,
 )
-from its_eval.figures.scales import (
-    Limits,
-    before_each,
-    dated_ticks,
-    day_numbers,
-    reach,
-    thinned,
-    tick_labels,
-)
+from its_eval.figures.scales import Limits, before_each, dated_ticks, day_numbers, reach, thinned, tick_labels
 from its_eval.figures.series import AFTER, BEFORE, DURING, impossible, in_phase_in
 from its_eval.figures.style import (
     BAND,
@@ -263,6 +255,7 @@ _GAP, _FOOT = 0.26, 0.34
 _TITLE_LINES = 3
 
 
+@house_style()
 def draw_small_multiples(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
     """Return the series of all units on shared scales.
 
@@ -296,31 +289,30 @@ def draw_small_multiples(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
     top = EDGE + LINE_HEIGHT * (heading.count("\n") + 1) + 0.1
     foot = _FOOT + LINE_HEIGHT * (notes.count("\n") + 1) + EDGE
     total = top + sum(heads) + tall * len(rows) + _GAP * (len(rows) - 1) + foot
-    with house_style():
-        figure = blank_figure(NARROW, total)
-        axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
-        axes.set_xlim(0.0, NARROW)
-        axes.set_ylim(0.0, total)
-        axes.set_axis_off()
-        write(figure, EDGE, total - EDGE, heading)
-        cells: list[Place] = []
-        edge = total - top
-        for row, head in enumerate(heads):
-            edge -= head + tall
-            for column in range(len(rows[row])):
-                at = left + column * (width + _GAP)
-                cells.append(Place(at, edge, width, tall, span, limits))
-                title = rows[row][column]
-                raised = edge + tall + 0.05 + LINE_HEIGHT * (title.count("\n") + 1)
-                write(figure, at, raised, title, colour=UNIT, gid="cell-title")
-            for tick, number in zip(ticks, numbers, strict=True):
-                height = float(cells[-1].y(np.array([tick]))[0])
-                write(figure, left - 0.08 - text_width(number), height + 0.5 * LINE_HEIGHT, number)
-            edge -= _GAP
-        draw_cells(axes, units, cells, ticks)
-        _dates(figure, axes, cells[-columns:], span)
-        write(figure, EDGE, foot - _FOOT, notes)
-        return figure
+    figure = blank_figure(NARROW, total)
+    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
+    axes.set_xlim(0.0, NARROW)
+    axes.set_ylim(0.0, total)
+    axes.set_axis_off()
+    write(figure, EDGE, total - EDGE, heading)
+    cells: list[Place] = []
+    edge = total - top
+    for row, head in enumerate(heads):
+        edge -= head + tall
+        for column in range(len(rows[row])):
+            at = left + column * (width + _GAP)
+            cells.append(Place(at, edge, width, tall, span, limits))
+            title = rows[row][column]
+            raised = edge + tall + 0.05 + LINE_HEIGHT * (title.count("\n") + 1)
+            write(figure, at, raised, title, colour=UNIT, gid="cell-title")
+        for tick, number in zip(ticks, numbers, strict=True):
+            height = float(cells[-1].y(np.array([tick]))[0])
+            write(figure, left - 0.08 - text_width(number), height + 0.5 * LINE_HEIGHT, number)
+        edge -= _GAP
+    draw_cells(axes, units, cells, ticks)
+    _dates(figure, axes, cells[-columns:], span)
+    write(figure, EDGE, foot - _FOOT, notes)
+    return figure
 
 
 def _limits(frame: pd.DataFrame, labels: FigureLabels) -> Limits:

@@ -11,7 +11,7 @@ import pandas as pd
 from its_eval.figures.kinds import FigureKind, answering, figure_labels, primary_rows, rows_for
 from its_eval.figures.scales import Across, Panel, Rows, interval_reach, stack_rows
 from its_eval.figures.sheet import Mark, draw_sheet
-from its_eval.figures.style import INK, NARROW, QUIET, UNIT, draw_dots, house_style
+from its_eval.figures.style import INK, NARROW, QUIET, UNIT, draw_dots
 from its_eval.words.narrative import counted, rounded
 
 if TYPE_CHECKING:
@@ -186,21 +186,14 @@ def draw_specification_curve(frame: pd.DataFrame, labels: FigureLabels) -> Figur
         differs, height = "What differs from the primary specification", dashboard.height
         panels.append(Panel(differs, dashboard.limits, height, draw_dashboard, (), dashboard.ticks))
     marks = [Mark("primary specification", float(place), float(place), "event") for place in x[primary]]
-    with house_style():
-        return draw_sheet(
-            panels,
-            (0.4, len(frame) + 0.6),
-            marks,
-            [
-                f"Each dot is one way of doing the analysis, its line the {labels.interval}.",
-                "Dots are filled where the interval lies to one side of no effect, else hollow.",
-                *specification_sentences(frame, ratio=labels.ratio),
-                *(["Lines up to the edge go on beyond the scale."] if limits.leaves_out(low, high) else []),
-            ],
-            across=Across(ticks=()),
-            total_width=NARROW,
-            margin=_MARGIN,
-        )
+    notes = [
+        f"Each dot is one way of doing the analysis, its line the {labels.interval}.",
+        "Dots are filled where the interval lies to one side of no effect, else hollow.",
+        *specification_sentences(frame, ratio=labels.ratio),
+        *(["Lines up to the edge go on beyond the scale."] if limits.leaves_out(low, high) else []),
+    ]
+    span, across = (0.4, len(frame) + 0.6), Across(ticks=())
+    return draw_sheet(panels, span, marks, notes, across=across, total_width=NARROW, margin=_MARGIN)
 
 
 def _dashboard(frame: pd.DataFrame) -> tuple[Rows, list[tuple[str, Values]]]:

@@ -21,7 +21,7 @@ from its_eval.figures.series import (
     series_labels,
 )
 from its_eval.figures.sheet import draw_sheet
-from its_eval.figures.style import COUNTERFACTUAL, COUNTERFACTUAL_TEXT, INK, UNIT, house_style
+from its_eval.figures.style import COUNTERFACTUAL, COUNTERFACTUAL_TEXT, INK, UNIT
 from its_eval.words.gaps import gap_in_words, is_gap, mean_gap_before
 from its_eval.words.narrative import rounded
 
@@ -142,16 +142,11 @@ def draw_strata_gap(frame: pd.DataFrame, labels: SeriesLabels) -> Figure:
         + (", without their season." if series.seasonal else ".")
     ]
     notes += ["The upper scale does not start at zero."] if upper.low > 0.0 else []
-    with house_style():
-        return draw_sheet(
-            [
-                Panel(_levels_heading(labels), upper, _UPPER, draw_levels, ends),
-                Panel(_gap_heading(labels), lower, _LOWER, draw_gap, fits),
-            ],
-            (float(series.x[0]), float(series.x[-1])),
-            interruption_marks(series),
-            notes,
-        )
+    panels = [
+        Panel(_levels_heading(labels), upper, _UPPER, draw_levels, ends),
+        Panel(_gap_heading(labels), lower, _LOWER, draw_gap, fits),
+    ]
+    return draw_sheet(panels, series.span, interruption_marks(series), notes)
 
 
 def _levels_heading(labels: SeriesLabels) -> str:

@@ -377,10 +377,7 @@ def figure_stem(outcome: str, unit: str | None, design: str | None, figure: str 
 FORMATS = ("svg", "png")
 
 #: Without date and version of Matplotlib, so that a file changes only when the picture does.
-_METADATA: dict[str, dict[str, Any]] = {
-    "svg": {"Date": None, "Creator": None},
-    "png": {"Software": None},
-}
+_METADATA: dict[str, dict[str, Any]] = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
 #: Drawings pack as well at this level as at Pillow's own, in two thirds of the time.
 _OPTIONS: dict[str, dict[str, Any]] = {"svg": {}, "png": {"pil_kwargs": {"compress_level": 3}}}
 
