@@ -11,7 +11,7 @@ from its_eval.figures.kinds import FigureKind, answering, figure_labels, first_d
 from its_eval.figures.placebo_units import placebos_of, t_text
 from its_eval.figures.scales import EndLabel, Panel, day_numbers, reach
 from its_eval.figures.sheet import draw_sheet
-from its_eval.figures.style import NARROW, QUIET, UNIT, capitalised
+from its_eval.figures.style import NARROW, QUIET, UNIT, capitalised, draw_dots
 from its_eval.words.narrative import counted, rounded
 
 if TYPE_CHECKING:
@@ -82,14 +82,9 @@ def draw_placebo_dates(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
             (~actual, "o", 6.0, QUIET, 3, "placebo"),
             (actual, "D", 10.0, UNIT, 4, "unit"),
         ):
-            look: dict[str, Any] = {
-                "color": colour,
-                "marker": marker,
-                "markersize": size,
-                "zorder": zorder,
-                "gid": gid,
-            }
-            axes.plot(x[chosen], shown[chosen], linestyle="none", clip_on=False, **look)
+            look: dict[str, Any] = {"marker": marker, "zorder": zorder, "gid": gid}
+            at, height = x[chosen], shown[chosen]
+            draw_dots(axes, at, height, size, colour, colour, edge_width=1.0, clip=False, **look)
 
     own = float(t[actual][0])
     start = f"{labels.start_in_words}, " if labels.start_in_words else ""

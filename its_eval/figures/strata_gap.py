@@ -142,23 +142,22 @@ def draw_strata_gap(frame: pd.DataFrame, labels: SeriesLabels) -> Figure:
         + (", without their season." if series.seasonal else ".")
     ]
     notes += ["The upper scale does not start at zero."] if upper.low > 0.0 else []
+    strata = " − ".join(name.removeprefix(STRATUM) for name in names)
     panels = [
-        Panel(_levels_heading(labels), upper, _UPPER, draw_levels, ends),
-        Panel(_gap_heading(labels), lower, _LOWER, draw_gap, fits),
+        Panel(_levels_heading(labels, strata), upper, _UPPER, draw_levels, ends),
+        Panel(_gap_heading(labels, strata), lower, _LOWER, draw_gap, fits),
     ]
     return draw_sheet(panels, series.span, interruption_marks(series), notes)
 
 
-def _levels_heading(labels: SeriesLabels) -> str:
+def _levels_heading(labels: SeriesLabels, strata: str) -> str:
     # a gap of percentages is measured in points, its strata are per cent
     measure = "%" if labels.measure == "percentage points" else labels.measure
-    outcome = labels.outcome.rpartition(" [")[0] or labels.outcome
-    return measured(outcome, measure)
+    return measured(labels.outcome.removesuffix(f" [{strata}]"), measure)
 
 
-def _gap_heading(labels: SeriesLabels) -> str:
+def _gap_heading(labels: SeriesLabels, strata: str) -> str:
     """Return what the lower panel shows: a gap, or how many times the gap of the peers it is."""
-    strata = labels.outcome.rpartition(" [")[2].removesuffix("]")
     what = f"Ratio of the strata ({strata})" if labels.log else f"Gap: {strata}"
     if labels.controlled:
         what += " as a multiple of that of the peers" if labels.log else ", minus the same of the peers"
