@@ -49,8 +49,8 @@ def minimum_detectable(std_error: float, df: float, alpha: float = 0.05, power: 
 
     Examples
     --------
-    >>> round(minimum_detectable(1.0, 1000.0), 2)
-    2.81
+    >>> round(minimum_detectable(1.0, 1000.0), 2), round(minimum_detectable(1.0, 10.0), 2)
+    (2.8, 3.11)
     """
     critical = float(special.stdtrit(df, 1.0 - alpha / 2.0))
 

@@ -116,7 +116,7 @@ def open_workbook(path: Path) -> Workbook:
         # an encrypted workbook of any kind is a compound file with this stream ([MS-OFFCRYPTO] 2.3.4)
         raise _protected(path.name) if _ENCRYPTED in raw else _damaged(path.name, error) from None
     names = tuple(name for name, _ in metadata)
-    return Workbook(path.name, names, tuple(name for name, shown in metadata if shown), book)
+    return Workbook(path.name, names, tuple(name for name, visible in metadata if visible), book)
 
 
 def _require_workbook(file: str, raw: bytes) -> None:

@@ -11,7 +11,7 @@ from its_eval.figures.scales import EndLabel, Panel, day_numbers, last_known, re
 from its_eval.figures.series import AFTER, BEFORE, COPIED, GAP, PEER_COLUMN, TREND, series_data, start_marks
 from its_eval.figures.sheet import draw_sheet
 from its_eval.figures.style import NARROW, PEER, PEER_MEAN, UNIT
-from its_eval.words.narrative import counted, rounded
+from its_eval.words.numbers import counted, rounded
 
 if TYPE_CHECKING:
     import pandas as pd

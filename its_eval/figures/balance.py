@@ -10,7 +10,7 @@ from its_eval.figures.kinds import FigureKind, figure_labels
 from its_eval.figures.scales import Panel, reach, stack_rows
 from its_eval.figures.sheet import draw_rows
 from its_eval.figures.style import QUIET, UNIT, draw_dots
-from its_eval.words.narrative import counted, rounded
+from its_eval.words.numbers import counted, rounded
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from its_eval.catalogue import Catalogue
 from its_eval.figures.kinds import FigureKind, FigureTask
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import pandas as pd
     from matplotlib.figure import Figure
 
@@ -18,101 +15,41 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FIGURES",
-    "FigureCatalogue",
     "FigureKind",
     "FigureTask",
     "describe",
     "draw",
     "figure_data",
     "figure_tasks",
+    "in_section",
 ]
 
 
-class FigureCatalogue:
-    """Kinds of figures by name, in the order of a report.
-
-    Parameters
-    ----------
-    *entries : str
-        Where a kind is: ``module:OBJECT``. It is loaded when a kind is first asked for.
-    """
-
-    def __init__(self, *entries: str) -> None:
-        self._entries = entries
-        self._kinds: dict[str, FigureKind[Any]] = {}
-
-    def _loaded(self) -> dict[str, FigureKind[Any]]:
-        for entry in self._entries:
-            module, _, name = entry.partition(":")
-            self._register(getattr(import_module(module), name))
-        self._entries = ()
-        return self._kinds
-
-    def _register(self, kind: FigureKind[Any]) -> None:
-        clashes = [name for name in self._kinds if _begins(name, kind.name) or _begins(kind.name, name)]
-        if clashes:
-            raise ValueError(
-                f"files of the figure {kind.name!r} could not be told from those of {clashes[0]!r}"
-            )
-        self._kinds[kind.name] = kind
-
-    def __iter__(self) -> Iterator[FigureKind[Any]]:
-        return iter(list(self._loaded().values()))
-
-    def __getitem__(self, name: str) -> FigureKind[Any]:
-        return self._loaded()[name]
-
-    def in_section(self, section: str) -> list[FigureKind[Any]]:
-        """Return the kinds that stand in a section of the report, in order."""
-        return [kind for kind in self if kind.section == section]
-
-    def add(self, kind: FigureKind[Any]) -> None:
-        """Add a kind after all others.
-
-        Parameters
-        ----------
-        kind : FigureKind
-            Its name is neither that of another kind nor the beginning of one.
-
-        Raises
-        ------
-        ValueError
-            When the files of two kinds could not be told apart.
-        """
-        self._loaded()
-        self._register(kind)
-
-    @contextmanager
-    def added(self, kind: FigureKind[Any]) -> Iterator[None]:
-        """Have one kind more for a while."""
-        self.add(kind)
-        try:
-            yield
-        finally:
-            del self._kinds[kind.name]
-
-
-def _begins(name: str, other: str) -> bool:
-    return f"{other}_".startswith(f"{name}_")
-
-
-#: In the order of a report.
-FIGURES = FigureCatalogue(
-    "its_eval.figures.small_multiples:SMALL_MULTIPLES",
-    "its_eval.figures.strata_gap:STRATA_GAP",
-    "its_eval.figures.main_its:MAIN_ITS",
-    "its_eval.figures.against_peers:AGAINST_PEERS",
-    "its_eval.figures.cumulative_effect:CUMULATIVE_EFFECT",
-    "its_eval.figures.peer_distances:PEER_DISTANCES",
-    "its_eval.figures.balance:BALANCE",
-    "its_eval.figures.placebo_units:PLACEBO_UNITS",
-    "its_eval.figures.placebo_dates:PLACEBO_DATES",
-    "its_eval.figures.specification_curve:SPECIFICATION_CURVE",
-    "its_eval.figures.forest:FOREST",
-    "its_eval.figures.residuals:RESIDUALS",
-    "its_eval.figures.power_curve:POWER_CURVE",
-    "its_eval.figures.slope_chart:SLOPE_CHART",
+#: By name, in the order of a report.
+FIGURES: Catalogue[FigureKind[Any]] = Catalogue(
+    "a figure",
+    {
+        "small_multiples": "its_eval.figures.small_multiples:SMALL_MULTIPLES",
+        "strata_gap": "its_eval.figures.strata_gap:STRATA_GAP",
+        "main_its": "its_eval.figures.main_its:MAIN_ITS",
+        "against_peers": "its_eval.figures.against_peers:AGAINST_PEERS",
+        "cumulative_effect": "its_eval.figures.cumulative_effect:CUMULATIVE_EFFECT",
+        "peer_distances": "its_eval.figures.peer_distances:PEER_DISTANCES",
+        "balance": "its_eval.figures.balance:BALANCE",
+        "placebo_units": "its_eval.figures.placebo_units:PLACEBO_UNITS",
+        "placebo_dates": "its_eval.figures.placebo_dates:PLACEBO_DATES",
+        "specification_curve": "its_eval.figures.specification_curve:SPECIFICATION_CURVE",
+        "forest": "its_eval.figures.forest:FOREST",
+        "residuals": "its_eval.figures.residuals:RESIDUALS",
+        "power_curve": "its_eval.figures.power_curve:POWER_CURVE",
+        "slope_chart": "its_eval.figures.slope_chart:SLOPE_CHART",
+    },
 )
+
+
+def in_section(section: str) -> list[FigureKind[Any]]:
+    """Return the kinds of figures that stand in a section of the report, in order."""
+    return [kind for kind in FIGURES.values() if kind.section == section]
 
 
 def figure_tasks(evaluation: Evaluation) -> list[FigureTask]:
@@ -123,7 +60,7 @@ def figure_tasks(evaluation: Evaluation) -> list[FigureTask]:
     evaluation : Evaluation
         The result of a run. A table that is absent counts as empty.
     """
-    return [task for kind in FIGURES for task in kind.tasks(evaluation)]
+    return [task for kind in FIGURES.values() for task in kind.tasks(evaluation)]
 
 
 def figure_data(evaluation: Evaluation, task: FigureTask) -> pd.DataFrame:

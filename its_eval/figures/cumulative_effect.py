@@ -22,7 +22,7 @@ from its_eval.figures.scales import EndLabel, Panel, before_each, day_numbers, r
 from its_eval.figures.series import in_phase_in, series_of, start_index
 from its_eval.figures.sheet import Mark, draw_sheet
 from its_eval.figures.style import INK, NARROW, QUIET, UNIT, draw_dots, text_width
-from its_eval.words.narrative import digits_for, rounded
+from its_eval.words.numbers import digits_for, rounded
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -19,7 +19,7 @@ from its_eval.figures.style import (
     sentence,
     text_width,
 )
-from its_eval.words.narrative import counted
+from its_eval.words.numbers import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,7 +11,8 @@ import pandas as pd
 
 from its_eval.calendar import describe_period, format_period, parse_period, period_start
 from its_eval.figures.style import FIRM, capitalised, figure_stem
-from its_eval.words.narrative import estimand_words, measure, printed
+from its_eval.words.labels import estimand_words
+from its_eval.words.numbers import measure, printed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -22,7 +22,7 @@ from its_eval.figures.series import (
 )
 from its_eval.figures.sheet import draw_sheet
 from its_eval.figures.style import COUNTERFACTUAL, COUNTERFACTUAL_TEXT, PEER, PEER_MEAN, UNIT
-from its_eval.words.narrative import counted, rounded
+from its_eval.words.numbers import counted, rounded
 
 if TYPE_CHECKING:
     import pandas as pd

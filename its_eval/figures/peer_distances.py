@@ -11,7 +11,7 @@ from its_eval.figures.kinds import FigureKind, figure_labels, name_of
 from its_eval.figures.scales import EndLabel, Limits, Panel, stack_rows
 from its_eval.figures.sheet import draw_rows
 from its_eval.figures.style import INK, PEER, PEER_MEAN, QUIET, draw_dots
-from its_eval.words.narrative import counted, rounded
+from its_eval.words.numbers import counted, rounded
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

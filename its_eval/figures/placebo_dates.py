@@ -12,7 +12,7 @@ from its_eval.figures.placebo_units import placebos_of, t_text
 from its_eval.figures.scales import EndLabel, Panel, day_numbers, reach
 from its_eval.figures.sheet import draw_sheet
 from its_eval.figures.style import NARROW, QUIET, UNIT, capitalised, draw_dots
-from its_eval.words.narrative import counted, rounded
+from its_eval.words.numbers import counted, rounded
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

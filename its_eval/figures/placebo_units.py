@@ -21,7 +21,7 @@ from its_eval.figures.style import (
     capitalised,
     draw_dots,
 )
-from its_eval.words.narrative import counted, p_words, rounded
+from its_eval.words.numbers import counted, p_words, rounded
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,7 +11,8 @@ from its_eval.figures.kinds import FigureKind, figure_labels
 from its_eval.figures.scales import Across, EndLabel, Panel, reach
 from its_eval.figures.sheet import Mark, draw_sheet
 from its_eval.figures.style import COUNTERFACTUAL_TEXT, INK, NARROW, UNIT
-from its_eval.words.narrative import counted, estimand_words, rounded
+from its_eval.words.labels import estimand_words
+from its_eval.words.numbers import counted, rounded
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -25,7 +25,7 @@ from its_eval.figures.style import (
     wrap,
     write,
 )
-from its_eval.words.narrative import rounded
+from its_eval.words.numbers import rounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable

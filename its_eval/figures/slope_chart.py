@@ -14,7 +14,7 @@ from its_eval.figures.kinds import FigureKind
 from its_eval.figures.scales import Limits, Tick, reach
 from its_eval.figures.sheet import Chart, draw_grid
 from its_eval.figures.style import PEER, UNIT
-from its_eval.words.narrative import rounded
+from its_eval.words.numbers import rounded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

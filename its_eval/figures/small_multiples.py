@@ -37,7 +37,7 @@ from its_eval.figures.style import (
     wrap,
     write,
 )
-from its_eval.words.narrative import counted
+from its_eval.words.numbers import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,7 @@ from its_eval.figures.kinds import FigureKind, answering, figure_labels, primary
 from its_eval.figures.scales import Across, Panel, Rows, interval_reach, stack_rows
 from its_eval.figures.sheet import Mark, draw_sheet
 from its_eval.figures.style import INK, NARROW, QUIET, UNIT, draw_dots
-from its_eval.words.narrative import counted, rounded
+from its_eval.words.numbers import counted, rounded
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

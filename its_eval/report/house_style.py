@@ -168,7 +168,7 @@ def contrast_on_white(colour: str) -> float:
     Examples
     --------
     >>> round(contrast_on_white("#12436D"), 1)
-    10.3
+    10.2
     """
     channels = [int(colour[place : place + 2], 16) / 255.0 for place in (1, 3, 5)]
     linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]

@@ -95,6 +95,19 @@ def test_masked_periods_enter_no_sum():
     assert found["cumulative_effect", "response"].estimate == pytest.approx(weighted)
 
 
+def test_periods_without_a_value_enter_no_sum():
+    """Those that are usable, but in which this series has nothing."""
+    design, fit, used, expected = make()
+    used[[35, 36]] = False
+    assert design.usable.all()
+    b = expected.params
+    since = np.delete(np.arange(30), [5, 6])
+    found = get(design, fit, used, weights=np.arange(N) * 1.0)
+    change = b[2] + b[3] * since
+    assert found["average_effect", "response"].estimate == pytest.approx(change.mean())
+    assert found["cumulative_effect", "response"].estimate == pytest.approx(((since + 30) * change).sum())
+
+
 def test_excluded_phase_in_counts_from_its_end():
     design, fit, used, expected = make(phase_in=6)
     b = expected.params

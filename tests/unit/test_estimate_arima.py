@@ -111,6 +111,24 @@ def test_integrated_errors_are_those_of_the_differenced_series():
     np.testing.assert_allclose(fit.covariance.model[0, 0, 0], expected, rtol=1e-8)
 
 
+def test_seasonal_differences_are_least_squares_on_differences_of_a_year():
+    """(0,0,0)(0,1,0)_12: the 48 differences are independent, and have a Gaussian likelihood of their own."""
+    X = its_design(60, 30)
+    y = 10.0 + simulate(21, 60) + np.tile(np.linspace(-4, 4, 12), 5)[:, None]
+    fit = fit_arima(X, y, (0, 0, 0), (0, 1, 0, 12))
+    D, d = (X[12:] - X[:-12])[:, 1:], (y[12:] - y[:-12])[:, 0]
+    params, rss = np.linalg.lstsq(D, d, rcond=None)[:2]
+    variance = rss[0] / d.size
+    np.testing.assert_allclose(fit.params[0, 1:], params, rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(fit.sigma[0] ** 2, variance, rtol=1e-6)
+    np.testing.assert_allclose(
+        fit.log_likelihood[0], -d.size / 2 * (np.log(2 * np.pi * variance) + 1), rtol=1e-9
+    )
+    np.testing.assert_allclose(
+        fit.covariance.model[0, 1:, 1:], variance * np.linalg.inv(D.T @ D), rtol=1e-4, atol=1e-10
+    )
+
+
 def test_units_and_level_do_not_matter():
     X = its_design(60, 30)
     y = simulate(3, 60, ar=0.5)

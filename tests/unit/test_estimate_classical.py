@@ -43,6 +43,8 @@ def test_newey_west_uses_calendar_lags():
 
 def test_default_lags_depend_on_the_usable_months():
     assert [newey_west_lags(n) for n in (24, 48, 83, 100, 134)] == [2, 3, 3, 4, 4]
+    # 4 (n / 100)^(2/9) reaches a whole L at n = 100 (L / 4)^4.5: 27.4 for 3 and 272.98 for 5
+    assert [newey_west_lags(n) for n in (27, 28, 272, 273)] == [2, 3, 4, 5]
     X = its_design(60, 30)
     Y = np.random.default_rng(2).standard_normal((60, 2))
     Y[:40:2, 1] = np.nan

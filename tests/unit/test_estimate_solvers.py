@@ -44,6 +44,23 @@ def test_score_is_the_derivative_of_the_profile_and_linear_in_the_moments():
         np.testing.assert_allclose(objective[g] @ moments, np.exp(profile.value), rtol=1e-10)
 
 
+@pytest.mark.parametrize("order", [1, 2])
+def test_gradient_and_hessian_are_those_of_differences(order):
+    """A Hessian that is merely near would still lead to the optimum, in more steps."""
+    design = reduce_design(its_design(30), order)
+    series = reduce_series(design, np.random.default_rng(14).standard_normal((30, 5)))
+    partials = np.random.default_rng(15).uniform(-0.4, 0.6, (5, order))
+    profile = evaluate_profile(design, series, partials)
+    for axis, step in enumerate(1e-5 * np.eye(order)):
+        above, below = (evaluate_profile(design, series, partials + sign * step) for sign in (1, -1))
+        np.testing.assert_allclose(
+            profile.gradient[:, axis], (above.value - below.value) / 2e-5, rtol=1e-6, atol=1e-8
+        )
+        np.testing.assert_allclose(
+            profile.hessian[:, axis], (above.gradient - below.gradient) / 2e-5, rtol=1e-6, atol=1e-8
+        )
+
+
 def test_tables_find_the_root_of_the_exact_gradient():
     design = reduce_design(its_design(40), 1)
     series = reduce_series(design, random_walks(5, 40, 400))

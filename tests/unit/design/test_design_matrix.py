@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 import statsmodels.formula.api as smf
-
 from its_eval.comparisons.peer_mean import peer_mean
+
 from its_eval.design.interruption import (
     Interruption,
     ShortSegmentError,

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from its_eval.pipeline.designs import design_estimators, fit_design
 from scipy import stats
 
 from its_eval.checks.truths import TRUTHS
@@ -15,7 +16,6 @@ from its_eval.pipeline.calibration import (
     fitted_series,
     simulate,
 )
-from its_eval.pipeline.designs import design_estimators, fit_design
 
 
 def quiet(_phrase, _done, _total):

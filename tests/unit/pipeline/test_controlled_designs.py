@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from its_eval.pipeline.designs import fit_design
 
 from its_eval.comparisons.stacked import stack
 from its_eval.estimators.least_squares import newey_west_lags
-from its_eval.pipeline.designs import fit_design
 
 UNITS = ("T1", "D1", "D2", "D3", "D4")
 PEERS = UNITS[1:]

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from its_eval.pipeline.designs import fit_design
 
 from its_eval.checks.placebo import crawford_howell
 from its_eval.estimators.reml.noise import fit_reml_ar_noise
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
-from its_eval.pipeline.credibility import TOO_FEW_DONORS, examine
-from its_eval.pipeline.designs import fit_design
+from its_eval.evaluation import JUDGED_AS_A_SET as TOO_FEW_DONORS
+from its_eval.pipeline.credibility import examine
 from its_eval.pipeline.pooled import crawford_howell_p, equivalence_check
 
 UNITS = ("T1", "T2", *(f"D{place}" for place in range(1, 7)))

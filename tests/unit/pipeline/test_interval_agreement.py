@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from its_eval.pipeline.designs import fit_design
 from scipy import stats
 
 from its_eval.evaluation import COLUMNS
-from its_eval.pipeline.designs import fit_design
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 SHIPPED = ("california_prop99", "sample", "sample_strata", "uk_seatbelts")

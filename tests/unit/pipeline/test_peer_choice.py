@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from its_eval.errors import DataError
+from its_eval.peers.scaling import rescaled
 from its_eval.pipeline.notes import plan_notes
 from its_eval.pipeline.peer_choice import pre_period_balance
 from its_eval.pipeline.planning import make_plan
@@ -47,11 +48,12 @@ def test_other_scales_keep_the_preset_its_variables_and_its_rule_for_missing(stu
     lines[2] = ",".join(["D1", "NULL", *lines[2].split(",")[2:]])
     study.characteristics = "\n".join([",".join(["Procode", *names]), *lines])
     config = study.config(peers={"preset": "nhs-trust-peer-finder", "k": 2})
-    found = load_sources(config).rescaled(config, scale="minmax")
+    loaded = load_sources(config).scaled
+    found = rescaled(loaded, scale="minmax")
     assert found.scale == "minmax"
     assert set(found.variables) == set(NHS_TRUST_PEER_FINDER.weights)
     assert not np.isnan(found.scaled).any()
-    assert load_sources(config).rescaled(config, metric="mahalanobis").metric == "mahalanobis"
+    assert rescaled(loaded, metric="mahalanobis").metric == "mahalanobis"
 
 
 def test_units_that_were_not_there_throughout_are_no_peers(study):

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from its_eval.pipeline.designs import fit_design
 
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
-from its_eval.pipeline.designs import fit_design
 from its_eval.pipeline.placebo_dates import placebos_in_time
 
 UNITS = ("T1", "D1", "D2", "D3")

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 from its_eval.pipeline.designs import fit_design
+
 from its_eval.pipeline.placebos import donor_targets, joint_placebo_check, placebos_in_space
 from its_eval.pipeline.tables import primary_estimates
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from its_eval.pipeline.designs import fit_design
 
 from its_eval.errors import NothingEstimatedError
-from its_eval.pipeline.designs import fit_design
 from its_eval.pipeline.tables import primary_estimates
 
 UNITS = ("T1", "T2", "D1", "D2", "D3")

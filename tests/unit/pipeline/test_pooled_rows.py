@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from its_eval.pipeline.designs import fit_design
 
 from its_eval.checks.power import minimum_detectable
 from its_eval.effects.several_units import METHODS, pool
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
-from its_eval.pipeline.designs import fit_design
 from its_eval.pipeline.pooled import overlap_check, pooled_rows
 from its_eval.pipeline.tables import primary_estimates
 

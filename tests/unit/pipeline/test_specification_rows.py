@@ -5,8 +5,8 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-
 from its_eval.pipeline.designs import design_estimators, fit_design
+
 from its_eval.pipeline.placebos import donor_targets
 from its_eval.pipeline.specifications import curve_checks, sensitivity_rows, specifications
 from its_eval.pipeline.tables import primary_estimates
@@ -275,7 +275,7 @@ def median_of_curve(config, sources, plan, treated, unit, number):
         target = replace(base, interruptions=changed.interruptions[treated])
         estimators = list(design_estimators(plan, "difference"))
         if part is not None:
-            target = part.change_target(target, plan.donors[treated])
+            target = part.change_target(target, plan.donors[treated], treated)
             estimators = [part.change_estimator(item) for item in estimators]
         blocks, _ = fit_design(changed, "difference", [target], estimators)
         statistics += [abs(item.statistic) for item in primary_estimates(config, changed, blocks)]

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from its_eval.pipeline.designs import fit_design
 from scipy import optimize
 
 from its_eval.comparisons.synthetic import prediction_error_ratio, synthetic_series
 from its_eval.peers.histories import RIDGE, synthetic_weights
-from its_eval.pipeline.designs import fit_design
 from its_eval.pipeline.sheet import make_series
 
 UNITS = ("T1", "D1", "D2", "D3", "D4", "D5")

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from its_eval.figures.placebo_units import placebo_sentences, t_text
 from its_eval.figures.scales import (
@@ -19,8 +20,17 @@ from its_eval.figures.scales import (
 )
 from its_eval.figures.sheet import Mark, draw_sheet, place_marks
 from its_eval.figures.specification_curve import dimension_words
-from its_eval.figures.style import NARROW, house_style, sentence, text_width, told_apart, wrap
-from its_eval.words.narrative import counted
+from its_eval.figures.style import (
+    LINE_HEIGHT,
+    NARROW,
+    house_style,
+    sentence,
+    text_width,
+    told_apart,
+    wrap,
+    write,
+)
+from its_eval.words.numbers import counted
 
 NBSP = "\N{NO-BREAK SPACE}"
 
@@ -198,3 +208,49 @@ class TestSheet:
     def test_no_heading_takes_no_room(self):
         figure, headed = self.sheet(Across(), heading=""), self.sheet(Across())
         assert figure.get_size_inches()[1] < headed.get_size_inches()[1]
+
+
+def ink(figure, text):
+    """Return lower and upper edge of letters, in inches from the lower edge of the figure."""
+    box = text.get_window_extent(FigureCanvasAgg(figure).get_renderer())
+    return box.y0 / figure.dpi, box.y1 / figure.dpi
+
+
+class TestHeights:
+    """Where letters stand, in inches: half a line higher or lower they would belong to something else."""
+
+    def test_lines_stand_in_their_own_room_beneath_the_top(self):
+        with house_style():
+            figure = Figure(figsize=(4.0, 2.0))
+            write(figure, 0.1, 1.5, "Ág of the first\nÁg of the second\nÁg of the third")
+        assert len(figure.texts) == 3
+        for row, text in enumerate(figure.texts):
+            low, high = ink(figure, text)
+            middle = 1.5 - (row + 0.5) * LINE_HEIGHT
+            assert low < middle < high
+            assert (low + high) / 2.0 == pytest.approx(middle, abs=0.2 * LINE_HEIGHT)
+
+    @pytest.mark.parametrize("words", ["end", "a label that is too long for one line of the margin"])
+    def test_a_label_is_centred_at_the_end_of_its_line(self, words):
+        panel = Panel("", Limits(0.0, 1.0), 2.0, lambda _: None, (EndLabel(words, 0.25, "#000000"),))
+        with house_style():
+            figure = draw_sheet([panel], (0.0, 100.0), [], [], total_width=NARROW, margin=1.5)
+        labels = [text for text in figure.texts if text.get_gid() == "end-label"]
+        assert "".join(text.get_text() for text in labels).replace(" ", "") == words.replace(" ", "")
+        axes = figure.axes[0].get_position()
+        end = (axes.y0 + 0.25 * axes.height) * figure.get_size_inches()[1]
+        edges = [ink(figure, text) for text in labels]
+        middle = (min(low for low, _ in edges) + max(high for _, high in edges)) / 2.0
+        assert middle == pytest.approx(end, abs=0.2 * LINE_HEIGHT)
+
+    def test_labels_of_marks_stand_on_the_panel_in_rows(self):
+        panel = Panel("", Limits(0.0, 1.0), 2.0, lambda _: None, ())
+        marks = [Mark("first of two events", 1.0, 1.0, "event"), Mark("start", 5.0, 5.0, "interruption")]
+        with house_style():
+            figure = draw_sheet([panel], (0.0, 100.0), marks, [], total_width=NARROW, margin=1.5)
+        labels = {text.get_text(): ink(figure, text) for text in figure.texts if text.get_gid() == "mark"}
+        axes = figure.axes[0].get_position()
+        top = axes.y1 * figure.get_size_inches()[1]
+        for row, words in enumerate(("start", "first of two events")):
+            low, high = labels[words]
+            assert (low + high) / 2.0 == pytest.approx(top + (row + 0.5) * LINE_HEIGHT, abs=0.2 * LINE_HEIGHT)

@@ -87,16 +87,21 @@ class Run:
 
 
 @pytest.fixture(scope="session")
-def run(tmp_path_factory):
-    """The small study, evaluated, with the figures of one outcome drawn."""
+def undrawn(tmp_path_factory):
+    """The small study, evaluated."""
     folder = tmp_path_factory.mktemp("study")
     config = load_config(write_study(folder))
-    evaluation = evaluate(config)
-    for task in figure_tasks(evaluation):
+    return Run(evaluate(config), config.model_dump(mode="json", by_alias=True), folder / "figures")
+
+
+@pytest.fixture(scope="session")
+def run(undrawn):
+    """The small study with the figures of one outcome drawn."""
+    for task in figure_tasks(undrawn.evaluation):
         if task.outcome == "waits" and task.unit in ("A1", "") and task.kind != "residuals":
-            figure, frame, stem = draw(evaluation, task)
-            save_figure(figure, frame, folder / "figures", stem, ("svg",))
-    return Run(evaluation, config.model_dump(mode="json", by_alias=True), folder / "figures")
+            figure, frame, stem = draw(undrawn.evaluation, task)
+            save_figure(figure, frame, undrawn.figures, stem, ("svg",))
+    return undrawn
 
 
 @dataclass

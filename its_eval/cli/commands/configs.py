@@ -1,4 +1,4 @@
-"""``its-eval validate``."""
+"""``its-eval init``, ``validate`` and ``schema``: configs before they are run."""
 
 from __future__ import annotations
 
@@ -13,6 +13,46 @@ if TYPE_CHECKING:
 
     from its_eval.data.load import IndicatorRows
     from its_eval.pipeline.plan import OutcomePlan
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write.")] = Path(),
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Lay out the sample data and configs, ready to run.")
+    ] = False,
+    indicators: Annotated[Path | None, typer.Option(help="Your indicator table.")] = None,
+    characteristics: Annotated[
+        Path | None, typer.Option(help="Your characteristics table, for peers.")
+    ] = None,
+    unit: Annotated[list[str] | None, typer.Option(help="A treated unit. Repeatable.")] = None,
+    indicator: Annotated[str | None, typer.Option(help="The indicator to evaluate.")] = None,
+    date: Annotated[str | None, typer.Option(help="First affected period, e.g. 2018-10.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")] = False,
+) -> None:
+    """Write a commented config, or lay out the demonstration.
+
+    \b
+    Examples:
+      its-eval init --demo demo
+      its-eval init study --indicators data.csv --unit ABC --indicator waits --date 2018-10
+    """  # noqa: D301  (a backspace keeps the lines of the help apart)
+    from its_eval.starter import demo_files, starter_config, write_files  # noqa: PLC0415  (start-up time)
+
+    given = (indicators, characteristics, unit, indicator, date)
+    if demo:
+        from its_eval.errors import UsageError  # noqa: PLC0415
+
+        if any(value is not None for value in given):
+            raise UsageError("--demo lays out the sample as it is; leave the other options out")
+        files = demo_files()
+        following = f"its-eval run {folder / 'configs' / 'sample.yaml'}"
+    else:
+        text = starter_config(folder, indicators, characteristics, tuple(unit or ()), indicator, date)
+        files = {Path("its-eval.yaml"): text.encode()}
+        following = f"its-eval validate {folder / 'its-eval.yaml'}"
+    for path in write_files(folder, files, force=force):
+        typer.echo(str(path))
+    typer.echo(f"next: {following}", err=True)
 
 
 def validate(
@@ -65,11 +105,11 @@ def _check(path: Path) -> list[str]:
     for outcome in plan.outcomes:
         used |= {peer for chosen in outcome.peer_sets.values() for peer in chosen.peers}
     covered = [message for outcome in plan.outcomes for message in _coverage(sources.rows, outcome)]
-    shown = [item.message for item in plan.findings if item.unit in used or item.severity != "info"]
-    others = len(plan.findings) - len(shown)
+    told = [item.message for item in plan.findings if item.unit in used or item.severity != "info"]
+    others = len(plan.findings) - len(told)
     if others:
-        shown.append(f"{others} more about units that are neither treated nor peers; a run lists them")
-    return [*plan.notes, *covered, *shown]
+        told.append(f"{others} more about units that are neither treated nor peers; a run lists them")
+    return [*plan.notes, *covered, *told]
 
 
 def _coverage(rows: IndicatorRows, outcome: OutcomePlan) -> Iterator[str]:
@@ -105,3 +145,18 @@ def _print(path: Path, stage: str, problems: list[str], notes: list[str], hint: 
         typer.echo(f"  hint: {hint}")
     for note in notes:
         typer.echo(f"  note: {note}")
+
+
+def schema() -> None:
+    """Print the JSON Schema of the config.
+
+    Saved beside the configs, it lets editors complete and check keys. A config then begins with
+
+    \b
+      # yaml-language-server: $schema=its-eval.schema.json
+
+    Example: its-eval schema > its-eval.schema.json
+    """  # noqa: D301  (a backspace keeps the lines of the help apart)
+    from its_eval.config import json_schema  # noqa: PLC0415  (start-up time)
+
+    typer.echo(json.dumps(json_schema(), indent=1, ensure_ascii=False))

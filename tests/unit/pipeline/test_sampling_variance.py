@@ -1,0 +1,107 @@
+"""The sampling variance of percentages worked out period by period, and the weights that it makes."""
+
+import numpy as np
+import pytest
+
+from its_eval.estimators.reml.reml_ar import fit_reml_ar
+from its_eval.pipeline.plan import Target
+from its_eval.pipeline.sheet import make_series, sampling_variance
+
+N, START = 40, 20
+PEOPLE = {"T1": 200.0, "D1": 100.0, "D2": 400.0, "D3": 900.0}
+
+
+@pytest.fixture
+def world(make_world):
+    """A treated unit and three donors with the percentage of a growing number of people."""
+    rng = np.random.default_rng(17)
+    time = np.arange(N)
+    people = {unit: np.rint(count * (1 + time / N)) for unit, count in PEOPLE.items()}
+    shares = {unit: 0.7 + 0.05 * place + 0.001 * time for place, unit in enumerate(PEOPLE)}
+    values = {
+        unit: 100 * rng.binomial(people[unit].astype(int), shares[unit]) / people[unit] for unit in PEOPLE
+    }
+    # peers with a gap each: fewer stand behind the mean of these periods
+    values["D1"][[5, 30]] = np.nan
+    values["D2"][[30]] = np.nan
+    made = make_world(values, denominators=people, start=START)
+    made.settings |= {"peers": {"k": 3}, "estimators": ["reml_ar"], "designs": ["single", "difference"]}
+    return made
+
+
+def planned(world, **keys):
+    return world.plan(outcomes=[world.outcome(kind="percentage", **keys)])[2]
+
+
+def design():
+    time = np.arange(N)
+    after = (time >= START).astype(float)
+    return np.column_stack([np.ones(N), time - START, after, after * (time - START)])
+
+
+def fitted_shares(world, unit):
+    """pi_t, fitted by least squares to the periods with a value."""
+    y = world.values[unit] / 100
+    known = ~np.isnan(y)
+    return design() @ np.linalg.lstsq(design()[known], y[known], rcond=None)[0]
+
+
+def own_variance(world, unit, link="none"):
+    """b_t, NaN where the unit has no value."""
+    share, n = fitted_shares(world, unit), world.denominators[unit]
+    b = 1e4 * share * (1 - share) / n if link == "none" else 1 / (n * share * (1 - share))
+    return np.where(np.isnan(world.values[unit]), np.nan, b)
+
+
+@pytest.mark.parametrize("link", ["none", "logit"])
+def test_that_of_a_unit_by_itself(world, link):
+    plan = planned(world, transform=link)
+    found = sampling_variance(plan, plan.target("T1", "single"))
+    np.testing.assert_allclose(found, own_variance(world, "T1", link), rtol=1e-9)
+
+
+@pytest.mark.parametrize("link", ["none", "logit"])
+def test_that_of_a_difference_adds_the_variance_of_the_mean_of_those_observed(world, link):
+    """Var(sum_j y_j / k) = sum_j b_j / k^2, with k = 3 peers, 2 in period 5 and 1 in period 30."""
+    plan = planned(world, transform=link)
+    target = plan.target("T1", "difference")
+    assert sorted(target.peers) == ["D1", "D2", "D3"]
+    found = sampling_variance(plan, target)
+    parts = {unit: own_variance(world, unit, link) for unit in PEOPLE}
+    for period in range(N):
+        observed = [parts[peer][period] for peer in target.peers if not np.isnan(parts[peer][period])]
+        assert len(observed) == {5: 2, 30: 1}.get(period, 3)
+        expected = parts["T1"][period] + sum(observed) / len(observed) ** 2
+        assert found[period] == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_peer_with_a_value_and_no_denominator_leaves_it_unknown(world):
+    world.denominators["D3"][7] = np.nan
+    plan = planned(world)
+    found = sampling_variance(plan, plan.target("T1", "difference"))
+    assert np.flatnonzero(np.isnan(found)).tolist() == [7]
+
+
+def test_only_percentages_off_the_log_scale_have_one(world):
+    plan = planned(world, transform="log")
+    assert np.isnan(sampling_variance(plan, plan.target("T1", "single"))).all()
+    plain = world.plan(outcomes=[world.outcome(kind="number")])[2]
+    assert np.isnan(sampling_variance(plain, Target("T1", plain.interruptions["T1"]))).all()
+
+
+@pytest.mark.parametrize("name", ["single", "difference"])
+def test_the_weights_of_a_run_are_one_over_that_plus_the_latent_variance(world, name):
+    """The whole way: rows divided by the root of v_t over its geometric mean, and AR(1) REML of these."""
+    found = world.run(outcomes=[world.outcome(kind="percentage")])
+    plan = planned(world)
+    series = make_series(plan, name)[0]
+    X, y, sampling = design(), series.values[:, 0], series.sampling[:, 0]
+    residual = y - X @ np.linalg.lstsq(X, y, rcond=None)[0]
+    latent = max(residual @ residual / (N - 4) - sampling.mean(), 0.0)
+    total = latent + sampling
+    root = np.sqrt(total / np.exp(np.log(total).mean()))
+    fit = fit_reml_ar(X / root[:, None], (y / root)[:, None], 1)
+    table = found.tables["coefficients"]
+    shown = table[table["design"] == name]
+    np.testing.assert_allclose(shown["estimate"], fit.params[0], rtol=1e-8)
+    np.testing.assert_allclose(shown["std_error"], fit.contrasts(np.eye(4)).std_error[0], rtol=1e-8)
