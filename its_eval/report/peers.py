@@ -21,6 +21,7 @@ from its_eval.report.cells import (
 )
 from its_eval.report.source import anchor
 from its_eval.words.labels import season_words
+from its_eval.words.methods import MATCHED_ON_OUTCOME
 from its_eval.words.numbers import plural
 from its_eval.words.sentences import peers_sentence
 
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 #: So many characteristics are named as those that set a peer apart.
 _NAMED = 2
 #: What peers are alike in where they are matched on the outcome itself.
-MATCHED_ON_OUTCOME = "level and trend of the outcome before the start"
 
 
 def peers(source: ReportSource) -> tuple[Section, ...]:
