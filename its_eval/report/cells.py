@@ -23,8 +23,7 @@ from its_eval.report.blocks import (
     text_cell,
 )
 from its_eval.report.source import anchor
-from its_eval.words.labels import PEERS, compared_with, conclusion_words, estimand_words
-from its_eval.words.messages import message_words
+from its_eval.words.labels import PEERS, compared_with, conclusion_words, estimand_words, message_words
 from its_eval.words.numbers import detectable_words, measure, p_number, printed, rounded
 from its_eval.words.sentences import not_estimated
 
