@@ -179,9 +179,9 @@ class Calendar:
 MONTHS = Calendar("month")
 
 
-def parse_period(text: str, frequency: str, convention: str = "iso") -> int:
+def parse_period(text: str, frequency: str) -> int:
     """Return the ordinal of the period that a text names; see `Calendar.parse`."""
-    return Calendar(frequency).parse(text, convention)
+    return Calendar(frequency).parse(text)
 
 
 def period_start(ordinal: int, frequency: str) -> dt.date:

@@ -81,10 +81,13 @@ class Catalogue(Mapping[str, Choice], Generic[Choice]):
     @contextmanager
     def adding(self, *choices: Choice) -> Iterator[None]:
         """Have some choices more for a while."""
-        for choice in choices:
-            self.add(choice)
+        added: list[str] = []
         try:
+            for choice in choices:
+                self.add(choice)
+                added.append(choice.name)
             yield
         finally:
-            for choice in choices:
-                del self._lines[choice.name]
+            # where one is refused, those before it go too
+            for name in added:
+                del self._lines[name]

@@ -33,8 +33,10 @@ class Comparison:
         What a config calls it, under ``designs``.
     changed : str
         Label of a change, without a word of whether it is unusual.
-    in_words : str
-        What a unit is compared with.
+    in_words : tuple of str
+        What one unit is compared with, and several.
+    method : str
+        A sentence for the description of the methods.
     is_controlled : bool
         Whether others are part of it; otherwise a unit is held against its own earlier course.
     subtracts : bool
@@ -55,7 +57,8 @@ class Comparison:
 
     name: str
     changed: str = GAP_CHANGED
-    in_words: str = "compared with its peers"
+    in_words: tuple[str, str] = ("its peers", "their peers")
+    method: str = ""
     is_controlled: bool = True
     subtracts: bool = False
     one_model: bool = False
@@ -235,12 +238,20 @@ class Single(Comparison):
 SINGLE = Single(
     "single",
     DIFFERS,
-    "compared with its own earlier trend",
+    ("its own earlier trend", "their own earlier trend"),
+    "Single: the unit's own series.",
     is_controlled=False,
     has_mean_series=True,
     has_batch=True,
 )
-DIFFERENCE = Comparison("difference", subtracts=True, has_mean_series=True, has_batch=True)
+DIFFERENCE = Comparison(
+    "difference",
+    method="Difference: the unit's series minus the mean of its peers, so that what happens to all of them "
+    "cancels. The peers are taken as given: the interval is about the gap to these peers.",
+    subtracts=True,
+    has_mean_series=True,
+    has_batch=True,
+)
 
 
 def comparison_of(name: str) -> Comparison:

@@ -158,5 +158,14 @@ def unit_view(design: Design) -> Design:
     )
 
 
-PEER_MEAN = Stacked("peer_mean", of_the_mean=True)
-STACKED = Stacked("stacked")
+PEER_MEAN = Stacked(
+    "peer_mean",
+    in_words=("the mean of its peers in one model", "the mean of their peers in one model"),
+    method="Peer mean: unit and mean of peers in one model, each with its own trend and change.",
+    of_the_mean=True,
+)
+STACKED = Stacked(
+    "stacked",
+    in_words=("each of its peers in one model", "each of their peers in one model"),
+    method="Stacked: unit and all its peers in one model, the unit with a trend and change of its own.",
+)

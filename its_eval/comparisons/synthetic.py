@@ -167,7 +167,12 @@ def prediction_error_ratio(
 
 SYNTHETIC = Synthetic(
     "synthetic",
-    in_words="compared with a mixture of donors",
+    in_words=(
+        "a weighted mean of other units (synthetic control)",
+        "weighted means of other units (synthetic controls)",
+    ),
+    method="Synthetic control: the unit minus the weighted mean of other units that follows it best before "
+    "the start; its inference rests on placebo units alone.",
     own_label="synthetic",
     takes_all_donors=True,
     judged_by_placebos=True,

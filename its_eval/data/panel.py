@@ -11,7 +11,7 @@ import numpy as np
 from its_eval.data.load import NO_PERIOD, IndicatorRows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -138,17 +138,26 @@ class IndicatorArrays:
         A percentage is 100 × numerator / denominator, a rate ``per`` × numerator / denominator, a count or a
         number the numerator.
         """
-        nothing = np.full(len(self.unit), np.nan)
-        rebuilt = self.numerator
-        if rebuilt is not None and outcome.kind in ("percentage", "rate"):
-            sizes = nothing if self.denominator is None else self.denominator
-            with np.errstate(divide="ignore", invalid="ignore"):
-                rebuilt = _factor(outcome) * rebuilt / sizes
-            rebuilt[~np.isfinite(rebuilt)] = np.nan
-        if self.value is None or rebuilt is None:
-            given = rebuilt if self.value is None else self.value
-            return nothing if given is None else given
-        return np.where(np.isnan(self.value), rebuilt, self.value)
+        return _values(outcome, self.value, self.numerator, self.denominator)
+
+
+def _values(
+    outcome: Outcome,
+    value: NDArray[np.float64] | None,
+    numerator: NDArray[np.float64] | None,
+    denominator: NDArray[np.float64] | None,
+) -> NDArray[np.float64]:
+    if numerator is None:
+        # a table has values, or else both parts of a fraction
+        assert value is not None  # noqa: S101
+        return value
+    rebuilt = numerator
+    if outcome.kind in ("percentage", "rate"):
+        sizes = np.full(len(numerator), np.nan) if denominator is None else denominator
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rebuilt = _factor(outcome) * numerator / sizes
+        rebuilt[~np.isfinite(rebuilt)] = np.nan
+    return rebuilt if value is None else np.where(np.isnan(value), rebuilt, value)
 
 
 def _factor(outcome: Outcome) -> float:
@@ -160,17 +169,17 @@ def indicator_arrays(frame: pd.DataFrame) -> tuple[IndicatorArrays, tuple[str, .
     """Return rows of a frame of `IndicatorRows` as arrays, and the sorted codes of their units."""
     units = tuple(sorted(set(frame["unit"])))
     places = {unit: place for place, unit in enumerate(units)}
-    value, numerator, denominator = (
-        frame[name].to_numpy(dtype=np.float64) for name in ("value", "numerator", "denominator")
-    )
     unit = frame["unit"].map(places).to_numpy(dtype=np.int64)
-    period = frame["period"].to_numpy(dtype=np.int64)
-    return IndicatorArrays(unit, period, value, numerator, denominator), units
+    return IndicatorArrays(unit, frame["period"].to_numpy(dtype=np.int64), *_numbers(frame)), units
+
+
+def _numbers(frame: pd.DataFrame) -> Iterator[NDArray[np.float64]]:
+    return (frame[name].to_numpy(dtype=np.float64) for name in ("value", "numerator", "denominator"))
 
 
 def outcome_values(rows: IndicatorRows, outcome: Outcome) -> NDArray[np.float64]:
     """Return the value of each row of an outcome; see `IndicatorArrays.values`."""
-    return indicator_arrays(rows.frame)[0].values(outcome)
+    return _values(outcome, *_numbers(rows.frame))
 
 
 def window(

@@ -70,7 +70,7 @@ class Workbook:
     visible: tuple[str, ...]
     _book: CalamineWorkbook
 
-    def rows(self, sheet: str, most: int | None = None) -> Sequence[Sequence[object]]:
+    def rows(self, sheet: str) -> Sequence[Sequence[object]]:
         """Return the cells of a sheet from cell A1 on: text, numbers, dates, and "" for an empty cell.
 
         Raises
@@ -79,7 +79,7 @@ class Workbook:
             When the sheet is damaged.
         """
         try:
-            return self._book.get_sheet_by_name(sheet).to_python(skip_empty_area=False, nrows=most)
+            return self._book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
         except BaseException as error:  # noqa: BLE001  (see _damaged)
             raise _damaged(self.file, error) from None
 

@@ -167,12 +167,9 @@ def reading_of(design: Design, setting: Setting, question: Question) -> Reading:
     names: list[tuple[int, str]] = []
     rows: list[FloatArray] = []
     weights = setting.weights if setting.scale.is_plain else None
-    if (
-        weights is not None
-        and len(weights)
-        and np.array_equal(weights, np.broadcast_to(weights[0], weights.shape))
-    ):
-        weights = weights[0]
+    if weights is not None and (weights == 1.0).all():
+        # a plain sum is the same contrast for all series
+        weights = np.ones(design.n_periods)
     for number in range(len(design.interruptions)):
         linear = linear_contrasts(design, setting.observed, question.at, number)
         names += [(number, name) for name in linear]

@@ -97,12 +97,15 @@ class Estimand:
     row : callable or None
         From a segment the row over the terms whose product with the coefficients it is, or None where the
         shape or the window has none. Estimands that are not linear, or need weights, have no row.
+    in_words : str
+        What it is called in a sentence; ``{period}`` stands for the word of the frequency.
     has_ratio : bool
         Whether a log or logit scale also shows it as a ratio.
     """
 
     name: str
     row: Callable[[Segment], FloatArray | None] | None = None
+    in_words: str = ""
     has_ratio: bool = False
 
 
@@ -117,26 +120,29 @@ def _average(segment: Segment) -> FloatArray | None:
     return np.asarray(segment.difference[chosen].mean(axis=0)) if chosen.any() else None
 
 
-COUNTERFACTUAL_AT_START = Estimand("counterfactual_at_start", _start)
-PRE_SLOPE = Estimand("pre_slope", lambda segment: segment.trend, has_ratio=True)
+COUNTERFACTUAL_AT_START = Estimand("counterfactual_at_start", _start, "level expected at the start")
+PRE_SLOPE = Estimand("pre_slope", lambda segment: segment.trend, "trend before, per {period}", has_ratio=True)
 LEVEL_CHANGE = Estimand(
     "level_change",
     lambda segment: None if segment.interruption.shape == "slope" else segment.own(0),
+    "jump at the start",
     has_ratio=True,
 )
 SLOPE_CHANGE = Estimand(
     "slope_change",
     lambda segment: None if segment.interruption.shape == "step" else segment.own(-1),
+    "change of trend, per {period}",
     has_ratio=True,
 )
 POST_SLOPE = Estimand(
     "post_slope",
     lambda segment: None if segment.interruption.shape == "step" else segment.trend + segment.own(-1),
+    "trend after, per {period}",
     has_ratio=True,
 )
-AVERAGE_EFFECT = Estimand("average_effect", _average, has_ratio=True)
-CUMULATIVE_EFFECT = Estimand("cumulative_effect")
-RELATIVE_AVERAGE_EFFECT = Estimand("relative_average_effect")
+AVERAGE_EFFECT = Estimand("average_effect", _average, "average effect", has_ratio=True)
+CUMULATIVE_EFFECT = Estimand("cumulative_effect", in_words="cumulative effect")
+RELATIVE_AVERAGE_EFFECT = Estimand("relative_average_effect", in_words="average effect, relative")
 
 _HOME = "its_eval.effects.estimands"
 #: In the order in which a fit is asked for them.
@@ -165,7 +171,14 @@ def effect_at(after: int) -> Estimand:
             return np.asarray(segment.difference[index])
         return None
 
-    return Estimand(f"effect_at_{after}", row, has_ratio=True)
+    words = f"effect {after} {{period}}{'' if after == 1 else 's'} after the start"
+    return Estimand(f"effect_at_{after}", row, words, has_ratio=True)
+
+
+def estimand_of(name: str) -> Estimand:
+    """Return an estimand by its name, that at k periods among them."""
+    prefix = "effect_at_"
+    return effect_at(int(name.removeprefix(prefix))) if name.startswith(prefix) else ESTIMANDS[name]
 
 
 def asked(at: Sequence[int]) -> Iterator[Estimand]:

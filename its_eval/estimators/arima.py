@@ -348,6 +348,7 @@ def _fit_entry(X: FloatArray, Y: FloatArray, estimator: Entry, context: FitConte
 
 ARIMA = EstimatorKind(
     "arima",
+    "ARIMA errors, maximum likelihood",
     "an ARIMA process, by maximum likelihood and the normal distribution; too narrow in short series",
     _fit_entry,
     options=("order", "seasonal_order"),

@@ -385,10 +385,11 @@ def _fit_entry(X: FloatArray, Y: FloatArray, estimator: Entry, context: FitConte
     return fit_glm(X, counts, family, exposure=context.sizes, lags=estimator.lags)
 
 
-def _family(name: Family, assumes: str) -> EstimatorKind:
+def _family(name: Family, title: str, assumes: str) -> EstimatorKind:
     binomial = name in BINOMIAL
     return EstimatorKind(
         name,
+        title,
         assumes,
         _fit_entry,
         options=("lags",),
@@ -397,14 +398,24 @@ def _family(name: Family, assumes: str) -> EstimatorKind:
     )
 
 
-POISSON = _family("poisson", "independent counts whose variance is their mean")
-QUASI_POISSON = _family("quasi_poisson", "independent counts whose variance is proportional to their mean")
+POISSON = _family("poisson", "Poisson regression", "independent counts whose variance is their mean")
+QUASI_POISSON = _family(
+    "quasi_poisson",
+    "quasi-Poisson regression",
+    "independent counts whose variance is proportional to their mean",
+)
 NEGATIVE_BINOMIAL = _family(
-    "negative_binomial", "independent counts whose variance grows with the square of their mean"
+    "negative_binomial",
+    "negative binomial regression",
+    "independent counts whose variance grows with the square of their mean",
 )
 BINOMIAL_FAMILY = _family(
-    "binomial", "independent answers, and a level that moves for no other reason than chance"
+    "binomial",
+    "logistic regression",
+    "independent answers, and a level that moves for no other reason than chance",
 )
 QUASI_BINOMIAL = _family(
-    "quasi_binomial", "independent months whose variance is proportional to that of a binomial"
+    "quasi_binomial",
+    "quasi-binomial regression",
+    "independent months whose variance is proportional to that of a binomial",
 )

@@ -133,6 +133,8 @@ class EstimatorKind:
     ----------
     name : str
         What a config calls it.
+    title : str
+        What it is, in a few words.
     assumes : str
         What its standard error assumes, in words.
     fit_many : callable
@@ -158,6 +160,7 @@ class EstimatorKind:
     """
 
     name: str
+    title: str
     assumes: str
     fit_many: FitMany
     read_many: ReadMany | None = None

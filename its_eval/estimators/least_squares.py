@@ -197,6 +197,7 @@ def _read_ols(
 
 LEAST_SQUARES = EstimatorKind(
     "ols",
+    "least squares, periods taken as independent",
     "independent errors; understates uncertainty when months resemble their neighbours",
     lambda X, Y, _estimator, _context: fit_ols(X, Y),
     _read_ols,
@@ -205,6 +206,7 @@ LEAST_SQUARES = EstimatorKind(
 )
 NEWEY_WEST = EstimatorKind(
     "newey_west",
+    "least squares with Newey–West standard errors",
     "autocorrelation that fades within the lags; understates uncertainty in short series",
     lambda X, Y, estimator, _context: fit_newey_west(X, Y, estimator.lags),
     options=("lags",),

@@ -219,6 +219,7 @@ def _inner(basis: FloatArray, rho: FloatArray) -> FloatArray:
 
 PRAIS_WINSTEN = EstimatorKind(
     "prais_winsten",
+    "Prais–Winsten",
     "first-order autoregressive errors whose autocorrelation is known; it is estimated, and intervals are "
     "too narrow in short series",
     lambda X, Y, estimator, _context: fit_prais_winsten(X, Y, estimator.rho),

@@ -12,7 +12,7 @@ from numpy.polynomial import chebyshev
 
 from its_eval.checks.power import minimum_detectable
 from its_eval.columns import TableColumns, Texts
-from its_eval.effects.several_units import METHODS, adjust
+from its_eval.effects.several_units import METHODS, adjust, reaches
 from its_eval.estimators.fit import MINIMUM_DF
 from its_eval.evaluation import NO_CLEAR_EVIDENCE, NOT_ESTIMABLE, THE_SET, make_table, records
 
@@ -108,7 +108,7 @@ def add_summary(
         placebo = _by_unit(units, None if checks is None else checks.p_placebo)
         own = _by_unit(units, None if checks is None else checks.p_crawford_howell)
         by_placebo = np.isnan(effects.std_error[here, place]) & ~np.isnan(placebo)
-        labels = np.where(usable & (p_found < alpha), changed, NO_CLEAR_EVIDENCE).astype(object)
+        labels = np.where(usable & reaches(p_found, alpha), changed, NO_CLEAR_EVIDENCE).astype(object)
         if checks is not None:
             for position, unit in enumerate(units):
                 if usable[position] or by_placebo[position]:

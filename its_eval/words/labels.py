@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from its_eval.comparisons.catalogue import COMPARISONS
+from its_eval.effects.estimands import estimand_of
 from its_eval.evaluation import (
     CONSISTENT,
     DIFFERS,
@@ -53,17 +55,6 @@ def conclusion_words(label: str, direction: str = "unclear") -> str:
 
 #: Controlled designs that compare with the mean of the peers need no more words.
 PEERS = "its peers"
-#: Of one unit, and of several.
-_COMPARED_WITH = {
-    "single": ("its own earlier trend", "their own earlier trend"),
-    "difference": (PEERS, "their peers"),
-    "peer_mean": ("the mean of its peers in one model", "the mean of their peers in one model"),
-    "stacked": ("each of its peers in one model", "each of their peers in one model"),
-    "synthetic": (
-        "a weighted mean of other units (synthetic control)",
-        "weighted means of other units (synthetic controls)",
-    ),
-}
 
 
 def compared_with(design: str, *, several: bool = False) -> str:
@@ -81,7 +72,8 @@ def compared_with(design: str, *, several: bool = False) -> str:
     >>> compared_with("single"), compared_with("difference", several=True)
     ('its own earlier trend', 'their peers')
     """
-    return _COMPARED_WITH[design][several]
+    words: tuple[str, str] = COMPARISONS[design].in_words
+    return words[several]
 
 
 #: What a flag of a fit means to a reader.
@@ -113,25 +105,11 @@ def listed_flags(flags: str) -> list[str]:
 
 #: Estimands that are about a trend; the others are about a level.
 TRENDS = frozenset({"pre_slope", "slope_change", "post_slope"})
-_EFFECT_AT = "effect_at_"
 
 
 def estimand_words(estimand: str, about: Mapping[str, Any]) -> str:
     """Return an estimand in words, with its time unit."""
-    period = about["frequency"]
-    if estimand.startswith(_EFFECT_AT):
-        after = estimand.removeprefix(_EFFECT_AT)
-        return f"effect {after} {period}{'' if after == '1' else 's'} after the start"
-    return {
-        "counterfactual_at_start": "level expected at the start",
-        "pre_slope": f"trend before, per {period}",
-        "level_change": "jump at the start",
-        "slope_change": f"change of trend, per {period}",
-        "post_slope": f"trend after, per {period}",
-        "average_effect": "average effect",
-        "cumulative_effect": "cumulative effect",
-        "relative_average_effect": "average effect, relative",
-    }[estimand]
+    return estimand_of(estimand).in_words.format(period=about["frequency"])
 
 
 _CHECKS = {
@@ -173,28 +151,12 @@ def season_words(season: str, frequency: str) -> str:
     return _SEASONS.get(frequency, season) if season == "a term for each season" else season
 
 
-#: What an estimator is, in words.
-ESTIMATOR_WORDS = {
-    "reml_ar": "REML with autoregressive errors",
-    "reml_ar_noise": "REML with autoregressive errors and noise",
-    "ols": "least squares, periods taken as independent",
-    "newey_west": "least squares with Newey–West standard errors",
-    "prais_winsten": "Prais–Winsten",
-    "arima": "ARIMA errors, maximum likelihood",
-    "poisson": "Poisson regression",
-    "quasi_poisson": "quasi-Poisson regression",
-    "negative_binomial": "negative binomial regression",
-    "binomial": "logistic regression",
-    "quasi_binomial": "quasi-binomial regression",
-}
 #: How p-values of several units are adjusted.
 ADJUSTMENTS = {
     "holm": "by Holm's method",
     "bh": "by the method of Benjamini and Hochberg, which is for exploring",
     "none": "not at all",
 }
-#: What peers are alike in where they are matched on the outcome itself.
-MATCHED_ON_OUTCOME = "level and trend of the outcome before the start"
 #: How several units are put together, in words.
 _POOLING = {
     "set": "fitted as one: their mean minus the mean of their peers",

@@ -5,27 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from its_eval.comparisons.catalogue import COMPARISONS
+from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.scales import SCALES
-from its_eval.words.labels import ADJUSTMENTS, ESTIMATOR_WORDS, MATCHED_ON_OUTCOME, estimand_words
+from its_eval.words.labels import ADJUSTMENTS, estimand_words
 from its_eval.words.numbers import plural
 
+#: What a distance is over where peers are matched on the outcome itself.
+MATCHED_ON_OUTCOME = "level and trend of the outcome before the start"
 _SHAPES = {
     "step": "a jump at the start that stays",
     "slope": "a change of trend from the start on, without a jump",
     "step_and_slope": "a jump at the start and a change of trend from then on",
-}
-_DESIGNS = {
-    "single": "Single: the unit's own series.",
-    "difference": (
-        "Difference: the unit's series minus the mean of its peers, so that what happens to all of them "
-        "cancels. The peers are taken as given: the interval is about the gap to these peers."
-    ),
-    "peer_mean": "Peer mean: unit and mean of peers in one model, each with its own trend and change.",
-    "stacked": "Stacked: unit and all its peers in one model, the unit with a trend and change of its own.",
-    "synthetic": (
-        "Synthetic control: the unit minus the weighted mean of other units that follows it best before the "
-        "start; its inference rests on placebo units alone."
-    ),
 }
 _SEASONS = {
     "none": "no season",
@@ -121,9 +112,7 @@ def _grouped(
 
 
 def _estimator_list(entries: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    return tuple(
-        f"{ESTIMATOR_WORDS.get(entry['name'], entry['name'])} ({entry['label']})" for entry in entries
-    )
+    return tuple(f"{ESTIMATORS[entry['name']].title} ({entry['label']})" for entry in entries)
 
 
 def _estimation(settings: Mapping[str, Any]) -> Iterator[str]:
@@ -147,7 +136,7 @@ def _estimation(settings: Mapping[str, Any]) -> Iterator[str]:
 
 def _comparison(settings: Mapping[str, Any]) -> Iterator[str]:
     for design in settings["designs"]:
-        yield _DESIGNS[design]
+        yield COMPARISONS[design].method
     peers = settings.get("peers")
     if not peers:
         return

@@ -47,7 +47,7 @@ def test_without_it_the_name_is_refused(study, its):
     text = SETTINGS.format(designs="single", estimators="doubtful", primary="slope_change")
     done = its("validate", str(study.write("outside.yaml", text)))
     assert done.code == 2
-    assert "'doubtful' is not known" in done.err
+    assert "'doubtful' is not known" in done.out
 
 
 def test_an_estimator(run):
@@ -58,7 +58,7 @@ def test_an_estimator(run):
     assert own["estimate"] == pytest.approx(plain["estimate"], rel=1e-12)
     assert own["std_error"] == pytest.approx(2.0 * plain["std_error"], rel=1e-12)
     assert own["role"] == "primary"
-    assert "independent errors, and half of what it is told" in page
+    assert "least squares without trust (doubtful)" in page
 
 
 def test_a_comparison(run):

@@ -12,4 +12,6 @@ def fit_doubtful(X, Y, _entry, _context):
     return replace(fit, covariance=wider)
 
 
-DOUBTFUL = EstimatorKind("doubtful", "independent errors, and half of what it is told", fit_doubtful)
+DOUBTFUL = EstimatorKind(
+    "doubtful", "least squares without trust", "independent errors, and half of what it is told", fit_doubtful
+)

@@ -47,6 +47,7 @@ def _fit_reml_ar_noise(X: FloatArray, Y: FloatArray, _estimator: Entry, _context
 
 REML_AR = EstimatorKind(
     "reml_ar",
+    "REML with autoregressive errors",
     "autoregressive errors of constant variance; restricted maximum likelihood, first-order Kenward-Roger "
     "standard errors and Satterthwaite degrees of freedom",
     _fit_reml_ar,
@@ -58,6 +59,7 @@ REML_AR = EstimatorKind(
 )
 REML_AR_NOISE = EstimatorKind(
     "reml_ar_noise",
+    "REML with autoregressive errors and noise",
     "an autoregressive process of the first order observed with white noise; restricted maximum likelihood "
     "with first-order Kenward-Roger standard errors",
     _fit_reml_ar_noise,

@@ -165,7 +165,7 @@ def test_a_heading_that_stands_twice():
 
 def test_the_sheet_is_the_visible_one_with_the_header():
     class Book(Source):
-        def sheet(self, name, most=None):
+        def sheet(self, name):
             return Sheet(self.file, name, self._content[name])
 
     good, other = [*TOP, ("x", "A1", "5")], [("what",)]
