@@ -44,7 +44,7 @@ def before_after(source: ReportSource) -> tuple[Section]:
     blocks.append(Bullets([Sentence((words,), row, "answer") for words, row in said]))
     blocks += _table(source)
     for figure in source.figures:
-        if figure.task.kind == SLOPE_CHART:
+        if figure.task.kind == SLOPE_CHART.name:
             caption = f"{figure.task.outcome}: every project from before to after, and their mean."
             alt = describe(source.evaluation, figure.task)
             blocks.append(Picture(anchor("figure", figure.stem), figure, alt, caption, wide=True))

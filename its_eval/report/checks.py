@@ -6,8 +6,13 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from its_eval.evaluation import in_order_of_designs, records
-from its_eval.figures.specification import PRIMARY, dimension_words, specification_curve_data
-from its_eval.figures.text_layout import specification_sentences
+from its_eval.figures.catalogue import FigureTask, figure_data
+from its_eval.figures.specification_curve import (
+    PRIMARY,
+    SPECIFICATION_CURVE,
+    dimension_words,
+    specification_sentences,
+)
 from its_eval.report.blocks import Bullets, Folded, Heading, Section, Sentence, Table, plain
 from its_eval.report.cells import (
     COMPARED,
@@ -252,7 +257,8 @@ def _agreement(source: ReportSource, outcome: str, rows: pd.DataFrame) -> list[S
     found = []
     for unit, design in in_order_of_designs(others, "unit")[["unit", "design"]].drop_duplicates().to_numpy():
         # the same numbers as in the figure, so that both say the same
-        frame = specification_curve_data(source.evaluation, outcome, unit, design)
+        task = FigureTask(SPECIFICATION_CURVE.name, outcome, unit, design)
+        frame = figure_data(source.evaluation, task)
         said = " ".join(specification_sentences(frame, ratio=ratio))
         found.append(plain(f"{source.unit_name(unit)}, compared with {compared_with(design)}: {said}"))
     return found

@@ -20,8 +20,7 @@ from its_eval.report.cells import (
     who,
 )
 from its_eval.report.source import anchor
-from its_eval.words.labels import season_words
-from its_eval.words.methods import MATCHED_ON_OUTCOME
+from its_eval.words.labels import MATCHED_ON_OUTCOME, season_words
 from its_eval.words.numbers import plural
 from its_eval.words.sentences import peers_sentence
 

@@ -157,6 +157,8 @@ ADJUSTMENTS = {
     "bh": "by the method of Benjamini and Hochberg, which is for exploring",
     "none": "not at all",
 }
+#: What peers are alike in where they are matched on the outcome itself.
+MATCHED_ON_OUTCOME = "level and trend of the outcome before the start"
 #: How several units are put together, in words.
 _POOLING = {
     "set": "fitted as one: their mean minus the mean of their peers",

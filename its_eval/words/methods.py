@@ -8,11 +8,9 @@ from typing import Any
 from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.scales import SCALES
-from its_eval.words.labels import ADJUSTMENTS, estimand_words
+from its_eval.words.labels import ADJUSTMENTS, MATCHED_ON_OUTCOME, estimand_words
 from its_eval.words.numbers import plural
 
-#: What a distance is over where peers are matched on the outcome itself.
-MATCHED_ON_OUTCOME = "level and trend of the outcome before the start"
 _SHAPES = {
     "step": "a jump at the start that stays",
     "slope": "a change of trend from the start on, without a jump",

@@ -47,7 +47,7 @@ ALLOWED = {
         ),
     },
     "words": {"evaluation", "scales", "comparisons", "effects", "estimators"},
-    "figures": {"words", "data", "calendar", "evaluation", "scales"},
+    "figures": {"words", "data", "calendar", "catalogue", "evaluation", "scales"},
     "report": {"figures", "words", "config", "evaluation", "provenance", "errors"},
     "pipeline": {
         *("comparisons", "checks", "effects", "estimators", "design", "peers", "data", "config"),
@@ -120,7 +120,7 @@ PATTERNS = {
     "report/write.py": "names of hidden files beside a result",
     "cli/console.py": "words and the blanks around them, where lines are broken",
     "figures/style.py": "names of files",
-    "figures/specification.py": "numbers within the names of choices, by which they are sorted",
+    "figures/specification_curve.py": "numbers within the names of choices, by which they are sorted",
     # goes once messages are written for readers where they are made
     "words/messages.py": "names of columns in messages of checks",
 }

@@ -5,8 +5,8 @@ from dataclasses import replace
 from itertools import product
 
 from its_eval.evaluation import make_table
-from its_eval.figures.specification import specification_curve_data
-from its_eval.figures.text_layout import specification_sentences
+from its_eval.figures.catalogue import FigureTask, figure_data
+from its_eval.figures.specification_curve import specification_sentences
 from its_eval.report.checklists import items_of
 from its_eval.report.checks import checks
 from its_eval.report.method import method
@@ -53,7 +53,7 @@ def test_the_choices_are_counted_as_in_their_figure(run):
         (*key, *design) for key in product(("waits", "seen"), ("A1", "A2")) for design in DESIGNS.items()
     ]
     for (outcome, unit, design, others), line in zip(series, lines, strict=True):
-        frame = specification_curve_data(run.evaluation, outcome, unit, design)
+        frame = figure_data(run.evaluation, FigureTask("specification_curve", outcome, unit, design))
         assert line.endswith(": " + " ".join(specification_sentences(frame, ratio=False)))
         assert line.startswith(f"{source.unit_name(unit)}, compared with {compared_with(design)}: ")
         # the answer itself is none of the choices

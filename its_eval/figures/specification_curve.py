@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from its_eval.figures.labels import primary_rows
-from its_eval.figures.rows import Rows, interval_reach, stack_rows
-from its_eval.figures.scales import Across, Panel
+from its_eval.figures.kinds import FigureKind, answering, figure_labels, primary_rows, rows_for
+from its_eval.figures.scales import Across, Panel, Rows, interval_reach, stack_rows
 from its_eval.figures.sheet import Mark, draw_sheet
-from its_eval.figures.style import INK, NARROW, QUIET, UNIT, house_style
-from its_eval.figures.text_layout import heading_of_effect, specification_sentences
+from its_eval.figures.style import INK, NARROW, QUIET, UNIT, draw_dots
+from its_eval.words.numbers import counted, rounded
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from its_eval.evaluation import Evaluation
-    from its_eval.figures.labels import FigureLabels
+    from its_eval.figures.kinds import FigureLabels, FigureTask
 
     Values = NDArray[np.float64]
 
@@ -34,15 +33,8 @@ COMBINATION, SEPARATOR = "combination", "; "
 _NUMBERS = ["estimate", "conf_low", "conf_high"]
 
 
-def specification_curve_data(evaluation: Evaluation, outcome: str, unit: str, design: str) -> pd.DataFrame:
+def specification_curve_data(evaluation: Evaluation, task: FigureTask) -> pd.DataFrame:
     """Return the primary estimate and those of all other specifications, from the lowest to the highest.
-
-    Parameters
-    ----------
-    evaluation : Evaluation
-        The result of a run.
-    outcome, unit, design : str
-        Which series of it.
 
     Returns
     -------
@@ -63,16 +55,15 @@ def specification_curve_data(evaluation: Evaluation, outcome: str, unit: str, de
     ``effects`` are specifications too, unless ``sensitivity`` has that dimension itself. Specifications
     with another transform of the outcome are left out: their estimates are other quantities.
     """
-    summary = primary_rows(evaluation, outcome, unit, design)
-    rows = evaluation.rows_of("sensitivity", outcome, unit)
-    rows = rows[(rows["design"] == design) & rows["estimand"].isin(summary["estimand"])]
+    summary = primary_rows(evaluation, task)
+    rows = rows_for(evaluation, "sensitivity", task)
+    rows = rows[rows["estimand"].isin(summary["estimand"])]
     if not (rows["dimension"] != PRIMARY).any():
-        raise KeyError(
-            f"the table `sensitivity` has no rows of the primary estimand of {outcome}, {unit}, {design}"
-        )
+        named = f"{task.outcome}, {task.unit}, {task.design}"
+        raise KeyError(f"the table `sensitivity` has no rows of the primary estimand of {named}")
     ratio = bool((summary["scale"] == "ratio").any())
-    effects = evaluation.rows_of("effects", outcome, unit)
-    effects = effects[(effects["design"] == design) & effects["estimand"].isin(summary["estimand"])]
+    effects = rows_for(evaluation, "effects", task)
+    effects = effects[effects["estimand"].isin(summary["estimand"])]
     others = effects[
         (effects["role"] == "sensitivity") & (effects["scale"] == ("ratio" if ratio else "response"))
     ]
@@ -154,7 +145,6 @@ def draw_specification_curve(frame: pd.DataFrame, labels: FigureLabels) -> Figur
     primary, clear = (frame[name].to_numpy(dtype=bool) for name in ("primary", "excludes_none"))
     limits = interval_reach(estimate, low, high)
     dashboard, marks_of = _dashboard(frame)
-    names = [words for words, _ in marks_of]
     spacing = 3.8 / max(len(frame), 1)
     size = float(np.clip(72.0 * spacing * 0.75, 2.0, 7.5))
 
@@ -169,18 +159,13 @@ def draw_specification_curve(frame: pd.DataFrame, labels: FigureLabels) -> Figur
             (~primary & clear, "o", INK, INK, size, "excludes-none"),
             (primary, "D", UNIT, "white", 10.0, "primary"),
         ):
-            axes.plot(
-                x[chosen],
-                estimate[chosen],
-                linestyle="none",
-                marker=marker,
-                markersize=much,
-                markerfacecolor=face,
-                markeredgecolor=edge,
-                markeredgewidth=min(1.0, much / 5.0),
-                zorder=4,
-                gid=gid,
-            )
+            look: dict[str, Any] = {
+                "edge_width": min(1.0, much / 5.0),
+                "marker": marker,
+                "zorder": 4,
+                "gid": gid,
+            }
+            draw_dots(axes, x[chosen], estimate[chosen], much, face, edge, **look)
 
     def draw_dashboard(axes: Axes) -> None:
         for centre, (_, ranks) in zip(dashboard.centres, marks_of, strict=True):
@@ -196,35 +181,19 @@ def draw_specification_curve(frame: pd.DataFrame, labels: FigureLabels) -> Figur
                 gid="choice",
             )
 
-    heading = heading_of_effect(labels)
-    panels = [Panel(heading, limits, _UPPER, draw_curve, ())]
-    if names:
-        panels.append(
-            Panel(
-                "What differs from the primary specification",
-                dashboard.limits,
-                dashboard.height,
-                draw_dashboard,
-                (),
-                dashboard.ticks,
-            )
-        )
+    panels = [Panel(labels.heading_of_effect, limits, _UPPER, draw_curve, ())]
+    if marks_of:
+        differs, height = "What differs from the primary specification", dashboard.height
+        panels.append(Panel(differs, dashboard.limits, height, draw_dashboard, (), dashboard.ticks))
     marks = [Mark("primary specification", float(place), float(place), "event") for place in x[primary]]
-    with house_style():
-        return draw_sheet(
-            panels,
-            (0.4, len(frame) + 0.6),
-            marks,
-            [
-                f"Each dot is one way of doing the analysis, its line the {labels.interval}.",
-                "Dots are filled where the interval lies to one side of no effect, else hollow.",
-                *specification_sentences(frame, ratio=labels.ratio),
-                *(["Lines up to the edge go on beyond the scale."] if limits.leaves_out(low, high) else []),
-            ],
-            across=Across(ticks=()),
-            total_width=NARROW,
-            margin=_MARGIN,
-        )
+    notes = [
+        f"Each dot is one way of doing the analysis, its line the {labels.interval}.",
+        "Dots are filled where the interval lies to one side of no effect, else hollow.",
+        *specification_sentences(frame, ratio=labels.ratio),
+        *(["Lines up to the edge go on beyond the scale."] if limits.leaves_out(low, high) else []),
+    ]
+    span, across = (0.4, len(frame) + 0.6), Across(ticks=())
+    return draw_sheet(panels, span, marks, notes, across=across, total_width=NARROW, margin=_MARGIN)
 
 
 def _dashboard(frame: pd.DataFrame) -> tuple[Rows, list[tuple[str, Values]]]:
@@ -261,3 +230,60 @@ def _natural(text: str) -> list[tuple[int, float, str]]:
     """Return a sort key under which 5 comes before 10."""
     parts = re.split(r"(\d+(?:\.\d+)?)", text)
     return [(0, float(part), "") if part[:1].isdigit() else (1, 0.0, part) for part in parts if part]
+
+
+def specification_sentences(frame: pd.DataFrame, *, ratio: bool) -> list[str]:
+    """Return how much the answer depends on choices, in words.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As ``specification_curve_data`` returns it.
+    ratio : bool
+        Estimates are ratios, so that one stands for no effect.
+    """
+    own, others = frame.loc[frame["primary"], "estimate"].dropna(), frame[~frame["primary"]]
+    known = others[others["estimate"].notna()]
+    found = []
+    if not own.empty:
+        none = 1.0 if ratio else 0.0
+        same = int(((known["estimate"] - none) * (float(own.iloc[0]) - none) > 0).sum())
+        found.append(f"{same:,} of {len(known):,} others point the same way as the primary one.")
+    clear = int(known["excludes_none"].sum())
+    found.append(
+        f"The interval lies to one side of no effect in {clear:,} of {len(known):,}"
+        f"{'' if own.empty else ' others'}."
+    )
+    if len(known) < len(others):
+        found.append(f"{len(others) - len(known):,} could not be estimated.")
+    return found
+
+
+def specification_curve_text(frame: pd.DataFrame, labels: FigureLabels) -> str:
+    """Return the alt text: the span of the estimates, and how many agree."""
+    shown = labels.shown(frame["estimate"])
+    low, high = rounded(float(np.nanmin(shown))), rounded(float(np.nanmax(shown)))
+    number = counted(len(frame), "specification")
+    return (
+        f"{labels.heading_of_effect}, of {labels.unit_name} in {number}: from {low} to {high}. "
+        f"{' '.join(specification_sentences(frame, ratio=labels.ratio))}"
+    )
+
+
+def _rows(evaluation: Evaluation, outcome: str) -> pd.DataFrame:
+    """Return the specifications beside the primary ones."""
+    rows = answering(evaluation, "sensitivity", outcome)
+    return rows[rows["dimension"] != PRIMARY]
+
+
+SPECIFICATION_CURVE = FigureKind(
+    name="specification_curve",
+    caption="The estimate under every choice tried",
+    about=("unit", "design"),
+    rows=_rows,
+    data=specification_curve_data,
+    labels=figure_labels,
+    draw=draw_specification_curve,
+    alt_text=specification_curve_text,
+    section="choices",
+)

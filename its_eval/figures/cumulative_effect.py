@@ -2,50 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from its_eval.calendar import parse_period, period_start
-from its_eval.figures.labels import DIFFERENCES
-from its_eval.figures.main_its import PHASE_IN, series_of, start_index
+from its_eval.figures.kinds import (
+    DIFFERENCES,
+    FigureKind,
+    figure_labels,
+    first_days,
+    frequency_of,
+    in_words,
+    measured,
+    with_interval,
+)
 from its_eval.figures.scales import EndLabel, Panel, before_each, day_numbers, reach
+from its_eval.figures.series import in_phase_in, series_of, start_index
 from its_eval.figures.sheet import Mark, draw_sheet
-from its_eval.figures.style import INK, NARROW, QUIET, UNIT, house_style
-from its_eval.figures.text_layout import text_width, total_text
+from its_eval.figures.style import INK, NARROW, QUIET, UNIT, draw_dots, text_width
+from its_eval.words.numbers import digits_for, rounded
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from its_eval.evaluation import Evaluation
-    from its_eval.figures.labels import FigureLabels
+    from its_eval.figures.kinds import FigureLabels, FigureTask
 
 
 CUMULATIVE = "cumulative_effect"
 
 
-def cumulative_rows(evaluation: Evaluation, outcome: str, unit: str, design: str) -> pd.DataFrame:
-    """Return the rows of ``effects`` with the total by the primary estimator."""
-    effects = evaluation.rows_of("effects", outcome, unit)
-    primary = evaluation.primary_estimators(outcome)
-    return effects[
-        (effects["design"] == design)
-        & (effects["estimand"] == CUMULATIVE)
-        & effects["estimator"].isin(primary)
-    ]
-
-
-def cumulative_effect_data(evaluation: Evaluation, outcome: str, unit: str, design: str) -> pd.DataFrame:
+def cumulative_effect_data(evaluation: Evaluation, task: FigureTask) -> pd.DataFrame:
     """Return the sum of the effect up to each period from the start, and the total.
-
-    Parameters
-    ----------
-    evaluation : Evaluation
-        The result of a run.
-    outcome, unit, design : str
-        Which series of it.
 
     Returns
     -------
@@ -67,32 +58,31 @@ def cumulative_effect_data(evaluation: Evaluation, outcome: str, unit: str, desi
     parameters the fitted sum ends at the total; its limits belong to the total alone, because limits of
     single periods do not add up.
     """
-    totals = cumulative_rows(evaluation, outcome, unit, design)
+    totals = _totals(evaluation, task.outcome)
+    totals = totals[(totals["unit"] == task.unit) & (totals["design"] == task.design)]
     if totals.empty:
-        raise KeyError(f"the table `effects` has no cumulative effect of {outcome}, {unit}, {design}")
-    rows = series_of(evaluation, outcome, unit, design)
+        raise KeyError(
+            f"the table `effects` has no cumulative effect of {task.outcome}, {task.unit}, {task.design}"
+        )
+    rows = series_of(evaluation, task)
     rows = rows.iloc[start_index(rows) :].reset_index(drop=True)
-    about = evaluation.outcomes[outcome]
-    frequency = str(about["frequency"])
-    counted = (rows["used"] & ~rows["used_reason"].str.startswith(PHASE_IN)).to_numpy()
+    kind = evaluation.outcomes[task.outcome]["kind"]
+    counted = rows["used"].to_numpy(dtype=bool) & ~in_phase_in(rows)
     here = totals[totals["interruption_period"] == rows["period"].iloc[0]]
     total = (totals if here.empty else here).iloc[0]
     steps = (rows["fitted"] - rows["counterfactual"]).to_numpy(dtype=np.float64)
     denominator = rows["denominator"].to_numpy(dtype=np.float64)
     weight = np.ones(len(rows))
-    if about["kind"] == "percentage":
+    if kind == "percentage":
         weight = denominator / 100.0
-    elif about["kind"] == "count" and not np.isnan(denominator[counted]).any():
+    elif kind == "count" and not np.isnan(denominator[counted]).any():
         # a count was fitted per so many of its denominator; how many, the total itself says
         whole = float(np.sum((denominator * steps)[counted]))
         weight = denominator * (float(total["estimate"]) / whole if whole else 1.0)
     frame = pd.DataFrame(
         {
             "period": rows["period"],
-            "date": [
-                period_start(parse_period(str(period), frequency), frequency).isoformat()
-                for period in rows["period"]
-            ],
+            "date": first_days(rows["period"], frequency_of(evaluation, task.outcome)),
             "used": counted,
             "weight": weight,
         }
@@ -134,18 +124,7 @@ def draw_cumulative_effect(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
     def draw(axes: Axes) -> None:
         low, high = limits.low, limits.high
         axes.axhline(0.0, color=QUIET, linewidth=1.0, zorder=0.8)
-        axes.plot(
-            x,
-            observed,
-            linestyle="none",
-            marker="o",
-            markersize=4.5,
-            markerfacecolor=UNIT,
-            markeredgecolor="white",
-            markeredgewidth=0.5,
-            zorder=3,
-            gid="observed",
-        )
+        draw_dots(axes, x, observed, 4.5, gid="observed")
         axes.plot(np.r_[edge, x], np.r_[0.0, fitted], color=UNIT, linewidth=2.6, zorder=4, gid="fitted")
         if not np.isnan(total).any():
             ends = np.clip(total[1:], low, high)
@@ -159,20 +138,67 @@ def draw_cumulative_effect(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
     # the widest part that no line may be broken in
     widest = max(text_width(part, bold=True) for part in words.split(" "))
     ends = (EndLabel(words, float(total[0]), INK, bold=True, tied=False),)
-    measure = "people" if labels.kind == "percentage" else labels.measure
-    against = "earlier gap to the peers" if labels.design in DIFFERENCES else "earlier trend"
-    heading = f"{labels.outcome}: sum of the distances from the {against}"
+    heading = measured(f"{labels.outcome}: sum of the distances from the {_against(labels)}", _unit(labels))
     explained = (
         f"Points sum up the observations, the line the fit. The bar is the {labels.interval} of the total; "
         "sums on the way have none."
     )
     notes = [explained, *([] if frame["used"].all() else ["Periods that were not used add nothing."])]
-    with house_style():
-        return draw_sheet(
-            [Panel(f"{heading}, {measure}" if measure else heading, limits, _HEIGHT, draw, ends)],
-            (edge, at),
-            [Mark(labels.interruption_in_words, edge, edge, "interruption")],
-            notes,
-            total_width=NARROW,
-            margin=min(max(widest, _NARROWEST), _WIDEST) + _BESIDE,
-        )
+    panel = Panel(heading, limits, _HEIGHT, draw, ends)
+    marks = [Mark(labels.interruption_in_words, edge, edge, "interruption")]
+    margin = min(max(widest, _NARROWEST), _WIDEST) + _BESIDE
+    return draw_sheet([panel], (edge, at), marks, notes, total_width=NARROW, margin=margin)
+
+
+def _against(labels: FigureLabels) -> str:
+    return "earlier gap to the peers" if labels.design in DIFFERENCES else "earlier trend"
+
+
+def _unit(labels: FigureLabels) -> str:
+    """Return the unit of measurement of a sum over periods; may be blank."""
+    return "people" if labels.kind == "percentage" else labels.measure
+
+
+def total_text(row: Mapping[Any, Any], labels: FigureLabels) -> str:
+    """Return a cumulative effect with its interval and unit.
+
+    Parameters
+    ----------
+    row : mapping
+        With ``total``, ``conf_low`` and ``conf_high``.
+    labels : FigureLabels
+        Words.
+    """
+    digits = digits_for({**row, "scale": "response"})
+    numbers = (rounded(row[name], digits) for name in ("total", "conf_low", "conf_high"))
+    return f"{with_interval(*numbers)} {_unit(labels)}".strip()
+
+
+def cumulative_effect_text(frame: pd.DataFrame, labels: FigureLabels) -> str:
+    """Return the alt text: the total with its interval."""
+    last = frame.iloc[-1]
+    return (
+        f"Sum of the distances of {labels.outcome} from the {_against(labels)}, {labels.unit_name}, by "
+        f"{in_words(last['period'], labels.frequency)}: {total_text(last.to_dict(), labels)}, with its "
+        f"{labels.interval} in brackets."
+    )
+
+
+def _totals(evaluation: Evaluation, outcome: str) -> pd.DataFrame:
+    """Return the rows of ``effects`` with the total by the primary estimator."""
+    effects = evaluation.rows_of("effects", outcome)
+    primary = evaluation.primary_estimators(outcome)
+    return effects[(effects["estimand"] == CUMULATIVE) & effects["estimator"].isin(primary)]
+
+
+CUMULATIVE_EFFECT = FigureKind(
+    name=CUMULATIVE,
+    caption="The difference from what the earlier trend would have given, added up",
+    about=("unit", "design"),
+    rows=_totals,
+    data=cumulative_effect_data,
+    labels=figure_labels,
+    draw=draw_cumulative_effect,
+    alt_text=cumulative_effect_text,
+    section="units",
+)
