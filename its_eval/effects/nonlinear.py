@@ -78,8 +78,11 @@ def fieller_sets(
 
     adjusted, model = forms(fit.covariance.adjusted), forms(fit.covariance.model)
     larger = adjusted[0] >= model[0]
-    variances = [np.where(larger, first, second) for first, second in zip(adjusted, model, strict=True)]
-    low, high = fieller_limits(fit.params @ effect_row, fit.params @ base_row + level, *variances, quantile)
+    var_effect, covariance, var_base = (
+        np.where(larger, first, second) for first, second in zip(adjusted, model, strict=True)
+    )
+    effect, base = fit.params @ effect_row, fit.params @ base_row + level
+    low, high = fieller_limits(effect, base, var_effect, covariance, var_base, quantile)
     return 100.0 * low, 100.0 * high
 
 
