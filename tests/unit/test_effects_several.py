@@ -33,6 +33,7 @@ def read(design, fit, number, *, observed=None, at=(0, 12), weights=None):
     question = Question(at, 0.95)
     reading = reading_of(design, setting, question)
     columns = effect_columns(design, reading, fit.contrasts(reading.rows), fit, setting, question)
+    assert {kind.interruption for kind in columns.kinds} == set(range(len(design.interruptions)))
     found = {}
     for place, kind in enumerate(columns.kinds):
         if kind.interruption == number and columns.present[0, place]:
