@@ -247,8 +247,7 @@ def _add_nonlinear(
         )
         effect_row = segment.difference[chosen].mean(axis=0)
         base_row = segment.switched_off[chosen].mean(axis=0)
-        estimates, uncertain = relative_effects(fit, effect_row, base_row, level)
-        there = ~np.isnan(estimates.estimate[:, 0])
+        estimates, there, uncertain = relative_effects(fit, effect_row, base_row, level)
         name = "relative_average_effect"
         builder.read(Kind(name, "response", "identity", number), estimates, there & ~uncertain)
         if (there & uncertain).any():
