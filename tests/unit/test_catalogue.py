@@ -7,7 +7,7 @@ import pytest
 
 from its_eval.catalogue import Catalogue
 from its_eval.comparisons.catalogue import COMPARISONS
-from its_eval.effects import ESTIMANDS
+from its_eval.effects.estimands import ESTIMANDS
 from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.pipeline.credibility import CHECKS
 from its_eval.scales import SCALES

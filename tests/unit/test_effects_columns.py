@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from its_eval.design.matrix import Interruption, Season, build_design
-from its_eval.effects import Question, Setting, effect_columns, reading_of
+from its_eval.effects.columns import Question, Setting, effect_columns, reading_of
 from its_eval.effects.nonlinear import fieller_limits
 from its_eval.estimators.least_squares import fit_ols
 from its_eval.estimators.reml.reml_ar import fit_reml_ar

@@ -7,7 +7,8 @@ import pytest
 import statsmodels.api as sm
 
 from its_eval.design.matrix import Interruption, Season, build_design
-from its_eval.effects import Question, Setting, effect_columns, linear_contrasts, reading_of
+from its_eval.effects.columns import Question, Setting, effect_columns, reading_of
+from its_eval.effects.estimands import linear_contrasts
 from its_eval.estimators.least_squares import fit_ols
 
 N = 90

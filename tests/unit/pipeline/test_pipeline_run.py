@@ -8,7 +8,7 @@ import pytest
 import statsmodels.api as sm
 
 from its_eval.columns import TableColumns
-from its_eval.effects import EffectColumns, Kind
+from its_eval.effects.columns import EffectColumns, Kind
 from its_eval.errors import NothingEstimatedError
 from its_eval.pipeline.conclude import add_summary, adjusted_p
 from its_eval.pipeline.tables import Answers

@@ -298,7 +298,7 @@ def median_of_curve(primaries, config, sources, plan, treated, unit, number):
         target = replace(base, interruptions=changed.interruptions[treated])
         estimators = list(difference.entries(plan.outcome.estimators))
         if part is not None:
-            target = part.change_target(target, plan.donors[treated])
+            target = part.change_target(target, plan.donors[treated], treated)
             estimators = [part.change_estimator(item) for item in estimators]
         found = primaries(config, changed, "difference", [target], estimators)
         statistics += [abs(item.statistic) for item in found]
