@@ -89,13 +89,23 @@ def test_only_percentages_off_the_log_scale_have_one(world):
     assert np.isnan(sampling_variance(plain, Target("T1", plain.interruptions["T1"]))).all()
 
 
+def two_way_mean(world, units):
+    """Return the period effects of y_jt = a_j + d_t, sum of a_j zero, by a regression on dummies."""
+    values = np.column_stack([world.values[unit] for unit in units])
+    period, unit = np.nonzero(~np.isnan(values))
+    dummies = np.hstack([np.eye(N)[period], np.eye(len(units))[unit] - 1 / len(units)])
+    return np.linalg.lstsq(dummies, values[period, unit], rcond=None)[0][:N]
+
+
 @pytest.mark.parametrize("name", ["single", "difference"])
 def test_the_weights_of_a_run_are_one_over_that_plus_the_latent_variance(world, name):
     """The whole way: rows divided by the root of v_t over its geometric mean, and AR(1) REML of these."""
     found = world.run(outcomes=[world.outcome(kind="percentage")])
     plan = planned(world)
     series = make_series(plan, name)[0]
-    X, y, sampling = design(), series.values[:, 0], series.sampling[:, 0]
+    y = world.values["T1"] - (two_way_mean(world, ["D1", "D2", "D3"]) if name == "difference" else 0.0)
+    np.testing.assert_allclose(series.values[:, 0], y, rtol=1e-9, atol=1e-9)
+    X, sampling = design(), series.sampling[:, 0]
     residual = y - X @ np.linalg.lstsq(X, y, rcond=None)[0]
     latent = max(residual @ residual / (N - 4) - sampling.mean(), 0.0)
     total = latent + sampling
