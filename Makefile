@@ -9,7 +9,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check audit fuzz format golden reference mutations simulation calibration nhs-data nhs bench sample constraints wheel clean
+.PHONY: help setup demo test check audit fuzz format golden baseline same reference simulation calibration nhs-data nhs bench sample constraints wheel clean mutations
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -46,6 +46,12 @@ format: $(VENV)/.ready ## format the code
 
 golden: $(VENV)/.ready ## write the expected tables of tests/golden anew; review the difference
 	$(BIN)/python -m pytest -q tests/golden --update-golden
+
+baseline: $(VENV)/.ready ## run the corpus with 0.1, in an environment of its own (BASELINE_DIR, PYTHON_01)
+	NHS_DATA=$(NHS_DATA) $(BIN)/python benchmarks/baseline/baseline.py make
+
+same: $(VENV)/.ready ## compare every table of the corpus with those of 0.1 (ONLY=pattern for some runs)
+	ONLY='$(ONLY)' $(BIN)/python benchmarks/baseline/baseline.py same
 
 reference: $(VENV)/.ready ## write docs/reference_cases.md anew
 	$(BIN)/python benchmarks/reference_cases.py

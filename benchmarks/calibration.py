@@ -26,7 +26,7 @@ import numpy as np
 from its_eval.checks.placebo import crawford_howell, placebo
 from its_eval.checks.power import design_precision
 from its_eval.checks.truths import autoregressive_errors
-from its_eval.comparisons.peer_mean import peer_mean
+from its_eval.design.peer_mean import peer_mean
 from its_eval.estimators.arima import fit_arima
 from its_eval.estimators.least_squares import fit_newey_west, ols_statistics
 from its_eval.estimators.prais_winsten import fit_prais_winsten

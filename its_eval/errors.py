@@ -77,3 +77,15 @@ class NothingEstimatedError(ItsEvalError):
     """No series of the run could be estimated."""
 
     exit_code = 4
+
+
+class NotEstimableError(ValueError):
+    """One series cannot be fitted as asked: a row of ``not_estimated``, and the others go on.
+
+    Attributes
+    ----------
+    reason : str
+        A fixed word for the table.
+    """
+
+    reason: ClassVar[str] = "not_estimable"

@@ -5,10 +5,100 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
+
+#: What can be concluded of a unit or of all treated units as a set. The words for a reader are those of
+#: `its_eval.words.labels`; everybody compares with these names.
+NO_CLEAR_EVIDENCE = "no clear evidence"
+#: Of a series by itself.
+DIFFERS = "differs from before"
+#: Of a gap where no placebo could be made.
+GAP_CHANGED = "gap to peers changed"
+CONSISTENT = "consistent with an effect"
+NOT_UNUSUAL = "gap changed, not unusual"
+#: Of a unit for which donors are too few, whatever its data (methods §11.8).
+JUDGED_AS_A_SET = "judged as a set"
+#: A bound or rounding would decide the p-value.
+NOT_ESTIMABLE = "not estimable"
+#: Of the set in a result that is older than the table ``verdicts``.
+NOT_RECORDED = "not recorded"
+#: Labels after which nothing is said about a change.
+OPEN_LABELS = frozenset({NO_CLEAR_EVIDENCE, JUDGED_AS_A_SET, NOT_ESTIMABLE, NOT_RECORDED})
+#: In place of a unit, in the verdict on all treated units as a set.
+THE_SET = "set"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is concluded of the primary estimand, of a unit or of the set, by outcome and design.
+
+    Attributes
+    ----------
+    outcome, unit, design, interruption : str
+        Of what; `unit` is ``set`` for all treated units together.
+    question, estimand : str
+        What was asked, and of which quantity the estimate is.
+    estimate, conf_low, conf_high, p_value, p_adjusted : float
+        By the primary estimator; a p-value is NaN where a bound or rounding would decide it.
+    attribution_low, attribution_high, p_attribution, p_attribution_adjusted : float
+        Beside the changes of other units; not computed yet.
+    p_rank, n_donors : float, int
+        The rank among so many placebo units, as a p-value.
+    tau : float
+        How much units change by themselves; not computed yet.
+    set_p, set_p_placebo : float
+        Of all treated units as a set: of the gap, and among sets of other units.
+    minimum_detectable, minimum_detectable_label : float, str
+        The smallest change that would be found four times in five; its label is not computed yet.
+    breakdown_bend, coincident_change, level_used, look
+        Not computed yet.
+    direction : {"better", "worse", "unclear"}
+    label : str
+        One of the labels above.
+    inference : str
+        By which procedure; not recorded yet.
+    flags : str
+        Those of the fit.
+    scale : {"response", "ratio", "link"}
+        Of the estimate.
+    """
+
+    outcome: str
+    unit: str
+    design: str
+    interruption: str = ""
+    question: str = ""
+    estimand: str = ""
+    estimate: float = math.nan
+    conf_low: float = math.nan
+    conf_high: float = math.nan
+    p_value: float = math.nan
+    p_adjusted: float = math.nan
+    attribution_low: float = math.nan
+    attribution_high: float = math.nan
+    p_attribution: float = math.nan
+    p_attribution_adjusted: float = math.nan
+    p_rank: float = math.nan
+    n_donors: int | None = None
+    tau: float = math.nan
+    set_p: float = math.nan
+    set_p_placebo: float = math.nan
+    minimum_detectable: float = math.nan
+    minimum_detectable_label: str = ""
+    breakdown_bend: float = math.nan
+    coincident_change: float = math.nan
+    level_used: float = math.nan
+    look: int | None = None
+    direction: str = "unclear"
+    label: str = ""
+    inference: str = ""
+    flags: str = ""
+    scale: str = "response"
+
 
 #: Columns of every table, in order (the contract; columns after a blank line are additions to it).
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -67,6 +157,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "power": ("outcome", "unit", "design", "estimand", "minimum_detectable", "power", "alpha"),
     "residuals": ("outcome", "unit", "design", "period", "innovation"),
     "data_quality": ("indicator", "unit", "check", "period", "value", "severity", "message"),
+    "verdicts": tuple(column.name for column in fields(Verdict)),
 }
 
 #: Tables about projects measured before and after, which a run has only when its config asks for them. Their
@@ -77,9 +168,6 @@ BEFORE_AFTER = "before_after"
 BEFORE_AFTER_PAIRS = f"{BEFORE_AFTER}_pairs"
 BEFORE_AFTER_SIZES = f"{BEFORE_AFTER}_effect_sizes"
 BESIDE = (BEFORE_AFTER, BEFORE_AFTER_PAIRS, f"{BEFORE_AFTER}_left_out", BEFORE_AFTER_SIZES)
-
-#: Label of a summary row whose p-value a bound or rounding would decide.
-NOT_ESTIMABLE = "not estimable"
 
 #: How rows are sorted; the order of configs (outcomes, units, designs, estimators) never matters.
 SORT_KEYS: dict[str, tuple[str, ...]] = {
@@ -104,6 +192,7 @@ SORT_KEYS: dict[str, tuple[str, ...]] = {
     "power": ("outcome", "unit", "design", "estimand"),
     "residuals": ("outcome", "unit", "design", "period"),
     "data_quality": ("indicator", "unit", "check", "period", "value", "message"),
+    "verdicts": ("outcome", "unit", "design", "interruption"),
 }
 
 _TEXT = frozenset(
@@ -135,11 +224,25 @@ _TEXT = frozenset(
             "choice",
             "method",
         ),
+        *("question", "minimum_detectable_label", "inference"),
     }
 )
 _WHOLE = frozenset(
-    {"n", "n_pre", "n_post", "n_missing", "n_terms", "rank", "pool_rank", "n_units", "event_time"}
+    {
+        *("n", "n_pre", "n_post", "n_missing", "n_terms", "rank", "pool_rank", "n_units", "event_time"),
+        *("ar_order", "n_donors", "look"),
+    }
 )
+
+
+def is_text(column: str) -> bool:
+    """Return whether a column of the contract holds texts."""
+    return column in _TEXT
+
+
+def is_whole(column: str) -> bool:
+    """Return whether a column of the contract holds whole numbers."""
+    return column in _WHOLE
 
 
 def make_table(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
@@ -157,7 +260,7 @@ def make_table(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         if column in _TEXT or (name == "data_quality" and column == "value"):
             texts = frame[column].astype(object)
             frame[column] = texts.where(texts.notna(), "").astype(str)
-        elif column in _WHOLE or column == "ar_order":
+        elif column in _WHOLE:
             frame[column] = frame[column].astype("Int64")
         elif column == "used":
             frame[column] = frame[column].astype(bool)
@@ -210,6 +313,21 @@ class Evaluation:
         """Return the labels of the estimators that answer the question of an outcome."""
         effects = self.rows_of("effects", outcome)
         return set(effects.loc[effects["role"] == "primary", "estimator"])
+
+    @cached_property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """What is concluded of every unit and of the set; none in a result older than their table."""
+        table = self.tables.get("verdicts")
+        rows: Iterable[tuple[int, Mapping[str, Any]]] = () if table is None else records(table)
+        made: Iterable[dict[str, Any]] = (
+            {name: None if value is pd.NA else value for name, value in row.items()} for _, row in rows
+        )
+        return tuple(Verdict(**cells) for cells in made)
+
+    def verdict_of_the_set(self, outcome: str, design: str) -> Verdict | None:
+        """Return what is concluded of all treated units together; None where that was not asked."""
+        chosen = (outcome, THE_SET, design)
+        return next((one for one in self.verdicts if (one.outcome, one.unit, one.design) == chosen), None)
 
     @property
     def faults(self) -> dict[str, int]:

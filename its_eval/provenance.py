@@ -122,8 +122,8 @@ def manifest(
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
     """Return the manifest of a result; None when there is none, or none that this version can read."""
-    known = _own_manifest(folder)
-    return known if known is not None and _is_sound(known) else None
+    content = _own_manifest(folder)
+    return content if content is not None and _is_sound(content) else None
 
 
 def require_manifest(folder: Path, hint: str) -> dict[str, Any]:
@@ -141,29 +141,31 @@ def require_manifest(folder: Path, hint: str) -> dict[str, Any]:
     UsageError
         When the folder holds no result that this version can read.
     """
-    known = read_manifest(folder)
-    if known is None:
+    content = read_manifest(folder)
+    if content is None:
         raise UsageError(
             f"{folder} holds no result of its-eval that this version can read ({MANIFEST} is missing, "
             "damaged or of another version)",
             hint,
         )
-    return known
+    return content
 
 
-def _is_sound(known: Mapping[str, Any]) -> bool:
+def _is_sound(content: Mapping[str, Any]) -> bool:
     """Return whether a manifest has the parts that are read from it; anybody may have written into it."""
-    config = known.get("config")
-    hashes = [known.get("inputs"), known.get("outputs"), {} if config is None else config]
-    mappings = [known.get(name) or {} for name in ("libraries", "outcomes", "unit_names", "faults", "batch")]
+    config = content.get("config")
+    hashes = [content.get("inputs"), content.get("outputs"), {} if config is None else config]
+    mappings = [
+        content.get(name) or {} for name in ("libraries", "outcomes", "unit_names", "faults", "batch")
+    ]
     return (
-        known.get("schema_version") == SCHEMA_VERSION
-        and isinstance(known["program"].get("version"), str)
+        content.get("schema_version") == SCHEMA_VERSION
+        and isinstance(content["program"].get("version"), str)
         and all(isinstance(part, dict) for part in (*hashes, *mappings))
         and all(isinstance(text, str) for part in hashes for text in part.values())
         and (config is None or {"path", "sha256"} <= config.keys())
-        and all(isinstance(about, dict) for about in (known.get("outcomes") or {}).values())
-        and isinstance(known.get("notes", []), list)
+        and all(isinstance(about, dict) for about in (content.get("outcomes") or {}).values())
+        and isinstance(content.get("notes", []), list)
     )
 
 
@@ -173,8 +175,8 @@ def foreign_files(folder: Path) -> list[str]:
     Without a manifest of this program nothing in the folder is its own. What desktop programs leave behind
     does not count; other hidden files do.
     """
-    known = _own_manifest(folder)
-    outputs = known.get("outputs") if known is not None else None
+    content = _own_manifest(folder)
+    outputs = content.get("outputs") if content is not None else None
     own = {MANIFEST, *outputs} if isinstance(outputs, dict) else set()
     present = (
         path
@@ -224,9 +226,9 @@ def unchanged(
     figures, report : bool
         Whether figures and a report are wanted.
     """
-    known = read_manifest(folder)
+    content = read_manifest(folder)
     paths = list(inputs)
-    if known is None or not all(map(os.path.isfile, paths)):
+    if content is None or not all(map(os.path.isfile, paths)):
         return False
     expected = {
         "program": {"name": PROGRAM, "version": program_version()},
@@ -235,13 +237,13 @@ def unchanged(
     }
     written = (folder / RESOLVED).read_text(encoding="utf-8") if (folder / RESOLVED).is_file() else None
     return (
-        all(known.get(key) == value for key, value in expected.items())
-        and (known.get("config") or {}).get("sha256") == sha256(config_path)
+        all(content.get(key) == value for key, value in expected.items())
+        and (content.get("config") or {}).get("sha256") == sha256(config_path)
         and written == resolved
-        and (bool(known.get("figures")) or not figures)
-        and (bool(known.get("report")) or not report)
+        and (bool(content.get("figures")) or not figures)
+        and (bool(content.get("report")) or not report)
         # what `--fail-on` asks about a result that stays
-        and ("faults" in known or "batch" in known)
+        and ("faults" in content or "batch" in content)
     )
 
 
@@ -277,23 +279,23 @@ def verify(folder: Path) -> list[Deviation]:
     UsageError
         When the folder holds no result that this version can read.
     """
-    known = require_manifest(folder, "name the folder that `its-eval run` wrote, e.g. results/sample")
-    config = known.get("config")
+    content = require_manifest(folder, "name the folder that `its-eval run` wrote, e.g. results/sample")
+    config = content.get("config")
     read = {} if config is None else {str(config["path"]): str(config["sha256"])}
-    found = [*_of_files("config", read), *_of_files("input", known.get("inputs") or {})]
-    before, after = dict(known.get("outputs") or {}), output_hashes(folder)
+    deviations = [*_of_files("config", read), *_of_files("input", content.get("inputs") or {})]
+    before, after = dict(content.get("outputs") or {}), output_hashes(folder)
     faults = dict.fromkeys(before.keys() - after.keys(), "missing")
     faults |= dict.fromkeys(after.keys() - before.keys(), "added")
     faults |= {path: "changed" for path in before.keys() & after.keys() if before[path] != after[path]}
-    return [*found, *(Deviation("output", path, faults[path]) for path in sorted(faults))]
+    return [*deviations, *(Deviation("output", path, faults[path]) for path in sorted(faults))]
 
 
 def _of_files(role: str, hashes: Mapping[str, str]) -> list[Deviation]:
     """Return the files that have another hash, or none."""
-    found = []
+    deviations = []
     for path in sorted(hashes):
         if not Path(path).is_file():
-            found.append(Deviation(role, path, "missing"))
+            deviations.append(Deviation(role, path, "missing"))
         elif sha256(Path(path)) != hashes[path]:
-            found.append(Deviation(role, path, "changed"))
-    return found
+            deviations.append(Deviation(role, path, "changed"))
+    return deviations

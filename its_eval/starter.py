@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from its_eval.calendar import EXAMPLES, parse_period
+from its_eval.calendar import EXAMPLES, Calendar
 from its_eval.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -86,7 +86,11 @@ def starter_config(
     peers = ""
     characteristics_line = ""
     if characteristics is not None or indicators is None:
-        unit_column = "unit" if characteristics is None else _unit_column(characteristics)
+        unit_column = "unit"
+        if characteristics is not None:
+            from its_eval.data.tables import code_column  # noqa: PLC0415  (start-up time)
+
+            unit_column = code_column(characteristics)
         characteristics_line = (
             "  # a row per unit, a column per characteristic; `unit` names the column of unit codes\n"
             "  characteristics:\n"
@@ -144,7 +148,7 @@ def _frequency(date: str | None) -> str:
     """Return the frequency whose periods a date is written like."""
     for frequency in EXAMPLES:
         try:
-            parse_period(date or EXAMPLE_DATE, frequency)
+            Calendar(frequency).parse(date or EXAMPLE_DATE)
         except ValueError:
             continue
         return frequency
@@ -158,39 +162,33 @@ def _read(path: Path) -> pd.DataFrame:
     return read_table(path)
 
 
-def _unit_column(path: Path) -> str:
-    """Return the column of unit codes: ``unit``, else the first one."""
-    names = [str(name) for name in _read(path).columns]
-    return next((name for name in names if name.casefold() == "unit"), names[0])
-
-
 def _usual_columns(table: pd.DataFrame, indicator: str | None) -> dict[str, str]:
     """Return the columns of an indicator table by what they are for, as far as their names tell."""
     from its_eval.data.tables import Role, assign_columns  # noqa: PLC0415  (start-up time)
 
     roles = [Role(name, aliases) for name, aliases in _USUAL.items()]
-    found, _ = assign_columns(table.columns, roles, {}, "")
-    free = set(map(str, table.columns)) - set(found.values())
-    if "value" not in found and indicator is not None and indicator in free:
-        found["value"] = indicator
-    return found
+    columns, _ = assign_columns(table.columns, roles, {}, "")
+    free = set(map(str, table.columns)) - set(columns.values())
+    if "value" not in columns and indicator is not None and indicator in free:
+        columns["value"] = indicator
+    return columns
 
 
 def _require_known(
-    table: pd.DataFrame, columns: dict[str, str], path: Path, wanted: dict[str, tuple[str | None, ...]]
+    table: pd.DataFrame, columns: dict[str, str], path: Path, asked: dict[str, tuple[str | None, ...]]
 ) -> None:
     """Refuse units and indicators that a table does not hold, with the nearest that it does."""
     from its_eval.data.tables import nearest  # noqa: PLC0415  (start-up time)
 
     problems = []
-    for role, names in wanted.items():
+    for role, names in asked.items():
         if role not in columns:
             continue
-        known = sorted(set(table[columns[role]].astype(str).str.strip()))
+        there = sorted(set(table[columns[role]].astype(str).str.strip()))
         problems += [
-            f"--{role} {name!r}: {path} holds no such {role}; {nearest(name, known)}"
+            f"--{role} {name!r}: {path} holds no such {role}; {nearest(name, there)}"
             for name in names
-            if name is not None and name not in known
+            if name is not None and name not in there
         ]
     if problems:
         raise UsageError("\n".join(problems))

@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from its_eval.cli import app
 
 # as in the program itself: what libraries make lives to the end, and looking through it again takes a tenth
 gc.set_threshold(100_000)
+# how long an example takes says how busy the machine is
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 ROOT = Path(__file__).parents[1]
 UNITS = ("A1", "A2", "B1", "B2", "B3", "B4", "B5")
@@ -139,8 +143,14 @@ def its(monkeypatch, capsys):
     return call
 
 
+@pytest.fixture(scope="session")
+def patience():
+    """Seconds after which a process counts as hanging; a busy machine takes many times what a test takes."""
+    return 600
+
+
 @pytest.fixture
-def program():
+def program(patience):
     """The program as a process of its own: program("--version", cwd=...)."""
 
     def call(*arguments, cwd=None, **environment):
@@ -151,7 +161,7 @@ def program():
             cwd=cwd,
             env=kept | changed,
             capture_output=True,
-            timeout=120,
+            timeout=patience,
             check=False,
         )
         return Answer(done.returncode, done.stdout.decode("utf-8"), done.stderr.decode("utf-8"))
@@ -161,9 +171,9 @@ def program():
 
 @pytest.fixture(scope="session")
 def unmeasured():
-    """The environment of a process that is going to be killed.
+    """The environment of a process that is going to be killed, or that finds no room for its files.
 
-    Killed while it saves what it measured, it would damage the coverage data of all tests.
+    Stopped while it saves what it measured, it would damage the coverage data of all tests.
     """
     return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS")}
 

@@ -112,8 +112,8 @@ def _side_tables(config: Config) -> Sources:
     units, lifetimes = Units(), Lifetimes()
     if config.data.units is not None:
         units = load_units(config.data.units.path, config.data.units.columns)
-        lifetimes = lifetimes_of(units, config.data.frequency, str(config.data.units.path))
-    nothing = IndicatorRows(pd.DataFrame(), (), config.data.frequency)
+        lifetimes = lifetimes_of(units, config.data.calendar, str(config.data.units.path))
+    nothing = IndicatorRows(pd.DataFrame(), (), config.data.calendar)
     return Sources(nothing, _scaled_characteristics(config), units, lifetimes)
 
 

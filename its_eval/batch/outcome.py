@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.calendar import format_period, parse_period
-from its_eval.data.dataset import coded_panel, coded_values, coded_window
 from its_eval.data.faults import shorten
-from its_eval.data.panel import require_filled
+from its_eval.data.panel import bounded, lay_out, require_filled
+from its_eval.data.validate import impossible_values
 from its_eval.design.interruption import Interruption
 from its_eval.errors import DataError
 from its_eval.peers.select import lifetime_reasons
 from its_eval.pipeline.peer_choice import PeerChoice, choose_peers, donor_pool, ineligible
-from its_eval.pipeline.plan import OutcomePlan, fitted_events, masked_periods, unit_masked_periods
+from its_eval.pipeline.plan import (
+    OutcomePlan,
+    interruptions_of,
+    masked_periods,
+    starts_outside,
+    unit_masked_periods,
+)
 from its_eval.pipeline.planning import season_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from its_eval.batch.blocks import Block
-    from its_eval.config import Config, Outcome
-    from its_eval.data.dataset import CodedRows, IndicatorArrays
+    from its_eval.calendar import Calendar
+    from its_eval.config import Outcome
+    from its_eval.data.dataset import CodedRows
     from its_eval.data.panel import Panel
 
 
@@ -56,7 +62,7 @@ class PeerMemory:
             return None, PeerChoice()
         candidates = tuple(sorted(donor_pool(config, sources, treatment) | set(treatment.units)))
         window = (panel.start, panel.start + panel.n_periods - 1)
-        lifetimes = lifetime_reasons(sources.lifetimes, window, panel.frequency, combined=False)
+        lifetimes = lifetime_reasons(sources.lifetimes, window, panel.calendar, combined=False)
         barred = tuple(
             (start, frozenset(ineligible(config, outcome, panel, candidates, start, masked)))
             for start in sorted(set(starts.values()), key=lambda start: (start.start, start.name))
@@ -100,22 +106,21 @@ def plan_outcome(
     treated = np.array([unit in listed for unit in rows.units], dtype=bool)
     if own is None or not treated[own.unit].any():
         return None
-    frequency = config.data.frequency
-    problems = _impossible(own, outcome, rows.units, frequency)
-    bounds = (
-        None if outcome.start is None else parse_period(outcome.start, frequency),
-        None if outcome.end is None else parse_period(outcome.end, frequency),
-    )
+    calendar = config.data.calendar
+    faults = list(_impossible(rows, outcome, calendar))
     try:
-        span = coded_window(own, treated, bounds, frequency)
-        require_filled(own.period[~np.isnan(coded_values(own, outcome, frequency))], span, frequency)
+        span = bounded(own.period[treated[own.unit]], outcome.bounds(calendar), calendar)
+        require_filled(own.period[~np.isnan(own.values(outcome))], span, calendar)
     except ValueError as error:
-        raise DataError([*problems, f"outcome {outcome.indicator!r}: {error}"]) from None
-    panel = coded_panel(rows, outcome, span, config.data.min_denominator, frequency)
-    problems += _outside(outcome, panel, block)
-    if problems:
-        raise DataError(problems)
-    interruptions = _interruptions(config, outcome, panel, block)
+        of_treated = [message for unit, _, message in faults if unit in listed]
+        raise DataError([*of_treated, f"outcome {outcome.indicator!r}: {error}"]) from None
+    panel = lay_out(own, rows.units, outcome, span, config.data.min_denominator, calendar)
+    if problems := starts_outside(outcome, panel, treatment):
+        inside = [
+            message for unit, period, message in faults if unit in listed and span[0] <= period <= span[1]
+        ]
+        raise DataError([*inside, *problems])
+    interruptions, _ = interruptions_of(config, outcome, panel, treatment)
     masked, reasons = masked_periods(config, outcome, panel)
     unit_masks = unit_masked_periods(config, outcome, panel)
     panel = panel.without({unit: list(periods) for unit, periods in unit_masks.items()})
@@ -138,64 +143,32 @@ def plan_outcome(
         donors=choice.donors,
         complete_only=config.data.missing == "drop_unit",
     )
+    _require_possible(plan, faults)
     if config.data.missing == "error":
         _require_complete(plan)
     return PlannedOutcome(plan, key)
 
 
-def _impossible(rows: IndicatorArrays, outcome: Outcome, units: tuple[str, ...], frequency: str) -> list[str]:
-    """Return a problem for each value that no such outcome can have."""
-    value = coded_values(rows, outcome, frequency)
-    checks = []
-    if rows.denominator is not None:
-        checks.append((rows.denominator < 0, rows.denominator, "denominator", "it cannot be negative"))
-    if outcome.kind == "percentage":
-        checks.append(((value < 0) | (value > 100), value, "value", "a percentage lies between 0 and 100"))
-    elif outcome.kind in ("count", "rate"):
-        checks.append((value < 0, value, "value", f"a {outcome.kind} cannot be negative"))
+def _impossible(rows: CodedRows, outcome: Outcome, calendar: Calendar) -> Iterator[tuple[str, int, str]]:
+    """Yield unit, period and message of each value that no such outcome can have."""
+    own = rows.by_indicator[outcome.indicator]
+    for fault in impossible_values(own, outcome):
+        unit, period = rows.units[own.unit[fault.row]], int(own.period[fault.row])
+        yield unit, period, fault.message(outcome.indicator, unit, calendar.format(period))
+
+
+def _require_possible(plan: OutcomePlan, faults: Sequence[tuple[str, int, str]]) -> None:
+    """Raise for impossible values where the plan uses them, as in a whole evaluation."""
+    used = set(plan.treated).union(*(peers.peers for peers in plan.peer_sets.values()))
     problems = []
-    for faulty, numbers, name, reason in checks:
-        for row in np.flatnonzero(faulty):
-            where = f"{units[rows.unit[row]]}, {format_period(int(rows.period[row]), frequency)}"
-            problems.append(f"{outcome.indicator}, {where}: {name} {numbers[row]}: {reason}")
-    return problems
-
-
-def _outside(outcome: Outcome, panel: Panel, block: Block) -> list[str]:
-    """Return a problem for each date of the intervention without a period before it or outside the window."""
-    first, last = (format_period(panel.start + index, panel.frequency) for index in (0, panel.n_periods - 1))
-    problems = []
-    for date in sorted(set(block.treatment.dates.values())):
-        start = panel.index_of(parse_period(date, panel.frequency))
-        if not 0 < start < panel.n_periods:
-            where = "leaves no period before it in" if start == 0 else "lies outside"
-            problems.append(
-                f"outcome {outcome.indicator!r}: the intervention {date} {where} its data, {first} to {last}"
-            )
-    return problems
-
-
-def _interruptions(
-    config: Config, outcome: Outcome, panel: Panel, block: Block
-) -> dict[str, tuple[Interruption, ...]]:
-    """Return what interrupts each treated unit; units to which the same happened share one object."""
-    settings = config.intervention
-    named = {unit for event in config.events for unit in event.units}
-    made: dict[tuple[str, str], tuple[Interruption, ...]] = {}
-    found = {}
-    for unit, date in block.treatment.dates.items():
-        key = (date, unit if unit in named else "")
-        if key not in made:
-            main = Interruption(
-                settings.name,
-                panel.index_of(parse_period(date, panel.frequency)),
-                settings.shape,
-                settings.phase_in.periods,
-                settings.phase_in.as_ == "ramp",
-            )
-            made[key] = (main, *fitted_events(config, outcome, panel, unit)[0])
-        found[unit] = made[key]
-    return found
+    for unit, period, message in faults:
+        index = plan.panel.index_of(period)
+        if unit in used and 0 <= index < plan.panel.n_periods:
+            usable = plan.usable(plan.interruptions.get(unit, ()))
+            if usable[index] and index not in plan.unit_masks.get(unit, ()):
+                problems.append(message)
+    if problems:
+        raise DataError(problems)
 
 
 def _require_complete(plan: OutcomePlan) -> None:

@@ -9,18 +9,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.batch.outcome import PeerMemory, PlannedOutcome, plan_outcome
-from its_eval.batch.rows import add_estimates
-from its_eval.batch.series import Piece, make_pieces
-from its_eval.batch.statistics import Estimated, estimate_pieces
-from its_eval.batch.tables import Rows, texts
+from its_eval.columns import TableColumns, Texts
+from its_eval.comparisons.base import comparison_of
 from its_eval.data.dataset import read_indicators
+from its_eval.data.parquet import encode_part
 from its_eval.errors import DataError
-from its_eval.pipeline.sheet import NotEstimated
+from its_eval.pipeline.conclude import add_summary, adjusted_p
+from its_eval.pipeline.estimate import Ask, Estimates, estimate
+from its_eval.pipeline.primary import Analysis
+from its_eval.pipeline.sheet import NotEstimated, Sheet
+from its_eval.pipeline.tables import (
+    Answers,
+    add_effects,
+    add_fits,
+    add_not_estimated,
+    answers,
+    without_primary,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from its_eval.batch.blocks import Block
+    from its_eval.config import Estimator
+    from its_eval.data.dataset import CodedRows
 
 
 #: Tables of a batch run; ``peers`` only where there are any.
@@ -71,39 +83,39 @@ def _evaluate(block: Block) -> BlockResult:
         rows = read_indicators(block.config.data, [item.indicator for item in block.config.outcomes])
     except DataError as error:
         return BlockResult(block.number, problems=tuple(error.problems))
-    memory = PeerMemory()
-    planned: list[PlannedOutcome] = []
-    failed: list[NotEstimated] = []
-    problems: list[str] = []
-    for outcome in block.config.outcomes:
-        try:
-            found = plan_outcome(block, outcome, rows, memory)
-        except DataError as error:
-            problems += error.problems
-            continue
-        if found is None:
-            failed += _absent(block, outcome.name)
-        else:
-            planned.append(found)
+    planned, failed, problems = _planned(block, rows)
     if problems:
         return BlockResult(block.number, problems=tuple(problems))
-    pieces: list[Piece] = []
+    config = block.config
+    analysis = Analysis.of(config)
+    sheets: list[tuple[Sheet, Sequence[Estimator]]] = []
     for item in planned:
-        for design_name in block.config.designs:
-            made, lost = make_pieces(block.config, item.plan, design_name)
-            pieces += made
+        for name in config.designs:
+            comparison = comparison_of(name)
+            sheet, lost = comparison.sheet(item.plan, comparison.targets(item.plan))
             failed += lost
-    tables = {name: Rows(name) for name in TABLES}
-    for family in _families(estimate_pieces(pieces)):
-        add_estimates(block.config, len(block.treatment.units), family, tables)
-    _add_failed(failed, tables["not_estimated"])
-    if block.config.peers is not None:
+            if sheet.targets:
+                # the first estimator alone: a batch answers, and tries nothing else
+                sheets.append((sheet, comparison.entries(item.plan.outcome.estimators)[:1]))
+    estimates, lost = estimate(sheets, Ask(analysis.question, whole_fits=False))
+    failed += lost
+    tables = {name: TableColumns(name) for name in TABLES}
+    for family in _families(analysis, estimates):
+        adjusted = adjusted_p(family, len(block.treatment.units), config.multiplicity.method)
+        changed = comparison_of(family[0].estimates.sheet.comparison).changed
+        for answer, p_adjusted in zip(family, adjusted, strict=True):
+            add_effects(answer, p_adjusted, config.confidence, tables["effects"])
+            add_fits(answer, {}, tables["fits"])
+            add_summary(answer, p_adjusted, config.confidence, changed, None, tables["summary"])
+            failed += without_primary(answer)
+    add_not_estimated(failed, tables["not_estimated"])
+    if config.peers is not None:
         _add_peers(planned, tables["peers"])
     else:
         del tables["peers"]
     return BlockResult(
         block.number,
-        {name: rows.encode() for name, rows in tables.items()},
+        {name: encode_part(name, columns.columns(), columns.count) for name, columns in tables.items()},
         tables["fits"].count,
         tables["not_estimated"].count,
         tables["fits"].flagged,
@@ -111,6 +123,25 @@ def _evaluate(block: Block) -> BlockResult:
             f"{item.outcome}, {item.unit}, {item.design}: {item.message}" for item in failed[:_REASONS_KEPT]
         ),
     )
+
+
+def _planned(block: Block, rows: CodedRows) -> tuple[list[PlannedOutcome], list[NotEstimated], list[str]]:
+    """Return the outcomes as plans, series that no treated unit has, and faults of the data."""
+    memory = PeerMemory()
+    planned: list[PlannedOutcome] = []
+    failed: list[NotEstimated] = []
+    problems: list[str] = []
+    for outcome in block.config.outcomes:
+        try:
+            plan = plan_outcome(block, outcome, rows, memory)
+        except DataError as error:
+            problems += error.problems
+            continue
+        if plan is None:
+            failed += _absent(block, outcome.name)
+        else:
+            planned.append(plan)
+    return planned, failed, problems
 
 
 def _absent(block: Block, outcome: str) -> list[NotEstimated]:
@@ -122,21 +153,21 @@ def _absent(block: Block, outcome: str) -> list[NotEstimated]:
     ]
 
 
-def _families(found: Sequence[Estimated]) -> list[list[Estimated]]:
-    """Return the pieces of each outcome and design, in a fixed order."""
-    families: dict[tuple[str, str], list[Estimated]] = {}
-    for item in found:
-        families.setdefault((item.piece.plan.outcome.name, item.piece.design_name), []).append(item)
-    return [sorted(families[key], key=lambda item: int(item.piece.columns[0])) for key in sorted(families)]
+def _families(analysis: Analysis, estimates: Sequence[Estimates]) -> list[list[Answers]]:
+    """Return the answers of each outcome and design, in a fixed order."""
+    families: dict[tuple[str, str], list[Estimates]] = {}
+    for item in estimates:
+        families.setdefault((item.sheet.plan.outcome.name, item.sheet.comparison), []).append(item)
+    return [
+        [
+            answers(item, analysis.question, analysis.estimand, is_first=True)
+            for item in sorted(families[key], key=lambda item: int(item.columns[0]))
+        ]
+        for key in sorted(families)
+    ]
 
 
-def _add_failed(failed: Sequence[NotEstimated], into: Rows) -> None:
-    if failed:
-        names = ("outcome", "unit", "design", "estimator", "reason", "message")
-        into.add(len(failed), {name: texts(getattr(item, name) for item in failed) for name in names})
-
-
-def _add_peers(planned: Sequence[PlannedOutcome], into: Rows) -> None:
+def _add_peers(planned: Sequence[PlannedOutcome], into: TableColumns) -> None:
     """Write down peers; those that many outcomes share are put together once."""
     known: dict[object, dict[str, object]] = {}
     for item in planned:
@@ -145,8 +176,8 @@ def _add_peers(planned: Sequence[PlannedOutcome], into: Rows) -> None:
             counts = [len(chosen.peers) for chosen in sets]
             ranks = [np.arange(1, count + 1) for count in counts]
             known[item.peers_key] = {
-                "unit": texts(unit for chosen in sets for unit in [chosen.unit] * len(chosen.peers)),
-                "peer": texts(peer for chosen in sets for peer in chosen.peers),
+                "unit": Texts.of(unit for chosen in sets for unit in [chosen.unit] * len(chosen.peers)),
+                "peer": Texts.of(peer for chosen in sets for peer in chosen.peers),
                 "rank": np.concatenate([*ranks, np.zeros(0, dtype=int)]),
                 "distance": np.concatenate([*(chosen.distances for chosen in sets), np.zeros(0)]),
                 "pool_rank": np.concatenate(

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.checks.result import CheckResult, judged, not_applicable, number, p_text, two_sided_p, upper_p
+from its_eval.checks.result import (
+    ATTENTION_LEVEL,
+    CheckResult,
+    judged,
+    not_applicable,
+    number,
+    p_text,
+    two_sided_p,
+    upper_p,
+)
 from its_eval.estimators.fit import FloatArray
 
 if TYPE_CHECKING:
@@ -80,7 +89,9 @@ def correlogram(
     return Correlogram(np.arange(1, n_lags + 1), values, low, high)
 
 
-def ljung_box(residuals: FloatArray, simulated: FloatArray, positions: NDArray[np.intp]) -> CheckResult:
+def ljung_box(
+    residuals: FloatArray, simulated: FloatArray, positions: NDArray[np.intp], alpha: float = ATTENTION_LEVEL
+) -> CheckResult:
     """Check ``ljung_box``: autocorrelation over the first h lags together.
 
     Parameters
@@ -105,11 +116,16 @@ def ljung_box(residuals: FloatArray, simulated: FloatArray, positions: NDArray[n
         f"Autocorrelation is left in the residuals {detail}: see whether the effect holds with the other "
         "order of autoregression and with added noise.",
         f"No autocorrelation is seen in the residuals {detail}; nothing needs to be done.",
+        alpha=alpha,
     )
 
 
 def seasonal_autocorrelation(
-    residuals: FloatArray, simulated: FloatArray, positions: NDArray[np.intp], per_year: int
+    residuals: FloatArray,
+    simulated: FloatArray,
+    positions: NDArray[np.intp],
+    per_year: int,
+    alpha: float = ATTENTION_LEVEL,
 ) -> CheckResult:
     """Check ``seasonal_autocorrelation``: residuals one year apart (lag 12 for months).
 
@@ -131,6 +147,7 @@ def seasonal_autocorrelation(
         f"Residuals a year apart are related {detail}: the season changes or is not of the fitted form, so "
         "compare the other seasonal forms.",
         f"No relation of residuals a year apart is seen {detail}; nothing needs to be done.",
+        alpha=alpha,
     )
 
 

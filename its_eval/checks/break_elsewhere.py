@@ -14,6 +14,7 @@ import numpy as np
 
 from its_eval.checks.innovations import DRAWS, Whitening
 from its_eval.checks.result import ATTENTION_LEVEL, CheckResult, number, p_text, upper_p
+from its_eval.effects.several_units import reaches
 from its_eval.estimators.fit import BoolArray, FloatArray
 from its_eval.estimators.patterns import augmented_design
 from its_eval.estimators.reml.autoregression import form_pairs, precision_terms
@@ -61,7 +62,7 @@ class BreakSearch:
         """The largest F."""
         return float(self.statistics.max())
 
-    def check(self, periods: Sequence[str], per_year: int) -> CheckResult:
+    def check(self, periods: Sequence[str], per_year: int, alpha: float = ATTENTION_LEVEL) -> CheckResult:
         """Return the check ``break_elsewhere``: attention for a clear break far from the interruption.
 
         Parameters
@@ -73,7 +74,7 @@ class BreakSearch:
         """
         what = f"(largest F {number(self.statistic)}, {p_text(self.p_value)})"
         where = periods[self.largest]
-        if not self.p_value < ATTENTION_LEVEL:
+        if not reaches(np.array(self.p_value), alpha):
             message = f"No date has a clear break {what}; the most likely would be {where}."
             return CheckResult("break_elsewhere", self.statistic, self.p_value, "pass", message)
         if abs(self.distance) <= max(1.0, NEAR * per_year):

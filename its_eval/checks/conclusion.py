@@ -11,15 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from its_eval.effects.several_units import adjust
+from its_eval.effects.several_units import adjust, reaches
 from its_eval.estimators.fit import FloatArray
-from its_eval.evaluation import NOT_ESTIMABLE
-
-CONSISTENT = "consistent with an effect"
-NOT_UNUSUAL = "gap changed, not unusual"
-NO_CLEAR_EVIDENCE = "no clear evidence"
-#: Where no placebo could be made.
-GAP_CHANGED = "gap to peers changed"
+from its_eval.evaluation import CONSISTENT, GAP_CHANGED, NO_CLEAR_EVIDENCE, NOT_ESTIMABLE, NOT_UNUSUAL
 
 
 @dataclass(frozen=True)
@@ -83,19 +77,24 @@ def three_way_label(
     either = np.where(np.isnan(p_gap) | np.isnan(p_placebo), 1.0, np.fmax(p_gap, p_placebo))
     p_both = adjust(either, "holm")
     p_changed = adjust(np.where(np.isnan(p_gap), 1.0, p_gap), "holm")
-    jointly = None if np.isnan(p_joint) else p_joint <= alpha
+    small_both, small_gap = reaches(p_both, alpha), reaches(p_changed, alpha)
+    jointly = None if np.isnan(p_joint) else bool(reaches(np.array(p_joint), alpha))
     units: tuple[str, ...] | None = None
     if enough_donors(n_donors, p_gap.size, alpha):
         units = tuple(
             NOT_ESTIMABLE
             if np.isnan(p_gap[unit])
             else _label(
-                changed=p_changed[unit] < alpha,
-                unusual=None if np.isnan(p_placebo[unit]) else jointly and bool(p_both[unit] < alpha),
+                changed=bool(small_gap[unit]),
+                unusual=None if np.isnan(p_placebo[unit]) else jointly and bool(small_both[unit]),
             )
             for unit in range(p_gap.size)
         )
-    together = None if np.isnan(p_gap_set) else _label(changed=p_gap_set < alpha, unusual=jointly)
+    together = (
+        None
+        if np.isnan(p_gap_set)
+        else _label(changed=bool(reaches(np.array(p_gap_set), alpha)), unusual=jointly)
+    )
     return Conclusion(units, together, p_both)
 
 

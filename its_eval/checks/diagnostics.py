@@ -16,7 +16,7 @@ from its_eval.checks.autocorrelation import (
 )
 from its_eval.checks.influence import Deletion, Influence, Outliers, Refit, influence, outliers
 from its_eval.checks.innovations import DRAWS, Whitening, simulate_residuals
-from its_eval.checks.result import CheckResult
+from its_eval.checks.result import ATTENTION_LEVEL, CheckResult
 from its_eval.checks.spread import arch, heteroscedasticity, normality, variance_ratio
 from its_eval.estimators.fit import BoolArray, FloatArray, degenerate_series
 
@@ -41,6 +41,8 @@ class FittedSeries:
         Periods of a year.
     denominators : ndarray, shape (n,), or None
         People behind each value.
+    alpha : float
+        p-values up to this ask for attention.
     """
 
     matrix: FloatArray
@@ -50,6 +52,7 @@ class FittedSeries:
     periods: Sequence[str]
     per_year: int
     denominators: FloatArray | None = None
+    alpha: float = ATTENTION_LEVEL
 
 
 @dataclass(frozen=True)
@@ -115,17 +118,19 @@ def diagnose(
     effects = {name: estimate for name, (_, estimate) in estimands.items()}
     apart = outliers(deletion, series.outcome, simulated.known, series.periods, refit, effects)
     leaning = {
-        name: influence(deletion, series.outcome, simulated.known, contrast, name, estimate, series.periods)
+        name: influence(
+            deletion, series.outcome, simulated.known, contrast, name, estimate, series.periods, series.alpha
+        )
         for name, (contrast, estimate) in estimands.items()
     }
-    null = simulated.refitted
+    null, alpha = simulated.refitted, series.alpha
     checks = (
-        ljung_box(residuals, null, positions),
-        seasonal_autocorrelation(residuals, null, positions, series.per_year),
-        heteroscedasticity(residuals, null, positions.astype(np.float64), after, people),
-        arch(residuals, null, positions),
+        ljung_box(residuals, null, positions, alpha),
+        seasonal_autocorrelation(residuals, null, positions, series.per_year, alpha),
+        heteroscedasticity(residuals, null, positions.astype(np.float64), after, people, alpha),
+        arch(residuals, null, positions, alpha),
         variance_ratio(residuals, null, after, leverage),
-        normality(residuals, null),
+        normality(residuals, null, alpha),
         apart.check,
         *(found.check for found in leaning.values()),
     )

@@ -49,7 +49,9 @@ SPANNED = 1e-8
 NEAR_LIMIT = 2.0
 
 
-def curvature(X: FloatArray, outcome: FloatArray, start: int, order: int) -> CheckResult:
+def curvature(
+    X: FloatArray, outcome: FloatArray, start: int, order: int, *, confidence: float = 0.95
+) -> CheckResult:
     """Check ``curvature``: a squared time over the periods before the interruption, and over those alone.
 
     A bent trend that is fitted by a straight line shows as a change of slope that nobody made. REML with
@@ -69,6 +71,8 @@ def curvature(X: FloatArray, outcome: FloatArray, start: int, order: int) -> Che
         First period of the interruption.
     order : int
         Of the autoregression, 1 or 2.
+    confidence : float
+        Of the interval; p-values up to 1 - confidence ask for attention.
     """
     name = "curvature"
     time = np.arange(outcome.size, dtype=np.float64)
@@ -90,8 +94,9 @@ def curvature(X: FloatArray, outcome: FloatArray, start: int, order: int) -> Che
         reason = "The periods before the interruption carry too little information to see a bend."
         return not_applicable(name, reason)
     p_value = float(read.p_value[0, 0])
-    low, high = (float(limit[0, 0]) for limit in read.interval(0.95))
-    detail = f"(squared time {number(low)} to {number(high)} at 95 % confidence, {p_text(p_value)})"
+    low, high = (float(limit[0, 0]) for limit in read.interval(confidence))
+    level = f"{100.0 * confidence:g} % confidence"
+    detail = f"(squared time {number(low)} to {number(high)} at {level}, {p_text(p_value)})"
     return judged(
         name,
         statistic,
@@ -99,6 +104,7 @@ def curvature(X: FloatArray, outcome: FloatArray, start: int, order: int) -> Che
         f"The trend before the interruption is bent {detail}: the straight counterfactual is doubtful, so "
         "compare shorter pre-periods and do not rely on the change of slope.",
         f"No bend is seen in the trend before the interruption {detail}; absence of a bend is not proven.",
+        round(1.0 - confidence, 12),
     )
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.checks.innovations import Whitening
-from its_eval.checks.result import CheckResult, judged, number, p_text, upper_p
+from its_eval.checks.result import ATTENTION_LEVEL, CheckResult, judged, number, p_text, upper_p
 from its_eval.estimators.fit import ContrastEstimates, FloatArray
 
 if TYPE_CHECKING:
@@ -225,6 +225,7 @@ def influence(
     estimand: str,
     estimate: float,
     periods: Sequence[str],
+    alpha: float = ATTENTION_LEVEL,
 ) -> Influence:
     """Check ``influence_<estimand>``: DFBETAS and the range of the effect over leaving out one period.
 
@@ -264,5 +265,6 @@ def influence(
         p_value,
         f"The effect leans on {most}: {spread}; check that period's data ({detail}).",
         f"No single period carries the effect: {spread} ({detail}).",
+        alpha=alpha,
     )
     return Influence(check, dfbetas, without)

@@ -12,11 +12,12 @@ from typing import Literal
 
 import numpy as np
 
+from its_eval.effects.several_units import reaches
 from its_eval.estimators.fit import FloatArray
 
 Status = Literal["pass", "attention", "not_applicable"]
 
-#: Simulated p-values below this ask for the reader's attention.
+#: p-values up to this ask for the reader's attention, unless the config's confidence says otherwise.
 ATTENTION_LEVEL = 0.05
 
 
@@ -50,9 +51,11 @@ def not_applicable(check: str, reason: str) -> CheckResult:
     return CheckResult(check, math.nan, math.nan, "not_applicable", reason)
 
 
-def judged(check: str, statistic: float, p_value: float, found: str, clear: str) -> CheckResult:
-    """Return ``attention`` with the message `found` for a p-value below 0.05, else ``pass`` with `clear`."""
-    attention = p_value < ATTENTION_LEVEL
+def judged(
+    check: str, statistic: float, p_value: float, found: str, clear: str, alpha: float = ATTENTION_LEVEL
+) -> CheckResult:
+    """Return ``attention`` with the message `found` for a p-value up to alpha, else ``pass`` with `clear`."""
+    attention = bool(reaches(np.array(p_value), alpha))
     return CheckResult(
         check, statistic, p_value, "attention" if attention else "pass", found if attention else clear
     )

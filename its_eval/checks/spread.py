@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.checks.result import CheckResult, judged, not_applicable, number, p_text, two_sided_p, upper_p
+from its_eval.checks.result import (
+    ATTENTION_LEVEL,
+    CheckResult,
+    judged,
+    not_applicable,
+    number,
+    p_text,
+    two_sided_p,
+    upper_p,
+)
 from its_eval.estimators.fit import BoolArray, FloatArray
 
 if TYPE_CHECKING:
@@ -58,6 +67,7 @@ def heteroscedasticity(
     time: FloatArray,
     after: BoolArray,
     denominators: FloatArray | None = None,
+    alpha: float = ATTENTION_LEVEL,
 ) -> CheckResult:
     """Check ``heteroscedasticity``: Breusch-Pagan on time, the interruption and 1/denominator.
 
@@ -89,10 +99,13 @@ def heteroscedasticity(
         f"The spread of the residuals changes with {causes} {detail}: compare the estimate with weights and "
         "with a variance for each segment.",
         f"No change of the residuals' spread with {causes} is seen {detail}; nothing needs to be done.",
+        alpha=alpha,
     )
 
 
-def arch(residuals: FloatArray, simulated: FloatArray, positions: NDArray[np.intp]) -> CheckResult:
+def arch(
+    residuals: FloatArray, simulated: FloatArray, positions: NDArray[np.intp], alpha: float = ATTENTION_LEVEL
+) -> CheckResult:
     """Check ``arch``: whether a large residual follows a large one, whatever the sign.
 
     Parameters as for ``heteroscedasticity``; positions are calendar positions.
@@ -110,6 +123,7 @@ def arch(residuals: FloatArray, simulated: FloatArray, positions: NDArray[np.int
         f"Turbulent periods come together {detail}: look at what happened in them, and compare the estimate "
         "without them.",
         f"No clustering of turbulent periods is seen {detail}; nothing needs to be done.",
+        alpha=alpha,
     )
 
 
@@ -154,7 +168,7 @@ def variance_ratio(
     return CheckResult("variance_ratio", statistic, p_value, "attention", message)
 
 
-def normality(residuals: FloatArray, simulated: FloatArray) -> CheckResult:
+def normality(residuals: FloatArray, simulated: FloatArray, alpha: float = ATTENTION_LEVEL) -> CheckResult:
     """Check ``normality``: Shapiro-Wilk of the residuals (Royston 1995, as in scipy).
 
     The statistic is W, suspicious when small. Parameters as for ``heteroscedasticity``.
@@ -174,4 +188,5 @@ def normality(residuals: FloatArray, simulated: FloatArray) -> CheckResult:
         f"The residuals are not normally distributed {detail}: look for outlying periods; intervals of "
         "effects tolerate this, the band around single periods does not.",
         f"No departure from a normal shape is seen {detail}; nothing needs to be done.",
+        alpha=alpha,
     )

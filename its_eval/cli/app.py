@@ -24,28 +24,31 @@ class Entry:
     Attributes
     ----------
     function : str
-        Its name in the module of the same name under ``cli.commands``.
+        Its name.
     summary : str
         The first line of its help.
+    module : str
+        Where it is under ``cli.commands``; in a module of its own name when left out.
     """
 
     function: str
     summary: str
+    module: str = ""
 
 
 #: In the order of the help.
 COMMANDS = {
     "run": Entry("run", "Evaluate configs: tables, figures and a report."),
     "peers": Entry("peers", "Show the nearest units by characteristics, and why."),
-    "validate": Entry("validate", "Check configs and their data: all faults in one pass."),
-    "init": Entry("init", "Write a commented config, or lay out the demonstration."),
+    "validate": Entry("validate", "Check configs and their data: all faults in one pass.", "configs"),
+    "init": Entry("init", "Write a commented config, or lay out the demonstration.", "configs"),
     "import": Entry("import_", "Read publishers' files into one tidy table."),
     "calibrate": Entry("calibrate", "Measure size, coverage and power on series like yours."),
     "power": Entry("power", "Show the smallest effect that a design can detect."),
-    "report": Entry("report", "Render a report again; of several runs an overview."),
-    "diff": Entry("diff", "Say what differs between two results."),
-    "verify": Entry("verify", "Check that the files of results are what they were."),
-    "schema": Entry("schema", "Print the JSON Schema of the config."),
+    "report": Entry("report", "Render a report again; of several runs an overview.", "results"),
+    "diff": Entry("diff", "Say what differs between two results.", "results"),
+    "verify": Entry("verify", "Check that the files of results are what they were.", "results"),
+    "schema": Entry("schema", "Print the JSON Schema of the config.", "configs"),
     "before-after": Entry("before_after", "Compare projects before and after, with paired tests."),
     "spc": Entry("spc", "Make XmR charts, and a page of all units."),
 }
@@ -68,10 +71,10 @@ class _Loaded(UserDict[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         if self.data[name] is None:
-            function = COMMANDS[name].function
-            module = import_module(f"its_eval.cli.commands.{function}")
+            entry = COMMANDS[name]
+            module = import_module(f"its_eval.cli.commands.{entry.module or entry.function}")
             single = typer.Typer(add_completion=False, rich_markup_mode=None)
-            single.command(name)(getattr(module, function))
+            single.command(name)(getattr(module, entry.function))
             self.data[name] = _in_plain_words(get_command(single))
         return self.data[name]
 
@@ -87,10 +90,10 @@ def _in_plain_words(command: Any) -> Any:
     return command
 
 
-def _kind(shown: str) -> str:
+def _kind(type_name: str) -> str:
     """Return what typer calls a type as a word."""
     words = {"int": "N", "float": "X", "path": "PATH"}
-    return next((word for kind, word in words.items() if kind in shown), "TEXT")
+    return next((word for kind, word in words.items() if kind in type_name), "TEXT")
 
 
 class LazyGroup(TyperGroup):

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from its_eval.cli.console import data_console
-from its_eval.words.narrative import rounded
+from its_eval.words.numbers import rounded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -142,7 +142,7 @@ def print_spc(tables: Mapping[str, Any], notes: Sequence[str]) -> None:
     for indicator in dict.fromkeys(row["indicator"] for row in rows):
         own = [row for row in rows if row["indicator"] == indicator]
         console.print(Text(str(indicator), style="bold"))
-        console.print(_table_of_spc_text(own))
+        console.print(_series_table(own))
         console.print(_counts(own))
         console.print()
     warned = [row for row in rows if row["status"] == "attention"]
@@ -153,20 +153,16 @@ def print_spc(tables: Mapping[str, Any], notes: Sequence[str]) -> None:
             f"Attention: {len(warned) - SHOWN_WARNINGS} more of {len(rows)} series have such warnings; "
             "--format csv shows them all."
         )
-    for note in notes:
-        console.print(f"· {note}")
+    _print_notes(console, notes)
 
 
 def _name(row: Mapping[str, Any]) -> str:
     return ", ".join(str(part) for part in (row["indicator"], row["unit"]) if part)
 
 
-def _table_of_spc_text(rows: Sequence[Mapping[str, Any]]) -> Table:
+def _series_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     targets = any(not math.isnan(row["target"]) for row in rows)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("unit", overflow="fold")
-    for column in ("points", "last", "mean", "limits", "special", "r"):
-        table.add_column(column, justify="right", no_wrap=True)
+    table = _table("unit", "points", "last", "mean", "limits", "special", "r")
     table.add_column("latest point", overflow="fold")
     if targets:
         table.add_column("target", overflow="fold")

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from its_eval.config import load_config
 from its_eval.data.attributes import Units, load_characteristics, load_units
-from its_eval.data.tables import nearest, normalise_name, read_table
+from its_eval.data.tables import code_column, nearest, read_table
 from its_eval.errors import UsageError
 from its_eval.peers.balance import type_notes
 from its_eval.peers.distance import caliper_distance
-from its_eval.peers.recipes import PRESETS, DistanceRecipe, MetricName, MissingRule, ScaleName, recipe_for
+from its_eval.peers.recipes import PRESETS, MetricName, MissingRule, ScaleName, recipe_for
 from its_eval.peers.scaling import scale_characteristics
 from its_eval.peers.select import PeerSet, select_peers, within_reasons
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from its_eval.data.attributes import Characteristics
     from its_eval.peers.distance import Scaled
     from its_eval.pipeline.plan import OutcomePlan
     from its_eval.pipeline.variants import StabilityOfUnit
@@ -31,7 +30,7 @@ _TYPE_NAMES = frozenset({"type", "org_type", "unit_type", "trust_type"})
 
 
 @dataclass(frozen=True)
-class Question:
+class PeerQuestion:
     """What was asked of a table of characteristics.
 
     Attributes
@@ -101,7 +100,7 @@ class Answer:
     cautions: list[str] = field(default_factory=list)
 
 
-def peers_of_table(source: Path, asked: Question) -> Answer:
+def peers_of_table(source: Path, asked: PeerQuestion) -> Answer:
     """Search the peers of units in a table of characteristics.
 
     Raises
@@ -131,17 +130,17 @@ def peers_of_table(source: Path, asked: Question) -> Answer:
         asked.log,
     )
     preset = PRESETS[asked.preset] if asked.preset is not None else None
-    known = Units() if asked.units_path is None else _load_units(asked.units_path)
-    _require_columns(asked.within, known, asked.units_path)
+    units = Units() if asked.units_path is None else _load_units(asked.units_path)
+    _require_columns(asked.within, units, asked.units_path)
     column = asked.unit_column or (preset.unit_column if preset is not None else None)
-    wanted = None if recipe.weights is None else list(recipe.weights)
-    table = load_characteristics(source, column or _unit_column(source), wanted)
+    variables = None if recipe.weights is None else list(recipe.weights)
+    table = load_characteristics(source, column or code_column(source), variables)
     scaled = scale_characteristics(table, recipe, str(source))
     codes = _chosen(asked.units, scaled)
     _require_codes("--exclude", asked.exclude, scaled)
     sets, eligible = [], []
     for code in codes:
-        reasons = within_reasons(code, scaled.units, asked.within, known)
+        reasons = within_reasons(code, scaled.units, asked.within, units)
         reasons |= dict.fromkeys(asked.exclude, "excluded")
         limit = caliper_distance(asked.caliper, scaled, code, asked.k)
         sets.append(select_peers(code, scaled, asked.k, reasons, limit))
@@ -149,46 +148,28 @@ def peers_of_table(source: Path, asked: Question) -> Answer:
     notes = list(scaled.notes)
     if preset is not None and preset.dated:
         notes.append(f"The characteristics of the {preset.title} describe {preset.dated}.")
-    notes += [note for chosen in sets for note in type_notes(chosen.unit, chosen, known)]
-    answer = Answer(sets, known, asked.k, notes)
+    notes += [note for chosen in sets for note in type_notes(chosen.unit, chosen, units)]
+    answer = Answer(sets, units, asked.k, notes)
     if asked.stability:
-        answer.stability.extend(_stability(sets, eligible, table, recipe, str(source)))
+        answer.stability.extend(_stability(sets, eligible, scaled))
     return answer
 
 
 def _stability(
-    sets: Sequence[PeerSet],
-    eligible: Sequence[Sequence[str]],
-    table: Characteristics,
-    recipe: DistanceRecipe,
-    where: str,
+    sets: Sequence[PeerSet], eligible: Sequence[Sequence[str]], scaled: Scaled
 ) -> list[StabilityOfUnit]:
-    from its_eval.peers.stability import other_choices, stability  # noqa: PLC0415  (start-up time)
+    from its_eval.peers.stability import other_choices, other_scalings, stability  # noqa: PLC0415  (start-up)
     from its_eval.pipeline.variants import StabilityOfUnit  # noqa: PLC0415
 
-    scalings: dict[tuple[str, str], Scaled] = {}
-
-    def rescale(metric: MetricName | None, scale: ScaleName | None) -> Scaled:
-        changed = replace(recipe, metric=metric or recipe.metric, scale=scale or recipe.scale)
-        key = (changed.metric, changed.scale)
-        if key not in scalings:
-            scalings[key] = scale_characteristics(table, changed, where)
-        return scalings[key]
-
-    found = []
+    scalings = other_scalings(scaled)
+    stabilities = []
     for chosen, candidates in zip(sets, eligible, strict=True):
         if chosen.scaled is None or not chosen.peers:
             continue
-        choices = other_choices(chosen.scaled, len(chosen.peers), rescale)
+        choices = other_choices(chosen.scaled, len(chosen.peers), scalings)
         alternatives = tuple(stability(chosen, choices, candidates))
-        found.append(StabilityOfUnit(chosen, alternatives, None, (None,) * len(alternatives)))
-    return found
-
-
-def _unit_column(source: Path) -> str:
-    """Return the column of codes when none is named: ``unit``, else the first one."""
-    names = [str(name) for name in read_table(source).columns]
-    return next((name for name in names if normalise_name(name) == "unit"), names[0])
+        stabilities.append(StabilityOfUnit(chosen, alternatives, None, (None,) * len(alternatives)))
+    return stabilities
 
 
 def _load_units(path: Path) -> Units:
@@ -196,20 +177,20 @@ def _load_units(path: Path) -> Units:
     names = [str(name) for name in read_table(path).columns]
     code = next((name for name in names if name.casefold() in _CODE_NAMES), names[0])
     mapping = {"unit": code}
-    for key, known in (("name", _NAME_NAMES), ("type", _TYPE_NAMES)):
-        found = next((name for name in names if name.casefold() in known and name != code), None)
-        if found is not None:
-            mapping[key] = found
+    for key, usual in (("name", _NAME_NAMES), ("type", _TYPE_NAMES)):
+        column = next((name for name in names if name.casefold() in usual and name != code), None)
+        if column is not None:
+            mapping[key] = column
     return load_units(path, mapping)
 
 
-def _require_columns(within: tuple[str, ...], known: Units, path: Path | None) -> None:
+def _require_columns(within: tuple[str, ...], units: Units, path: Path | None) -> None:
     """Refuse a column that the units table does not have: no unit at all would agree on it."""
     if within and path is None:
         raise UsageError("--within needs --units, the table with the column")
     for name in within:
-        if known.column(name) is None:
-            raise UsageError(f"--within {name!r}: {path} has no such column; {nearest(name, known.columns)}")
+        if units.column(name) is None:
+            raise UsageError(f"--within {name!r}: {path} has no such column; {nearest(name, units.columns)}")
 
 
 def _require_codes(option: str, codes: tuple[str, ...], scaled: Scaled) -> None:
@@ -221,14 +202,14 @@ def _require_codes(option: str, codes: tuple[str, ...], scaled: Scaled) -> None:
         raise UsageError("\n".join(lines))
 
 
-def _chosen(wanted: tuple[str, ...], scaled: Scaled) -> list[str]:
-    if wanted == ("all",):
+def _chosen(asked: tuple[str, ...], scaled: Scaled) -> list[str]:
+    if asked == ("all",):
         return sorted(scaled.units)
-    _require_codes("--unit", wanted, scaled)
-    return list(dict.fromkeys(wanted))
+    _require_codes("--unit", asked, scaled)
+    return list(dict.fromkeys(asked))
 
 
-def peers_of_config(source: Path, wanted: Sequence[str], *, stability: bool) -> Answer:
+def peers_of_config(source: Path, asked: Sequence[str], *, stability: bool) -> Answer:
     """Return the peers that a run of a config would use, those of its first outcome with data.
 
     Raises
@@ -246,12 +227,16 @@ def peers_of_config(source: Path, wanted: Sequence[str], *, stability: bool) -> 
         raise UsageError(f"{source} has no `peers`", "add `peers:` to the config")
     sources = load_sources(config)
     plan = make_plan(config, sources)
-    codes = list(plan.treated) if list(wanted) == ["all"] else list(dict.fromkeys(wanted))
+    codes = list(plan.treated) if list(asked) == ["all"] else list(dict.fromkeys(asked))
     sets = []
     for code in codes:
         if code not in plan.treated:
             raise UsageError(f"--unit {code!r} is not treated in {source}; {nearest(code, plan.treated)}")
-        sets += [found for outcome in plan.outcomes[:1] if (found := outcome.peer_sets.get(code)) is not None]
+        sets += [
+            chosen_set
+            for outcome in plan.outcomes[:1]
+            if (chosen_set := outcome.peer_sets.get(code)) is not None
+        ]
     k = None if config.peers.k == "all" else int(config.peers.k)
     cautions = _cautions(plan.outcomes, codes)
     notes = list(dict.fromkeys(note for chosen in sets if chosen.scaled for note in chosen.scaled.notes))
@@ -266,11 +251,11 @@ def peers_of_config(source: Path, wanted: Sequence[str], *, stability: bool) -> 
 def _cautions(outcomes: Sequence[OutcomePlan], codes: Sequence[str]) -> list[str]:
     """Return the units that have no peers, and the outcomes for which peers are others than those shown."""
     first, *others = outcomes
-    found = []
+    cautions = []
     for code in codes:
         if code not in first.peer_sets or not first.peer_sets[code].peers:
             why = first.no_peers.get(code, f"{code} has no data for {first.outcome.indicator}")
-            found.append(f"{first.outcome.label}, {code}: {why}.")
+            cautions.append(f"{first.outcome.label}, {code}: {why}.")
     differing = [
         outcome.outcome.label
         for outcome in others
@@ -278,11 +263,11 @@ def _cautions(outcomes: Sequence[OutcomePlan], codes: Sequence[str]) -> list[str
     ]
     if differing:
         named = ", ".join(differing)
-        found.append(
+        cautions.append(
             f"These are the peers for {first.outcome.label}. For {named} some are others; "
             "the table `peers` of a run has those of every outcome."
         )
-    return found
+    return cautions
 
 
 def _peers(outcome: OutcomePlan, code: str) -> tuple[str, ...]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import sys
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from rich.table import Table
 
-from its_eval.cli.console import data_console
+from its_eval.cli.console import data_console, print_table
 from its_eval.peers.balance import Contribution, contributions
 from its_eval.peers.distance import FAR, pool_percentiles
 from its_eval.peers.recipes import PRESETS
@@ -75,9 +77,10 @@ def print_stability(console: Console, every: Sequence[StabilityOfUnit]) -> None:
         table.add_column("stay", justify="right", no_wrap=True)
         table.add_column("left", ratio=1, overflow="fold")
         table.add_column("entered", ratio=1, overflow="fold")
+        rows: list[list[str]] = []
         if estimated:
             table.add_column("estimate (interval)", justify="right", no_wrap=True)
-            table.add_row("as chosen", "", "", "", "", _interval(found.primary))
+            rows.append(["as chosen", "", "", "", "", _interval(found.primary)])
         for item, value in zip(found.alternatives, found.estimates, strict=True):
             stay = f"{item.kept} of {len(chosen.peers)}"
             cells = [
@@ -89,8 +92,8 @@ def print_stability(console: Console, every: Sequence[StabilityOfUnit]) -> None:
             ]
             if item.obstacle:
                 cells = [*cells[:2], "–", item.obstacle, ""]
-            table.add_row(*cells, *([_interval(value)] if estimated else []))
-        console.print(table)
+            rows.append([*cells, *([_interval(value)] if estimated else [])])
+        print_table(console, table, rows)
         counts, total = steadiness(chosen, found.alternatives)
         if total:
             always = [peer for peer, count in counts.items() if count == total]
@@ -140,9 +143,9 @@ def print_peers(answer: Answer, form: Literal["text", "csv", "json"], *, explain
     if form == "csv":
         _print_csv(answer, explain=explain)
     elif form == "json":
-        found = [_as_dict(answer, place) for place in range(len(answer.sets))]
-        json.dump(found, sys.stdout, indent=1, ensure_ascii=False, allow_nan=False)
-        sys.stdout.write("\n")
+        for place in range(len(answer.sets)):
+            sys.stdout.write(f"{',' if place else '['}\n {_indented(_as_dict(answer, place), 1)}")
+        sys.stdout.write("\n]\n" if answer.sets else "[]\n")
     else:
         console = data_console()
         for peer_set in answer.sets:
@@ -175,6 +178,38 @@ def _print_csv(answer: Answer, *, explain: bool) -> None:
             zip(peer_set.peers, peer_set.distances, strict=True), start=1
         ):
             writer.writerow((peer_set.unit, rank, peer, "" if np.isnan(distance) else repr(float(distance))))
+
+
+@cache
+def _encoder(separator: str) -> json.JSONEncoder:
+    return json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(separator, ": "))
+
+
+def _indented(value: object, level: int) -> str:
+    """Return JSON as ``json.dumps`` writes it with an indent of 1, which alone it does three times as slowly.
+
+    With an indent it encodes number by number; here what is flat goes to its encoder in one piece.
+    """
+    start, end = "\n" + " " * (level + 1), "\n" + " " * level
+    encode = _encoder(f",{start}").encode
+    if not isinstance(value, dict | list) or not value:
+        return encode(value)
+    parts: list[str] = []
+    if isinstance(value, list):
+        parts += [_indented(item, level + 1) for item in value]
+        return f"[{start}{f',{start}'.join(parts)}{end}]"
+    flat: dict[str, object] = {}
+    for key, item in value.items():
+        if not isinstance(item, dict | list):
+            flat[key] = item
+            continue
+        if flat:
+            parts.append(encode(flat)[1:-1])
+            flat = {}
+        parts.append(f"{encode(key)}: {_indented(item, level + 1)}")
+    if flat:
+        parts.append(encode(flat)[1:-1])
+    return f"{{{start}{f',{start}'.join(parts)}{end}}}"
 
 
 def _as_dict(answer: Answer, place: int) -> dict[str, object]:
@@ -223,7 +258,7 @@ def _as_dict(answer: Answer, place: int) -> dict[str, object]:
 
 
 def _finite(value: object) -> object:
-    return None if isinstance(value, float) and not np.isfinite(value) else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _shares(peer_set: PeerSet, k: int | None) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
@@ -244,7 +279,7 @@ def _print_text(console: Console, answer: Answer, peer_set: PeerSet, *, explain:
     )
     console.print(f"Peers of {title}")
     shares = _shares(peer_set, answer.k)
-    console.print(_nearest(peer_set, units, shares, parts))
+    _print_nearest(console, peer_set, units, shares, parts)
     if not np.isnan(shares).all():
         console.print(
             f"farther than: the share of all other units whose {_ordinal(answer.k)} nearest is nearer than "
@@ -255,15 +290,16 @@ def _print_text(console: Console, answer: Answer, peer_set: PeerSet, *, explain:
     _print_aside(console, answer, peer_set)
     if explain:
         for peer in peer_set.peers:
-            console.print(_explained(peer_set, peer, parts.get(peer, [])))
+            _print_explained(console, peer_set, peer, parts.get(peer, []))
 
 
-def _nearest(
+def _print_nearest(
+    console: Console,
     peer_set: PeerSet,
     units: Units,
     shares: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
     parts: dict[str, list[Contribution]],
-) -> Table:
+) -> None:
     types = units.column("type") or {}
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("rank", justify="right", no_wrap=True)
@@ -275,17 +311,20 @@ def _nearest(
     table.add_column("distance", justify="right", no_wrap=True)
     table.add_column("farther than", justify="right", width=7)
     table.add_column("farthest apart on", ratio=3, overflow="fold")
+    variables = () if peer_set.scaled is None else peer_set.scaled.variables
+    names = {variable: " ".join(variable.split()) for variable in variables}
+    rows = []
     for rank, (peer, distance, share) in enumerate(
-        zip(peer_set.peers, peer_set.distances, shares, strict=True), start=1
+        zip(peer_set.peers, peer_set.distances.tolist(), shares.tolist(), strict=True), start=1
     ):
         driving = sorted(parts.get(peer, []), key=lambda part: (-part.share, part.variable))[:DRIVERS]
-        words = ", ".join(f"{' '.join(part.variable.split())} {100 * part.share:.0f} %" for part in driving)
+        words = ", ".join([f"{names[part.variable]} {100 * part.share:.0f} %" for part in driving])
         cells = [str(rank), peer]
         cells += [units.names.get(peer, "")] if units.names else []
         cells += [types.get(peer, "")] if types else []
-        apart = "–" if np.isnan(share) else f"{share:.0f} %"
-        table.add_row(*cells, _number(distance, ".4f"), apart, words)
-    return table
+        apart = "–" if math.isnan(share) else f"{share:.0f} %"
+        rows.append([*cells, _number(distance, ".4f"), apart, words])
+    print_table(console, table, rows)
 
 
 def _ordinal(k: int | None) -> str:
@@ -326,15 +365,17 @@ def _print_overlap(console: Console, sets: Sequence[PeerSet]) -> None:
     table.add_column("of the peers of")
     for unit in peers:
         table.add_column(unit, justify="right")
-    for unit, row in zip(peers, shares, strict=True):
-        table.add_row(
+    rows = [
+        [
             unit,
             *(
                 "" if unit == other else f"{100 * share:.0f} %"
                 for other, share in zip(peers, row, strict=True)
             ),
-        )
-    console.print(table)
+        ]
+        for unit, row in zip(peers, shares, strict=True)
+    ]
+    print_table(console, table, rows)
     serves: dict[str, list[str]] = {}
     for unit, chosen in peers.items():
         for peer in sorted(chosen):
@@ -347,11 +388,11 @@ def _print_overlap(console: Console, sets: Sequence[PeerSet]) -> None:
 
 def _number(value: float, form: str) -> str:
     """Return a number as text; an en dash when it is not known."""
-    return "–" if np.isnan(value) else format(value, form)
+    return "–" if math.isnan(value) else format(value, form)
 
 
-def _explained(peer_set: PeerSet, peer: str, parts: Sequence[Contribution]) -> Table:
-    """Return one row per variable: values of both, scaled difference, share of the squared distance."""
+def _print_explained(console: Console, peer_set: PeerSet, peer: str, parts: Sequence[Contribution]) -> None:
+    """Print one row per variable: values of both, scaled difference, share of the squared distance."""
     unit, scaled = peer_set.unit, peer_set.scaled
     table = Table(
         box=None, pad_edge=False, title=f"{unit} and {peer}", title_justify="left", header_style="bold"
@@ -360,15 +401,17 @@ def _explained(peer_set: PeerSet, peer: str, parts: Sequence[Contribution]) -> T
     table.add_column("variable", overflow="fold")
     for column in (unit, peer, difference, "share of distance²"):
         table.add_column(column, justify="right", overflow="fold")
-    for part in sorted(parts, key=lambda part: (-part.share, part.variable)):
-        table.add_row(
+    rows = [
+        [
             " ".join(part.variable.split()),
             _cell(scaled, unit, part, part.unit_value),
             _cell(scaled, peer, part, part.peer_value),
             _number(part.scaled_difference, "+.2f"),
             f"{100 * part.share:.1f} %",
-        )
-    return table
+        ]
+        for part in sorted(parts, key=lambda part: (-part.share, part.variable))
+    ]
+    print_table(console, table, rows)
 
 
 def _cell(scaled: Scaled | None, unit: str, part: Contribution, value: float) -> str:

@@ -24,20 +24,14 @@ from rich.text import Text
 
 from its_eval.cli.console import data_console, message_console
 from its_eval.config import to_yaml
+from its_eval.evaluation import records
 from its_eval.pipeline.planning import make_plan
 from its_eval.pipeline.sources import load_sources
-from its_eval.report.before_after import overall_sentences
 from its_eval.words.gaps import gap_sentences
-from its_eval.words.narrative import (
-    attention,
-    data_sentences,
-    digits_for,
-    estimand_words,
-    headline,
-    p_words,
-    peers_sentence,
-    rounded,
-)
+from its_eval.words.labels import estimand_words
+from its_eval.words.numbers import digits_for, p_number, rounded
+from its_eval.words.sentences import attention, data_sentences, overall_sentences, peers_sentence
+from its_eval.words.verdicts import headline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,10 +73,8 @@ def print_summary(evaluation: Evaluation, target: Path, *, figures: bool, verbos
             name = evaluation.unit_names.get(unit, "")
             console.print(Text(f"{unit}  {name}".rstrip(), style="bold"))
             # the controlled answer last: it is the one that speaks about the unit
-            for row in (
-                summary[summary["unit"] == unit].sort_values("design", ascending=False).to_dict("records")
-            ):
-                _bullet(console, headline({str(key): value for key, value in row.items()}, about))
+            for _, row in records(summary[summary["unit"] == unit].sort_values("design", ascending=False)):
+                _bullet(console, headline(row, about))
             if verbose:
                 console.print(Padding(_estimands(evaluation, outcome, unit), (0, 0, 0, 4)))
             said = [*gap_sentences(evaluation, outcome, unit), peers_sentence(evaluation, outcome, unit)]
@@ -122,12 +114,11 @@ def _estimands(evaluation: Evaluation, outcome: str, unit: str) -> Table:
     table = Table(box=None, pad_edge=False)
     for column in ("design", "quantity", "scale", "estimate", "low", "high", "p"):
         table.add_column(column, justify="right" if column in ("estimate", "low", "high", "p") else "left")
-    for row in effects[effects["role"] != "sensitivity"].to_dict("records"):
-        digits = digits_for({str(key): value for key, value in row.items()} | {"scale": ""})
+    for _, row in records(effects[effects["role"] != "sensitivity"]):
+        digits = digits_for({**row, "scale": ""})
         numbers = [rounded(row[name], digits) for name in ("estimate", "conf_low", "conf_high")]
-        words = estimand_words(str(row["estimand"]), about)
-        p_value = p_words(row["p_value"]).removeprefix("p ").removeprefix("= ")
-        table.add_row(str(row["design"]), words, str(row["scale"]), *numbers, p_value)
+        words = estimand_words(row["estimand"], about)
+        table.add_row(str(row["design"]), words, str(row["scale"]), *numbers, p_number(row["p_value"]))
     return table
 
 

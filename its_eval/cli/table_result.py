@@ -39,9 +39,46 @@ def _known(value: object) -> object:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def print_csv(table: Any) -> None:
-    """Print one table as CSV."""
-    table.to_csv(sys.stdout, index=False, lineterminator="\n")
+def deliver(
+    tables: Mapping[str, Any],
+    notes: Sequence[str],
+    *,
+    source: Path,
+    out: Path | None,
+    draw: Callable[[Path], None] | None,
+    form: str,
+    show: Callable[[], None],
+    force: bool,
+) -> None:
+    """Write the tables to a folder, where one is named, and print them in the form asked for.
+
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+        By name; the first is the one that is printed as CSV.
+    notes : sequence of str
+        Sentences.
+    source : Path
+        The table or config that was read.
+    out : Path, optional
+        The folder.
+    draw : callable, optional
+        Draws into a folder; none for no figures.
+    form : {"text", "csv", "json"}
+        How they are printed.
+    show : callable
+        Prints them as text for people.
+    force : bool
+        Replace an existing result.
+    """
+    if out is not None:
+        write_result(out, source, tables, notes, draw, force=force)
+    if form == "json":
+        print_json(tables, notes)
+    elif form == "csv":
+        next(iter(tables.values())).to_csv(sys.stdout, index=False, lineterminator="\n")
+    else:
+        show()
 
 
 def write_result(

@@ -8,109 +8,105 @@ products stay within a panel, describe them (methods §11.11).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.comparisons.peer_mean import peer_mean
+from its_eval.comparisons.base import Comparison
 from its_eval.design.interruption import require_segments
 from its_eval.design.matrix import Design, build_design
-from its_eval.estimators.least_squares import fit_newey_west, fit_ols, newey_west_lags
-from its_eval.pipeline.estimate import REASONS, Block, not_estimated
-from its_eval.scales import to_link
+from its_eval.design.peer_mean import peer_mean
+from its_eval.errors import NotEstimableError
+from its_eval.estimators.catalogue import ESTIMATORS
+from its_eval.estimators.kind import FitContext
+from its_eval.estimators.least_squares import newey_west_lags
+from its_eval.pipeline.estimate import Estimates, not_estimated, whole_estimates
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from its_eval.comparisons.base import Fitted
     from its_eval.config import Estimator
-    from its_eval.pipeline.plan import OutcomePlan
-    from its_eval.pipeline.sheet import NotEstimated, SeriesSet
+    from its_eval.pipeline.estimate import Ask
+    from its_eval.pipeline.sheet import NotEstimated, Sheet
 
 
-#: Designs of this kind, and the estimators that they have.
-STACKED_DESIGNS = frozenset({"peer_mean", "stacked"})
-STACKED_ESTIMATORS = frozenset({"ols", "newey_west"})
+@dataclass(frozen=True)
+class Stacked(Comparison):
+    """A unit beside its peers, or their mean, in one model with interactions."""
 
+    one_model: bool = True
+    of_the_mean: bool = False
 
-def fit_stacked(
-    plan: OutcomePlan, series: SeriesSet, estimators: Sequence[Estimator]
-) -> tuple[list[Block], list[NotEstimated]]:
-    """Fit the comparative model to every unit and its peers; other estimators than these two are left out."""
-    blocks: list[Block] = []
-    failed: list[NotEstimated] = []
-    for column in range(len(series.units)):
-        for estimator in estimators:
-            if estimator.name not in STACKED_ESTIMATORS:
-                continue
-            try:
-                blocks.append(_fit_one(plan, series, column, estimator))
-            except tuple(REASONS) as error:
-                failed += not_estimated(plan, series, (column,), estimator.label, error)
-    return blocks, failed
+    def entries(self, estimators: Sequence[Estimator]) -> tuple[Estimator, ...]:
+        """Return those that describe several series in one model."""
+        return tuple(item for item in estimators if ESTIMATORS[item.name].of_several_series)
 
+    def fit(self, sheet: Sheet, entries: Sequence[Estimator], ask: Ask) -> Fitted:
+        """Fit the comparative model to every unit and its peers."""
+        found: list[Estimates] = []
+        failed: list[NotEstimated] = []
+        for column in range(len(sheet.targets)):
+            for entry in entries:
+                try:
+                    found.append(self._fit_one(sheet, column, entry, ask))
+                except NotEstimableError as error:
+                    failed += not_estimated(sheet, (column,), entry.label, error)
+        return found, failed
 
-def panels(plan: OutcomePlan, series: SeriesSet, column: int) -> NDArray[np.float64]:
-    """Return the series of one model, shape (n, panels): the unit first, then its peers or their mean."""
-    panel = plan.panel
-    places = [panel.column(peer) for peer in series.peers[column]]
-    scaled = to_link(panel.values[:, places], plan.outcome.transform, panel.denominators[:, places])
-    usable = plan.usable(series.interruptions[column])
-    if series.design_name == "peer_mean":
-        scaled = peer_mean(scaled, usable)[:, None]
-    every = np.column_stack([series.unit_values[:, column], scaled])
-    return np.where(usable[:, None], every, np.nan)
+    def _fit_one(self, sheet: Sheet, column: int, entry: Estimator, ask: Ask) -> Estimates:
+        values = self.panels(sheet, column)
+        observed = ~np.isnan(values[:, 0])
+        n_used = int(observed.sum())
+        designs = self.panel_designs(sheet, column, n_used, values.shape[1])
+        design = unit_view(designs[0])
+        used = observed & design.usable
+        require_segments(design.interruptions, used)
+        lags = newey_west_lags(n_used) if entry.lags is None else entry.lags
+        matrix, outcome = stack(values, designs, lags)
+        chosen = entry.model_copy(update={"lags": lags})
+        context = FitContext(n_used, np.arange(len(matrix)) < 0, sheet.plan.per_year)
+        fit = ESTIMATORS[entry.name].fit(matrix, outcome, chosen, context)
+        return whole_estimates(sheet, column, used, design, entry.label, fit, ask, entry=entry)
 
+    def panels(self, sheet: Sheet, column: int) -> NDArray[np.float64]:
+        """Return the series of one model, shape (n, panels): the unit first, then its peers or their mean."""
+        plan, target = sheet.plan, sheet.targets[column]
+        scaled = plan.scaled[:, plan.panel.columns(target.peers)]
+        usable = plan.usable(target.interruptions)
+        if self.of_the_mean:
+            scaled = peer_mean(scaled, usable)[:, None]
+        every = np.column_stack([sheet.unit_values[:, column], scaled])
+        return np.where(usable[:, None], every, np.nan)
 
-def panel_designs(
-    plan: OutcomePlan, series: SeriesSet, column: int, n_used: int, n_panels: int
-) -> list[Design]:
-    """Return the design of every panel; they differ in nothing but covariates."""
-    panel = plan.panel
-    season = plan.season.resolve(n_used, plan.per_year)
-    codes = (series.units[column], *series.peers[column])
-    designs = []
-    for number in range(n_panels):
-        covariates = None
-        if plan.covariates:
-            places = [panel.column(codes[number])]
-            if number and series.design_name == "peer_mean":
-                places = [panel.column(code) for code in codes[1:]]
-            every = plan.covariates.values()
-            covariates = np.column_stack([values[:, places].mean(axis=1) for values in every])
-        designs.append(
-            build_design(
-                plan.positions,
-                plan.per_year,
-                panel.frequency,
-                series.interruptions[column],
-                season,
-                plan.masked,
-                covariates,
-                tuple(plan.covariates),
+    def panel_designs(self, sheet: Sheet, column: int, n_used: int, n_panels: int) -> list[Design]:
+        """Return the design of every panel; they differ in nothing but covariates."""
+        plan, target = sheet.plan, sheet.targets[column]
+        season = plan.season.resolve(n_used, plan.per_year)
+        codes = (target.unit, *target.peers)
+        designs = []
+        for number in range(n_panels):
+            covariates = None
+            if plan.covariates:
+                places = plan.panel.columns(codes[number : number + 1])
+                if number and self.of_the_mean:
+                    places = plan.panel.columns(codes[1:])
+                every = plan.covariates.values()
+                covariates = np.column_stack([values[:, places].mean(axis=1) for values in every])
+            designs.append(
+                build_design(
+                    plan.positions,
+                    plan.per_year,
+                    plan.panel.frequency,
+                    target.interruptions,
+                    season,
+                    plan.masked,
+                    covariates,
+                    tuple(plan.covariates),
+                )
             )
-        )
-    return designs
-
-
-def _fit_one(plan: OutcomePlan, series: SeriesSet, column: int, estimator: Estimator) -> Block:
-    values = panels(plan, series, column)
-    observed = ~np.isnan(values[:, 0])
-    n_used = int(observed.sum())
-    designs = panel_designs(plan, series, column, n_used, values.shape[1])
-    require_segments(designs[0].interruptions, observed & designs[0].usable)
-    lags = newey_west_lags(n_used) if estimator.lags is None else estimator.lags
-    matrix, outcome = stack(values, designs, lags)
-    newey_west = estimator.name == "newey_west"
-    fit = fit_newey_west(matrix, outcome, lags) if newey_west else fit_ols(matrix, outcome)
-    return Block(
-        series,
-        (column,),
-        observed & designs[0].usable,
-        unit_view(designs[0]),
-        estimator.label,
-        fit,
-        plan.outcome.transform,
-    )
+        return designs
 
 
 def stack(
@@ -160,3 +156,16 @@ def unit_view(design: Design) -> Design:
         (*range(k), *(k + place for place in design.nuisance)),
         (*design.seasonal, *(k + place for place in design.seasonal)),
     )
+
+
+PEER_MEAN = Stacked(
+    "peer_mean",
+    in_words=("the mean of its peers in one model", "the mean of their peers in one model"),
+    method="Peer mean: unit and mean of peers in one model, each with its own trend and change.",
+    of_the_mean=True,
+)
+STACKED = Stacked(
+    "stacked",
+    in_words=("each of its peers in one model", "each of their peers in one model"),
+    method="Stacked: unit and all its peers in one model, the unit with a trend and change of its own.",
+)

@@ -2,144 +2,157 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from its_eval.comparisons.base import Comparison
 from its_eval.design.interruption import require_segments
+from its_eval.errors import NotEstimableError
 from its_eval.estimators.fit import CovarianceModel
 from its_eval.estimators.least_squares import fit_ols
 from its_eval.peers.histories import synthetic_weights
-from its_eval.pipeline.estimate import REASONS, Block, not_estimated, series_design
+from its_eval.pipeline.estimate import Estimates, not_estimated, whole_estimates
 from its_eval.pipeline.plan import Target
-from its_eval.pipeline.sheet import NotEstimated, SeriesSet, comparative_covariates
-from its_eval.scales import to_link
+from its_eval.pipeline.sheet import NotEstimated, comparative_covariates, make_sheet
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from its_eval.comparisons.base import Fitted
+    from its_eval.config import Estimator
+    from its_eval.pipeline.estimate import Ask
     from its_eval.pipeline.plan import OutcomePlan
+    from its_eval.pipeline.sheet import Sheet
 
 
-#: What the rows of this design are called in the column of estimators.
-LABEL = "synthetic"
+@dataclass(frozen=True)
+class Synthetic(Comparison):
+    """A unit beside a mixture of donors that moved like it before the start."""
+
+    def entries(self, estimators: Sequence[Estimator]) -> tuple[Estimator, ...]:  # noqa: ARG002
+        """Return none: only placebos tell about it."""
+        return ()
+
+    def ranks(self, estimates: Sequence[Estimates]) -> dict[str, float] | None:
+        """Return the ratio of prediction errors after and before, by unit."""
+        ratios = {}
+        for item in estimates:
+            before, after = item.design.segments()
+            for unit, column in zip(item.units, item.columns, strict=True):
+                ratios[unit] = prediction_error_ratio(item.sheet.values[:, column], before, after)
+        return ratios
+
+    def peers(self, plan: OutcomePlan, unit: str) -> tuple[str, ...]:
+        """Return every donor: the mixture chooses among them."""
+        return plan.donors.get(unit, ())
+
+    def _without_peers(self, plan: OutcomePlan, target: Target) -> tuple[str, str]:
+        return ("no_peers", plan.no_peers[target.unit]) if target.unit in plan.no_peers else ("", "")
+
+    def sheet(self, plan: OutcomePlan, targets: Sequence[Target]) -> tuple[Sheet, list[NotEstimated]]:
+        """Make the gaps of units to their mixtures, less their mean before the start."""
+        kept, failed = self._split(plan, targets)
+        alone = make_sheet(plan, [replace(target, peers=()) for target in kept], self.name)
+        gaps, _, without = mixed(replace(alone, targets=tuple(kept)))
+        return gaps, [*failed, *without]
+
+    def fit(self, sheet: Sheet, entries: Sequence[Estimator], ask: Ask) -> Fitted:  # noqa: ARG002
+        """Describe the gaps by the segmented regression, without standard errors.
+
+        The weights make the gap small before the start, so its residuals there say nothing about its error
+        after (methods §7): every standard error is missing, and only placebos tell how unusual an estimate
+        is.
+        """
+        found: list[Estimates] = []
+        failed: list[NotEstimated] = []
+        for column in range(len(sheet.targets)):
+            places = np.array([column])
+            observed = ~np.isnan(sheet.known_values(places)[:, 0])
+            if np.isnan(sheet.values[:, column]).all():
+                continue
+            design = sheet.design(column, int(observed.sum()))
+            values = np.where(observed, sheet.values[:, column], np.nan)[:, None]
+            try:
+                require_segments(design.interruptions, observed & design.usable)
+                fit = fit_ols(design.matrix, values)
+            except NotEstimableError as error:
+                failed += not_estimated(sheet, (column,), self.own_label, error, design)
+                continue
+            blank = CovarianceModel(
+                np.full_like(fit.covariance.adjusted, np.nan),
+                np.full_like(fit.covariance.model, np.nan),
+                fit.covariance.gradients,
+                fit.covariance.parameter_covariance,
+                fit.covariance.df_residual,
+            )
+            without_errors = replace(fit, covariance=blank)
+            row = whole_estimates(sheet, column, observed, design, self.own_label, without_errors, ask)
+            found.append(replace(row, placebo_only=True))
+        return found, failed
 
 
-def synthetic_series(
-    plan: OutcomePlan, series: SeriesSet
-) -> tuple[SeriesSet, dict[str, dict[str, float]], list[NotEstimated]]:
+def mixed(sheet: Sheet) -> tuple[Sheet, dict[str, dict[str, float]], list[NotEstimated]]:
     """Return the gaps of units to their mixtures, and the weights of each mixture.
 
     Parameters
     ----------
-    plan : OutcomePlan
-        The outcome.
-    series : SeriesSet
+    sheet : Sheet
         Units with their donors as peers.
 
     Returns
     -------
-    series : SeriesSet
+    sheet : Sheet
         ``values`` are gaps, less their mean before the start; ``peer_means`` the mixtures.
     weights : dict of str to dict of str to float
         By unit and donor.
     failed : list of NotEstimated
         Units without complete periods before the start.
     """
-    panel = plan.panel
-    values, means = series.values.copy(), series.peer_means.copy()
+    plan = sheet.plan
+    values, means = sheet.values.copy(), np.full_like(sheet.values, np.nan)
     weights: dict[str, dict[str, float]] = {}
-    covariates = list(zip(series.covariates, series.covariate_names, strict=True))
+    own_covariates = list(zip(sheet.covariates, sheet.covariate_names, strict=True))
     failed: list[NotEstimated] = []
-    for column, unit in enumerate(series.units):
-        usable = plan.usable(series.interruptions[column])
-        codes = series.peers[column]
-        places = [panel.column(code) for code in codes]
-        donors = to_link(panel.values[:, places], plan.outcome.transform, panel.denominators[:, places])
+    for column, target in enumerate(sheet.targets):
+        usable = plan.usable(target.interruptions)
+        donors = plan.scaled[:, plan.panel.columns(target.peers)]
         complete = ~np.isnan(donors[usable]).any(axis=0)
-        donors, codes = donors[:, complete], tuple(np.array(codes)[complete])
-        own = series.unit_values[:, column]
-        before = usable & (np.arange(panel.n_periods) < series.interruptions[column][0].start)
-        before &= ~np.isnan(own)
+        donors, codes = donors[:, complete], tuple(np.array(target.peers)[complete])
+        own = sheet.unit_values[:, column]
+        before = usable & (np.arange(len(own)) < target.interruptions[0].start) & ~np.isnan(own)
         if len(codes) < 2 or before.sum() < 3:
             message = (
-                f"{unit} has {len(codes)} donors without gaps and {before.sum()} periods before the start; "
-                "2 and 3 are needed"
+                f"{target.unit} has {len(codes)} donors without gaps and {before.sum()} periods before the "
+                "start; 2 and 3 are needed"
             )
-            failed.append(
-                NotEstimated(plan.outcome.name, unit, series.design_name, LABEL, "no_donors", message)
-            )
+            row = (plan.outcome.name, target.unit, sheet.comparison, SYNTHETIC.own_label)
+            failed.append(NotEstimated(*row, "no_donors", message))
             values[:, column] = np.nan
             continue
-        found, level = synthetic_weights(own[before], donors[before])
-        means[:, column] = donors @ found + level
+        mixture, level = synthetic_weights(own[before], donors[before])
+        means[:, column] = donors @ mixture + level
         values[:, column] = np.where(usable, own - means[:, column], np.nan)
-        weights[unit] = {code: float(weight) for code, weight in zip(codes, found, strict=True) if weight > 0}
-        mixed = Target(unit, series.interruptions[column], tuple(weights[unit]))
-        covariates[column] = comparative_covariates(
-            plan, mixed, usable, np.array(list(weights[unit].values()))
-        )
+        weights[target.unit] = {
+            code: float(weight) for code, weight in zip(codes, mixture, strict=True) if weight > 0
+        }
+        if own_covariates:
+            chosen = Target(target.unit, target.interruptions, tuple(weights[target.unit]))
+            own_covariates[column] = comparative_covariates(
+                plan, chosen, usable, np.array(list(weights[target.unit].values()))
+            )
     gaps = replace(
-        series,
+        sheet,
         values=values,
-        observed=own_gap(series, means),
+        observed=sheet.unit_values - means,
         peer_means=means,
-        covariates=tuple(columns for columns, _ in covariates),
-        covariate_names=tuple(names for _, names in covariates),
+        own_level=False,
+        covariates=tuple(columns for columns, _ in own_covariates),
+        covariate_names=tuple(names for _, names in own_covariates),
     )
     return gaps, weights, failed
-
-
-def own_gap(series: SeriesSet, means: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the gap of every unit to its mixture in all periods, shape (n, units)."""
-    return series.unit_values - means
-
-
-def fit_synthetic(plan: OutcomePlan, series: SeriesSet) -> tuple[list[Block], list[NotEstimated]]:
-    """Describe the gaps by the segmented regression, without standard errors.
-
-    The weights make the gap small before the start, so its residuals there say nothing about its error after
-    (methods §7): every standard error is missing, and only placebos tell how unusual an estimate is.
-    """
-    blocks: list[Block] = []
-    failed: list[NotEstimated] = []
-    for column in range(len(series.units)):
-        observed = ~np.isnan(series.values[:, column])
-        if not observed.any():
-            continue
-        covariates = series.covariates[column]
-        if covariates is not None:
-            observed &= ~np.isnan(covariates).any(axis=1)
-        design = series_design(plan, series, column, int(observed.sum()))
-        values = np.where(observed, series.values[:, column], np.nan)[:, None]
-        try:
-            require_segments(design.interruptions, observed & design.usable)
-            fit = fit_ols(design.matrix, values)
-        except tuple(REASONS) as error:
-            failed += not_estimated(plan, series, (column,), LABEL, error, design)
-            continue
-        blank = CovarianceModel(
-            np.full_like(fit.covariance.adjusted, np.nan),
-            np.full_like(fit.covariance.model, np.nan),
-            fit.covariance.gradients,
-            fit.covariance.parameter_covariance,
-            fit.covariance.df_residual,
-        )
-        blocks.append(
-            Block(
-                series,
-                (column,),
-                observed,
-                design,
-                LABEL,
-                replace(fit, covariance=blank),
-                plan.outcome.transform,
-                own_level=False,
-                placebo_only=True,
-            )
-        )
-    return blocks, failed
 
 
 def prediction_error_ratio(
@@ -150,3 +163,17 @@ def prediction_error_ratio(
     late = float(np.sqrt(np.mean(gap[after & known] ** 2)))
     early = float(np.sqrt(np.mean(gap[before & known] ** 2)))
     return late / early if early > 0 else np.inf
+
+
+SYNTHETIC = Synthetic(
+    "synthetic",
+    in_words=(
+        "a weighted mean of other units (synthetic control)",
+        "weighted means of other units (synthetic controls)",
+    ),
+    method="Synthetic control: the unit minus the weighted mean of other units that follows it best before "
+    "the start; its inference rests on placebo units alone.",
+    own_label="synthetic",
+    takes_all_donors=True,
+    judged_by_placebos=True,
+)

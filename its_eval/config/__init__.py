@@ -54,32 +54,17 @@ __all__ = [
     "to_yaml",
 ]
 
-_HOMES = {
-    "BeforeAfter": "analysis",
-    "CharacteristicsTable": "data",
-    "Checks": "analysis",
-    "Config": "models",
-    "DataSettings": "data",
-    "Design": "analysis",
-    "Estimands": "analysis",
-    "Estimator": "estimators",
-    "Event": "interventions",
-    "IndicatorTable": "data",
-    "Intervention": "interventions",
-    "KNOWN_PRESETS": "peers",
-    "Multiplicity": "analysis",
-    "Outcome": "outcomes",
-    "OutcomeDefaults": "outcomes",
-    "Output": "analysis",
-    "PeerSettings": "peers",
-    "PhaseIn": "interventions",
-    "ReportSettings": "analysis",
-    "Seasonality": "outcomes",
-    "UnitsTable": "data",
-    "json_schema": "loading",
-    "load_config": "loading",
-    "to_yaml": "loading",
+_NAMES = {
+    "analysis": ("BeforeAfter", "Checks", "Design", "Estimands", "Multiplicity", "Output", "ReportSettings"),
+    "data": ("CharacteristicsTable", "DataSettings", "IndicatorTable", "UnitsTable"),
+    "estimators": ("Estimator",),
+    "interventions": ("Event", "Intervention", "PhaseIn"),
+    "loading": ("json_schema", "load_config", "to_yaml"),
+    "models": ("Config",),
+    "outcomes": ("Outcome", "OutcomeDefaults", "Seasonality"),
+    "peers": ("KNOWN_PRESETS", "PeerSettings"),
 }
+_HOMES = {name: module for module, names in _NAMES.items() for name in names}
 
 
 def __getattr__(name: str) -> object:

@@ -8,32 +8,25 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.config.faults import Fault, did_you_mean, one_of, refuse, show
 from its_eval.config.outcomes import SeasonalityEntry
 from its_eval.config.settings import (
     DIGITS,
     DISTINCT,
     FilePath,
+    OneOf,
     PeriodText,
     Settings,
     TablePath,
     Text,
     without_blanks,
 )
+from its_eval.effects.estimands import ESTIMANDS
 
-Design = Literal["single", "difference", "peer_mean", "stacked", "synthetic"]
+#: The name of a comparison of the catalogue.
+Design = Annotated[str, OneOf(COMPARISONS)]
 
-#: Estimands with a fixed name; beside them there is ``effect_at_<k>`` for every k of `estimands.at`.
-ESTIMANDS = (
-    "counterfactual_at_start",
-    "pre_slope",
-    "level_change",
-    "slope_change",
-    "post_slope",
-    "average_effect",
-    "cumulative_effect",
-    "relative_average_effect",
-)
 #: Estimands that a shape does not have: it has no such term.
 NOT_OF_SHAPE: dict[str, frozenset[str]] = {
     "step": frozenset({"slope_change", "post_slope"}),
@@ -64,6 +57,7 @@ class Estimands(Settings):
     @property
     def names(self) -> tuple[str, ...]:
         """Names of all estimands that can be primary, whatever the shape."""
+        # beside those of a fixed name there is one for every k
         return (*ESTIMANDS, *(f"effect_at_{k}" for k in self.at))
 
     @model_validator(mode="after")

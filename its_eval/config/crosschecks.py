@@ -10,22 +10,24 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from its_eval.calendar import EXAMPLES, parse_period
+from its_eval.calendar import Calendar
+from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.config.analysis import NOT_OF_SHAPE, Estimands, Output, Sensitivity
 from its_eval.config.data import DataSettings
-from its_eval.config.estimators import BINOMIAL_FAMILIES, FAMILIES, Estimator
+from its_eval.config.estimators import Estimator, is_family
 from its_eval.config.faults import Fault, KeyPath, did_you_mean, one_of, show
 from its_eval.config.interventions import Event, Intervention
 from its_eval.config.outcomes import MOST_HARMONICS, SEASON_WORDS, Outcome, Seasonality, season_choices
 from its_eval.config.peers import PeerSettings
 from its_eval.config.settings import is_url
 from its_eval.config.stratified import gap_estimators_missing
+from its_eval.estimators.catalogue import ESTIMATORS
 
 
-def _ordinal(text: str | None, frequency: str) -> int | None:
-    """Return the place of a period in the calendar; None when there is none or it cannot be read."""
+def _ordinal(text: str | None, calendar: Calendar) -> int | None:
+    """Return the ordinal of a period; None when there is none or it cannot be read."""
     try:
-        return None if text is None else parse_period(text, frequency)
+        return None if text is None else calendar.parse(text)
     except ValueError:
         return None
 
@@ -34,8 +36,8 @@ def _period_faults(texts: Mapping[KeyPath, str | None], data: DataSettings | Non
     if data is None:
         return
     for path, text in texts.items():
-        if text is not None and _ordinal(text, data.frequency) is None:
-            expected = f"a {data.frequency} such as {EXAMPLES[data.frequency]}"
+        if text is not None and _ordinal(text, data.calendar) is None:
+            expected = f"a {data.frequency} such as {data.calendar.example}"
             yield Fault(path, f"{show(text)} is not a {data.frequency} of the calendar", expected)
 
 
@@ -60,7 +62,7 @@ def event_faults(events: Sequence[Event], data: DataSettings | None) -> Iterator
     for place, event in enumerate(events):
         yield from _period_faults({(place, "date"): event.date, (place, "until"): event.until}, data)
         if data is not None:
-            start, end = _ordinal(event.date, data.frequency), _ordinal(event.until, data.frequency)
+            start, end = _ordinal(event.date, data.calendar), _ordinal(event.until, data.calendar)
             if start is not None and end is not None and end < start:
                 yield Fault(
                     (place, "until"), f"{show(event.until)} is before the date", f"{event.date} or later"
@@ -129,7 +131,10 @@ def outcome_faults(
         labels.add(outcome.label)
         if data is not None:
             dates = _first_periods(intervention, validated.get("treated"))
-            faults += [*_window_faults(outcome, data, dates), *_season_faults(outcome, data.frequency)]
+            faults += [
+                *_window_faults(outcome, data, dates),
+                *_season_faults(outcome.seasonality, data.frequency, ("seasonality",)),
+            ]
         for fault in faults:
             path: KeyPath = ("outcomes", place, *fault.path)
             if fault.path[0] in inherited[place]:
@@ -173,16 +178,16 @@ def _first_periods(intervention: Intervention | None, treated: object) -> list[s
 
 def _window_faults(outcome: Outcome, data: DataSettings, dates: Sequence[str]) -> Iterator[Fault]:
     yield from _period_faults({("start",): outcome.start, ("end",): outcome.end}, data)
-    start, end = _ordinal(outcome.start, data.frequency), _ordinal(outcome.end, data.frequency)
+    start, end = _ordinal(outcome.start, data.calendar), _ordinal(outcome.end, data.calendar)
     if start is not None and end is not None and start >= end:
         yield Fault(
             ("end",), f"{show(outcome.end)} is not after the start", f"a period after {outcome.start}"
         )
         return
-    known = [(date, text) for text in dates if (date := _ordinal(text, data.frequency)) is not None]
-    if not known:
+    starts = [(date, text) for text in dates if (date := _ordinal(text, data.calendar)) is not None]
+    if not starts:
         return
-    (first, first_text), (last, last_text) = min(known), max(known)
+    (first, first_text), (last, last_text) = min(starts), max(starts)
     if start is not None and start >= first:
         what = f"{show(outcome.start)} leaves no period before the intervention"
         yield Fault(("start",), what, f"a period before {first_text}")
@@ -191,20 +196,16 @@ def _window_faults(outcome: Outcome, data: DataSettings, dates: Sequence[str]) -
         yield Fault(("end",), what, f"{last_text} or later")
 
 
-def _season_faults(outcome: Outcome, frequency: str) -> Iterator[Fault]:
-    return season_faults(outcome.seasonality, frequency, ("seasonality",))
-
-
-def season_faults(season: Seasonality, frequency: str, path: KeyPath) -> Iterator[Fault]:
+def _season_faults(season: Seasonality, frequency: str, path: KeyPath) -> Iterator[Fault]:
     """Return a fault when a series of this frequency cannot have such a season."""
     if season.kind == "harmonics":
         good = (season.harmonics or 0) <= MOST_HARMONICS[frequency]
-        shown = f"{{harmonics: {season.harmonics}}}"
+        written = f"{{harmonics: {season.harmonics}}}"
     else:
         good = season.kind in SEASON_WORDS[frequency]
-        shown = show(season.kind)
+        written = show(season.kind)
     if not good:
-        what = f"{shown} does not go with frequency {frequency}"
+        what = f"{written} does not go with frequency {frequency}"
         yield Fault(path, what, season_choices(frequency))
 
 
@@ -227,9 +228,6 @@ def estimand_faults(estimands: Estimands, shape: str) -> Iterator[Fault]:
         )
 
 
-#: Designs of several series at once, whose errors only these estimators describe (methods §11.11).
-STACKED_DESIGNS = frozenset({"peer_mean", "stacked"})
-STACKED_ESTIMATORS = frozenset({"ols", "newey_west"})
 #: Choices that are about peers.
 _OF_PEERS = ("k", "metric", "scale", "drop_characteristic", "random_donors")
 
@@ -244,31 +242,31 @@ def estimator_faults(outcomes: Sequence[Outcome], designs: Sequence[str]) -> Ite
     designs : sequence of str
         Designs of the config.
     """
-    controlled = [design for design in designs if design != "single"]
+    controlled = [design for design in designs if COMPARISONS[design].is_controlled]
     for place, outcome in enumerate(outcomes):
         path = ("outcomes", place, "estimators")
         names = [estimator.name for estimator in outcome.estimators]
         for name in names:
-            if name in FAMILIES:
+            if is_family(name):
                 yield from _family_faults(outcome, name, path)
-        if controlled and names[0] in FAMILIES:
+        if controlled and is_family(names[0]):
             what = f"{show(names[0])}: a family is for the design single, not for {controlled[0]}"
             yield Fault(path, what, "reml_ar first, or `designs: [single]`", absolute=True)
         if gap_estimators_missing(outcome):
             what = f"{', '.join(names)}: families are of counts, and a gap between strata has none"
             yield Fault(path, what, "reml_ar among them, or `strata` without `gap`", absolute=True)
         for design in designs:
-            if design in STACKED_DESIGNS and not STACKED_ESTIMATORS & set(names):
+            comparison = COMPARISONS[design]
+            if comparison.one_model and not comparison.entries(outcome.estimators):
                 what = f"{', '.join(names)}: none is for the design {design}"
                 yield Fault(path, what, "newey_west or ols among them", absolute=True)
 
 
 def _family_faults(outcome: Outcome, name: str, path: tuple[str | int, ...]) -> Iterator[Fault]:
-    binomial = name in BINOMIAL_FAMILIES
-    wanted = "percentage" if binomial else "count"
-    if outcome.kind != wanted:
+    kind = ESTIMATORS[name].of_kind
+    if outcome.kind != kind:
         what = f"{show(name)} does not go with an outcome of kind {outcome.kind}"
-        yield Fault(path, what, f"kind {wanted}, or another estimator", absolute=True)
+        yield Fault(path, what, f"kind {kind}, or another estimator", absolute=True)
 
 
 def sensitivity_faults(
@@ -284,17 +282,11 @@ def sensitivity_faults(
     if data is None:
         return
     for place, season in enumerate(sensitivity.season):
-        yield from season_faults(season, data.frequency, ("season", place))
-    for place, text in enumerate(sensitivity.end):
-        try:
-            parse_period(text, data.frequency)
-        except ValueError:
-            what = f"{show(text)} is not a {data.frequency} of the calendar"
-            yield Fault(("end", place), what, f"a {data.frequency} such as {EXAMPLES[data.frequency]}")
+        yield from _season_faults(season, data.frequency, ("season", place))
+    yield from _period_faults({("end", place): text for place, text in enumerate(sensitivity.end)}, data)
 
 
 #: What a batch run can do; each the same as in a whole evaluation.
-BATCH_DESIGNS = ("single", "difference")
 BATCH_ESTIMATORS = ("reml_ar", "ols", "newey_west")
 _FULL = "or `output.detail: full`"
 
@@ -331,7 +323,7 @@ def estimates_faults(
     """
     yield from _table_faults_of_batch_checks(data, peers)
     for place, design in enumerate(designs):
-        if design not in BATCH_DESIGNS:
+        if not COMPARISONS[design].has_batch:
             yield _fault(("designs", place), f"{show(design)} is not for a batch run", "single or difference")
     for place, outcome in enumerate(outcomes):
         yield from _outcome_faults(outcome, place, primary)
@@ -362,9 +354,9 @@ def _outcome_faults(outcome: Outcome, place: int, primary: str) -> Iterator[Faul
     at = ("outcomes", place)
     first = outcome.estimators[0]
     if first.name not in BATCH_ESTIMATORS or not _constant(first):
-        shown = first.name if _constant(first) else f"{first.name}, variance by_segment,"
+        estimator = first.name if _constant(first) else f"{first.name}, variance by_segment,"
         yield _fault(
-            (*at, "estimators"), f"{shown} is not for a batch run", "reml_ar, ols or newey_west first"
+            (*at, "estimators"), f"{estimator} is not for a batch run", "reml_ar, ols or newey_west first"
         )
     if outcome.transform == "logit":
         yield _fault((*at, "transform"), "'logit' is not for a batch run", "none or log")

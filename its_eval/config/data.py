@@ -6,11 +6,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_serializer, model_validator
 
-from its_eval.calendar import parse_period
+from its_eval.calendar import Calendar, Frequency
 from its_eval.config.faults import Fault, custom_error, refuse, show
 from its_eval.config.settings import (
     Code,
-    NotYet,
+    OneOf,
     Settings,
     TablePath,
     Text,
@@ -19,7 +19,6 @@ from its_eval.config.settings import (
     without_blanks,
 )
 
-Frequency = Literal["month", "quarter", "year", "week"]
 #: Columns of the tidy indicator table that `columns` can map.
 INDICATOR_COLUMNS = ("unit", "period", "indicator", "value", "numerator", "denominator", "stratum")
 
@@ -41,7 +40,7 @@ class IndicatorTable(_Table):
     """A table of indicator values; long unless said otherwise: a row per unit, period and indicator."""
 
     columns: Annotated[
-        Mapping[Annotated[str, NotYet(among=INDICATOR_COLUMNS)], Text],
+        Mapping[Annotated[str, OneOf(INDICATOR_COLUMNS)], Text],
         BeforeValidator(without_blanks),
     ] = Field(
         default={},
@@ -89,7 +88,7 @@ def _dated(value: object) -> object:
     text = str(value).strip()
     for frequency in ("year", "month"):
         try:
-            parse_period(text, frequency)
+            Calendar(frequency).parse(text)
         except ValueError:
             continue
         return text
@@ -99,10 +98,11 @@ def _dated(value: object) -> object:
 class CharacteristicsTable(_Table):
     """A table of what units are like, from which peers are chosen: a row per unit."""
 
-    columns: Annotated[
-        Mapping[Annotated[str, NotYet(among=("unit",))], Text], BeforeValidator(without_blanks)
-    ] = Field(
-        default={}, description="`unit`: the column of unit codes; when left out the preset's, else `unit`."
+    columns: Annotated[Mapping[Annotated[str, OneOf(("unit",))], Text], BeforeValidator(without_blanks)] = (
+        Field(
+            default={},
+            description="`unit`: the column of unit codes; when left out the preset's, else `unit`.",
+        )
     )
     dated: Annotated[str, BeforeValidator(_dated, json_schema_input_type=str | int)] | None = Field(
         default=None,
@@ -154,3 +154,8 @@ class DataSettings(Settings):
     min_denominator: float | None = Field(
         default=None, gt=0, description="Values with a smaller denominator are masked."
     )
+
+    @property
+    def calendar(self) -> Calendar:
+        """What the ordinals of periods count."""
+        return Calendar(self.frequency)

@@ -1,7 +1,7 @@
 """Settings of the estimators: names, their options, and labels that tell entries apart."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -14,40 +14,22 @@ from pydantic import (
 )
 
 from its_eval.config.faults import Fault, custom_error, one_of, refuse, show
-from its_eval.config.settings import NotYet, Settings, Text
+from its_eval.config.settings import OneOf, Settings, Text
+from its_eval.estimators.catalogue import ESTIMATORS
 
-EstimatorName = Literal[
-    "reml_ar",
-    "reml_ar_noise",
-    "ols",
-    "newey_west",
-    "prais_winsten",
-    "arima",
-    "poisson",
-    "quasi_poisson",
-    "negative_binomial",
-    "binomial",
-    "quasi_binomial",
-]
+#: The name of an estimator of the catalogue.
+EstimatorName = Annotated[str, OneOf(ESTIMATORS)]
 
-#: The options of each estimator; those of another have no meaning for it.
-OPTIONS: Mapping[str, tuple[str, ...]] = {
-    "reml_ar": ("order", "variance"),
-    "reml_ar_noise": (),
-    "ols": (),
-    "newey_west": ("lags",),
-    "prais_winsten": ("rho",),
-    "arima": ("order", "seasonal_order"),
-    "poisson": ("lags",),
-    "quasi_poisson": ("lags",),
-    "negative_binomial": ("lags",),
-    "binomial": ("lags",),
-    "quasi_binomial": ("lags",),
-}
-#: Families of generalised linear models: for the single design, of counts or of percentages.
-COUNT_FAMILIES = frozenset({"poisson", "quasi_poisson", "negative_binomial"})
-BINOMIAL_FAMILIES = frozenset({"binomial", "quasi_binomial"})
-FAMILIES = COUNT_FAMILIES | BINOMIAL_FAMILIES
+
+def options_of(name: str) -> tuple[str, ...]:
+    """Return the options of an estimator; those of another have no meaning for it."""
+    return ESTIMATORS[name].options
+
+
+def is_family(name: str) -> bool:
+    """Return whether an estimator is a generalised linear model: for the single design."""
+    return ESTIMATORS[name].is_family
+
 
 #: Orders that a series of a few years can bear.
 _MOST_ORDER = 5
@@ -86,7 +68,7 @@ def _seasonal_entry(value: object) -> object:
 class Estimator(Settings):
     """An estimator with its options."""
 
-    name: Annotated[EstimatorName, NotYet()] = Field(description="Which estimator.")
+    name: EstimatorName = Field(description="Which estimator.")
     label: Text = Field(
         default_factory=str,
         description="What its rows are called; its name when left out, with the options appended where "
@@ -131,7 +113,7 @@ class Estimator(Settings):
 
     @model_validator(mode="after")
     def _own_options(self) -> Self:
-        own = OPTIONS[self.name]
+        own = options_of(self.name)
         strange = self.model_fields_set - {"name", "label", *own}
         expected = one_of(own) if own else "no options"
         refuse(
@@ -145,7 +127,7 @@ class Estimator(Settings):
 
     @model_serializer(mode="wrap")
     def _own_keys(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
-        kept = {"name", "label", *OPTIONS[self.name]}
+        kept = {"name", "label", *options_of(self.name)}
         return {key: value for key, value in handler(self).items() if key in kept}
 
 
@@ -155,8 +137,8 @@ def _entry(value: object) -> object:
 
 
 def _options_text(estimator: Estimator, keys: Iterable[str]) -> str:
-    shown = [(key, getattr(estimator, key)) for key in keys]
-    return ", ".join(f"{key}={_option_text(value)}" for key, value in shown)
+    options = [(key, getattr(estimator, key)) for key in keys]
+    return ", ".join(f"{key}={_option_text(value)}" for key, value in options)
 
 
 def _option_text(value: object) -> str:
@@ -167,7 +149,7 @@ def _option_text(value: object) -> str:
 
 def _default_label(estimator: Estimator, estimators: tuple[Estimator, ...]) -> str:
     alike = [other for other in estimators if other.name == estimator.name and not other.label]
-    keys = OPTIONS[estimator.name]
+    keys = options_of(estimator.name)
     differing = [key for key in keys if len({getattr(other, key) for other in alike}) > 1]
     return f"{estimator.name}({_options_text(estimator, differing)})" if differing else estimator.name
 

@@ -97,9 +97,9 @@ def refuse(title: str, faults: Iterable[Fault]) -> None:
     A validator may raise pydantic's own `ValidationError`: its parts are merged into the outer one with
     their places, which a plain `ValueError` cannot give.
     """
-    found = list(faults)
-    if found:
-        _raise(title, found)
+    listed = list(faults)
+    if listed:
+        _raise(title, listed)
 
 
 def _raise(title: str, faults: list[Fault]) -> NoReturn:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
-from its_eval.config.data import Frequency
+from its_eval.calendar import Calendar, Frequency
 from its_eval.config.faults import Fault, custom_error, did_you_mean, one_of, refuse, show
 from its_eval.config.reading import decode, problems_of, read_yaml
 from its_eval.config.settings import DIGITS, DISTINCT, Code, Settings, Text, as_list
@@ -37,7 +37,7 @@ def _pattern(text: str) -> str:
 Names = Annotated[tuple[Text, ...], BeforeValidator(_listed), DISTINCT]
 
 
-class Heading(Settings):
+class ColumnHeading(Settings):
     """What stands above a column."""
 
     name: Text = Field(description="Heading of the column, compared ignoring case and repeated spaces.")
@@ -48,7 +48,9 @@ class Heading(Settings):
 
 #: One heading, or several that the publisher has used for the same column.
 Headings = Annotated[
-    tuple[Annotated[Heading, BeforeValidator(_named)], ...], Field(min_length=1), BeforeValidator(_listed)
+    tuple[Annotated[ColumnHeading, BeforeValidator(_named)], ...],
+    Field(min_length=1),
+    BeforeValidator(_listed),
 ]
 
 
@@ -167,7 +169,7 @@ class Layout(Settings):
     columns: Mapping[Text, Headings] = Field(
         description="Headings by column: unit, name, period, stratum, and numbers under names of your own."
     )
-    other_columns: tuple[Annotated[Heading, BeforeValidator(_named)], ...] = Field(
+    other_columns: tuple[Annotated[ColumnHeading, BeforeValidator(_named)], ...] = Field(
         default=(), description="Headings that are known and not used."
     )
     unknown_columns: Literal["refuse", "note"] = Field(
@@ -192,6 +194,11 @@ class Layout(Settings):
     def _names_fit(self) -> Self:
         refuse("layout", [*self._needs(), *self._unknown_names()])
         return self
+
+    @property
+    def calendar(self) -> Calendar:
+        """What the ordinals of periods count."""
+        return Calendar(self.frequency)
 
     @property
     def numbers(self) -> tuple[str, ...]:
@@ -228,12 +235,12 @@ class Layout(Settings):
             if entry.denominator is not None:
                 used.append(((*at, "denominator"), entry.denominator.columns, self.numbers))
         for path, names, valid in used:
-            known = tuple(valid)
+            names_there = tuple(valid)
             for name in names:
-                if name not in known:
+                if name not in names_there:
                     of = "" if path == ("keep",) else " of numbers"
-                    what = f"no column{of} is called {show(name)}{did_you_mean(name, known)}"
-                    yield Fault(path, what, one_of(known))
+                    what = f"no column{of} is called {show(name)}{did_you_mean(name, names_there)}"
+                    yield Fault(path, what, one_of(names_there))
 
 
 def load_layout(path: Path) -> Layout:

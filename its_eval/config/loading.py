@@ -46,15 +46,15 @@ def expand_outcomes(document: Document, folder: Path) -> bool:
         document.problems += problems_of(error, document, OutcomesFrom, ("outcomes",))
         return False
     path = source.from_
-    place, shown = document.locate(("outcomes", "from"))
+    place, key = document.locate(("outcomes", "from"))
     try:
         text = decode(path.read_bytes(), str(path))
     except OSError as error:
         what = f"{path} cannot be read ({error.strerror})"
-        document.problems.append(Problem(place, f"{shown}: {what}; expected a CSV file"))
+        document.problems.append(Problem(place, f"{key}: {what}; expected a CSV file"))
         return False
     except ConfigError as error:
-        document.problems.append(Problem(place, f"{shown}: {error.message}"))
+        document.problems.append(Problem(place, f"{key}: {error.message}"))
         return False
     before = len(document.problems)
     rows = _rows(text, str(path), document)
@@ -155,12 +155,14 @@ def load_config(path: str | Path) -> Config:
     try:
         config = Config.model_validate(document.tree, context={"folder": folder})
     except ValidationError as error:
-        found = problems_of(error, document, Config)
+        faults = problems_of(error, document, Config)
         if not outcomes_read:
             # already said of the dictionary itself
-            _, shown = document.locate(("outcomes",))
-            found = [problem for problem in found if not problem.message.startswith(f"{shown}: ")]
-        problems = [*problems, *found]
+            _, path_of_outcomes = document.locate(("outcomes",))
+            faults = [
+                problem for problem in faults if not problem.message.startswith(f"{path_of_outcomes}: ")
+            ]
+        problems = [*problems, *faults]
     if problems:
         ordered = sorted(problems, key=lambda problem: (problem.place.file != str(path), problem.place.line))
         raise ConfigError([str(problem) for problem in ordered], _HINT)

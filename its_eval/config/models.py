@@ -18,8 +18,6 @@ from pydantic import (
 )
 
 from its_eval.config import crosschecks
-from its_eval.config import crosschecks as batch_checks
-from its_eval.config import crosschecks as method_checks
 from its_eval.config.analysis import BeforeAfter, Checks, Design, Estimands, Multiplicity, Output, Sensitivity
 from its_eval.config.data import DataSettings
 from its_eval.config.estimators import Estimator, Estimators
@@ -27,7 +25,7 @@ from its_eval.config.faults import Fault, custom_error, refuse, show
 from its_eval.config.interventions import Event, Intervention
 from its_eval.config.outcomes import Outcome, OutcomeDefaults, OutcomesFrom, resolve_outcome
 from its_eval.config.peers import PeerSettings
-from its_eval.config.settings import DIGITS, DISTINCT, Code, NotYet, PeriodText, Settings
+from its_eval.config.settings import DIGITS, DISTINCT, Code, PeriodText, Settings
 
 
 def _listed_units(value: object) -> object:
@@ -101,7 +99,7 @@ class Config(Settings):
         BeforeValidator(_listed_outcomes, json_schema_input_type=list[Outcome] | OutcomesFrom),
     ] = Field(description="What is evaluated: a list of outcomes, or {from: dictionary.csv}.")
     designs: Annotated[
-        tuple[Annotated[Design, NotYet()], ...],
+        tuple[Design, ...],
         Field(min_length=1),
         DISTINCT,
     ] = Field(
@@ -204,8 +202,8 @@ class Config(Settings):
     @classmethod
     def _check_sensitivity(cls, value: Sensitivity, info: ValidationInfo) -> Sensitivity:
         has_peers = info.data.get("peers", True) is not None
-        found = method_checks.sensitivity_faults(value, info.data.get("data"), has_peers=has_peers)
-        refuse("sensitivity", found)
+        faults = crosschecks.sensitivity_faults(value, info.data.get("data"), has_peers=has_peers)
+        refuse("sensitivity", faults)
         return value
 
     @model_validator(mode="after")
@@ -214,19 +212,19 @@ class Config(Settings):
             outcome.model_copy(update={"estimators": outcome.estimators or self.estimators})
             for outcome in self.outcomes
         )
-        refuse("estimators", method_checks.estimator_faults(outcomes, self.designs))
+        refuse("estimators", crosschecks.estimator_faults(outcomes, self.designs))
         self.settle(outcomes=outcomes)
         return self
 
     @model_validator(mode="after")
     def _fit_for_detail(self) -> Self:
-        refuse("output", batch_checks.storage_faults(self.data, self.output))
+        refuse("output", crosschecks.storage_faults(self.data, self.output))
         if self.output.detail == "estimates":
             if self.before_after is not None:
                 what = "before_after is not for a batch run"
                 refuse("output", [Fault(("before_after",), what, "this key left out", absolute=True)])
-            found = batch_checks.estimates_faults(
+            faults = crosschecks.estimates_faults(
                 self.data, self.peers, self.outcomes, self.designs, self.estimands.primary, self.sensitivity
             )
-            refuse("output", found)
+            refuse("output", faults)
         return self

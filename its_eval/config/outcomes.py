@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from its_eval.calendar import Calendar
 from its_eval.config.estimators import Estimators
 from its_eval.config.faults import Fault, custom_error, did_you_mean, one_of, refuse, show
 from its_eval.config.settings import DISTINCT, Code, FilePath, PeriodText, Settings, Text
@@ -205,6 +206,13 @@ class Outcome(OutcomeOptions):
 
     indicator: Code = Field(description="Indicator of the data.")
     label: Text = Field(default_factory=str, description="What it is called in figures and tables.")
+
+    def bounds(self, calendar: Calendar) -> tuple[int | None, int | None]:
+        """Return the ordinals of the first and last period used; None for as far as the data go."""
+        return (
+            None if self.start is None else calendar.parse(self.start),
+            None if self.end is None else calendar.parse(self.end),
+        )
 
     @property
     def name(self) -> str:

@@ -248,8 +248,8 @@ class PeerSettings(Settings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        found = [*self._preset_faults(), *self._weight_faults(), *self._log_faults(), *self._given_faults()]
-        refuse("peers", [*found, *self._match_faults(), *self._caliper_faults()])
+        faults = [*self._preset_faults(), *self._weight_faults(), *self._log_faults(), *self._given_faults()]
+        refuse("peers", [*faults, *self._match_faults(), *self._caliper_faults()])
         return self
 
     @model_serializer(mode="wrap")
@@ -273,19 +273,19 @@ class PeerSettings(Settings):
     def _weight_faults(self) -> list[Fault]:
         faults = []
         if self.variables is not None:
-            known = {comparable(name) for name in self.variables}
+            variables = {comparable(name) for name in self.variables}
             for name in self.weights:
-                if comparable(name) not in known:
+                if comparable(name) not in variables:
                     guess = did_you_mean(name, self.variables)
                     what = f"{show(name)} is not among the variables{guess}"
                     faults.append(Fault(("weights", name), what, one_of(self.variables)))
             weights = {comparable(name): weight for name, weight in self.weights.items()}
-            if all(weights.get(name, 1) == 0 for name in known):
+            if all(weights.get(name, 1) == 0 for name in variables):
                 faults.append(Fault(("weights",), "every variable has weight 0", "a weight above 0"))
         return faults
 
     def _log_faults(self) -> list[Fault]:
-        known = None if self.variables is None else {comparable(name) for name in self.variables}
+        variables = None if self.variables is None else {comparable(name) for name in self.variables}
         return [
             Fault(
                 ("log", place),
@@ -293,7 +293,7 @@ class PeerSettings(Settings):
                 one_of(self.variables or ()),
             )
             for place, name in enumerate(self.log)
-            if known is not None and comparable(name) not in known
+            if variables is not None and comparable(name) not in variables
         ]
 
     def _match_faults(self) -> list[Fault]:

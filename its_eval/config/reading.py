@@ -70,18 +70,18 @@ class Document:
         ``ols`` becomes ``{name: ols}``. Such steps are left out.
         """
         node = self.tree
-        shown: list[str | int] = []
+        steps: list[str | int] = []
         place = Place(self.file, 1)
         for step in path:
             if isinstance(node, dict) and isinstance(step, int):
                 continue
             if not isinstance(node, dict | list):
                 break
-            shown.append(step)
-            if (found := self.places.get(tuple(shown))) is None:
+            steps.append(step)
+            if (next_place := self.places.get(tuple(steps))) is None:
                 break
-            place, node = found, node[step]  # type: ignore[index]
-        return place, dotted(tuple(shown))
+            place, node = next_place, node[step]  # type: ignore[index]
+        return place, dotted(tuple(steps))
 
 
 def dotted(path: KeyPath) -> str:
@@ -330,15 +330,15 @@ def problems_of(
     above : tuple of str or int
         Path of the validated part, when it was not the whole file.
     """
-    found = []
+    problems = []
     for details in error.errors(include_url=False):
         if _follows_from_others(details):
             continue
         path = (details.get("ctx") or {}).get("at") or (*above, *details["loc"])
         path = tuple(step for step in path if step not in _MARKS)
-        place, shown = document.locate(path)
-        found.append(Problem(place, f"{shown}: {_sentence(details, model)}"))
-    return found
+        place, key = document.locate(path)
+        problems.append(Problem(place, f"{key}: {_sentence(details, model)}"))
+    return problems
 
 
 def _follows_from_others(details: ErrorDetails) -> bool:

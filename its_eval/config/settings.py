@@ -6,10 +6,10 @@ are refused by name: ignoring one would change an estimate without a word.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -41,9 +41,9 @@ class Settings(BaseModel):
     def _blank_means_default(cls, data: object) -> object:
         if not isinstance(data, Mapping):
             return data
-        known = known_keys(cls)
+        keys = known_keys(cls)
         # an unknown key stays, even blank, so that it is refused
-        return {key: value for key, value in data.items() if value is not None or key not in known}
+        return {key: value for key, value in data.items() if value is not None or key not in keys}
 
     def settle(self, **values: object) -> None:
         """Fill in defaults that depend on other keys; for validators only, before anyone sees the object."""
@@ -129,52 +129,30 @@ def as_list(value: Any) -> Any:
     return [value] if isinstance(value, Mapping | Settings) else value
 
 
-NOT_AVAILABLE = "is not available in this version"
-
-
-@dataclass(frozen=True, init=False)
-class NotYet:
-    """Annotation of a choice some of whose values are not available in this version.
+@dataclass(frozen=True)
+class OneOf:
+    """Annotation of a text that is one of some names, those of a catalogue among them.
 
     Parameters
     ----------
-    *values : str
-        The values to refuse by name. They stay in the JSON Schema, listed as ``x-not-available``.
-    among : tuple of str
-        All values of the choice, where the annotated type is plain text instead of a literal.
+    names : collection of str
+        What is known; a catalogue may grow after the settings were defined.
     """
 
-    values: tuple[str, ...]
-    among: tuple[str, ...]
-
-    def __init__(self, *values: str, among: tuple[str, ...] = ()) -> None:
-        object.__setattr__(self, "values", values)
-        object.__setattr__(self, "among", among)
+    names: Collection[str]
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Return the schema of the choice behind a check for the refused values."""
-        check = self._check(self.among or get_args(source))
-        return core_schema.no_info_before_validator_function(check, handler(source))
+        """Return the schema of the text behind the check."""
+        return core_schema.no_info_before_validator_function(self._check, handler(source))
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """Return the JSON Schema of the choice with the refused values marked."""
-        choices = {"enum": list(self.among)} if self.among else {}
-        refused = {"x-not-available": list(self.values)} if self.values else {}
-        return {**handler(schema), **choices, **refused}
+        """Return the JSON Schema of the text with its names."""
+        return {**handler(schema), "enum": list(self.names)}
 
-    def _check(self, choices: tuple[object, ...]) -> Callable[[object], object]:
-        """Return the check; `choices` is empty where any text is allowed."""
-        available = [choice for choice in choices if choice not in self.values]
-        expected = one_of(available) if choices else "another name"
-
-        def check(value: object) -> object:
-            if value in self.values:
-                raise custom_error(f"{show(value)} {NOT_AVAILABLE}", expected)
-            if choices and value not in choices:
-                guess = did_you_mean(value, available)
-                raise custom_error(f"{show(value)} is not known{guess}", expected, kind=CHOICE)
-            return value
-
-        return check
+    def _check(self, value: object) -> object:
+        if value not in self.names:
+            what = f"{show(value)} is not known{did_you_mean(value, list(self.names))}"
+            raise custom_error(what, one_of(list(self.names)), kind=CHOICE)
+        return value

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from its_eval.config.estimators import FAMILIES
+from its_eval.config.estimators import is_family
 from its_eval.config.outcomes import Outcome, Strata
 
 MINUS = "\N{MINUS SIGN}"
@@ -34,10 +34,10 @@ def series_name(indicator: str, *strata: str) -> str:
 
 def evaluated_outcomes(outcomes: Iterable[Outcome]) -> tuple[Outcome, ...]:
     """Return the outcomes in the order of the config, one with strata as its strata and their gap."""
-    found: list[Outcome] = []
+    evaluated: list[Outcome] = []
     for outcome in outcomes:
-        found += [outcome] if outcome.strata is None else _expanded(outcome, outcome.strata)
-    return tuple(found)
+        evaluated += [outcome] if outcome.strata is None else _expanded(outcome, outcome.strata)
+    return tuple(evaluated)
 
 
 def listed_as(outcome: Outcome) -> str:
@@ -65,15 +65,15 @@ def least_denominator(outcome: Outcome, common: float | None) -> float | None:
 def gap_estimators_missing(outcome: Outcome) -> bool:
     """Return whether a gap is asked for and every estimator is one of counts, which a gap has none of."""
     asked = outcome.strata is not None and bool(outcome.strata.gap)
-    return asked and all(estimator.name in FAMILIES for estimator in outcome.estimators)
+    return asked and all(is_family(estimator.name) for estimator in outcome.estimators)
 
 
 def _expanded(outcome: Outcome, strata: Strata) -> list[StratumOutcome]:
     parts = {name: _made(outcome, (name,), strata.min_denominator) for name in strata.values}
-    found = list(parts.values())
+    expanded = list(parts.values())
     if strata.gap:
-        found.append(_gap(outcome, strata, [parts[name] for name in strata.gap]))
-    return found
+        expanded.append(_gap(outcome, strata, [parts[name] for name in strata.gap]))
+    return expanded
 
 
 def _gap(outcome: Outcome, strata: Strata, parts: Sequence[StratumOutcome]) -> StratumOutcome:
@@ -92,7 +92,7 @@ def _gap(outcome: Outcome, strata: Strata, parts: Sequence[StratumOutcome]) -> S
         transform="none" if plain else "log",
         per=None,
         better=None,
-        estimators=tuple(item for item in outcome.estimators if item.name not in FAMILIES),
+        estimators=tuple(item for item in outcome.estimators if not is_family(item.name)),
         two=tuple(parts),
     )
 

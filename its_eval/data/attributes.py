@@ -71,9 +71,9 @@ class Units:
         """Return the name of a unit, its code when it has none."""
         return self.names.get(unit) or unit
 
-    def column(self, wanted: str) -> Mapping[str, str] | None:
+    def column(self, asked: str) -> Mapping[str, str] | None:
         """Return a column by name, ignoring case; ``units.type`` and ``type`` are the same column."""
-        key = normalise_name(wanted.removeprefix("units."))
+        key = normalise_name(asked.removeprefix("units."))
         return next((values for name, values in self.columns.items() if normalise_name(name) == key), None)
 
 
@@ -135,9 +135,9 @@ def load_characteristics(
     problems: list[str] = []
     columns: dict[str, NDArray[np.float64]] = {}
     categories: dict[str, tuple[str, ...]] = {}
-    for wanted in variables:
+    for variable in variables:
         try:
-            name = find_column(frame, wanted, str(path))
+            name = find_column(frame, variable, str(path))
         except DataError as error:
             problems += error.problems
             continue
@@ -187,23 +187,16 @@ def load_units(path: Path, mapping: Mapping[str, str]) -> Units:
     """
     frame = read_table(path)
     require_distinct(frame.columns, str(path))
-    codes = _codes(frame, find_column(frame, mapping.get("unit", "unit"), str(path)), path)
-    used = {find_column(frame, mapping.get("unit", "unit"), str(path))}
-    columns: dict[str, dict[str, str]] = {}
-    names: dict[str, str] = {}
-    for key, wanted in mapping.items():
-        if key == "unit":
-            continue
-        column = find_column(frame, wanted, str(path))
-        used.add(column)
-        texts = dict(zip(codes, frame[column].astype(str).str.strip(), strict=True))
-        if key == "name":
-            names = texts
-        else:
-            columns[key] = texts
-    for column in frame.columns:
-        if column not in used:
-            columns.setdefault(
-                str(column), dict(zip(codes, frame[column].astype(str).str.strip(), strict=True))
-            )
-    return Units(names or dict(columns.pop("name", {})), columns)
+    unit = find_column(frame, mapping.get("unit", "unit"), str(path))
+    codes = _codes(frame, unit, path)
+
+    def texts(column: str) -> dict[str, str]:
+        return dict(zip(codes, frame[column].astype(str).str.strip(), strict=True))
+
+    mapped = {key: find_column(frame, name, str(path)) for key, name in mapping.items() if key != "unit"}
+    columns = {key: texts(column) for key, column in mapped.items()}
+    names = columns.pop("name", {})
+    for column in map(str, frame.columns):
+        if column not in (unit, *mapped.values()):
+            columns.setdefault(column, texts(column))
+    return Units(names or columns.pop("name", {}), columns)

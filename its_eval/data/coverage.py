@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from its_eval.calendar import format_period, parse_period
+from its_eval.calendar import Calendar
 from its_eval.data.faults import Finding
 from its_eval.data.load import NO_PERIOD, IndicatorRows
 
@@ -51,7 +51,7 @@ def jumps(sizes: Values) -> Values:
     difference = _around(logs, _SIDE, _FEWEST)
     steps = np.abs(_around(logs, 1, 1))
     size = np.abs(np.nan_to_num(difference))
-    found = np.full(sizes.shape, np.nan)
+    ratios = np.full(sizes.shape, np.nan)
     for unit in np.flatnonzero((size >= np.log(_RATIO)).any(axis=0)):
         usual = _NORMAL_MAD * float(np.nanmedian(np.abs(difference[:, unit])))
         for highest in np.flatnonzero(size[:, unit] >= max(np.log(_RATIO), _TIMES * usual)):
@@ -60,8 +60,8 @@ def jumps(sizes: Values) -> Values:
                 continue
             likely = near[size[near, unit] >= 0.5 * size[highest, unit]]
             start = likely[np.argmax(np.nan_to_num(steps[likely, unit]))]
-            found[start, unit] = np.exp(difference[highest, unit])
-    return found
+            ratios[start, unit] = np.exp(difference[highest, unit])
+    return ratios
 
 
 def _around(logs: Values, side: int, fewest: int) -> Values:
@@ -135,10 +135,10 @@ def coverage_findings(
     )
 
 
-def from_tidy(table: pd.DataFrame, frequency: str) -> IndicatorRows:
+def from_tidy(table: pd.DataFrame, calendar: Calendar) -> IndicatorRows:
     """Return an imported tidy table as rows, without reading it from a file again."""
-    known = {text: parse_period(text, frequency) for text in table["period"].unique()}
-    return IndicatorRows(table.assign(period=table["period"].map(known).astype(int)), (), frequency)
+    ordinals = {text: calendar.parse(text) for text in table["period"].unique()}
+    return IndicatorRows(table.assign(period=table["period"].map(ordinals).astype(int)), (), calendar)
 
 
 class _Grid:
@@ -150,12 +150,12 @@ class _Grid:
         Which one.
     frame : DataFrame
         Its rows.
-    frequency : str
-        Of the calendar.
+    calendar : Calendar
+        Of its periods.
     """
 
-    def __init__(self, name: str, stratum: str, frame: pd.DataFrame, frequency: str) -> None:
-        self.name, self.stratum, self.frequency = name, stratum, frequency
+    def __init__(self, name: str, stratum: str, frame: pd.DataFrame, calendar: Calendar) -> None:
+        self.name, self.stratum, self.calendar = name, stratum, calendar
         period = frame["period"].to_numpy(dtype=np.int64)
         self.start = int(period.min())
         self.units = sorted(set(frame["unit"]))
@@ -188,7 +188,7 @@ class _Grid:
 
     def label(self, index: int) -> str:
         """Return a period as text."""
-        return format_period(self.start + index, self.frequency)
+        return self.calendar.format(self.start + index)
 
     def table(self) -> pd.DataFrame:
         """Return the rows of the coverage table."""
@@ -214,11 +214,11 @@ class _Grid:
             yield self._finding("", "empty_periods", int(where[0]), str(len(where)), message)
         for column, unit in enumerate(self.units):
             status = self.status[:, column]
-            for check, wanted, words in (
+            for check, what, words in (
                 ("suppressed_values", SUPPRESSED, "rows without a value (suppressed or not given)"),
                 ("missing_rows", MISSING, "periods without a row"),
             ):
-                where = np.flatnonzero((status == wanted) & ~nowhere)
+                where = np.flatnonzero((status == what) & ~nowhere)
                 if len(where):
                     message = f"{subject}, {unit}: {len(where)} {words}: {self._listed(where)}"
                     yield self._finding(unit, check, int(where[0]), str(len(where)), message)
@@ -239,8 +239,8 @@ class _Grid:
                 yield self._finding(unit, "jump", int(index), f"{ratio:.6g}", message)
 
     def _listed(self, where: Sequence[int] | NDArray[np.intp]) -> str:
-        shown = ", ".join(self.label(int(index)) for index in where[:_LISTED])
-        return shown + (", …" if len(where) > _LISTED else "")
+        periods = ", ".join(self.label(int(index)) for index in where[:_LISTED])
+        return periods + (", …" if len(where) > _LISTED else "")
 
     def _finding(self, unit: str, check: str, index: int, value: str, message: str) -> Finding:
         return Finding(self.name, unit, check, self.label(index), value, "info", message)
@@ -252,4 +252,4 @@ def _grids(rows: IndicatorRows, indicators: Collection[str] | None) -> Iterator[
         frame = frame[frame["indicator"].isin(list(indicators))]
     for key, part in frame.groupby(["indicator", "stratum"], sort=True):
         name, stratum = map(str, key)
-        yield _Grid(name, stratum, part, rows.frequency)
+        yield _Grid(name, stratum, part, rows.calendar)

@@ -7,22 +7,19 @@ indicators are skipped. Codes and periods stay whole numbers until something is 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow.compute as pc
 
-from its_eval.calendar import format_period, parse_period
 from its_eval.config.settings import url_text
-from its_eval.data.load import IndicatorRows
-from its_eval.data.panel import Panel, build_panel, outcome_values
+from its_eval.data.panel import IndicatorArrays
 from its_eval.data.parquet import (
     NUMERIC,
     coded,
     column_codes,
     distinct_texts,
-    field_of,
-    literal,
     narrowed,
     numbers_of,
     open_dataset,
@@ -31,10 +28,10 @@ from its_eval.data.tables import nearest
 from its_eval.errors import DataError
 
 if TYPE_CHECKING:
-    import pandas as pd
     from numpy.typing import NDArray
 
-    from its_eval.config import DataSettings, IndicatorTable, Outcome
+    from its_eval.calendar import Calendar
+    from its_eval.config import DataSettings, IndicatorTable
 
 
 #: Rows looked over at a time.
@@ -64,25 +61,6 @@ class Survey:
 
 
 @dataclass(frozen=True)
-class IndicatorArrays:
-    """Rows of one indicator.
-
-    Attributes
-    ----------
-    unit, period : ndarray of int, shape (rows,)
-        Codes and ordinals.
-    value, numerator, denominator : ndarray, shape (rows,), or None
-        NaN where missing; None where no table has such a column.
-    """
-
-    unit: NDArray[np.int64]
-    period: NDArray[np.int64]
-    value: NDArray[np.float64] | None
-    numerator: NDArray[np.float64] | None
-    denominator: NDArray[np.float64] | None
-
-
-@dataclass(frozen=True)
 class CodedRows:
     """Rows of some indicators, codes as whole numbers.
 
@@ -98,14 +76,14 @@ class CodedRows:
     by_indicator: Mapping[str, IndicatorArrays]
 
 
-def survey(settings: DataSettings, wanted: Sequence[str]) -> Survey:
+def survey(settings: DataSettings, evaluated: Sequence[str]) -> Survey:
     """Return which units and indicators the tables hold, reading these two columns alone.
 
     Parameters
     ----------
     settings : DataSettings
         The tables, all Parquet.
-    wanted : sequence of str
+    evaluated : sequence of str
         Indicators that will be evaluated.
 
     Raises
@@ -113,7 +91,7 @@ def survey(settings: DataSettings, wanted: Sequence[str]) -> Survey:
     DataError
         When a table is not there, cannot be read, or lacks a column.
     """
-    rows, asked = 0, frozenset(wanted)
+    rows, asked = 0, frozenset(evaluated)
     indicators: set[str] = set()
     units: set[str] = set()
     wanted_units: set[str] = set()
@@ -125,7 +103,7 @@ def survey(settings: DataSettings, wanted: Sequence[str]) -> Survey:
             problems += error.problems
             continue
         rows += dataset.count_rows()
-        columns = {key: field_of(names[key]) for key in ("unit", "indicator") if key in names}
+        columns = {key: pc.field(names[key]) for key in ("unit", "indicator") if key in names}
         for batch in dataset.scanner(columns=columns, batch_size=_SURVEY_ROWS).to_batches():
             if not batch.num_rows:
                 continue
@@ -145,7 +123,7 @@ def survey(settings: DataSettings, wanted: Sequence[str]) -> Survey:
     return Survey(rows, tuple(sorted(indicators)), tuple(sorted(units)), tuple(sorted(wanted_units)))
 
 
-def read_indicators(settings: DataSettings, wanted: Sequence[str]) -> CodedRows:
+def read_indicators(settings: DataSettings, evaluated: Sequence[str]) -> CodedRows:
     """Read all rows of some indicators.
 
     Raises
@@ -155,7 +133,7 @@ def read_indicators(settings: DataSettings, wanted: Sequence[str]) -> CodedRows:
     """
     parts, problems = [], []
     for table in settings.indicators:
-        part, faults = _read_table(table, settings, wanted)
+        part, faults = _read_table(table, settings, evaluated)
         parts.append(part)
         problems += faults
     units, unit = _joined([part.unit for part in parts])
@@ -179,7 +157,7 @@ def read_indicators(settings: DataSettings, wanted: Sequence[str]) -> CodedRows:
         own = slice(edges[place], edges[place + 1])
         value, *fraction = (None if array is None else array[own] for array in numbers.values())
         by_indicator[label] = IndicatorArrays(unit[own], period[own], value, *fraction)
-        problems += _repeated(label, by_indicator[label], units, settings.frequency)
+        problems += _repeated(label, by_indicator[label], units, settings.calendar)
     if problems:
         raise DataError(problems)
     return CodedRows(units, by_indicator)
@@ -196,17 +174,17 @@ class _Part:
 
 
 def _read_table(
-    table: IndicatorTable, settings: DataSettings, wanted: Sequence[str]
+    table: IndicatorTable, settings: DataSettings, evaluated: Sequence[str]
 ) -> tuple[_Part, list[str]]:
     """Return the rows of one table, and what was wrong with them."""
     dataset, names = open_dataset(table)
     condition = None
     if table.indicator is None:
-        condition = field_of(names["indicator"]).isin(list(wanted))
-        dataset = narrowed(dataset, names["indicator"], wanted)
-    elif table.indicator not in wanted:
-        condition = literal(value=False)
-    columns = {key: field_of(name) for key, name in names.items()}
+        condition = pc.field(names["indicator"]).isin(list(evaluated))
+        dataset = narrowed(dataset, names["indicator"], evaluated)
+    elif table.indicator not in evaluated:
+        condition = pc.scalar(False)
+    columns = {key: pc.field(name) for key, name in names.items()}
     read = dataset.to_table(columns=columns, filter=condition).unify_dictionaries().combine_chunks()
     where = url_text(table.path)
     problems: list[str] = []
@@ -220,7 +198,7 @@ def _read_table(
     ordinals = np.zeros(len(texts), dtype=np.int64)
     for place in np.flatnonzero(np.bincount(codes, minlength=len(texts))):
         try:
-            ordinals[place] = parse_period(texts[place], settings.frequency, table.dates)
+            ordinals[place] = settings.calendar.parse(texts[place], table.dates)
         except ValueError as error:
             problems.append(f"{where}: period {error}")
     numbers = {key: numbers_of(read.column(key)) for key in NUMERIC if key in names}
@@ -232,8 +210,8 @@ def _joined(
 ) -> tuple[tuple[str, ...], NDArray[np.int64]]:
     """Return the texts that occur in codes of several tables, sorted, and each row's place among them."""
     occurring = [np.flatnonzero(np.bincount(codes, minlength=len(texts))) for codes, texts in parts]
-    found = zip(parts, occurring, strict=True)
-    distinct = tuple(sorted({texts[place] for (_, texts), places in found for place in places}))
+    pairs = zip(parts, occurring, strict=True)
+    distinct = tuple(sorted({texts[place] for (_, texts), places in pairs for place in places}))
     rank = {text: place for place, text in enumerate(distinct)}
     ranked = [
         np.array([rank.get(text, 0) for text in texts], dtype=np.int64)[codes] if len(codes) else codes
@@ -242,93 +220,16 @@ def _joined(
     return distinct, np.concatenate(ranked)
 
 
-def _repeated(label: str, rows: IndicatorArrays, units: tuple[str, ...], frequency: str) -> Iterator[str]:
+def _repeated(label: str, rows: IndicatorArrays, units: tuple[str, ...], calendar: Calendar) -> Iterator[str]:
     """Yield a message for every unit and period that stands more than once."""
     first = int(rows.period.min())
     length = int(rows.period.max()) - first + 1
     counts = np.bincount(rows.unit * length + rows.period - first)
     for place in np.flatnonzero(counts > 1):
-        shown = format_period(first + int(place) % length, frequency)
-        yield f"{label}, {units[int(place) // length]}, {shown} stands {counts[place]} times; keep one row"
+        period = calendar.format(first + int(place) % length)
+        yield f"{label}, {units[int(place) // length]}, {period} stands {counts[place]} times; keep one row"
 
 
-def unknown_indicator(label: str, known: Survey) -> str:
+def unknown_indicator(label: str, surveyed: Survey) -> str:
     """Return what to say about an outcome that no table has rows of."""
-    return f"outcome {label!r}: the data have no such indicator; {nearest(label, known.indicators)}"
-
-
-def coded_window(
-    rows: IndicatorArrays,
-    treated: NDArray[np.bool_],
-    bounds: tuple[int | None, int | None],
-    frequency: str,
-) -> tuple[int, int]:
-    """Return first and last ordinal: those of the config, else the span of the treated units' rows.
-
-    Parameters
-    ----------
-    rows : IndicatorArrays
-        With a row of a treated unit at least.
-    treated : ndarray of bool
-        By code of a unit.
-    bounds : tuple of int or None
-        What the config says.
-    frequency : str
-        Of the ordinals.
-
-    Raises
-    ------
-    ValueError
-        When no such row lies within the bounds.
-    """
-    periods = rows.period[treated[rows.unit]]
-    span = int(periods.min()), int(periods.max())
-    first = span[0] if bounds[0] is None else bounds[0]
-    last = span[1] if bounds[1] is None else bounds[1]
-    if first > last:
-        shown = [format_period(ordinal, frequency) for ordinal in span]
-        raise ValueError(
-            f"the treated units have data from {shown[0]} to {shown[1]}, outside its start and end"
-        )
-    return first, last
-
-
-def coded_panel(
-    coded: CodedRows, outcome: Outcome, span: tuple[int, int], min_denominator: float | None, frequency: str
-) -> Panel:
-    """Lay one indicator out on a regular calendar, as ``build_panel`` does from rows with texts."""
-    rows = coded.by_indicator[outcome.indicator]
-    if rows.numerator is not None or rows.denominator is not None or rows.value is None:
-        found = IndicatorRows(_frame(rows).assign(indicator=outcome.indicator), (), frequency)
-        panel = build_panel(found, outcome, span, min_denominator)
-        # codes stood for the units, and sort in the same way
-        return replace(panel, units=tuple(coded.units[int(code)] for code in panel.units))
-    start, end = span
-    inside = (rows.period >= start) & (rows.period <= end)
-    unit, period, value = rows.unit[inside], rows.period[inside], rows.value[inside]
-    present = np.bincount(unit, minlength=len(coded.units)) > 0
-    shape = (end - start + 1, int(present.sum()))
-    values, nothing = np.full(shape, np.nan), np.full(shape, np.nan)
-    values[period - start, (np.cumsum(present) - 1)[unit]] = value
-    counts = values.copy() if outcome.kind == "count" else nothing
-    units = tuple(coded.units[code] for code in np.flatnonzero(present))
-    small = np.zeros(shape, dtype=bool)
-    return Panel(outcome.name, frequency, start, units, values, nothing, counts, small)
-
-
-def coded_values(rows: IndicatorArrays, outcome: Outcome, frequency: str) -> NDArray[np.float64]:
-    """Return the value of each row, rebuilt from numerator and denominator where it is blank."""
-    if rows.value is not None and rows.numerator is None:
-        return rows.value
-    return outcome_values(IndicatorRows(_frame(rows), (), frequency), outcome)
-
-
-def _frame(rows: IndicatorArrays) -> pd.DataFrame:
-    """Return the rows as the frame that panels are built of; codes stand for the units."""
-    import pandas as pd  # noqa: PLC0415
-
-    nothing = np.full(len(rows.unit), np.nan)
-    names = ("value", "numerator", "denominator")
-    numbers = {name: getattr(rows, name) for name in names}
-    filled = {name: nothing if array is None else array for name, array in numbers.items()}
-    return pd.DataFrame({"unit": rows.unit, "period": rows.period, **filled})
+    return f"outcome {label!r}: the data have no such indicator; {nearest(label, surveyed.indicators)}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from its_eval.calendar import format_period, parse_period
+from its_eval.calendar import Calendar
 from its_eval.config.faults import show
 from its_eval.config.stratified import series_name
 from its_eval.data.faults import Finding
@@ -50,13 +50,13 @@ class IndicatorRows:
         and row.
     findings : tuple of Finding
         What was wrong in single cells.
-    frequency : str
-        Frequency of the ordinals.
+    calendar : Calendar
+        What the ordinals count.
     """
 
     frame: pd.DataFrame
     findings: tuple[Finding, ...]
-    frequency: str
+    calendar: Calendar
 
 
 def load_indicators(settings: DataSettings) -> IndicatorRows:
@@ -72,33 +72,33 @@ def load_indicators(settings: DataSettings) -> IndicatorRows:
     problems: list[str] = []
     for table in settings.indicators:
         try:
-            frame, found = _load_table(table, settings.frequency)
+            frame, faults_of_cells = _load_table(table, settings.calendar)
         except DataError as error:
             problems += error.problems
             continue
         frames.append(frame)
-        findings += found
+        findings += faults_of_cells
     if problems:
         raise DataError(problems, "check the paths and columns under data.indicators")
     rows = pd.concat(frames, ignore_index=True)
     order = ["indicator", "unit", "period", "stratum", "source_file", "source_row"]
     rows = rows.sort_values(order, kind="stable")
-    return IndicatorRows(rows.reset_index(drop=True), tuple(findings), settings.frequency)
+    return IndicatorRows(rows.reset_index(drop=True), tuple(findings), settings.calendar)
 
 
-def _load_table(table: IndicatorTable, frequency: str) -> tuple[pd.DataFrame, list[Finding]]:
+def _load_table(table: IndicatorTable, calendar: Calendar) -> tuple[pd.DataFrame, list[Finding]]:
     raw = read_table(table.path)
     raw = _melted(raw, table) if table.layout == "wide" else _long(raw, table)
     findings = _blank_codes(raw)
     raw["period_text"] = raw["period"].astype(str).str.strip()
-    raw["period"] = _ordinals(raw, table, frequency, findings)
+    raw["period"] = _ordinals(raw, table, calendar, findings)
     for name in _NUMERIC:
         if name not in raw:
             raw[name] = np.nan
             continue
         values, faulty = to_numbers(raw[name])
         column = table.columns.get(name, name) if table.layout == "long" else None
-        findings += _cell_findings(raw, name, column, faulty, frequency)
+        findings += _cell_findings(raw, name, column, faulty, calendar)
         raw[name] = values
     return raw[["indicator", "unit", "period", *_NUMERIC, "stratum", *ORIGIN]], findings
 
@@ -117,14 +117,14 @@ def _series(row: Any) -> str:
 def _long(raw: pd.DataFrame, table: IndicatorTable) -> pd.DataFrame:
     columns = table.columns
     present = {normalise_name(str(name)) for name in raw.columns}
-    wanted = ["unit", "period", *([] if table.indicator is not None else ["indicator"])]
+    names = ["unit", "period", *([] if table.indicator is not None else ["indicator"])]
     # an unmapped tidy column is used when it is there; a mapped one has to be
     optional = (*_NUMERIC, "stratum")
-    wanted += [name for name in optional if name in columns or name in present]
-    if "value" not in wanted and not {"numerator", "denominator"} <= set(wanted):
-        wanted.append("value")
-    found = _found_columns(raw, {name: columns.get(name, name) for name in wanted}, str(table.path))
-    out = pd.DataFrame({name: raw[column] for name, column in found.items()}, index=raw.index)
+    names += [name for name in optional if name in columns or name in present]
+    if "value" not in names and not {"numerator", "denominator"} <= set(names):
+        names.append("value")
+    columns_there = _found_columns(raw, {name: columns.get(name, name) for name in names}, str(table.path))
+    out = pd.DataFrame({name: raw[column] for name, column in columns_there.items()}, index=raw.index)
     if table.indicator is not None:
         out["indicator"] = table.indicator
     if "stratum" not in out:
@@ -134,18 +134,18 @@ def _long(raw: pd.DataFrame, table: IndicatorTable) -> pd.DataFrame:
     return out.assign(**_origin(raw, table))
 
 
-def _found_columns(raw: pd.DataFrame, wanted: dict[str, str], where: str) -> dict[str, str]:
+def _found_columns(raw: pd.DataFrame, named: dict[str, str], where: str) -> dict[str, str]:
     """Return the columns by what they are for; all that are not there are refused at once."""
-    found: dict[str, str] = {}
+    matched: dict[str, str] = {}
     problems: list[str] = []
-    for name, column in wanted.items():
+    for name, column in named.items():
         try:
-            found[name] = find_column(raw, column, where)
+            matched[name] = find_column(raw, column, where)
         except DataError as error:
             problems += error.problems
     if problems:
         raise DataError(problems)
-    return found
+    return matched
 
 
 def _origin(raw: pd.DataFrame, table: IndicatorTable) -> dict[str, pd.Series]:
@@ -180,41 +180,32 @@ def _melted(raw: pd.DataFrame, table: IndicatorTable) -> pd.DataFrame:
 
 
 def _ordinals(
-    raw: pd.DataFrame, table: IndicatorTable, frequency: str, findings: list[Finding]
+    raw: pd.DataFrame, table: IndicatorTable, calendar: Calendar, findings: list[Finding]
 ) -> pd.Series[int]:
-    known: dict[str, int] = {}
+    ordinals: dict[str, int] = {}
     faults: dict[str, str] = {}
     for text in raw["period_text"].unique():
         try:
-            known[text] = parse_period(text, frequency, table.dates)
+            ordinals[text] = calendar.parse(text, table.dates)
         except ValueError as error:
-            known[text] = NO_PERIOD
+            ordinals[text] = NO_PERIOD
             faults[text] = str(error)
     faulty = raw[raw["period_text"].isin(list(faults))]
     for row in faulty.itertuples():
         message = f"{place_of(row)}: {faults[str(row.period_text)]}"
-        findings.append(
-            Finding(
-                _series(row),
-                str(row.unit),
-                "unreadable_period",
-                "",
-                str(row.period_text),
-                "error",
-                message,
-            )
-        )
-    return raw["period_text"].map(known).astype(int)
+        unit, text = str(row.unit), str(row.period_text)
+        findings.append(Finding(_series(row), unit, "unreadable_period", "", text, "error", message))
+    return raw["period_text"].map(ordinals).astype(int)
 
 
 def _blank_codes(raw: pd.DataFrame) -> list[Finding]:
     """Return the rows that say nothing about which unit or indicator they belong to; no run can use them."""
-    found = []
+    findings = []
     for name in ("unit", "indicator"):
         for row in raw[raw[name].eq("")].itertuples():
             message = f"{place_of(row)}: the {name} is blank; the row is not used"
-            found.append(Finding(_series(row), str(row.unit), f"blank_{name}", "", "", "warning", message))
-    return found
+            findings.append(Finding(_series(row), str(row.unit), f"blank_{name}", "", "", "warning", message))
+    return findings
 
 
 def _cell_findings(
@@ -222,17 +213,17 @@ def _cell_findings(
     name: str,
     column: str | None,
     faulty: np.ndarray[tuple[int], np.dtype[np.bool_]],
-    frequency: str,
+    calendar: Calendar,
 ) -> Sequence[Finding]:
     """Return a finding for each faulty cell; without a `column` of the file it is that of the unit."""
-    found = []
+    findings = []
     for row, text in zip(raw[faulty].itertuples(), raw.loc[faulty, name].astype(str), strict=True):
         ordinal = int(str(row.period))
-        period = "" if ordinal == NO_PERIOD else format_period(ordinal, frequency)
+        period = "" if ordinal == NO_PERIOD else calendar.format(ordinal)
         place = f"{place_of(row)}, column {column or str(row.unit)!r}"
         message = f"{place}: {show(text)} is not a number; {number_hint(text)}"
-        found.append(Finding(_series(row), str(row.unit), "not_a_number", period, text, "error", message))
-    return found
+        findings.append(Finding(_series(row), str(row.unit), "not_a_number", period, text, "error", message))
+    return findings
 
 
 def by_stratum(rows: IndicatorRows, stratified: Collection[str]) -> IndicatorRows:
@@ -278,8 +269,8 @@ def by_stratum(rows: IndicatorRows, stratified: Collection[str]) -> IndicatorRow
 def strata_hint(rows: IndicatorRows, indicator: str) -> str:
     """Return what to do about an indicator that has rows of strata and none of everybody; blank else."""
     start = f"{indicator} ["
-    found = sorted({name for name in rows.frame["indicator"] if name.startswith(start)})
-    if not found:
+    series = sorted({name for name in rows.frame["indicator"] if name.startswith(start)})
+    if not series:
         return ""
-    shown = ", ".join(name.removeprefix(start).removesuffix("]") for name in found)
-    return f"it has no rows of all strata together; name some of its strata ({shown}) under `strata`"
+    strata = ", ".join(name.removeprefix(start).removesuffix("]") for name in series)
+    return f"it has no rows of all strata together; name some of its strata ({strata}) under `strata`"

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.calendar import format_period
 from its_eval.data.load import NO_PERIOD, IndicatorRows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    import pandas as pd
     from numpy.typing import NDArray
 
+    from its_eval.calendar import Calendar
     from its_eval.config import Outcome
 
 #: More periods in a row without a value of any unit are no gap but a slip in a period, and the cost of a
@@ -30,8 +32,8 @@ class Panel:
     ----------
     outcome : str
         Name of the outcome.
-    frequency : str
-        ``month``, ``quarter``, ``year`` or ``week``.
+    calendar : Calendar
+        What the ordinals count.
     start : int
         Ordinal of the first period.
     units : tuple of str
@@ -47,7 +49,7 @@ class Panel:
     """
 
     outcome: str
-    frequency: str
+    calendar: Calendar
     start: int
     units: tuple[str, ...]
     values: NDArray[np.float64]
@@ -57,6 +59,11 @@ class Panel:
     parts: tuple[Panel, ...] = ()
 
     @property
+    def frequency(self) -> str:
+        """How far apart two periods are."""
+        return self.calendar.frequency
+
+    @property
     def n_periods(self) -> int:
         """Length of the window, gaps counted."""
         return int(self.values.shape[0])
@@ -64,15 +71,25 @@ class Panel:
     @property
     def periods(self) -> list[str]:
         """ISO text of each period."""
-        return [format_period(self.start + index, self.frequency) for index in range(self.n_periods)]
+        return self.calendar.span(self.start, self.start + self.n_periods - 1)
 
     def index_of(self, ordinal: int) -> int:
         """Return the position of a period, counted from 0 at the start of the window (may lie outside)."""
         return ordinal - self.start
 
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """The column of each unit."""
+        return {unit: column for column, unit in enumerate(self.units)}
+
     def column(self, unit: str) -> int:
         """Return the column of a unit."""
-        return self.units.index(unit)
+        return self.places[unit]
+
+    def columns(self, units: Sequence[str]) -> NDArray[np.intp]:
+        """Return the columns of some units."""
+        places = self.places
+        return np.array([places[unit] for unit in units], dtype=np.intp)
 
     def windowed(self, first: int, end: int) -> Panel:
         """Return the panel on the periods from `first` up to but not including `end`."""
@@ -97,24 +114,72 @@ class Panel:
         return replace(self, values=values, counts=counts, parts=parts)
 
 
-def outcome_values(rows: IndicatorRows, outcome: Outcome) -> NDArray[np.float64]:
-    """Return the value of each row of an outcome, rebuilt from numerator and denominator where it is blank.
+@dataclass(frozen=True)
+class IndicatorArrays:
+    """Rows of one indicator.
 
-    A percentage is 100 × numerator / denominator, a rate ``per`` × numerator / denominator, a count or a
-    number the numerator.
+    Attributes
+    ----------
+    unit, period : ndarray of int, shape (rows,)
+        Places in the sorted codes of units, and ordinals.
+    value, numerator, denominator : ndarray, shape (rows,), or None
+        NaN where missing; None where no table has such a column.
     """
-    frame = rows.frame
-    value = frame["value"].to_numpy(dtype=np.float64)
-    numerator = frame["numerator"].to_numpy(dtype=np.float64)
-    denominator = frame["denominator"].to_numpy(dtype=np.float64)
+
+    unit: NDArray[np.int64]
+    period: NDArray[np.int64]
+    value: NDArray[np.float64] | None
+    numerator: NDArray[np.float64] | None
+    denominator: NDArray[np.float64] | None
+
+    def values(self, outcome: Outcome) -> NDArray[np.float64]:
+        """Return the value of each row, rebuilt from numerator and denominator where it is blank.
+
+        A percentage is 100 × numerator / denominator, a rate ``per`` × numerator / denominator, a count or a
+        number the numerator.
+        """
+        return _values(outcome, self.value, self.numerator, self.denominator)
+
+
+def _values(
+    outcome: Outcome,
+    value: NDArray[np.float64] | None,
+    numerator: NDArray[np.float64] | None,
+    denominator: NDArray[np.float64] | None,
+) -> NDArray[np.float64]:
+    if numerator is None:
+        # a table has values, or else both parts of a fraction
+        assert value is not None  # noqa: S101
+        return value
+    rebuilt = numerator
     if outcome.kind in ("percentage", "rate"):
-        factor = 100.0 if outcome.kind == "percentage" else (outcome.per or 1.0)
+        sizes = np.full(len(numerator), np.nan) if denominator is None else denominator
         with np.errstate(divide="ignore", invalid="ignore"):
-            rebuilt = factor * numerator / denominator
+            rebuilt = _factor(outcome) * numerator / sizes
         rebuilt[~np.isfinite(rebuilt)] = np.nan
-    else:
-        rebuilt = numerator
-    return np.where(np.isnan(value), rebuilt, value)
+    return rebuilt if value is None else np.where(np.isnan(value), rebuilt, value)
+
+
+def _factor(outcome: Outcome) -> float:
+    """Return what a share is multiplied by."""
+    return 100.0 if outcome.kind == "percentage" else (outcome.per or 1.0)
+
+
+def indicator_arrays(frame: pd.DataFrame) -> tuple[IndicatorArrays, tuple[str, ...]]:
+    """Return rows of a frame of `IndicatorRows` as arrays, and the sorted codes of their units."""
+    units = tuple(sorted(set(frame["unit"])))
+    places = {unit: place for place, unit in enumerate(units)}
+    unit = frame["unit"].map(places).to_numpy(dtype=np.int64)
+    return IndicatorArrays(unit, frame["period"].to_numpy(dtype=np.int64), *_numbers(frame)), units
+
+
+def _numbers(frame: pd.DataFrame) -> Iterator[NDArray[np.float64]]:
+    return (frame[name].to_numpy(dtype=np.float64) for name in ("value", "numerator", "denominator"))
+
+
+def outcome_values(rows: IndicatorRows, outcome: Outcome) -> NDArray[np.float64]:
+    """Return the value of each row of an outcome; see `IndicatorArrays.values`."""
+    return _values(outcome, *_numbers(rows.frame))
 
 
 def window(
@@ -125,28 +190,49 @@ def window(
     Raises
     ------
     ValueError
-        When no row of a treated unit has a period that could be read, or none lies within the bounds.
+        As `bounded`.
     """
     frame = rows.frame
     chosen = frame["indicator"].eq(outcome.indicator) & frame["unit"].isin(treated)
     chosen &= frame["period"].ne(NO_PERIOD)
-    periods = frame.loc[chosen, "period"]
+    return bounded(frame.loc[chosen, "period"].to_numpy(dtype=np.int64), bounds, rows.calendar)
+
+
+def bounded(
+    periods: NDArray[np.int64], bounds: tuple[int | None, int | None], calendar: Calendar
+) -> tuple[int, int]:
+    """Return first and last ordinal: those of the config, else those of the treated units' rows.
+
+    Parameters
+    ----------
+    periods : ndarray of int
+        Periods of the treated units' rows.
+    bounds : tuple of int or None
+        What the config says.
+    calendar : Calendar
+        Of the ordinals.
+
+    Raises
+    ------
+    ValueError
+        When no row of a treated unit has a period that could be read, or none lies within the bounds.
+    """
     first, last = bounds
-    if (first is None or last is None) and periods.empty:
+    if (first is None or last is None) and not len(periods):
         raise ValueError("no row of a treated unit has a period that can be read")
     if first is None:
         first = int(periods.min())
     if last is None:
         last = int(periods.max())
     if first > last:
-        span = [format_period(int(ordinal), rows.frequency) for ordinal in (periods.min(), periods.max())]
+        earliest, latest = (calendar.format(int(ordinal)) for ordinal in (periods.min(), periods.max()))
         raise ValueError(
-            f"the treated units have data from {span[0]} to {span[1]}, outside its start and end"
+            f"the treated units have data from {earliest} to {latest}, outside its start and end"
         )
     return first, last
 
 
-def require_filled(periods: NDArray[np.int64], span: tuple[int, int], frequency: str) -> None:
+def require_filled(periods: NDArray[np.int64], span: tuple[int, int], calendar: Calendar) -> None:
     """Check that a window has no hole so long that a period in it must be wrong.
 
     Parameters
@@ -155,7 +241,7 @@ def require_filled(periods: NDArray[np.int64], span: tuple[int, int], frequency:
         Ordinals in which some unit has a value.
     span : tuple of int
         First and last ordinal of the window, both inclusive.
-    frequency : str
+    calendar : Calendar
         Of the ordinals.
 
     Raises
@@ -170,7 +256,7 @@ def require_filled(periods: NDArray[np.int64], span: tuple[int, int], frequency:
     start, end = int(edges[place]) + 1, int(edges[place + 1]) - 1
     if end - start + 1 > LONGEST_HOLE:
         raise ValueError(
-            f"no unit has a value from {format_period(start, frequency)} to {format_period(end, frequency)}, "
+            f"no unit has a value from {calendar.format(start)} to {calendar.format(end)}, "
             f"{end - start + 1:,} periods in a row; correct the period beside them, or set `start` and `end`"
         )
 
@@ -178,48 +264,64 @@ def require_filled(periods: NDArray[np.int64], span: tuple[int, int], frequency:
 def build_panel(
     rows: IndicatorRows, outcome: Outcome, span: tuple[int, int], min_denominator: float | None
 ) -> Panel:
+    """Lay one indicator out on a regular calendar; all parameters but the rows are those of `lay_out`."""
+    arrays, units = indicator_arrays(rows.frame[rows.frame["indicator"].eq(outcome.indicator)])
+    return lay_out(arrays, units, outcome, span, min_denominator, rows.calendar)
+
+
+def lay_out(
+    rows: IndicatorArrays,
+    units: Sequence[str],
+    outcome: Outcome,
+    span: tuple[int, int],
+    min_denominator: float | None,
+    calendar: Calendar,
+) -> Panel:
     """Lay one indicator out on a regular calendar.
 
     Parameters
     ----------
-    rows : IndicatorRows
-        All loaded rows; of duplicates the last one counts (they have been refused or reported before).
+    rows : IndicatorArrays
+        Its rows; of duplicates the last one counts (they have been refused or reported before).
+    units : sequence of str
+        Sorted codes, by place.
     outcome : Outcome
-        Which indicator and how its value is made.
+        How its value is made.
     span : tuple of int
         First and last ordinal, both inclusive.
     min_denominator : float or None
         Values with a smaller denominator are masked.
+    calendar : Calendar
+        Of the ordinals.
     """
     start, end = span
-    frame = rows.frame.assign(value=outcome_values(rows, outcome))
-    inside = frame["indicator"].eq(outcome.indicator) & frame["period"].between(start, end)
-    frame = frame[inside]
-    units = tuple(sorted(set(frame["unit"])))
-    positions = {unit: column for column, unit in enumerate(units)}
-    shape = (end - start + 1, len(units))
-    values, denominators, counts = np.full(shape, np.nan), np.full(shape, np.nan), np.full(shape, np.nan)
-    at = (frame["period"].to_numpy() - start, frame["unit"].map(positions).to_numpy(dtype=int))
-    values[at] = frame["value"].to_numpy()
-    denominators[at] = frame["denominator"].to_numpy()
-    counts[at] = frame["numerator"].to_numpy()
-    made = values if outcome.kind == "count" else _numerators(values, denominators, outcome)
-    counts = np.where(np.isnan(counts), made, counts)
-    if outcome.kind == "count" and not np.isnan(denominators).all():
-        # a count is compared per so much of its denominator; without one it is not known
-        exposure = np.where(denominators > 0, denominators, np.nan)
-        values = (outcome.per or 1.0) * values / exposure
-    small = np.zeros(shape, dtype=bool)
+    inside = (rows.period >= start) & (rows.period <= end)
+    unit = rows.unit[inside]
+    present = np.bincount(unit, minlength=len(units)) > 0
+    at = (rows.period[inside] - start, (np.cumsum(present) - 1)[unit])
+    nothing = np.full((end - start + 1, int(present.sum())), np.nan)
+
+    def grid(numbers: NDArray[np.float64] | None) -> NDArray[np.float64]:
+        if numbers is None:
+            return nothing
+        laid = nothing.copy()
+        laid[at] = numbers[inside]
+        return laid
+
+    values, denominators, counts = grid(rows.values(outcome)), grid(rows.denominator), grid(rows.numerator)
+    if outcome.kind == "count":
+        counts = np.where(np.isnan(counts), values, counts)
+        if not np.isnan(denominators).all():
+            # a count is compared per so much of its denominator; without one it is not known
+            values = (outcome.per or 1.0) * values / np.where(denominators > 0, denominators, np.nan)
+    elif rows.denominator is not None:
+        # the counts that a percentage or rate was made of, rounded to whole ones
+        made = np.round(values * denominators / _factor(outcome))
+        counts = np.where(np.isnan(counts), made, counts)
+    small = np.zeros(nothing.shape, dtype=bool)
     if min_denominator is not None:
         small = (denominators < min_denominator) & ~np.isnan(values)
         values[small] = np.nan
         counts[small] = np.nan
-    return Panel(outcome.name, rows.frequency, start, units, values, denominators, counts, small)
-
-
-def _numerators(
-    values: NDArray[np.float64], denominators: NDArray[np.float64], outcome: Outcome
-) -> NDArray[np.float64]:
-    """Return the counts that a percentage or rate was made of, rounded to whole ones."""
-    factor = 100.0 if outcome.kind == "percentage" else (outcome.per or 1.0)
-    return np.round(values * denominators / factor)
+    codes = tuple(units[int(place)] for place in np.flatnonzero(present))
+    return Panel(outcome.name, calendar, start, codes, values, denominators, counts, small)

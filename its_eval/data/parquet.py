@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
+from its_eval.columns import Column, Texts
 from its_eval.config.settings import is_url, url_text
 from its_eval.data.tables import find_column, normalise_name
 from its_eval.errors import DataError
@@ -28,12 +32,12 @@ NUMERIC = ("value", "numerator", "denominator")
 
 def fragment_files(settings: DataSettings) -> list[tuple[str, int]]:
     """Return name and size of every file of every indicator table, in a fixed order."""
-    found = []
+    files = []
     for table in settings.indicators:
         dataset, _ = open_dataset(table)
         for fragment in dataset.get_fragments():
-            found.append((fragment.path, dataset.filesystem.get_file_info(fragment.path).size))
-    return sorted(set(found))
+            files.append((fragment.path, dataset.filesystem.get_file_info(fragment.path).size))
+    return sorted(set(files))
 
 
 def open_dataset(table: IndicatorTable) -> tuple[Any, dict[str, str]]:
@@ -44,9 +48,6 @@ def open_dataset(table: IndicatorTable) -> tuple[Any, dict[str, str]]:
     DataError
         When it is not there, cannot be read, or lacks a column.
     """
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.dataset as ds  # noqa: PLC0415
-
     where = url_text(table.path)
     source, filesystem = str(table.path), None
     try:
@@ -54,12 +55,12 @@ def open_dataset(table: IndicatorTable) -> tuple[Any, dict[str, str]]:
             from fsspec.core import url_to_fs  # type: ignore[import-untyped]  # noqa: PLC0415
 
             filesystem, source = url_to_fs(where)
-        found = ds.dataset(source, filesystem=filesystem, format="parquet", partitioning="hive")
-        names = _columns(found.schema, table, where)
+        dataset = ds.dataset(source, filesystem=filesystem, format="parquet", partitioning="hive")
+        names = _columns(dataset.schema, table, where)
         kept = [name for key, name in names.items() if key not in NUMERIC]
-        texts = [name for name in kept if pa.types.is_string(found.schema.field(name).type)]
+        texts = [name for name in kept if pa.types.is_string(dataset.schema.field(name).type)]
         options = ds.ParquetReadOptions(dictionary_columns=texts)
-        found = ds.dataset(
+        dataset = ds.dataset(
             source,
             filesystem=filesystem,
             format=ds.ParquetFileFormat(read_options=options),
@@ -69,20 +70,18 @@ def open_dataset(table: IndicatorTable) -> tuple[Any, dict[str, str]]:
         raise DataError([f"{where}: there is no such file"]) from None
     except (pa.ArrowException, OSError, ImportError, ValueError) as error:
         raise DataError([f"{where}: cannot be read as Parquet: {error}"]) from None
-    return found, names
+    return dataset, names
 
 
-def narrowed(dataset: Any, column: str, wanted: Sequence[str]) -> Any:
+def narrowed(dataset: Any, column: str, texts: Sequence[str]) -> Any:
     """Return the part of a dataset whose row groups may hold a row with one of some texts in a column.
 
     Arrow itself does not use the statistics of columns that are written as dictionaries, as pandas writes
     categories.
     """
-    import pyarrow.dataset as ds  # noqa: PLC0415
-
-    asked = sorted(wanted)
+    asked = sorted(texts)
     kept = []
-    for fragment in dataset.get_fragments(filter=field_of(column).isin(asked)):
+    for fragment in dataset.get_fragments(filter=pc.field(column).isin(asked)):
         groups = [
             number
             for number in range(fragment.num_row_groups)
@@ -96,17 +95,15 @@ def narrowed(dataset: Any, column: str, wanted: Sequence[str]) -> Any:
 def _may_hold(group: Any, column: str, asked: Sequence[str]) -> bool:
     """Return whether one of some sorted texts lies between the least and the greatest of a row group."""
     chunks = (group.column(place) for place in range(group.num_columns))
-    found = next((chunk.statistics for chunk in chunks if chunk.path_in_schema == column), None)
-    if found is None or not found.has_min_max or not isinstance(found.min, str):
+    statistics = next((chunk.statistics for chunk in chunks if chunk.path_in_schema == column), None)
+    if statistics is None or not statistics.has_min_max or not isinstance(statistics.min, str):
         return True
-    place = bisect_left(asked, found.min)
-    return place < len(asked) and asked[place] <= found.max
+    place = bisect_left(asked, statistics.min)
+    return place < len(asked) and asked[place] <= statistics.max
 
 
 def _columns(schema: Any, table: IndicatorTable, where: str) -> dict[str, str]:
     """Return which column holds unit, period, indicator and each number."""
-    import pyarrow as pa  # noqa: PLC0415
-
     mapped = table.columns
     names = {key: find_column(schema.names, mapped.get(key, key), where) for key in ("unit", "period")}
     if table.indicator is None:
@@ -129,20 +126,6 @@ def _columns(schema: Any, table: IndicatorTable, where: str) -> dict[str, str]:
     return names
 
 
-def field_of(name: str) -> Any:
-    """Return a column of a dataset as an expression."""
-    import pyarrow.compute as pc  # noqa: PLC0415
-
-    return pc.field(name)
-
-
-def literal(*, value: bool) -> Any:
-    """Return a constant as an expression."""
-    import pyarrow.compute as pc  # noqa: PLC0415
-
-    return pc.scalar(value)
-
-
 def column_codes(read: Any, name: str) -> tuple[NDArray[np.int64], list[str]]:
     """Return a column of a table of one chunk (or of none) as codes and texts."""
     column = read.column(name)
@@ -153,8 +136,6 @@ def column_codes(read: Any, name: str) -> tuple[NDArray[np.int64], list[str]]:
 
 def distinct_texts(array: Any) -> list[str]:
     """Return the stripped texts that occur in an array."""
-    import pyarrow.compute as pc  # noqa: PLC0415
-
     # the dictionary of an array may hold words that do not occur
     codes, texts = coded(pc.unique(array))
     return [texts[code] for code in codes]
@@ -162,9 +143,6 @@ def distinct_texts(array: Any) -> list[str]:
 
 def coded(array: Any) -> tuple[NDArray[np.int64], list[str]]:
     """Return an array as codes and stripped texts; what is missing has the text of nothing."""
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.compute as pc  # noqa: PLC0415
-
     if not pa.types.is_dictionary(array.type):
         array = pc.dictionary_encode(pc.cast(array, pa.string()))
     texts = [str(text).strip() for text in array.dictionary.to_pylist()]
@@ -181,29 +159,7 @@ def coded(array: Any) -> tuple[NDArray[np.int64], list[str]]:
 
 def numbers_of(column: Any) -> NDArray[np.float64]:
     """Return a column of numbers, NaN where missing."""
-    import pyarrow as pa  # noqa: PLC0415
-
     return np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
-
-
-@dataclass(frozen=True)
-class Texts:
-    """A column of texts that repeat.
-
-    Attributes
-    ----------
-    codes : ndarray of int, shape (rows,)
-        Places in `words`.
-    words : sequence of str
-        The distinct texts.
-    """
-
-    codes: NDArray[np.intp]
-    words: Sequence[str]
-
-
-#: A column: texts, numbers, or one value for all rows (None: missing in all).
-Column = Texts | np.ndarray[Any, Any] | str | float | None
 
 
 def encode_part(name: str, columns: Mapping[str, Column], rows: int) -> bytes:
@@ -221,9 +177,6 @@ def encode_part(name: str, columns: Mapping[str, Column], rows: int) -> bytes:
     rows : int
         How many.
     """
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.parquet as pq  # noqa: PLC0415
-
     schema = _schema(name)
     arrays = [_array(columns.get(key), schema.field(key).type, rows) for key in COLUMNS[name]]
     sink = pa.BufferOutputStream()
@@ -237,15 +190,10 @@ def encode_part(name: str, columns: Mapping[str, Column], rows: int) -> bytes:
 @cache
 def _schema(name: str) -> Any:
     """Return types and metadata that pandas would write."""
-    import pyarrow as pa  # noqa: PLC0415
-
     return pa.Schema.from_pandas(make_table(name, []), preserve_index=False)
 
 
 def _array(column: Column, kind: Any, rows: int) -> Any:
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.compute as pc  # noqa: PLC0415
-
     if isinstance(column, Texts):
         words = pa.array(list(column.words), kind)
         return words.take(pa.array(np.asarray(column.codes)))

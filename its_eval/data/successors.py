@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from its_eval.calendar import format_period, parse_period
 from its_eval.data.faults import Finding
 from its_eval.data.load import NO_PERIOD, IndicatorRows
 from its_eval.data.tables import MISSING_MARKS
 from its_eval.errors import DataError
 
 if TYPE_CHECKING:
+    from its_eval.calendar import Calendar
     from its_eval.data.attributes import Units
 
 #: Kind of an indicator that is used as a covariate: its unit is not known, so its values are averaged.
@@ -45,15 +45,15 @@ class Lifetimes:
     successors: Mapping[str, str] = field(default_factory=dict)
 
 
-def lifetimes_of(units: Units, frequency: str, where: str) -> Lifetimes:
+def lifetimes_of(units: Units, calendar: Calendar, where: str) -> Lifetimes:
     """Read the columns ``opened``, ``closed`` and ``successor`` of a units table, those that it has.
 
     Parameters
     ----------
     units : Units
         The table.
-    frequency : str
-        Frequency of the ordinals; dates are of this frequency or of a day.
+    calendar : Calendar
+        Of the ordinals; dates are of its frequency or of a day.
     where : str
         Name of the table for messages.
 
@@ -64,12 +64,12 @@ def lifetimes_of(units: Units, frequency: str, where: str) -> Lifetimes:
     """
     problems: list[str] = []
     dates: dict[str, dict[str, int]] = {"opened": {}, "closed": {}}
-    for name, found in dates.items():
+    for name, ordinals in dates.items():
         for unit, text in (units.column(name) or {}).items():
             if text in MISSING_MARKS:
                 continue
             try:
-                found[unit] = parse_period(text, frequency)
+                ordinals[unit] = calendar.parse(text)
             except ValueError as error:
                 problems.append(f"{where}: unit {unit}, {name}: {error}")
     for unit, closed in dates["closed"].items():
@@ -148,17 +148,17 @@ def combine_successors(
         old = ", ".join(sorted(set(series["old"])))
         where = f"{indicator}: {old} counted as {unit}"
         if faults:
-            shown = [format_period(period, rows.frequency) for period in faults]
-            problems.append(f"{where}: {_in_words(kind)} in {_span(shown)}")
+            periods = [rows.calendar.format(period) for period in faults]
+            problems.append(f"{where}: {_in_words(kind)} in {_span(periods)}")
         findings.append(_finding(str(indicator), str(unit), "combined", "", where))
-        for period in (format_period(gap, rows.frequency) for gap in gaps):
+        for period in map(rows.calendar.format, gaps):
             message = f"{where}: {period} is missing, as not all of them have a value"
             findings.append(_finding(str(indicator), str(unit), "combined_incomplete", period, message))
     if problems:
         raise DataError(problems, _HINT)
     order = ["indicator", "unit", "period", "stratum", "source_file", "source_row"]
     whole = pd.concat(parts, ignore_index=True)[list(frame.columns)].sort_values(order, kind="stable")
-    return IndicatorRows(whole.reset_index(drop=True), tuple(findings), rows.frequency)
+    return IndicatorRows(whole.reset_index(drop=True), tuple(findings), rows.calendar)
 
 
 def _add_up(series: pd.DataFrame, kind: str, factor: float) -> tuple[pd.DataFrame, list[int], list[int]]:
@@ -170,9 +170,9 @@ def _add_up(series: pd.DataFrame, kind: str, factor: float) -> tuple[pd.DataFram
         made = numerator if kind == "count" else factor * numerator / denominator
     value = np.where(np.isnan(value) & (kind != COVARIATE), made, value)
     # nothing out of nothing is no value, but it is nothing to add either
-    known = np.isfinite(value) | (denominator == 0)
-    series = series.assign(known=known, part=np.where(np.isfinite(value), value, 0.0))
-    lasting = series[known].groupby("old")["period"].agg(["min", "max"])
+    usable = np.isfinite(value) | (denominator == 0)
+    series = series.assign(known=usable, part=np.where(np.isfinite(value), value, 0.0))
+    lasting = series[usable].groupby("old")["period"].agg(["min", "max"])
     added, faults, gaps = [], [], []
     for period, rows in series.groupby("period", sort=True):
         parts = rows[rows["known"]]

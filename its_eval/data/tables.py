@@ -45,11 +45,11 @@ def nearest(name: str, valid: Iterable[str], count: int = 3) -> str:
     close = difflib.get_close_matches(normalise_name(name), list(by_key), n=count, cutoff=0.6)
     if close:
         return "did you mean " + " or ".join(repr(by_key[key]) for key in close) + "?"
-    shown = ", ".join(repr(candidate) for candidate in names[:12])
-    return f"there are: {shown}{', …' if len(names) > 12 else ''}" if names else "there are none"
+    first = ", ".join(repr(candidate) for candidate in names[:12])
+    return f"there are: {first}{', …' if len(names) > 12 else ''}" if names else "there are none"
 
 
-def find_column(columns: Iterable[Hashable], wanted: str, where: str) -> str:
+def find_column(columns: Iterable[Hashable], asked: str, where: str) -> str:
     """Return the column whose name matches, ignoring case and repeated spaces.
 
     Raises
@@ -58,13 +58,19 @@ def find_column(columns: Iterable[Hashable], wanted: str, where: str) -> str:
         When no column or more than one matches; the nearest names are offered.
     """
     names = [str(name) for name in columns]
-    key = normalise_name(wanted)
+    key = normalise_name(asked)
     matches = [name for name in names if normalise_name(name) == key]
     if len(matches) == 1:
         return matches[0]
     if matches:
-        raise DataError([f"{where}: {len(matches)} columns are called {wanted!r}; expected one"])
-    raise DataError([f"{where}: there is no column {wanted!r}; {nearest(wanted, names)}"])
+        raise DataError([f"{where}: {len(matches)} columns are called {asked!r}; expected one"])
+    raise DataError([f"{where}: there is no column {asked!r}; {nearest(asked, names)}"])
+
+
+def code_column(path: Path) -> str:
+    """Return the column of unit codes of a table where none is named: ``unit``, else the first one."""
+    names = [str(name) for name in read_table(path).columns]
+    return next((name for name in names if normalise_name(name) == "unit"), names[0])
 
 
 def require_distinct(columns: Iterable[Hashable], where: str) -> None:
@@ -208,9 +214,9 @@ def _read_workbook(path: Path) -> pd.DataFrame:
     if not filled:
         raise DataError([f"{path}: the file is empty"])
     if len(filled) > 1:
-        shown = ", ".join(repr(name) for name in filled)
+        sheet_names = ", ".join(repr(name) for name in filled)
         raise DataError(
-            [f"{path}: {len(filled)} sheets hold something: {shown}; expected one table"],
+            [f"{path}: {len(filled)} sheets hold something: {sheet_names}; expected one table"],
             "keep the table in a workbook of its own, or hide the other sheets",
         )
     (rows,) = filled.values()
@@ -305,6 +311,35 @@ def to_numbers(column: pd.Series) -> tuple[NDArray[np.float64], NDArray[np.bool_
     return values, faulty
 
 
+def read_numbers(
+    raw: pd.DataFrame, column: str, where: object, problems: list[str], blank: str = ""
+) -> pd.Series[float]:
+    """Return a column as numbers, and add a sentence to the problems for every cell that is none.
+
+    Parameters
+    ----------
+    raw : DataFrame
+        Cells, the rows numbered as a reader counts them.
+    column : str
+        Which column.
+    where : object
+        The file, for messages.
+    problems : list of str
+        What was wrong so far.
+    blank : str
+        Why a blank cell is a fault too; none by default.
+    """
+    values, faulty = to_numbers(raw[column])
+    problems += [
+        f"{where}: row {row}, column {column!r}: {text!r} is not a number; {number_hint(str(text))}"
+        for row, text in raw.loc[faulty, column].items()
+    ]
+    if blank:
+        absent = raw.index[np.isnan(values) & ~faulty]
+        problems += [f"{where}: row {row}, column {column!r}: {blank}, but blank" for row in absent]
+    return pd.Series(values, index=raw.index)
+
+
 @dataclass(frozen=True)
 class Role:
     """What a column can be for.
@@ -342,40 +377,40 @@ def assign_columns(
 
     Returns
     -------
-    found : dict of str to str
+    assigned : dict of str to str
         Column by role.
     problems : list of str
         A sentence each; columns are compared ignoring case, repeated spaces, and ``_`` for a space.
     """
     names = [str(name) for name in columns]
-    known = {role.name: role for role in roles}
+    by_name = {role.name: role for role in roles}
     problems = [
-        f"{where}: there is no role {name!r} for a column; {nearest(name, known)}"
+        f"{where}: there is no role {name!r} for a column; {nearest(name, by_name)}"
         for name in given
-        if name not in known
+        if name not in by_name
     ]
-    found: dict[str, str] = {}
+    assigned: dict[str, str] = {}
     for role in roles:
         matches = _matches(names, role, given)
-        wanted = given.get(role.name)
+        named = given.get(role.name)
         if len(matches) == 1:
-            found[role.name] = matches[0]
+            assigned[role.name] = matches[0]
         elif matches:
             problems.append(f"{where}: {len(matches)} columns are called {matches[0]!r}; expected one")
-        elif wanted is not None:
-            problems.append(f"{where}: there is no column {wanted!r}; {nearest(wanted, names)}")
+        elif named is not None:
+            problems.append(f"{where}: there is no column {named!r}; {nearest(named, names)}")
         elif role.required:
             usual = ", ".join(repr(alias) for alias in (role.name, *role.aliases))
             near = nearest(role.name, names)
             problems.append(f"{where}: no column is recognised as {role.name} (usual names: {usual}); {near}")
-    problems += _shared(found, where)
-    return found, problems
+    problems += _shared(assigned, where)
+    return assigned, problems
 
 
 def _matches(names: Sequence[str], role: Role, given: Mapping[str, str]) -> list[str]:
     """Return the columns with the name wanted, or with the first usual name that the table has."""
-    wanted = [given[role.name]] if role.name in given else [role.name, *role.aliases]
-    for candidate in wanted:
+    candidates = [given[role.name]] if role.name in given else [role.name, *role.aliases]
+    for candidate in candidates:
         matches = [name for name in names if _key(name) == _key(candidate)]
         if matches:
             return matches
@@ -386,10 +421,10 @@ def _key(name: str) -> str:
     return normalise_name(name.replace("_", " "))
 
 
-def _shared(found: Mapping[str, str], where: str) -> list[str]:
+def _shared(assigned: Mapping[str, str], where: str) -> list[str]:
     """Return a sentence for every column that would have to play two roles."""
     by_column: dict[str, list[str]] = {}
-    for role, column in found.items():
+    for role, column in assigned.items():
         by_column.setdefault(column, []).append(role)
     return [
         f"{where}: column {column!r} is taken for {' and '.join(players)}; expected a column for each"

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.calendar import format_period
 from its_eval.data.faults import Finding, Severity
 from its_eval.data.load import NO_PERIOD, IndicatorRows, place_of
-from its_eval.data.panel import outcome_values
+from its_eval.data.panel import indicator_arrays
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
-    import pandas as pd
+    from numpy.typing import NDArray
 
     from its_eval.config import Outcome
-    from its_eval.data.panel import Panel
+    from its_eval.data.panel import IndicatorArrays, Panel
 
 #: A span that holds every period as ISO text, for `concerns_run`.
 ALL_PERIODS = ("", "~")
@@ -27,56 +28,89 @@ SHOWN_DUPLICATES = 5
 
 def row_findings(rows: IndicatorRows, outcome: Outcome) -> list[Finding]:
     """Return duplicates and impossible values of one indicator."""
-    frame = rows.frame.assign(value=outcome_values(rows, outcome))
+    own = partial(_finding, outcome)
+    frame = rows.frame
     frame = frame[frame["indicator"].eq(outcome.indicator) & frame["period"].ne(NO_PERIOD)]
+    arrays, _ = indicator_arrays(frame)
+    frame = frame.assign(value=arrays.values(outcome))
     findings: list[Finding] = []
     duplicated = frame.duplicated(["unit", "period", "stratum"], keep=False)
     for key, group in frame[duplicated].groupby(["unit", "period"], sort=True):
-        unit, ordinal = map(str, key if isinstance(key, tuple) else (key,))
+        unit, ordinal = map(str, key)
         few = group.head(SHOWN_DUPLICATES)
         more = f", … {len(group) - len(few)} more" if len(group) > len(few) else ""
         places = ", ".join(place_of(row) for row in few.itertuples()) + more
-        period = format_period(int(ordinal), rows.frequency)
-        findings.append(
-            Finding(
-                outcome.indicator,
-                str(unit),
-                "duplicate_period",
-                period,
-                "; ".join(str(value) for value in few["value"]) + ("; …" if more else ""),
-                "error",
-                f"{outcome.indicator}, {unit}, {period} stands {len(group)} times ({places}); keep one row",
-            )
-        )
-    findings += _impossible(frame, outcome, rows.frequency)
+        period = rows.calendar.format(int(ordinal))
+        values = "; ".join(str(value) for value in few["value"]) + ("; …" if more else "")
+        message = f"{outcome.indicator}, {unit}, {period} stands {len(group)} times ({places}); keep one row"
+        findings.append(own("duplicate_period", unit, period, values, "error", message))
+    if _look_like_shares(arrays.values(outcome), outcome):
+        message = f"{outcome.indicator}: no value is above 1; percentages are written as 95.2, not as 0.952"
+        findings.append(own("looks_like_proportions", "", "", "", "warning", message))
+    faults = list(impossible_values(arrays, outcome))
+    for fault, row in zip(faults, frame.iloc[[fault.row for fault in faults]].itertuples(), strict=True):
+        unit, period = str(row.unit), rows.calendar.format(int(str(row.period)))
+        message = f"{place_of(row)}: {fault.message(outcome.indicator, unit, period)}"
+        findings.append(own(fault.check, unit, period, str(fault.number), "error", message))
     return findings
 
 
-def _impossible(frame: pd.DataFrame, outcome: Outcome, frequency: str) -> Iterable[Finding]:
-    value = frame["value"].to_numpy(dtype=np.float64)
+def _finding(
+    outcome: Outcome, check: str, unit: str, period: str, value: str, severity: Severity, message: str
+) -> Finding:
+    return Finding(outcome.indicator, unit, check, period, value, severity, message)
+
+
+def _look_like_shares(values: NDArray[np.float64], outcome: Outcome) -> bool:
+    given = values[~np.isnan(values)]
+    return outcome.kind == "percentage" and bool((given > 0).any()) and bool(given.max() <= 1)
+
+
+@dataclass(frozen=True)
+class ImpossibleValue:
+    """A number that no such outcome can have.
+
+    Attributes
+    ----------
+    row : int
+        Its row, counted from 0.
+    check, column, reason : str
+        What is wrong, as a fixed word and in words, and in which column.
+    number : float
+        What stands there.
+    """
+
+    row: int
+    check: str
+    column: str
+    reason: str
+    number: float
+
+    def message(self, indicator: str, unit: str, period: str) -> str:
+        """Return what is wrong, with the series and the period."""
+        return f"{indicator}, {unit}, {period}: {self.column} {self.number}: {self.reason}"
+
+
+def impossible_values(rows: IndicatorArrays, outcome: Outcome) -> Iterator[ImpossibleValue]:
+    """Yield every number of some rows that such an outcome cannot have, check by check."""
+    value, denominator = rows.values(outcome), rows.denominator
     checks = []
     if outcome.kind == "percentage":
-        outside = (value < 0) | (value > 100)
-        checks.append(("impossible_percentage", outside, "value", "a percentage lies between 0 and 100"))
+        reason = "a percentage lies between 0 and 100"
+        checks.append(("impossible_percentage", (value < 0) | (value > 100), "value", value, reason))
     if outcome.kind in ("count", "rate"):
-        checks.append(("negative_value", value < 0, "value", f"a {outcome.kind} cannot be negative"))
-    denominator = frame["denominator"].to_numpy(dtype=np.float64)
-    checks.append(("negative_denominator", denominator < 0, "denominator", "it cannot be negative"))
-    # a count of nobody is missing; a share of nobody is a slip
-    nobody = (denominator == 0) & ~np.isnan(value) & (outcome.kind in ("percentage", "rate"))
-    reason = "a value of nobody; leave the value blank where there was nobody to count"
-    checks.append(("zero_denominator", nobody, "denominator", reason))
-    known = value[~np.isnan(value)]
-    if outcome.kind == "percentage" and len(known) and (known > 0).any() and known.max() <= 1:
-        message = f"{outcome.indicator}: no value is above 1; percentages are written as 95.2, not as 0.952"
-        yield Finding(outcome.indicator, "", "looks_like_proportions", "", "", "warning", message)
-    for check, faulty, column, reason in checks:
-        for row in frame[faulty].itertuples():
-            period = format_period(int(str(row.period)), frequency)
-            text = str(getattr(row, column))
-            place = place_of(row)
-            message = f"{place}: {outcome.indicator}, {row.unit}, {period}: {column} {text}: {reason}"
-            yield Finding(outcome.indicator, str(row.unit), check, period, text, "error", message)
+        reason = f"a {outcome.kind} cannot be negative"
+        checks.append(("negative_value", value < 0, "value", value, reason))
+    if denominator is not None:
+        reason = "it cannot be negative"
+        checks.append(("negative_denominator", denominator < 0, "denominator", denominator, reason))
+        # a count of nobody is missing; a share of nobody is a slip
+        nobody = (denominator == 0) & ~np.isnan(value) & (outcome.kind in ("percentage", "rate"))
+        reason = "a value of nobody; leave the value blank where there was nobody to count"
+        checks.append(("zero_denominator", nobody, "denominator", denominator, reason))
+    for check, faulty, column, numbers, reason in checks:
+        for row in np.flatnonzero(faulty):
+            yield ImpossibleValue(int(row), check, column, reason, float(numbers[row]))
 
 
 def missing_findings(
@@ -93,50 +127,26 @@ def missing_findings(
     Under ``missing: error`` a gap in a treated unit is an error; a donor with a gap is only not eligible, and
     a gap where nothing is used (`unused`: periods by unit, counted from 0) harms nobody.
     """
+    own = partial(_finding, outcome)
     findings = []
-    for unit in sorted(units):
-        if unit not in panel.units:
-            continue
-        column = panel.column(unit)
+    labels = panel.periods
+    for unit in sorted(set(units) & set(panel.units)):
+        series, column = f"{outcome.indicator}, {unit}", panel.column(unit)
         small = panel.small_denominator[:, column]
         gaps = np.flatnonzero(np.isnan(panel.values[:, column]) & ~small)
-        labels = panel.periods
         if len(gaps):
-            shown = ", ".join(labels[index] for index in gaps[:6]) + (", …" if len(gaps) > 6 else "")
+            periods = ", ".join(labels[index] for index in gaps[:6]) + (", …" if len(gaps) > 6 else "")
             fatal = gaps_are_errors and unit in treated and not set(gaps) <= set(unused.get(unit, ()))
-            message = (
-                f"{outcome.indicator}, {unit}: {len(gaps)} of {panel.n_periods} periods missing: {shown}"
-            )
+            message = f"{series}: {len(gaps)} of {panel.n_periods} periods missing: {periods}"
             if fatal:
                 message += "; `missing: mask` would leave them out and keep the time gap"
             severity: Severity = "error" if fatal else "info"
-            findings.append(
-                Finding(
-                    outcome.indicator,
-                    unit,
-                    "missing_periods",
-                    labels[gaps[0]],
-                    str(len(gaps)),
-                    severity,
-                    message,
-                )
-            )
+            count = str(len(gaps))
+            findings.append(own("missing_periods", unit, labels[gaps[0]], count, severity, message))
         if small.any():
-            message = (
-                f"{outcome.indicator}, {unit}: {small.sum()} values masked: denominator below the minimum"
-            )
-            first = labels[int(np.flatnonzero(small)[0])]
-            findings.append(
-                Finding(
-                    outcome.indicator,
-                    unit,
-                    "small_denominator",
-                    first,
-                    str(int(small.sum())),
-                    "info",
-                    message,
-                )
-            )
+            message = f"{series}: {small.sum()} values masked: denominator below the minimum"
+            first, count = labels[int(np.flatnonzero(small)[0])], str(int(small.sum()))
+            findings.append(own("small_denominator", unit, first, count, "info", message))
     return findings
 
 

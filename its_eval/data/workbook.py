@@ -70,7 +70,7 @@ class Workbook:
     visible: tuple[str, ...]
     _book: CalamineWorkbook
 
-    def rows(self, sheet: str, most: int | None = None) -> Sequence[Sequence[object]]:
+    def rows(self, sheet: str) -> Sequence[Sequence[object]]:
         """Return the cells of a sheet from cell A1 on: text, numbers, dates, and "" for an empty cell.
 
         Raises
@@ -79,7 +79,7 @@ class Workbook:
             When the sheet is damaged.
         """
         try:
-            return self._book.get_sheet_by_name(sheet).to_python(skip_empty_area=False, nrows=most)
+            return self._book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
         except BaseException as error:  # noqa: BLE001  (see _damaged)
             raise _damaged(self.file, error) from None
 
@@ -116,7 +116,7 @@ def open_workbook(path: Path) -> Workbook:
         # an encrypted workbook of any kind is a compound file with this stream ([MS-OFFCRYPTO] 2.3.4)
         raise _protected(path.name) if _ENCRYPTED in raw else _damaged(path.name, error) from None
     names = tuple(name for name, _ in metadata)
-    return Workbook(path.name, names, tuple(name for name, shown in metadata if shown), book)
+    return Workbook(path.name, names, tuple(name for name, visible in metadata if visible), book)
 
 
 def _require_workbook(file: str, raw: bytes) -> None:

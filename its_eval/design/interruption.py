@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from its_eval.errors import NotEstimableError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -18,8 +20,10 @@ SEGMENT_FOR_SLOPE = 8
 SEGMENT_FOR_STEP = 3
 
 
-class ShortSegmentError(ValueError):
+class ShortSegmentError(NotEstimableError):
     """A segment has too few usable periods for the shape of the interruption."""
+
+    reason = "segment_too_short"
 
 
 @dataclass(frozen=True)

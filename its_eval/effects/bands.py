@@ -7,63 +7,59 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.estimators.fit import ContrastEstimates, Fit
+from its_eval.estimators.fit import Fit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from its_eval.design.matrix import Design
 
+    FloatArray = NDArray[np.float64]
+
 
 @dataclass(frozen=True)
 class Bands:
-    """Fitted values and the counterfactual of one series, on the link scale.
+    """Fitted values and the counterfactual of S series, on the scale of the fit.
 
     Attributes
     ----------
-    fitted, season, counterfactual : ndarray, shape (n,)
+    fitted, season, counterfactual : ndarray, shape (S, n)
         Fit, its seasonal part, and the fit with the interruption switched off.
-    confidence, prediction : tuple of ndarray, shape (n,)
+    confidence, prediction : tuple of ndarray, shape (S, n)
         Lower and upper limits for the counterfactual's mean and for a single observation; NaN before T0.
     """
 
-    fitted: NDArray[np.float64]
-    season: NDArray[np.float64]
-    counterfactual: NDArray[np.float64]
-    confidence: tuple[NDArray[np.float64], NDArray[np.float64]]
-    prediction: tuple[NDArray[np.float64], NDArray[np.float64]]
+    fitted: FloatArray
+    season: FloatArray
+    counterfactual: FloatArray
+    confidence: tuple[FloatArray, FloatArray]
+    prediction: tuple[FloatArray, FloatArray]
 
 
-def bands(
-    design: Design,
-    fit: Fit,
-    series: int,
-    confidence: float,
-    relative_variance: NDArray[np.float64] | None = None,
-) -> Bands:
+def bands(design: Design, fit: Fit, confidence: float, relative_variance: FloatArray | None = None) -> Bands:
     """Return fitted values and the counterfactual with its bands (methods §11.10).
 
-    The prediction band adds the error variance of the period (`relative_variance`, shape (n,), times
+    The prediction band adds the error variance of the period (`relative_variance`, shape (S, n), times
     sigma squared) to that of the mean, and keeps the same degrees of freedom.
     """
-    single = fit.one(series)
-    params = single.params[0]
+    n_series = len(fit.params)
     after = np.arange(design.n_periods) >= design.interruption.start
-    mean = single.contrasts(design.counterfactual[after])
-    variance = np.full(design.n_periods, single.sigma[0] ** 2)
+    switched_off = design.counterfactual
+    mean = fit.contrasts(switched_off[after])
+    variance = np.broadcast_to((fit.sigma**2)[:, None], (n_series, design.n_periods))
     if relative_variance is not None:
         variance = variance * relative_variance
-    wider = ContrastEstimates(
-        mean.estimate, np.sqrt(mean.std_error**2 + variance[after]), mean.df, mean.df_unclipped
-    )
-    limits = [np.full(design.n_periods, np.nan) for _ in range(4)]
-    for target, source in zip(limits, (*mean.interval(confidence), *wider.interval(confidence)), strict=True):
-        target[after] = source[0]
+    half = mean.quantile(confidence)
+    limits = [np.full((n_series, design.n_periods), np.nan) for _ in range(4)]
+    wider = np.sqrt(mean.std_error**2 + variance[:, after])
+    for place, spread in enumerate((mean.std_error, wider)):
+        limits[2 * place][:, after] = mean.estimate - half * spread
+        limits[2 * place + 1][:, after] = mean.estimate + half * spread
     season = design.season_columns
     return Bands(
-        design.matrix @ params,
-        design.matrix[:, season] @ params[season],
-        design.counterfactual @ params,
+        fit.params @ design.matrix.T,
+        fit.params[:, season] @ design.matrix[:, season].T,
+        fit.params @ switched_off.T,
         (limits[0], limits[1]),
         (limits[2], limits[3]),
     )

@@ -1,238 +1,26 @@
-"""Contrasts of the parameters that answer what people ask, in outcome units and in per cent."""
+"""Estimands: contrasts of the parameters that answer what people ask, by the names of the contract."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.effects.effect import Effect, Scale, contrast_values, exponentiated
-from its_eval.estimators.fit import ContrastEstimates, Fit
+from its_eval.catalogue import Catalogue
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from its_eval.design.matrix import Design
 
-
-#: Below this many standard errors from zero a denominator is too uncertain for the delta method.
-FIELLER_BELOW = 4.0
+    FloatArray = NDArray[np.float64]
 
 
-def relative_effect(
-    fit: Fit,
-    effect_row: NDArray[np.float64],
-    base_row: NDArray[np.float64],
-    level: float,
-    average: Effect,
-    confidence: float,
-) -> Effect | None:
-    """Return the average effect in per cent of the average counterfactual; None when that is zero.
-
-    Delta method with gradient ``(100 / mu0) (c - (Delta / mu0) c0)``; where the counterfactual mean is
-    within four standard errors of zero, Fieller's theorem (Fieller 1954, JRSS B 16:175), whose set may be
-    unbounded: a set that leaves out an interval only, which may be one around 0, has infinite limits too.
-    """
-    both = fit.contrasts(np.array([effect_row, base_row]))
-    delta, base = float(both.estimate[0, 0]), float(both.estimate[0, 1]) + level
-    if base == 0.0:
-        return None
-    ratio = delta / base
-    gradient = (100.0 / base) * (effect_row - ratio * base_row)
-    spread = fit.contrasts(gradient[None, :])
-    std_error, df = float(spread.std_error[0, 0]), float(spread.df[0, 0])
-    if not abs(base) < FIELLER_BELOW * float(both.std_error[0, 1]):
-        moved = ContrastEstimates(
-            np.array([[100.0 * ratio]]), spread.std_error, spread.df, spread.df_unclipped
-        )
-        low, high = (float(limit[0, 0]) for limit in moved.interval(confidence))
-        values = contrast_values(moved, 0)
-        return Effect(
-            "relative_average_effect", "response", "identity", values[0], *values[1:5], low, high, values[5]
-        )
-    # the covariance behind the standard error of the average, so that limits and p-value agree
-    both_kinds = (fit.covariance.adjusted[0], fit.covariance.model[0])
-    covariance = max(both_kinds, key=lambda matrix: float(effect_row @ matrix @ effect_row))
-    quantile = float((average.conf_high - average.estimate) / average.std_error)
-    low, high = fieller_limits(
-        delta,
-        base,
-        float(effect_row @ covariance @ effect_row),
-        float(effect_row @ covariance @ base_row),
-        float(base_row @ covariance @ base_row),
-        quantile,
-    )
-    return Effect(
-        "relative_average_effect",
-        "response",
-        "fieller",
-        100.0 * ratio,
-        std_error,
-        df,
-        average.statistic,
-        average.p_value,
-        100.0 * low,
-        100.0 * high,
-        average.df_floor,
-    )
-
-
-def fieller_limits(
-    numerator: float,
-    denominator: float,
-    var_numerator: float,
-    covariance: float,
-    var_denominator: float,
-    quantile: float,
-) -> tuple[float, float]:
-    """Return Fieller's confidence limits for a ratio; infinite when the denominator may be zero.
-
-    The set of all r with ``(a - r b)^2 <= t^2 (v_aa - 2 r v_ab + r^2 v_bb)``.
-    """
-    square = quantile**2
-    leading = denominator**2 - square * var_denominator
-    if leading <= 0:
-        return -np.inf, np.inf
-    middle = numerator * denominator - square * covariance
-    constant = numerator**2 - square * var_numerator
-    root = float(np.sqrt(max(middle**2 - leading * constant, 0.0)))
-    return (middle - root) / leading, (middle + root) / leading
-
-
-def mean_and_slope(linear: NDArray[np.float64], link: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the mean in outcome units (per cent for ``logit``) and its derivative, each of shape (n,)."""
-    if link == "log":
-        mean = np.exp(linear)
-        return mean, mean
-    share = 1.0 / (1.0 + np.exp(-linear))
-    return 100.0 * share, 100.0 * share * (1.0 - share)
-
-
-def standardised_effects(
-    fit: Fit,
-    matrices: tuple[NDArray[np.float64], NDArray[np.float64]],
-    chosen: NDArray[np.bool_],
-    *,
-    link: str,
-    offset: NDArray[np.float64] | None,
-    weights: NDArray[np.float64] | None,
-    at: Mapping[int, int],
-    confidence: float,
-) -> list[Effect]:
-    """Return average, cumulative and relative effects in outcome units, and those at single periods.
-
-    With mu_1t and mu_0t the means with and without the interruption, ``mean_P (mu_1t - mu_0t)`` has the
-    gradient ``mean_P (mu'_1t x_1t - mu'_0t x_0t)`` (marginal standardisation, methods §3 and §11.2); its
-    standard error is by the delta method, its degrees of freedom those of the gradient as a contrast.
-
-    Parameters
-    ----------
-    fit : Fit
-        Of one series.
-    matrices : tuple of ndarray, shape (n, k)
-        The design as it was and with the interruption switched off.
-    chosen : ndarray of bool, shape (n,)
-        P, the periods over which effects are averaged.
-    link : {"log", "logit"}
-        Scale of the fit.
-    offset : ndarray, shape (n,), or None
-        Known part of the linear predictor: the peer mean of a difference series.
-    weights : ndarray, shape (n,), or None
-        Weight of each period in the cumulative effect; None: it has none.
-    at : mapping of int to int
-        Period of each k of ``effect_at_k``.
-    confidence : float
-        Coverage of the intervals.
-    """
-    known = np.zeros(len(chosen)) if offset is None else offset
-    params = fit.params[0]
-    (with_it, without) = matrices
-    mean_1, slope_1 = mean_and_slope(with_it @ params + known, link)
-    mean_0, slope_0 = mean_and_slope(without @ params + known, link)
-    change = mean_1 - mean_0
-    gradient = slope_1[:, None] * with_it - slope_0[:, None] * without
-    base_gradient = slope_0[:, None] * without
-
-    asked: list[tuple[str, float, NDArray[np.float64]]] = [
-        (f"effect_at_{k}", float(change[index]), gradient[index])
-        for k, index in at.items()
-        if index < len(chosen) and np.isfinite(change[index]) and gradient[index].any()
-    ]
-    asked.append(("average_effect", float(change[chosen].mean()), gradient[chosen].mean(axis=0)))
-    if weights is not None:
-        weight = np.nan_to_num(weights[chosen])
-        asked.append(("cumulative_effect", float(weight @ change[chosen]), weight @ gradient[chosen]))
-    total, base = float(change[chosen].mean()), float(mean_0[chosen].mean())
-    if base > 0:
-        ratio = total / base
-        row = gradient[chosen].mean(axis=0) - ratio * base_gradient[chosen].mean(axis=0)
-        asked.append(("relative_average_effect", 100.0 * ratio, 100.0 / base * row))
-    spread = fit.contrasts(np.array([row for _, _, row in asked]))
-    estimate = np.array([[value for _, value, _ in asked]])
-    moved = ContrastEstimates(estimate, spread.std_error, spread.df, spread.df_unclipped)
-    low, high = moved.interval(confidence)
-    found = []
-    for index, (name, _, _) in enumerate(asked):
-        values = contrast_values(moved, index)
-        limits = (float(low[0, index]), float(high[0, index]))
-        found.append(
-            Effect(name, "response", "identity", values[0], *values[1:5], *limits, df_floor=bool(values[5]))
-        )
-    return found
-
-
-#: Effects that a log or logit scale also shows as ratios.
-RATIO_ESTIMANDS = ("pre_slope", "level_change", "slope_change", "post_slope", "average_effect")
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is asked of a fit.
-
-    Attributes
-    ----------
-    at : tuple of int
-        k of ``effect_at_k``: periods after the first full post period.
-    confidence : float
-        Coverage of the intervals.
-    """
-
-    at: tuple[int, ...]
-    confidence: float
-
-
-@dataclass(frozen=True)
-class Setting:
-    """How one series was fitted.
-
-    Attributes
-    ----------
-    observed : ndarray of bool, shape (n,)
-        Periods that entered the fit.
-    link : {"none", "log", "logit"}
-        Scale of the fit.
-    is_family : bool
-        A generalised linear model: its mean, not its median, is on the response scale.
-    offset : ndarray, shape (n,), or None
-        Known part of the counterfactual level, on the link scale: the peer mean of a difference series.
-    weights : ndarray, shape (n,), or None
-        Multiplies the effect of each period in the cumulative effect (denominators of a percentage, as
-        hundreds); None: the effect has no cumulative form.
-    """
-
-    observed: NDArray[np.bool_]
-    link: str = "none"
-    is_family: bool = False
-    offset: NDArray[np.float64] | None = None
-    weights: NDArray[np.float64] | None = None
-
-
-def linear_contrasts(
-    design: Design, observed: NDArray[np.bool_], at: Sequence[int], number: int = 0
-) -> dict[str, NDArray[np.float64]]:
-    """Return the estimands of an interruption that are linear in the parameters, as rows over the terms.
+class Segment:
+    """One interruption of a design, as estimands see it: all others stay on (methods §11.1).
 
     Parameters
     ----------
@@ -240,104 +28,177 @@ def linear_contrasts(
         The design.
     observed : ndarray of bool, shape (n,)
         Periods that entered the fit; averages run over those from T1 on.
-    at : sequence of int
-        k of ``effect_at_k``. One beyond the window is left out, because the data cannot show it, and one
-        that the shape makes 0.
     number : int
-        Which interruption; its effects are relative to the segment before, all others staying on.
+        Which interruption; its effects are relative to the segment before.
     """
-    own = design.interruptions[number]
-    switched_off = design.without(number)
-    start = switched_off[own.start].copy()
-    start[list(design.nuisance)] = 0.0
-    rows: dict[str, NDArray[np.float64]] = {"counterfactual_at_start": start}
-    trend = np.zeros(len(design.terms))
-    trend[design.column("pre_slope")] = 1.0
-    for other, columns in zip(design.interruptions, design.columns, strict=True):
-        if other.start < own.start and other.shape != "step":
-            trend[columns[-1]] = 1.0
-    rows["pre_slope"] = trend
-    unit_rows = np.eye(len(design.terms))
-    columns = design.columns[number]
-    if own.shape != "slope":
-        rows["level_change"] = unit_rows[columns[0]]
-    if own.shape != "step":
-        rows["slope_change"] = unit_rows[columns[-1]]
-        rows["post_slope"] = trend + rows["slope_change"]
-    difference = design.matrix - switched_off
-    for after in at:
-        index = own.full + after
-        # that of a slope is 0 at its own start, which no data can contradict
-        if index < design.n_periods and difference[index].any():
-            rows[f"effect_at_{after}"] = difference[index]
-    chosen = design.effect_periods(number) & observed
-    if chosen.any():
-        rows["average_effect"] = difference[chosen].mean(axis=0)
-    return rows
+
+    def __init__(self, design: Design, observed: NDArray[np.bool_], number: int) -> None:
+        self.design = design
+        self.observed = observed
+        self.number = number
+        self.interruption = design.interruptions[number]
+
+    @cached_property
+    def switched_off(self) -> FloatArray:
+        """The matrix without this interruption, shape (n, k)."""
+        return self.design.without(self.number)
+
+    @cached_property
+    def difference(self) -> FloatArray:
+        """What the interruption adds to the linear predictor, shape (n, k)."""
+        return np.asarray(self.design.matrix - self.switched_off, dtype=np.float64)
+
+    @cached_property
+    def periods(self) -> NDArray[np.bool_]:
+        """The periods over which effects are averaged and summed."""
+        return self.design.effect_periods(self.number) & self.observed
+
+    @cached_property
+    def trend(self) -> FloatArray:
+        """The slope of the segment before, shape (k,)."""
+        row = np.zeros(len(self.design.terms))
+        row[self.design.column("pre_slope")] = 1.0
+        for other, columns in zip(self.design.interruptions, self.design.columns, strict=True):
+            if other.start < self.interruption.start and other.shape != "step":
+                row[columns[-1]] = 1.0
+        return row
+
+    def own(self, place: int) -> FloatArray:
+        """Return the first (0) or last (-1) coefficient of the interruption, shape (k,)."""
+        row = np.zeros(len(self.design.terms))
+        row[self.design.columns[self.number][place]] = 1.0
+        return row
+
+    def sums(self, weights: FloatArray) -> FloatArray | None:
+        """Return the sum of effects, each times the weight of its period; None without such periods.
+
+        Parameters
+        ----------
+        weights : ndarray, shape (n,) or (S, n)
+
+        Returns
+        -------
+        ndarray, shape (k,) or (S, k)
+        """
+        if not self.periods.any():
+            return None
+        chosen = np.nan_to_num(weights[..., self.periods])
+        return np.asarray(chosen @ self.difference[self.periods], dtype=np.float64)
 
 
-def effects(
-    design: Design, fit: Fit, series: int, setting: Setting, question: Question, number: int = 0
-) -> list[Effect]:
-    """Return every estimand of one interruption of one series (methods §4 and §11.2).
+@dataclass(frozen=True)
+class Estimand:
+    """Something that is asked of an interruption.
+
+    Attributes
+    ----------
+    name : str
+        Its name in configs and tables.
+    row : callable or None
+        From a segment the row over the terms whose product with the coefficients it is, or None where the
+        shape or the window has none. Estimands that are not linear, or need weights, have no row.
+    in_words : str
+        What it is called in a sentence; ``{period}`` stands for the word of the frequency.
+    has_ratio : bool
+        Whether a log or logit scale also shows it as a ratio.
+    """
+
+    name: str
+    row: Callable[[Segment], FloatArray | None] | None = None
+    in_words: str = ""
+    has_ratio: bool = False
+
+
+def _start(segment: Segment) -> FloatArray:
+    row = segment.switched_off[segment.interruption.start].copy()
+    row[list(segment.design.nuisance)] = 0.0
+    return np.asarray(row, dtype=np.float64)
+
+
+def _average(segment: Segment) -> FloatArray | None:
+    chosen = segment.periods
+    return np.asarray(segment.difference[chosen].mean(axis=0)) if chosen.any() else None
+
+
+COUNTERFACTUAL_AT_START = Estimand("counterfactual_at_start", _start, "level expected at the start")
+PRE_SLOPE = Estimand("pre_slope", lambda segment: segment.trend, "trend before, per {period}", has_ratio=True)
+LEVEL_CHANGE = Estimand(
+    "level_change",
+    lambda segment: None if segment.interruption.shape == "slope" else segment.own(0),
+    "jump at the start",
+    has_ratio=True,
+)
+SLOPE_CHANGE = Estimand(
+    "slope_change",
+    lambda segment: None if segment.interruption.shape == "step" else segment.own(-1),
+    "change of trend, per {period}",
+    has_ratio=True,
+)
+POST_SLOPE = Estimand(
+    "post_slope",
+    lambda segment: None if segment.interruption.shape == "step" else segment.trend + segment.own(-1),
+    "trend after, per {period}",
+    has_ratio=True,
+)
+AVERAGE_EFFECT = Estimand("average_effect", _average, "average effect", has_ratio=True)
+CUMULATIVE_EFFECT = Estimand("cumulative_effect", in_words="cumulative effect")
+RELATIVE_AVERAGE_EFFECT = Estimand("relative_average_effect", in_words="average effect, relative")
+
+_HOME = "its_eval.effects.estimands"
+#: In the order in which a fit is asked for them.
+ESTIMANDS: Catalogue[Estimand] = Catalogue(
+    "an estimand",
+    {
+        name.lower(): f"{_HOME}:{name}"
+        for name in (
+            *("COUNTERFACTUAL_AT_START", "PRE_SLOPE", "LEVEL_CHANGE", "SLOPE_CHANGE", "POST_SLOPE"),
+            *("AVERAGE_EFFECT", "CUMULATIVE_EFFECT", "RELATIVE_AVERAGE_EFFECT"),
+        )
+    },
+)
+
+
+def effect_at(after: int) -> Estimand:
+    """Return the effect so many periods after the first full period.
+
+    One beyond the window is left out, because the data cannot show it, and one that the shape makes 0: that
+    of a slope is 0 at its own start, which no data can contradict.
+    """
+
+    def row(segment: Segment) -> FloatArray | None:
+        index = segment.interruption.full + after
+        if index < segment.design.n_periods and segment.difference[index].any():
+            return np.asarray(segment.difference[index])
+        return None
+
+    words = f"effect {after} {{period}}{'' if after == 1 else 's'} after the start"
+    return Estimand(f"effect_at_{after}", row, words, has_ratio=True)
+
+
+def estimand_of(name: str) -> Estimand:
+    """Return an estimand by its name, that at k periods among them."""
+    prefix = "effect_at_"
+    return effect_at(int(name.removeprefix(prefix))) if name.startswith(prefix) else ESTIMANDS[name]
+
+
+def asked(at: Sequence[int]) -> Iterator[Estimand]:
+    """Yield every estimand, those at k periods among them."""
+    yield from ESTIMANDS.values()
+    yield from map(effect_at, at)
+
+
+def linear_contrasts(
+    design: Design, observed: NDArray[np.bool_], at: Sequence[int], number: int = 0
+) -> dict[str, FloatArray]:
+    """Return the estimands of an interruption that are linear in the parameters, as rows over the terms.
 
     Parameters
     ----------
-    design, fit : Design, Fit
-        What was fitted, to all series of a block.
-    series : int
-        Which of them.
-    setting : Setting
-        How it was fitted.
-    question : Question
-        What is asked.
-    number : int
-        Which interruption.
+    design, observed, number
+        As for `Segment`.
+    at : sequence of int
+        k of ``effect_at_k``.
     """
-    rows = linear_contrasts(design, setting.observed, question.at, number)
-    chosen = design.effect_periods(number) & setting.observed
-    switched_off = design.without(number)
-    plain = setting.link == "none"
-    if plain and setting.weights is not None and chosen.any():
-        difference = (design.matrix - switched_off)[chosen]
-        rows["cumulative_effect"] = np.nan_to_num(setting.weights[chosen]) @ difference
-    names = list(rows)
-    single = fit.one(series)
-    estimates = single.contrasts(np.array([rows[name] for name in names]))
-    low, high = estimates.interval(question.confidence)
-    found: list[Effect] = []
-    for index, name in enumerate(names):
-        scale: Scale = "response" if plain else "link"
-        values = contrast_values(estimates, index)
-        limits = (float(low[0, index]), float(high[0, index]))
-        found.append(
-            Effect(name, scale, "identity", values[0], *values[1:5], *limits, df_floor=bool(values[5]))
-        )
-        if not plain and (name in RATIO_ESTIMANDS or name.startswith("effect_at_")):
-            found.append(exponentiated(found[-1], "ratio"))
-    average = next((effect for effect in found if effect.estimand == "average_effect"), None)
-    if average is None:
-        return _numbered(found, number)
-    if setting.link == "log" and not setting.is_family:
-        found.append(exponentiated(average, "response"))
-    elif plain:
-        base = switched_off[chosen].mean(axis=0)
-        level = 0.0 if setting.offset is None else float(setting.offset[chosen].mean())
-        relative = relative_effect(single, rows["average_effect"], base, level, average, question.confidence)
-        found += [] if relative is None else [relative]
-    else:
-        found += standardised_effects(
-            single,
-            (design.matrix, switched_off),
-            chosen,
-            link=setting.link,
-            offset=setting.offset,
-            weights=setting.weights,
-            at={k: design.interruptions[number].full + k for k in question.at},
-            confidence=question.confidence,
-        )
-    return _numbered(found, number)
-
-
-def _numbered(found: list[Effect], number: int) -> list[Effect]:
-    return found if number == 0 else [replace(effect, interruption=number) for effect in found]
+    segment = Segment(design, observed, number)
+    rows = {item.name: item.row(segment) for item in asked(at) if item.row is not None}
+    return {name: row for name, row in rows.items() if row is not None}

@@ -34,6 +34,17 @@ def adjust(p_values: NDArray[np.float64], method: Method) -> NDArray[np.float64]
     return adjusted
 
 
+def reaches(p_values: NDArray[np.float64], alpha: float) -> NDArray[np.bool_]:
+    """Return which p-values are at most alpha; rounding does not decide, NaN reaches nothing.
+
+    Examples
+    --------
+    >>> reaches(np.array([0.1, 0.1000001]), 1.0 - 0.9).tolist()
+    [True, False]
+    """
+    return np.asarray(p_values <= alpha * (1.0 + 1e-9))
+
+
 FloatArray = NDArray[np.float64]
 
 PoolingMethod = Literal["paule_mandel_mkh", "paule_mandel_hk", "fixed_effect", "unweighted_mean"]

@@ -14,11 +14,12 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from its_eval.estimators.fit import blank_fit, degenerate_series
+from its_eval.estimators.kind import Entry, EstimatorKind, FitContext
 from its_eval.estimators.patterns import RANK_TOLERANCE, missing_patterns, require_estimable
 from its_eval.estimators.reml.reml_ar import NEAR_UNIT_ROOT
 
@@ -337,3 +338,20 @@ def _fit_one(
     result.flags["not_converged"][series] = not best.converged
     first = best.partial_autocorrelations[:1]
     result.flags["near_unit_root"][series] = bool((first > NEAR_UNIT_ROOT).any())
+
+
+def _fit_entry(X: FloatArray, Y: FloatArray, estimator: Entry, context: FitContext) -> Fit:
+    """Fit an entry of the config, whose season is that of the frequency."""
+    seasonal = (*estimator.seasonal_order, context.per_year if any(estimator.seasonal_order) else 0)
+    return fit_arima(X, Y, cast("tuple[int, int, int]", estimator.order), seasonal)
+
+
+ARIMA = EstimatorKind(
+    "arima",
+    "ARIMA errors, maximum likelihood",
+    "an ARIMA process, by maximum likelihood and the normal distribution; too narrow in short series",
+    _fit_entry,
+    options=("order", "seasonal_order"),
+    has_error_model=True,
+    slow=True,
+)

@@ -20,12 +20,14 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import numpy as np
 from scipy import special
 
+from its_eval.errors import NotEstimableError
 from its_eval.estimators.fit import NOISE_FLOOR, blank_fit
+from its_eval.estimators.kind import Entry, EstimatorKind, FitContext
 from its_eval.estimators.patterns import missing_patterns, require_estimable
 
 if TYPE_CHECKING:
@@ -204,7 +206,7 @@ def dispersion_score(y: FloatArray, mean: FloatArray, alpha: float) -> float:
 NAMED = 5
 
 
-class CountError(ValueError):
+class CountError(NotEstimableError):
     """Counts, exposures or trials that no model of counts can have produced.
 
     Attributes
@@ -212,6 +214,8 @@ class CountError(ValueError):
     problems : list of str
         One for each kind of fault, with the cells where it occurs.
     """
+
+    reason = "impossible_counts"
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("; ".join(problems))
@@ -368,3 +372,50 @@ def _sandwich(model: SeriesModel, observed: BoolArray, lags: int) -> FloatArray:
     scores = np.zeros((observed.size, model.scores.shape[1]))
     scores[observed] = model.scores
     return np.asarray(model.bread @ S_hac_simple(scores, nlags=lags) @ model.bread)
+
+
+def _fit_entry(X: FloatArray, Y: FloatArray, estimator: Entry, context: FitContext) -> Fit:
+    """Fit a family to the numerators of the periods that Y has."""
+    family = cast("Family", estimator.name)
+    if context.counts is None:
+        raise ValueError(f"{family} needs counts")
+    counts = np.where(np.isnan(Y), np.nan, context.counts)
+    if family in BINOMIAL:
+        return fit_glm(X, counts, family, trials=context.sizes, lags=estimator.lags)
+    return fit_glm(X, counts, family, exposure=context.sizes, lags=estimator.lags)
+
+
+def _family(name: Family, title: str, assumes: str) -> EstimatorKind:
+    binomial = name in BINOMIAL
+    return EstimatorKind(
+        name,
+        title,
+        assumes,
+        _fit_entry,
+        options=("lags",),
+        of_kind="percentage" if binomial else "count",
+        link="logit" if binomial else "log",
+    )
+
+
+POISSON = _family("poisson", "Poisson regression", "independent counts whose variance is their mean")
+QUASI_POISSON = _family(
+    "quasi_poisson",
+    "quasi-Poisson regression",
+    "independent counts whose variance is proportional to their mean",
+)
+NEGATIVE_BINOMIAL = _family(
+    "negative_binomial",
+    "negative binomial regression",
+    "independent counts whose variance grows with the square of their mean",
+)
+BINOMIAL_FAMILY = _family(
+    "binomial",
+    "logistic regression",
+    "independent answers, and a level that moves for no other reason than chance",
+)
+QUASI_BINOMIAL = _family(
+    "quasi_binomial",
+    "quasi-binomial regression",
+    "independent months whose variance is proportional to that of a binomial",
+)

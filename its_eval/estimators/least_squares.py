@@ -16,6 +16,7 @@ from its_eval.estimators.fit import (
     degenerate_series,
     scatter,
 )
+from its_eval.estimators.kind import Entry, EstimatorKind, FitContext, Statistics
 from its_eval.estimators.patterns import missing_patterns, require_estimable
 
 if TYPE_CHECKING:
@@ -185,3 +186,31 @@ def _complete(X: FloatArray, Y: FloatArray, contrasts: FloatArray, observed: Boo
         np.where(degenerate, np.inf, log_likelihood),
         {"degenerate": degenerate},
     )
+
+
+def _read_ols(
+    X: FloatArray, Y: FloatArray, contrasts: FloatArray, _estimator: Entry, _context: FitContext
+) -> Statistics:
+    read = ols_statistics(X, Y, contrasts)
+    return Statistics(read.estimates, np.empty((Y.shape[1], 0)), read.flags, read.sigma, read.log_likelihood)
+
+
+LEAST_SQUARES = EstimatorKind(
+    "ols",
+    "least squares, periods taken as independent",
+    "independent errors; understates uncertainty when months resemble their neighbours",
+    lambda X, Y, _estimator, _context: fit_ols(X, Y),
+    _read_ols,
+    whitenable=True,
+    of_several_series=True,
+)
+NEWEY_WEST = EstimatorKind(
+    "newey_west",
+    "least squares with Newey–West standard errors",
+    "autocorrelation that fades within the lags; understates uncertainty in short series",
+    lambda X, Y, estimator, _context: fit_newey_west(X, Y, estimator.lags),
+    options=("lags",),
+    whitenable=True,
+    of_several_series=True,
+    slow=True,
+)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from its_eval.errors import NotEstimableError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 RANK_TOLERANCE = 1e-10
 
 
-class SingularDesignError(ValueError):
+class SingularDesignError(NotEstimableError):
     """The design cannot be estimated from the usable observations.
 
     Attributes
@@ -34,6 +36,8 @@ class SingularDesignError(ValueError):
     n_used, n_terms : int
         Usable observations and columns of the design.
     """
+
+    reason = "singular_design"
 
     def __init__(self, message: str, *, terms: tuple[int, ...], n_used: int, n_terms: int) -> None:
         super().__init__(message)

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
+from its_eval.errors import NotEstimableError
 from its_eval.estimators.fit import CovarianceModel, Fit, blank_fit, degenerate_series, scatter
+from its_eval.estimators.kind import EstimatorKind
 from its_eval.estimators.patterns import missing_patterns, require_estimable
 from its_eval.estimators.reml.reml_ar import NEAR_UNIT_ROOT
 
@@ -31,8 +33,10 @@ LARGEST_RHO = 0.9999
 FLAGS = ("at_bound", "near_unit_root", "not_converged", "degenerate")
 
 
-class GapError(ValueError):
+class GapError(NotEstimableError):
     """A series has missing months between its first and last: the transformation needs neighbours."""
+
+    reason = "gaps"
 
 
 def fit_prais_winsten(X: FloatArray, Y: FloatArray, rho: Rho = "regress", *, iterate: bool = True) -> Fit:
@@ -211,3 +215,15 @@ def _inner(basis: FloatArray, rho: FloatArray) -> FloatArray:
     across = basis[1:].T @ basis[:-1]
     weight = rho[:, None, None]
     return np.asarray(np.eye(basis.shape[1]) + weight**2 * inside - weight * (across + across.T))
+
+
+PRAIS_WINSTEN = EstimatorKind(
+    "prais_winsten",
+    "Prais–Winsten",
+    "first-order autoregressive errors whose autocorrelation is known; it is estimated, and intervals are "
+    "too narrow in short series",
+    lambda X, Y, estimator, _context: fit_prais_winsten(X, Y, estimator.rho),
+    options=("rho",),
+    has_error_model=True,
+    whitenable=True,
+)

@@ -5,20 +5,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.colors import ListedColormap
-from matplotlib.figure import Figure
 
-from its_eval.calendar import parse_period, period_start
 from its_eval.data.coverage import DUPLICATE, ENDED, MISSING, NOT_YET, PRESENT, SUPPRESSED
-from its_eval.figures.scales import before_each, day_numbers, time_ticks
-from its_eval.figures.style import COUNTERFACTUAL, INK, LINE_HEIGHT, PEER, UNIT, WIDTH, house_style
-from its_eval.figures.text_layout import text_width, wrap, write
+from its_eval.figures.kinds import first_days
+from its_eval.figures.scales import before_each, dated_ticks, day_numbers
+from its_eval.figures.style import (
+    BAND,
+    COUNTERFACTUAL,
+    EDGE,
+    INK,
+    LINE_HEIGHT,
+    PEER,
+    UNIT,
+    WIDTH,
+    blank_figure,
+    house_style,
+    text_width,
+    wrap,
+    write,
+)
 
 if TYPE_CHECKING:
-    import datetime as dt
-
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
     Values = NDArray[np.float64]
@@ -27,14 +37,13 @@ if TYPE_CHECKING:
 #: So many units are drawn, those with the most gaps first.
 MOST_UNITS = 60
 _ROW = 0.2
-_EDGE = 0.12
 _BENEATH = 0.36
 #: What a status looks like: fill, mark, colour of the mark, and its words. A mark as well as a fill, so that
 #: nothing hangs on colour alone.
 _LOOKS = {
     PRESENT: (PEER, "", "", "value"),
     DUPLICATE: (UNIT, "", "", "several rows"),
-    SUPPRESSED: ("#FDE9DF", "o", COUNTERFACTUAL, "row without a value"),
+    SUPPRESSED: (BAND, "o", COUNTERFACTUAL, "row without a value"),
     MISSING: ("#FFFFFF", "x", INK, "no row"),
     NOT_YET: ("#FFFFFF", "", "", "not yet, or no more"),
     ENDED: ("#FFFFFF", "", "", ""),
@@ -72,10 +81,8 @@ def coverage_figure_data(
     if rows.empty:
         raise KeyError(f"the coverage table has no rows of {indicator!r}, stratum {stratum!r}")
     frame = rows[["unit", "period", "status", "jump"]].reset_index(drop=True)
-    starts = {
-        period: period_start(parse_period(period, frequency), frequency).isoformat()
-        for period in frame["period"].unique()
-    }
+    periods = frame["period"].unique()
+    starts = dict(zip(periods, first_days(periods, frequency), strict=True))
     frame.insert(2, "date", frame["period"].map(starts))
     lacking = frame["status"].ne(PRESENT).groupby(frame["unit"]).sum()
     jumping = frame["jump"].notna().groupby(frame["unit"]).any()
@@ -86,6 +93,7 @@ def coverage_figure_data(
     return frame.sort_values(["rank", "unit", "date"], kind="stable").reset_index(drop=True)
 
 
+@house_style()
 def draw_coverage(frame: pd.DataFrame, heading: str) -> Figure:
     """Return the coverage figure of one indicator: a row per unit, a column per period.
 
@@ -99,21 +107,20 @@ def draw_coverage(frame: pd.DataFrame, heading: str) -> Figure:
     drawn = frame[frame["rank"].between(1, MOST_UNITS)]
     units = list(dict.fromkeys(drawn["unit"]))
     dates = sorted(set(frame["date"]))
-    with house_style():
-        left = _EDGE + max([text_width(unit) for unit in units], default=0.0) + 0.12
-        width = WIDTH - left - 2 * _EDGE
-        title = wrap(heading, WIDTH - left - _EDGE)
-        notes = wrap(_notes(frame, len(units)), WIDTH - left - _EDGE)
-        above = _EDGE + LINE_HEIGHT * (len(title.split("\n")) + 1) + 0.1
-        beneath = _BENEATH + LINE_HEIGHT * len(notes.split("\n")) + _EDGE
-        height = _ROW * max(len(units), 1)
-        total = above + height + beneath
-        figure = Figure(figsize=(WIDTH, total))
-        write(figure, left, total - _EDGE, title)
-        _key(figure, left, total - above + 0.06 + LINE_HEIGHT, drawn)
-        axes = figure.add_axes((left / WIDTH, beneath / total, width / WIDTH, height / total))
-        _cells(axes, drawn, units, dates)
-        write(figure, left, LINE_HEIGHT * len(notes.split("\n")) + _EDGE, notes)
+    left = EDGE + max([text_width(unit) for unit in units], default=0.0) + 0.12
+    width = WIDTH - left - 2 * EDGE
+    title = wrap(heading, WIDTH - left - EDGE)
+    notes = wrap(_notes(frame, len(units)), WIDTH - left - EDGE)
+    above = EDGE + LINE_HEIGHT * (len(title.split("\n")) + 1) + 0.1
+    beneath = _BENEATH + LINE_HEIGHT * len(notes.split("\n")) + EDGE
+    height = _ROW * max(len(units), 1)
+    total = above + height + beneath
+    figure = blank_figure(WIDTH, total)
+    write(figure, left, total - EDGE, title)
+    _key(figure, left, total - above + 0.06 + LINE_HEIGHT, drawn)
+    axes = figure.add_axes((left / WIDTH, beneath / total, width / WIDTH, height / total))
+    _cells(axes, drawn, units, dates)
+    write(figure, left, LINE_HEIGHT * len(notes.split("\n")) + EDGE, notes)
     return figure
 
 
@@ -127,6 +134,8 @@ def _notes(frame: pd.DataFrame, n_drawn: int) -> str:
 
 
 def _cells(axes: Axes, drawn: pd.DataFrame, units: list[str], dates: list[str]) -> None:
+    from matplotlib.colors import ListedColormap  # noqa: PLC0415  (start-up time)
+
     x = day_numbers(dates)
     span = np.diff(x)[-1] if len(x) > 1 else 28.0
     edges = np.append(before_each(x), x[-1] + 0.5 * span) if len(x) > 1 else np.array([x[0], x[0] + span])
@@ -163,13 +172,7 @@ def _cells(axes: Axes, drawn: pd.DataFrame, units: list[str], dates: list[str]) 
     axes.grid(visible=False)
     axes.set_yticks(rows[:-1] + 0.5, units)
     axes.tick_params(axis="y", length=0)
-    first, last = (_day(date) for date in (dates[0], dates[-1]))
-    days, words = time_ticks(first, last)
-    axes.set_xticks(day_numbers([day.isoformat() for day in days]), words)
-
-
-def _day(date: str) -> dt.date:
-    return period_start(parse_period(date, "month"), "month")
+    axes.set_xticks(*dated_ticks((float(x[0]), float(x[-1]))))
 
 
 def _key(figure: Figure, left: float, top: float, drawn: pd.DataFrame) -> None:

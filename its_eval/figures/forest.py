@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from its_eval.calendar import parse_period, period_start
-from its_eval.figures.labels import DIFFERENCES, SINGLE, name_of, primary_rows, rows_about
-from its_eval.figures.main_its import AFTER, BEFORE, DURING, PHASE_IN
-from its_eval.figures.rows import draw_intervals, interval_reach, stack_rows
-from its_eval.figures.scales import Across, EndLabel, Panel
-from its_eval.figures.sheet import draw_sheet
-from its_eval.figures.style import COUNTERFACTUAL_TEXT, INK, NARROW, QUIET, UNIT, house_style
-from its_eval.figures.text_layout import heading_of_effect, interval_text, sentence, text_width
+from its_eval.figures.kinds import FigureKind, figure_labels, name_of, of_several, primary_rows
+from its_eval.figures.scales import EndLabel, Limits, Panel, interval_reach, stack_rows
+from its_eval.figures.sheet import draw_rows
+from its_eval.figures.style import (
+    COUNTERFACTUAL_TEXT,
+    INK,
+    QUIET,
+    UNIT,
+    draw_dots,
+    sentence,
+    text_width,
+)
+from its_eval.words.numbers import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,11 +27,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from its_eval.evaluation import Evaluation
-    from its_eval.figures.labels import FigureLabels
+    from its_eval.figures.kinds import FigureLabels, FigureTask
+
+    Values = NDArray[np.float64]
 
 
-#: Columns of the small multiples that are lines and bands, named as in ``series``.
-LINES = ("fitted", "counterfactual", "counterfactual_low", "counterfactual_high")
 UNIT_ROW, POOLED = "unit", "pooled"
 #: Pooled estimates that are drawn, in order; the table `pooled` has more.
 METHODS = {
@@ -35,114 +40,10 @@ METHODS = {
     "paule_mandel_mkh": "pooled, random effects (modified Hartung–Knapp)",
     "fixed_effect": "pooled, fixed effect",
 }
-_ROUNDING = 1e-9
 
 
-def small_multiples_data(evaluation: Evaluation, outcome: str, design: str) -> pd.DataFrame:
-    """Return the numbers of the series of all units, one row per unit and period.
-
-    Parameters
-    ----------
-    evaluation : Evaluation
-        The result of a run.
-    outcome, design : str
-        Which series of it.
-
-    Returns
-    -------
-    DataFrame
-        ``unit``, ``name``, ``period``, ``date`` (its first day), ``segment`` (before, phase-in, after),
-        ``used``, ``value`` (the observation without its season), ``fitted``, ``counterfactual``,
-        ``counterfactual_low``, ``counterfactual_high``, all without season. Units are sorted by code.
-
-    Raises
-    ------
-    KeyError
-        When the tables have no such series.
-
-    Notes
-    -----
-    The season is what the deseasonalised column of ``series`` leaves out, so lines have no value where
-    there is no observation; being straight, or smooth, they are drawn across. For the design ``single`` a
-    counterfactual of a percentage is missing from the first period in which it lies outside 0 to 100.
-    """
-    table = evaluation.tables["series"]
-    rows = table[(table["outcome"] == outcome) & (table["design"] == design)]
-    if rows.empty:
-        raise KeyError(f"the table `series` has no rows of {outcome}, {design}")
-    rows = rows.sort_values(["unit", "period"], kind="stable").reset_index(drop=True)
-    about = evaluation.outcomes[outcome]
-    frequency = str(about["frequency"])
-    dates = {
-        period: period_start(parse_period(period, frequency), frequency).isoformat()
-        for period in rows["period"].unique()
-    }
-    form = _season_form(str(about["transform"]), design)
-    frame = pd.DataFrame(
-        {
-            "unit": rows["unit"],
-            "name": [name_of(evaluation, unit) for unit in rows["unit"]],
-            "period": rows["period"],
-            "date": rows["period"].map(dates),
-            "segment": "",
-            "used": rows["used"],
-            "value": rows["deseasonalised"],
-        }
-    )
-    for name in LINES:
-        frame[name] = _without_season(rows, name, form)
-    bounded = about["kind"] == "percentage" and design == SINGLE
-    for _, part in rows.groupby("unit", sort=False):
-        segments = _segments(part)
-        frame.loc[part.index, "segment"] = segments
-        frame.loc[part.index[segments == DURING], "fitted"] = np.nan
-        if bounded and part["unit_value"].dropna().between(0.0, 100.0).all():
-            stopped = _outside(frame.loc[part.index, "counterfactual"].to_numpy(dtype=np.float64))
-            frame.loc[part.index[stopped], list(LINES[1:])] = np.nan
-    return frame
-
-
-def _season_form(transform: str, design: str) -> str:
-    """Return on which scale the season is added: as it is, logarithms (of ratios) or logits."""
-    if transform == "logit":
-        return "log" if design in DIFFERENCES else "logit"
-    return transform
-
-
-def _without_season(rows: pd.DataFrame, name: str, form: str) -> pd.Series:
-    """Return a column of ``series`` less the season that its observations show."""
-    if form == "log":
-        return rows[name] * rows["deseasonalised"] / rows["observed"]
-    if form == "none":
-        return rows[name] - (rows["observed"] - rows["deseasonalised"])
-    odds = {column: rows[column] / (100.0 - rows[column]) for column in (name, "observed", "deseasonalised")}
-    product = odds[name] * odds["deseasonalised"] / odds["observed"]
-    return 100.0 * product / (1.0 + product)
-
-
-def _segments(rows: pd.DataFrame) -> NDArray[np.object_]:
-    """Return for every period of a unit whether it lies before, in an excluded phase-in, or after."""
-    after = np.maximum.accumulate(rows["counterfactual"].notna().to_numpy())
-    phase = rows["used_reason"].str.startswith(PHASE_IN).to_numpy()
-    return np.where(phase, DURING, np.where(after, AFTER, BEFORE)).astype(object)
-
-
-def _outside(line: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return the periods from the first in which a percentage would be impossible."""
-    impossible = (line < -_ROUNDING) | (line > 100.0 + _ROUNDING)
-    stopped: NDArray[np.bool_] = np.maximum.accumulate(impossible)
-    return stopped
-
-
-def forest_data(evaluation: Evaluation, outcome: str, design: str) -> pd.DataFrame:
+def forest_data(evaluation: Evaluation, task: FigureTask) -> pd.DataFrame:
     """Return the primary estimate of every unit and the pooled ones, one row each.
-
-    Parameters
-    ----------
-    evaluation : Evaluation
-        The result of a run.
-    outcome, design : str
-        Which estimates.
 
     Returns
     -------
@@ -152,7 +53,7 @@ def forest_data(evaluation: Evaluation, outcome: str, design: str) -> pd.DataFra
         (where a further unit would lie; pooled rows only), ``n_units``. For a log or logit
         outcome all are ratios.
     """
-    summary = primary_rows(evaluation, outcome, design=design)
+    summary = primary_rows(evaluation, task)
     shown = ("estimand", "estimate", "conf_low", "conf_high")
     units = [
         {"row": UNIT_ROW, "unit": row.unit, "name": name_of(evaluation, str(row.unit))}
@@ -161,9 +62,9 @@ def forest_data(evaluation: Evaluation, outcome: str, design: str) -> pd.DataFra
     ]
     columns = ("row", "unit", "name", *shown, "prediction_low", "prediction_high", "n_units")
     frame = pd.DataFrame.from_records(units, columns=list(columns))
-    pooled = rows_about(evaluation, "pooled", outcome)
+    pooled = evaluation.rows_of("pooled", task.outcome)
     pooled = pooled[
-        (pooled["design"] == design)
+        (pooled["design"] == task.design)
         & pooled["estimand"].isin(summary["estimand"])
         & pooled["method"].isin(list(METHODS))
     ]
@@ -191,7 +92,7 @@ def draw_forest(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
     labels : FigureLabels
         Words.
     """
-    values = [interval_text(row, labels) for row in frame.to_dict("records")]
+    values = [labels.interval_text(row) for row in frame.to_dict("records")]
     pooled = (frame["row"] == POOLED).to_numpy()
     first_pooled = int(np.flatnonzero(pooled)[0]) if pooled.any() else None
     width = min(max(text_width(value, bold=True) for value in values), _VALUE_WIDTH)
@@ -213,40 +114,21 @@ def draw_forest(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
 
     def draw(axes: Axes) -> None:
         axes.axvline(0.0, color=QUIET, linewidth=1.2, zorder=1, gid="none")
-        draw_intervals(
-            axes,
-            rows.centres,
-            ahead[0],
-            ahead[1],
-            limits,
-            colour=COUNTERFACTUAL_TEXT,
-            width=2.0,
-            linestyle=_DOTTED,
-            gid="prediction",
-        )
-        draw_intervals(axes, rows.centres, low, high, limits, colour=INK, width=2.0)
+        dotted: dict[str, Any] = {"colour": COUNTERFACTUAL_TEXT, "linestyle": _DOTTED, "gid": "prediction"}
+        draw_intervals(axes, rows.centres, ahead[0], ahead[1], limits, **dotted)
+        draw_intervals(axes, rows.centres, low, high, limits)
         for chosen, marker, size, colour, gid in (
             (~pooled, "o", 8.0, UNIT, "estimate"),
             (pooled, "D", 8.5, INK, "pooled"),
         ):
-            axes.plot(
-                estimate[chosen],
-                rows.centres[chosen],
-                linestyle="none",
-                marker=marker,
-                markersize=size,
-                markerfacecolor=colour,
-                markeredgecolor="white",
-                markeredgewidth=0.6,
-                zorder=4,
-                gid=gid,
-            )
+            look: dict[str, Any] = {"edge_width": 0.6, "marker": marker, "zorder": 4, "gid": gid}
+            draw_dots(axes, estimate[chosen], rows.centres[chosen], size, colour, **look)
 
     ends = [
         EndLabel(text, float(centre), INK, bold=bool(heavy), tied=False)
         for text, centre, heavy in zip(values, rows.centres, pooled, strict=True)
     ]
-    panel = Panel(heading_of_effect(labels), rows.limits, rows.height, draw, tuple(ends), rows.ticks)
+    panel = Panel(labels.heading_of_effect, rows.limits, rows.height, draw, tuple(ends), rows.ticks)
     notes = [
         sentence(f"dots are estimates for single units, lines their {labels.interval}s"),
         *(["Diamonds are pooled estimates."] if pooled.any() else []),
@@ -262,16 +144,32 @@ def draw_forest(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
             else []
         ),
     ]
-    with house_style():
-        return draw_sheet(
-            [panel],
-            (limits.low, limits.high),
-            [],
-            notes,
-            across=Across(lines=True),
-            total_width=NARROW,
-            margin=width + _BESIDE,
-        )
+    return draw_rows(panel, limits, notes, width + _BESIDE)
+
+
+def draw_intervals(
+    axes: Axes,
+    centres: Values,
+    low: Values,
+    high: Values,
+    limits: Limits,
+    *,
+    colour: str = INK,
+    linestyle: str | tuple[float, tuple[float, ...]] = "-",
+    gid: str = "interval",
+) -> None:
+    """Draw horizontal intervals; one that is cut off by the scale ends in an arrowhead."""
+    left, right = limits.low, limits.high
+    for centre, start, end in zip(centres, low, high, strict=True):
+        if np.isnan(start) or np.isnan(end):
+            continue
+        ends = [max(start, left), min(end, right)]
+        line: dict[str, Any] = {"linewidth": 2.0, "linestyle": linestyle, "zorder": 2, "gid": gid}
+        axes.plot(ends, [centre, centre], color=colour, **line)
+        for cut, place, marker in ((start < left, left, "<"), (end > right, right, ">")):
+            if cut:
+                look: dict[str, Any] = {"marker": marker, "markersize": 7.0, "zorder": 3, "gid": "beyond"}
+                axes.plot([place], [centre], color=colour, clip_on=False, **look)
 
 
 def _left_out(frame: pd.DataFrame) -> list[str]:
@@ -282,3 +180,34 @@ def _left_out(frame: pd.DataFrame) -> list[str]:
     if fewest >= n_drawn:
         return []
     return [f"Random and fixed effects are of {fewest} of the {n_drawn} units: those that have a p-value."]
+
+
+#: Of so many estimates each is read out; of more, only how they lie.
+_MOST_READ_OUT = 6
+
+
+def forest_text(frame: pd.DataFrame, labels: FigureLabels) -> str:
+    """Return the alt text: how many intervals lie to either side of zero, and a few estimates."""
+    units, pooled = frame[frame["row"] != POOLED], frame[frame["row"] == POOLED]
+    read_out = pooled if len(units) > _MOST_READ_OUT else frame
+    low, high = labels.shown(units["conf_low"]), labels.shown(units["conf_high"])
+    texts = [f"{row['name']} {labels.interval_text(row)}" for row in read_out.to_dict("records")]
+    listed = f" {'; '.join(texts)}." if texts else ""
+    above, below = int((low > 0.0).sum()), int((high < 0.0).sum())
+    return (
+        f"{labels.heading_of_effect}, of {counted(len(units), 'unit')} with {labels.interval}s: "
+        f"{above:,} above zero, {below:,} below, the others contain zero.{listed}"
+    )
+
+
+FOREST = FigureKind(
+    name="forest",
+    caption="Estimates of all units, and of all together",
+    about=("design",),
+    rows=lambda evaluation, outcome: of_several(evaluation.rows_of("summary", outcome)),
+    data=forest_data,
+    labels=figure_labels,
+    draw=draw_forest,
+    alt_text=forest_text,
+    section="effects",
+)

@@ -2,46 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
-from its_eval.calendar import parse_period, period_start
-from its_eval.figures.main_its import series_of, start_index
-from its_eval.figures.scales import Limits, day_numbers, reach, round_ticks, thinned, tick_labels
-from its_eval.figures.sheet import dated_ticks
-from its_eval.figures.style import INK, LINE_HEIGHT, NARROW, QUIET, UNIT, house_style
-from its_eval.figures.text_layout import text_width, wrap, write
+from its_eval.calendar import parse_period
+from its_eval.figures.kinds import FigureKind, figure_labels, first_days, frequency_of, rows_for
+from its_eval.figures.scales import Limits, dated_ticks, day_numbers, reach, round_ticks, thinned, tick_labels
+from its_eval.figures.series import AFTER, BEFORE, series_of, start_index
+from its_eval.figures.style import (
+    EDGE,
+    INK,
+    LINE_HEIGHT,
+    NARROW,
+    QUIET,
+    UNIT,
+    blank_figure,
+    house_style,
+    text_width,
+    wrap,
+    write,
+)
+from its_eval.words.numbers import rounded
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
     from its_eval.evaluation import Evaluation
-    from its_eval.figures.labels import FigureLabels
+    from its_eval.figures.kinds import FigureLabels, FigureTask
 
     Values = NDArray[np.float64]
 
 
 TIME, LAGS, NORMAL, SPREAD = "time", "lags", "normal", "spread"
-BEFORE, AFTER = "before", "after"
 #: 97.5th percentile of the normal distribution.
 _Z = NormalDist().inv_cdf(0.975)
 
 
-def residuals_data(evaluation: Evaluation, outcome: str, unit: str, design: str) -> pd.DataFrame:
+def residuals_data(evaluation: Evaluation, task: FigureTask) -> pd.DataFrame:
     """Return four views of the innovations of a fit in one table.
-
-    Parameters
-    ----------
-    evaluation : Evaluation
-        The result of a run.
-    outcome, unit, design : str
-        Which series of it.
 
     Returns
     -------
@@ -63,19 +68,19 @@ def residuals_data(evaluation: Evaluation, outcome: str, unit: str, design: str)
     innovations of a fit with many terms stay within them less often. Normal quantiles are at
     (i − 3/8)/(n + 1/4) (Blom 1958).
     """
-    rows = evaluation.rows_of("residuals", outcome, unit)
-    rows = rows[rows["design"] == design].dropna(subset=["innovation"])
+    rows = rows_for(evaluation, "residuals", task).dropna(subset="innovation")
     if rows.empty:
-        raise KeyError(f"the table `residuals` has no rows of {outcome}, {unit}, {design}")
-    frequency = str(evaluation.outcomes[outcome]["frequency"])
+        raise KeyError(f"the table `residuals` has no rows of {task.outcome}, {task.unit}, {task.design}")
+    frequency = frequency_of(evaluation, task.outcome)
     rows = rows.sort_values("period", kind="stable")
     ordinals = np.array([parse_period(str(period), frequency) for period in rows["period"]])
     values = rows["innovation"].to_numpy(dtype=np.float64)
-    series = series_of(evaluation, outcome, unit, design)
+    series = series_of(evaluation, task)
     start = parse_period(str(series["period"].iloc[start_index(series)]), frequency)
-    days = [period_start(int(ordinal), frequency).isoformat() for ordinal in ordinals]
     parts = [
-        _part(TIME, days, (ordinals - ordinals[0]).astype(np.float64), values),
+        _part(
+            TIME, first_days(rows["period"], frequency), (ordinals - ordinals[0]).astype(np.float64), values
+        ),
         _lags(ordinals, values),
         _quantiles(values),
     ]
@@ -111,7 +116,7 @@ def _quantiles(values: Values) -> pd.DataFrame:
     return _part(NORMAL, [""] * n, quantiles, np.sort(values))
 
 
-_EDGE, _BETWEEN, _HEIGHT, _FOOT = 0.12, 0.4, 2.1, 0.34
+_BETWEEN, _HEIGHT, _FOOT = 0.4, 2.1, 0.34
 _DOTTED = (0.0, (1.0, 2.0))
 _DOTS: dict[str, Any] = {"marker": "o", "linestyle": "none", "markersize": 4.0, "color": UNIT}
 _NOTES = (
@@ -121,6 +126,7 @@ _NOTES = (
 )
 
 
+@house_style()
 def draw_residuals(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
     """Return four views of the innovations on one sheet.
 
@@ -143,38 +149,33 @@ def draw_residuals(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
             correlations,
             lambda axes, width: _by_lag(axes, lags, width),
         ),
-        (
-            "Against the normal distribution",
-            common,
-            lambda axes, width: _normal(axes, parts[NORMAL], width),
-        ),
+        ("Against the normal distribution", common, lambda axes, width: _normal(axes, parts[NORMAL], width)),
         ("Spread before and after the start", common, lambda axes, _: _spread(axes, parts[SPREAD])),
     ]
     ticks = [limits.ticks(5) for _, limits, _ in views]
-    left = _EDGE + max(text_width(words) for found in ticks for words in tick_labels(found)) + 0.12
-    width = (NARROW - 2.0 * left - _BETWEEN - 2.0 * _EDGE) / 2.0
-    heads = [wrap(words, width + left - _EDGE) for words, _, _ in views]
+    left = EDGE + max(text_width(words) for found in ticks for words in tick_labels(found)) + 0.12
+    width = (NARROW - 2.0 * left - _BETWEEN - 2.0 * EDGE) / 2.0
+    heads = [wrap(words, width + left - EDGE) for words, _, _ in views]
     tops = [
-        _EDGE + LINE_HEIGHT * (1 + max(heads[first].count("\n"), heads[first + 1].count("\n"))) + 0.06
+        EDGE + LINE_HEIGHT * (1 + max(heads[first].count("\n"), heads[first + 1].count("\n"))) + 0.06
         for first in (0, 2)
     ]
-    notes = wrap(_NOTES, NARROW - 2.0 * _EDGE)
-    foot = LINE_HEIGHT * (notes.count("\n") + 1) + _EDGE
+    notes = wrap(_NOTES, NARROW - 2.0 * EDGE)
+    foot = LINE_HEIGHT * (notes.count("\n") + 1) + EDGE
     total = sum(tops) + 2.0 * (_HEIGHT + _FOOT) + foot
-    with house_style():
-        figure = Figure(figsize=(NARROW, total))
-        for index, (_, limits, draw) in enumerate(views):
-            row, column = divmod(index, 2)
-            at = left + column * (width + left + _BETWEEN)
-            upper = total - sum(tops[:row]) - row * (_HEIGHT + _FOOT)
-            write(figure, at - left + _EDGE, upper - _EDGE, heads[index])
-            bottom = upper - tops[row] - _HEIGHT
-            axes = figure.add_axes((at / NARROW, bottom / total, width / NARROW, _HEIGHT / total))
-            axes.set_ylim(limits.low, limits.high)
-            axes.set_yticks(ticks[index], tick_labels(ticks[index]))
-            draw(axes, width)
-        write(figure, _EDGE, foot, notes)
-        return figure
+    figure = blank_figure(NARROW, total)
+    for index, (_, limits, draw) in enumerate(views):
+        row, column = divmod(index, 2)
+        at = left + column * (width + left + _BETWEEN)
+        upper = total - sum(tops[:row]) - row * (_HEIGHT + _FOOT)
+        write(figure, at - left + EDGE, upper - EDGE, heads[index])
+        bottom = upper - tops[row] - _HEIGHT
+        axes = figure.add_axes((at / NARROW, bottom / total, width / NARROW, _HEIGHT / total))
+        axes.set_ylim(limits.low, limits.high)
+        axes.set_yticks(ticks[index], tick_labels(ticks[index]))
+        draw(axes, width)
+    write(figure, EDGE, foot, notes)
+    return figure
 
 
 def _in_time(axes: Axes, part: pd.DataFrame, width: float) -> None:
@@ -221,15 +222,8 @@ def _spread(axes: Axes, part: pd.DataFrame) -> None:
         axes.plot(place + shift, y, gid=f"spread-{name}", **_DOTS)
         if len(y) and not np.isnan(rows["limit"].iloc[0]):
             bar = float(rows["limit"].iloc[0])
-            axes.plot(
-                [place + 0.36] * 2,
-                [-bar, bar],
-                color=INK,
-                linewidth=3.0,
-                marker="_",
-                markersize=9.0,
-                gid="deviation",
-            )
+            look: dict[str, Any] = {"color": INK, "linewidth": 3.0, "marker": "_", "markersize": 9.0}
+            axes.plot([place + 0.36] * 2, [-bar, bar], gid="deviation", **look)
     axes.set_xlim(-0.5, 1.6)
     axes.set_xticks([0.0, 1.0], [BEFORE, AFTER])
 
@@ -237,3 +231,30 @@ def _spread(axes: Axes, part: pd.DataFrame) -> None:
 def _padded(limits: Limits) -> Limits:
     pad = 0.03 * (limits.high - limits.low) or 0.5
     return Limits(limits.low - pad, limits.high + pad)
+
+
+def residuals_text(frame: pd.DataFrame, labels: FigureLabels) -> str:
+    """Return the alt text: autocorrelations outside their limits, and the spread before and after."""
+    lags, spread = frame[frame["panel"] == LAGS], frame[frame["panel"] == SPREAD]
+    outside = int((lags["y"].abs() > lags["limit"]).sum())
+    deviations = spread.groupby("label", sort=False)["limit"].first()
+    sizes = [f"{rounded(float(deviations[name]))} {name}" for name in deviations.index]
+    number = int((frame["panel"] == TIME).sum())
+    return (
+        f"Four views of {number:,} innovations of {labels.outcome}, {labels.unit_name}: {outside:,} of "
+        f"{len(lags):,} autocorrelations lie outside the limits of white noise; the standard deviation is "
+        f"{' and '.join(sizes)} the start."
+    )
+
+
+RESIDUALS = FigureKind(
+    name="residuals",
+    caption="What the fit leaves over",
+    about=("unit", "design"),
+    rows=lambda evaluation, outcome: evaluation.rows_of("residuals", outcome).dropna(subset="innovation"),
+    data=residuals_data,
+    labels=figure_labels,
+    draw=draw_residuals,
+    alt_text=residuals_text,
+    section="checks",
+)

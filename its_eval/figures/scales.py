@@ -1,18 +1,17 @@
-"""Axes: how far a scale reaches, where its ticks are and what they say."""
+"""Scales: how far they reach, where their ticks are and what they say, and rows instead of numbers."""
 
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.dates import date2num
-from matplotlib.ticker import MaxNLocator
 
-from its_eval.figures.text_layout import text_width
+from its_eval.figures.style import LINE_HEIGHT, text_width, told_apart, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +31,7 @@ _FOR_BANDS = 0.3
 _NEAR_ZERO = 0.5
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MOST_TICKS = 9
+_EPOCH = dt.date(1970, 1, 1)
 #: Least distance between the words of two ticks, in inches.
 _BETWEEN_WORDS = 0.12
 
@@ -60,6 +60,8 @@ class Limits:
 
     def ticks(self, most: int = 6) -> list[float]:
         """Return round numbers within the ends, at most so many steps apart."""
+        from matplotlib.ticker import MaxNLocator  # noqa: PLC0415  (start-up time)
+
         found = MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10]).tick_values(self.low, self.high)
         slack = 1e-9 * (self.high - self.low)
         return [float(value) for value in found if self.low - slack <= value <= self.high + slack]
@@ -185,9 +187,13 @@ def round_ticks(limits: Limits, width: float) -> tuple[list[float], list[str]]:
 
 
 def day_numbers(dates: Sequence[str]) -> Values:
-    """Return ISO dates as positions on a time axis."""
-    days = [dt.date.fromisoformat(date) for date in dates]
-    return np.asarray(date2num(days), dtype=np.float64)  # type: ignore[no-untyped-call,unused-ignore]
+    """Return ISO dates as positions on a time axis: days since 1970, as Matplotlib counts them."""
+    return np.asarray(dates, dtype="datetime64[D]").astype(np.float64)
+
+
+def date_at(position: float) -> dt.date:
+    """Return the date at a position on a time axis."""
+    return _EPOCH + dt.timedelta(days=math.floor(position))
 
 
 def before_each(positions: Values) -> Values:
@@ -219,6 +225,18 @@ def time_ticks(first: dt.date, last: dt.date) -> tuple[list[dt.date], list[str]]
         words = [f"{_MONTHS[day.month - 1]} {day.year}" for day in days]
     kept = [index for index, day in enumerate(days) if first <= day <= last]
     return [days[index] for index in kept], [words[index] for index in kept]
+
+
+def dated_ticks(ends: tuple[float, float]) -> tuple[list[float], list[str]]:
+    """Return positions and words of ticks at real dates between the ends of a time axis."""
+    days, words = time_ticks(date_at(ends[0]), date_at(ends[1]))
+    return [float(place) for place in day_numbers([day.isoformat() for day in days])], words
+
+
+def last_known(values: Values) -> float:
+    """Return the last number there is; 0 when there is none."""
+    known = values[~np.isnan(values)]
+    return float(known[-1]) if known.size else 0.0
 
 
 @dataclass(frozen=True)
@@ -313,3 +331,107 @@ class Across:
     footing: str = ""
     ticks: tuple[Tick, ...] | None = None
     lines: bool = False
+
+
+#: Greatest width of a name, in inches, and its greatest number of lines.
+_NAME_WIDTH, _NAME_LINES = 2.3, 3
+#: Free space of a row, beyond its text, in inches.
+AIR = 0.12
+#: An interval may reach so many times its median half-width beyond the estimates before it is cut.
+_MOST_HALF_WIDTHS = 4.0
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Places of rows beneath each other.
+
+    Attributes
+    ----------
+    ticks : tuple of Tick
+        Names at their rows.
+    centres : ndarray
+        Positions of the rows: inches beneath the upper edge, negative.
+    limits : Limits
+        Of the vertical scale.
+    """
+
+    ticks: tuple[Tick, ...]
+    centres: Values
+    limits: Limits
+
+    @property
+    def height(self) -> float:
+        """Height of all rows in inches."""
+        return self.limits.high - self.limits.low
+
+
+def stack_rows(
+    names: Sequence[str],
+    values: Sequence[str] = (),
+    value_width: float = 0.0,
+    *,
+    codes: Sequence[str] = (),
+    bold: Sequence[bool] = (),
+    gap_before: int | None = None,
+    air: float = AIR,
+) -> Rows:
+    """Return places for rows, each as high as its text.
+
+    Parameters
+    ----------
+    names : sequence of str
+        To the left.
+    values : sequence of str
+        To the right, wrapped to `value_width` inches.
+    value_width : float
+        Width of the column of values.
+    codes : sequence of str
+        Put in front of names that could not be told apart otherwise; blank for none.
+    bold : sequence of bool
+        Which names are bold; default none.
+    gap_before : int, optional
+        A row that stands a little apart from the one above.
+    air : float
+        Free space of a row beyond its text, in inches.
+    """
+    if codes:
+        names = told_apart(names, codes, _NAME_WIDTH, _NAME_LINES)
+    texts = [
+        wrap(name, _NAME_WIDTH, bold=heavy, most=_NAME_LINES)
+        for name, heavy in zip(names, bold or [False] * len(names), strict=True)
+    ]
+    lines = np.array([text.count("\n") + 1 for text in texts])
+    if values:
+        right = [wrap(value, value_width, most=_NAME_LINES).count("\n") + 1 for value in values]
+        lines = np.maximum(lines, right)
+    heights = LINE_HEIGHT * lines + air
+    gaps = np.zeros(len(names))
+    if gap_before is not None and 0 < gap_before < len(names):
+        gaps[gap_before] = LINE_HEIGHT
+    centres = -(np.cumsum(heights + gaps) - heights / 2.0)
+    ticks = tuple(
+        Tick(float(centre), text, heavy)
+        for centre, text, heavy in zip(centres, texts, bold or [False] * len(names), strict=True)
+    )
+    return Rows(ticks, centres, Limits(-float((heights + gaps).sum()), 0.0))
+
+
+def interval_reach(estimates: Values, low: Values, high: Values, include: float = 0.0) -> Limits:
+    """Return a scale for estimates with intervals, on which a few very wide ones are cut off.
+
+    Parameters
+    ----------
+    estimates, low, high : ndarray
+        Estimates and their limits; any may be missing or infinite.
+    include : float
+        The value that stands for no effect, always shown.
+    """
+    half = (high - low) / 2.0
+    half = half[np.isfinite(half)]
+    known = estimates[np.isfinite(estimates)]
+    if known.size == 0 or half.size == 0:
+        return reach([known, np.array([include])])
+    most = _MOST_HALF_WIDTHS * float(np.median(half))
+    lowest, highest = float(known.min()) - most, float(known.max()) + most
+    ends = np.concatenate([low[np.isfinite(low)], high[np.isfinite(high)]])
+    return reach([known, np.clip(ends, lowest, highest), np.array([include])])

@@ -1,38 +1,43 @@
-"""Putting panels on a sheet: one horizontal axis, labels at the ends of lines, marks in time above."""
+"""Putting panels on a sheet, beneath each other with marks in time above, or as a grid of small charts."""
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from matplotlib.dates import num2date
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
 
 from its_eval.figures.scales import (
     Across,
     Limits,
     Panel,
     Tick,
-    before_each,
-    day_numbers,
+    dated_ticks,
     round_ticks,
     thinned,
     tick_labels,
-    time_ticks,
 )
-from its_eval.figures.style import INK, LINE_HEIGHT, QUIET, SHADE, SHADE_ALPHA, WIDTH
-from its_eval.figures.text_layout import spread, text_width, wrap, write
+from its_eval.figures.style import (
+    EDGE,
+    INK,
+    LINE_HEIGHT,
+    NARROW,
+    QUIET,
+    SHADE,
+    SHADE_ALPHA,
+    WIDTH,
+    blank_figure,
+    house_style,
+    spread,
+    text_width,
+    wrap,
+    write,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from numpy.typing import NDArray
-
-    from its_eval.figures.labels import FigureLabels
+    from matplotlib.figure import Figure
 
 
 Kind = Literal["interruption", "event", "unused"]
@@ -164,11 +169,6 @@ def _size(text: str) -> tuple[float, float]:
     return max(text_width(line) for line in lines), LINE_HEIGHT * len(lines) * bool(text)
 
 
-def strip_height(placed: Sequence[PlacedMark]) -> float:
-    """Return how many inches the labels need above the axes."""
-    return max((label.y1 for label in placed), default=0.0)
-
-
 def draw_marks(axes: Axes, placed: Sequence[PlacedMark], above: float) -> None:
     """Draw marks through a panel.
 
@@ -181,6 +181,9 @@ def draw_marks(axes: Axes, placed: Sequence[PlacedMark], above: float) -> None:
     above : float
         Height of an inch as a share of the panel, when the marks reach up to their labels; else 0.
     """
+    from matplotlib.lines import Line2D  # noqa: PLC0415  (start-up time)
+    from matplotlib.patches import Rectangle  # noqa: PLC0415
+
     across = axes.get_xaxis_transform()
     for label in placed:
         mark, top = label.mark, 1.0 + label.y1 * above
@@ -202,12 +205,12 @@ _LINES: dict[str, dict[str, Any]] = {
 
 #: Width of the margin for labels, and where in it they begin, in inches.
 _RIGHT, _INDENT = 2.2, 0.2
-_EDGE = 0.12
 _MOST_LINES = 5
 #: Between two labels in the margin, in inches.
 _BETWEEN = 0.08
 
 
+@house_style()
 def draw_sheet(
     panels: Sequence[Panel],
     span: tuple[float, float],
@@ -237,35 +240,34 @@ def draw_sheet(
     margin : float
         Width of the right margin, in inches.
     """
-    figure = Figure(figsize=(total_width, 8.0))
     pad = 0.015 * (span[1] - span[0])
     ends = (span[0] - pad, span[1] + pad)
     ticks = [_vertical_ticks(panel) for panel in panels]
     lines = [(line, tick.bold) for found in ticks for tick in found for line in tick.words.split("\n")]
     widest = max((text_width(line, bold=bold) for line, bold in lines), default=0.0)
-    left = _EDGE + widest + 0.12
+    left = EDGE + widest + 0.12
     width = total_width - left - margin
-    placed = place_marks(marks, ends, width, total_width - left - _EDGE)
+    placed = place_marks(marks, ends, width, total_width - left - EDGE)
     # beside names of rows there would be little room for sentences
-    text_left = left if all(panel.ticks is None for panel in panels) else _EDGE
-    headings = [wrap(panel.heading, total_width - text_left - _EDGE) for panel in panels]
-    footer = wrap(" ".join(notes), total_width - text_left - _EDGE)
-    strips = [strip_height(placed) + 0.06] + [0.06] * (len(panels) - 1)
+    text_left = left if all(panel.ticks is None for panel in panels) else EDGE
+    headings = [wrap(panel.heading, total_width - text_left - EDGE) for panel in panels]
+    footer = wrap(" ".join(notes), total_width - text_left - EDGE)
+    # the labels of marks stand above the first panel
+    strips = [max((label.y1 for label in placed), default=0.0) + 0.06] + [0.06] * (len(panels) - 1)
     tops = [
-        _EDGE + LINE_HEIGHT * len(heading.split("\n")) * bool(heading) + strip
+        EDGE + LINE_HEIGHT * len(heading.split("\n")) * bool(heading) + strip
         for heading, strip in zip(headings, strips, strict=True)
     ]
-    footing = wrap(across.footing, width + margin - _EDGE) if across else ""
-    n_footing = len(footing.split("\n")) * bool(footing)
-    n_notes = len(footer.split("\n")) * bool(footer)
+    footing = wrap(across.footing, width + margin - EDGE) if across else ""
+    n_footing, n_notes = (len(text.split("\n")) * bool(text) for text in (footing, footer))
     ticked = 0.1 if across is not None and across.ticks == () else 0.36
-    beneath = ticked + LINE_HEIGHT * (n_footing + n_notes) + _EDGE + 0.08 * bool(n_footing)
+    beneath = ticked + LINE_HEIGHT * (n_footing + n_notes) + EDGE + 0.08 * bool(n_footing)
     bottoms = [0.2] * (len(panels) - 1) + [beneath]
     total = sum(tops) + sum(panel.height for panel in panels) + sum(bottoms)
-    figure.set_size_inches(total_width, total)
+    figure = blank_figure(total_width, total)
     edge = total
     for index, panel in enumerate(panels):
-        write(figure, text_left, edge - _EDGE, headings[index])
+        write(figure, text_left, edge - EDGE, headings[index])
         edge -= tops[index] + panel.height
         place = (left / total_width, edge / total, width / total_width, panel.height / total)
         axes = figure.add_axes(place)
@@ -279,8 +281,32 @@ def draw_sheet(
                 write(figure, left + label.x0, edge + panel.height + label.y1, label.words, gid="mark")
         edge -= bottoms[index]
     write(figure, left, edge + beneath - ticked, footing, gid="footing")
-    write(figure, text_left, edge + LINE_HEIGHT * n_notes + _EDGE, footer)
+    write(figure, text_left, edge + LINE_HEIGHT * n_notes + EDGE, footer)
     return figure
+
+
+def draw_rows(
+    panel: Panel, limits: Limits, notes: Sequence[str], margin: float, marks: Sequence[Mark] = ()
+) -> Figure:
+    """Return a figure of one panel over a horizontal scale of numbers, for rows or dots.
+
+    Parameters
+    ----------
+    panel : Panel
+        With the names of rows for its ticks, or none.
+    limits : Limits
+        Of the horizontal scale.
+    notes : sequence of str
+        Sentences beneath.
+    margin : float
+        Width of the right margin, in inches.
+    marks : sequence of Mark
+        Labelled above the panel.
+    """
+    span = (limits.low, limits.high)
+    return draw_sheet(
+        [panel], span, marks, notes, across=Across(lines=True), total_width=NARROW, margin=margin
+    )
 
 
 def _vertical_ticks(panel: Panel) -> tuple[Tick, ...]:
@@ -317,24 +343,15 @@ def _horizontal(
         axes.grid(visible=False, axis="y")
 
 
-def dated_ticks(ends: tuple[float, float]) -> tuple[list[float], list[str]]:
-    """Return positions and words of ticks at real dates between the ends of a time axis."""
-    days, words = time_ticks(_day(ends[0]), _day(ends[1]))
-    return [float(place) for place in day_numbers([day.isoformat() for day in days])], words
-
-
-def _day(position: float) -> dt.date:
-    day: dt.datetime = num2date(position)  # type: ignore[no-untyped-call]
-    return day.date()
-
-
 def _end_labels(figure: Figure, panel: Panel, right: float, bottom: float, margin: float) -> None:
     """Write labels in the right margin, as near to the ends of their lines as they can be.
 
     A label that had to move far is tied to the end of its line by a thread.
     """
+    from matplotlib.lines import Line2D  # noqa: PLC0415  (start-up time)
+
     limits, height = panel.limits, panel.height
-    room = margin - _INDENT - _EDGE
+    room = margin - _INDENT - EDGE
     texts = [wrap(label.words, room, bold=label.bold, most=_MOST_LINES) for label in panel.labels]
     heights = [LINE_HEIGHT * len(text.split("\n")) + _BETWEEN for text in texts]
     scale = height / (limits.high - limits.low)
@@ -350,33 +367,134 @@ def _end_labels(figure: Figure, panel: Panel, right: float, bottom: float, margi
             figure.add_artist(Line2D(ends[:, 0], ends[:, 1], color=colour, linewidth=1.0, gid="thread"))
 
 
-def start_marks(
-    labels: FigureLabels, x: NDArray[np.float64], periods: Sequence[str], start: int
-) -> list[Mark]:
-    """Return the interruption and the noted events within the window.
+#: Between two charts, and beneath a chart above the title of the next, in inches.
+_BESIDE, _BENEATH = 0.2, 0.18
+#: Room for the words of the horizontal scale, in inches.
+_FOOT = 0.3
+#: Charts in a row: as few as make a page no taller than a sheet of paper.
+_LEAST_COLUMNS, _MOST_COLUMNS = 3, 12
+_TALLEST = 2.0**0.5 * WIDTH
+#: How far the words of a tick may stick out of the space beneath their chart, in inches.
+_OVERHANG = 0.08
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One small chart.
+
+    Attributes
+    ----------
+    title : str
+        Above it; each line is cut off where the chart ends.
+    draw : callable
+        Draws the data on the axes.
+    bold : bool
+        Weight of the title.
+    """
+
+    title: str
+    draw: Callable[[Axes], None]
+    bold: bool = False
+
+
+@house_style()
+def draw_grid(
+    charts: Sequence[Chart],
+    span: tuple[float, float],
+    limits: Limits,
+    *,
+    heading: str,
+    notes: Sequence[str],
+    chart_height: float,
+    across: Sequence[Tick] | None = None,
+    log_ticks: Sequence[float] | None = None,
+    columns: int | None = None,
+) -> Figure:
+    """Return a page of small charts, row by row.
 
     Parameters
     ----------
-    labels : FigureLabels
-        Words.
-    x : ndarray
-        Positions of the periods on the time axis.
-    periods : sequence of str
-        Their ISO texts.
-    start : int
-        Place of the first affected period.
+    charts : sequence of Chart
+        At least one.
+    span : tuple of float
+        Ends of the horizontal scale.
+    limits : Limits
+        Ends of the vertical scale.
+    heading : str
+        Above all.
+    notes : sequence of str
+        Sentences beneath all.
+    chart_height : float
+        Height of a chart, in inches.
+    across : sequence of Tick, optional
+        Words of the horizontal scale; default dates.
+    log_ticks : sequence of float, optional
+        Numbers at the vertical scale, which is then logarithmic.
+    columns : int, optional
+        Charts in a row; default by their number.
     """
-    edges = before_each(x)
-    marks = [Mark(labels.interruption_in_words, float(edges[start]), float(edges[start]), "interruption")]
-    place = {period: index for index, period in enumerate(periods)}
-    for name, date in sorted(labels.events, key=lambda event: (event[1], event[0])):
-        if place.get(date, 0) > 0:
-            edge = float(edges[place[date]])
-            marks.append(Mark(name, edge, edge, "event"))
-    return marks
+    tall = max(len(chart.title.split("\n")) for chart in charts)
+    step = LINE_HEIGHT * tall + 0.06 + chart_height + _BENEATH
+    wide = columns or _columns(len(charts), step)
+    rows = -(-len(charts) // wide)
+    ticks = limits.ticks(4) if log_ticks is None else list(log_ticks)
+    numbers = tick_labels(ticks) if log_ticks is None else [f"{tick:,g}" for tick in ticks]
+    left = EDGE + max(text_width(words) for words in numbers) + 0.12
+    width = (WIDTH - left - EDGE - 0.1 - _BESIDE * (wide - 1)) / wide
+    top_text = wrap(heading, WIDTH - 2.0 * EDGE)
+    foot_text = wrap(" ".join(notes), WIDTH - 2.0 * EDGE)
+    top = 2.0 * EDGE + LINE_HEIGHT * len(top_text.split("\n"))
+    bottom = _FOOT + LINE_HEIGHT * len(foot_text.split("\n")) * bool(foot_text) + 2.0 * EDGE
+    total = top + rows * step - _BENEATH + bottom
+    figure = blank_figure(WIDTH, total)
+    write(figure, EDGE, total - EDGE, top_text, bold=True)
+    pad = 0.03 * (span[1] - span[0])
+    ends = (span[0] - pad, span[1] + pad)
+    for index, chart in enumerate(charts):
+        row, column = divmod(index, wide)
+        x = left + column * (width + _BESIDE)
+        edge = total - top - row * step
+        title = "\n".join(wrap(line, width, bold=chart.bold, most=1) for line in chart.title.split("\n"))
+        write(figure, x, edge, title, bold=chart.bold, gid="cell-title")
+        low = edge - LINE_HEIGHT * tall - 0.06 - chart_height
+        axes = figure.add_axes((x / WIDTH, low / total, width / WIDTH, chart_height / total))
+        if log_ticks is not None:
+            axes.set_yscale("log")
+            axes.minorticks_off()
+        axes.set_ylim(limits.low, limits.high)
+        axes.set_yticks(ticks, numbers if column == 0 else [""] * len(ticks))
+        _foot(axes, ends, width, across, labelled=index + wide >= len(charts))
+        chart.draw(axes)
+    write(figure, EDGE, bottom - _FOOT - EDGE, foot_text)
+    return figure
 
 
-def last_known(values: NDArray[np.float64]) -> float:
-    """Return the last number there is; 0 when there is none."""
-    known = values[~np.isnan(values)]
-    return float(known[-1]) if known.size else 0.0
+def _columns(count: int, step: float) -> int:
+    """Return how many charts stand in a row when each row needs `step` inches."""
+    fitting = (wide for wide in range(_LEAST_COLUMNS, _MOST_COLUMNS) if -(-count // wide) * step <= _TALLEST)
+    return min(next(fitting, _MOST_COLUMNS), count)
+
+
+def _foot(
+    axes: Axes, ends: tuple[float, float], width: float, across: Sequence[Tick] | None, *, labelled: bool
+) -> None:
+    """Put the horizontal scale beneath a chart; words only where no other chart follows below."""
+    axes.set_xlim(*ends)
+    if across is None:
+        positions, texts = dated_ticks(ends)
+    else:
+        positions, texts = [tick.position for tick in across], [tick.words for tick in across]
+    inches = width / (ends[1] - ends[0])
+    # words beneath a chart stay away from those of its neighbours
+    fitting = []
+    for place, (position, text) in enumerate(zip(positions, texts, strict=True)):
+        centre, half = (position - ends[0]) * inches, text_width(text) / 2.0
+        if centre - half >= -_OVERHANG and centre + half <= width + _OVERHANG:
+            fitting.append(place)
+    words = [""] * len(texts)
+    if fitting:
+        kept = thinned([texts[place] for place in fitting], [positions[place] for place in fitting], inches)
+        for place, text in zip(fitting, kept, strict=True):
+            words[place] = text
+    axes.set_xticks(positions, words if labelled else [""] * len(texts))
+    axes.tick_params(axis="x", length=3.0 if labelled else 0.0, pad=3.0)

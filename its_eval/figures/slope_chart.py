@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from its_eval.evaluation import BEFORE_AFTER_PAIRS
+from its_eval.evaluation import BEFORE_AFTER_PAIRS, EVERYBODY
+from its_eval.figures.kinds import FigureKind
 from its_eval.figures.scales import Limits, Tick, reach
-from its_eval.figures.small_multiples import Cell, draw_small_multiples
-from its_eval.figures.style import PEER, UNIT, house_style
-from its_eval.words.narrative import rounded
+from its_eval.figures.sheet import Chart, draw_grid
+from its_eval.figures.style import PEER, UNIT
+from its_eval.words.numbers import rounded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,13 +24,32 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from its_eval.evaluation import Evaluation
+    from its_eval.figures.kinds import FigureTask
 
     Values = NDArray[np.float64]
 
 
-SLOPE_CHART = "slope_chart"
 BEFORE = "before"
 _NOT_TIMES = frozenset({"unit", "project", BEFORE, "complete"})
+
+
+@dataclass(frozen=True)
+class SlopeLabels:
+    """What a slope chart says in words.
+
+    Attributes
+    ----------
+    measure : str
+        What was measured.
+    times : tuple of str
+        Names of the follow-ups in order of time.
+    units : bool
+        Whether there is a chart for each unit, besides the one for all.
+    """
+
+    measure: str
+    times: tuple[str, ...]
+    units: bool
 
 
 def measures(evaluation: Evaluation) -> list[str]:
@@ -38,35 +58,31 @@ def measures(evaluation: Evaluation) -> list[str]:
     return [] if pairs is None else sorted(pairs.loc[pairs["used"].astype(bool), "measure"].unique())
 
 
-def slope_data(evaluation: Evaluation, measure: str) -> pd.DataFrame:
-    """Return the numbers of the slope chart of a measure of a run; see `slope_chart_data`.
-
-    Raises
-    ------
-    KeyError
-        When the run has no such measure.
-    """
-    if measure not in measures(evaluation):
-        raise KeyError(f"the table `{BEFORE_AFTER_PAIRS}` has no rows of {measure}")
-    pairs = evaluation.tables[BEFORE_AFTER_PAIRS]
-    # within a project follow-ups stand in order of time
+def _pairs(evaluation: Evaluation, measure: str) -> pd.DataFrame:
+    """Return the pairs of a measure; none where no project has both measurements of it."""
+    pairs = evaluation.tables.get(BEFORE_AFTER_PAIRS, pd.DataFrame(columns=["measure", "used"]))
     own = pairs[pairs["measure"] == measure]
-    return slope_chart_data(pairs, measure, [str(time) for time in own["follow_up"].unique()])
+    return own if own["used"].astype(bool).any() else own.iloc[:0]
+
+
+def slope_data(evaluation: Evaluation, task: FigureTask) -> pd.DataFrame:
+    """Return the numbers of the slope chart of a measure of a run; see `slope_chart_data`."""
+    own = _pairs(evaluation, task.outcome)
+    if own.empty:
+        raise KeyError(f"the table `{BEFORE_AFTER_PAIRS}` has no rows of {task.outcome}")
+    # within a project follow-ups stand in order of time
+    return slope_chart_data(own, task.outcome, [str(time) for time in own["follow_up"].unique()])
+
+
+def slope_labels(evaluation: Evaluation, task: FigureTask) -> SlopeLabels:
+    """Return the words of the slope chart of a measure of a run."""
+    frame = slope_data(evaluation, task)
+    return SlopeLabels(task.outcome, slope_times(frame), bool(frame["unit"].ne(EVERYBODY).any()))
 
 
 def slope_times(frame: pd.DataFrame) -> tuple[str, ...]:
     """Return the follow-ups of a slope chart, in order of time."""
     return tuple(str(name) for name in frame.columns if name not in _NOT_TIMES)
-
-
-def slope_text(frame: pd.DataFrame, measure: str) -> str:
-    """Return the alt text of a slope chart: means of the projects measured every time."""
-    whole = frame[frame["complete"]]
-    start = f"{measure} of {len(frame)} projects before and after"
-    if whole.empty:
-        return f"{start}; none was measured every time."
-    means = [f"{name} {rounded(float(whole[name].mean()))}" for name in (BEFORE, *slope_times(frame))]
-    return f"{start}. Means of the {len(whole)} measured every time: {', '.join(means)}."
 
 
 def slope_chart_data(pairs: pd.DataFrame, measure: str, times: Sequence[str]) -> pd.DataFrame:
@@ -96,25 +112,6 @@ _LOGARITHMIC_FROM = 50.0
 _MOST_TICKS = 6
 
 
-@dataclass(frozen=True)
-class SlopeLabels:
-    """What a slope chart says in words.
-
-    Attributes
-    ----------
-    measure : str
-        What was measured.
-    times : tuple of str
-        Names of the follow-ups in order of time.
-    units : bool
-        Whether there is a chart for each unit, besides the one for all.
-    """
-
-    measure: str
-    times: tuple[str, ...]
-    units: bool
-
-
 def draw_slope_chart(frame: pd.DataFrame, labels: SlopeLabels) -> Figure:
     """Return the slope chart of one measure.
 
@@ -138,8 +135,8 @@ def draw_slope_chart(frame: pd.DataFrame, labels: SlopeLabels) -> Figure:
     if labels.units:
         groups += [(str(unit), rows) for unit, rows in frame.groupby("unit", sort=True)]
     places = np.arange(len(columns), dtype=np.float64)
-    cells = [
-        Cell(
+    charts = [
+        Chart(
             f"{name}\n{_change(rows, columns)}",
             partial(
                 _draw, rows[columns].to_numpy(dtype=np.float64), rows["complete"].to_numpy(dtype=bool), places
@@ -154,18 +151,17 @@ def draw_slope_chart(frame: pd.DataFrame, labels: SlopeLabels) -> Figure:
         "Logarithmic scale: equal slopes are equal changes in per cent." if logarithmic else "",
         "No control group; regression to the mean looks the same.",
     ]
-    with house_style():
-        return draw_small_multiples(
-            cells,
-            (-0.15, len(columns) - 0.85),
-            limits,
-            heading=labels.measure,
-            notes=[note for note in notes if note],
-            cell_height=1.7,
-            across=[Tick(float(place), _short(name)) for place, name in zip(places, columns, strict=True)],
-            log_ticks=_round_numbers(limits) if logarithmic else None,
-            columns=min(3, len(cells)),
-        )
+    return draw_grid(
+        charts,
+        (-0.15, len(columns) - 0.85),
+        limits,
+        heading=labels.measure,
+        notes=[note for note in notes if note],
+        chart_height=1.7,
+        across=[Tick(float(place), _short(name)) for place, name in zip(places, columns, strict=True)],
+        log_ticks=_round_numbers(limits) if logarithmic else None,
+        columns=min(3, len(charts)),
+    )
 
 
 def _short(name: str) -> str:
@@ -217,3 +213,27 @@ def _round_numbers(limits: Limits) -> list[float]:
         if len(inside) <= _MOST_TICKS:
             break
     return inside
+
+
+def slope_text(frame: pd.DataFrame, labels: SlopeLabels) -> str:
+    """Return the alt text: means of the projects measured every time."""
+    whole = frame[frame["complete"]]
+    start = f"{labels.measure} of {len(frame)} projects before and after"
+    if whole.empty:
+        return f"{start}; none was measured every time."
+    means = [f"{name} {rounded(float(whole[name].mean()))}" for name in (BEFORE, *labels.times)]
+    return f"{start}. Means of the {len(whole)} measured every time: {', '.join(means)}."
+
+
+#: The report has a section of its own about projects before and after, which places it.
+SLOPE_CHART = FigureKind(
+    name="slope_chart",
+    caption="Every project from before to after, and their mean",
+    about=(),
+    rows=_pairs,
+    data=slope_data,
+    labels=slope_labels,
+    draw=draw_slope_chart,
+    alt_text=slope_text,
+    subjects=measures,
+)

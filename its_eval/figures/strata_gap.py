@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from its_eval.figures.main_its import main_its_data
-from its_eval.figures.main_its_drawing import (
+from its_eval.figures.kinds import FigureKind, measured
+from its_eval.figures.scales import EndLabel, Panel, last_known, reach
+from its_eval.figures.series import (
     Series,
+    SeriesLabels,
     draw_counterfactual,
     draw_fit,
     draw_points,
     draw_reference,
     interruption_marks,
+    series_data,
+    series_labels,
 )
-from its_eval.figures.scales import EndLabel, Panel, reach
-from its_eval.figures.sheet import draw_sheet, last_known
-from its_eval.figures.style import COUNTERFACTUAL, COUNTERFACTUAL_TEXT, INK, UNIT, house_style
-from its_eval.words.gaps import gap_in_words, mean_gap_before
-from its_eval.words.narrative import rounded
+from its_eval.figures.sheet import draw_sheet
+from its_eval.figures.style import COUNTERFACTUAL, COUNTERFACTUAL_TEXT, INK, UNIT
+from its_eval.words.gaps import gap_in_words, is_gap, mean_gap_before
+from its_eval.words.numbers import rounded
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from its_eval.evaluation import Evaluation
-    from its_eval.figures.main_its import MainItsLabels
+    from its_eval.figures.kinds import FigureTask
 
 
 #: How the column of a stratum begins.
@@ -38,34 +41,20 @@ _OF_GAP = (
 )
 
 
-def strata_gap_data(evaluation: Evaluation, outcome: str, unit: str, design: str) -> pd.DataFrame:
+def strata_gap_data(evaluation: Evaluation, task: FigureTask) -> pd.DataFrame:
     """Return two strata of a unit and their gap, one row per period of the gap.
-
-    Parameters
-    ----------
-    evaluation : Evaluation
-        The result of a run.
-    outcome : str
-        The gap.
-    unit, design : str
-        Which series of it.
 
     Returns
     -------
     DataFrame
         ``period``, ``date``, ``segment``, ``used``; ``unit_value`` the gap of the unit; ``observed`` what is
         fitted, which for a controlled design is the gap minus that of the peers; ``deseasonalised`` and
-        ``trend_*`` as in `main_its_data`; ``stratum: <name>`` for each of the two, in the order of the gap.
-
-    Raises
-    ------
-    KeyError
-        When the tables have no such series.
+        ``trend_*`` as in `series_data`; ``stratum: <name>`` for each of the two, in the order of the gap.
     """
-    frame = main_its_data(evaluation, outcome, unit, design)
+    frame = series_data(evaluation, task)
     shown = frame[[name for name in _OF_GAP if name in frame]].copy()
-    for name, stratum in evaluation.outcomes[outcome]["gap_of"]:
-        rows = evaluation.rows_of("series", str(name), unit)
+    for name, stratum in evaluation.outcomes[task.outcome]["gap_of"]:
+        rows = evaluation.rows_of("series", str(name), task.unit)
         values = rows.drop_duplicates("period").set_index("period")["unit_value"]
         shown[f"{STRATUM}{stratum}"] = values.reindex(shown["period"]).to_numpy(dtype="float64")
     return shown
@@ -76,7 +65,7 @@ def strata_columns(frame: pd.DataFrame) -> list[str]:
     return [name for name in frame.columns if name.startswith(STRATUM)]
 
 
-def strata_gap_text(frame: pd.DataFrame, labels: MainItsLabels) -> str:
+def strata_gap_text(frame: pd.DataFrame, labels: SeriesLabels) -> str:
     """Return the alt text: both strata before and after, and the gap."""
     before, after = (frame[frame["segment"] == segment] for segment in ("before", "after"))
     means = [
@@ -105,14 +94,14 @@ _UPPER, _LOWER = 3.2, 3.0
 _LOOKS = ((UNIT, "o", UNIT), (INK, "s", "white"))
 
 
-def draw_strata_gap(frame: pd.DataFrame, labels: MainItsLabels) -> Figure:
+def draw_strata_gap(frame: pd.DataFrame, labels: SeriesLabels) -> Figure:
     """Return the figure of two strata and their gap.
 
     Parameters
     ----------
     frame : DataFrame
         As `strata_gap_data` returns it; nothing else is drawn.
-    labels : MainItsLabels
+    labels : SeriesLabels
         Words of the gap.
     """
     series = Series(frame, labels)
@@ -126,17 +115,13 @@ def draw_strata_gap(frame: pd.DataFrame, labels: MainItsLabels) -> Figure:
 
     def draw_levels(axes: Axes) -> None:
         for values, (colour, marker, face) in zip(levels, _LOOKS, strict=True):
-            axes.plot(
-                series.x,
-                values,
-                color=colour,
-                linewidth=1.6,
-                marker=marker,
-                markersize=4.0,
-                markerfacecolor=face,
-                zorder=3,
-                gid="stratum",
-            )
+            look: dict[str, Any] = {
+                "color": colour,
+                "marker": marker,
+                "markersize": 4.0,
+                "markerfacecolor": face,
+            }
+            axes.plot(series.x, values, linewidth=1.6, zorder=3, gid="stratum", **look)
 
     def draw_gap(axes: Axes) -> None:
         draw_reference(axes, neutral)
@@ -157,29 +142,43 @@ def draw_strata_gap(frame: pd.DataFrame, labels: MainItsLabels) -> Figure:
         + (", without their season." if series.seasonal else ".")
     ]
     notes += ["The upper scale does not start at zero."] if upper.low > 0.0 else []
-    with house_style():
-        return draw_sheet(
-            [
-                Panel(_levels_heading(labels), upper, _UPPER, draw_levels, ends),
-                Panel(_gap_heading(labels), lower, _LOWER, draw_gap, fits),
-            ],
-            (float(series.x[0]), float(series.x[-1])),
-            interruption_marks(series),
-            notes,
-        )
+    strata = " − ".join(name.removeprefix(STRATUM) for name in names)
+    panels = [
+        Panel(_levels_heading(labels, strata), upper, _UPPER, draw_levels, ends),
+        Panel(_gap_heading(labels, strata), lower, _LOWER, draw_gap, fits),
+    ]
+    return draw_sheet(panels, series.span, interruption_marks(series), notes)
 
 
-def _levels_heading(labels: MainItsLabels) -> str:
+def _levels_heading(labels: SeriesLabels, strata: str) -> str:
     # a gap of percentages is measured in points, its strata are per cent
     measure = "%" if labels.measure == "percentage points" else labels.measure
-    outcome = labels.outcome.rpartition(" [")[0] or labels.outcome
-    return f"{outcome}, {measure}" if measure else outcome
+    return measured(labels.outcome.removesuffix(f" [{strata}]"), measure)
 
 
-def _gap_heading(labels: MainItsLabels) -> str:
+def _gap_heading(labels: SeriesLabels, strata: str) -> str:
     """Return what the lower panel shows: a gap, or how many times the gap of the peers it is."""
-    strata = labels.outcome.rpartition(" [")[2].removesuffix("]")
     what = f"Ratio of the strata ({strata})" if labels.log else f"Gap: {strata}"
     if labels.controlled:
         what += " as a multiple of that of the peers" if labels.log else ", minus the same of the peers"
-    return f"{what}, {labels.measure}" if labels.measure and not labels.log else what
+    return what if labels.log else measured(what, labels.measure)
+
+
+def _rows(evaluation: Evaluation, outcome: str) -> pd.DataFrame:
+    """Return the series of a gap; none of other outcomes."""
+    rows = evaluation.rows_of("series", outcome)
+    return rows if is_gap(evaluation.outcomes[outcome]) else rows.iloc[:0]
+
+
+STRATA_GAP = FigureKind(
+    name="strata_gap",
+    caption="Two strata, and the gap between them against its earlier trend",
+    about=("unit", "design"),
+    rows=_rows,
+    data=strata_gap_data,
+    labels=series_labels,
+    draw=draw_strata_gap,
+    alt_text=strata_gap_text,
+    section="units",
+    wide=True,
+)

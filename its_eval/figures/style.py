@@ -1,4 +1,8 @@
-"""House style of all figures, and how one is written: SVG, PNG and numbers under one stem."""
+"""House style of all figures: colours, letters and how they are set, and how a figure is written.
+
+Matplotlib takes a quarter of a second to load and is loaded only when something is drawn: the figures of a
+run are listed and described without it.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,11 @@ import re
 import threading
 from collections.abc import Sequence
 from contextlib import contextmanager
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import matplotlib.style
+import numpy as np
 
 from its_eval.evaluation import defused
 
@@ -18,7 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.backends.backend_agg import RendererAgg
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    Values = NDArray[np.float64]
 
 
 #: The unit evaluated: its observations and what was fitted to them. Contrast on white 10.2.
@@ -49,6 +59,8 @@ NARROW = 7.0
 FONT_SIZE = 12.0
 #: Height of a line of text, in inches.
 LINE_HEIGHT = 0.2
+#: Between the edge of a figure and what stands on it, in inches.
+EDGE = 0.12
 #: Dash pattern of counterfactuals.
 DASHES = (0, (5.0, 2.2))
 
@@ -63,8 +75,261 @@ def house_style() -> Iterator[None]:
 
     Matplotlib's settings are global, so only one thread at a time draws.
     """
+    import matplotlib.style  # noqa: PLC0415  (start-up time)
+
     with _LOCK, matplotlib.style.context(["default", str(STYLE_FILE)]):
         yield
+
+
+def blank_figure(width: float, height: float) -> Figure:
+    """Return an empty figure of a size in inches."""
+    from matplotlib.figure import Figure  # noqa: PLC0415  (start-up time)
+
+    return Figure(figsize=(width, height))
+
+
+def draw_dots(
+    axes: Axes,
+    x: Values | Sequence[float],
+    y: Values | Sequence[float],
+    size: float,
+    face: str = UNIT,
+    edge: str = "white",
+    *,
+    edge_width: float = 0.5,
+    marker: str = "o",
+    zorder: float = 3,
+    clip: bool = True,
+    gid: str,
+) -> None:
+    """Draw points that no line joins.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where.
+    x, y : ndarray or sequence of float
+        Places.
+    size : float
+        Diameter, in points.
+    face, edge : str
+        Colours.
+    edge_width : float
+        In points.
+    marker : str
+        Shape, by Matplotlib's letters.
+    zorder : float
+        What is drawn over what.
+    clip : bool
+        Whether a point on the edge of the axes is cut off.
+    gid : str
+        Name of the points in an SVG file.
+    """
+    axes.plot(
+        x,
+        y,
+        linestyle="none",
+        marker=marker,
+        markersize=size,
+        markerfacecolor=face,
+        markeredgecolor=edge,
+        markeredgewidth=edge_width,
+        zorder=zorder,
+        clip_on=clip,
+        gid=gid,
+    )
+
+
+#: Letters differ a little in width between resolutions.
+_SLACK = 1.02
+#: Height of the base of letters above the lower edge of their line, in inches.
+_BASE = 0.05
+_DPI = 100.0
+#: A space at which no line is broken.
+FIRM = "\N{NO-BREAK SPACE}"
+
+
+@cache
+def _renderer() -> RendererAgg:
+    from matplotlib.backends.backend_agg import RendererAgg  # noqa: PLC0415  (start-up time)
+
+    return RendererAgg(8, 8, _DPI)  # type: ignore[no-untyped-call]
+
+
+@lru_cache(maxsize=10_000)
+def _word_width(word: str, weight: str) -> float:
+    from matplotlib.font_manager import FontProperties  # noqa: PLC0415  (start-up time)
+
+    font = FontProperties(size=FONT_SIZE, weight=weight)
+    pixels = _renderer().get_text_width_height_descent(word, font, ismath=False)[0]  # type: ignore[no-untyped-call]
+    return _SLACK * float(pixels) / _DPI
+
+
+def text_width(text: str, *, bold: bool = False) -> float:
+    """Return the width of one line of text, in inches."""
+    weight = "bold" if bold else "normal"
+    words = text.split(" ")
+    space = _word_width("a a", weight) - _word_width("aa", weight)
+    return sum(_word_width(word, weight) for word in words) + space * max(len(words) - 1, 0)
+
+
+def wrap(text: str, width: float, *, bold: bool = False, most: int | None = None) -> str:
+    """Return text broken into lines.
+
+    Parameters
+    ----------
+    text : str
+        Words; line breaks count as spaces, and no line is broken at a no-break space.
+    width : float
+        Greatest width in inches; a word that alone is wider is broken.
+    bold : bool
+        Weight of the font.
+    most : int, optional
+        Greatest number of lines; the last one then ends in an ellipsis.
+    """
+    lines = [""]
+    for word in _pieces(text, width, bold=bold):
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and text_width(longer, bold=bold) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    if most is not None and len(lines) > most:
+        lines = lines[:most]
+        while lines[-1] and text_width(f"{lines[-1]}…", bold=bold) > width:
+            lines[-1] = lines[-1][:-1]
+        lines[-1] = f"{lines[-1].rstrip()}…"
+    return "\n".join(lines)
+
+
+def told_apart(names: Sequence[str], codes: Sequence[str], width: float, most: int) -> list[str]:
+    """Return names, those with their codes in front that would look the same once they are cut off.
+
+    Parameters
+    ----------
+    names, codes : sequence of str
+        Of the same length; a blank code is not used.
+    width : float
+        Greatest width in inches.
+    most : int
+        Greatest number of lines.
+    """
+    shown = [wrap(name, width, most=most) for name in names]
+    return [
+        f"{code} {name}" if code and shown.count(text) > 1 else name
+        for name, code, text in zip(names, codes, shown, strict=True)
+    ]
+
+
+def _pieces(text: str, width: float, *, bold: bool) -> list[str]:
+    """Return the words, those too wide for a line in parts."""
+    pieces = []
+    for whole in text.replace("\n", " ").split(" "):
+        word = whole
+        while text_width(word, bold=bold) > width and len(word) > 1:
+            end = len(word) - 1
+            while end > 1 and text_width(word[:end], bold=bold) > width:
+                end -= 1
+            pieces.append(word[:end])
+            word = word[end:]
+        pieces.append(word)
+    return [piece for piece in pieces if piece]
+
+
+def write(
+    figure: Figure,
+    left: float,
+    top: float,
+    text: str,
+    *,
+    colour: str = INK,
+    bold: bool = False,
+    gid: str = "",
+) -> None:
+    """Write lines of text at equal distances.
+
+    Parameters
+    ----------
+    figure : Figure
+        Of its final size.
+    left, top : float
+        Upper left corner, in inches from the lower left corner of the figure.
+    text : str
+        Lines.
+    colour : str
+        Colour of the letters.
+    bold : bool
+        Weight of the letters.
+    gid : str
+        Name of the element in an SVG file.
+    """
+    width, height = figure.get_size_inches()
+    for row, line in enumerate(text.split("\n"), start=1):
+        base = top - row * LINE_HEIGHT + _BASE
+        letters = figure.text(left / width, base / height, line, va="baseline", color=colour)
+        letters.set_fontweight("bold" if bold else "normal")
+        letters.set_gid(gid or None)
+
+
+def spread(wanted: Sequence[float], heights: Sequence[float], low: float, high: float) -> list[float]:
+    """Return centres near the wanted ones at which boxes do not overlap.
+
+    Parameters
+    ----------
+    wanted : sequence of float
+        Where each box would best be centred; the order along the axis is kept.
+    heights : sequence of float
+        Height of each box.
+    low, high : float
+        Room for all boxes. When they do not fit, they are stacked from `high` down.
+
+    Notes
+    -----
+    Least squares under the constraints: boxes in the way of each other become one stack, centred where its
+    members would on average want it (pool adjacent violators).
+
+    Examples
+    --------
+    >>> spread([1.0, 1.2], [1.0, 1.0], 0.0, 10.0)
+    [0.6, 1.6]
+    """
+    order = sorted(range(len(wanted)), key=lambda index: wanted[index])
+    # a stack: its members, its height, and the sum of where its lower edge would be for each of them
+    stacks: list[tuple[list[int], float, float]] = []
+
+    def bottom(stack: tuple[list[int], float, float]) -> float:
+        members, height, total = stack
+        return max(low, min(total / len(members), high - height))
+
+    for index in order:
+        stack = ([index], heights[index], wanted[index] - heights[index] / 2.0)
+        while stacks and bottom(stacks[-1]) + stacks[-1][1] > bottom(stack):
+            members, height, total = stacks.pop()
+            stack = (members + stack[0], height + stack[1], total + stack[2] - len(stack[0]) * height)
+        stacks.append(stack)
+    centres = np.zeros(len(wanted))
+    for stack in stacks:
+        edge = bottom(stack) if stack[1] <= high - low else high - stack[1]
+        for index in stack[0]:
+            centres[index] = edge + heights[index] / 2.0
+            edge += heights[index]
+    return [float(centre) for centre in centres]
+
+
+def capitalised(words: str) -> str:
+    """Return words with a capital at the start, the others as they are."""
+    return f"{words[:1].upper()}{words[1:]}"
+
+
+def sentence(words: str) -> str:
+    """Return words with a capital and a full stop.
+
+    Examples
+    --------
+    >>> sentence("dots are estimates")
+    'Dots are estimates.'
+    """
+    return f"{capitalised(words)}."
 
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
@@ -112,10 +377,7 @@ def figure_stem(outcome: str, unit: str | None, design: str | None, figure: str 
 FORMATS = ("svg", "png")
 
 #: Without date and version of Matplotlib, so that a file changes only when the picture does.
-_METADATA: dict[str, dict[str, Any]] = {
-    "svg": {"Date": None, "Creator": None},
-    "png": {"Software": None},
-}
+_METADATA: dict[str, dict[str, Any]] = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
 #: Drawings pack as well at this level as at Pillow's own, in two thirds of the time.
 _OPTIONS: dict[str, dict[str, Any]] = {"svg": {}, "png": {"pil_kwargs": {"compress_level": 3}}}
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from its_eval.figures.scales import EndLabel, Panel, before_each, day_numbers, reach
-from its_eval.figures.sheet import Mark, draw_sheet
-from its_eval.figures.small_multiples import Cell, draw_small_multiples
-from its_eval.figures.style import COUNTERFACTUAL, DASHES, INK, PEER, QUIET, UNIT, house_style
+from its_eval.figures.sheet import Chart, Mark, draw_grid, draw_sheet
+from its_eval.figures.style import COUNTERFACTUAL, DASHES, INK, PEER, QUIET, UNIT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -164,9 +163,8 @@ def draw_xmr(frame: pd.DataFrame, labels: XmrLabels) -> Figure:
         Words.
     """
     x = day_numbers([str(date) for date in frame["date"]])
-    with house_style():
-        panels = [_points_panel(frame, x, labels), _ranges_panel(frame, x)]
-        return draw_sheet(panels, span_of(x), _marks(frame, x, labels), _notes(frame, labels))
+    panels = [_points_panel(frame, x, labels), _ranges_panel(frame, x)]
+    return draw_sheet(panels, span_of(x), _marks(frame, x, labels), _notes(frame, labels))
 
 
 def _column(frame: pd.DataFrame, name: str) -> Values:
@@ -300,8 +298,8 @@ def draw_xmr_grid(frame: pd.DataFrame, title: str, start: str = "", words: str =
     All charts share both scales, so that levels can be compared; the moving ranges are left out.
     """
     x = day_numbers([str(date) for date in frame["date"]])
-    cells = [
-        Cell(str(unit), partial(_draw, rows, x[rows.index.to_numpy()], _edge(frame, x, start)))
+    charts = [
+        Chart(str(unit), partial(_draw, rows, x[rows.index.to_numpy()], _edge(frame, x, start)))
         for unit, rows in frame.groupby("unit", sort=True)
     ]
     drawn = [frame[name].to_numpy(dtype=np.float64) for name in ("value", "mean", "target")]
@@ -314,15 +312,14 @@ def draw_xmr_grid(frame: pd.DataFrame, title: str, start: str = "", words: str =
         *([f"Upright line: {words}."] if _edge(frame, x, start) is not None else []),
     ]
     span = f"{frame['period'].min()} to {frame['period'].max()}"
-    with house_style():
-        return draw_small_multiples(
-            cells,
-            span_of(x),
-            reach(drawn, lines),
-            heading=f"{title}, {span}",
-            notes=notes,
-            cell_height=next(inches for most, inches in _HEIGHTS if len(cells) <= most),
-        )
+    return draw_grid(
+        charts,
+        span_of(x),
+        reach(drawn, lines),
+        heading=f"{title}, {span}",
+        notes=notes,
+        chart_height=next(inches for most, inches in _HEIGHTS if len(charts) <= most),
+    )
 
 
 def _edge(frame: pd.DataFrame, x: Values, start: str) -> float | None:

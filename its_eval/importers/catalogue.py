@@ -41,9 +41,9 @@ def layout_texts(kind: str) -> list[str]:
     UsageError
         When there is no such kind.
     """
-    wanted = layouts_of(kind)
+    of_kind = layouts_of(kind)
     texts = [path.read_text(encoding="utf-8") for path in sorted(_FOLDER.glob("*.yaml"))]
-    return [text for text, found in zip(texts, bundled_layouts(), strict=True) if found in wanted]
+    return [text for text, layout in zip(texts, bundled_layouts(), strict=True) if layout in of_kind]
 
 
 def layouts_of(kind: str, own: Path | None = None) -> tuple[Layout, ...]:
@@ -62,13 +62,13 @@ def layouts_of(kind: str, own: Path | None = None) -> tuple[Layout, ...]:
                 f"its-eval import {layout.kind} … --layout {own}",
             )
         return (layout,)
-    found = tuple(layout for layout in bundled_layouts() if layout.kind == kind)
-    if not found:
+    layouts = tuple(layout for layout in bundled_layouts() if layout.kind == kind)
+    if not layouts:
         raise UsageError(
             f"there is no kind of file {kind!r}; {nearest(kind, kinds())}",
             f"the kinds are {', '.join(kinds())}; another one needs a layout of your own (--layout)",
         )
-    return found
+    return layouts
 
 
 #: Where a header is looked for, and how many texts it has at least.
@@ -102,7 +102,7 @@ class SheetSummary:
 
 
 @dataclass(frozen=True)
-class Fit:
+class LayoutFit:
     """One layout, tried on the file.
 
     Attributes
@@ -120,7 +120,7 @@ class Fit:
     reason: str = ""
 
 
-def inspect_file(path: Path, layouts: Sequence[Layout]) -> tuple[list[SheetSummary], list[Fit]]:
+def inspect_file(path: Path, layouts: Sequence[Layout]) -> tuple[list[SheetSummary], list[LayoutFit]]:
     """Return the sheets of a file and how each layout fits it.
 
     Raises
@@ -136,9 +136,9 @@ def inspect_file(path: Path, layouts: Sequence[Layout]) -> tuple[list[SheetSumma
             sheet, _ = choose_sheet(source, layout)
         except DataError as error:
             reason = error.problems[0].removeprefix(f"{path.name}: ").removeprefix(f"{path.name}, ")
-            fits.append(Fit(layout, None, reason))
+            fits.append(LayoutFit(layout, None, reason))
         else:
-            fits.append(Fit(layout, sheet.name))
+            fits.append(LayoutFit(layout, sheet.name))
     return sheets, fits
 
 

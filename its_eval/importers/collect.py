@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.calendar import format_period
 from its_eval.data.faults import Finding
 from its_eval.errors import DataError, OutputError
 from its_eval.importers.extract import Extract, extract
@@ -39,13 +38,13 @@ def total_findings(extract: Extract) -> Iterator[Finding]:
     A total that does not agree shows rows that were lost, or read twice.
     """
     for name, parts in extract.layout.sums.items():
-        found = extract.numbers[name]
+        values = extract.numbers[name]
         expected = np.sum([extract.numbers[part] for part in parts], axis=0)
-        for row in np.flatnonzero(np.abs(found - expected) > _TOLERANCE):
+        for row in np.flatnonzero(np.abs(values - expected) > _TOLERANCE):
             place = f"{extract.file} row {extract.rows[row]}"
-            what = f"{name} is {found[row]:.10g}, but its parts add up to {expected[row]:.10g}"
+            what = f"{name} is {values[row]:.10g}, but its parts add up to {expected[row]:.10g}"
             yield _finding(
-                extract, extract.units[row], int(row), "sum_differs", found[row], f"{place}: {what}"
+                extract, extract.units[row], int(row), "sum_differs", values[row], f"{place}: {what}"
             )
     if not extract.totals:
         return
@@ -60,7 +59,7 @@ def total_findings(extract: Extract) -> Iterator[Finding]:
 
 
 def _finding(extract: Extract, unit: str, row: int, check: str, value: float, message: str) -> Finding:
-    period = format_period(int(extract.periods[row]), extract.layout.frequency)
+    period = extract.layout.calendar.format(int(extract.periods[row]))
     return Finding("", unit, check, period, f"{value:.10g}", "warning", message)
 
 
@@ -116,11 +115,11 @@ def import_files(paths: Sequence[Path], layouts: Sequence[Layout], strata: Colle
         if problems:
             raise DataError(problems, "; ".join(dict.fromkeys(hints)) or None)
         # what a layout says of itself comes first: of many files only the first notes are shown
-        notes = list(dict.fromkeys(note for found in extracts for note in _about(found.layout)))
+        notes = list(dict.fromkeys(note for extracted in extracts for note in _about(extracted.layout)))
         notes += _left_out(extracts)
         if extracts[0].layout.table == "characteristics":
             return Imported(characteristics_table(extracts), (), tuple(notes), tuple(extracts))
-        findings = [finding for found in extracts for finding in total_findings(found)]
+        findings = [finding for extracted in extracts for finding in total_findings(extracted)]
         table, revised = tidy_table(extracts)
     return Imported(table, (*findings, *revised), tuple(notes), tuple(extracts))
 
@@ -151,9 +150,9 @@ def _about(layout: Layout) -> list[str]:
 def _left_out(extracts: Sequence[Extract]) -> list[str]:
     """Return what was left out: what is the same in several files once, with the first of them."""
     files: dict[str, list[str]] = {}
-    for found in extracts:
-        for note in found.notes:
-            files.setdefault(note, []).append(found.file)
+    for item in extracts:
+        for note in item.notes:
+            files.setdefault(note, []).append(item.file)
     return [
         f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: {note}"
         for note, names in files.items()

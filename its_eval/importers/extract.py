@@ -35,7 +35,7 @@ ALL_STRATA = "all"
 _SHOWN = 5
 
 
-class Rows:
+class UnitRows:
     """The rows beneath a header, and what is wrong with them.
 
     Attributes
@@ -97,8 +97,8 @@ class Rows:
                 name = trimmed(self.cell(row, "name")) if "name" in self.header.columns else ""
                 untitled.append(f"{name} (row {row + 1})".strip())
         if untitled:
-            shown = ", ".join(untitled[:_SHOWN]) + (", …" if len(untitled) > _SHOWN else "")
-            self.notes.append(f"left out for want of a code: {shown}")
+            first = ", ".join(untitled[:_SHOWN]) + (", …" if len(untitled) > _SHOWN else "")
+            self.notes.append(f"left out for want of a code: {first}")
         return codes
 
     def _is_total(self, row: int) -> bool:
@@ -112,18 +112,18 @@ class Rows:
         return all(trimmed(self.cell(row, name)) in self._marks for name in self._numbers)
 
     def _keep_only(self, column: str, allowed: Collection[str]) -> None:
-        known = {normalise_name(text) for text in allowed}
-        inside = [row for row in self.kept if normalise_name(trimmed(self.cell(row, column))) in known]
+        keys = {normalise_name(text) for text in allowed}
+        inside = [row for row in self.kept if normalise_name(trimmed(self.cell(row, column))) in keys]
         if len(inside) < len(self.kept):
             count = f"{len(self.kept) - len(inside)} of {len(self.kept)} rows left out"
             self.notes.append(f"{count}: {column} is not one of {', '.join(allowed)}")
         self.kept = inside
 
-    def _keep_strata(self, stratum: LayoutStratum, wanted: Collection[str]) -> None:
+    def _keep_strata(self, stratum: LayoutStratum, asked: Collection[str]) -> None:
         spelled = {
             normalise_name(other): name for name, others in stratum.spellings.items() for other in others
         }
-        chosen = {normalise_name(name) for name in wanted or [stratum.default]}
+        chosen = {normalise_name(name) for name in asked or [stratum.default]}
         everything = ALL_STRATA in chosen
         inside = []
         there: set[str] = set()
@@ -136,9 +136,9 @@ class Rows:
                 self.strata.append(name)
         absent = chosen - {normalise_name(name) for name in there} - {ALL_STRATA}
         if absent:
-            known = ", ".join(repr(name) for name in sorted(there))
+            names = ", ".join(repr(name) for name in sorted(there))
             missing = ", ".join(repr(name) for name in sorted(absent))
-            self.problems.append(f"{self.sheet.file}: there is no stratum {missing}; there are: {known}")
+            self.problems.append(f"{self.sheet.file}: there is no stratum {missing}; there are: {names}")
         self.kept = inside
 
     def _require_once(self) -> None:
@@ -195,20 +195,20 @@ class Rows:
         if "period" not in self.header.columns:
             period = file_period(self.sheet, self.header, self.layout)
             return np.full(len(self.kept), period, dtype=np.int64)
-        known: dict[object, int] = {}
+        ordinals: dict[object, int] = {}
         at = self.header.columns["period"]
         for row in self.kept:
             cell = self.cell(row, "period")
-            if cell not in known:
+            if cell not in ordinals:
                 try:
-                    known[cell] = read_period(cell, self.layout.frequency, self.layout.period.dates)
+                    ordinals[cell] = read_period(cell, self.layout.calendar, self.layout.period.dates)
                 except ValueError as error:
-                    known[cell] = 0
+                    ordinals[cell] = 0
                     self.problems.append(f"{self.sheet.place(row, at)}: the period {error}")
-        if len(set(known.values())) == 1 and not self.problems:
-            (period,) = set(known.values())
-            check_name(self.sheet, period, self.layout.frequency, self.sheet.place(self.kept[0], at))
-        return np.array([known[self.cell(row, "period")] for row in self.kept], dtype=np.int64)
+        if len(set(ordinals.values())) == 1 and not self.problems:
+            (period,) = set(ordinals.values())
+            check_name(self.sheet, period, self.layout.calendar, self.sheet.place(self.kept[0], at))
+        return np.array([ordinals[self.cell(row, "period")] for row in self.kept], dtype=np.int64)
 
 
 #: So many faults of a file are shown one by one.
@@ -275,7 +275,7 @@ def extract(sheet: Sheet, header: Header, layout: Layout, strata: Collection[str
     DataError
         When the period cannot be told, a code is strange, a cell holds no number, or no row is left.
     """
-    rows = Rows(sheet, header, layout, strata)
+    rows = UnitRows(sheet, header, layout, strata)
     _require_sound(rows, "mend a copy of the file, or describe it in a layout of your own (--layout)")
     if not rows.kept:
         what = f"no row about a unit ({layout.unit_pattern}) follows the header"
@@ -306,7 +306,7 @@ def extract(sheet: Sheet, header: Header, layout: Layout, strata: Collection[str
     )
 
 
-def _require_sound(rows: Rows, hint: str) -> None:
+def _require_sound(rows: UnitRows, hint: str) -> None:
     problems = rows.problems
     if len(problems) > _MOST_FAULTS:
         more = f"{rows.sheet.file}: … and {len(problems) - _MOST_FAULTS} more of this kind"

@@ -13,7 +13,7 @@ from its_eval.importers.sheet import column_letters, trimmed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from its_eval.config.layouts import Heading, Layout
+    from its_eval.config.layouts import ColumnHeading, Layout
     from its_eval.importers.sheet import Sheet, Source
 
 
@@ -74,13 +74,13 @@ def _header_row(sheet: Sheet, layout: Layout, where: str) -> int:
     for row, cells in enumerate(sheet.rows[first - 1 : last], start=first - 1):
         if marks <= {normalise_name(cell) for cell in cells if isinstance(cell, str)}:
             return row
-    shown = ", ".join(repr(mark) for mark in layout.header.marks)
+    quoted = ", ".join(repr(mark) for mark in layout.header.marks)
     expected = f"row {first}" if first == last else f"rows {first} to {last}"
     for row, cells in enumerate(sheet.rows[:_FARTHEST]):
         if marks <= {normalise_name(cell) for cell in cells if isinstance(cell, str)}:
             what = f"the header has moved: it stands in row {row + 1}; expected {expected}"
             raise DataError([f"{where}: {what}"], _NEW_LAYOUT)
-    raise DataError([f"{where}: there is no header with {shown} in {expected}"], _NEW_LAYOUT)
+    raise DataError([f"{where}: there is no header with {quoted} in {expected}"], _NEW_LAYOUT)
 
 
 def _untitled(sheet: Sheet, header: int, names: Sequence[str]) -> list[int]:
@@ -107,11 +107,11 @@ def _as_written(cell: object) -> str:
 
 def _over(cells: Sequence[object]) -> tuple[str, ...]:
     """Return the heading over each column: it stands over its first column and reaches to the next one."""
-    found, current = [], ""
+    above, current = [], ""
     for cell in cells:
         current = normalise_name(trimmed(cell)) or current
-        found.append(current)
-    return tuple(found)
+        above.append(current)
+    return tuple(above)
 
 
 class _Recipe:
@@ -137,10 +137,10 @@ def _columns(
     layout = recipe.layout
     columns: list[tuple[str, int]] = []
     problems: list[str] = []
-    known: set[int] = set()
+    expected: set[int] = set()
     for column, headings in layout.columns.items():
         matches = sorted({place for heading in headings for place in _places(heading, names, over)})
-        known.update(matches)
+        expected.update(matches)
         if len(matches) == 1:
             columns.append((column, matches[0]))
         elif matches:
@@ -156,19 +156,17 @@ def _columns(
                 offer = nearest(headings[0].name, [name for name in names if name])
             problems.append(f"there is no column {_said(headings[0])}; {offer}")
     for heading in layout.other_columns:
-        known.update(_places(heading, names, over))
-    unknown = tuple(place for place, name in enumerate(names) if name and place not in known)
+        expected.update(_places(heading, names, over))
+    unknown = tuple(place for place, name in enumerate(names) if name and place not in expected)
     return tuple(columns), unknown, tuple(problems)
 
 
-def _places(heading: Heading, names: Sequence[str], over: Sequence[str]) -> list[int]:
-    wanted, group = normalise_name(heading.name), normalise_name(heading.under or "")
-    return [
-        place for place, name in enumerate(names) if name == wanted and (not group or over[place] == group)
-    ]
+def _places(heading: ColumnHeading, names: Sequence[str], over: Sequence[str]) -> list[int]:
+    key, group = normalise_name(heading.name), normalise_name(heading.under or "")
+    return [place for place, name in enumerate(names) if name == key and (not group or over[place] == group)]
 
 
-def _said(heading: Heading) -> str:
+def _said(heading: ColumnHeading) -> str:
     return f"{heading.name!r}" + (f" under {heading.under!r}" if heading.under else "")
 
 
@@ -184,25 +182,25 @@ def choose_sheet(source: Source, layout: Layout) -> tuple[Sheet, Header]:
         key = {normalise_name(name) for name in layout.sheet}
         named = [name for name in source.sheets if normalise_name(name) in key]
         if not named:
-            shown = " or ".join(repr(name) for name in layout.sheet)
+            names = " or ".join(repr(name) for name in layout.sheet)
             offer = nearest(layout.sheet[0], source.visible)
-            raise DataError([f"{source.file}: there is no sheet {shown}; {offer}"], _NEW_LAYOUT)
+            raise DataError([f"{source.file}: there is no sheet {names}; {offer}"], _NEW_LAYOUT)
         sheet = source.sheet(named[0])
         return sheet, find_header(sheet, layout)
-    found: list[tuple[Sheet, Header]] = []
+    fitting: list[tuple[Sheet, Header]] = []
     refused: list[DataError] = []
     for name in source.visible:
         sheet = source.sheet(name)
         try:
-            found.append((sheet, find_header(sheet, layout)))
+            fitting.append((sheet, find_header(sheet, layout)))
         except DataError as error:
             refused.append(error)
-    if len(found) == 1:
-        return found[0]
-    if found:
-        shown = ", ".join(repr(sheet.name) for sheet, _ in found)
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        names = ", ".join(repr(sheet.name) for sheet, _ in fitting)
         raise DataError(
-            [f"{source.file}: {len(found)} sheets have the header: {shown}; expected one"],
+            [f"{source.file}: {len(fitting)} sheets have the header: {names}; expected one"],
             "name the sheet in a layout of your own (`sheet:`), given with --layout",
         )
     if len(refused) == 1:

@@ -7,7 +7,7 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from its_eval.calendar import EXAMPLES, MONTH_NAMES, describe_period, parse_period
+from its_eval.calendar import MONTH_NAMES
 from its_eval.data.tables import normalise_name
 from its_eval.errors import DataError
 from its_eval.importers.sheet import trimmed
@@ -15,6 +15,7 @@ from its_eval.importers.sheet import trimmed
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from its_eval.calendar import Calendar
     from its_eval.config.layouts import Layout
     from its_eval.importers.headings import Header
     from its_eval.importers.sheet import Sheet
@@ -37,7 +38,7 @@ def _year(digits: str) -> int:
     return int(digits) + (2000 if len(digits) == 2 else 0)
 
 
-def read_period(cell: object, frequency: str, dates: str) -> int:
+def read_period(cell: object, calendar: Calendar, dates: str) -> int:
     """Return the ordinal of a period: a date, ``April 2019``, ``April 26``, ``30 April 2019``, or ISO text.
 
     Two digits are a year of this century.
@@ -48,37 +49,37 @@ def read_period(cell: object, frequency: str, dates: str) -> int:
         When it is no period.
     """
     if isinstance(cell, dt.datetime | dt.date):
-        return parse_period(f"{cell:%Y-%m-%d}", frequency)
+        return calendar.containing(cell)
     text = " ".join(trimmed(cell).split())
     if match := _IN_WORDS.fullmatch(text):
         day, month, year = match.groups()
         try:
-            found = dt.date(_year(year), _MONTHS[month[:3].casefold()], int(day or 1))
+            day_named = dt.date(_year(year), _MONTHS[month[:3].casefold()], int(day or 1))
         except ValueError:
             raise ValueError(f"{text!r} is not a date; expected e.g. 30 April 2019") from None
-        return parse_period(found.isoformat(), frequency)
+        return calendar.containing(day_named)
     try:
-        return parse_period(text, frequency, dates)
+        return calendar.parse(text, dates)
     except ValueError as error:
-        if frequency == "month" and "ambiguous" not in str(error):
-            expected = f"expected a month such as 'April 2019' or {EXAMPLES[frequency]}"
+        if calendar.frequency == "month" and "ambiguous" not in str(error):
+            expected = f"expected a month such as 'April 2019' or {calendar.example}"
             raise ValueError(f"{text!r} is not a month; {expected}") from None
         raise
 
 
-def periods_in(text: str, frequency: str) -> list[int]:
+def periods_in(text: str, calendar: Calendar) -> list[int]:
     """Return the months and years that a text names, e.g. a title or the name of a file, each once.
 
     Examples
     --------
-    >>> [divmod(month, 12) for month in periods_in("April-26-AE-by-provider-v2-tKVXL.xls", "month")]
+    >>> [divmod(month, 12) for month in periods_in("April-26-AE-by-provider-v2-tKVXL.xls", Calendar("month"))]
     [(2026, 3)]
     """
-    found = [
+    days = [
         f"{_year(year):04d}-{_MONTHS[month[:3].casefold()]:02d}-01" for month, year in _IN_TEXT.findall(text)
     ]
-    found += [f"{year}-{month}-01" for year, month in _ISO_IN_TEXT.findall(text)]
-    return list(dict.fromkeys(parse_period(day, frequency) for day in found))
+    days += [f"{year}-{month}-01" for year, month in _ISO_IN_TEXT.findall(text)]
+    return list(dict.fromkeys(calendar.parse(day) for day in days))
 
 
 def read_date(cell: object) -> dt.date | None:
@@ -107,17 +108,17 @@ def file_period(sheet: Sheet, header: Header, layout: Layout) -> int:
     row, column, cell = _period_cell(sheet, header, layout)
     place = sheet.place(row, column)
     try:
-        period = read_period(cell, layout.frequency, layout.period.dates)
+        period = read_period(cell, layout.calendar, layout.period.dates)
     except ValueError as error:
         raise DataError([f"{place}: the period {error}"], _WRONG_CELL) from None
-    check_name(sheet, period, layout.frequency, place)
+    check_name(sheet, period, layout.calendar, place)
     return period
 
 
 _WRONG_CELL = "compare the cell with the publisher's page; mend a copy of the file, and name the copy"
 
 
-def check_name(sheet: Sheet, period: int, frequency: str, place: str) -> None:
+def check_name(sheet: Sheet, period: int, calendar: Calendar, place: str) -> None:
     """Check that the name of the file, if it names a month and year, names this one.
 
     Raises
@@ -125,9 +126,9 @@ def check_name(sheet: Sheet, period: int, frequency: str, place: str) -> None:
     DataError
         When it names another one.
     """
-    named = periods_in(sheet.file, frequency)
+    named = periods_in(sheet.file, calendar)
     if named and period not in named:
-        said, other = describe_period(period, frequency), describe_period(named[0], frequency)
+        said, other = calendar.describe(period), calendar.describe(named[0])
         raise DataError(
             [f"{place}: the period is {said}, but the name of the file says {other}"],
             "find out which is right: rename the file if its content is, else get the right file",
@@ -141,22 +142,22 @@ def _period_cell(sheet: Sheet, header: Header, layout: Layout) -> tuple[int, int
             return row, column, cell
         what = f"no cell above the header says {label!r} with a period to its right"
         raise DataError([f"{sheet.place(header.row)}: {what}"], _WRONG_CELL)
-    found: dict[int, tuple[int, int, object]] = {}
+    places: dict[int, tuple[int, int, object]] = {}
     for row, cells in enumerate(sheet.rows[: header.row]):
         for column, cell in enumerate(cells):
             if isinstance(cell, str):
-                for period in periods_in(cell, layout.frequency):
-                    found.setdefault(period, (row, column, describe_period(period, layout.frequency)))
+                for period in periods_in(cell, layout.calendar):
+                    places.setdefault(period, (row, column, layout.calendar.describe(period)))
     # of several periods, such as that of the publication, the one that the file is named after
-    if len(found) > 1:
-        named = periods_in(sheet.file, layout.frequency)
-        found = {period: place for period, place in found.items() if period in named} or found
-    if len(found) == 1:
-        return next(iter(found.values()))
+    if len(places) > 1:
+        named = periods_in(sheet.file, layout.calendar)
+        places = {period: place for period, place in places.items() if period in named} or places
+    if len(places) == 1:
+        return next(iter(places.values()))
     what = "no cell above the header names a month and year"
-    if found:
-        shown = ", ".join(describe_period(period, layout.frequency) for period in sorted(found))
-        what = f"the cells above the header name several periods: {shown}"
+    if places:
+        named_periods = ", ".join(layout.calendar.describe(period) for period in sorted(places))
+        what = f"the cells above the header name several periods: {named_periods}"
     raise DataError(
         [f"{sheet.place(header.row)}: {what}"], "a layout of your own can say where: period.label"
     )

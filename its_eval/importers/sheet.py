@@ -73,11 +73,10 @@ class Source:
     visible: tuple[str, ...]
     _content: Workbook | Sequence[Sequence[object]]
 
-    def sheet(self, name: str, most: int | None = None) -> Sheet:
-        """Return a sheet, or no more than its first rows."""
-        if isinstance(self._content, Workbook):
-            return Sheet(self.file, name, self._content.rows(name, most))
-        return Sheet(self.file, name, self._content if most is None else self._content[:most])
+    def sheet(self, name: str) -> Sheet:
+        """Return a sheet."""
+        cells = self._content.rows(name) if isinstance(self._content, Workbook) else self._content
+        return Sheet(self.file, name, cells)
 
 
 def open_source(path: Path) -> Source:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from its_eval.calendar import format_period
 from its_eval.data.faults import Finding
 from its_eval.errors import DataError
 
@@ -41,8 +40,8 @@ class _Names:
     known: dict[str, int]
 
     def codes(self, texts: Iterable[str]) -> Codes:
-        known = self.known
-        return np.array([known.setdefault(text, len(known)) for text in texts], dtype=np.int64)
+        numbers = self.known
+        return np.array([numbers.setdefault(text, len(numbers)) for text in texts], dtype=np.int64)
 
     def sorted(self) -> tuple[NDArray[np.object_], Codes]:
         """Return the texts in order, and the place in that order of each code."""
@@ -92,8 +91,8 @@ def tidy_table(extracts: Sequence[Extract]) -> tuple[pd.DataFrame, list[Finding]
             )
     joined = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
     texts: dict[str, NDArray[np.object_]] = {}
-    for key, found in names.items():
-        texts[key], rank = found.sorted()
+    for key, kept_names in names.items():
+        texts[key], rank = kept_names.sorted()
         joined[key] = rank[joined[key]]
     joined, findings = _latest(joined, extracts, texts)
     return _frame(joined, extracts, texts), findings
@@ -179,7 +178,7 @@ def _replaced(
         kept = winner[index]
         indicator, unit = texts["indicator"][joined["indicator"][kept]], texts["unit"][joined["unit"][kept]]
         old, new = extracts[int(joined["file"][index])], extracts[int(joined["file"][kept])]
-        period = format_period(int(joined["period"][kept]), new.layout.frequency)
+        period = new.layout.calendar.format(int(joined["period"][kept]))
         was, now = (f"{float(joined['value'][place]):.10g}" for place in (index, kept))
         where = f"{indicator}, {unit}, {period}"
         if age[index] == age[kept]:
@@ -192,10 +191,10 @@ def _replaced(
         message = f"{where}: {now} of {new.file} (revised {said}) replaces {was} of {old.file}"
         yield Finding(indicator, unit, "revised", period, now, "info", message)
     if conflicts:
-        shown = conflicts[:_MOST_CONFLICTS]
-        if len(conflicts) > len(shown):
-            shown.append(f"… and {len(conflicts) - len(shown)} more of this kind")
-        raise DataError(shown, "the files do not say which is the later revision; import the right one alone")
+        first = conflicts[:_MOST_CONFLICTS]
+        if len(conflicts) > len(first):
+            first.append(f"… and {len(conflicts) - len(first)} more of this kind")
+        raise DataError(first, "the files do not say which is the later revision; import the right one alone")
 
 
 def _frame(
@@ -204,9 +203,9 @@ def _frame(
     """Return the table; texts stand in it many times, and are looked up by their codes."""
     files = np.array([extract.file for extract in extracts], dtype=object)
     sheets = np.array([extract.sheet for extract in extracts], dtype=object)
-    frequency = extracts[0].layout.frequency
+    calendar = extracts[0].layout.calendar
     periods, place = np.unique(joined["period"], return_inverse=True)
-    labels = np.array([format_period(int(ordinal), frequency) for ordinal in periods], dtype=object)
+    labels = np.array([calendar.format(int(ordinal)) for ordinal in periods], dtype=object)
     columns = {
         "indicator": _repeated(texts["indicator"], joined["indicator"]),
         "unit": _repeated(texts["unit"], joined["unit"]),

@@ -15,10 +15,9 @@ from its_eval.data.tables import (
     find_column,
     nearest,
     normalise_name,
-    number_hint,
+    read_numbers,
     read_table,
     require_file,
-    to_numbers,
 )
 from its_eval.errors import DataError
 
@@ -92,12 +91,12 @@ def load_statistics(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
         With every fault of the file.
     """
     raw = _read(path)
-    found, problems = assign_columns(raw.columns, STATISTIC_ROLES, columns, str(path))
+    roles, problems = assign_columns(raw.columns, STATISTIC_ROLES, columns, str(path))
     _raise(problems)
-    out = pd.DataFrame({"measure": raw[found["measure"]].astype(str).str.strip()}, index=raw.index)
+    out = pd.DataFrame({"measure": raw[roles["measure"]].astype(str).str.strip()}, index=raw.index)
     for name in ("t", "df"):
-        out[name] = _numbers(raw, found[name], path, problems, blank="needed")
-    out["n"] = _numbers(raw, found["n"], path, problems) if "n" in found else np.nan
+        out[name] = read_numbers(raw, roles[name], path, problems, blank="needed")
+    out["n"] = read_numbers(raw, roles["n"], path, problems) if "n" in roles else np.nan
     out["n"] = out["n"].fillna(out["df"] + 1.0)
     problems += [
         f"{path}: row {row}: df {df:g} and n {n:g}: expected df above 0 and at least 2 pairs"
@@ -129,27 +128,27 @@ def load_projects(path: Path, columns: Mapping[str, str], follow_ups: Sequence[s
         With every fault of the columns, or else every fault of the cells.
     """
     raw = _read(path)
-    found, problems = assign_columns(raw.columns, ROLES, columns, str(path))
-    times = _follow_up_columns(raw, path, follow_ups, set(found.values()), problems)
+    roles, problems = assign_columns(raw.columns, ROLES, columns, str(path))
+    times = _follow_up_columns(raw, path, follow_ups, set(roles.values()), problems)
     _raise(problems, "name columns with --column ROLE=NAME and --follow-up NAME")
     base = pd.DataFrame(index=raw.index)
     for role, default in (("measure", ""), ("unit", ALL), ("better", "")):
-        base[role] = raw[found[role]].astype(str).str.strip() if role in found else default
+        base[role] = raw[roles[role]].astype(str).str.strip() if role in roles else default
     base["project"] = (
-        raw[found["project"]].astype(str).str.strip()
-        if "project" in found
+        raw[roles["project"]].astype(str).str.strip()
+        if "project" in roles
         else [f"row {row}" for row in raw.index]
     )
-    base["baseline"] = _numbers(raw, found["baseline"], path, problems)
-    base["projects"] = _numbers(raw, found["projects"], path, problems) if "projects" in found else 1.0
-    values = {label: _numbers(raw, column, path, problems) for label, column in times.items()}
-    problems += _row_faults(base, found, path)
+    base["baseline"] = read_numbers(raw, roles["baseline"], path, problems)
+    base["projects"] = read_numbers(raw, roles["projects"], path, problems) if "projects" in roles else 1.0
+    values = {label: read_numbers(raw, column, path, problems) for label, column in times.items()}
+    problems += _row_faults(base, roles, path)
     _raise(problems)
     base["source_row"] = base.index
     frame = pd.concat(
         [base.assign(follow_up=label, value=numbers) for label, numbers in values.items()], ignore_index=True
     )
-    return Projects(frame, tuple(values), "unit" in found)
+    return Projects(frame, tuple(values), "unit" in roles)
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -163,13 +162,13 @@ def _raise(problems: list[str], hint: str | None = None) -> None:
 
 
 def _follow_up_columns(
-    raw: pd.DataFrame, path: Path, wanted: Sequence[str], taken: set[str], problems: list[str]
+    raw: pd.DataFrame, path: Path, named: Sequence[str], taken: set[str], problems: list[str]
 ) -> dict[str, str]:
     """Return the columns of the follow-ups by label, in order of time."""
     names = [str(name) for name in raw.columns]
-    if wanted:
-        found: dict[str, str] = {}
-        for name in wanted:
+    if named:
+        by_label: dict[str, str] = {}
+        for name in named:
             try:
                 column = find_column(names, name, str(path))
             except DataError as error:
@@ -177,22 +176,22 @@ def _follow_up_columns(
                 continue
             if column in taken:
                 problems.append(f"{path}: column {column!r} cannot be a follow-up; it has another role")
-            found[_label(column)] = column
-        return found
+            by_label[_label(column)] = column
+        return by_label
     free = [name for name in names if name not in taken]
     timed = sorted((days, name) for name in free if (days := _days(name)) is not None)
-    found = {f"{days} days": name for days, name in timed}
+    by_label = {f"{days} days": name for days, name in timed}
     plain = [name for name in free if _label(name) == "follow-up"]
-    found |= dict.fromkeys(["follow-up"][: len(plain)], plain[0] if plain else "")
-    if len(found) < len(timed) + len(plain):
+    by_label |= dict.fromkeys(["follow-up"][: len(plain)], plain[0] if plain else "")
+    if len(by_label) < len(timed) + len(plain):
         columns = ", ".join(repr(name) for name in [*(name for _, name in timed), *plain])
         problems.append(f"{path}: two of the columns {columns} hold the same follow-up; name those meant")
-    if not found:
+    if not by_label:
         problems.append(
             f"{path}: no column is recognised as a follow-up (usual names: 'follow_up', 'after', 'day_30', "
             f"'60_days'); {nearest('follow_up', free)}"
         )
-    return found
+    return by_label
 
 
 def _plain(name: str) -> str:
@@ -211,27 +210,14 @@ def _label(column: str) -> str:
     return "follow-up" if _plain(column) in {_plain(name) for name in _FOLLOW_UP_NAMES} else column
 
 
-def _numbers(raw: pd.DataFrame, column: str, path: Path, problems: list[str], blank: str = "") -> pd.Series:
-    """Return a column as numbers and report every cell that is none."""
-    values, faulty = to_numbers(raw[column])
-    problems += [
-        f"{path}: row {row}, column {column!r}: {text!r} is not a number; {number_hint(str(text))}"
-        for row, text in raw.loc[faulty, column].items()
-    ]
-    if blank:
-        absent = np.isnan(values) & ~faulty
-        problems += [f"{path}: row {row}, column {column!r}: {blank}, but blank" for row in raw.index[absent]]
-    return pd.Series(values, index=raw.index)
-
-
 def _blank(frame: pd.DataFrame, column: str, path: Path) -> list[str]:
     return [f"{path}: row {row}: the {column} is blank" for row in frame.index[frame[column].eq("")]]
 
 
-def _row_faults(base: pd.DataFrame, found: Mapping[str, str], path: Path) -> list[str]:
+def _row_faults(base: pd.DataFrame, roles: Mapping[str, str], path: Path) -> list[str]:
     """Return what is wrong with whole rows."""
     problems = _blank(base, "measure", path)
-    if "unit" in found:
+    if "unit" in roles:
         problems += _blank(base, "unit", path)
         problems += [
             f"{path}: row {row}: a unit cannot be called {ALL!r}, which stands for all units together"

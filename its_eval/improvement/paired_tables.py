@@ -110,8 +110,19 @@ def effect_size_tables(statistics: pd.DataFrame, confidence: float = 0.95) -> di
     rows = []
     for measure, t, df, n in statistics[["measure", "t", "df", "n"]].itertuples(index=False, name=None):
         size = effect_size(float(t), float(df), int(n), confidence)
-        known = (measure, int(n), t, df, size.p_value, size.r, size.dz, size.dz_low, size.dz_high, confidence)
-        rows.append(dict(zip(EFFECT_SIZE_COLUMNS, known, strict=True)))
+        values = (
+            measure,
+            int(n),
+            t,
+            df,
+            size.p_value,
+            size.r,
+            size.dz,
+            size.dz_low,
+            size.dz_high,
+            confidence,
+        )
+        rows.append(dict(zip(EFFECT_SIZE_COLUMNS, values, strict=True)))
     return {"effect_sizes": pd.DataFrame(rows, columns=EFFECT_SIZE_COLUMNS)}
 
 
@@ -233,9 +244,9 @@ def _left_out_of_notes(overall: pd.DataFrame, pairs: pd.DataFrame) -> list[str]:
 def _disagreeing(overall: pd.DataFrame) -> list[str]:
     """Name the groups in which the t-test and the signed-rank test say different things."""
     differ = overall["p_value"].lt(ALPHA) != overall["wilcoxon_p"].lt(ALPHA)
-    known = overall["p_value"].notna() & overall["wilcoxon_p"].notna()
+    both = overall["p_value"].notna() & overall["wilcoxon_p"].notna()
     return [
         f"{row.measure}, {row.follow_up}: the t-test (p = {row.p_value:.3f}) and the signed-rank "
         f"test (p = {row.wilcoxon_p:.3f}) disagree; a few large changes may decide."
-        for row in overall[differ & known].itertuples()
+        for row in overall[differ & both].itertuples()
     ]

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from its_eval.calendar import MONTHS, Calendar
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -25,7 +27,7 @@ FEWEST_POINTS = 12
 
 
 @dataclass(frozen=True)
-class Limits:
+class ControlLimits:
     """Lines of an XmR chart.
 
     Attributes
@@ -59,7 +61,7 @@ def moving_ranges(values: Values) -> Values:
     return np.concatenate([np.full(min(len(values), 1), np.nan), np.abs(np.diff(values))])
 
 
-def xmr_limits(values: Values, *, screen: bool = False) -> Limits:
+def xmr_limits(values: Values, *, screen: bool = False) -> ControlLimits:
     """Return the limits that a baseline gives.
 
     Parameters
@@ -91,7 +93,7 @@ def xmr_limits(values: Values, *, screen: bool = False) -> Limits:
         mean_range = float(kept.mean()) if len(kept) else mean_range
     half = LIMIT_FACTOR * mean_range
     near = 2.0 * half / 3.0
-    return Limits(
+    return ControlLimits(
         n=len(values),
         mean=mean,
         mean_range=mean_range,
@@ -130,7 +132,7 @@ class RuleSettings:
     outside_counts: bool = True
 
 
-def outside_limits(values: Values, limits: Limits) -> Signs:
+def outside_limits(values: Values, limits: ControlLimits) -> Signs:
     """Return points strictly beyond the process limits."""
     return _signs(values > limits.upper, values < limits.lower)
 
@@ -155,12 +157,12 @@ def trends(values: Values, length: int) -> Signs:
     return signs
 
 
-def two_of_three(values: Values, limits: Limits, *, outside_counts: bool) -> Signs:
+def two_of_three(values: Values, limits: ControlLimits, *, outside_counts: bool) -> Signs:
     """Return points beyond the near limits where two of three neighbours are, all three on one side.
 
     Only points beyond a near limit are returned, not the third of their window.
     """
-    found = np.zeros(len(values), dtype=np.int8)
+    signs = np.zeros(len(values), dtype=np.int8)
     for side, near, far in ((1, limits.near_upper, limits.upper), (-1, limits.near_lower, limits.lower)):
         beyond = side * (values - near) > 0
         if not outside_counts:
@@ -169,18 +171,18 @@ def two_of_three(values: Values, limits: Limits, *, outside_counts: bool) -> Sig
         for start in range(len(values) - 2):
             window = slice(start, start + 3)
             if same_side[window].all() and beyond[window].sum() >= 2:
-                found[window][beyond[window]] = side
-    return found
+                signs[window][beyond[window]] = side
+    return signs
 
 
-def special_causes(values: Values, limits: Limits, settings: RuleSettings) -> dict[Rule, Signs]:
+def special_causes(values: Values, limits: ControlLimits, settings: RuleSettings) -> dict[Rule, Signs]:
     """Return what each rule says of each point.
 
     Parameters
     ----------
     values : ndarray, shape (n,)
         Points in order of time, none missing.
-    limits : Limits
+    limits : ControlLimits
         Lines that hold for all of them.
     settings : RuleSettings
         Rules and their variants; a rule that does not hold finds nothing.
@@ -190,7 +192,7 @@ def special_causes(values: Values, limits: Limits, settings: RuleSettings) -> di
     The rules of NHS England's *Making Data Count*. Neighbours are neighbouring points, also across a gap in
     the calendar. Without limits no rule finds anything.
     """
-    found: dict[Rule, Signs] = {
+    by_rule: dict[Rule, Signs] = {
         "outside": outside_limits(values, limits),
         "trend": trends(values, settings.trend),
         "two-of-three": two_of_three(values, limits, outside_counts=settings.outside_counts),
@@ -198,17 +200,17 @@ def special_causes(values: Values, limits: Limits, settings: RuleSettings) -> di
     }
     # without limits there is no common variation to tell from
     holding = () if math.isnan(limits.upper) else settings.rules
-    return {rule: signs if rule in holding else np.zeros_like(signs) for rule, signs in found.items()}
+    return {rule: signs if rule in holding else np.zeros_like(signs) for rule, signs in by_rule.items()}
 
 
-def deciding(found: dict[Rule, Signs]) -> Signs:
+def deciding(by_rule: dict[Rule, Signs]) -> Signs:
     """Return which way each point is special, by the first rule that finds it so.
 
     The order is that of the R package NHSRplotthedots: outside the limits, trend, two of three, shift.
     """
-    decided = np.zeros_like(found["outside"])
+    decided = np.zeros_like(by_rule["outside"])
     for rule in RULES:
-        decided = np.where(decided == 0, found[rule], decided)
+        decided = np.where(decided == 0, by_rule[rule], decided)
     return decided
 
 
@@ -242,7 +244,7 @@ class ChartSettings:
 
     Attributes
     ----------
-    frequency : str
+    calendar : Calendar
         What ordinals of periods count.
     better : {"higher", "lower", "neither"}
         Which direction is an improvement.
@@ -257,7 +259,7 @@ class ChartSettings:
         Rules for special causes.
     """
 
-    frequency: str = "month"
+    calendar: Calendar = MONTHS
     better: Better = "neither"
     baseline_last: int | None = None
     recalculate: tuple[int, ...] = ()
@@ -275,7 +277,7 @@ class Phase:
         Which points of the series.
     baseline : ndarray of bool
         Which of them make the limits.
-    limits : Limits
+    limits : ControlLimits
         Their lines.
     found : dict
         What each rule says of each of them.
@@ -283,7 +285,7 @@ class Phase:
 
     places: slice
     baseline: NDArray[np.bool_]
-    limits: Limits
+    limits: ControlLimits
     found: dict[Rule, Signs]
 
 

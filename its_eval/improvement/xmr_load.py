@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from its_eval.calendar import format_period, parse_period
+from its_eval.calendar import MONTHS, Calendar
 from its_eval.data.tables import (
     Role,
     assign_columns,
     nearest,
-    number_hint,
+    read_numbers,
     read_table,
     require_file,
-    to_numbers,
 )
 from its_eval.errors import DataError
 
@@ -41,7 +40,7 @@ COUNTS = frozenset({"numerator", "denominator"})
 
 
 @dataclass(frozen=True)
-class Series:
+class ChartSeries:
     """One or many series.
 
     Attributes
@@ -50,14 +49,11 @@ class Series:
         Columns indicator (a stratum is a series of its own, ``ae_4h [most deprived]``), unit, period
         (ordinal), value, target (NaN where there is none); only periods with a value; sorted by indicator,
         unit, period.
-    frequency : str
-        What the ordinals count.
     n_missing : dict of (str, str) to int
         Rows without a value, by indicator and unit.
     """
 
     frame: pd.DataFrame
-    frequency: str
     n_missing: dict[tuple[str, str], int]
 
 
@@ -65,13 +61,13 @@ def load_series(
     path: Path,
     columns: Mapping[str, str],
     *,
-    frequency: str = "month",
+    calendar: Calendar = MONTHS,
     dates: str = "iso",
     units: Sequence[str] = (),
     indicators: Sequence[str] = (),
     strata: Sequence[str] = (),
     per: float | None = None,
-) -> Series:
+) -> ChartSeries:
     """Read a long table: a row per period, and per unit, indicator and stratum where it has such columns.
 
     Parameters
@@ -81,8 +77,10 @@ def load_series(
     columns : mapping of str to str
         Columns by role (period, value, unit, indicator, stratum, numerator, denominator, target), where they
         do not have their usual names.
-    frequency, dates : str
-        How periods are written.
+    calendar : Calendar
+        What periods are.
+    dates : str
+        Order of day and month in slashed dates.
     units, indicators, strata : sequence of str
         Only these; all when empty.
     per : float, optional
@@ -95,29 +93,29 @@ def load_series(
     """
     require_file(path, "check the path")
     raw = read_table(path)
-    found, problems = _columns(raw, columns, path)
-    if per is not None and "value" in found:
-        problems.append(f"{path}: column {found['value']!r} holds the values: --per does not go with it")
+    roles, problems = _columns(raw, columns, path)
+    if per is not None and "value" in roles:
+        problems.append(f"{path}: column {roles['value']!r} holds the values: --per does not go with it")
     if per is not None and not per > 0.0:
         problems.append(f"--per {per:g}: expected a number above 0")
     if problems:
         raise DataError(problems, "name columns with --column ROLE=NAME")
     frame = pd.DataFrame(index=raw.index)
-    for role, default in (("unit", ""), ("stratum", ""), ("indicator", found.get("value", "value"))):
-        frame[role] = raw[found[role]].astype(str).str.strip() if role in found else default
-    kept = _wanted(frame, {"unit": units, "indicator": indicators, "stratum": strata}, found, path)
+    for role, default in (("unit", ""), ("stratum", ""), ("indicator", roles.get("value", "value"))):
+        frame[role] = raw[roles[role]].astype(str).str.strip() if role in roles else default
+    kept = _wanted(frame, {"unit": units, "indicator": indicators, "stratum": strata}, roles, path)
     raw, frame = raw[kept], frame[kept].copy()
     named = frame["stratum"].ne("")
     # as a run calls the series of a stratum
     frame.loc[named, "indicator"] += " [" + frame.loc[named, "stratum"] + "]"
-    frame["period"] = _ordinals(raw[found["period"]], frequency, dates, path, problems)
+    frame["period"] = _ordinals(raw[roles["period"]], calendar, dates, path, problems)
     frame["value"] = (
-        _numbers(raw, found["value"], path, problems)
-        if "value" in found
-        else _shares(raw, found, 100.0 if per is None else per, path, problems)
+        read_numbers(raw, roles["value"], path, problems)
+        if "value" in roles
+        else _shares(raw, roles, 100.0 if per is None else per, path, problems)
     )
-    frame["target"] = _numbers(raw, found["target"], path, problems) if "target" in found else np.nan
-    problems += _repeated(frame, frequency, path)
+    frame["target"] = read_numbers(raw, roles["target"], path, problems) if "target" in roles else np.nan
+    problems += _repeated(frame, calendar, path)
     if problems:
         raise DataError(problems)
     absent = frame.loc[frame["value"].isna(), ["indicator", "unit"]].itertuples(index=False, name=None)
@@ -126,49 +124,49 @@ def load_series(
     if frame.empty:
         raise DataError([f"{path}: no row has a value"])
     names = ["indicator", "unit", "period", "value", "target"]
-    return Series(frame[names].reset_index(drop=True), frequency, n_missing)
+    return ChartSeries(frame[names].reset_index(drop=True), n_missing)
 
 
 def _columns(raw: pd.DataFrame, columns: Mapping[str, str], path: Path) -> tuple[dict[str, str], list[str]]:
     """Return the columns by role; values may be left out where numerators and denominators are there."""
     optional = [replace(role, required=False) if role.name == "value" else role for role in ROLES]
-    found, problems = assign_columns(raw.columns, optional, columns, str(path))
-    if "value" not in found and not set(found) >= COUNTS:
+    roles, problems = assign_columns(raw.columns, optional, columns, str(path))
+    if "value" not in roles and not set(roles) >= COUNTS:
         return assign_columns(raw.columns, ROLES, columns, str(path))
-    return found, problems
+    return roles, problems
 
 
 def _shares(
-    raw: pd.DataFrame, found: Mapping[str, str], per: float, path: Path, problems: list[str]
+    raw: pd.DataFrame, roles: Mapping[str, str], per: float, path: Path, problems: list[str]
 ) -> pd.Series[float]:
     """Return numerators per so many of their denominators."""
-    numerators = _numbers(raw, found["numerator"], path, problems)
-    denominators = _numbers(raw, found["denominator"], path, problems)
+    numerators = read_numbers(raw, roles["numerator"], path, problems)
+    denominators = read_numbers(raw, roles["denominator"], path, problems)
     nobody = denominators.le(0) & numerators.notna()
     problems += [
-        f"{path}: row {row}, column {found['denominator']!r}: {size:g} is no denominator; leave both blank"
+        f"{path}: row {row}, column {roles['denominator']!r}: {size:g} is no denominator; leave both blank"
         for row, size in denominators[nobody].items()
     ]
     return per * numerators / denominators.where(denominators.gt(0))
 
 
 def _wanted(
-    frame: pd.DataFrame, wanted: Mapping[str, Sequence[str]], found: Mapping[str, str], path: Path
+    frame: pd.DataFrame, asked: Mapping[str, Sequence[str]], roles: Mapping[str, str], path: Path
 ) -> pd.Series[bool]:
     """Return the rows asked for; unknown names are refused all at once."""
     kept = pd.Series(data=True, index=frame.index)
     problems = []
-    for role, names in wanted.items():
+    for role, names in asked.items():
         if not names:
             continue
-        if role not in found:
+        if role not in roles:
             problems.append(f"{path}: --{role} needs a column of them, and none is recognised as {role}")
             continue
-        known = sorted(set(frame[role]))
+        there = sorted(set(frame[role]))
         problems += [
-            f"{path}: there is no {role} {name!r}; {nearest(name, known)}"
+            f"{path}: there is no {role} {name!r}; {nearest(name, there)}"
             for name in names
-            if name not in known
+            if name not in there
         ]
         kept &= frame[role].isin(list(names))
     if problems:
@@ -177,12 +175,12 @@ def _wanted(
 
 
 def _ordinals(
-    column: pd.Series, frequency: str, dates: str, path: Path, problems: list[str]
+    column: pd.Series, calendar: Calendar, dates: str, path: Path, problems: list[str]
 ) -> pd.Series[int]:
     ordinals = []
     for row, text in column.astype(str).items():
         try:
-            ordinals.append(parse_period(text, frequency, dates))
+            ordinals.append(calendar.parse(text, dates))
         except ValueError as error:
             fault = str(error).replace("set `dates: dmy`", "use --dates dmy").replace("`dates: mdy`", "mdy")
             problems.append(f"{path}: row {row}: {fault}")
@@ -190,16 +188,7 @@ def _ordinals(
     return pd.Series(ordinals, index=column.index, dtype=np.int64)
 
 
-def _numbers(raw: pd.DataFrame, column: str, path: Path, problems: list[str]) -> pd.Series[float]:
-    values, faulty = to_numbers(raw[column])
-    problems += [
-        f"{path}: row {row}, column {column!r}: {text!r} is not a number; {number_hint(str(text))}"
-        for row, text in raw.loc[faulty, column].items()
-    ]
-    return pd.Series(values, index=raw.index)
-
-
-def _repeated(frame: pd.DataFrame, frequency: str, path: Path) -> list[str]:
+def _repeated(frame: pd.DataFrame, calendar: Calendar, path: Path) -> list[str]:
     """Return a sentence for each period that stands more than once."""
     key = ["indicator", "unit", "period"]
     # a period that could not be read has been reported
@@ -209,6 +198,6 @@ def _repeated(frame: pd.DataFrame, frequency: str, path: Path) -> list[str]:
         indicator, unit, period = rows.iloc[0][key]
         named = ", ".join(str(part) for part in (indicator, unit) if part)
         places = ", ".join(str(row) for row in rows.index)
-        when = format_period(int(period), frequency)
+        when = calendar.format(int(period))
         problems.append(f"{path}: {named}, {when} stands in rows {places}; keep one")
     return problems

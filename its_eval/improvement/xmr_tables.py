@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from its_eval.calendar import PERIODS_PER_YEAR, format_period, period_start, season_position
 from its_eval.improvement.xmr import FEWEST_POINTS, ChartSettings, deciding, moving_ranges, phases_of
 
 if TYPE_CHECKING:
@@ -16,7 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from its_eval.improvement.xmr import Better, Limits, Phase
+    from its_eval.calendar import Calendar
+    from its_eval.improvement.xmr import Better, ControlLimits, Phase
 
     Values = NDArray[np.float64]
 
@@ -111,7 +111,7 @@ LEFT_BASELINE = (
 
 
 def independence(
-    values: Values, periods: NDArray[np.int64], phases: Sequence[Phase], frequency: str
+    values: Values, periods: NDArray[np.int64], phases: Sequence[Phase], calendar: Calendar
 ) -> tuple[float, float, float]:
     """Return autocorrelation, its p-value and that of the season.
 
@@ -123,7 +123,7 @@ def independence(
         Their ordinals.
     phases : sequence of Phase
         Their stretches.
-    frequency : str
+    calendar : Calendar
         What ordinals count.
 
     Notes
@@ -138,8 +138,8 @@ def independence(
     left = np.concatenate([part - part.mean() for part in parts])
     baseline = np.concatenate([phase.baseline for phase in phases])
     r, r_p = autocorrelation(left[baseline])
-    places = np.array([season_position(int(period), frequency) for period in periods])
-    return r, r_p, season_p(left, places, PERIODS_PER_YEAR[frequency])
+    places = np.array([calendar.season_position(int(period)) for period in periods])
+    return r, r_p, season_p(left, places, calendar.per_year)
 
 
 def caveats(r: float, r_p: float, season: float, phases: Sequence[Phase]) -> list[str]:
@@ -152,31 +152,31 @@ def caveats(r: float, r_p: float, season: float, phases: Sequence[Phase]) -> lis
     phases : sequence of Phase
         Stretches of the series.
     """
-    found = []
+    sentences = []
     if r_p < ALPHA and r > 0:
-        found.append(
+        sentences.append(
             f"Neighbouring points resemble each other (r = {r:.2f}), by nature or because the level moved: "
             f"the limits reach about {100 * limit_share(r):.0f} % as far as they should, and rules fire "
             "without a cause; use its-eval run."
         )
     elif r_p < ALPHA:
-        found.append(
+        sentences.append(
             f"Neighbouring points alternate (r = \N{MINUS SIGN}{-r:.2f}): the limits reach too far, and "
             "causes are missed; use its-eval run."
         )
     if season < ALPHA:
-        found.append(
+        sentences.append(
             f"There is a season (p = {season:.2g}): a chart takes the usual winter or summer for a special "
             "cause; use its-eval run with seasonality."
         )
     shortest = min(phase.limits.n for phase in phases)
     if shortest < 2:
-        found.append("There are no limits: the baseline has fewer than two points.")
+        sentences.append("There are no limits: the baseline has fewer than two points.")
     elif shortest < FEWEST_POINTS:
-        found.append(
+        sentences.append(
             f"Limits from {shortest} points are provisional; they settle from {FEWEST_POINTS} points on."
         )
-    return found
+    return sentences
 
 
 POINT_COLUMNS = [
@@ -251,13 +251,13 @@ def _point_rows(
         for place, (value, spread, period, target) in enumerate(
             zip(values[phase.places], ranges, periods[phase.places], targets[phase.places], strict=True)
         ):
-            said = {rule: int(found[place]) for rule, found in phase.found.items()}
+            said = {rule: int(signs_of_rule[place]) for rule, signs_of_rule in phase.found.items()}
             rows.append(
                 {
                     "indicator": key[0],
                     "unit": key[1],
-                    "period": format_period(int(period), settings.frequency),
-                    "date": period_start(int(period), settings.frequency).isoformat(),
+                    "period": settings.calendar.format(int(period)),
+                    "date": settings.calendar.first_day(int(period)).isoformat(),
                     "value": value,
                     "moving_range": spread,
                     "phase": number,
@@ -294,7 +294,7 @@ def variation(sign: int, better: Better) -> str:
     return "improvement" if (sign > 0) == (better == "higher") else "concern"
 
 
-def assurance(target: float, limits: Limits, better: Better) -> str:
+def assurance(target: float, limits: ControlLimits, better: Better) -> str:
     """Return whether a process that goes on like this meets its target; blank when that cannot be said."""
     if math.isnan(target) or math.isnan(limits.lower) or better == "neither":
         return ""
@@ -312,7 +312,7 @@ def _summary_row(
     settings: ChartSettings,
 ) -> dict[str, object]:
     last, lines = points[-1], phases[-1].limits
-    r, r_p, season = independence(values, periods, phases, settings.frequency)
+    r, r_p, season = independence(values, periods, phases, settings.calendar)
     complaints = caveats(r, r_p, season, phases)
     target = float(str(last["target"]))
     assured = assurance(target, lines, settings.better)

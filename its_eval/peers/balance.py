@@ -68,26 +68,22 @@ def contributions(peer_set: PeerSet) -> Iterator[Contribution]:
     scaled = peer_set.scaled
     if scaled is None:
         return
-    squares = scaled.contributions(peer_set.unit)
-    differences = -scaled.differences(peer_set.unit)
-    differences[:, scaled.is_category] *= -1.0
+    place = {unit: row for row, unit in enumerate(scaled.units)}
+    peers = [peer for peer in peer_set.peers if peer in place]
+    rows = [place[peer] for peer in peers]
     values = _values(scaled, peer_set.unit)
-    own = scaled.row(peer_set.unit)
-    for peer in peer_set.peers:
-        if peer not in scaled.units:
-            continue
-        row = scaled.row(peer)
-        total = squares[row].sum()
-        for column, variable in enumerate(scaled.variables):
-            yield Contribution(
-                peer,
-                variable,
-                float(scaled.weights[column]),
-                float(values[own, column]),
-                float(values[row, column]),
-                float(differences[row, column]) + 0.0,
-                float(squares[row, column] / total) if total > 0 else 0.0,
-            )
+    differences = -scaled.differences(peer_set.unit)[rows]
+    differences[:, scaled.is_category] *= -1.0
+    squares = scaled.contributions(peer_set.unit)[rows]
+    total = squares.sum(axis=1, keepdims=True)
+    shares = np.divide(squares, total, out=np.zeros_like(squares), where=total > 0)
+    own = values[place[peer_set.unit]].tolist()
+    columns = list(zip(scaled.variables, scaled.weights.tolist(), own, strict=True))
+    # lists, not arrays: a number at a time out of an array costs more than all else here
+    of_peers = (values[rows].tolist(), (differences + 0.0).tolist(), shares.tolist())
+    for peer, *parts in zip(peers, *of_peers, strict=True):
+        for (variable, weight, value), *numbers in zip(columns, *parts, strict=True):
+            yield Contribution(peer, variable, weight, value, *numbers)
 
 
 def balance(peer_set: PeerSet) -> Iterator[Balance]:
@@ -99,9 +95,9 @@ def balance(peer_set: PeerSet) -> Iterator[Balance]:
     rows = [scaled.row(peer) for peer in peer_set.peers if peer in scaled.units]
     pool = [row for row in range(len(scaled.units)) if row != own]
     for variable, values in zip(scaled.variables, _values(scaled, peer_set.unit).T, strict=True):
-        shown = f"{variable} = {scaled.cell(peer_set.unit, variable)}"
+        value = f"{variable} = {scaled.cell(peer_set.unit, variable)}"
         yield compared(
-            shown if variable in scaled.categories else variable,
+            value if variable in scaled.categories else variable,
             float(values[own]),
             values[rows],
             values[pool],

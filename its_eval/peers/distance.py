@@ -14,7 +14,8 @@ from its_eval.errors import DataError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from its_eval.peers.recipes import MetricName, ScaleName
+    from its_eval.data.attributes import Characteristics
+    from its_eval.peers.recipes import DistanceRecipe, MetricName, ScaleName
 
 
 #: Units with every characteristic known that a covariance needs.
@@ -44,9 +45,9 @@ def shrunk_covariance(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
     complete = values[~np.isnan(values).any(axis=1)]
     if len(complete) < LEAST_COMPLETE:
-        known = f"every characteristic is known for {len(complete)} units"
+        what = f"every characteristic is known for {len(complete)} units"
         raise DataError(
-            [f"metric mahalanobis: {known}; expected at least {LEAST_COMPLETE}"],
+            [f"metric mahalanobis: {what}; expected at least {LEAST_COMPLETE}"],
             "leave out the variables that are often missing, or use metric euclidean",
         )
     covariance = np.asarray(LedoitWolf().fit(complete).covariance_, dtype=np.float64)
@@ -82,9 +83,9 @@ def mahalanobis_parts(
         0 where not known.
     """
     stretched = np.sqrt(weights) * differences
-    known = ~np.isnan(stretched)
+    is_known = ~np.isnan(stretched)
     parts = np.zeros_like(stretched)
-    patterns, which = np.unique(known, axis=0, return_inverse=True)
+    patterns, which = np.unique(is_known, axis=0, return_inverse=True)
     for number, pattern in enumerate(patterns):
         if not pattern.any():
             continue
@@ -121,8 +122,8 @@ def nearest_distances(scaled: Scaled, k: int) -> NDArray[np.float64]:
     if points is not None:
         from sklearn.neighbors import NearestNeighbors  # noqa: PLC0415  (start-up time)
 
-        found, _ = NearestNeighbors(n_neighbors=reach).fit(points).kneighbors()
-        return np.asarray(found[:, -1], dtype=np.float64)
+        reached, _ = NearestNeighbors(n_neighbors=reach).fit(points).kneighbors()
+        return np.asarray(reached[:, -1], dtype=np.float64)
     rows = np.empty(len(scaled.units))
     for row, unit in enumerate(scaled.units):
         distances = scaled.distances(unit)
@@ -202,6 +203,25 @@ MINIMUM_SHARED_WEIGHT = 0.7
 
 
 @dataclass(frozen=True)
+class Unscaled:
+    """What scaled characteristics were made of.
+
+    Attributes
+    ----------
+    table : Characteristics
+        All units.
+    recipe : DistanceRecipe
+        What counts and how.
+    where : str
+        Name of the table for messages.
+    """
+
+    table: Characteristics
+    recipe: DistanceRecipe
+    where: str
+
+
+@dataclass(frozen=True)
 class Scaled:
     """Characteristics divided by their spread over all rows of the table.
 
@@ -214,6 +234,8 @@ class Scaled:
         category both hold the number of its text.
     weights : ndarray, shape (variables,)
         Weight of each variable.
+    made_of : Unscaled
+        From which they can be scaled in another way.
     metric : {"euclidean", "mahalanobis"}
         Kind of distance.
     categories : mapping of str to tuple of str
@@ -229,6 +251,7 @@ class Scaled:
     raw: NDArray[np.float64]
     scaled: NDArray[np.float64]
     weights: NDArray[np.float64]
+    made_of: Unscaled = field(repr=False, compare=False)
     metric: MetricName = "euclidean"
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     scale: ScaleName = "zscore"
@@ -283,11 +306,11 @@ class Scaled:
 
         That of two different categories is 1 / sqrt(2), so that a category adds half its weight.
         """
-        found = self.scaled - self.scaled[self.row(unit)]
+        differences = self.scaled - self.scaled[self.row(unit)]
         if self.categories:
-            unlike = np.where(np.isnan(found), np.nan, (found != 0) / np.sqrt(2.0))
-            found = np.where(self.is_category, unlike, found)
-        return np.asarray(found, dtype=np.float64)
+            unlike = np.where(np.isnan(differences), np.nan, (differences != 0) / np.sqrt(2.0))
+            differences = np.where(self.is_category, unlike, differences)
+        return np.asarray(differences, dtype=np.float64)
 
     def contributions(self, unit: str) -> NDArray[np.float64]:
         """Return what each variable adds to the squared distances from one unit.
@@ -300,13 +323,13 @@ class Scaled:
             little is known of the pair.
         """
         difference = self.differences(unit)
-        known = ~np.isnan(difference)
+        is_known = ~np.isnan(difference)
         total = self.weights.sum()
-        shared = known @ self.weights
+        shared = is_known @ self.weights
         with np.errstate(divide="ignore", invalid="ignore"):
             enough = shared >= MINIMUM_SHARED_WEIGHT * total * (1.0 - 1e-12)
             correction = np.where(enough, total / shared, np.nan)
-        squares = np.where(known, self.weights * np.where(known, difference, 0.0) ** 2, 0.0)
+        squares = np.where(is_known, self.weights * np.where(is_known, difference, 0.0) ** 2, 0.0)
         if self.metric == "mahalanobis" and not self.is_category.all():
             number = ~self.is_category
             squares[:, number] = mahalanobis_parts(

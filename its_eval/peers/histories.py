@@ -67,20 +67,25 @@ def outcome_balance(
     errors = np.array([_prediction_error(centred, column, peers) for column in range(values.shape[1])])
     measures = {"mean": means, "slope": slopes, "RMSPE": errors}
     return [
-        compared(f"pre-period {name}", float(found[unit]), found[list(peers)], found[list(pool)])
-        for name, found in measures.items()
+        compared(
+            f"pre-period {name}",
+            float(values_of_units[unit]),
+            values_of_units[list(peers)],
+            values_of_units[list(pool)],
+        )
+        for name, values_of_units in measures.items()
     ]
 
 
 def _means_and_slopes(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return mean and slope of each column over what is observed of it."""
-    known = ~np.isnan(values)
-    counts = known.sum(axis=0)
+    observed = ~np.isnan(values)
+    counts = observed.sum(axis=0)
     enough = np.where(counts >= LEAST_OBSERVED, counts, np.nan)
-    filled = np.where(known, values, 0.0)
-    times = np.where(known, np.arange(len(values), dtype=np.float64)[:, None], 0.0)
+    filled = np.where(observed, values, 0.0)
+    times = np.where(observed, np.arange(len(values), dtype=np.float64)[:, None], 0.0)
     means = filled.sum(axis=0) / enough
-    centred_times = np.where(known, times - times.sum(axis=0) / enough, 0.0)
+    centred_times = np.where(observed, times - times.sum(axis=0) / enough, 0.0)
     with np.errstate(invalid="ignore"):
         slopes = (centred_times * filled).sum(axis=0) / (centred_times**2).sum(axis=0)
     return means, slopes
@@ -90,10 +95,10 @@ def _prediction_error(centred: NDArray[np.float64], column: int, peers: Sequence
     """Return the root mean squared gap of one centred series to the mean of the peers without itself."""
     others = centred[:, [peer for peer in peers if peer != column]]
     counts = (~np.isnan(others)).sum(axis=1)
-    known = (counts > 0) & ~np.isnan(centred[:, column])
-    if not known.any():
+    comparable = (counts > 0) & ~np.isnan(centred[:, column])
+    if not comparable.any():
         return float("nan")
-    gap = centred[known, column] - np.nansum(others[known], axis=1) / counts[known]
+    gap = centred[comparable, column] - np.nansum(others[comparable], axis=1) / counts[comparable]
     return float(np.sqrt(np.mean(gap**2)))
 
 

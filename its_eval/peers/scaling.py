@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,13 +10,13 @@ import numpy as np
 from its_eval.data.faults import shorten
 from its_eval.data.tables import find_column, normalise_name
 from its_eval.errors import DataError
-from its_eval.peers.distance import Scaled
+from its_eval.peers.distance import Scaled, Unscaled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from its_eval.data.attributes import Characteristics
-    from its_eval.peers.recipes import DistanceRecipe, ScaleName
+    from its_eval.peers.recipes import DistanceRecipe, MetricName, ScaleName
 
 #: What one unit of a scaled difference is, in words for a table.
 SCALE_UNITS: dict[str, str] = {
@@ -84,6 +85,7 @@ def scale_characteristics(table: Characteristics, recipe: DistanceRecipe, where:
         raw[:, kept],
         values / scale,
         weights[kept],
+        Unscaled(table, recipe, where),
         recipe.metric,
         {name: texts for name, texts in categories.items() if name in kept_names},
         recipe.scale,
@@ -91,17 +93,30 @@ def scale_characteristics(table: Characteristics, recipe: DistanceRecipe, where:
     )
 
 
+def rescaled(scaled: Scaled, *, metric: MetricName | None = None, scale: ScaleName | None = None) -> Scaled:
+    """Return the same characteristics under another metric or scale, all else as it was.
+
+    Raises
+    ------
+    DataError
+        As `scale_characteristics`.
+    """
+    recipe = scaled.made_of.recipe
+    changed = replace(recipe, metric=metric or recipe.metric, scale=scale or recipe.scale)
+    return scale_characteristics(scaled.made_of.table, changed, scaled.made_of.where)
+
+
 def _chosen(table: Characteristics, recipe: DistanceRecipe, where: str) -> dict[str, float]:
     """Return the weight of each chosen column of the table."""
     problems: list[str] = []
     asked = dict(recipe.weights or dict.fromkeys(table.variables, 1.0))
-    for wanted, weight in recipe.exceptions.items():
-        known = {normalise_name(name): name for name in asked}
-        asked[known.get(normalise_name(wanted), wanted)] = weight
+    for variable, weight in recipe.exceptions.items():
+        names = {normalise_name(name): name for name in asked}
+        asked[names.get(normalise_name(variable), variable)] = weight
     chosen: dict[str, float] = {}
-    for wanted, weight in asked.items():
+    for variable, weight in asked.items():
         try:
-            name = find_column(table.variables, wanted, where)
+            name = find_column(table.variables, variable, where)
         except DataError as error:
             problems += error.problems
             continue
@@ -126,9 +141,9 @@ def _logarithms(
     """Return the values with the natural logarithm of the variables that are to have one."""
     values = raw.copy()
     problems: list[str] = []
-    for wanted in recipe.log:
+    for variable in recipe.log:
         try:
-            column = names.index(find_column(names, wanted, where))
+            column = names.index(find_column(names, variable, where))
         except DataError as error:
             problems += error.problems
             continue
@@ -151,8 +166,8 @@ def varies(values: NDArray[np.float64]) -> bool:
     Smallest and largest value decide and not the deviation: rounding can leave a tiny deviation for a column
     that is constant.
     """
-    known = values[~np.isnan(values)]
-    return bool(known.size > 1 and known.max() > known.min())
+    observed = values[~np.isnan(values)]
+    return bool(observed.size > 1 and observed.max() > observed.min())
 
 
 def spreads(

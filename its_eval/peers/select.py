@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -9,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.calendar import format_period
 from its_eval.peers.distance import Scaled
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from its_eval.calendar import Calendar
     from its_eval.data.attributes import Units
     from its_eval.data.panel import Panel
     from its_eval.data.successors import Lifetimes
@@ -121,8 +122,8 @@ def select_peers(
     """
     distances = scaled.distances(unit)
     keys = [
-        (float(f"{distance:.12g}") if np.isfinite(distance) else np.inf, code, row)
-        for row, (distance, code) in enumerate(zip(distances, scaled.units, strict=True))
+        (float(f"{distance:.12g}") if math.isfinite(distance) else math.inf, code, row)
+        for row, (distance, code) in enumerate(zip(distances.tolist(), scaled.units, strict=True))
         if code != unit
     ]
     peers: list[tuple[int, int]] = []
@@ -131,7 +132,7 @@ def select_peers(
     for rank, (distance, code, row) in enumerate(sorted(keys), start=1):
         if code in ineligible:
             exclusions.append(Exclusion(code, float(distances[row]), ineligible[code]))
-        elif not np.isfinite(distance):
+        elif not math.isfinite(distance):
             exclusions.append(Exclusion(code, float("nan"), "too many characteristics missing to compare"))
         elif k is None or len(peers) + beyond < k:
             if caliper is not None and distances[row] > caliper:
@@ -161,11 +162,11 @@ def given_peers(
     Distances are filled in when characteristics are there.
     """
     kept = tuple(peer for peer in peers if peer not in ineligible)
-    known = scaled is not None and unit in scaled.units
+    comparable = scaled is not None and unit in scaled.units
     distances = np.full(len(kept), np.nan)
     ranks = np.zeros(len(kept), dtype=np.int64)
     every: dict[str, float] = {}
-    if scaled is not None and known:
+    if scaled is not None and comparable:
         full = select_peers(unit, scaled, None, {})
         every = dict(zip(full.peers, full.distances, strict=True))
         positions = dict(zip(full.peers, full.pool_ranks, strict=True))
@@ -176,7 +177,7 @@ def given_peers(
         for peer in peers
         if peer in ineligible
     )
-    return PeerSet(unit, kept, distances, ranks, exclusions, len(kept), scaled if known else None)
+    return PeerSet(unit, kept, distances, ranks, exclusions, len(kept), scaled if comparable else None)
 
 
 def coverage_reasons(
@@ -205,7 +206,7 @@ def coverage_reasons(
 
 
 def lifetime_reasons(
-    lifetimes: Lifetimes, window: tuple[int, int], frequency: str, *, combined: bool
+    lifetimes: Lifetimes, window: tuple[int, int], calendar: Calendar, *, combined: bool
 ) -> dict[str, str]:
     """Return the units that opened, closed, merged or were renamed within a window, and when.
 
@@ -217,7 +218,7 @@ def lifetime_reasons(
         First and last periods of units, and who went on as whom.
     window : tuple of int
         First and last ordinal, both inclusive.
-    frequency : str
+    calendar : Calendar
         Of the ordinals.
     combined : bool
         Whether the rows of a unit with a successor have been counted as the successor's: then only the old
@@ -226,7 +227,7 @@ def lifetime_reasons(
     first, last = window
 
     def said(ordinal: int) -> str:
-        return format_period(ordinal, frequency)
+        return calendar.format(ordinal)
 
     heirs = set(lifetimes.successors.values()) if combined else set()
     reasons: dict[str, str] = {}

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
 from its_eval.errors import DataError
 from its_eval.peers.distance import Scaled
 from its_eval.peers.recipes import MetricName, ScaleName
+from its_eval.peers.scaling import rescaled
 from its_eval.peers.select import PeerSet, select_peers
 
 #: So many peers more and fewer are tried.
 STEP = 5
 
-#: Scales all characteristics again: from a metric and a scale, each None for the one chosen.
-Rescale = Callable[[MetricName | None, ScaleName | None], Scaled]
+#: Dimension, choice, and the characteristics scaled so.
+Scaling = tuple[str, str, Scaled]
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Alternative:
     obstacle: str = ""
 
 
-def other_choices(scaled: Scaled, k: int, rescale: Rescale | None) -> Iterator[Choice]:
+def other_choices(scaled: Scaled, k: int, scalings: Iterable[Scaling] = ()) -> Iterator[Choice]:
     """Yield the choices that an analyst might as well have made, one thing changed at a time.
 
     Five peers fewer and more, each characteristic left out, the other metric, the other scalings (not
@@ -77,28 +78,34 @@ def other_choices(scaled: Scaled, k: int, rescale: Rescale | None) -> Iterator[C
         As chosen.
     k : int
         Number of peers.
-    rescale : callable or None
-        Scales the characteristics again; None where that is not possible.
+    scalings : iterable of Scaling
+        The same characteristics under another metric or scale, such as `other_scalings` gives.
     """
     for number in (k - STEP, k + STEP):
         if number > 0:
             yield Choice("k", str(number), scaled, number)
     for name in scaled.variables if len(scaled.variables) > 1 else ():
         yield Choice("drop_characteristic", " ".join(name.split()), scaled.without(name), k)
-    if rescale is not None:
-        yield from _rescaled(scaled, k, rescale)
+    for dimension, choice, changed in scalings:
+        yield Choice(dimension, choice, changed, k)
     if (scaled.weights != scaled.weights[0]).any():
         yield Choice("weights", "equal", scaled.equally_weighted(), k)
 
 
-def _rescaled(scaled: Scaled, k: int, rescale: Rescale) -> Iterator[Choice]:
-    for metric in get_args(MetricName):
-        if metric != scaled.metric:
-            yield Choice("metric", metric, rescale(metric, None), k)
-    for scale in get_args(ScaleName):
-        # without a scale the variable with the largest numbers decides alone
-        if scale not in (scaled.scale, "none"):
-            yield Choice("scale", scale, rescale(None, scale), k)
+def other_scalings(scaled: Scaled) -> list[Scaling]:
+    """Return the other metric and the other scalings, made once for all units that share the table."""
+    metrics: list[Scaling] = [
+        ("metric", metric, rescaled(scaled, metric=metric))
+        for metric in get_args(MetricName)
+        if metric != scaled.metric
+    ]
+    # without a scale the variable with the largest numbers decides alone
+    scales: list[Scaling] = [
+        ("scale", scale, rescaled(scaled, scale=scale))
+        for scale in get_args(ScaleName)
+        if scale not in (scaled.scale, "none")
+    ]
+    return metrics + scales
 
 
 def stability(chosen: PeerSet, choices: Iterable[Choice], eligible: Collection[str]) -> list[Alternative]:

@@ -8,28 +8,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
 from its_eval.checks.power import minimum_detectable
 from its_eval.checks.truths import TRUTHS
-from its_eval.effects import linear_contrasts
+from its_eval.comparisons.base import comparison_of
+from its_eval.comparisons.catalogue import COMPARISONS
+from its_eval.effects.estimands import linear_contrasts
+from its_eval.effects.several_units import reaches
 from its_eval.errors import ConfigError, NothingEstimatedError
-from its_eval.estimators.catalogue import FAMILY_LINKS, FitContext, autoregressive_order, fit_estimator
+from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.estimators.fit import ContrastEstimates
-from its_eval.estimators.least_squares import ols_statistics
-from its_eval.estimators.reml.statistics import reml_ar_statistics
-from its_eval.pipeline.designs import design_estimators, fit_design
+from its_eval.estimators.kind import FitContext
 from its_eval.pipeline.placebos import donor_targets
 from its_eval.pipeline.planning import make_plan
-from its_eval.pipeline.sheet import is_weighted
+from its_eval.pipeline.primary import Analysis
 from its_eval.pipeline.sources import load_sources
-from its_eval.pipeline.tables import primary_estimates, random_stream
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from its_eval.comparisons.base import Comparison
     from its_eval.config import Config, Estimator
-    from its_eval.pipeline.estimate import Block
+    from its_eval.pipeline.estimate import Estimates
     from its_eval.pipeline.plan import OutcomePlan
     from its_eval.pipeline.sources import Sources
 
@@ -71,30 +71,29 @@ class FittedSeries:
     per_year: int
 
 
-def fitted_series(
-    config: Config, plan: OutcomePlan, block: Block, estimands: Sequence[str]
-) -> Iterator[FittedSeries]:
-    """Yield what each series of a block is simulated from, with those estimands that are linear."""
-    rows = linear_contrasts(block.design, block.observed, config.estimands.at)
-    wanted = {name: rows[name] for name in estimands if name in rows}
-    for position, column in enumerate(block.columns):
-        relative = block.relative_variance
-        root = np.ones(block.design.n_periods) if relative is None else np.sqrt(relative[:, position])
+def fitted_series(analysis: Analysis, item: Estimates, estimands: Sequence[str]) -> Iterator[FittedSeries]:
+    """Yield what each series of a fit is simulated from, with those estimands that are linear."""
+    rows = linear_contrasts(item.design, item.observed, analysis.question.at)
+    contrasts = {name: rows[name] for name in estimands if name in rows}
+    fit = item.whole
+    for position, unit in enumerate(item.units):
+        relative = item.relative_variance
+        root = np.ones(item.design.n_periods) if relative is None else np.sqrt(relative[:, position])
         yield FittedSeries(
-            block.series.units[column],
-            block.design.matrix,
-            block.observed,
+            unit,
+            item.design.matrix,
+            item.observed,
             root,
-            float(block.fit.sigma[position]),
-            np.nan_to_num(block.fit.partial_autocorrelations[position]),
-            block.design.interruption.start,
-            wanted,
-            plan.per_year,
+            float(fit.sigma[position]),
+            np.nan_to_num(fit.partial_autocorrelations[position]),
+            item.design.interruption.start,
+            contrasts,
+            item.sheet.plan.per_year,
         )
 
 
 def simulate(
-    config: Config, plan: OutcomePlan, design_name: str, series: FittedSeries, reps: int
+    analysis: Analysis, outcome: str, design_name: str, series: FittedSeries, reps: int
 ) -> dict[str, NDArray[np.float64]]:
     """Return series without an effect by truth, each (n, reps), NaN where the data have no value.
 
@@ -103,7 +102,7 @@ def simulate(
     """
     drawn = {}
     for truth, errors in TRUTHS.items():
-        stream = random_stream(config, plan.outcome.name, design_name, series.unit, truth)
+        stream = analysis.stream(outcome, design_name, series.unit, truth)
         values = errors(series.partials, len(series.observed), series.start, reps, stream)
         values = series.sigma * series.root[:, None] * values
         values[~series.observed] = np.nan
@@ -131,15 +130,12 @@ def estimates_of(
         Of shape (S, m), m contrasts.
     """
     contrasts = np.array(list(series.contrasts.values()))
-    n_used = int(series.observed.sum())
-    if estimator.name == "ols":
-        return ols_statistics(series.matrix, values, contrasts).estimates
-    if is_weighted(estimator):
-        order = autoregressive_order(estimator.order, n_used)
-        root = series.root[:, None]
-        return reml_ar_statistics(series.matrix / root, values / root, contrasts, order).estimates
-    context = FitContext(n_used, np.arange(len(series.observed)) >= series.start, series.per_year)
-    return fit_estimator(estimator, series.matrix, values, context).contrasts(contrasts)
+    kind = ESTIMATORS[estimator.name]
+    after = np.arange(len(series.observed)) >= series.start
+    context = FitContext(int(series.observed.sum()), after, series.per_year)
+    # rows divided by the roots of the weights: all simulated series share them, and so a design
+    root = series.root[:, None] if kind.weighs(estimator) else np.ones((1, 1))
+    return kind.read(series.matrix / root, values / root, contrasts, estimator, context).estimates
 
 
 #: Columns of the table, in order.
@@ -149,10 +145,8 @@ COLUMNS = (
 )
 #: Name of the rows about real units that nothing happened to.
 REAL_DONORS = "real donors"
-#: Designs of one series per treated unit, which can be simulated from the fit of that series.
-DESIGNS = ("single", "difference")
 #: Estimators that take milliseconds a series get a tenth of the series, but not fewer than this.
-SLOW, FEWEST = frozenset({"arima", "newey_west"}), 20
+FEWEST = 20
 
 Row = dict[str, object]
 Progress = Callable[[str, int, int], None]
@@ -198,32 +192,33 @@ def calibrate(config: Config, reps: int, progress: Progress) -> pd.DataFrame:
     NothingEstimatedError
         When no series could be fitted.
     """
-    designs = _require_designs(config)
+    comparisons = _require_designs(config)
+    analysis = Analysis.of(config)
     sources = load_sources(config)
     plan = make_plan(config, sources)
-    steps = [(outcome, design) for outcome in plan.outcomes for design in designs]
+    steps = [(outcome, comparison) for outcome in plan.outcomes for comparison in comparisons]
     total = sum(len(outcome.treated) + 1 for outcome, _ in steps)
     done = 0
     rows: list[Row] = []
     reasons: list[str] = []
-    for outcome, design in steps:
-        where = f"{outcome.outcome.label}, {design}"
+    for outcome, comparison in steps:
+        where = f"{outcome.outcome.label}, {comparison.name}"
         progress(where, done, total)
-        estimators = _linear(design_estimators(outcome, design))
-        blocks, failed = fit_design(outcome, design, None, estimators[:1])
+        entries = _linear(comparison.entries(outcome.outcome.estimators))
+        estimates, failed = comparison.estimates(outcome, analysis.ask, None, entries[:1])
         reasons += [f"{where}: {item.message}" for item in failed]
-        asked = _asked(config)
-        settings = [item for block in blocks for item in fitted_series(config, outcome, block, asked)]
-        effects = _effects(config, outcome, blocks)
-        found: dict[tuple[str, str, str], list[_Tests]] = {}
+        asked = _asked(analysis)
+        settings = [one for item in estimates for one in fitted_series(analysis, item, asked)]
+        effects = _effects(analysis, estimates)
+        tests: dict[tuple[str, str, str], list[_Tests]] = {}
         for place, setting in enumerate(settings):
             progress(f"{where}: {setting.unit}", done + place, total)
-            drawn = simulate(config, outcome, design, setting, reps)
-            for key, tests in _tests(config, setting, estimators, effects.get(setting.unit, {}), drawn):
-                found.setdefault(key, []).append(tests)
-        rows += _simulated_rows(config, outcome, design, found)
+            drawn = simulate(analysis, outcome.outcome.name, comparison.name, setting, reps)
+            for key, found in _tests(analysis, setting, entries, effects.get(setting.unit, {}), drawn):
+                tests.setdefault(key, []).append(found)
+        rows += _simulated_rows(analysis, outcome, comparison.name, tests)
         progress(f"{where}: {REAL_DONORS}", done + len(settings), total)
-        rows += _donor_rows(config, sources, outcome, design, estimators)
+        rows += _donor_rows(config, sources, outcome, comparison, entries)
         done += len(outcome.treated) + 1
     if not rows:
         raise NothingEstimatedError("\n".join(["no series could be estimated", *reasons]))
@@ -233,12 +228,14 @@ def calibrate(config: Config, reps: int, progress: Progress) -> pd.DataFrame:
     return frame
 
 
-def _require_designs(config: Config) -> list[str]:
+def _require_designs(config: Config) -> list[Comparison]:
     """Return the designs that can be calibrated, or say what is missing from the config."""
-    designs: list[str] = [design for design in config.designs if design in DESIGNS]
+    # one series per treated unit, which can be simulated from the fit of that series
+    able = [name for name, item in COMPARISONS.items() if item.has_mean_series]
+    designs = [comparison_of(name) for name in config.designs if name in able]
     problems = []
     if not designs:
-        problems.append(f"designs: {', '.join(config.designs)}; calibrate simulates {' and '.join(DESIGNS)}")
+        problems.append(f"designs: {', '.join(config.designs)}; calibrate simulates {' and '.join(able)}")
     problems += [
         f"outcomes[{place}]: {item.indicator} has no estimator of a linear model to calibrate, only "
         + ", ".join(estimator.name for estimator in item.estimators)
@@ -251,31 +248,27 @@ def _require_designs(config: Config) -> list[str]:
 
 
 def _linear(estimators: Sequence[Estimator]) -> list[Estimator]:
-    return [item for item in estimators if item.name not in FAMILY_LINKS]
+    return [item for item in estimators if not ESTIMATORS[item.name].is_family]
 
 
-def _asked(config: Config) -> tuple[str, ...]:
+def _asked(analysis: Analysis) -> tuple[str, ...]:
     """Return the estimands that are looked at: both changes, and the primary one."""
-    return tuple(dict.fromkeys(("level_change", "slope_change", config.estimands.primary)))
+    return tuple(dict.fromkeys(("level_change", "slope_change", analysis.estimand)))
 
 
-def _with_primary(config: Config, name: str) -> Config:
-    return config.model_copy(update={"estimands": config.estimands.model_copy(update={"primary": name})})
-
-
-def _effects(config: Config, plan: OutcomePlan, blocks: Sequence[Block]) -> dict[str, dict[str, float]]:
+def _effects(analysis: Analysis, estimates: Sequence[Estimates]) -> dict[str, dict[str, float]]:
     """Return by unit and estimand the effect that the first estimator detects with probability 0.8."""
-    found: dict[str, dict[str, float]] = {}
-    alpha = 1.0 - config.confidence
-    for name in _asked(config):
-        for item in primary_estimates(_with_primary(config, name), plan, blocks):
+    effects: dict[str, dict[str, float]] = {}
+    for name in _asked(analysis):
+        for item in analysis.of_estimand(name).primary(estimates):
             if item.std_error > 0:
-                found.setdefault(item.unit, {})[name] = minimum_detectable(item.std_error, item.df, alpha)
-    return found
+                smallest = minimum_detectable(item.std_error, item.df, analysis.alpha)
+                effects.setdefault(item.unit, {})[name] = smallest
+    return effects
 
 
 def _tests(
-    config: Config,
+    analysis: Analysis,
     setting: FittedSeries,
     estimators: Sequence[Estimator],
     effects: dict[str, float],
@@ -287,11 +280,11 @@ def _tests(
     """
     for estimator in estimators:
         values = list(drawn.values())
-        if estimator.name in SLOW:
+        if ESTIMATORS[estimator.name].slow:
             values = [part[:, : max(part.shape[1] // 10, FEWEST)] for part in values]
         count = values[0].shape[1]
         read = estimates_of(estimator, setting, np.hstack(values))
-        reach = special.stdtrit(read.df, 0.5 + config.confidence / 2.0) * read.std_error
+        reach = read.quantile(analysis.confidence) * read.std_error
         for place, estimand in enumerate(setting.contrasts):
             effect = effects.get(estimand, np.nan)
             rejected = np.abs(read.estimate[:, place]) > reach[:, place]
@@ -302,14 +295,14 @@ def _tests(
 
 
 def _simulated_rows(
-    config: Config, plan: OutcomePlan, design: str, found: dict[tuple[str, str, str], list[_Tests]]
+    analysis: Analysis, plan: OutcomePlan, design: str, found: dict[tuple[str, str, str], list[_Tests]]
 ) -> Iterator[Row]:
     """Yield a row for each truth, estimator and estimand over the series of all units, truth by truth."""
     for (label, estimand, truth), parts in sorted(found.items(), key=lambda item: _place(item[0][2])):
         powered = [part for part in parts if np.isfinite(part.effect)]
         yield {
             **_keys(plan, design, label, estimand, truth),
-            **_share(np.concatenate([part.rejected for part in parts]), config.confidence),
+            **_share(np.concatenate([part.rejected for part in parts]), analysis.confidence),
             "effect": float(np.mean([part.effect for part in powered])) if powered else np.nan,
             "power": float(np.concatenate([part.detected for part in powered]).mean()) if powered else np.nan,
         }
@@ -320,26 +313,30 @@ def _place(truth: str) -> int:
 
 
 def _donor_rows(
-    config: Config, sources: Sources, plan: OutcomePlan, design: str, estimators: Sequence[Estimator]
+    config: Config,
+    sources: Sources,
+    plan: OutcomePlan,
+    comparison: Comparison,
+    entries: Sequence[Estimator],
 ) -> Iterator[Row]:
     """Yield the share of untreated units with an effect at the date of the first treated unit."""
     units = [unit for unit in plan.treated if plan.donors.get(unit) and unit in plan.peer_sets]
     if not units:
         return
+    analysis = Analysis.of(config)
     targets = donor_targets(config, sources, plan, units[0])
-    if design == "single":
+    if not comparison.is_controlled:
         targets = [replace(target, peers=()) for target in targets]
-    blocks, _ = fit_design(plan, design, targets, estimators)
-    alpha = 1.0 - config.confidence
-    for estimator in estimators:
-        own = [block for block in blocks if block.estimator == estimator.label]
-        for name in _asked(config):
-            found = primary_estimates(_with_primary(config, name), plan, own)
-            rejected = np.array([not item.stuck and item.p_value < alpha for item in found])
+    estimates, _ = comparison.estimates(plan, analysis.ask, targets, entries)
+    for entry in entries:
+        own = [item for item in estimates if item.estimator == entry.label]
+        for name in _asked(analysis):
+            primary = analysis.of_estimand(name).primary(own)
+            rejected = ~primary.stuck & reaches(primary.p_value, analysis.alpha)
             if rejected.size:
                 yield {
-                    **_keys(plan, design, estimator.label, name, REAL_DONORS),
-                    **_share(rejected, config.confidence),
+                    **_keys(plan, comparison.name, entry.label, name, REAL_DONORS),
+                    **_share(rejected, analysis.confidence),
                     "effect": np.nan,
                     "power": np.nan,
                 }

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from its_eval.catalogue import Catalogue
 from its_eval.checks.conclusion import three_way_label
 from its_eval.checks.result import CheckResult, p_text
-from its_eval.evaluation import NOT_ESTIMABLE
+from its_eval.evaluation import JUDGED_AS_A_SET, NOT_ESTIMABLE
 from its_eval.pipeline.diagnosis import diagnostics
 from its_eval.pipeline.placebo_dates import placebos_in_time
 from its_eval.pipeline.placebos import (
@@ -27,19 +29,19 @@ from its_eval.pipeline.pooled import (
     overlap_check,
     pooled_rows,
 )
-from its_eval.pipeline.tables import PrimaryEstimate, primary_estimates
+from its_eval.pipeline.primary import Analysis, PrimaryColumns
 
 if TYPE_CHECKING:
+    from its_eval.comparisons.base import Comparison
     from its_eval.config import Config
-    from its_eval.pipeline.estimate import Block
+    from its_eval.pipeline.estimate import Estimates
     from its_eval.pipeline.plan import OutcomePlan
     from its_eval.pipeline.sources import Sources
 
 
 Row = dict[str, object]
-
-#: Label of a unit for which donors are too few, whatever its data (methods §11.8).
-TOO_FEW_DONORS = "judged as a set"
+#: A check of one unit; the unit is blank where it is about all of them.
+Finding = tuple[str, CheckResult]
 
 
 @dataclass
@@ -58,6 +60,12 @@ class Credibility:
         Sentences about the treated units as a set.
     flags : dict of str to set of str
         Warnings of fits that only checks can give, by unit.
+    n_donors : dict of str to int
+        Placebo units by unit.
+    p_set, p_set_placebo : float
+        Of the treated units together, and their place among sets of other units.
+    set_label : str
+        Label of the treated units together; blank for one unit and without placebos.
     """
 
     rows: dict[str, list[Row]] = field(
@@ -70,125 +78,223 @@ class Credibility:
     labels: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     flags: dict[str, set[str]] = field(default_factory=dict)
+    n_donors: dict[str, int] = field(default_factory=dict)
+    p_set: float = np.nan
+    p_set_placebo: float = np.nan
+    set_label: str = ""
 
-    def add(self, plan: OutcomePlan, design_name: str, unit: str, checks: Sequence[CheckResult]) -> None:
+    def add(self, outcome: str, design_name: str, unit: str, checks: Sequence[CheckResult]) -> None:
         """Write checks down as rows."""
-        keys = {"outcome": plan.outcome.name, "unit": unit, "design": design_name}
+        keys = {"outcome": outcome, "unit": unit, "design": design_name}
         self.rows["checks"] += [{**keys, **vars(check)} for check in checks]
         for check in checks:
             if check.check == "ljung_box" and check.status == "attention":
                 self.flags.setdefault(unit, set()).add("residual_autocorrelation")
 
 
+@dataclass(frozen=True)
+class Look:
+    """What a check looks at: the answer of one outcome and comparison, and where it comes from.
+
+    Attributes
+    ----------
+    config, sources, plan : Config, Sources, OutcomePlan
+        What was planned.
+    comparison : Comparison
+        Which one.
+    analysis : Analysis
+        What is asked.
+    estimates : sequence of Estimates
+        Fits of the primary estimator.
+    credibility : Credibility
+        Where tables and numbers go that are no checks.
+    """
+
+    config: Config
+    sources: Sources
+    plan: OutcomePlan
+    comparison: Comparison
+    analysis: Analysis
+    estimates: Sequence[Estimates]
+    credibility: Credibility
+
+    @cached_property
+    def own(self) -> PrimaryColumns:
+        """The primary estimand of each treated unit."""
+        return self.analysis.primary(self.estimates)
+
+    def series(self) -> Iterator[tuple[str, Estimates, int]]:
+        """Yield unit, fit and place in it of every series."""
+        for item in self.estimates:
+            for position, unit in enumerate(item.units):
+                yield unit, item, position
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check, or one family of checks that share their work.
+
+    Attributes
+    ----------
+    name : str
+        What it is called.
+    run : callable
+        Yields unit and result; the unit is blank for all treated units together.
+    """
+
+    name: str
+    run: Callable[[Look], Iterator[Finding]]
+
+
+def _joint_change(look: Look) -> Iterator[Finding]:
+    for unit, item, position in look.series():
+        yield from ((unit, check) for check in joint_check(item, position))
+
+
+def _diagnostics(look: Look) -> Iterator[Finding]:
+    if not look.config.checks.diagnostics:
+        return
+    for unit, item, position in look.series():
+        checks, residuals = diagnostics(look.analysis, look.config.checks.pretrend_margin, item, position)
+        look.credibility.rows["residuals"] += residuals
+        yield from ((unit, check) for check in checks)
+
+
+def _placebo_dates(look: Look) -> Iterator[Finding]:
+    if look.config.checks.placebo_dates:
+        rows, checks = placebos_in_time(look.analysis, look.estimates)
+        look.credibility.rows["placebo_dates"] += rows
+        yield from checks
+
+
+def _equivalence(look: Look) -> Iterator[Finding]:
+    for item in look.own:
+        checks = equivalence_check(look.config.estimands.margin, *item.limits, stuck=item.stuck)
+        yield from ((item.unit, check) for check in checks)
+
+
+def _crawford_howell(look: Look) -> Iterator[Finding]:
+    if look.comparison.subtracts:
+        for item in look.own:
+            p_value, check = crawford_howell_p(look.analysis, look.plan, item.unit)
+            look.credibility.p_crawford_howell[item.unit] = p_value
+            yield item.unit, check
+
+
+def _together(look: Look) -> Iterator[Finding]:
+    if len(look.plan.treated) > 1:
+        rows, p_set = pooled_rows(look.analysis, look.plan, look.comparison, look.estimates, look.own)
+        look.credibility.rows["pooled"] = rows
+        look.credibility.p_set = p_set
+        if look.comparison.subtracts:
+            yield from (("", check) for check in overlap_check(look.plan))
+
+
+def _placebo_units(look: Look) -> Iterator[Finding]:
+    if not look.comparison.is_controlled or not look.config.checks.placebo_units:
+        return
+    placebos = placebos_in_space(
+        look.config, look.sources, look.plan, look.comparison, look.own, look.estimates
+    )
+    look.credibility.rows["placebo_units"] += placebos.rows
+    for unit, item in placebos.units.items():
+        look.credibility.p_placebo[unit] = item.rank.p_value
+        look.credibility.n_donors[unit] = len(item.donors)
+        yield unit, placebo_check(item)
+    if placebos.units:
+        yield from _conclude(look, placebos)
+
+
+def _conclude(look: Look, placebos: DesignPlacebos) -> Iterator[Finding]:
+    """Label the treated units one by one, or as a set where donors are too few (methods §11.8)."""
+    treated, alpha, notes = look.plan.treated, look.analysis.alpha, look.credibility
+    own = look.own.by_unit()
+    p_gap = np.array(
+        [np.nan if unit not in own or own[unit].stuck else own[unit].p_value for unit in treated]
+    )
+    p_placebo = np.array([notes.p_placebo.get(unit, np.nan) for unit in treated])
+    n_donors = min(len(item.donors) for item in placebos.units.values())
+    several = len(treated) > 1
+    joint = placebos.joint if several else float(p_placebo[0])
+    p_set = notes.p_set
+    if look.comparison.judged_by_placebos:
+        # no test of the gap itself: the placebo is all there is
+        p_gap, p_set = p_placebo, joint
+    conclusion = three_way_label(p_gap, p_placebo, joint, n_donors, p_set, alpha)
+    for place, unit in enumerate(treated):
+        if conclusion.unit_labels is not None:
+            notes.labels[unit] = conclusion.unit_labels[place]
+        elif several:
+            notes.labels[unit] = JUDGED_AS_A_SET
+        # one unit with too few donors keeps the label of its own p-value: nobody can say how unusual it is
+    if several:
+        notes.set_label = conclusion.set_label or NOT_ESTIMABLE
+        notes.p_set, notes.p_set_placebo = p_set, joint
+        for check in (
+            *joint_placebo_check(placebos, len(treated)),
+            *donors_check(n_donors, len(treated), alpha),
+            _set_check(look, p_set),
+        ):
+            yield "", check
+        notes.notes.append(
+            f"{look.plan.outcome.label}, {look.comparison.name}, the {len(treated)} treated units as a set: "
+            f"{notes.set_label}."
+        )
+
+
+def _set_check(look: Look, p_set: float) -> CheckResult:
+    """Return the check ``set_conclusion``: the label of the treated units together, and of which test."""
+    pooled = look.credibility.rows["pooled"]
+    whose = "their mean series" if any(row["method"] == "set" for row in pooled) else "their pooled estimates"
+    untested = np.isnan(p_set) or look.comparison.judged_by_placebos
+    tested = "" if untested else f" ({p_text(p_set)} for {whose})"
+    message = f"The treated units as a set: {look.credibility.set_label}{tested}."
+    return CheckResult("set_conclusion", np.nan, p_set, "pass", message)
+
+
+JOINT_CHANGE = Check("joint_change", _joint_change)
+DIAGNOSTICS = Check("diagnostics", _diagnostics)
+PLACEBO_DATES = Check("placebo_dates", _placebo_dates)
+EQUIVALENCE = Check("equivalence", _equivalence)
+CRAWFORD_HOWELL = Check("crawford_howell", _crawford_howell)
+TOGETHER = Check("peer_overlap", _together)
+PLACEBO_UNITS = Check("placebo_units", _placebo_units)
+
+_HOME = "its_eval.pipeline.credibility"
+#: In the order in which they are made: the conclusion rests on what comes before it.
+CHECKS: Catalogue[Check] = Catalogue(
+    "a check",
+    {
+        "joint_change": f"{_HOME}:JOINT_CHANGE",
+        "diagnostics": f"{_HOME}:DIAGNOSTICS",
+        "placebo_dates": f"{_HOME}:PLACEBO_DATES",
+        "equivalence": f"{_HOME}:EQUIVALENCE",
+        "crawford_howell": f"{_HOME}:CRAWFORD_HOWELL",
+        "peer_overlap": f"{_HOME}:TOGETHER",
+        "placebo_units": f"{_HOME}:PLACEBO_UNITS",
+    },
+)
+
+
 def examine(
-    config: Config, sources: Sources, plan: OutcomePlan, design_name: str, blocks: Sequence[Block]
+    config: Config,
+    sources: Sources,
+    plan: OutcomePlan,
+    comparison: Comparison,
+    estimates: Sequence[Estimates],
 ) -> Credibility:
     """Make the checks that the config asks for.
 
     Parameters
     ----------
-    config, sources, plan : Config, Sources, OutcomePlan
-        What was planned.
-    design_name : str
-        Which design.
-    blocks : sequence of Block
-        Fits of its primary estimator.
+    config, sources, plan, comparison
+        As for `Look`.
+    estimates : sequence of Estimates
+        Fits of the primary estimator.
     """
-    found = Credibility()
-    own = {item.unit: item for item in primary_estimates(config, plan, blocks)}
-    for block in blocks:
-        for position, column in enumerate(block.columns):
-            found.add(plan, design_name, block.series.units[column], joint_check(block, position))
-    _examine_fits(config, plan, design_name, blocks, found)
-    for unit, estimate in own.items():
-        found.add(
-            plan,
-            design_name,
-            unit,
-            equivalence_check(config.estimands.margin, *estimate.limits, stuck=estimate.stuck),
-        )
-    if design_name == "difference":
-        for unit in own:
-            found.p_crawford_howell[unit], check = crawford_howell_p(config, plan, unit)
-            found.add(plan, design_name, unit, [check])
-    p_set = np.nan
-    if len(plan.treated) > 1:
-        found.rows["pooled"], p_set = pooled_rows(config, plan, design_name, blocks, own)
-        found.add(plan, design_name, "", overlap_check(plan, design_name))
-    if design_name != "single" and config.checks.placebo_units:
-        placebos = placebos_in_space(config, sources, plan, design_name, blocks)
-        found.rows["placebo_units"] += placebos.rows
-        for unit, item in placebos.units.items():
-            found.p_placebo[unit] = item.rank.p_value
-            found.add(plan, design_name, unit, [placebo_check(item)])
-        if placebos.units:
-            _conclude(config, plan, design_name, own, placebos, p_set, found)
-    return found
-
-
-def _examine_fits(
-    config: Config, plan: OutcomePlan, design_name: str, blocks: Sequence[Block], found: Credibility
-) -> None:
-    """Make the checks that look at one fit at a time: diagnostics and placebo dates."""
-    if config.checks.diagnostics:
-        for block in blocks:
-            for position, column in enumerate(block.columns):
-                checks, residuals = diagnostics(config, plan, block, position)
-                found.add(plan, design_name, block.series.units[column], checks)
-                found.rows["residuals"] += residuals
-    if config.checks.placebo_dates:
-        rows, dated = placebos_in_time(config, plan, blocks)
-        found.rows["placebo_dates"] += rows
-        for unit, check in dated:
-            found.add(plan, design_name, unit, [check])
-
-
-def _conclude(
-    config: Config,
-    plan: OutcomePlan,
-    design_name: str,
-    own: Mapping[str, PrimaryEstimate],
-    placebos: DesignPlacebos,
-    p_set: float,
-    found: Credibility,
-) -> None:
-    """Label the treated units one by one, or as a set where donors are too few (methods §11.8)."""
-    alpha = 1.0 - config.confidence
-    p_gap = np.array(
-        [np.nan if unit not in own or own[unit].stuck else own[unit].p_value for unit in plan.treated]
-    )
-    p_placebo = np.array([found.p_placebo.get(unit, np.nan) for unit in plan.treated])
-    n_donors = min(len(item.donors) for item in placebos.units.values())
-    if design_name == "synthetic":
-        # no test of the gap itself: the placebo is all there is
-        p_gap = p_placebo
-    several = len(plan.treated) > 1
-    joint = placebos.joint if several else float(p_placebo[0])
-    if design_name == "synthetic":
-        p_set = joint
-    conclusion = three_way_label(p_gap, p_placebo, joint, n_donors, p_set, alpha)
-    for place, unit in enumerate(plan.treated):
-        if conclusion.unit_labels is not None:
-            found.labels[unit] = conclusion.unit_labels[place]
-        elif several:
-            found.labels[unit] = TOO_FEW_DONORS
-        # one unit with too few donors keeps the label of its own p-value: nobody can say how unusual it is
-    if several:
-        label = conclusion.set_label or NOT_ESTIMABLE
-        checks = [
-            *joint_placebo_check(placebos, len(plan.treated)),
-            *donors_check(n_donors, len(plan.treated), alpha),
-            _set_check(label, p_set, design_name, found.rows["pooled"]),
-        ]
-        found.add(plan, design_name, "", checks)
-        found.notes.append(
-            f"{plan.outcome.label}, {design_name}, the {len(plan.treated)} treated units as a set: {label}."
-        )
-
-
-def _set_check(label: str, p_set: float, design_name: str, pooled: Sequence[Row]) -> CheckResult:
-    """Return the check ``set_conclusion``: the label of the treated units together, and of which test."""
-    whose = "their mean series" if any(row["method"] == "set" for row in pooled) else "their pooled estimates"
-    tested = "" if np.isnan(p_set) or design_name == "synthetic" else f" ({p_text(p_set)} for {whose})"
-    message = f"The treated units as a set: {label}{tested}."
-    return CheckResult("set_conclusion", np.nan, p_set, "pass", message)
+    credibility = Credibility()
+    look = Look(config, sources, plan, comparison, Analysis.of(config), estimates, credibility)
+    for check in CHECKS.values():
+        for unit, result in check.run(look):
+            credibility.add(plan.outcome.name, comparison.name, unit, [result])
+    return credibility

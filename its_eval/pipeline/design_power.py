@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from its_eval.calendar import PERIODS_PER_YEAR, parse_period
 from its_eval.checks.power import power_by_length
+from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.errors import ConfigError
-from its_eval.estimators.catalogue import autoregressive_order
+from its_eval.estimators.kind import autoregressive_order
 from its_eval.evaluation import Evaluation
 from its_eval.pipeline.planning import season_of
 
@@ -23,8 +23,6 @@ LENGTHS = (0.5, 0.75, 1.0, 1.5, 2.0)
 SHORTEST = 8
 #: First autocorrelations that are tried.
 AUTOCORRELATIONS = (0.0, 0.2, 0.4, 0.6, 0.8)
-#: Designs of one series per treated unit, whose standard error is known beforehand.
-DESIGNS = ("single", "difference")
 #: Columns of the table, in order.
 COLUMNS = (
     *("outcome", "design", "estimand", "autocorrelation", "n_pre", "n_post", "configured"),
@@ -65,8 +63,10 @@ def design_power(
         if item.start is None or item.end is None
     ]
     hint = "give them with the outcome or in outcome_defaults"
-    if not set(config.designs) & set(DESIGNS):
-        problems.append(f"designs: {', '.join(config.designs)}; power knows {' and '.join(DESIGNS)}")
+    # one series per treated unit, whose standard error is known beforehand
+    able = [name for name, item in COMPARISONS.items() if item.has_mean_series]
+    if not set(config.designs) & set(able):
+        problems.append(f"designs: {', '.join(config.designs)}; power knows {' and '.join(able)}")
         hint = "use a copy of the config with `designs: [single, difference]`"
     if problems:
         raise ConfigError(problems, hint)
@@ -90,11 +90,11 @@ def design_power(
 def _outcome_rows(
     config: Config, outcome: Outcome, autocorrelations: Sequence[float], power: float
 ) -> list[dict[str, object]]:
-    frequency = config.data.frequency
-    start = parse_period(str(outcome.start), frequency)
-    end = parse_period(str(outcome.end), frequency)
+    calendar = config.data.calendar
+    start = calendar.parse(str(outcome.start))
+    end = calendar.parse(str(outcome.end))
     dates = config.treated_dates.values() or [config.intervention.date]
-    first = min(parse_period(str(date), frequency) for date in dates)
+    first = min(calendar.parse(str(date)) for date in dates)
     own = (first - start, end - first + 1)
     lengths = {
         (max(round(own[0] * share), SHORTEST), max(round(own[1] * share), SHORTEST)) for share in LENGTHS
@@ -102,19 +102,19 @@ def _outcome_rows(
     estimator = outcome.estimators[0]
     k = config.peers.k if config.peers is not None else None
     rows: list[dict[str, object]] = []
-    for design in (name for name in config.designs if name in DESIGNS):
+    for design in (name for name in config.designs if COMPARISONS[name].has_mean_series):
         for length in sorted(lengths):
             found = power_by_length(
                 [length],
                 autocorrelations,
                 order=autoregressive_order(estimator.order, sum(length)),
                 shape=config.intervention.shape,
-                season=season_of(outcome.seasonality, frequency).resolve(
-                    sum(length), PERIODS_PER_YEAR[frequency]
+                season=season_of(outcome.seasonality, calendar.frequency).resolve(
+                    sum(length), calendar.per_year
                 ),
-                per_year=PERIODS_PER_YEAR[frequency],
-                n_peers=k if isinstance(k, int) and design == "difference" else None,
-                alpha=1.0 - config.confidence,
+                per_year=calendar.per_year,
+                n_peers=k if isinstance(k, int) and COMPARISONS[design].subtracts else None,
+                alpha=round(1.0 - config.confidence, 12),
                 power=power,
             )
             for item in found:

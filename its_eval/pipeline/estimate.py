@@ -1,225 +1,455 @@
-"""Fitting: series of one outcome and design as columns of one matrix, block by design and missing pattern."""
+"""Estimation: the one loop over designs, missing periods and weights by which every series is fitted."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.design.interruption import ShortSegmentError, require_segments
-from its_eval.design.matrix import Design, build_design
-from its_eval.estimators.catalogue import (
-    FAMILY_LINKS,
-    CountError,
-    FitContext,
-    GapError,
-    ShortSeriesError,
-    fit_estimator,
-)
+from its_eval.design.interruption import require_segments
+from its_eval.effects.columns import EffectColumns, Question, Reading, Setting, effect_columns, reading_of
+from its_eval.errors import NotEstimableError
+from its_eval.estimators.catalogue import ESTIMATORS
+from its_eval.estimators.fit import ContrastEstimates, Fit
+from its_eval.estimators.kind import EstimatorKind, FitContext, Statistics
 from its_eval.estimators.patterns import SingularDesignError, missing_patterns
-from its_eval.pipeline.sheet import NotEstimated, is_weighted, weighting_groups
+from its_eval.estimators.sampling_variance import relative_variance
+from its_eval.pipeline.sheet import NotEstimated, Sheet
+from its_eval.scales import SCALES, Scale
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from its_eval.config import Estimator
-    from its_eval.estimators.fit import Fit
-    from its_eval.pipeline.plan import OutcomePlan
-    from its_eval.pipeline.sheet import SeriesSet
+    from its_eval.design.matrix import Design
 
+    FloatArray = NDArray[np.float64]
+    BoolArray = NDArray[np.bool_]
 
-#: Estimators whose errors the partial autocorrelations of the fit describe in full.
-AUTOREGRESSIVE = frozenset({"reml_ar", "prais_winsten", "ols", "newey_west"})
-#: Expected reasons why a series cannot be fitted, by the word they have in ``not_estimated``.
-REASONS: dict[type[Exception], str] = {
-    ShortSegmentError: "segment_too_short",
-    ShortSeriesError: "series_too_short",
-    SingularDesignError: "singular_design",
-    GapError: "gaps",
-    CountError: "impossible_counts",
-}
+#: Flags of a fit whose p-value would be decided by a bound or by rounding, not by the data.
+NO_INFERENCE = frozenset({"at_bound", "degenerate"})
 
 
 @dataclass(frozen=True)
-class Block:
-    """Series that share a design and miss the same periods, fitted together.
+class Ask:
+    """What is wanted of a fit.
 
     Attributes
     ----------
-    series : SeriesSet
-        All series of the outcome and design.
-    columns : tuple of int
-        Which of them are in this block, in the order of the fit.
+    question : Question
+        Which estimands, with which intervals.
+    whole_fits : bool
+        Keep the fits: for bands, checks, and estimands that are not linear. Without them only contrasts are
+        estimated, as fast as the estimator can, and series of several sheets are fitted together.
+    """
+
+    question: Question
+    whole_fits: bool = True
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """What one estimator says of series that share a design, missing periods and kind of weighting.
+
+    Attributes
+    ----------
+    sheet : Sheet
+        Where the series come from.
+    columns : ndarray of int, shape (S,)
+        Which of its columns, in the order of the fit.
     observed : ndarray of bool, shape (n,)
         Periods that entered the fit.
     design : Design
-        Design matrix: the rows of the unit itself, for designs of several series at once.
+        Design matrix: the rows of the unit itself, for models of several series at once.
     estimator : str
         Label of the estimator.
-    fit : Fit
-        What came out.
-    link : {"none", "log", "logit"}
+    entry : Estimator or None
+        Its entry in the config; None for a comparison that has a way of its own.
+    kind : EstimatorKind or None
+        The estimator itself.
+    scale : Scale
         Scale of the fit.
-    is_family : bool
-        A generalised linear model, whose mean is on the response scale.
-    relative_variance : ndarray, shape (n, columns), or None
+    reading : Reading
+        The contrasts that were read.
+    statistics : Statistics
+        Their estimates and what is known of the errors.
+    fit : Fit or None
+        The whole fit, where it was asked for.
+    relative_variance : ndarray, shape (n, S), or None
         Error variance of each period over its geometric mean; None: the same in every period.
-    own_level : bool
-        The fit is of the unit's own level; otherwise of its difference from the mean of its peers.
+    params : ndarray, shape (S, k), or None
+        Coefficients, where they are known.
     placebo_only : bool
-        Its standard errors have no meaning; only placebos tell how unusual the effect is.
-    weightable : bool
-        The estimator would take sampling variances.
-    by_segment : bool
-        The variance before the intervention and from it on differ by the fit's ``variance_ratio``.
+        Standard errors have no meaning; only placebos tell how unusual the effect is.
     whitenable : bool
         The errors are autoregressive with the fit's partial autocorrelations, or independent.
     """
 
-    series: SeriesSet
-    columns: tuple[int, ...]
-    observed: NDArray[np.bool_]
+    sheet: Sheet
+    columns: NDArray[np.intp]
+    observed: BoolArray
     design: Design
     estimator: str
-    fit: Fit
-    link: str
-    is_family: bool = False
-    relative_variance: NDArray[np.float64] | None = None
-    own_level: bool = True
+    entry: Estimator | None
+    kind: EstimatorKind | None
+    scale: Scale
+    reading: Reading
+    statistics: Statistics
+    fit: Fit | None = None
+    relative_variance: FloatArray | None = None
+    params: FloatArray | None = None
     placebo_only: bool = False
-    weightable: bool = False
-    by_segment: bool = False
     whitenable: bool = False
 
-    def period_variance(self, position: int) -> NDArray[np.float64]:
-        """Return the error variance of each period over the fit's sigma squared, shape (n,)."""
+    @cached_property
+    def units(self) -> tuple[str, ...]:
+        """The unit of each series."""
+        return tuple(self.sheet.targets[column].unit for column in self.columns)
+
+    @property
+    def is_family(self) -> bool:
+        """Whether the fit is a generalised linear model."""
+        return self.kind is not None and self.kind.is_family
+
+    @property
+    def whole(self) -> Fit:
+        """The fit.
+
+        Raises
+        ------
+        ValueError
+            When only contrasts were asked for.
+        """
+        if self.fit is None:
+            raise ValueError("only contrasts were estimated; ask for whole fits")
+        return self.fit
+
+    @cached_property
+    def stuck(self) -> BoolArray:
+        """Series whose p-value a bound or rounding would decide, shape (S,)."""
+        raised = np.zeros(len(self.columns), dtype=np.bool_)
+        for name in NO_INFERENCE & set(self.statistics.flags):
+            raised |= self.statistics.flags[name]
+        return raised
+
+    def setting(self) -> Setting:
+        """Return how the series were made, for their effects."""
+        offset = None if self.sheet.own_level else self.sheet.peer_means[:, self.columns].T
+        return Setting(
+            self.observed,
+            self.scale,
+            self.is_family,
+            offset,
+            self.sheet.weights(self.columns, self.observed),
+        )
+
+    def effects(self, question: Question) -> EffectColumns:
+        """Return every estimand of every series."""
+        return effect_columns(
+            self.design, self.reading, self.statistics.estimates, self.fit, self.setting(), question
+        )
+
+    def period_variance(self) -> FloatArray:
+        """Return the error variance of each period over the fit's sigma squared, shape (S, n)."""
         if self.relative_variance is not None:
-            return self.relative_variance[:, position]
-        ratio = self.fit.variance_ratio
-        spread = np.ones(self.design.n_periods)
-        if self.by_segment and ratio is not None:
-            spread[self.design.interruption.start :] = ratio[position]
+            return self.relative_variance.T
+        spread = np.ones((len(self.columns), self.design.n_periods))
+        ratio = self.whole.variance_ratio
+        if ratio is not None and self.entry is not None and self.entry.variance == "by_segment":
+            spread[:, self.design.interruption.start :] = ratio[:, None]
         return spread
 
+    def refit(self, values: FloatArray, position: int) -> Fit:
+        """Fit other values, shape (n, R), with design, weights and estimator of one of the series."""
+        if self.kind is None or self.entry is None:
+            raise ValueError(f"{self.estimator} has no estimator that could fit other values")
+        relative = None if self.relative_variance is None else self.relative_variance[:, [position]]
+        context = replace(_context(self.sheet, self.design, int((~np.isnan(values[:, 0])).sum())))
+        context = replace(context, relative_variance=relative)
+        return self.kind.fit(self.design.matrix, values, self.entry, context)
 
-def design_groups(series: SeriesSet) -> list[tuple[int, ...]]:
-    """Return the series that share a design: the same interruptions and no covariates of their own."""
-    groups: dict[object, list[int]] = {}
-    for column, interruptions in enumerate(series.interruptions):
-        own = column if series.covariates[column] is not None else -1
-        groups.setdefault((interruptions, own), []).append(column)
-    return [tuple(columns) for columns in groups.values()]
+
+@dataclass(frozen=True)
+class _Piece:
+    """Series of one sheet that are to be fitted together by one estimator."""
+
+    sheet: Sheet
+    columns: NDArray[np.intp]
+    observed: BoolArray
+    design: Design
+    entry: Estimator
+    kind: EstimatorKind
+    relative: FloatArray | None
+
+    @property
+    def scale(self) -> Scale:
+        """Scale of the fit."""
+        return SCALES[self.kind.link] if self.kind.is_family else self.sheet.scale
+
+    @cached_property
+    def values(self) -> FloatArray:
+        """What is fitted, shape (n, S)."""
+        return np.where(self.observed[:, None], self.sheet.values[:, self.columns], np.nan)
+
+    def context(self) -> FitContext:
+        """Return what the estimator needs beside design and series."""
+        context = _context(self.sheet, self.design, int(self.observed.sum()))
+        if not self.kind.is_family:
+            return replace(context, relative_variance=self.relative)
+        sizes = self.sheet.denominators[:, self.columns]
+        if self.kind.link == "log" and self.sheet.plan.outcome.per is not None:
+            sizes = sizes / self.sheet.plan.outcome.per
+        known = not np.isnan(sizes[self.observed]).any()
+        counts = self.sheet.counts[:, self.columns]
+        return replace(context, counts=counts, sizes=sizes if known else None)
 
 
-def fit_series(
-    plan: OutcomePlan, series: SeriesSet, estimators: Sequence[Estimator]
-) -> tuple[list[Block], list[NotEstimated]]:
-    """Fit every estimator to every series; what cannot be fitted becomes a row with its reason."""
-    blocks: list[Block] = []
+def _context(sheet: Sheet, design: Design, n_used: int) -> FitContext:
+    after = np.arange(design.n_periods) >= design.interruption.start
+    return FitContext(n_used, after, sheet.plan.per_year)
+
+
+def estimate(
+    sheets: Sequence[tuple[Sheet, Sequence[Estimator]]], ask: Ask
+) -> tuple[list[Estimates], list[NotEstimated]]:
+    """Fit every series of every sheet by the estimators beside it.
+
+    Series that share a design and miss the same periods are columns of one matrix, weighted ones apart. What
+    cannot be fitted becomes a row with its reason, and the rest goes on.
+
+    Parameters
+    ----------
+    sheets : sequence of (Sheet, sequence of Estimator)
+        Series, and entries of the config.
+    ask : Ask
+        What is wanted.
+
+    Returns
+    -------
+    estimates : list of Estimates
+        Sheet by sheet, in the order of the series within each; with contrasts alone the order is another.
+    failed : list of NotEstimated
+    """
+    found: list[Estimates] = []
     failed: list[NotEstimated] = []
-    for group in design_groups(series):
-        values = known_values(series, group)
-        for pattern in missing_patterns(values):
-            columns = tuple(group[int(place)] for place in pattern.series)
-            design = series_design(plan, series, columns[0], pattern.n_used)
-            for estimator in estimators:
-                try:
-                    require_segments(design.interruptions, pattern.observed & design.usable)
-                    blocks += _fit_pattern(plan, series, columns, design, pattern.observed, estimator)
-                except tuple(REASONS) as error:
-                    failed += not_estimated(plan, series, columns, estimator.label, error, design)
-    return blocks, failed
+    pieces: list[_Piece] = []
+    for sheet, entries in sheets:
+        for piece in _pieces(sheet, entries, failed):
+            if not ask.whole_fits and not piece.kind.is_family and piece.relative is None:
+                pieces.append(piece)
+                continue
+            try:
+                found.append(_estimated(piece, ask))
+            except NotEstimableError as error:
+                failed += not_estimated(sheet, piece.columns, piece.entry.label, error, piece.design)
+    found += _together(pieces, ask, failed)
+    return found, failed
 
 
-def known_values(series: SeriesSet, group: tuple[int, ...]) -> NDArray[np.float64]:
-    """Return the values of a group of series, missing also where a covariate is."""
-    values = series.values[:, group]
-    covariates = series.covariates[group[0]]
-    if covariates is None:
-        return values
-    unknown = np.asarray(np.isnan(covariates).any(axis=1))
-    return np.where(unknown[:, None], np.nan, values)
+def _pieces(sheet: Sheet, entries: Sequence[Estimator], failed: list[NotEstimated]) -> Iterator[_Piece]:
+    """Yield the series that are fitted together; those with too short a segment are written down."""
+    for group in sheet.groups():
+        for pattern in missing_patterns(sheet.known_values(group)):
+            columns = group[pattern.series]
+            design = sheet.design(int(columns[0]), pattern.n_used)
+            try:
+                require_segments(design.interruptions, pattern.observed & design.usable)
+            except NotEstimableError as error:
+                for entry in entries:
+                    failed += not_estimated(sheet, columns, entry.label, error, design)
+                continue
+            for entry in entries:
+                kind = ESTIMATORS[entry.name]
+                weighted = np.zeros(len(columns), dtype=np.bool_)
+                if kind.weighs(entry):
+                    unknown = np.isnan(sheet.sampling[np.ix_(pattern.observed, columns)])
+                    weighted = np.asarray(~unknown.any(axis=0))
+                plain = columns[~weighted]
+                if plain.size:
+                    yield _Piece(sheet, plain, pattern.observed, design, entry, kind, None)
+                if weighted.any():
+                    own = columns[weighted]
+                    relative = np.column_stack(
+                        [
+                            relative_variance(
+                                design.matrix,
+                                sheet.values[:, column],
+                                sheet.sampling[:, column],
+                                pattern.observed,
+                            )
+                            for column in own
+                        ]
+                    )
+                    yield _Piece(sheet, own, pattern.observed, design, entry, kind, relative)
 
 
-def _fit_pattern(
-    plan: OutcomePlan,
-    series: SeriesSet,
-    columns: tuple[int, ...],
+def _estimated(piece: _Piece, ask: Ask) -> Estimates:
+    """Fit one piece and read its contrasts."""
+    blank = _nothing_yet(piece)
+    reading = reading_of(piece.design, blank.setting(), ask.question)
+    if ask.whole_fits:
+        fit = piece.kind.fit(piece.design.matrix, piece.values, piece.entry, piece.context())
+        return replace(
+            blank, reading=reading, statistics=Statistics.of(fit, reading.rows), fit=fit, params=fit.params
+        )
+    rows = _with_coefficients(piece, reading)
+    read = piece.kind.read(piece.design.matrix, piece.values, rows, piece.entry, piece.context())
+    return _read_off(blank, reading, read)
+
+
+def _nothing_yet(piece: _Piece) -> Estimates:
+    """Return a piece before it is fitted."""
+    return Estimates(
+        piece.sheet,
+        piece.columns,
+        piece.observed,
+        piece.design,
+        piece.entry.label,
+        piece.entry,
+        piece.kind,
+        piece.scale,
+        Reading((), np.empty((0, 0))),
+        Statistics(ContrastEstimates(*np.empty((4, 0, 0))), np.empty((0, 0)), {}),
+        relative_variance=piece.relative,
+        whitenable=piece.kind.whitenable,
+    )
+
+
+def _with_coefficients(piece: _Piece, reading: Reading) -> FloatArray:
+    """Return contrasts, and behind them the coefficients where a level has to be held against its range."""
+    if not needs_level(piece.sheet, piece.scale):
+        return reading.rows
+    unit = np.eye(len(piece.design.terms))
+    if reading.rows.ndim == 3:
+        unit = np.broadcast_to(unit, (len(reading.rows), *unit.shape))
+    return np.concatenate([reading.rows, unit], axis=-2)
+
+
+def _read_off(blank: Estimates, reading: Reading, read: Statistics) -> Estimates:
+    """Take the estimands apart from the coefficients behind them."""
+    count = len(reading.names)
+    every = read.estimates
+    kept = ContrastEstimates(
+        every.estimate[:, :count],
+        every.std_error[:, :count],
+        every.df[:, :count],
+        every.df_unclipped[:, :count],
+    )
+    params = every.estimate[:, count:] if every.estimate.shape[1] > count else None
+    return replace(blank, reading=reading, statistics=replace(read, estimates=kept), params=params)
+
+
+def needs_level(sheet: Sheet, scale: Scale) -> bool:
+    """Return whether the level expected without the intervention could lie outside the range."""
+    return sheet.plan.outcome.kind == "percentage" and scale.is_plain
+
+
+def _together(pieces: Sequence[_Piece], ask: Ask, failed: list[NotEstimated]) -> Iterator[Estimates]:
+    """Yield the contrasts of pieces that share matrix, contrasts and pattern, of whatever outcome."""
+    groups: dict[Hashable, list[tuple[_Piece, Estimates, Reading, FloatArray]]] = {}
+    for piece in pieces:
+        blank = _nothing_yet(piece)
+        reading = reading_of(piece.design, blank.setting(), ask.question)
+        rows = _with_coefficients(piece, reading)
+        key: Hashable = len(groups)
+        if rows.ndim == 2:
+            matrix = piece.design.matrix
+            key = (piece.entry, matrix.shape, matrix.tobytes(), rows.tobytes(), piece.observed.tobytes())
+        groups.setdefault(key, []).append((piece, blank, reading, rows))
+    for members in groups.values():
+        first, _, _, rows = members[0]
+        values = np.hstack([piece.values for piece, *_ in members])
+        try:
+            read = first.kind.read(first.design.matrix, values, rows, first.entry, first.context())
+        except NotEstimableError as error:
+            for piece, *_ in members:
+                failed += not_estimated(piece.sheet, piece.columns, piece.entry.label, error, piece.design)
+            continue
+        edges = np.cumsum([0, *(len(piece.columns) for piece, *_ in members)])
+        for place, (_, blank, reading, _) in enumerate(members):
+            yield _read_off(blank, reading, _part(read, slice(edges[place], edges[place + 1])))
+
+
+def whole_estimates(
+    sheet: Sheet,
+    column: int,
+    observed: BoolArray,
     design: Design,
-    observed: NDArray[np.bool_],
-    estimator: Estimator,
-) -> list[Block]:
-    """Fit the series that share a design and miss the same periods, weighted ones apart."""
-    family = FAMILY_LINKS.get(estimator.name)
-    blocks = []
-    for group, relative in weighting_groups(
-        series.values, series.sampling, columns, observed, design, estimator
-    ):
-        sizes = series.denominators[:, group]
-        if family == "log" and plan.outcome.per is not None:
-            sizes = sizes / plan.outcome.per
-        context = FitContext(
-            int(observed.sum()),
-            np.arange(design.n_periods) >= design.interruption.start,
-            plan.per_year,
-            relative,
-            series.counts[:, group],
-            None if np.isnan(sizes[observed]).any() else sizes,
-        )
-        values = np.where(observed[:, None], series.values[:, group], np.nan)
-        fit = fit_estimator(estimator, design.matrix, values, context)
-        blocks.append(
-            Block(
-                series,
-                group,
-                observed,
-                design,
-                estimator.label,
-                fit,
-                family or plan.outcome.transform,
-                family is not None,
-                relative,
-                series.design_name == "single",
-                weightable=is_weighted(estimator),
-                by_segment=estimator.name == "reml_ar" and estimator.variance == "by_segment",
-                whitenable=estimator.name in AUTOREGRESSIVE,
-            )
-        )
-    return blocks
+    label: str,
+    fit: Fit,
+    ask: Ask,
+    entry: Estimator | None = None,
+) -> Estimates:
+    """Return what a comparison with a model of its own found of one series.
+
+    Parameters
+    ----------
+    sheet, column : Sheet, int
+        The series.
+    observed : ndarray of bool, shape (n,)
+        Periods that entered the fit.
+    design : Design
+        The rows of the unit itself.
+    label : str
+        What its rows are called.
+    fit : Fit
+        Of one series.
+    ask : Ask
+        What is wanted.
+    entry : Estimator, optional
+        Of the config.
+    """
+    nothing = Statistics(ContrastEstimates(*np.empty((4, 1, 0))), np.empty((1, 0)), {})
+    places = np.array([column], dtype=np.intp)
+    blank = Estimates(
+        sheet,
+        places,
+        observed,
+        design,
+        label,
+        entry,
+        None,
+        sheet.scale,
+        Reading((), np.empty((0, 0))),
+        nothing,
+    )
+    reading = reading_of(design, blank.setting(), ask.question)
+    return replace(
+        blank, reading=reading, statistics=Statistics.of(fit, reading.rows), fit=fit, params=fit.params
+    )
+
+
+def _part(read: Statistics, series: slice) -> Statistics:
+    """Return the statistics of some of the series."""
+    every = read.estimates
+    return Statistics(
+        ContrastEstimates(
+            every.estimate[series], every.std_error[series], every.df[series], every.df_unclipped[series]
+        ),
+        read.partial_autocorrelations[series],
+        {name: flag[series] for name, flag in read.flags.items()},
+        None if read.sigma is None else read.sigma[series],
+        None if read.log_likelihood is None else read.log_likelihood[series],
+    )
 
 
 def not_estimated(
-    plan: OutcomePlan,
-    series: SeriesSet,
-    columns: Sequence[int],
+    sheet: Sheet,
+    columns: Iterable[int],
     label: str,
-    error: Exception,
+    error: NotEstimableError,
     design: Design | None = None,
 ) -> list[NotEstimated]:
     """Return a row for each series that an expected error stopped, in terms that a reader knows."""
-    reason = next(word for kind, word in REASONS.items() if isinstance(error, kind))
     message = str(error)
     if isinstance(error, SingularDesignError) and error.terms and design is not None:
         names = ", ".join(design.terms[column] for column in error.terms)
         message = f"{names} cannot be told apart from the other terms over the {error.n_used} usable periods"
+    outcome = sheet.plan.outcome.name
     return [
-        NotEstimated(plan.outcome.name, series.units[column], series.design_name, label, reason, message)
+        NotEstimated(outcome, sheet.units[column], sheet.comparison, label, error.reason, message)
         for column in columns
     ]
-
-
-def series_design(plan: OutcomePlan, series: SeriesSet, column: int, n_used: int) -> Design:
-    """Build the design of a series with so many used periods; only ``auto`` seasonality depends on them."""
-    season = plan.season.resolve(n_used, plan.per_year)
-    return build_design(
-        plan.positions,
-        plan.per_year,
-        plan.panel.frequency,
-        series.interruptions[column],
-        season,
-        plan.masked,
-        series.covariates[column],
-        series.covariate_names[column],
-    )

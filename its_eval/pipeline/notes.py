@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.calendar import parse_period, period_start
+from its_eval.calendar import MONTHS
 from its_eval.config.stratified import StratumOutcome, evaluated_outcomes, listed_as
 from its_eval.data.tables import nearest
 from its_eval.peers.balance import type_notes
@@ -107,9 +107,9 @@ def dated_after(config: Config, outcomes: Sequence[OutcomePlan]) -> list[str]:
     if not dated or not any(peers.scaled for plan in outcomes for peers in plan.peer_sets.values()):
         return []
     first = outcomes[0]
-    start = period_start(first.panel.start + first.first_start, first.panel.frequency)
+    start = first.panel.calendar.first_day(first.panel.start + first.first_start)
     # a year describes anything up to its December
-    last_month = parse_period(dated if "-" in dated else f"{dated}-12", "month")
+    last_month = MONTHS.parse(dated if "-" in dated else f"{dated}-12")
     if last_month < start.year * 12 + start.month - 1:
         return []
     what = f"The characteristics of the {preset.title}" if preset is not None else "The characteristics"

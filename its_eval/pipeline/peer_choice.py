@@ -23,7 +23,7 @@ from its_eval.peers.select import (
     select_peers,
     within_reasons,
 )
-from its_eval.scales import scale_obstacle, to_link
+from its_eval.scales import SCALES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,7 +143,7 @@ def _lifetimes(config: Config, sources: Sources, panel: Panel) -> dict[str, str]
     table = config.data.units
     window = (panel.start, panel.start + panel.n_periods - 1)
     combined = table is not None and table.mergers == "combine"
-    return lifetime_reasons(sources.lifetimes, window, panel.frequency, combined=combined)
+    return lifetime_reasons(sources.lifetimes, window, panel.calendar, combined=combined)
 
 
 def _pre_period(
@@ -152,7 +152,7 @@ def _pre_period(
     """Return level and trend before a start, made comparable over all units with data for both."""
     settings = config.peers
     before = _before(panel, start, masked)
-    on_link = to_link(panel.values, outcome.transform, panel.denominators)
+    on_link = SCALES[outcome.transform].to(panel.values, panel.denominators)
     table = pre_period_characteristics(on_link[before], panel.units)
     known = np.flatnonzero(~np.isnan(table.values).any(axis=1))
     kept = tuple(panel.units[row] for row in known)
@@ -210,10 +210,8 @@ def ineligible(
     reasons = {unit: f"no data for {outcome.indicator}" for unit in candidates if unit not in panel.units}
     reasons |= coverage_reasons(panel, (usable & ~after, usable & after), coverage)
     for unit in panel.units:
-        obstacle = scale_obstacle(
-            panel.values[usable, panel.column(unit)],
-            panel.denominators[usable, panel.column(unit)],
-            outcome.transform,
+        obstacle = SCALES[outcome.transform].obstacle(
+            panel.values[usable, panel.column(unit)], panel.denominators[usable, panel.column(unit)]
         )
         if obstacle:
             reasons[unit] = obstacle

@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from its_eval.checks.result import CheckResult, not_applicable
-from its_eval.design.interruption import ShortSegmentError, require_segments
-from its_eval.design.matrix import Design, build_design
-from its_eval.effects import linear_contrasts
-from its_eval.estimators.catalogue import (
-    DESCRIPTIVE_BELOW,
-    FitContext,
-    ShortSeriesError,
-    autoregressive_order,
-    fit_estimator,
-)
-from its_eval.estimators.patterns import SingularDesignError, require_estimable
-from its_eval.estimators.reml.forms_fit import fit_reml_ar_own
-from its_eval.estimators.sampling_variance import relative_variance
-from its_eval.pipeline.designs import design_estimators
-from its_eval.pipeline.sheet import is_weighted
-from its_eval.pipeline.tables import on_summary_scale
+from its_eval.design.interruption import require_segments
+from its_eval.effects.estimands import linear_contrasts
+from its_eval.effects.several_units import reaches
+from its_eval.errors import NotEstimableError
+from its_eval.estimators.patterns import require_estimable
+from its_eval.pipeline.estimate import Estimates, estimate
+from its_eval.pipeline.plan import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from numpy.typing import NDArray
 
-    from its_eval.config import Config
-    from its_eval.pipeline.estimate import Block
-    from its_eval.pipeline.plan import OutcomePlan
+    from its_eval.pipeline.primary import Analysis
+    from its_eval.pipeline.sheet import Sheet
 
 
 #: Periods before the start that a placebo date needs, for the order of the errors to stay the same, and the
@@ -46,183 +35,148 @@ Row = dict[str, object]
 
 
 @dataclass(frozen=True)
-class _Date:
-    """One placebo start of one series."""
+class _Dated:
+    """What a start at which nothing happened seemed to do."""
 
-    column: int
     start: int
-    design: Design
-    values: NDArray[np.float64]
-    contrast: NDArray[np.float64]
-    relative: NDArray[np.float64] | None
+    estimate: float
+    statistic: float
+    p_value: float
 
 
 def placebos_in_time(
-    config: Config, plan: OutcomePlan, blocks: Sequence[Block]
+    analysis: Analysis, estimates: Sequence[Estimates]
 ) -> tuple[list[Row], list[tuple[str, CheckResult]]]:
-    """Return the rows of ``placebo_dates`` and a check for every series of some blocks.
+    """Return the rows of ``placebo_dates`` and a check for every series of some fits.
 
     Parameters
     ----------
-    config, plan : Config, OutcomePlan
-        What was planned.
-    blocks : sequence of Block
+    analysis : Analysis
+        What is asked.
+    estimates : sequence of Estimates
         Fits of the treated units by the primary estimator, in one design.
     """
     rows: list[Row] = []
     checks: list[tuple[str, CheckResult]] = []
-    for block in blocks:
-        start = block.design.interruption.start
-        before = int((block.observed & (np.arange(len(block.observed)) < start)).sum())
+    for item in estimates:
+        plan, start = item.sheet.plan, item.design.interruption.start
+        before = int((item.observed & (np.arange(len(item.observed)) < start)).sum())
         needed = YEARS_BEFORE * plan.per_year
-        linear = linear_contrasts(block.design, block.observed, config.estimands.at)
-        if before < needed or config.estimands.primary not in linear or block.placebo_only or block.is_family:
+        linear = linear_contrasts(item.design, item.observed, analysis.question.at)
+        if before < needed or analysis.estimand not in linear or item.placebo_only or item.is_family:
             reason = (
                 f"Placebo dates need {needed} periods before the start; there are {before}."
                 if before < needed
                 else "Placebo dates are for estimands that are linear in the parameters."
             )
-            checks += [
-                (block.series.units[column], not_applicable("placebo_dates", reason))
-                for column in block.columns
-            ]
+            checks += [(unit, not_applicable("placebo_dates", reason)) for unit in item.units]
             continue
-        dates = list(_dates(config, plan, block, start))
-        statistics = _statistics(plan, block, dates)
-        for column in block.columns:
-            unit = block.series.units[column]
-            chosen = [index for index, date in enumerate(dates) if date.column == column]
-            for index in chosen:
-                estimate, statistic, _ = statistics[index]
+        dated = _dated(analysis, item, start)
+        for position, unit in enumerate(item.units):
+            for date in dated[position]:
+                shown = float(item.scale.effect(np.array(date.estimate)))
                 rows.append(
                     {
                         "outcome": plan.outcome.name,
                         "unit": unit,
-                        "design": block.series.design_name,
-                        "estimand": config.estimands.primary,
-                        "placebo": plan.period(dates[index].start),
-                        "estimate": on_summary_scale(estimate, block.link),
-                        "statistic": statistic,
+                        "design": item.sheet.comparison,
+                        "estimand": analysis.estimand,
+                        "placebo": plan.period(date.start),
+                        "estimate": shown,
+                        "statistic": date.statistic,
                     }
                 )
-            checks.append((unit, _share(config, np.array([statistics[index][2] for index in chosen]))))
-            lead = [index for index in chosen if dates[index].start == start - plan.per_year]
-            checks += [(unit, _lead(config, plan, statistics[index])) for index in lead]
+            p_values = np.array([date.p_value for date in dated[position]])
+            checks.append((unit, _share(analysis.alpha, p_values)))
+            lead = [date for date in dated[position] if date.start == start - plan.per_year]
+            checks += [(unit, _lead(analysis.alpha, plan.per_year, date)) for date in lead]
     return rows, checks
 
 
-def _dates(config: Config, plan: OutcomePlan, block: Block, end: int) -> Iterator[_Date]:
-    """Yield every placebo start whose model the periods before the real start can estimate."""
-    aside = YEARS_ASIDE * plan.per_year
-    intervention = block.design.interruption
-    events = tuple(item for item in block.design.interruptions[1:] if item.start < end)
-    n_used = int(block.observed[:end].sum())
-    season = plan.season.resolve(n_used, plan.per_year)
-    for column in block.columns:
-        values = np.where(block.observed[:end], block.series.values[:end, column], np.nan)
-        covariates = block.series.covariates[column]
-        for start in range(aside, end - aside + 1 - intervention.phase_in):
-            moved = replace(intervention, name="placebo", start=start)
-            design = build_design(
-                plan.positions[:end],
-                plan.per_year,
-                plan.panel.frequency,
-                (moved, *events),
-                season,
-                plan.masked[:end],
-                None if covariates is None else covariates[:end],
-                block.series.covariate_names[column],
-            )
-            used = ~np.isnan(values) & design.usable
-            try:
-                require_segments(design.interruptions, used)
-                require_estimable(design.matrix, used, minimum_df=3)
-            except (ShortSegmentError, SingularDesignError):
-                continue
-            contrast = linear_contrasts(design, used, config.estimands.at).get(config.estimands.primary)
-            if contrast is None:
-                continue
-            relative = None
-            if block.relative_variance is not None:
-                sampling = block.series.sampling[:end, column]
-                relative = relative_variance(design.matrix, values, sampling, used)
-            yield _Date(column, start, design, np.where(used, values, np.nan), contrast, relative)
-
-
-def _statistics(plan: OutcomePlan, block: Block, dates: Sequence[_Date]) -> list[tuple[float, float, float]]:
-    """Return estimate, statistic and p-value of every date, by the estimator of the block."""
-    estimator = next(
-        item for item in design_estimators(plan, block.series.design_name) if item.label == block.estimator
-    )
-    found: list[tuple[float, float, float]] = [(np.nan, np.nan, np.nan)] * len(dates)
-    if is_weighted(estimator):
-        groups: dict[int, list[int]] = {}
-        for index, date in enumerate(dates):
-            n_used = int((~np.isnan(date.values)).sum())
-            if n_used >= DESCRIPTIVE_BELOW:
-                groups.setdefault(autoregressive_order(estimator.order, n_used), []).append(index)
-        for order, members in groups.items():
-            X = np.stack([_scaled(dates[index], dates[index].design.matrix) for index in members])
-            Y = np.column_stack(
-                [_scaled(dates[index], dates[index].values[:, None])[:, 0] for index in members]
-            )
-            fit = fit_reml_ar_own(X, Y, order)
-            read = fit.contrasts(np.stack([dates[index].contrast[None] for index in members]))
-            for place, index in enumerate(members):
-                found[index] = (
-                    float(read.estimate[place, 0]),
-                    float(read.statistic[place, 0]),
-                    float(read.p_value[place, 0]),
-                )
+def _dated(analysis: Analysis, item: Estimates, end: int) -> list[list[_Dated]]:
+    """Return what every placebo start of every series seemed to do, by series."""
+    sheet, places, starts = _moved(analysis, item, end)
+    found: list[list[_Dated]] = [[] for _ in item.columns]
+    if not places or item.entry is None:
         return found
-    for index, date in enumerate(dates):
-        after = np.arange(len(date.values)) >= date.start
-        context = FitContext(int((~np.isnan(date.values)).sum()), after, plan.per_year)
-        try:
-            fit = fit_estimator(estimator, date.design.matrix, date.values[:, None], context)
-        except (ShortSeriesError, SingularDesignError):
-            continue
-        read = fit.contrasts(date.contrast[None])
-        found[index] = (
-            float(read.estimate[0, 0]),
-            float(read.statistic[0, 0]),
-            float(read.p_value[0, 0]),
-        )
+    estimates, _ = estimate([(sheet, [item.entry])], analysis.ask)
+    by_target = {result.target: result for result in analysis.primary(estimates)}
+    for place, start, target in zip(places, starts, sheet.targets, strict=True):
+        result = by_target.get(target)
+        numbers = (np.nan,) * 3 if result is None else (result.estimate, result.statistic, result.p_value)
+        found[place].append(_Dated(start, *numbers))
     return found
 
 
-def _scaled(date: _Date, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return rows divided by the root of their relative variance."""
-    return values if date.relative is None else values / np.sqrt(date.relative)[:, None]
+def _moved(analysis: Analysis, item: Estimates, end: int) -> tuple[Sheet, list[int], list[int]]:
+    """Return the time before, once for every placebo start that it can estimate, with series and starts."""
+    sheet = item.sheet
+    aside = YEARS_ASIDE * sheet.plan.per_year
+    intervention = item.design.interruption
+    events = tuple(event for event in item.design.interruptions[1:] if event.start < end)
+    n_used = int(item.observed[:end].sum())
+    values = np.where(item.observed[:, None], sheet.values, np.nan)
+    early = replace(sheet, values=values).until(end)
+    season = early.plan.season.resolve(n_used, early.plan.per_year)
+    early = replace(early, plan=replace(early.plan, season=season))
+    columns: list[int] = []
+    places: list[int] = []
+    starts: list[int] = []
+    targets: list[Target] = []
+    for start in range(aside, end - aside + 1 - intervention.phase_in):
+        interruptions = (replace(intervention, name="placebo", start=start), *events)
+        for place, column in enumerate(item.columns):
+            target = replace(sheet.targets[column], interruptions=interruptions)
+            if _can_be_estimated(analysis, early.take(np.array([column]), [target])):
+                columns.append(int(column))
+                places.append(place)
+                starts.append(start)
+                targets.append(target)
+    moved = early.take(np.array(columns, dtype=np.intp), targets)
+    usable = [moved.plan.usable(target.interruptions) for target in targets]
+    if usable:
+        moved = replace(moved, values=np.where(np.column_stack(usable), moved.values, np.nan))
+    return moved, places, starts
 
 
-def _share(config: Config, p_values: NDArray[np.float64]) -> CheckResult:
+def _can_be_estimated(analysis: Analysis, one: Sheet) -> bool:
+    """Return whether a single series with a placebo start has what the model needs, and the estimand."""
+    places = np.array([0])
+    observed = ~np.isnan(one.known_values(places)[:, 0])
+    design = one.design(0, int(observed.sum()))
+    used: NDArray[np.bool_] = observed & design.usable
+    try:
+        require_segments(design.interruptions, used)
+        require_estimable(design.matrix, used, minimum_df=3)
+    except NotEstimableError:
+        return False
+    return analysis.estimand in linear_contrasts(design, used, analysis.question.at)
+
+
+def _share(alpha: float, p_values: NDArray[np.float64]) -> CheckResult:
     """Return the check ``placebo_dates``: the share of dates at which an effect would have been found."""
     known = p_values[~np.isnan(p_values)]
     if known.size == 0:
         return not_applicable("placebo_dates", "No placebo date leaves enough periods on either side.")
-    alpha = 1.0 - config.confidence
-    share = float((known < alpha).mean())
-    found = (
-        f"At {int((known < alpha).sum())} of {known.size} dates before the start the model finds an effect"
-    )
+    hits = reaches(known, alpha)
+    share = float(hits.mean())
+    counted = f"At {int(hits.sum())} of {known.size} dates before the start the model finds an effect"
     if share > TOO_MANY:
         message = (
-            f"{found}: the series moves by itself in ways the model takes for effects; distrust the p-value."
+            f"{counted}: the series moves by itself in ways the model takes for effects; distrust the "
+            "p-value."
         )
         return CheckResult("placebo_dates", share, np.nan, "attention", message)
-    return CheckResult("placebo_dates", share, np.nan, "pass", f"{found}; nothing needs to be done.")
+    return CheckResult("placebo_dates", share, np.nan, "pass", f"{counted}; nothing needs to be done.")
 
 
-def _lead(config: Config, plan: OutcomePlan, found: tuple[float, float, float]) -> CheckResult:
+def _lead(alpha: float, per_year: int, date: _Dated) -> CheckResult:
     """Return the check ``lead_test``: an effect a year before anything happened."""
-    p_value = found[2]
+    p_value = date.p_value
     if np.isnan(p_value):
         return not_applicable("lead_test", "A start one year earlier cannot be fitted to the periods before.")
-    words = (
-        f"With a start {plan.per_year} periods earlier, on the periods before the real one, p = {p_value:.3f}"
-    )
-    if p_value < 1.0 - config.confidence:
+    words = f"With a start {per_year} periods earlier, on the periods before the real one, p = {p_value:.3f}"
+    if reaches(np.array(p_value), alpha):
         message = f"{words}: the series changed before the intervention; look for the reason."
-        return CheckResult("lead_test", found[1], p_value, "attention", message)
-    return CheckResult("lead_test", found[1], p_value, "pass", f"{words}; nothing needs to be done.")
+        return CheckResult("lead_test", date.statistic, p_value, "attention", message)
+    return CheckResult("lead_test", date.statistic, p_value, "pass", f"{words}; nothing needs to be done.")

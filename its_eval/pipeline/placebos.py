@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,18 +12,15 @@ import numpy as np
 from its_eval.checks.conclusion import enough_donors
 from its_eval.checks.placebo import Placebo, joint_placebo, placebo
 from its_eval.checks.result import CheckResult
-from its_eval.comparisons.synthetic import prediction_error_ratio
 from its_eval.peers.select import select_peers, within_reasons
-from its_eval.pipeline.designs import design_estimators, fit_design
 from its_eval.pipeline.plan import Target, fitted_events
-from its_eval.pipeline.tables import PrimaryEstimate, on_summary_scale, primary_estimates, random_stream
+from its_eval.pipeline.primary import Analysis, PrimaryColumns, PrimaryEstimate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from its_eval.comparisons.base import Comparison
     from its_eval.config import Config
     from its_eval.peers.distance import Scaled
-    from its_eval.pipeline.estimate import Block
+    from its_eval.pipeline.estimate import Estimates
     from its_eval.pipeline.plan import OutcomePlan
     from its_eval.pipeline.sources import Sources
 
@@ -89,18 +86,20 @@ def donor_targets(config: Config, sources: Sources, plan: OutcomePlan, unit: str
         return []
     settings = config.peers
     wanted = None if settings is not None and settings.k == "all" else len(chosen.peers)
+    scaled = chosen.scaled or sources.scaled
+    within = settings.within if settings is not None else ()
     return [
         Target(
             donor,
             (start, *fitted_events(config, plan.outcome, plan.panel, donor)[0]),
-            donor_peers(config, sources, chosen.scaled or sources.scaled, pool, donor, wanted),
+            donor_peers(within, sources, scaled, pool, donor, wanted),
         )
         for donor in pool
     ]
 
 
 def donor_peers(
-    config: Config,
+    within: tuple[str, ...],
     sources: Sources,
     scaled: Scaled | None,
     pool: tuple[str, ...],
@@ -111,14 +110,19 @@ def donor_peers(
     others = tuple(code for code in pool if code != donor)
     if scaled is None or donor not in scaled.units:
         return others
-    within = config.peers.within if config.peers is not None else ()
+    allowed = set(others)
     reasons = within_reasons(donor, others, within, sources.units)
-    reasons |= {code: "not a donor" for code in scaled.units if code not in others}
+    reasons |= {code: "not a donor" for code in scaled.units if code not in allowed}
     return select_peers(donor, scaled, wanted, reasons).peers or others
 
 
 def placebos_in_space(
-    config: Config, sources: Sources, plan: OutcomePlan, design_name: str, blocks: Sequence[Block]
+    config: Config,
+    sources: Sources,
+    plan: OutcomePlan,
+    comparison: Comparison,
+    own: PrimaryColumns,
+    estimates: Sequence[Estimates],
 ) -> DesignPlacebos:
     """Fit every donor as if it were treated, and rank the treated units among them.
 
@@ -126,115 +130,99 @@ def placebos_in_space(
     ----------
     config, sources, plan : Config, Sources, OutcomePlan
         What was planned.
-    design_name : str
-        A controlled design.
-    blocks : sequence of Block
-        Fits of the treated units by the primary estimator.
+    comparison : Comparison
+        A controlled one.
+    own, estimates : PrimaryColumns, sequence of Estimates
+        The primary estimand of the treated units, and the fits it comes from.
     """
-    own = {item.unit: item for item in primary_estimates(config, plan, blocks)}
+    analysis = Analysis.of(config)
+    by_unit = own.by_unit()
     fitted: dict[tuple[Target, ...], dict[str, tuple[float, float]]] = {}
-    found: dict[str, UnitPlacebos] = {}
-    ratios = _error_ratios(blocks) if design_name == "synthetic" else {}
+    units: dict[str, UnitPlacebos] = {}
+    ratios = comparison.ranks(estimates)
     for unit in plan.treated:
-        if unit not in own:
+        if unit not in by_unit:
             continue
         pool = plan.donors.get(unit, ())
         # units whose donors, peers of these or start differ ask for other placebos
-        asked = _asked(config, sources, plan, design_name, unit)
+        targets = donor_targets(config, sources, plan, unit)
+        if comparison.takes_all_donors:
+            targets = [replace(item, peers=_others(pool, item.unit)) for item in targets]
+        asked = tuple(targets)
         if asked not in fitted:
-            fitted[asked] = _fit_donors(config, plan, design_name, asked)
+            fitted[asked] = _fit_donors(analysis, plan, comparison, asked)
         values = np.array([fitted[asked].get(donor, (np.nan, np.nan)) for donor in pool]).reshape(-1, 2)
         if np.isnan(values[:, 1]).all():
             # a rank among donors none of which could be fitted would say nothing
             continue
-        statistic = ratios[unit] if design_name == "synthetic" else own[unit].statistic
-        found[unit] = UnitPlacebos(
+        statistic = ratios[unit] if ratios is not None else by_unit[unit].statistic
+        units[unit] = UnitPlacebos(
             pool, values[:, 1], values[:, 0], statistic, placebo(statistic, values[:, 1])
         )
-    joint = _joint(config, plan, design_name, found)
-    return DesignPlacebos(found, joint, _rows(config, plan, design_name, found, own))
+    joint = _joint(analysis, plan, comparison.name, units)
+    return DesignPlacebos(units, joint, _rows(analysis, plan, comparison.name, units, by_unit))
 
 
-def _asked(
-    config: Config, sources: Sources, plan: OutcomePlan, design_name: str, unit: str
-) -> tuple[Target, ...]:
-    """Return the donors of a treated unit as the design takes them."""
-    targets = donor_targets(config, sources, plan, unit)
-    if design_name == "synthetic":
-        pool = plan.donors[unit]
-        targets = [
-            Target(target.unit, target.interruptions, tuple(code for code in pool if code != target.unit))
-            for target in targets
-        ]
-    return tuple(targets)
+def _others(pool: tuple[str, ...], donor: str) -> tuple[str, ...]:
+    return tuple(code for code in pool if code != donor)
 
 
 def _fit_donors(
-    config: Config, plan: OutcomePlan, design_name: str, targets: Sequence[Target]
+    analysis: Analysis, plan: OutcomePlan, comparison: Comparison, targets: Sequence[Target]
 ) -> dict[str, tuple[float, float]]:
     """Return estimate and statistic by donor."""
-    blocks, _ = fit_design(plan, design_name, targets, design_estimators(plan, design_name)[:1])
-    estimates = primary_estimates(config, plan, blocks)
-    if design_name == "synthetic":
-        ratios = _error_ratios(blocks)
-        return {item.unit: (item.estimate, ratios[item.unit]) for item in estimates}
-    return {item.unit: (item.estimate, item.statistic) for item in estimates}
+    entries = comparison.entries(plan.outcome.estimators)[:1]
+    estimates, _ = comparison.estimates(plan, analysis.ask, targets, entries)
+    primary = analysis.primary(estimates)
+    ratios = comparison.ranks(estimates)
+    return {
+        item.unit: (item.estimate, item.statistic if ratios is None else ratios[item.unit])
+        for item in primary
+    }
 
 
-def _error_ratios(blocks: Sequence[Block]) -> dict[str, float]:
-    """Return the ratio of prediction errors after and before, by unit."""
-    ratios = {}
-    for block in blocks:
-        before, after = block.design.segments()
-        for column in block.columns:
-            gap = block.series.values[:, column]
-            ratios[block.series.units[column]] = prediction_error_ratio(gap, before, after)
-    return ratios
-
-
-def _joint(config: Config, plan: OutcomePlan, design_name: str, found: Mapping[str, UnitPlacebos]) -> float:
+def _joint(
+    analysis: Analysis, plan: OutcomePlan, design_name: str, units: Mapping[str, UnitPlacebos]
+) -> float:
     """Return the joint p-value of those treated units that have placebos."""
-    if not found:
+    if not units:
         return np.nan
-    everyone = list(dict.fromkeys(donor for item in found.values() for donor in item.donors))
+    everyone = list(dict.fromkeys(donor for item in units.values() for donor in item.donors))
     rows = {donor: row for row, donor in enumerate(everyone)}
-    own = np.array([item.own for item in found.values()])
-    together = np.full((len(everyone), len(found)), np.nan)
+    own = np.array([item.own for item in units.values()])
+    together = np.full((len(everyone), len(units)), np.nan)
     eligible = np.zeros(together.shape, dtype=np.bool_)
-    for column, item in enumerate(found.values()):
+    for column, item in enumerate(units.values()):
         places = [rows[donor] for donor in item.donors]
         together[places, column] = item.statistics
         eligible[places, column] = True
     same = all(np.array_equal(together[:, 0], column, equal_nan=True) for column in together.T)
-    stream = random_stream(config, plan.outcome.name, design_name, "joint placebo")
+    stream = analysis.stream(plan.outcome.name, design_name, "joint placebo")
     if same and eligible.all():
         return joint_placebo(own, together[:, 0], stream)
     return joint_placebo(own, together, stream, eligible=eligible)
 
 
 def _rows(
-    config: Config,
+    analysis: Analysis,
     plan: OutcomePlan,
     design_name: str,
-    found: Mapping[str, UnitPlacebos],
+    units: Mapping[str, UnitPlacebos],
     own: Mapping[str, PrimaryEstimate],
 ) -> list[Row]:
     rows: list[Row] = []
-    for unit, item in found.items():
-        keys = {"outcome": plan.outcome.name, "unit": unit, "estimand": config.estimands.primary}
+    for unit, item in units.items():
+        keys = {"outcome": plan.outcome.name, "unit": unit, "estimand": analysis.estimand}
         keys["design"] = design_name
-        values = zip(item.donors, item.estimates, item.statistics, strict=True)
-        for donor, estimate, statistic in values:
-            rows.append(
-                {
-                    **keys,
-                    "placebo": donor,
-                    "estimate": on_summary_scale(estimate, own[unit].link),
-                    "statistic": statistic,
-                }
-            )
-        treated = {"estimate": on_summary_scale(own[unit].estimate, own[unit].link), "statistic": item.own}
-        rows.append({**keys, "placebo": unit, **treated})
+        values = zip(
+            (*item.donors, unit),
+            (*item.estimates, own[unit].estimate),
+            (*item.statistics, item.own),
+            strict=True,
+        )
+        for code, estimate, statistic in values:
+            shown = {"placebo": code, "estimate": own[unit].shown(estimate), "statistic": statistic}
+            rows.append({**keys, **shown})
     return rows
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.calendar import PERIODS_PER_YEAR, describe_period, format_period, parse_period, season_position
 from its_eval.config.stratified import evaluated_outcomes, listed_as, source_names
 from its_eval.design.interruption import Interruption
 from its_eval.design.matrix import usable_periods
+from its_eval.scales import SCALES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -101,14 +102,10 @@ class OutcomePlan:
         """Return the periods that may enter a fit: not masked for all units, in no excluded phase-in."""
         return usable_periods(self.panel.n_periods, interruptions, self.masked)
 
-    def target(self, unit: str, design_name: str) -> Target:
-        """Return what is fitted for a treated unit in a design."""
-        peers: tuple[str, ...] = ()
-        if design_name == "synthetic":
-            peers = self.donors.get(unit, ())
-        elif design_name != "single" and unit in self.peer_sets:
-            peers = self.peer_sets[unit].peers
-        return Target(unit, self.interruptions[unit], peers)
+    @cached_property
+    def scaled(self) -> NDArray[np.float64]:
+        """Values of all units on the scale of the fit, shape (n, units)."""
+        return SCALES[self.outcome.transform].to(self.panel.values, self.panel.denominators)
 
     def windowed(self, first: int, end: int) -> OutcomePlan:
         """Return the plan on the periods from `first` up to but not including `end`."""
@@ -149,20 +146,20 @@ class OutcomePlan:
     def positions(self) -> list[int]:
         """Place of each period in its year."""
         panel = self.panel
-        return [season_position(panel.start + index, panel.frequency) for index in range(panel.n_periods)]
+        return [panel.calendar.season_position(panel.start + index) for index in range(panel.n_periods)]
 
     @property
     def per_year(self) -> int:
         """Periods in a year."""
-        return PERIODS_PER_YEAR[self.panel.frequency]
+        return self.panel.calendar.per_year
 
     def period(self, index: int) -> str:
         """Return the ISO text of a period counted from the start of the window."""
-        return format_period(self.panel.start + index, self.panel.frequency)
+        return self.panel.calendar.format(self.panel.start + index)
 
     def period_in_words(self, index: int) -> str:
         """Return a period for sentences, e.g. ``July 2015``."""
-        return describe_period(self.panel.start + index, self.panel.frequency)
+        return self.panel.calendar.describe(self.panel.start + index)
 
     @property
     def start_period(self) -> str:
@@ -269,12 +266,55 @@ def fitted_events(
     for event in concerning(config, outcome, "step", "slope", "step_and_slope"):
         if event.units and unit not in event.units:
             continue
-        start = panel.index_of(parse_period(event.date, panel.frequency))
+        start = panel.index_of(panel.calendar.parse(event.date))
         if 0 < start < panel.n_periods:
             inside.append(Interruption(event.name, start, event.as_))  # type: ignore[arg-type]
         else:
             outside.append(event.name)
     return tuple(inside), tuple(outside)
+
+
+def interruptions_of(
+    config: Config, outcome: Outcome, panel: Panel, treatment: Treatment
+) -> tuple[dict[str, tuple[Interruption, ...]], tuple[str, ...]]:
+    """Return what interrupts each treated unit, and the fitted events that lie outside the window.
+
+    Units to which the same happened share one object.
+    """
+    settings = config.intervention
+    named = {unit for event in config.events for unit in event.units}
+    made: dict[tuple[str, str], tuple[Interruption, ...]] = {}
+    interruptions: dict[str, tuple[Interruption, ...]] = {}
+    outside: list[str] = []
+    for unit, date in treatment.dates.items():
+        key = (date, unit if unit in named else "")
+        if key not in made:
+            main = Interruption(
+                settings.name,
+                panel.index_of(panel.calendar.parse(date)),
+                settings.shape,
+                settings.phase_in.periods,
+                settings.phase_in.as_ == "ramp",
+            )
+            events, missed = fitted_events(config, outcome, panel, unit)
+            made[key] = (main, *events)
+            outside += missed
+        interruptions[unit] = made[key]
+    return interruptions, tuple(dict.fromkeys(outside))
+
+
+def starts_outside(outcome: Outcome, panel: Panel, treatment: Treatment) -> list[str]:
+    """Return a problem for each date of the intervention without a period before it or outside the window."""
+    span = " to ".join(panel.calendar.format(panel.start + index) for index in (0, panel.n_periods - 1))
+    problems = []
+    for date in sorted(set(treatment.dates.values())):
+        start = panel.index_of(panel.calendar.parse(date))
+        if not 0 < start < panel.n_periods:
+            where = "leaves no period before it in" if start == 0 else "lies outside"
+            problems.append(
+                f"outcome {outcome.indicator!r}: the intervention {date} {where} its data, {span}"
+            )
+    return problems
 
 
 def concerning(config: Config, outcome: Outcome, *kinds: str) -> list[Event]:
@@ -287,6 +327,6 @@ def concerning(config: Config, outcome: Outcome, *kinds: str) -> list[Event]:
 
 
 def _event_periods(event: Event, panel: Panel) -> range:
-    first = panel.index_of(parse_period(event.date, panel.frequency))
-    last = first if event.until is None else panel.index_of(parse_period(event.until, panel.frequency))
+    first = panel.index_of(panel.calendar.parse(event.date))
+    last = first if event.until is None else panel.index_of(panel.calendar.parse(event.until))
     return range(max(first, 0), min(last + 1, panel.n_periods))

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.calendar import format_period, parse_period
 from its_eval.config.stratified import evaluated_outcomes, least_denominator, source_names, strata_of_gap
 from its_eval.data.faults import Finding, shorten
 from its_eval.data.load import strata_hint
 from its_eval.data.panel import Panel, build_panel, outcome_values, require_filled, window
 from its_eval.data.tables import nearest
 from its_eval.data.validate import ALL_PERIODS, concerns_run, missing_findings, row_findings
-from its_eval.design.interruption import Interruption
 from its_eval.design.matrix import usable_periods
 from its_eval.design.season import Season
 from its_eval.errors import DataError
@@ -24,12 +22,13 @@ from its_eval.pipeline.plan import (
     OutcomePlan,
     Plan,
     Treatment,
-    fitted_events,
+    interruptions_of,
     masked_periods,
+    starts_outside,
     treatment_of,
     unit_masked_periods,
 )
-from its_eval.scales import to_link
+from its_eval.scales import SCALES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,12 +99,12 @@ def outcome_window(
     spans = [window(rows, part, treated, bounds) for part in strata_of_gap(outcome) or (outcome,)]
     first, last = max(span[0] for span in spans), min(span[1] for span in spans)
     if first > last:
-        shown = [" to ".join(format_period(end, rows.frequency) for end in span) for span in spans]
+        shown = [" to ".join(rows.calendar.format(end) for end in span) for span in spans]
         raise ValueError(f"its strata have no period in common: {' and '.join(shown)}")
     for part in strata_of_gap(outcome) or (outcome,):
         frame = rows.frame[rows.frame["indicator"].eq(part.indicator).to_numpy()]
         known = ~np.isnan(outcome_values(replace(rows, frame=frame), part))
-        require_filled(frame.loc[known, "period"].to_numpy(dtype=np.int64), (first, last), rows.frequency)
+        require_filled(frame.loc[known, "period"].to_numpy(dtype=np.int64), (first, last), rows.calendar)
     return first, last
 
 
@@ -144,12 +143,12 @@ def gap_panel(outcome: Outcome, first: Panel, second: Panel) -> Panel:
     columns = [[panel.column(unit) for unit in units] for panel in (first, second)]
     one, other = (_only(panel, units, own) for panel, own in zip((first, second), columns, strict=True))
     transform = strata_of_gap(outcome)[0].transform
-    linked = [to_link(panel.values, transform, panel.denominators) for panel in (one, other)]
+    linked = [SCALES[transform].to(panel.values, panel.denominators) for panel in (one, other)]
     difference = linked[0] - linked[1]
     nothing = np.full(difference.shape, np.nan)
     return Panel(
         outcome.name,
-        first.frequency,
+        first.calendar,
         first.start,
         units,
         difference if transform == "none" else np.exp(difference),
@@ -253,10 +252,6 @@ def _unknown_columns(config: Config, sources: Sources) -> list[str]:
 def _plan_outcome(config: Config, sources: Sources, outcome: Outcome, treatment: Treatment) -> OutcomePlan:
     frequency = config.data.frequency
     rows = sources.rows
-    bounds = (
-        None if outcome.start is None else parse_period(outcome.start, frequency),
-        None if outcome.end is None else parse_period(outcome.end, frequency),
-    )
     treated = set(treatment.units)
     own = row_findings(rows, outcome)
     series = source_names(outcome)
@@ -264,14 +259,14 @@ def _plan_outcome(config: Config, sources: Sources, outcome: Outcome, treatment:
     of_strata = [item for part in strata_of_gap(outcome) for item in row_findings(rows, part)]
     found = [item for item in (*rows.findings, *own, *of_strata) if item.indicator in series]
     try:
-        span = outcome_window(rows, outcome, treatment.units, bounds)
+        span = outcome_window(rows, outcome, treatment.units, outcome.bounds(config.data.calendar))
     except ValueError as error:
         concerned = [item for item in found if concerns_run(item, treated, ALL_PERIODS, item.indicator)]
         messages = [item.message for item in concerned if item.severity == "error"]
         raise DataError([*messages, f"outcome {outcome.indicator!r}: {error}"]) from None
-    span_text = (format_period(span[0], frequency), format_period(span[1], frequency))
     panel = outcome_panel(rows, outcome, span, config.data.min_denominator)
-    interruptions, outside = _interruptions(config, outcome, panel, treatment)
+    span_text = (panel.calendar.format(span[0]), panel.calendar.format(span[1]))
+    interruptions, outside = interruptions_of(config, outcome, panel, treatment)
     masked, reasons = masked_periods(config, outcome, panel)
     unit_masks = unit_masked_periods(config, outcome, panel)
     usable = {
@@ -287,15 +282,7 @@ def _plan_outcome(config: Config, sources: Sources, outcome: Outcome, treatment:
             unit: {*np.flatnonzero(~usable[unit]).tolist(), *unit_masks.get(unit, ())} for unit in panel.units
         },
     )
-    problems = []
-    for date in sorted(set(treatment.dates.values())):
-        start = panel.index_of(parse_period(date, frequency))
-        if not 0 < start < panel.n_periods:
-            where = "leaves no period before it in" if start == 0 else "lies outside"
-            problems.append(
-                f"outcome {outcome.indicator!r}: the intervention {date} {where} "
-                f"its data, {span_text[0]} to {span_text[1]}"
-            )
+    problems = starts_outside(outcome, panel, treatment)
     covariates: dict[str, NDArray[np.float64]] = {}
     try:
         covariates = load_covariates(rows, outcome, panel)
@@ -336,27 +323,6 @@ def _plan_outcome(config: Config, sources: Sources, outcome: Outcome, treatment:
     )
 
 
-def _interruptions(
-    config: Config, outcome: Outcome, panel: Panel, treatment: Treatment
-) -> tuple[dict[str, tuple[Interruption, ...]], tuple[str, ...]]:
-    """Return what interrupts each treated unit, and the fitted events that lie outside the window."""
-    found: dict[str, tuple[Interruption, ...]] = {}
-    outside: list[str] = []
-    settings = config.intervention
-    for unit in treatment.units:
-        main = Interruption(
-            settings.name,
-            panel.index_of(parse_period(treatment.dates[unit], panel.frequency)),
-            settings.shape,
-            settings.phase_in.periods,
-            settings.phase_in.as_ == "ramp",
-        )
-        events, missed = fitted_events(config, outcome, panel, unit)
-        found[unit] = (main, *events)
-        outside += missed
-    return found, tuple(dict.fromkeys(outside))
-
-
 def _unfitted_events(outcome: Outcome, names: tuple[str, ...]) -> list[Finding]:
     return [
         Finding(
@@ -384,7 +350,7 @@ def _is_masked(
     if item.unit not in usable:
         # one stratum only: no part of the gap
         return True
-    index = panel.index_of(parse_period(item.period, panel.frequency))
+    index = panel.index_of(panel.calendar.parse(item.period))
     return not usable[item.unit][index] or index in unit_masks.get(item.unit, {})
 
 

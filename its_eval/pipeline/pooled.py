@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,24 +10,22 @@ import numpy as np
 from its_eval.checks.form import equivalence
 from its_eval.checks.placebo import crawford_howell
 from its_eval.checks.power import minimum_detectable
-from its_eval.checks.result import ATTENTION_LEVEL, CheckResult, not_applicable, number, p_text
-from its_eval.comparisons.peer_mean import peer_mean
+from its_eval.checks.result import CheckResult, not_applicable, number, p_text
 from its_eval.design.matrix import build_design
-from its_eval.effects import linear_contrasts
-from its_eval.effects.several_units import METHODS, Pooled, leave_one_out, pool
+from its_eval.design.peer_mean import peer_mean
+from its_eval.effects.estimands import linear_contrasts
+from its_eval.effects.several_units import METHODS, Pooled, leave_one_out, pool, reaches
 from its_eval.estimators.reml.kenward_roger import joint_f
 from its_eval.peers.select import peer_overlap
-from its_eval.pipeline.designs import design_estimators
-from its_eval.pipeline.estimate import Block, fit_series
-from its_eval.pipeline.sheet import SeriesSet
-from its_eval.pipeline.tables import PrimaryEstimate, on_summary_scale, primary_estimates
-from its_eval.scales import to_link
+from its_eval.pipeline.estimate import Estimates, estimate
+from its_eval.pipeline.plan import Target
+from its_eval.pipeline.primary import PrimaryColumns, PrimaryEstimate
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from its_eval.config import Config
+    from its_eval.comparisons.base import Comparison
     from its_eval.pipeline.plan import OutcomePlan
+    from its_eval.pipeline.primary import Analysis
+    from its_eval.scales import Scale
 
 
 #: Name of the set in tables that need a unit.
@@ -37,11 +35,11 @@ Row = dict[str, object]
 
 
 def pooled_rows(
-    config: Config,
+    analysis: Analysis,
     plan: OutcomePlan,
-    design_name: str,
-    blocks: Sequence[Block],
-    own: Mapping[str, PrimaryEstimate],
+    comparison: Comparison,
+    estimates: Sequence[Estimates],
+    own: PrimaryColumns,
 ) -> tuple[list[Row], float]:
     """Return the rows of ``pooled`` and the p-value of the set effect.
 
@@ -53,43 +51,87 @@ def pooled_rows(
 
     Parameters
     ----------
-    config, plan : Config, OutcomePlan
-        What was planned.
-    design_name : str
-        Which design.
-    blocks : sequence of Block
+    analysis, plan, comparison : Analysis, OutcomePlan, Comparison
+        What is asked of which outcome.
+    estimates : sequence of Estimates
         Fits of its primary estimator.
-    own : mapping of str to PrimaryEstimate
+    own : PrimaryColumns
         The primary estimand of each unit.
     """
-    keys = {"outcome": plan.outcome.name, "design": design_name, "estimand": config.estimands.primary}
+    keys = {"outcome": plan.outcome.name, "design": comparison.name, "estimand": analysis.estimand}
     rows: list[Row] = []
     p_set = np.nan
-    together = _set_estimates(config, plan, design_name, blocks)
-    for method, estimate in together:
-        row = _set_row(estimate, 1.0 - config.confidence)
+    together = list(_set_estimates(analysis, plan, comparison, estimates))
+    for method, item in together:
+        row = _set_row(item, analysis.alpha)
         rows.append({**keys, "method": method, **row, "n_units": len(plan.treated)})
-        if method == "set" and not estimate.stuck:
-            p_set = estimate.p_value
-    usable = [item for item in own.values() if not item.stuck and item.std_error > 0]
-    if len(usable) < 2:
+        if method == "set" and not item.stuck:
+            p_set = item.p_value
+    usable = ~own.stuck & (own.std_error > 0)
+    if usable.sum() < 2:
         return rows, p_set
-    estimates = np.array([item.estimate for item in usable])
-    std_errors = np.array([item.std_error for item in usable])
-    units, link = [item.unit for item in usable], usable[0].link
-    combined = [pool(estimates, std_errors, name, config.confidence) for name in METHODS]
-    rows += [{**keys, **_pooled_row(item, link)} for item in combined]
+    values, std_errors = own.estimate[usable], own.std_error[usable]
+    units = [target.unit for target, good in zip(own.targets, usable, strict=True) if good]
+    combined = [pool(values, std_errors, name, analysis.confidence) for name in METHODS]
+    rows += [{**keys, **_pooled_row(item, own.scale)} for item in combined]
     if not together:
         p_set = combined[0].p_value
-    for unit, left in leave_one_out(estimates, std_errors, units, METHODS[0], config.confidence):
-        rows.append({**keys, **_pooled_row(left, link), "method": f"{METHODS[0]} without {unit}"})
+    for unit, left in leave_one_out(values, std_errors, units, METHODS[0], analysis.confidence):
+        row = _pooled_row(left, own.scale)
+        rows.append({**keys, **row, "method": f"{METHODS[0]} without {unit}"})
     return rows, p_set
 
 
-def overlap_check(plan: OutcomePlan, design_name: str) -> list[CheckResult]:
+def _set_row(item: PrimaryEstimate, alpha: float) -> Row:
+    smallest = minimum_detectable(item.std_error, item.df, alpha) if item.std_error > 0 else np.nan
+    return {
+        "estimate": item.shown(item.estimate),
+        "std_error": item.std_error,
+        "df": item.df,
+        "p_value": np.nan if item.stuck else item.p_value,
+        "conf_low": item.shown(item.conf_low),
+        "conf_high": item.shown(item.conf_high),
+        "minimum_detectable": item.shown(smallest),
+    }
+
+
+def _pooled_row(found: Pooled, scale: Scale) -> Row:
+    row: Row = dict(vars(found))
+    for name in ("estimate", "conf_low", "conf_high", "prediction_low", "prediction_high"):
+        row[name] = float(scale.effect(np.array(getattr(found, name), dtype=np.float64)))
+    return row
+
+
+def _set_estimates(
+    analysis: Analysis, plan: OutcomePlan, comparison: Comparison, estimates: Sequence[Estimates]
+) -> Iterator[tuple[str, PrimaryEstimate]]:
+    """Yield the fits of the mean of the treated units' series; none for staggered starts."""
+    if not comparison.has_mean_series or plan.staggered or not estimates or estimates[0].is_family:
+        return
+    sheet = estimates[0].sheet
+    interruptions = {target.interruptions for target in sheet.targets}
+    if len(interruptions) != 1 or any(item is not None for item in sheet.covariates):
+        return
+    target = Target(SET, sheet.targets[0].interruptions)
+    entries = comparison.entries(plan.outcome.estimators)[:1]
+    n_units = len(sheet.targets)
+    sheets = [("set", sheet.mean(target, sheet.values.mean(axis=1), sheet.sampling.sum(axis=1) / n_units**2))]
+    union = sorted({peer for item in sheet.targets for peer in item.peers})
+    if comparison.subtracts and len(union) > 1:
+        usable = plan.usable(target.interruptions)
+        gap = sheet.unit_values.mean(axis=1) - peer_mean(plan.scaled[:, plan.panel.columns(union)], usable)
+        values = np.where(usable, gap, np.nan)
+        sheets.append(("set_union_of_peers", sheet.mean(target, values, np.full(len(gap), np.nan))))
+    for method, one in sheets:
+        fitted, _ = estimate([(one, entries)], analysis.ask)
+        for item in analysis.primary(fitted):
+            yield method, item
+
+
+def overlap_check(plan: OutcomePlan) -> list[CheckResult]:
     """Return the check ``peer_overlap``: the largest share of peers that two treated units have in common."""
     peers = {unit: set(chosen.peers) for unit, chosen in sorted(plan.peer_sets.items()) if chosen.peers}
-    if design_name != "difference" or len(peers) < 2:
+    if len(peers) < 2:
         return []
     shares = peer_overlap(peers)
     np.fill_diagonal(shares, 0.0)
@@ -107,76 +149,7 @@ def overlap_check(plan: OutcomePlan, design_name: str) -> list[CheckResult]:
     return [CheckResult("peer_overlap", largest, np.nan, "pass", message)]
 
 
-def _set_row(item: PrimaryEstimate, alpha: float) -> Row:
-    smallest = minimum_detectable(item.std_error, item.df, alpha) if item.std_error > 0 else np.nan
-    return {
-        "estimate": on_summary_scale(item.estimate, item.link),
-        "std_error": item.std_error,
-        "df": item.df,
-        "p_value": np.nan if item.stuck else item.p_value,
-        "conf_low": on_summary_scale(item.conf_low, item.link),
-        "conf_high": on_summary_scale(item.conf_high, item.link),
-        "minimum_detectable": on_summary_scale(smallest, item.link),
-    }
-
-
-def _pooled_row(found: Pooled, link: str) -> Row:
-    row: Row = dict(vars(found))
-    for name in ("estimate", "conf_low", "conf_high", "prediction_low", "prediction_high"):
-        row[name] = on_summary_scale(float(getattr(found, name)), link)
-    return row
-
-
-def _set_estimates(
-    config: Config, plan: OutcomePlan, design_name: str, blocks: Sequence[Block]
-) -> list[tuple[str, PrimaryEstimate]]:
-    """Return the fits of the mean of the treated units' series; none for staggered starts."""
-    if design_name not in ("single", "difference") or plan.staggered or not blocks or blocks[0].is_family:
-        return []
-    series = blocks[0].series
-    if len(set(series.interruptions)) != 1 or any(item is not None for item in series.covariates):
-        return []
-    estimators = design_estimators(plan, design_name)[:1]
-    wanted = [("set", series.values.mean(axis=1), series.sampling.sum(axis=1) / len(series.units) ** 2)]
-    union = sorted({peer for peers in series.peers for peer in peers})
-    if design_name == "difference" and len(union) > 1:
-        places = [plan.panel.column(code) for code in union]
-        scaled = to_link(
-            plan.panel.values[:, places], plan.outcome.transform, plan.panel.denominators[:, places]
-        )
-        usable = plan.usable(series.interruptions[0])
-        gap = series.unit_values.mean(axis=1) - peer_mean(scaled, usable)
-        wanted.append(("set_union_of_peers", np.where(usable, gap, np.nan), np.full(len(gap), np.nan)))
-    found = []
-    for method, values, sampling in wanted:
-        fitted, _ = fit_series(plan, _as_series(series, values, sampling), estimators)
-        found += [(method, item) for item in primary_estimates(config, plan, fitted)]
-    return found
-
-
-def _as_series(series: SeriesSet, values: NDArray[np.float64], sampling: NDArray[np.float64]) -> SeriesSet:
-    """Return one mean series in the place of several."""
-    column = values[:, None]
-    blank = np.full_like(column, np.nan)
-    return SeriesSet(
-        series.design_name,
-        (SET,),
-        column,
-        column,
-        column,
-        blank,
-        blank,
-        sampling[:, None],
-        blank,
-        series.interruptions[:1],
-        ((),),
-        (None,),
-        ((),),
-        series.transform,
-    )
-
-
-def crawford_howell_p(config: Config, plan: OutcomePlan, unit: str) -> tuple[float, CheckResult]:
+def crawford_howell_p(analysis: Analysis, plan: OutcomePlan, unit: str) -> tuple[float, CheckResult]:
     """Return the p-value of a unit's own change among those of its peers, and the check.
 
     Least squares without weights over the periods common to the unit and its peers (methods §11.9), each
@@ -187,14 +160,13 @@ def crawford_howell_p(config: Config, plan: OutcomePlan, unit: str) -> tuple[flo
     if chosen is None or len(chosen.peers) < 2:
         return np.nan, not_applicable(name, "At least two peers are needed.")
     panel = plan.panel
-    places = [panel.column(code) for code in (unit, *chosen.peers)]
-    values = to_link(panel.values[:, places], plan.outcome.transform, panel.denominators[:, places])
+    values = plan.scaled[:, panel.columns((unit, *chosen.peers))]
     interruptions = plan.interruptions[unit]
     common = plan.usable(interruptions) & ~np.isnan(values).any(axis=1)
     season = plan.season.resolve(int(common.sum()), plan.per_year)
     design = build_design(plan.positions, plan.per_year, panel.frequency, interruptions, season, plan.masked)
-    rows = linear_contrasts(design, common, config.estimands.at)
-    if config.estimands.primary not in rows:
+    rows = linear_contrasts(design, common, analysis.question.at)
+    if analysis.estimand not in rows:
         return np.nan, not_applicable(name, "It is for estimands that are linear in the parameters.")
     matrix = design.matrix[common]
     if np.linalg.matrix_rank(matrix) < matrix.shape[1] or common.sum() <= matrix.shape[1]:
@@ -202,12 +174,12 @@ def crawford_howell_p(config: Config, plan: OutcomePlan, unit: str) -> tuple[flo
             name, f"{int(common.sum())} periods common to unit and peers are too few."
         )
     params = np.linalg.lstsq(matrix, values[common], rcond=None)[0]
-    estimates = rows[config.estimands.primary] @ params
+    estimates = rows[analysis.estimand] @ params
     found = crawford_howell(estimates[:1], estimates[1:, None])
     p_value = float(found.p_value[0])
     verdict = (
         "more than they differ among themselves"
-        if p_value < ATTENTION_LEVEL
+        if reaches(np.array(p_value), analysis.alpha)
         else "no more than they differ among themselves"
     )
     message = (
@@ -240,16 +212,16 @@ def equivalence_check(
     return [CheckResult("equivalence", margin, np.nan, "pass", words[verdict])]
 
 
-def joint_check(block: Block, position: int) -> list[CheckResult]:
+def joint_check(item: Estimates, position: int) -> list[CheckResult]:
     """Return the Kenward-Roger F test of no change of level or slope (methods §11.7).
 
     Shown beside the primary estimand, which it does not replace: level and slope estimates depend on each
     other, and the better of the two must not be picked.
     """
-    columns = block.design.columns[0]
-    if len(columns) < 2 or block.placebo_only:
+    columns = item.design.columns[0]
+    if len(columns) < 2 or item.placebo_only:
         return []
-    found = joint_f(block.fit, position, np.eye(len(block.design.terms))[list(columns)])
+    found = joint_f(item.whole, position, np.eye(len(item.design.terms))[list(columns)])
     if np.isnan(found.p_value):
         reason = "Level and slope together cannot be tested: too little independent information."
         return [not_applicable("joint_change", reason)]

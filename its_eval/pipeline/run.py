@@ -3,35 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from its_eval.columns import TableColumns
+from its_eval.comparisons.base import comparison_of
 from its_eval.config.stratified import listed_as, strata_of_gap
 from its_eval.data.faults import findings_table
 from its_eval.errors import NothingEstimatedError
 from its_eval.evaluation import COLUMNS, Evaluation, make_table
-from its_eval.pipeline.conclude import adjust_primary, power_rows, summary_rows
+from its_eval.pipeline.conclude import SetAnswer, add_power, add_summary, adjusted_p, verdict_table
 from its_eval.pipeline.credibility import Credibility, examine
-from its_eval.pipeline.designs import fit_design, primary_label
 from its_eval.pipeline.plan import OutcomePlan, Plan
 from its_eval.pipeline.planning import make_plan
+from its_eval.pipeline.primary import Analysis
 from its_eval.pipeline.sheet import NotEstimated
 from its_eval.pipeline.sources import load_sources, with_workshops
-from its_eval.pipeline.specifications import curve_checks, sensitivity_rows
+from its_eval.pipeline.specifications import SensitivityRow, curve_checks, sensitivity_rows
 from its_eval.pipeline.tables import (
-    NO_INFERENCE,
-    block_keys,
-    coefficient_rows,
-    effect_rows,
-    fit_rows,
+    Answers,
+    add_coefficients,
+    add_effects,
+    add_fits,
+    add_not_estimated,
+    add_series,
+    answers,
     peer_rows,
-    series_rows,
+    without_primary,
 )
 
 if TYPE_CHECKING:
+    from its_eval.comparisons.base import Comparison
     from its_eval.config import Config
-    from its_eval.pipeline.estimate import Block
     from its_eval.pipeline.sources import Sources
 
 
@@ -68,11 +73,12 @@ def evaluate(config: Config, progress: Progress = _silent) -> Evaluation:
 
 def evaluate_plan(config: Config, sources: Sources, plan: Plan, progress: Progress = _silent) -> Evaluation:
     """Fit and tabulate what has been planned."""
-    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in COLUMNS}
-    stuck: set[tuple[str, str, str, str]] = set()
-    found: dict[tuple[str, str], Credibility] = {}
-    rows["not_estimated"] += [
-        vars(NotEstimated(name, unit, design, "", "no_data", f"{unit} has no value of {name}"))
+    tables = {name: TableColumns(name) for name in _BY_COLUMNS}
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in COLUMNS if name not in _BY_COLUMNS}
+    notes: list[str] = []
+    sets: list[SetAnswer] = []
+    failed = [
+        NotEstimated(name, unit, design, "", "no_data", f"{unit} has no value of {name}")
         for name in plan.absent
         for unit in plan.treated
         for design in config.designs
@@ -81,37 +87,29 @@ def evaluate_plan(config: Config, sources: Sources, plan: Plan, progress: Progre
         progress(f"fitting {outcome.outcome.label}")
         for name, some in peer_rows(outcome).items():
             rows[name] += some
-        for design_name in config.designs:
-            found[outcome.outcome.name, design_name] = _evaluate_design(
-                config, sources, outcome, design_name, rows, stuck
-            )
-    if not rows["effects"]:
-        reasons = [
-            f"{row['outcome']}, {row['unit']}, {row['design']}: {row['message']}"
-            for row in rows["not_estimated"]
-        ]
+        for design in config.designs:
+            answered = _answer(config, sources, outcome, comparison_of(design))
+            failed += answered.failed
+            _tabulate(config, len(plan.treated), answered, tables, rows)
+            notes += answered.credibility.notes
+            sets.append(answered.of_the_set(outcome.outcome.better))
+    add_not_estimated(failed, tables["not_estimated"])
+    if not tables["effects"].count:
+        reasons = [f"{item.outcome}, {item.unit}, {item.design}: {item.message}" for item in failed]
         raise NothingEstimatedError("\n".join(["no series could be estimated", *dict.fromkeys(reasons)]))
-    adjust_primary(config, rows["effects"], stuck, len(plan.treated))
-    better: dict[str, str | None] = {
-        outcome.outcome.name: outcome.outcome.better for outcome in plan.outcomes
+    contributions = {(row["unit"], row["peer"], row["variable"]): row for row in rows["peer_contributions"]}
+    rows["peer_contributions"] = list(contributions.values())
+    every = {
+        name: tables[name].frame() if name in tables else make_table(name, rows[name]) for name in COLUMNS
     }
-    rows["summary"] = summary_rows(config, rows["effects"], stuck, better, found)
-    rows["power"] = power_rows(config, rows["effects"], stuck)
-    for credibility in found.values():
-        for name, some in credibility.rows.items():
-            rows[name] += some
-    rows["peer_contributions"] = list(
-        {(row["unit"], row["peer"], row["variable"]): row for row in rows["peer_contributions"]}.values()
-    )
-    tables = {
-        name: make_table(name, [{key: row.get(key) for key in columns} for row in rows[name]])
-        for name, columns in COLUMNS.items()
-    }
-    tables["data_quality"] = findings_table(plan.findings)
+    every["data_quality"] = findings_table(plan.findings)
+    primary = config.estimands.primary
+    question = {"interruption": config.intervention.name, "question": primary, "estimand": primary}
+    every["verdicts"] = verdict_table(every, sets, question)
     evaluation = Evaluation(
         config.title,
-        tables,
-        (*plan.notes, *(note for credibility in found.values() for note in credibility.notes)),
+        every,
+        (*plan.notes, *notes),
         {outcome.outcome.name: _about(config, outcome) for outcome in plan.outcomes},
         dict(sources.units.names),
         {outcome.outcome.name: _peer_values(outcome) for outcome in plan.outcomes},
@@ -119,80 +117,73 @@ def evaluate_plan(config: Config, sources: Sources, plan: Plan, progress: Progre
     return with_workshops(config, sources.workshops, evaluation)
 
 
-def _evaluate_design(
-    config: Config,
-    sources: Sources,
-    plan: OutcomePlan,
-    design_name: str,
-    rows: dict[str, list[dict[str, Any]]],
-    stuck: set[tuple[str, str, str, str]],
-) -> Credibility:
-    """Fit one design of one outcome, check it, and write everything down as rows."""
-    first = primary_label(plan, design_name)
-    blocks, failed = fit_design(plan, design_name)
-    rows["not_estimated"] += [vars(item) for item in failed]
-    primary = [block for block in blocks if block.estimator == first]
-    credibility = examine(config, sources, plan, design_name, primary)
-    sensitivity = sensitivity_rows(config, sources, plan, design_name, primary)
-    rows["sensitivity"] += sensitivity
-    for unit, check in curve_checks(config, sources, plan, design_name, sensitivity):
-        credibility.add(plan, design_name, unit, [check])
-    for block in blocks:
-        found = list(effect_rows(config, plan, block, first))
-        rows["effects"] += found
-        rows["coefficients"] += coefficient_rows(config, plan, block)
-        flags = _outside_flags(plan, block, found)
-        if block.estimator == first:
-            for position, column in enumerate(block.columns):
-                flags.setdefault(position, set()).update(
-                    credibility.flags.get(block.series.units[column], set())
-                )
-        rows["fits"] += fit_rows(plan, block, flags)
-        for position in range(len(block.columns)):
-            raised = {name for name, flag in block.fit.flags.items() if flag[position]}
-            if raised & NO_INFERENCE:
-                keys = block_keys(plan, block, position)
-                stuck.add((keys["outcome"], keys["unit"], keys["design"], keys["estimator"]))
-        if block.estimator == first:
-            rows["series"] += series_rows(config, plan, block)
-            rows["not_estimated"] += _without_primary(config, plan, block, found)
-    return credibility
+#: Tables that are made from columns; the others are of few rows, one by one.
+_BY_COLUMNS = ("summary", "effects", "coefficients", "fits", "not_estimated", "series", "power")
 
 
-def _without_primary(
-    config: Config, plan: OutcomePlan, block: Block, found: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
-    """Return the series of the first estimator whose primary estimand the data do not have."""
-    primary = config.estimands.primary
-    have = {row["unit"] for row in found if row["estimand"] == primary}
-    message = (
-        f"{primary} cannot be had from these data: an effect at k periods has to lie within the window, a "
-        "cumulative effect needs denominators and no logarithm, a relative effect a level other than zero"
+@dataclass(frozen=True)
+class _Answered:
+    """What there is to say about one outcome in one design."""
+
+    outcome: str
+    comparison: Comparison
+    answers: tuple[Answers, ...]
+    failed: tuple[NotEstimated, ...]
+    credibility: Credibility
+    sensitivity: tuple[SensitivityRow, ...]
+
+    def of_the_set(self, better: str | None) -> SetAnswer:
+        """Return what is said of the treated units together."""
+        name, changed = self.comparison.name, self.comparison.changed
+        return SetAnswer(self.outcome, name, changed, better, self.credibility)
+
+
+def _answer(config: Config, sources: Sources, plan: OutcomePlan, comparison: Comparison) -> _Answered:
+    """Fit one outcome in one design and check it."""
+    analysis = Analysis.of(config)
+    first = comparison.label(plan.outcome.estimators)
+    estimates, failed = comparison.estimates(plan, analysis.ask)
+    primary = [item for item in estimates if item.estimator == first]
+    credibility = examine(config, sources, plan, comparison, primary)
+    sensitivity = sensitivity_rows(config, sources, plan, comparison, primary)
+    for unit, check in curve_checks(config, sources, plan, comparison, sensitivity):
+        credibility.add(plan.outcome.name, comparison.name, unit, [check])
+    found = tuple(
+        answers(item, analysis.question, analysis.estimand, is_first=item.estimator == first)
+        for item in estimates
     )
-    every = [block_keys(plan, block, position) for position in range(len(block.columns))]
-    return [
-        keys | {"reason": "no_primary_estimand", "message": message}
-        for keys in every
-        if keys["unit"] not in have
+    lacking = [row for answer in found for row in without_primary(answer)]
+    return _Answered(
+        plan.outcome.name, comparison, found, (*failed, *lacking), credibility, tuple(sensitivity)
+    )
+
+
+def _tabulate(
+    config: Config,
+    n_treated: int,
+    answered: _Answered,
+    tables: dict[str, TableColumns],
+    rows: dict[str, list[dict[str, Any]]],
+) -> None:
+    """Write everything down."""
+    confidence, credibility = config.confidence, answered.credibility
+    adjusted = adjusted_p(answered.answers, n_treated, config.multiplicity.method)
+    for answer, p_adjusted in zip(answered.answers, adjusted, strict=True):
+        add_effects(answer, p_adjusted, confidence, tables["effects"])
+        add_coefficients(answer, confidence, tables["coefficients"])
+        add_fits(answer, credibility.flags if answer.is_first else {}, tables["fits"])
+        if not answer.is_first:
+            continue
+        changed = answered.comparison.changed
+        add_summary(answer, p_adjusted, confidence, changed, credibility, tables["summary"])
+        add_series(answer, confidence, tables["series"])
+        add_power(answer, confidence, tables["power"])
+    for name, some in credibility.rows.items():
+        rows[name] += some
+    rows["sensitivity"] += [
+        row.row(answered.outcome, answered.comparison.name, config.estimands.primary)
+        for row in answered.sensitivity
     ]
-
-
-def _outside_flags(plan: OutcomePlan, block: Block, found: list[dict[str, Any]]) -> dict[int, set[str]]:
-    """Return the warnings that only effects and bands can show, by position in the block."""
-    flags: dict[int, set[str]] = {}
-    units = [block.series.units[column] for column in block.columns]
-    for row in found:
-        if row["df_floor"] and row["role"] == "primary":
-            flags.setdefault(units.index(row["unit"]), set()).add("df_floor")
-    if plan.outcome.kind == "percentage" and block.link == "none":
-        after = block.design.effect_periods()
-        for position, column in enumerate(block.columns):
-            level = block.design.counterfactual[after] @ block.fit.params[position]
-            if not block.own_level:
-                level = level + block.series.peer_means[after, column]
-            if (level < 0).any() or (level > 100).any():
-                flags.setdefault(position, set()).add("counterfactual_outside_range")
-    return flags
 
 
 def _about(config: Config, plan: OutcomePlan) -> dict[str, Any]:

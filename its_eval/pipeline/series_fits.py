@@ -2,55 +2,45 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
 
-from its_eval.calendar import (
-    EXAMPLES,
-    PERIODS_PER_YEAR,
-    describe_period,
-    format_period,
-    parse_period,
-    season_position,
-)
-from its_eval.config.estimators import FAMILIES, OPTIONS, Estimator
+from its_eval.calendar import EXAMPLES, Calendar
+from its_eval.columns import TableColumns, column_frame
+from its_eval.comparisons.base import comparison_of
+from its_eval.config.estimators import Estimator, is_family
 from its_eval.config.faults import did_you_mean, one_of, show
-from its_eval.config.outcomes import MOST_HARMONICS, SEASON_WORDS, Seasonality, season_choices
-from its_eval.design.interruption import Interruption, require_segments, unused_periods
-from its_eval.design.matrix import build_design
-from its_eval.effects import Question, Setting, bands, effects
+from its_eval.config.outcomes import MOST_HARMONICS, SEASON_WORDS, Outcome, Seasonality, season_choices
+from its_eval.data.panel import Panel
+from its_eval.data.series import on_calendar, period_ordinal
+from its_eval.design.interruption import Interruption
+from its_eval.effects.columns import Question
 from its_eval.errors import DataError, UsageError
-from its_eval.estimators.catalogue import FitContext, fit_estimator
-from its_eval.estimators.patterns import MissingPattern, missing_patterns
+from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.evaluation import effect_words, jsonable_tables
-from its_eval.pipeline.estimate import REASONS
+from its_eval.pipeline.estimate import Ask
+from its_eval.pipeline.plan import OutcomePlan
 from its_eval.pipeline.planning import season_of
-from its_eval.pipeline.tables import NO_INFERENCE
-from its_eval.scales import from_link, to_link
+from its_eval.pipeline.tables import add_effects, add_fits, add_not_estimated, add_series, answers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from its_eval.calendar import Frequency
-    from its_eval.config.estimators import EstimatorName
     from its_eval.config.interventions import Shape
-    from its_eval.design.matrix import Design
-    from its_eval.design.season import Season
-    from its_eval.estimators.fit import Fit
 
 
 def known_estimator(wanted: Estimator | str) -> Estimator:
     """Return an estimator by its name, or as it is; families need more than one series of numbers."""
-    known = [name for name in OPTIONS if name not in FAMILIES]
+    known = [name for name in ESTIMATORS if not is_family(name)]
     name = wanted if isinstance(wanted, str) else wanted.name
     if name not in known:
         raise UsageError(f"estimator {show(name)}{did_you_mean(name, known)}: expected {one_of(known)}")
-    return Estimator(name=cast("EstimatorName", name)) if isinstance(wanted, str) else wanted
+    return Estimator(name=name) if isinstance(wanted, str) else wanted
 
 
 def known_season(wanted: Seasonality | str, frequency: str) -> Seasonality:
@@ -66,51 +56,6 @@ def known_season(wanted: Seasonality | str, frequency: str) -> Seasonality:
         what = f"seasonality {show(str(chosen))}{did_you_mean(chosen, words)}"
         raise UsageError(f"{what}: expected {season_choices(frequency)}")
     return wanted if isinstance(wanted, Seasonality) else Seasonality(kind=cast("Any", wanted))
-
-
-def ordinal_of(period: object, frequency: str, where: str) -> int:
-    """Return the ordinal of a period written as text, date, pandas period or year."""
-    if isinstance(period, pd.Period):
-        period = period.start_time
-    text = period.date().isoformat() if isinstance(period, pd.Timestamp) else str(period)
-    try:
-        return parse_period(text, frequency)
-    except ValueError as error:
-        raise DataError([f"{where}: {error}"]) from None
-
-
-def on_calendar(data: pd.Series[Any] | pd.DataFrame, frequency: str) -> tuple[pd.DataFrame, int]:
-    """Return the series with a row for every period from the first to the last, and the first ordinal."""
-    frame = (
-        data.to_frame("series" if data.name is None else data.name) if isinstance(data, pd.Series) else data
-    )
-    if frame.empty:
-        raise DataError(
-            ["the data have no values; expected a column for each series and a row for each period"]
-        )
-    names = [str(name) for name in frame.columns]
-    ordinals = [ordinal_of(period, frequency, "index") for period in frame.index]
-    problems = [
-        f"series {name!r} stands twice; expected a name for each"
-        for name, count in Counter(names).items()
-        if count > 1
-    ]
-    problems += [
-        f"index: {format_period(ordinal, frequency)} stands {count} times; expected once"
-        for ordinal, count in sorted(Counter(ordinals).items())
-        if count > 1
-    ]
-    problems += [
-        f"series {name!r} holds {frame.iloc[:, column].dtype}; expected numbers"
-        for column, name in enumerate(names)
-        if not pd.api.types.is_numeric_dtype(frame.iloc[:, column])
-    ]
-    if problems:
-        raise DataError(problems)
-    first, last = min(ordinals), max(ordinals)
-    whole = frame.set_axis(ordinals).reindex(range(first, last + 1)).astype("float64")
-    whole.index = pd.Index([format_period(ordinal, frequency) for ordinal in whole.index])
-    return whole, first
 
 
 Row = dict[str, Any]
@@ -175,7 +120,7 @@ class SeriesFits:
 
 def fit(
     data: pd.Series[Any] | pd.DataFrame,
-    start: str,
+    start: str | pd.Period | pd.Timestamp,
     *,
     shape: Shape = "step_and_slope",
     estimator: Estimator | str = "reml_ar",
@@ -193,8 +138,9 @@ def fit(
     data : Series or DataFrame
         Values by period; a DataFrame has a series in each column. The index holds periods: texts such as
         ``2015-07``, dates, or pandas periods. Periods that are absent or blank keep their place in time.
-    start : str
-        T0, the first affected period.
+    start : str, Period or Timestamp
+        T0, the first affected period, written as those of the index. A pandas period is read by the dates
+        that it covers, and ``2011Q1`` beside an index of ``Q-MAR`` is the period that has this name there.
     shape : {"step", "slope", "step_and_slope"}
         What may change at the start.
     estimator : str or Estimator
@@ -238,117 +184,66 @@ def fit(
     season = season_of(known_season(seasonality, frequency), frequency)
     if not 0.5 <= confidence < 1.0:
         raise UsageError(f"confidence {confidence:g}: expected a number from 0.5 to below 1")
-    frame, first = on_calendar(data, frequency)
-    place = ordinal_of(start, frequency, "start") - first
+    calendar = Calendar(frequency)
+    frame, first = on_calendar(data, calendar)
+    place = period_ordinal(start, calendar, "start", data.index) - first
     if not 0 < place < len(frame):
         span = f"{frame.index[0]} to {frame.index[-1]}"
         raise DataError([f"start {start!r}: expected a period after the first of the data ({span})"])
-    study = _Study(
-        frame,
-        Interruption("Intervention", place, shape, phase_in),
-        [season_position(first + step, frequency) for step in range(len(frame))],
+    panel = _panel(frame, first, calendar)
+    interruption = Interruption("Intervention", place, shape, phase_in)
+    plan = OutcomePlan(
+        Outcome(indicator="series", kind="number", transform="log" if log else "none"),
+        panel.units,
+        panel,
+        dict.fromkeys(panel.units, (interruption,)),
         season,
-        frequency,
-        Question(tuple(at), confidence),
-        "log" if log else "none",
+        np.zeros(len(frame), dtype=np.bool_),
+        ("",) * len(frame),
+        {},
+        {},
+        {},
+        (),
     )
-    rows: dict[str, list[Row]] = {name: [] for name in FIT_COLUMNS}
-    for pattern in missing_patterns(study.values):
-        for name, row in _pattern_rows(study, chosen, pattern):
-            rows[name].append(row)
-    order = {name: rank for rank, name in enumerate(map(str, frame.columns))}
-    tables = {
-        name: pd.DataFrame(own, columns=list(FIT_COLUMNS[name]))
-        .sort_values("series", key=lambda names: names.map(order), kind="stable")
-        .reset_index(drop=True)
-        for name, own in rows.items()
-    }
-    title = f"{chosen.label or chosen.name}, {shape}, from {describe_period(first + place, frequency)}"
-    return SeriesFits(tables, title)
+    question = Question(tuple(at), confidence)
+    estimates, failed = comparison_of("single").estimates(plan, Ask(question), entries=[chosen])
+    tables = {name: TableColumns(name) for name in ("effects", "fits", "series", "not_estimated")}
+    estimable: list[NDArray[np.bool_]] = []
+    for item in estimates:
+        answer = answers(item, question, "", is_first=True)
+        nothing = np.full(answer.effects.p_value.shape, np.nan)
+        add_effects(answer, nothing, confidence, tables["effects"])
+        estimable.append(answer.certain[answer.effects.present])
+        add_fits(answer, {}, tables["fits"])
+        add_series(answer, confidence, tables["series"])
+    add_not_estimated(failed, tables["not_estimated"])
+    names = [str(name) for name in frame.columns]
+    shown = {name: _in_order(table, names, estimable) for name, table in tables.items()}
+    title = f"{chosen.label or chosen.name}, {shape}, from {calendar.describe(first + place)}"
+    return SeriesFits(shown, title)
 
 
-@dataclass(frozen=True)
-class _Study:
-    """Series on one calendar, and what is asked of them."""
-
-    frame: pd.DataFrame
-    interruption: Interruption
-    positions: Sequence[int]
-    season: Season
-    frequency: str
-    question: Question
-    link: str
-
-    @property
-    def values(self) -> NDArray[np.float64]:
-        """Values on the scale of the fit, NaN where the phase-in or a gap leaves none."""
-        values = to_link(self.frame.to_numpy(dtype=np.float64), self.link).copy()
-        values[unused_periods(len(values), self.interruption)] = np.nan
-        return values
+def _panel(frame: pd.DataFrame, first: int, calendar: Calendar) -> Panel:
+    """Return series without numerators and denominators as a panel."""
+    values = frame.to_numpy(dtype=np.float64)
+    nothing = np.full_like(values, np.nan)
+    units = tuple(str(name) for name in frame.columns)
+    small = np.zeros(values.shape, dtype=np.bool_)
+    return Panel("series", calendar, first, units, values, nothing, nothing, small)
 
 
-def _pattern_rows(study: _Study, estimator: Estimator, pattern: MissingPattern) -> Iterator[tuple[str, Row]]:
-    """Yield table and row of all series that miss the same periods."""
-    names = [str(study.frame.columns[column]) for column in pattern.series]
-    per_year = PERIODS_PER_YEAR[study.frequency]
-    n = len(study.frame)
-    try:
-        design = build_design(
-            study.positions, per_year, study.frequency, [study.interruption],
-            study.season.resolve(pattern.n_used, per_year), np.zeros(n, dtype=np.bool_),
-        )  # fmt: skip
-        require_segments(design.interruptions, pattern.observed)
-        context = FitContext(pattern.n_used, np.arange(n) >= study.interruption.start, per_year)
-        found = fit_estimator(estimator, design.matrix, study.values[:, pattern.series], context)
-    except tuple(REASONS) as error:
-        reason = next(word for kind, word in REASONS.items() if isinstance(error, kind))
-        yield from (
-            ("not_estimated", {"series": name, "reason": reason, "message": str(error)}) for name in names
-        )
-        return
-    weights = np.ones(n) if study.link == "none" else None
-    setting = Setting(pattern.observed, study.link, weights=weights)
-    for position, name in enumerate(names):
-        stuck = any(found.flags[flag][position] for flag in NO_INFERENCE & set(found.flags))
-        for effect in effects(design, found, position, setting, study.question):
-            row = {"series": name, "conf_level": study.question.confidence} | vars(effect)
-            row["estimable"] = not (stuck or effect.df_floor)
-            yield "effects", {column: row[column] for column in FIT_COLUMNS["effects"]}
-        yield "fits", {"series": name} | _fit_row(design, found, position, pattern.observed)
-        column = int(pattern.series[position])
-        yield from (
-            ("series", {"series": name} | row) for row in _periods(study, design, found, position, column)
-        )
-
-
-def _fit_row(design: Design, found: Fit, position: int, observed: NDArray[np.bool_]) -> Row:
-    before, after = design.segments()
-    partial = found.partial_autocorrelations[position]
-    return {
-        "n": int(found.n_used[position]),
-        "n_pre": int((before & observed).sum()),
-        "n_post": int((after & observed).sum()),
-        "n_missing": int((design.usable & ~observed).sum()),
-        "n_terms": len(design.terms),
-        "ar_order": len(partial),
-        **{f"rho{lag}": partial[lag - 1] if lag <= len(partial) else np.nan for lag in (1, 2)},
-        "sigma": found.sigma[position],
-        "log_likelihood": found.log_likelihood[position],
-        "flags": "; ".join(sorted(name for name, raised in found.flags.items() if raised[position])),
-        "season": design.season.label,
-    }
-
-
-def _periods(study: _Study, design: Design, found: Fit, position: int, column: int) -> Iterator[Row]:
-    """Yield data, fit and counterfactual of one series, in its own unit."""
-    shown = bands(design, found, position, study.question.confidence)
-    after = np.arange(design.n_periods) >= study.interruption.start
-    columns = {
-        "observed": study.frame.iloc[:, column].to_numpy(dtype=np.float64),
-        "fitted": from_link(shown.fitted, study.link),
-        "counterfactual": from_link(np.where(after, shown.counterfactual, np.nan), study.link),
-        "counterfactual_low": from_link(shown.confidence[0], study.link),
-        "counterfactual_high": from_link(shown.confidence[1], study.link),
-    }
-    for index, period in enumerate(study.frame.index):
-        yield {"period": period} | {name: values[index] for name, values in columns.items()}
+def _in_order(
+    table: TableColumns, names: Sequence[str], estimable: Sequence[NDArray[np.bool_]]
+) -> pd.DataFrame:
+    """Return a table of a run as one of a fit: series in the order of the data, under their own name."""
+    columns = table.raw()
+    if table.name == "effects" and columns:
+        columns["estimable"] = np.concatenate(estimable)
+    if "unit" in columns:
+        units = columns.pop("unit")
+        columns["series"] = units
+        rank = {name: place for place, name in enumerate(names)}
+        places = np.array([rank[word] for word in units.words], dtype=np.intp)[units.codes]
+        order = np.argsort(places, kind="stable")
+        columns = {key: column.take(order) for key, column in columns.items()}
+    return column_frame(columns, FIT_COLUMNS[table.name], table.count)

@@ -1,192 +1,32 @@
-"""The series of one outcome and design: what is fitted, what it was made of, and how it is weighted."""
+"""The sheet: series of one outcome as columns, what they were made of, and how their periods are weighted."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.comparisons.peer_mean import peer_mean
 from its_eval.config.stratified import strata_of_gap
-from its_eval.design.matrix import build_design
-from its_eval.estimators.sampling_variance import binomial_variance, relative_variance
-from its_eval.scales import scale_obstacle, to_link
+from its_eval.design.matrix import Design, build_design
+from its_eval.design.peer_mean import peer_mean
+from its_eval.estimators.sampling_variance import binomial_variance
+from its_eval.scales import SCALES, Scale
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from its_eval.config import Estimator
     from its_eval.design.interruption import Interruption
-    from its_eval.design.matrix import Design
     from its_eval.pipeline.plan import OutcomePlan, Target
 
+    FloatArray = NDArray[np.float64]
+    BoolArray = NDArray[np.bool_]
 
-#: Estimators with an error model that the weights belong to. Least squares and Newey-West are shown to
-#: reproduce older reports, which did not weight.
-WEIGHTED_ESTIMATORS = frozenset({"reml_ar"})
-
-
-def is_weighted(estimator: Estimator) -> bool:
-    """Return whether an estimator takes sampling variances: one variance of its own at a time."""
-    return estimator.name in WEIGHTED_ESTIMATORS and estimator.variance == "constant"
-
-
-def sampling_variance(plan: OutcomePlan, target: Target) -> NDArray[np.float64]:
-    """Return the sampling variance of a unit, or of its difference from the mean of its peers.
-
-    ``b_T + k_t^-2 sum_j b_j`` over the k_t peers observed at t (methods §11.4). On the logit scale b is
-    ``1 / (n pi (1 - pi))``, by the delta method. That of a gap is the sum of those of its two strata,
-    which are of different people.
-
-    Parameters
-    ----------
-    plan : OutcomePlan
-        The outcome.
-    target : Target
-        The unit and its peers, none for the single design.
-
-    Returns
-    -------
-    ndarray, shape (n,)
-        NaN where a value or a denominator is missing, and throughout for anything but a percentage on its
-        own or the logit scale.
-    """
-    panel, peers = plan.panel, target.peers
-    parts = zip(strata_of_gap(plan.outcome), panel.parts, strict=True)
-    of_strata = [
-        sampling_variance(replace(plan, outcome=stratum, panel=part), target) for stratum, part in parts
-    ]
-    if of_strata:
-        return np.asarray(np.sum(of_strata, axis=0))
-    nothing = np.full(panel.n_periods, np.nan)
-    if not plan.weighted or plan.outcome.kind != "percentage" or plan.outcome.transform == "log":
-        return nothing
-    columns = [panel.column(code) for code in (target.unit, *peers)]
-    if np.isnan(panel.denominators[:, columns]).all():
-        return nothing
-    usable = plan.usable(target.interruptions)
-    season = plan.season.resolve(int(usable.sum()), plan.per_year)
-    design = build_design(
-        plan.positions, plan.per_year, panel.frequency, target.interruptions, season, plan.masked
-    )
-    variance = binomial_variance(
-        design.matrix,
-        np.where(usable[:, None], panel.values[:, columns], np.nan),
-        panel.denominators[:, columns],
-    )
-    if plan.outcome.transform == "logit":
-        variance = 1e4 / (variance * panel.denominators[:, columns] ** 2)
-    if not peers:
-        return variance[:, 0]
-    others = variance[:, 1:]
-    complete = ~(np.isnan(others) & ~np.isnan(panel.values[:, columns[1:]])).any(axis=1)
-    count = (~np.isnan(others)).sum(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mean = np.nansum(others, axis=1) / count**2
-    return np.where(complete & (count > 0), variance[:, 0] + mean, np.nan)
-
-
-def weighting_groups(
-    values: NDArray[np.float64],
-    sampling: NDArray[np.float64],
-    columns: tuple[int, ...],
-    observed: NDArray[np.bool_],
-    design: Design,
-    estimator: Estimator,
-) -> Iterator[tuple[tuple[int, ...], NDArray[np.float64] | None]]:
-    """Split series that miss the same periods into those fitted as they are and the weighted ones.
-
-    Parameters
-    ----------
-    values, sampling : ndarray, shape (n, S)
-        Series and their sampling variances.
-    columns : tuple of int
-        The series that miss the same periods.
-    observed : ndarray of bool, shape (n,)
-        Periods that enter the fit.
-    design, estimator : Design, Estimator
-        What is fitted.
-
-    Yields
-    ------
-    columns : tuple of int
-        Series of the group.
-    relative : ndarray, shape (n, group), or None
-        Variance of each period over its geometric mean; None for unweighted series.
-    """
-    weighted: tuple[int, ...] = ()
-    if is_weighted(estimator):
-        weighted = tuple(column for column in columns if not np.isnan(sampling[observed, column]).any())
-    plain = tuple(column for column in columns if column not in weighted)
-    if plain:
-        yield plain, None
-    if weighted:
-        yield (
-            weighted,
-            np.column_stack(
-                [
-                    relative_variance(design.matrix, values[:, column], sampling[:, column], observed)
-                    for column in weighted
-                ]
-            ),
-        )
-
-
-#: Why a series has no place on the scale of the fit, by that scale.
-SCALE_REASONS = {"log": "not_positive", "logit": "no_logit"}
 #: A covariate whose difference from the peers is no larger than this share of itself is the same for all: the
 #: mean of equal numbers is theirs up to rounding only.
 ROUNDING = 1e-10
-
-
-@dataclass(frozen=True)
-class SeriesSet:
-    """The series of one outcome and design, on the scale that is fitted.
-
-    Attributes
-    ----------
-    design_name : str
-        ``single``, ``difference``, ``peer_mean``, ``stacked`` or ``synthetic``.
-    units : tuple of str
-        One series each.
-    values : ndarray, shape (n, units)
-        What is fitted; NaN where missing or not used.
-    observed : ndarray, shape (n, units)
-        The same before unused periods were taken out.
-    unit_values, peer_means, denominators : ndarray, shape (n, units)
-        What it was made of, on the fitted scale (denominators as they are); peer means NaN for ``single``.
-    sampling : ndarray, shape (n, units)
-        Sampling variance of percentages with denominators; NaN where it is not known.
-    counts : ndarray, shape (n, units)
-        Numerators, for count and binomial families.
-    interruptions : tuple of tuple of Interruption
-        Of each series.
-    peers : tuple of tuple of str
-        Of each series; empty for ``single``.
-    covariates : tuple of ndarray, shape (n, q), or None
-        Of each series; None without covariates.
-    covariate_names : tuple of tuple of str
-        Of each series.
-    transform : {"none", "log", "logit"}
-        Scale of the values.
-    """
-
-    design_name: str
-    units: tuple[str, ...]
-    values: NDArray[np.float64]
-    observed: NDArray[np.float64]
-    unit_values: NDArray[np.float64]
-    peer_means: NDArray[np.float64]
-    denominators: NDArray[np.float64]
-    sampling: NDArray[np.float64]
-    counts: NDArray[np.float64]
-    interruptions: tuple[tuple[Interruption, ...], ...]
-    peers: tuple[tuple[str, ...], ...]
-    covariates: tuple[NDArray[np.float64] | None, ...]
-    covariate_names: tuple[tuple[str, ...], ...]
-    transform: str = "none"
 
 
 @dataclass(frozen=True)
@@ -211,82 +51,249 @@ class NotEstimated:
     message: str
 
 
-def make_series(
-    plan: OutcomePlan, design_name: str, targets: Sequence[Target] | None = None
-) -> tuple[SeriesSet, list[NotEstimated]]:
-    """Make the series of a design for every target that has what it needs.
+@dataclass(frozen=True)
+class Sheet:
+    """Series of one outcome and comparison, on the scale that is fitted: S columns.
+
+    Attributes
+    ----------
+    plan : OutcomePlan
+        The outcome: its calendar, season and masks.
+    comparison : str
+        Name of the comparison that made the series.
+    targets : tuple of Target
+        Unit, interruptions and peers of each series.
+    values : ndarray, shape (n, S)
+        What is fitted; NaN where missing or not used.
+    observed : ndarray, shape (n, S)
+        The same before unused periods were taken out.
+    unit_values, peer_means, denominators : ndarray, shape (n, S)
+        What it was made of, on the fitted scale (denominators as they are); peer means NaN without peers.
+    sampling : ndarray, shape (n, S)
+        Sampling variance of percentages with denominators; NaN where it is not known.
+    counts : ndarray, shape (n, S)
+        Numerators, for count and binomial families.
+    own_level : bool
+        The series are units' own levels; otherwise differences from the mean of their peers.
+    covariates : tuple of ndarray, shape (n, q), or None
+        Of each series; empty without covariates.
+    covariate_names : tuple of tuple of str
+        Of each series; empty without covariates.
+    """
+
+    plan: OutcomePlan
+    comparison: str
+    targets: tuple[Target, ...]
+    values: FloatArray
+    observed: FloatArray
+    unit_values: FloatArray
+    peer_means: FloatArray
+    denominators: FloatArray
+    sampling: FloatArray
+    counts: FloatArray
+    own_level: bool = True
+    covariates: tuple[FloatArray | None, ...] = ()
+    covariate_names: tuple[tuple[str, ...], ...] = ()
+
+    @cached_property
+    def units(self) -> tuple[str, ...]:
+        """The unit of each series."""
+        return tuple(target.unit for target in self.targets)
+
+    @property
+    def scale(self) -> Scale:
+        """Scale of the values."""
+        return SCALES[self.plan.outcome.transform]
+
+    def groups(self) -> list[NDArray[np.intp]]:
+        """Return the series that share a design: the same interruptions and no covariates of their own."""
+        if any(item is not None for item in self.covariates):
+            places: dict[object, list[int]] = {}
+            for column, target in enumerate(self.targets):
+                own = column if self.covariates[column] is not None else -1
+                places.setdefault((target.interruptions, own), []).append(column)
+            return [np.array(columns, dtype=np.intp) for columns in places.values()]
+        # series to which the same happened mostly share one object: few are compared part by part
+        by_object: dict[int, list[int]] = {}
+        for column, target in enumerate(self.targets):
+            by_object.setdefault(id(target.interruptions), []).append(column)
+        alike: dict[tuple[Interruption, ...], list[int]] = {}
+        for columns in by_object.values():
+            alike.setdefault(self.targets[columns[0]].interruptions, []).extend(columns)
+        return [np.array(sorted(columns), dtype=np.intp) for columns in alike.values()]
+
+    def known_values(self, columns: NDArray[np.intp]) -> FloatArray:
+        """Return the values of series that share a design, missing also where a covariate is."""
+        values = self.values[:, columns]
+        covariates = self.covariates[columns[0]] if self.covariates else None
+        if covariates is None:
+            return values
+        unknown = np.asarray(np.isnan(covariates).any(axis=1))
+        return np.where(unknown[:, None], np.nan, values)
+
+    def design(self, column: int, n_used: int) -> Design:
+        """Build the design of a series; only ``auto`` seasonality depends on the number of used periods."""
+        plan = self.plan
+        return build_design(
+            plan.positions,
+            plan.per_year,
+            plan.panel.frequency,
+            self.targets[column].interruptions,
+            plan.season.resolve(n_used, plan.per_year),
+            plan.masked,
+            self.covariates[column] if self.covariates else None,
+            self.covariate_names[column] if self.covariates else (),
+        )
+
+    def weights(self, columns: NDArray[np.intp], observed: BoolArray) -> FloatArray | None:
+        """Return what the effect of each period counts in a cumulative effect, shape (S, n).
+
+        A percentage without all its denominators has none: NaN throughout; None where no series has any.
+        """
+        outcome = self.plan.outcome
+        sizes = self.denominators[:, columns].T
+        known = np.asarray(~np.isnan(sizes[:, observed]).any(axis=1))[:, None]
+        if outcome.kind == "percentage":
+            return np.where(known, sizes / 100.0, np.nan) if known.any() else None
+        if outcome.kind == "count":
+            return np.where(known, sizes / (outcome.per or 1.0), 1.0)
+        return np.ones_like(sizes)
+
+    def take(self, columns: NDArray[np.intp], targets: Sequence[Target]) -> Sheet:
+        """Return some series with other targets, each column as often as it is named."""
+        arrays = ("values", "observed", "unit_values", "peer_means", "denominators", "sampling", "counts")
+        own = self.covariates
+        return replace(
+            self,
+            targets=tuple(targets),
+            **{name: getattr(self, name)[:, columns] for name in arrays},
+            covariates=tuple(own[column] for column in columns) if own else (),
+            covariate_names=tuple(self.covariate_names[column] for column in columns) if own else (),
+        )
+
+    def until(self, end: int) -> Sheet:
+        """Return the periods before one, with the interruptions as they are."""
+        arrays = ("values", "observed", "unit_values", "peer_means", "denominators", "sampling", "counts")
+        return replace(
+            self,
+            plan=self.plan.windowed(0, end),
+            **{name: getattr(self, name)[:end] for name in arrays},
+            covariates=tuple(None if item is None else item[:end] for item in self.covariates),
+        )
+
+    def mean(self, target: Target, values: FloatArray, sampling: FloatArray) -> Sheet:
+        """Return one series in the place of several, such as their mean.
+
+        Parameters
+        ----------
+        target : Target
+            What it is called, and what interrupts it.
+        values, sampling : ndarray, shape (n,)
+            The series with its sampling variance.
+        """
+        column = values[:, None]
+        blank = np.full_like(column, np.nan)
+        return replace(
+            self,
+            targets=(target,),
+            values=column,
+            observed=column,
+            unit_values=column,
+            peer_means=blank,
+            denominators=blank,
+            sampling=sampling[:, None],
+            counts=blank,
+            covariates=(),
+            covariate_names=(),
+        )
+
+
+def make_sheet(
+    plan: OutcomePlan, targets: Sequence[Target], comparison: str, *, subtract: bool = False
+) -> Sheet:
+    """Make the series of targets that have what they need.
 
     Parameters
     ----------
     plan : OutcomePlan
         The outcome.
-    design_name : str
-        A design of the contract.
-    targets : sequence of Target, optional
-        The treated units with their peers by default; donors as if they were treated, for placebos.
+    targets : sequence of Target
+        Units with their peers; units without peers are taken alone.
+    comparison : str
+        What the series are called.
+    subtract : bool
+        Whether the mean of the peers is taken off.
     """
-    if targets is None:
-        targets = [plan.target(unit, design_name) for unit in plan.treated]
     panel = plan.panel
-    scaled = to_link(panel.values, plan.outcome.transform, panel.denominators)
-    kept: list[Target] = []
-    columns: list[tuple[NDArray[np.float64], ...]] = []
-    covariates: list[tuple[NDArray[np.float64] | None, tuple[str, ...]]] = []
-    failed: list[NotEstimated] = []
-    for target in targets:
-        unit, peers = target.unit, target.peers
-        usable = plan.usable(target.interruptions)
-        reason, message = _obstacle(plan, design_name, target, usable)
-        if reason:
-            failed.append(NotEstimated(plan.outcome.name, unit, design_name, "", reason, message))
-            continue
-        own = scaled[:, panel.column(unit)]
-        mean = np.full(panel.n_periods, np.nan)
-        observed = own
-        if peers and design_name != "synthetic":
-            mean = peer_mean(scaled[:, [panel.column(peer) for peer in peers]], usable)
-            observed = own - mean if design_name == "difference" else own
-        kept.append(target)
-        covariates.append(comparative_covariates(plan, target, usable))
-        columns.append(
-            (
-                np.where(usable, observed, np.nan),
-                observed,
-                own,
-                mean,
-                panel.denominators[:, panel.column(unit)],
-                sampling_variance(plan, target),
-                panel.counts[:, panel.column(unit)],
-            )
-        )
-    empty = np.empty((panel.n_periods, 0))
-    stacked = [np.column_stack(part) for part in zip(*columns, strict=True)] if columns else [empty] * 7
-    values, observed, unit_values, peer_means, denominators, sampling, counts = stacked
-    series = SeriesSet(
-        design_name,
-        tuple(target.unit for target in kept),
-        values,
+    scaled = plan.scaled
+    columns = panel.columns([target.unit for target in targets])
+    usable = _usable(plan, targets)
+    own = scaled[:, columns]
+    means = _peer_means(plan, targets, scaled, usable)
+    observed = own - means if subtract else own
+    sheet = Sheet(
+        plan,
+        comparison,
+        tuple(targets),
+        np.where(usable, observed, np.nan),
         observed,
-        unit_values,
-        peer_means,
-        denominators,
-        sampling,
-        counts,
-        tuple(target.interruptions for target in kept),
-        tuple(target.peers for target in kept),
-        tuple(values for values, _ in covariates),
-        tuple(names for _, names in covariates),
-        plan.outcome.transform,
+        own,
+        means,
+        panel.denominators[:, columns],
+        sampling_variances(plan, targets),
+        panel.counts[:, columns],
+        own_level=not subtract,
     )
-    return series, failed
+    if not plan.covariates:
+        return sheet
+    found = [comparative_covariates(plan, target, usable[:, place]) for place, target in enumerate(targets)]
+    return replace(
+        sheet,
+        covariates=tuple(values for values, _ in found),
+        covariate_names=tuple(names for _, names in found),
+    )
+
+
+def _usable(plan: OutcomePlan, targets: Sequence[Target]) -> BoolArray:
+    """Return the periods that may enter the fit of each target, shape (n, S)."""
+    by_object: dict[int, BoolArray] = {}
+    for target in targets:
+        if id(target.interruptions) not in by_object:
+            by_object[id(target.interruptions)] = plan.usable(target.interruptions)
+    if not targets:
+        return np.empty((plan.panel.n_periods, 0), dtype=np.bool_)
+    if len(by_object) == 1:
+        (usable,) = by_object.values()
+        return np.broadcast_to(usable[:, None], (len(usable), len(targets)))
+    return np.column_stack([by_object[id(target.interruptions)] for target in targets])
+
+
+def _peer_means(
+    plan: OutcomePlan, targets: Sequence[Target], scaled: FloatArray, usable: BoolArray
+) -> FloatArray:
+    """Return the mean of each target's peers, shape (n, S): at once where no peer misses anything."""
+    means = np.full((scaled.shape[0], len(targets)), np.nan)
+    complete = np.asarray(~np.isnan(scaled).any(axis=0))
+    by_count: dict[int, list[int]] = {}
+    places = {}
+    for position, target in enumerate(targets):
+        if not target.peers:
+            continue
+        peers = plan.panel.columns(target.peers)
+        if complete[peers].all():
+            by_count.setdefault(len(peers), []).append(position)
+            places[position] = peers
+        else:
+            means[:, position] = peer_mean(scaled[:, peers], usable[:, position])
+    for positions in by_count.values():
+        every = np.array([places[position] for position in positions])
+        means[:, positions] = scaled[:, every].mean(axis=2)
+    return means
 
 
 def comparative_covariates(
-    plan: OutcomePlan,
-    target: Target,
-    usable: NDArray[np.bool_],
-    mixture: NDArray[np.float64] | None = None,
-) -> tuple[NDArray[np.float64] | None, tuple[str, ...]]:
+    plan: OutcomePlan, target: Target, usable: BoolArray, mixture: FloatArray | None = None
+) -> tuple[FloatArray | None, tuple[str, ...]]:
     """Return the covariates of a target, those of a difference minus the mean of its peers'.
 
     One that all units share cancels in a difference and is left out.
@@ -311,7 +318,7 @@ def comparative_covariates(
         own = values[:, panel.column(target.unit)]
         if target.peers:
             size = np.nanmax(np.abs(own), initial=0.0)
-            others = values[:, [panel.column(peer) for peer in target.peers]]
+            others = values[:, panel.columns(target.peers)]
             own = own - (peer_mean(others, usable) if mixture is None else others @ mixture)
             if np.nanmax(np.abs(own), initial=0.0) <= ROUNDING * size:
                 continue
@@ -320,26 +327,71 @@ def comparative_covariates(
     return (np.column_stack(columns) if columns else None), tuple(names)
 
 
-def _obstacle(
-    plan: OutcomePlan, design_name: str, target: Target, usable: NDArray[np.bool_]
-) -> tuple[str, str]:
-    """Return why a unit has no series of this design; two blanks when nothing stands in the way."""
-    panel, unit = plan.panel, target.unit
-    if unit not in panel.units or np.isnan(panel.values[:, panel.column(unit)]).all():
-        return "no_data", f"{unit} has no value of {plan.outcome.indicator} in the window"
-    values = panel.values[usable, panel.column(unit)]
-    obstacle = scale_obstacle(values, panel.denominators[usable, panel.column(unit)], plan.outcome.transform)
-    if obstacle:
-        other = ", or a count family such as quasi_poisson" if plan.outcome.kind == "count" else ""
-        return SCALE_REASONS[plan.outcome.transform], f"{unit} has {obstacle}; use `transform: none`{other}"
-    gaps = int(np.isnan(values).sum())
-    if plan.complete_only and gaps:
-        return (
-            "dropped",
-            f"{unit} misses {gaps} usable periods, and `missing: drop_unit` leaves such units out",
-        )
-    if design_name != "single" and unit in plan.no_peers:
-        return "no_peers", plan.no_peers[unit]
-    if design_name not in ("single", "synthetic") and not target.peers:
-        return "no_peers", f"there is no other donor that {unit} could be compared with"
-    return "", ""
+def sampling_variances(plan: OutcomePlan, targets: Sequence[Target]) -> FloatArray:
+    """Return the sampling variance of units, or of their differences from the mean of their peers.
+
+    ``b_T + k_t^-2 sum_j b_j`` over the k_t peers observed at t (methods §11.4), on the logit scale by the
+    delta method. That of a gap is the sum of those of its two strata, which are of different people.
+
+    Parameters
+    ----------
+    plan : OutcomePlan
+        The outcome.
+    targets : sequence of Target
+        Units and their peers.
+
+    Returns
+    -------
+    ndarray, shape (n, S)
+        NaN where a value or a denominator is missing, and throughout for anything but a percentage on its
+        own or the logit scale.
+    """
+    panel = plan.panel
+    parts = zip(strata_of_gap(plan.outcome), panel.parts, strict=True)
+    of_strata = [
+        sampling_variances(replace(plan, outcome=stratum, panel=part), targets) for stratum, part in parts
+    ]
+    if of_strata:
+        return np.asarray(np.sum(of_strata, axis=0))
+    variances = np.full((panel.n_periods, len(targets)), np.nan)
+    if not plan.weighted or plan.outcome.kind != "percentage" or np.isnan(panel.denominators).all():
+        return variances
+    groups: dict[tuple[Interruption, ...], list[int]] = {}
+    for place, target in enumerate(targets):
+        groups.setdefault(target.interruptions, []).append(place)
+    for places in groups.values():
+        some = [targets[place] for place in places]
+        variances[:, places] = _variances_of_alike(plan, some)
+    return variances
+
+
+def _variances_of_alike(plan: OutcomePlan, targets: Sequence[Target]) -> FloatArray:
+    """Return the sampling variances of targets with the same interruptions, shape (n, S)."""
+    panel = plan.panel
+    interruptions = targets[0].interruptions
+    usable = plan.usable(interruptions)
+    season = plan.season.resolve(int(usable.sum()), plan.per_year)
+    design = build_design(plan.positions, plan.per_year, panel.frequency, interruptions, season, plan.masked)
+    # each unit once, however many others have it as a peer
+    units = list(dict.fromkeys(code for target in targets for code in (target.unit, *target.peers)))
+    place = {code: number for number, code in enumerate(units)}
+    columns = panel.columns(units)
+    values, sizes = panel.values[:, columns], panel.denominators[:, columns]
+    variance = binomial_variance(design.matrix, np.where(usable[:, None], values, np.nan), sizes)
+    on_scale = SCALES[plan.outcome.transform].sampling(variance, sizes)
+    if on_scale is None:
+        return np.full((panel.n_periods, len(targets)), np.nan)
+    own = on_scale[:, [place[target.unit] for target in targets]]
+    if not any(target.peers for target in targets):
+        return own
+    belongs = np.zeros((len(units), len(targets)))
+    for number, target in enumerate(targets):
+        belongs[[place[peer] for peer in target.peers], number] = 1.0
+    unknown = np.isnan(on_scale)
+    count = (~unknown).astype(np.float64) @ belongs
+    lacking = (unknown & ~np.isnan(values)).astype(np.float64) @ belongs
+    with np.errstate(divide="ignore", invalid="ignore"):
+        of_peers = np.nan_to_num(on_scale) @ belongs / count**2
+    together = np.where((lacking == 0) & (count > 0), own + of_peers, np.nan)
+    alone = np.array([not target.peers for target in targets])
+    return np.where(alone, own, together)

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from its_eval.config import BeforeAfter, Config
     from its_eval.evaluation import Evaluation
     from its_eval.peers.distance import Scaled
-    from its_eval.peers.recipes import MetricName, ScaleName
 
 
 #: Names of the tables in a result, by their names in a comparison.
@@ -118,23 +117,6 @@ class Sources:
     lifetimes: Lifetimes = field(default_factory=Lifetimes)
     workshops: Workshops | None = None
 
-    def rescaled(
-        self, config: Config, *, metric: MetricName | None = None, scale: ScaleName | None = None
-    ) -> Scaled:
-        """Return the characteristics under another scale or metric, all else as configured.
-
-        Raises
-        ------
-        ValueError
-            When the config has no peers or no characteristics.
-        """
-        if config.peers is None:
-            raise ValueError("there are no peers whose distances could be measured otherwise")
-        scaled = _scaled_characteristics(config, metric, scale)
-        if scaled is None:
-            raise ValueError("there are no characteristics")
-        return scaled
-
 
 def input_files(config: Config) -> list[Path]:
     """Return every file that the config reads, in a fixed order; a folder stands for the files in it."""
@@ -178,7 +160,7 @@ def load_sources(config: Config) -> Sources:
     try:
         if config.data.units is not None:
             units = load_units(config.data.units.path, config.data.units.columns)
-            lifetimes = lifetimes_of(units, config.data.frequency, str(config.data.units.path))
+            lifetimes = lifetimes_of(units, config.data.calendar, str(config.data.units.path))
     except DataError as error:
         problems += error.problems
         hint = hint or error.hint
@@ -224,9 +206,7 @@ def _with_mergers(config: Config, rows: IndicatorRows, units: Units, lifetimes: 
     return combine_successors(rows, lifetimes.successors, kinds)
 
 
-def _scaled_characteristics(
-    config: Config, metric: MetricName | None = None, scale: ScaleName | None = None
-) -> Scaled | None:
+def _scaled_characteristics(config: Config) -> Scaled | None:
     table, peers = config.data.characteristics, config.peers
     if table is None or peers is None or peers.match == "pre_period":
         return None
@@ -234,7 +214,6 @@ def _scaled_characteristics(
     recipe = recipe_for(
         peers.preset, peers.variables, peers.weights, peers.missing, peers.scale, peers.metric, peers.log
     )
-    recipe = replace(recipe, metric=metric or recipe.metric, scale=scale or recipe.scale)
     unit_column = table.columns.get("unit", preset.unit_column if preset else "unit")
     wanted = None if recipe.weights is None else list(recipe.weights)
     characteristics = load_characteristics(table.path, unit_column, wanted)

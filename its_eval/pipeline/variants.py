@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.calendar import parse_period
-from its_eval.estimators.catalogue import autoregressive_order
+from its_eval.comparisons.base import comparison_of
+from its_eval.estimators.kind import autoregressive_order
+from its_eval.peers.scaling import rescaled
 from its_eval.peers.select import select_peers
-from its_eval.peers.stability import Alternative, other_choices, stability
-from its_eval.pipeline.designs import design_estimators, fit_design
+from its_eval.peers.stability import Alternative, other_choices, other_scalings, stability
 from its_eval.pipeline.planning import season_of
-from its_eval.pipeline.tables import on_summary_scale, primary_estimates, random_stream
+from its_eval.pipeline.primary import Analysis
 
 if TYPE_CHECKING:
+    from its_eval.comparisons.base import Comparison
     from its_eval.config import Config, Estimator
     from its_eval.design.season import Season
     from its_eval.peers.distance import Scaled
@@ -34,9 +35,10 @@ def _same_estimator(estimator: Estimator) -> Estimator:
     return estimator
 
 
-#: Peers of a unit, never itself: from its code, the donors it may have, and how many. Combined choices ask
-#: the same of each donor again and again, so answers are kept as long as the choice.
-ChoosePeers = Callable[[str, tuple[str, ...], int], tuple[str, ...]]
+#: Peers of a unit, never itself: from its code, the donors it may have, how many, and the treated unit which
+#: it is or is a placebo of. Combined choices ask the same of each donor again and again, so answers are kept
+#: as long as the choice.
+ChoosePeers = Callable[[str, tuple[str, ...], int, str], tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -59,78 +61,109 @@ class Variant:
     change_estimator: Callable[[Estimator], Estimator] = _same_estimator
     choose_peers: ChoosePeers | None = None
 
-    def change_target(self, target: Target, pool: tuple[str, ...]) -> Target:
-        """Return a target with the peers of this choice out of a pool."""
+    def change_target(self, target: Target, pool: tuple[str, ...], treated: str) -> Target:
+        """Return a target with the peers of this choice out of the pool of a treated unit."""
         if self.choose_peers is None:
             return target
-        return replace(target, peers=self.choose_peers(target.unit, pool, len(target.peers)))
+        return replace(target, peers=self.choose_peers(target.unit, pool, len(target.peers), treated))
 
 
-def variants(config: Config, sources: Sources, plan: OutcomePlan, design_name: str) -> list[Variant]:
+def variants(config: Config, sources: Sources, plan: OutcomePlan, comparison: Comparison) -> list[Variant]:
     """Return every choice of every dimension that the config names and the design has."""
-    found = [*_of_time(config, plan), *_of_estimator(config, plan, design_name)]
-    if design_name != "single":
+    found = [*_of_time(config, plan), *_of_estimator(config, plan, comparison)]
+    if comparison.is_controlled:
         found = [*_of_peers(config, sources, plan), *found]
     return found
 
 
 def _of_peers(config: Config, sources: Sources, plan: OutcomePlan) -> Iterator[Variant]:
-    settings, scaled = config.sensitivity, sources.scaled
-    if scaled is not None:
+    settings = config.sensitivity
+    # matched on the outcome, units with another start are compared on another stretch of time
+    scalings = {
+        unit: scaled
+        for unit, chosen in plan.peer_sets.items()
+        if (scaled := chosen.scaled or sources.scaled) is not None
+    }
+    if scalings:
         for number in settings.k:
-            yield Variant("k", str(number), choose_peers=_nearest(scaled, number))
-        if settings.drop_characteristic and len(scaled.variables) > 1:
-            for name in scaled.variables:
-                yield Variant("drop_characteristic", name, choose_peers=_nearest(scaled.without(name)))
-        yield from _of_distance(config, sources)
+            yield Variant("k", str(number), choose_peers=_nearest(scalings, number=number))
+        names = dict.fromkeys(name for scaled in scalings.values() for name in scaled.variables)
+        if settings.drop_characteristic and len(names) > 1:
+            for name in names:
+                yield Variant("drop_characteristic", name, choose_peers=_nearest(scalings, _without(name)))
+        for metric in settings.metric:
+            change = partial(rescaled, metric=metric)
+            yield Variant("metric", metric, choose_peers=_nearest(scalings, change))
+        for scale in settings.scale:
+            yield Variant("scale", scale, choose_peers=_nearest(scalings, partial(rescaled, scale=scale)))
     for draw in range(settings.random_donors):
         purpose = (plan.outcome.name, "random donors", str(draw))
-        yield Variant("random_donors", str(draw + 1), choose_peers=_at_random(config, purpose))
+        yield Variant("random_donors", str(draw + 1), choose_peers=_at_random(Analysis.of(config), purpose))
 
 
-def _of_distance(config: Config, sources: Sources) -> Iterator[Variant]:
-    """Yield other metrics and scalings of the characteristics."""
-    settings = config.sensitivity
-    for metric in settings.metric:
-        yield Variant("metric", metric, choose_peers=_nearest(sources.rescaled(config, metric=metric)))
-    for scale in settings.scale:
-        yield Variant("scale", scale, choose_peers=_nearest(sources.rescaled(config, scale=scale)))
+def _unchanged(scaled: Scaled) -> Scaled:
+    return scaled
 
 
-def _nearest(scaled: Scaled, number: int | None = None) -> ChoosePeers:
-    """Return the choice of the nearest donors, as many as the unit has when no number is given."""
+def _without(variable: str) -> Callable[[Scaled], Scaled]:
+    # one that is the same for all units before some start has dropped out there already
+    return lambda scaled: scaled.without(variable) if {variable} < set(scaled.variables) else scaled
+
+
+def _nearest(
+    scalings: Mapping[str, Scaled],
+    change: Callable[[Scaled], Scaled] = _unchanged,
+    number: int | None = None,
+) -> ChoosePeers:
+    """Return the choice of the nearest donors, as many as the unit has when no number is given.
+
+    Parameters
+    ----------
+    scalings : mapping of str to Scaled
+        What distances are made of, by treated unit.
+    change : callable
+        What is made of them by this choice, once for units that share them.
+    number : int, optional
+        Number of peers.
+    """
+    distinct = {id(scaled): scaled for scaled in scalings.values()}
+    changed = {key: change(scaled) for key, scaled in distinct.items()}
 
     @cache
-    def choose(unit: str, pool: tuple[str, ...], size: int) -> tuple[str, ...]:
-        others = _without(unit, pool)
-        if unit not in scaled.units:
+    def choose_by(key: int | None, unit: str, pool: tuple[str, ...], size: int) -> tuple[str, ...]:
+        others = _others(unit, pool)
+        scaled = None if key is None else changed[key]
+        if scaled is None or unit not in scaled.units:
             return others[:size]
         allowed = set(others)
         reasons = {code: "not a donor" for code in scaled.units if code not in allowed}
         return select_peers(unit, scaled, number or size, reasons).peers
 
+    def choose(unit: str, pool: tuple[str, ...], size: int, treated: str) -> tuple[str, ...]:
+        return choose_by(id(scalings[treated]) if treated in scalings else None, unit, pool, size)
+
     return choose
 
 
-def _at_random(config: Config, purpose: tuple[str, ...]) -> ChoosePeers:
+def _at_random(analysis: Analysis, purpose: tuple[str, ...]) -> ChoosePeers:
     """Return the choice of donors at random, the same for a unit in every run."""
 
     @cache
-    def choose(unit: str, pool: tuple[str, ...], size: int) -> tuple[str, ...]:
-        others = _without(unit, pool)
-        stream = random_stream(config, *purpose, unit)
+    def draw(unit: str, pool: tuple[str, ...], size: int) -> tuple[str, ...]:
+        others = _others(unit, pool)
+        stream = analysis.stream(*purpose, unit)
         return tuple(sorted(stream.choice(np.array(others), min(size, len(others)), replace=False).tolist()))
 
-    return choose
+    return lambda unit, pool, size, _treated: draw(unit, pool, size)
 
 
-def _without(unit: str, pool: tuple[str, ...]) -> tuple[str, ...]:
+def _others(unit: str, pool: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(code for code in pool if code != unit)
 
 
-def _of_estimator(config: Config, plan: OutcomePlan, design_name: str) -> Iterator[Variant]:
+def _of_estimator(config: Config, plan: OutcomePlan, comparison: Comparison) -> Iterator[Variant]:
     settings = config.sensitivity
-    first = design_estimators(plan, design_name)[:1]
+    first = comparison.entries(plan.outcome.estimators)[:1]
     if not first or first[0].name != "reml_ar":
         return
     yield from (_of_order(order) for order in settings.order)
@@ -139,13 +172,13 @@ def _of_estimator(config: Config, plan: OutcomePlan, design_name: str) -> Iterat
         yield Variant("weighting", weighting, change_plan=_weighted(weighting != "none"))
 
 
-def standard_variants(plan: OutcomePlan, design_name: str) -> list[Variant]:
+def standard_variants(plan: OutcomePlan, comparison: Comparison) -> list[Variant]:
     """Return the error models that stand beside every answer by REML with AR errors.
 
     The other order, an AR(1) with added noise, and a variance for each segment: where they disagree with the
     answer, it rests on the form of the errors (methods §0, §11.3).
     """
-    first = design_estimators(plan, design_name)[:1]
+    first = comparison.entries(plan.outcome.estimators)[:1]
     if not first or first[0].name != "reml_ar":
         return []
     usable = max(int(plan.usable(found).sum()) for found in plan.interruptions.values())
@@ -185,9 +218,10 @@ def _of_time(config: Config, plan: OutcomePlan) -> Iterator[Variant]:
     for length in settings.transition:
         yield Variant("transition", str(length), change_plan=_transition(length))
     for text in settings.end:
-        last = plan.panel.index_of(parse_period(text, plan.panel.frequency))
+        ordinal = plan.panel.calendar.parse(text)
+        last = plan.panel.index_of(ordinal)
         if plan.first_start < last < plan.panel.n_periods - 1:
-            yield Variant("end", text, change_plan=_until(parse_period(text, plan.panel.frequency)))
+            yield Variant("end", text, change_plan=_until(ordinal))
     for transform in settings.transform:
         # the scale of a gap is that of its strata, and a gap below zero has no logarithm
         if transform != plan.outcome.transform and not plan.panel.parts:
@@ -219,10 +253,6 @@ def _transition(length: int) -> Callable[[OutcomePlan], OutcomePlan]:
         return replace(plan, interruptions=moved)
 
     return change
-
-
-#: Designs in which the peers of a unit make its estimate.
-COMPARED = ("difference", "peer_mean", "stacked")
 
 
 @dataclass(frozen=True)
@@ -262,9 +292,10 @@ class StabilityOfUnit:
     estimates: tuple[Estimated | None, ...]
 
 
-def compared_design(config: Config) -> str:
-    """Return the first design of the config that compares units with peers; blank for none."""
-    return next((name for name in config.designs if name in COMPARED), "")
+def compared_design(config: Config) -> Comparison | None:
+    """Return the first design of the config in which the peers of a unit make its estimate."""
+    every = (comparison_of(name) for name in config.designs)
+    return next((item for item in every if item.is_controlled and not item.takes_all_donors), None)
 
 
 def peer_stability(
@@ -283,14 +314,12 @@ def peer_stability(
         Some of the treated units; all by default.
     """
     found: list[tuple[PeerSet, list[Alternative]]] = []
+    scalings = [] if sources.scaled is None else other_scalings(sources.scaled)
     for unit in plan.treated if units is None else units:
         chosen = plan.peer_sets.get(unit)
         if chosen is None or chosen.scaled is None or not chosen.peers:
             continue
-        rescale = None
-        if sources.scaled is not None:
-            rescale = lambda metric, scale: sources.rescaled(config, metric=metric, scale=scale)  # noqa: E731
-        choices = other_choices(chosen.scaled, len(chosen.peers), rescale)
+        choices = other_choices(chosen.scaled, len(chosen.peers), scalings)
         found.append((chosen, stability(chosen, choices, plan.donors.get(unit, ()))))
     estimates = _estimates(config, plan, found)
     return [
@@ -308,8 +337,8 @@ def _estimates(
     config: Config, plan: OutcomePlan, found: Sequence[tuple[PeerSet, list[Alternative]]]
 ) -> dict[tuple[str, tuple[str, ...]], Estimated]:
     """Return the primary estimate for each unit and set of peers."""
-    design_name = compared_design(config)
-    if not design_name:
+    comparison = compared_design(config)
+    if comparison is None:
         return {}
     sets = {
         (chosen.unit, peers)
@@ -317,12 +346,14 @@ def _estimates(
         for peers in (chosen.peers, *(item.peers for item in alternatives))
         if peers
     }
-    targets = [replace(plan.target(unit, design_name), peers=peers) for unit, peers in sorted(sets)]
-    blocks, _ = fit_design(plan, design_name, targets, design_estimators(plan, design_name)[:1])
+    analysis = Analysis.of(config)
+    targets = [replace(comparison.target(plan, unit), peers=peers) for unit, peers in sorted(sets)]
+    estimates, _ = comparison.estimates(
+        plan, analysis.ask, targets, comparison.entries(plan.outcome.estimators)[:1]
+    )
     return {
-        (item.unit, block.series.peers[item.column]): Estimated(
-            *(on_summary_scale(value, item.link) for value in (item.estimate, item.conf_low, item.conf_high))
+        (item.unit, item.target.peers): Estimated(
+            *(item.shown(value) for value in (item.estimate, item.conf_low, item.conf_high))
         )
-        for block in blocks
-        for item in primary_estimates(config, plan, [block])
+        for item in analysis.primary(estimates)
     }

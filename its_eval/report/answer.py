@@ -2,113 +2,61 @@
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from its_eval.evaluation import Row, in_order_of_designs, records
+from its_eval.evaluation import NOT_RECORDED, THE_SET, Row, Verdict, in_order_of_designs, records
 from its_eval.report.blocks import (
     Bullets,
-    Cell,
     Heading,
-    Link,
     Section,
     Sentence,
     Strong,
     Table,
     plain,
-    text_cell,
 )
-from its_eval.report.cells import BLANK, MOST_ROWS, columns, estimate_cell, main_figures, p_cell, pictures
+from its_eval.report.cells import (
+    ANSWER_TITLES,
+    MOST_ROWS,
+    answer_rows,
+    main_figures,
+    pictures,
+)
 from its_eval.report.source import anchor
-from its_eval.report.verdicts import LABEL_WORDS, conclusion_words, question, verdict_sentences
 from its_eval.words.gaps import gap_sentences
-from its_eval.words.narrative import (
-    compared_with,
-    counted,
-    detectable_words,
-    estimand_words,
-    headline,
-    interval_words,
-    measure,
-    p_words,
-    quantity,
-)
-from its_eval.words.terms import message_words
+from its_eval.words.labels import compared_with
+from its_eval.words.sentences import not_estimated
+from its_eval.words.verdicts import headline, question, set_sentence, verdict_sentences
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from its_eval.evaluation import Evaluation
     from its_eval.report.blocks import Block
     from its_eval.report.source import ReportSource
 
 
-def set_sentences(source: ReportSource, outcome: str) -> list[Sentence]:
+def _set_sentences(source: ReportSource, outcome: str) -> list[Sentence]:
     """Return a sentence per design: what is concluded of all treated units as a set, and the estimate."""
-    about = source.about(outcome)
-    pooled, checks = source.rows("pooled", outcome), source.rows("checks", outcome, "")
+    pooled = source.rows("pooled", outcome)
     found = []
-    together = in_order_of_designs(pooled[pooled["method"] == "set"].assign(scale=source.scale(outcome)))
-    for place, row in records(together):
-        own = checks[checks["design"] == row["design"]]
-        label = _label(row, own)
-        said = conclusion_words(label, _direction(row, about)).removesuffix(",")
-        size = int(row["n_units"])
-        everyone = "Both units" if size == 2 else f"All {counted(size, 'unit')}"
-        against = f"{everyone} together, compared with {compared_with(str(row['design']), several=True)}: "
-        numbers = (
-            f"; {estimand_words(str(row['estimand']), about)} {quantity(row['estimate'], row, about)} "
-            f"({_statistics(row, own, about)}).{_detectable(label, row, about)}"
-        )
-        found.append(Sentence((against, Strong(said), numbers), f"pooled:{place}", "answer"))
+    for place, row in records(in_order_of_designs(pooled[pooled["method"] == "set"])):
+        verdict = source.evaluation.verdict_of_the_set(outcome, row["design"])
+        if verdict is None:
+            verdict = _not_recorded(source, row)
+        before, said, after = set_sentence(verdict, source.about(outcome), int(row["n_units"]))
+        found.append(Sentence((before, Strong(said), after), f"pooled:{place}", "answer"))
     return found
 
 
-def _null(row: Row) -> float:
-    return 1.0 if row["scale"] == "ratio" else 0.0
-
-
-def _label(row: Row, checks: pd.DataFrame) -> str:
-    """Return the label of the set: the one that its check concludes, else what its interval says."""
-    if math.isnan(row["p_value"]):
-        return "not estimable"
-    for message in checks.loc[checks["check"] == "set_conclusion", "message"]:
-        for label in LABEL_WORDS:
-            if str(message).endswith(f": {label}."):
-                return label
-    if row["conf_low"] <= _null(row) <= row["conf_high"]:
-        return "no clear evidence"
-    return "differs from before" if row["design"] == "single" else "gap to peers changed"
-
-
-def _direction(row: Row, about: Mapping[str, Any]) -> str:
-    better = about.get("better")
-    if not better:
-        return "unclear"
-    return "better" if (row["estimate"] > _null(row)) == (better == "higher") else "worse"
-
-
-def _statistics(row: Row, checks: pd.DataFrame, about: Mapping[str, Any]) -> str:
-    """Return interval and p-values; the placebo p-value is the place among sets of other units."""
-    p_values = [p_words(float(row["p_value"]))]
-    for value in checks.loc[checks["check"] == "joint_placebo", "p_value"]:
-        words = p_words(float(value))
-        p_values.append(f"placebo {words}" if words else "")
-    listed = ", ".join(filter(None, p_values))
-    return "; ".join(filter(None, [interval_words(row, about), listed]))
-
-
-def _detectable(label: str, row: Row, about: Mapping[str, Any]) -> str:
-    """Return what would have been found of all units together, after a result that leaves it open."""
-    # a result that is rendered again may be older than this column
-    if label != "no clear evidence" or not math.isfinite(row.get("minimum_detectable", math.nan)):
-        return ""
-    return f" A change of {detectable_words(row, about)} would be found four times in five."
-
-
-_P_VALUES = (("", "p_value"), ("placebo ", "p_placebo"))
+def _not_recorded(source: ReportSource, row: Row) -> Verdict:
+    """Return what columns say of the set in a result that is older than its verdict."""
+    checks = source.rows("checks", row["outcome"], "")
+    joint = checks[(checks["design"] == row["design"]) & (checks["check"] == "joint_placebo")]
+    keys = ("outcome", "design", "estimand", "estimate", "conf_low", "conf_high", "p_value")
+    return Verdict(
+        unit=THE_SET,
+        scale=source.scale(row["outcome"]),
+        label=NOT_RECORDED,
+        set_p_placebo=joint["p_value"].max(),
+        **{key: row[key] for key in keys},
+    )
 
 
 _READING = {
@@ -120,19 +68,25 @@ _READING = {
 }
 
 
-def answer(source: ReportSource) -> Section:
+def answer(source: ReportSource) -> tuple[Section, ...]:
+    """Return the question and the answer, all answers at a glance, and each unit."""
+    return _answer(source), _glance(source), _units(source)
+
+
+def _answer(source: ReportSource) -> Section:
     """Return the question, and a plain sentence per outcome and design."""
-    blocks: list[Block] = [plain(question(source))]
+    about = [source.about(outcome) for outcome in source.outcomes]
+    designs = source.designs
+    blocks: list[Block] = [plain(question(about, source.everyone, designs, source.primary))]
     for outcome in source.outcomes:
         blocks.append(Heading(source.label(outcome), ident=anchor("answer", outcome)))
-        blocks.append(Bullets([*set_sentences(source, outcome), *_verdicts(source, outcome)]))
-    designs = {str(design) for design in source.settings["designs"]}
+        blocks.append(Bullets([*_set_sentences(source, outcome), *_verdicts(source, outcome)]))
     blocks += [plain(_READING["single"], "quiet")] if "single" in designs else []
-    blocks += [plain(_READING["controlled"], "quiet")] if designs - {"single"} else []
+    blocks += [plain(_READING["controlled"], "quiet")] if set(designs) - {"single"} else []
     return Section("answer", "The question and the answer", blocks)
 
 
-def units(source: ReportSource) -> Section:
+def _units(source: ReportSource) -> Section:
     """Return each unit: its answer in a sentence per design, and the main figure beneath."""
     blocks: list[Block] = []
     for outcome in source.outcomes:
@@ -154,7 +108,8 @@ def _verdicts(source: ReportSource, outcome: str) -> list[Sentence]:
     if len(units_here) == 1:
         # of one unit there is nothing to count
         return [*gaps, *_sentences(source, outcome, units_here[0])]
-    return [*gaps, *(plain(words, "answer") for words in verdict_sentences(source, outcome))]
+    counted = verdict_sentences(source.evaluation, outcome, units_here)
+    return [*gaps, *(plain(words, "answer") for words in counted)]
 
 
 def _sentences(source: ReportSource, outcome: str, unit: str) -> list[Sentence]:
@@ -165,9 +120,7 @@ def _sentences(source: ReportSource, outcome: str, unit: str) -> list[Sentence]:
     answering = {"", *source.primary_fits(outcome)["estimator"], *_first_estimators(source)}
     own = failed[failed["estimator"].isin(answering)]
     messages = [
-        f"Compared with {compared_with(str(row['design']))}: not estimated: "
-        f"{message_words(str(row['message']))}."
-        for _, row in records(own)
+        f"Compared with {compared_with(row['design'])}: {not_estimated(row)}." for _, row in records(own)
     ]
     return [*found, *(plain(message, "attention") for message in dict.fromkeys(messages))]
 
@@ -177,15 +130,11 @@ def _first_estimators(source: ReportSource) -> set[str]:
     return {str(outcome["estimators"][0]["label"]) for outcome in source.settings["outcomes"]}
 
 
-TITLES = columns(
-    *("Unit", "Outcome", "Compared with", "What can be said", "Estimate#", "Of"),
-    *("Adjusted p#", "Placebo p#", "Smallest detectable change"),
-)
 #: So many of them say what was found; the rest of a report has the others.
 _FOUND = 6
 
 
-def glance(source: ReportSource) -> Section:
+def _glance(source: ReportSource) -> Section:
     """Return the answers of a run with several outcomes in one table, each linked to its place."""
     blocks: list[Block] = []
     if len(source.outcomes) > 1:
@@ -198,54 +147,5 @@ def glance(source: ReportSource) -> Section:
         rows = [row[:_FOUND] for row in answer_rows(source.evaluation, "summary", "")]
         more = "" if len(rows) <= MOST_ROWS else f". The first {MOST_ROWS} of {len(rows):,}"
         caption = f"All answers, with intervals beneath{more}"
-        blocks.append(Table("table-glance", caption, TITLES[:_FOUND], rows[:MOST_ROWS]))
+        blocks.append(Table("table-glance", caption, ANSWER_TITLES[:_FOUND], rows[:MOST_ROWS]))
     return Section("glance", "All answers at a glance", blocks)
-
-
-def answer_rows(evaluation: Evaluation, source: str, address: str | None) -> list[list[Cell]]:
-    """Return a row of cells per answer and per series that has none, in the order of `TITLES`.
-
-    Parameters
-    ----------
-    evaluation : Evaluation
-        With every table.
-    source : str
-        What numbers say they were read from, before the place and the column.
-    address : str or None
-        The page that units are linked to; blank for the own page, None for no links.
-    """
-    lines = []
-    for place, row in records(in_order_of_designs(evaluation.tables["summary"], "outcome", "unit")):
-        about = evaluation.outcomes[str(row["outcome"])]
-        measured = measure(row, about)
-        quantity = estimand_words(str(row["estimand"]), about)
-        said = conclusion_words(str(row["label"]), str(row["direction"])).removesuffix(",")
-        smallest = detectable_words(row, about) if math.isfinite(row["minimum_detectable"]) else ""
-        lines.append(
-            [
-                _linked(evaluation, row, address),
-                text_cell(str(about["label"])),
-                text_cell(compared_with(str(row["design"]))),
-                text_cell(said),
-                estimate_cell(source, place, row),
-                text_cell(f"{quantity}{f', {measured}' if measured else ''}"),
-                p_cell(source, place, row, "p_adjusted"),
-                p_cell(source, place, row, "p_placebo"),
-                Cell((smallest,), sort=repr(float(row["minimum_detectable"]))) if smallest else BLANK,
-            ]
-        )
-    failed = evaluation.tables["not_estimated"]
-    for _, row in records(failed[failed["estimator"] == ""]):
-        about = evaluation.outcomes.get(str(row["outcome"]), {})
-        words = [str(about.get("label", row["outcome"])), compared_with(str(row["design"]))]
-        told = f"not estimated: {message_words(str(row['message']))}"
-        cells = [*map(text_cell, (*words, told)), *[BLANK] * 5]
-        lines.append([_linked(evaluation, row, address), *cells])
-    return lines
-
-
-def _linked(evaluation: Evaluation, row: Row, address: str | None) -> Cell:
-    """Return a unit and its name, with a link to its place in a report."""
-    unit, name = str(row["unit"]), evaluation.unit_names.get(str(row["unit"]), "")
-    target = f"{address}#{anchor('unit', str(row['outcome']), unit)}"
-    return Cell((unit if address is None else Link(unit, target),), (name,) if name else (), sort=unit)

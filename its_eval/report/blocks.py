@@ -237,9 +237,9 @@ class Section:
     blocks: Sequence[Block]
 
 
-def text_cell(text: str) -> Cell:
+def text_cell(text: object) -> Cell:
     """Return a cell with a text, sorted by it."""
-    return Cell((text,), sort=text)
+    return Cell((str(text),), sort=str(text))
 
 
 def plain(text: str, tone: str = "plain") -> Sentence:

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pandas as pd
 
-from its_eval.evaluation import Row
-from its_eval.figures.catalogue import describe
-from its_eval.report.blocks import Cell, Code, Column, Folded, Number, Picture, Sentence
+from its_eval.evaluation import Evaluation, Row, in_order_of_designs, records
+from its_eval.figures.catalogue import FIGURES, describe, in_section
+from its_eval.report.blocks import (
+    Cell,
+    Code,
+    Column,
+    Folded,
+    Link,
+    Number,
+    Picture,
+    Sentence,
+    Table,
+    text_cell,
+)
 from its_eval.report.source import anchor
-from its_eval.words.narrative import PEERS, compared_with, p_words, printed, rounded
+from its_eval.words.labels import PEERS, compared_with, conclusion_words, estimand_words
+from its_eval.words.messages import message_words
+from its_eval.words.numbers import detectable_words, measure, p_number, printed, rounded
+from its_eval.words.sentences import not_estimated
 
 if TYPE_CHECKING:
     from its_eval.figures.catalogue import FigureTask
@@ -67,8 +81,67 @@ def p_cell(table: str, place: int, row: Row, column: str) -> Cell:
     value = float(row[column])
     if math.isnan(value):
         return BLANK
-    text = p_words(value).removeprefix("p ").removeprefix("= ")
-    return Cell((number(table, place, row, column, text),), sort=repr(value))
+    return Cell((number(table, place, row, column, p_number(value)),), sort=repr(value))
+
+
+Maker: TypeAlias = Callable[[int, Row], Cell]
+
+
+def told(words: Callable[[Row], object]) -> Maker:
+    """Return how a column with words is made from rows."""
+    return lambda _, row: text_cell(words(row))
+
+
+def text(column: str) -> Maker:
+    """Return how a column is made that repeats the texts of one."""
+    return lambda _, row: text_cell(row[column])
+
+
+def estimate(table: str) -> Maker:
+    """Return how a column of estimates with their intervals is made."""
+    return lambda place, row: estimate_cell(table, place, row)
+
+
+def p_value(table: str, column: str = "p_value") -> Maker:
+    """Return how a column of p-values is made."""
+    return lambda place, row: p_cell(table, place, row, column)
+
+
+def value(table: str, column: str, digits: int = 2) -> Maker:
+    """Return how a column of numbers is made."""
+    return lambda place, row: value_cell(table, place, row, column, digits)
+
+
+def count(table: str, column: str) -> Maker:
+    """Return how a column of whole numbers is made."""
+    return lambda place, row: count_cell(table, place, row, column)
+
+
+#: The message of a row.
+MESSAGE = told(lambda row: message_words(row["message"]))
+#: With what a row compares, in words.
+COMPARED = told(lambda row: compared_with(row["design"]))
+
+
+def who(source: ReportSource) -> dict[str, Maker]:
+    """Return the columns that say of which unit a row is, and with what it is compared."""
+    return {"Unit": told(lambda row: source.unit_name(row["unit"])), "Compared with": COMPARED}
+
+
+def table_of(rows: pd.DataFrame, ident: str, caption: str, makers: Mapping[str, Maker]) -> Table:
+    """Return a table with a line per row.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        With the places of its rows in their table as index.
+    ident, caption : str
+        Anchor, and what it shows.
+    makers : mapping of str to callable
+        How each column is made, by its title, which ends in ``#`` when it holds numbers.
+    """
+    lines = [[make(place, row) for make in makers.values()] for place, row in records(rows)]
+    return Table(ident, caption, columns(*makers), lines)
 
 
 def shortened(rows: pd.DataFrame, table: str) -> tuple[pd.DataFrame, str]:
@@ -102,37 +175,59 @@ def _is_asked(setting: Any) -> bool:
     return bool(setting)
 
 
-#: The figure that shows a series with its fit and what would have been expected.
-MAIN_FIGURE = "main_its"
-#: The two strata of a unit and the gap between them.
-STRATA_FIGURE = "strata_gap"
-#: Kinds of figure by the section in which they stand, in order.
-PLACES: dict[str, tuple[str, ...]] = {
-    # against_peers is the upper half of a controlled main figure, and stands in the run's folder only
-    "units": ("small_multiples", STRATA_FIGURE, MAIN_FIGURE, "cumulative_effect"),
-    "effects": ("forest",),
-    "placebos": ("placebo_units",),
-    "dates": ("placebo_dates",),
-    "peers": ("peer_distances", "balance"),
-    "checks": ("residuals",),
-    "choices": ("specification_curve",),
-    "power": ("power_curve",),
-}
-#: What a kind of figure shows.
-CAPTIONS = {
-    MAIN_FIGURE: "Every observation, the fitted lines, and what the earlier trend would have given",
-    STRATA_FIGURE: "Two strata, and the gap between them against its earlier trend",
-    "small_multiples": "All units on one scale",
-    "cumulative_effect": "The difference from what the earlier trend would have given, added up",
-    "forest": "Estimates of all units, and of all together",
-    "placebo_units": "The unit among units that had no intervention",
-    "placebo_dates": "The start among dates at which nothing happened",
-    "peer_distances": "How near the peers are",
-    "balance": "How far the unit is from its peers and from all others, characteristic by characteristic",
-    "residuals": "What the fit leaves over",
-    "specification_curve": "The estimate under every choice tried",
-    "power_curve": "The smallest change that would be found four times in five",
-}
+#: Of a row per answer, as `answer_rows` gives them.
+ANSWER_TITLES = columns(
+    *("Unit", "Outcome", "Compared with", "What can be said", "Estimate#", "Of"),
+    *("Adjusted p#", "Placebo p#", "Smallest detectable change"),
+)
+
+
+def answer_rows(evaluation: Evaluation, source: str, address: str | None) -> list[list[Cell]]:
+    """Return a row of cells per answer and per series that has none, in the order of `ANSWER_TITLES`.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        With every table.
+    source : str
+        What numbers say they were read from, before the place and the column.
+    address : str or None
+        The page that units are linked to; blank for the own page, None for no links.
+    """
+    lines = []
+    for place, row in records(in_order_of_designs(evaluation.tables["summary"], "outcome", "unit")):
+        about = evaluation.outcomes[str(row["outcome"])]
+        measured = measure(row, about)
+        what = estimand_words(row["estimand"], about)
+        said = conclusion_words(row["label"], row["direction"])
+        smallest = detectable_words(row, about) if math.isfinite(row["minimum_detectable"]) else ""
+        lines.append(
+            [
+                _linked(evaluation, row, address),
+                text_cell(str(about["label"])),
+                text_cell(compared_with(row["design"])),
+                text_cell(said),
+                estimate_cell(source, place, row),
+                text_cell(f"{what}{f', {measured}' if measured else ''}"),
+                p_cell(source, place, row, "p_adjusted"),
+                p_cell(source, place, row, "p_placebo"),
+                Cell((smallest,), sort=repr(float(row["minimum_detectable"]))) if smallest else BLANK,
+            ]
+        )
+    failed = evaluation.tables["not_estimated"]
+    for _, row in records(failed[failed["estimator"] == ""]):
+        about = evaluation.outcomes.get(str(row["outcome"]), {})
+        words = [str(about.get("label", row["outcome"])), compared_with(row["design"])]
+        cells = [*map(text_cell, (*words, not_estimated(row))), *[BLANK] * 5]
+        lines.append([_linked(evaluation, row, address), *cells])
+    return lines
+
+
+def _linked(evaluation: Evaluation, row: Row, address: str | None) -> Cell:
+    """Return a unit and its name, with a link to its place in a report."""
+    unit, name = str(row["unit"]), evaluation.unit_names.get(str(row["unit"]), "")
+    target = f"{address}#{anchor('unit', str(row['outcome']), unit)}"
+    return Cell((unit if address is None else Link(unit, target),), (name,) if name else (), sort=unit)
 
 
 def caption(source: ReportSource, task: FigureTask) -> str:
@@ -140,19 +235,20 @@ def caption(source: ReportSource, task: FigureTask) -> str:
     of = [source.label(task.outcome)]
     of += [source.unit_name(task.unit)] if task.unit else []
     of += [f"compared with {compared_with(task.design)}"] if task.design else []
-    return f"{CAPTIONS[task.kind]}: {', '.join(of)}."
+    return f"{FIGURES[task.kind].caption}: {', '.join(of)}."
 
 
 def picture(source: ReportSource, figure: StoredFigure) -> Picture:
     """Return a figure as a block."""
     alt = describe(source.evaluation, figure.task)
-    wide = figure.task.kind in (MAIN_FIGURE, STRATA_FIGURE)
-    return Picture(anchor("figure", figure.stem), figure, alt, caption(source, figure.task), wide)
+    kind = FIGURES[figure.task.kind]
+    return Picture(anchor("figure", figure.stem), figure, alt, caption(source, figure.task), kind.wide)
 
 
 def pictures(source: ReportSource, section: str, outcome: str, unit: str = "") -> list[Block]:
     """Return the figures of a section about an outcome as a whole, or about one of its units."""
-    found = [figure for kind in PLACES[section] for figure in source.figures_of(kind, outcome, unit)]
+    kinds = in_section(section)
+    found = [figure for kind in kinds for figure in source.figures_of(kind.name, outcome, unit)]
     return [picture(source, figure) for figure in found]
 
 
@@ -165,9 +261,9 @@ def folded_pictures(source: ReportSource, section: str, outcome: str, title: str
 def main_figures(source: ReportSource, outcome: str, unit: str) -> list[Block]:
     """Return the figure that answers best in the open, and the other views of a unit to be opened."""
     drawn = pictures(source, "units", outcome, unit)
-    # a gap is shown between the strata that it is made of
-    kinds = {block.figure.task.kind for block in drawn if isinstance(block, Picture)}
-    best = STRATA_FIGURE if STRATA_FIGURE in kinds else MAIN_FIGURE
+    kinds = [block.figure.task.kind for block in drawn if isinstance(block, Picture)]
+    # the first wide one: a gap is shown between the strata that it is made of
+    best = next((kind for kind in kinds if FIGURES[kind].wide), "")
     answering = [block for block in drawn if isinstance(block, Picture) and block.figure.task.kind == best]
     controlled = [block for block in answering if block.figure.task.design != "single"]
     shown: list[Block] = [*(controlled or answering)[:1]]

@@ -25,9 +25,9 @@ from its_eval.config.reading import read_file
 from its_eval.errors import ConfigError
 from its_eval.report.blocks import Folded, Heading, Section, Table, plain, text_cell
 from its_eval.report.cells import BLANK, columns
-from its_eval.report.method import ADJUSTMENTS
-from its_eval.words.narrative import estimand_words, rounded
-from its_eval.words.terms import season_words, singular, span_words
+from its_eval.report.source import n_drifting
+from its_eval.words.labels import ADJUSTMENTS, estimand_words, season_words
+from its_eval.words.numbers import plural, rounded, span_words
 
 if TYPE_CHECKING:
     from its_eval.report.source import ReportSource
@@ -44,10 +44,6 @@ class Facts:
     result: str = ""
 
 
-def _primary_fits(source: ReportSource) -> pd.DataFrame:
-    return pd.concat([source.primary_fits(outcome) for outcome in source.outcomes])
-
-
 def _events(source: ReportSource) -> str:
     events = source.settings["events"]
     listed = "; ".join(f"{event['name']}, {event['date']}" for event in events)
@@ -55,16 +51,15 @@ def _events(source: ReportSource) -> str:
 
 
 def _independent(source: ReportSource) -> Facts:
-    controlled = [design for design in source.settings["designs"] if design != "single"]
-    compared = "Peers, which other changes would reach too, are compared." if controlled else "No comparison."
+    controlled = "Peers, which other changes would reach too, are compared."
+    compared = controlled if set(source.designs) - {"single"} else "No comparison."
     return Facts(f"{_events(source)} {compared}")
 
 
 def _shape(source: ReportSource) -> Facts:
     digest = (source.provenance.get("config") or {}).get("sha256", "")
     written = f" Config with SHA-256 {digest[:12]}…." if digest else ""
-    shape = source.settings["intervention"]["shape"].replace("_", " ")
-    words = f"Shape ({shape}) and primary quantity stand in the config, one for all units.{written}"
+    words = f"Shape ({source.shape}) and primary quantity stand in the config, one for all units.{written}"
     return Facts(f"{words} Low, provided that the config is older than the first look at the data.", LOW)
 
 
@@ -78,18 +73,17 @@ def _objective(source: ReportSource) -> Facts:
 
 
 def _incomplete(source: ReportSource) -> Facts:
-    fits = _primary_fits(source)
+    fits = source.answering_fits
     missing = int(fits["n_missing"].sum()) if len(fits) else 0
     if len(fits) and not missing:
         return Facts("No period of any series is missing.", LOW)
     series = source.table("series")
-    keys = [series[name] for name in ("outcome", "unit", "design")]
-    before = series["counterfactual"].isna()
+    before = series["event_time"].lt(0).fillna(value=False).astype(bool)
     gone = (~series["used"].astype(bool)) & series["used_reason"].isin(["missing", "small denominator"])
     share = [100.0 * gone[part].sum() / part.sum() if part.any() else 0.0 for part in (before, ~before)]
     return Facts(
         f"Missing: {rounded(share[0], 1)} % of periods before the start and {rounded(share[1], 1)} % after, "
-        f"over {keys[0].groupby(keys).ngroups} series; none filled in."
+        f"over {series.groupby(['outcome', 'unit', 'design']).ngroups} series; none filled in."
     )
 
 
@@ -112,13 +106,11 @@ def _other(source: ReportSource) -> Facts:
 
 
 def _rationale(source: ReportSource) -> Facts:
-    shape = source.settings["intervention"]["shape"].replace("_", " ")
-    return Facts(f"Shape: {shape}. Why it is expected is not in the data.")
+    return Facts(f"Shape: {source.shape}. Why it is expected is not in the data.")
 
 
 def _setting(source: ReportSource) -> Facts:
-    units = sorted({unit for outcome in source.outcomes for unit in source.units(outcome)})
-    named = ", ".join(source.unit_name(unit) for unit in units)
+    named = ", ".join(source.everyone.values())
     return Facts(f"{source.settings['intervention']['name']}, in {named}.", REPORTED)
 
 
@@ -146,7 +138,7 @@ def _other_events(source: ReportSource) -> Facts:
 
 
 def _periods(source: ReportSource) -> Facts:
-    fits = _primary_fits(source)
+    fits = source.answering_fits
     if fits.empty:
         return Facts("Nothing was fitted.", ABSENT)
     spans = [_span(fits[name]) for name in ("n_pre", "n_post")]
@@ -163,15 +155,12 @@ def _missing(source: ReportSource) -> Facts:
 
 
 def _model(source: ReportSource) -> Facts:
-    shape = source.settings["intervention"]["shape"].replace("_", " ")
-    about = source.about(source.outcomes[0])
-    return Facts(
-        f"Segmented regression, {shape}; primary: {estimand_words(source.primary, about)}.", REPORTED
-    )
+    primary = estimand_words(source.primary, source.about(source.outcomes[0]))
+    return Facts(f"Segmented regression, {source.shape}; primary: {primary}.", REPORTED)
 
 
 def _autocorrelation(source: ReportSource) -> Facts:
-    fits = _primary_fits(source)
+    fits = source.answering_fits
     known = fits[fits["rho1"].notna()]
     if known.empty:
         return Facts("The primary estimator takes no account of dependence between periods.")
@@ -181,14 +170,14 @@ def _autocorrelation(source: ReportSource) -> Facts:
 
 def _season(source: ReportSource) -> Facts:
     frequency = str(source.settings["data"]["frequency"])
-    words = sorted({season_words(str(season), frequency) for season in _primary_fits(source)["season"]})
+    words = sorted({season_words(str(season), frequency) for season in source.answering_fits["season"]})
     return Facts(f"Season: {', '.join(words) or 'none fitted'}.", REPORTED)
 
 
 def _trend(source: ReportSource) -> Facts:
-    flags = _primary_fits(source)["flags"].astype(str)
-    drifting = int(flags.str.contains("near_unit_root").sum())
-    return Facts(f"A straight line before and after; {drifting} of {len(flags)} series drift.", REPORTED)
+    fits = source.answering_fits
+    drift = f"{n_drifting(fits)} of {len(fits)} series drift"
+    return Facts(f"A straight line before and after; {drift}.", REPORTED)
 
 
 def _effects(source: ReportSource) -> Facts:
@@ -241,76 +230,56 @@ def _software(source: ReportSource) -> Facts:
 
 
 def _limits(source: ReportSource) -> Facts:
-    return Facts(
-        singular(f"{len(source.evaluation.notes)} notes of the run; the assumptions are listed above.")
-    )
-
-
-EPOC_FACTS: dict[str, Callable[[ReportSource], Facts]] = {
-    "independent_of_other_changes": _independent,
-    "shape_pre_specified": _shape,
-    "data_collection_unaffected": _collection,
-    "outcome_objective": _objective,
-    "incomplete_data": _incomplete,
-    "selective_reporting": _selective,
-    "other_bias": _other,
-}
-REPORTING_FACTS: dict[str, Callable[[ReportSource], Facts]] = {
-    "rationale": _rationale,
-    "setting": _setting,
-    "outcome": _outcome,
-    "interruption": _interruption,
-    "other_events": _other_events,
-    "periods": _periods,
-    "missing": _missing,
-    "model": _model,
-    "autocorrelation": _autocorrelation,
-    "season": _season,
-    "trend": _trend,
-    "effects": _effects,
-    "counterfactual": _counterfactual,
-    "controls": _controls,
-    "sensitivity": _sensitivity,
-    "multiplicity": _multiplicity,
-    "power": _power,
-    "software": _software,
-    "limits": _limits,
-}
+    notes = plural(len(source.evaluation.notes), "note")
+    return Facts(f"{notes} of the run; the assumptions are listed above.")
 
 
 TO_BE_JUDGED = "to be judged by a person"
-#: The items by key, each as a question.
-EPOC = {
-    "independent_of_other_changes": "Did the intervention happen independently of other changes?",
-    "shape_pre_specified": "Was the shape of the effect laid down beforehand?",
-    "data_collection_unaffected": "Is it unlikely that the intervention changed how data were collected?",
-    "outcome_objective": "Was the outcome objective, or judged without knowing of the intervention?",
-    "incomplete_data": "Were missing data few, and alike before and after?",
-    "selective_reporting": "Were all outcomes that were planned reported?",
-    "other_bias": "Were other sources of bias dealt with, such as the season?",
+#: The items by key, each as a question with what the run knows of it.
+CHECKLISTS: dict[str, Mapping[str, tuple[str, Callable[[ReportSource], Facts]]]] = {
+    "epoc": {
+        "independent_of_other_changes": (
+            "Did the intervention happen independently of other changes?",
+            _independent,
+        ),
+        "shape_pre_specified": ("Was the shape of the effect laid down beforehand?", _shape),
+        "data_collection_unaffected": (
+            "Is it unlikely that the intervention changed how data were collected?",
+            _collection,
+        ),
+        "outcome_objective": (
+            "Was the outcome objective, or judged without knowing of the intervention?",
+            _objective,
+        ),
+        "incomplete_data": ("Were missing data few, and alike before and after?", _incomplete),
+        "selective_reporting": ("Were all outcomes that were planned reported?", _selective),
+        "other_bias": ("Were other sources of bias dealt with, such as the season?", _other),
+    },
+    "reporting": {
+        "rationale": ("Why this design, and why this shape of effect?", _rationale),
+        "setting": ("Which units, and which intervention?", _setting),
+        "outcome": ("How is the outcome defined, and out of how many?", _outcome),
+        "interruption": ("When did it start, and how long was the phase-in?", _interruption),
+        "other_events": ("What else happened?", _other_events),
+        "periods": ("How many periods before and after?", _periods),
+        "missing": ("What is missing or left out?", _missing),
+        "model": ("Which model, and which quantity answers the question?", _model),
+        "autocorrelation": ("How was the dependence between periods handled?", _autocorrelation),
+        "season": ("How was the season handled?", _season),
+        "trend": ("How were trends and drifts handled?", _trend),
+        "effects": ("Are effects given with intervals, absolute and relative?", _effects),
+        "counterfactual": (
+            "Do figures show every observation and what would have been expected?",
+            _counterfactual,
+        ),
+        "controls": ("Which units are compared, and how alike are they?", _controls),
+        "sensitivity": ("How does the answer depend on choices?", _sensitivity),
+        "multiplicity": ("How were several questions allowed for?", _multiplicity),
+        "power": ("What could have been found?", _power),
+        "software": ("Which program, versions, seed and config?", _software),
+        "limits": ("What limits the conclusions, and to whom do they apply?", _limits),
+    },
 }
-REPORTING = {
-    "rationale": "Why this design, and why this shape of effect?",
-    "setting": "Which units, and which intervention?",
-    "outcome": "How is the outcome defined, and out of how many?",
-    "interruption": "When did it start, and how long was the phase-in?",
-    "other_events": "What else happened?",
-    "periods": "How many periods before and after?",
-    "missing": "What is missing or left out?",
-    "model": "Which model, and which quantity answers the question?",
-    "autocorrelation": "How was the dependence between periods handled?",
-    "season": "How was the season handled?",
-    "trend": "How were trends and drifts handled?",
-    "effects": "Are effects given with intervals, absolute and relative?",
-    "counterfactual": "Do figures show every observation and what would have been expected?",
-    "controls": "Which units are compared, and how alike are they?",
-    "sensitivity": "How does the answer depend on choices?",
-    "multiplicity": "How were several questions allowed for?",
-    "power": "What could have been found?",
-    "software": "Which program, versions, seed and config?",
-    "limits": "What limits the conclusions, and to whom do they apply?",
-}
-CHECKLISTS: dict[str, Mapping[str, str]] = {"epoc": EPOC, "reporting": REPORTING}
 #: What a person may judge a risk of bias to be.
 JUDGEMENTS = ("low", "high", "unclear")
 _ANSWER_KEYS = ("judgement", "reason", "by")
@@ -342,27 +311,24 @@ class Item:
     answer: str
 
 
-def epoc_items(source: ReportSource) -> list[Item]:
-    """Return the risk-of-bias items, with what the run knows and what people answered."""
-    return [_item(source, "epoc", key, EPOC_FACTS[key](source)) for key in EPOC]
+def items_of(source: ReportSource, checklist: str) -> list[Item]:
+    """Return the items of a checklist, with what the run knows and what people answered."""
+    return [
+        _item(source, checklist, key, question, facts(source))
+        for key, (question, facts) in CHECKLISTS[checklist].items()
+    ]
 
 
-def reporting_items(source: ReportSource) -> list[Item]:
-    """Return the reporting items, with what the run knows and what people answered."""
-    return [_item(source, "reporting", key, REPORTING_FACTS[key](source)) for key in REPORTING]
-
-
-def _item(source: ReportSource, checklist: str, key: str, facts: Facts) -> Item:
+def _item(source: ReportSource, checklist: str, key: str, question: str, facts: Facts) -> Item:
     given: Mapping[str, str] = (source.answers.get(checklist) or {}).get(key) or {}
     judgement = given.get("judgement", "")
     result = facts.result or TO_BE_JUDGED
     if checklist == "epoc" and judgement:
         result = "unclear" if judgement == "unclear" else f"{judgement} risk"
     elif checklist == "reporting" and given:
-        result = "reported"
+        result = REPORTED
     by = f" ({given['by']})" if given.get("by") else ""
-    answer = f"{given['reason']}{by}" if given else ""
-    return Item(key, CHECKLISTS[checklist][key], result, facts.words, answer)
+    return Item(key, question, result, facts.words, f"{given['reason']}{by}" if given else "")
 
 
 def load_answers(path: Path) -> Mapping[str, Any]:
@@ -424,7 +390,7 @@ def _item_problems(checklist: str, key: str, answer: object) -> list[str]:
 
 def checklist(source: ReportSource) -> Section:
     """Return the risk-of-bias items and the reporting items."""
-    bias, reporting = epoc_items(source), reporting_items(source)
+    bias, reporting = (items_of(source, name) for name in ("epoc", "reporting"))
     left = sum(item.result == TO_BE_JUDGED for item in bias)
     opening = (
         f"{len(bias) - left} of the {len(bias)} items are answered, {left} are left to a person, with what "

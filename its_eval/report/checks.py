@@ -6,22 +6,33 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from its_eval.evaluation import in_order_of_designs, records
-from its_eval.figures.specification import PRIMARY, dimension_words, specification_curve_data
-from its_eval.figures.text_layout import specification_sentences
-from its_eval.report.blocks import Bullets, Folded, Heading, Section, Sentence, Table, plain, text_cell
+from its_eval.figures.catalogue import FigureTask, figure_data
+from its_eval.figures.specification_curve import (
+    PRIMARY,
+    SPECIFICATION_CURVE,
+    dimension_words,
+    specification_sentences,
+)
+from its_eval.report.blocks import Bullets, Folded, Heading, Section, Sentence, Table, plain
 from its_eval.report.cells import (
-    columns,
-    estimate_cell,
+    COMPARED,
+    MESSAGE,
+    estimate,
     folded_pictures,
     not_asked,
-    p_cell,
+    p_value,
     picture,
     shortened,
-    value_cell,
+    table_of,
+    text,
+    told,
+    value,
+    who,
 )
 from its_eval.report.source import anchor, preferred_scale
-from its_eval.words.narrative import FLAG_WORDS, compared_with, data_sentences, estimand_words
-from its_eval.words.terms import check_words, message_words, singular
+from its_eval.words.labels import check_words, compared_with, estimand_words
+from its_eval.words.numbers import plural
+from its_eval.words.sentences import data_sentences, warning_sentences
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,7 +72,16 @@ RESIDUAL_CHECKS = frozenset(
 )
 
 
-def checks(source: ReportSource) -> Section:
+_WHOSE = told(lambda row: row["unit"] or "all together")
+_CHECK = told(lambda row: check_words(row["check"]))
+
+
+def checks(source: ReportSource) -> tuple[Section, ...]:
+    """Return what was checked, and how the answer depends on choices."""
+    return _checks(source), _choices(source)
+
+
+def _checks(source: ReportSource) -> Section:
     """Return what needs attention, then every check with its result."""
     table = source.table("checks")
     alarming = table[table["status"] == "attention"]
@@ -106,48 +126,21 @@ def _residual_figures(source: ReportSource, outcome: str) -> list[Block]:
 
 def _warnings(source: ReportSource) -> list[Sentence]:
     """Return notes of the run, warnings of fits, and faults in the data."""
-    found = [words for outcome in source.outcomes for words in _flagged(source, outcome)]
+    found = [
+        words
+        for outcome in source.outcomes
+        for words in warning_sentences(source.evaluation, outcome, source.label(outcome))
+    ]
     warnings = [plain(words, "attention") for words in (*found, *data_sentences(source.evaluation))]
     return [*map(plain, source.evaluation.notes), *warnings]
 
 
-def _flagged(source: ReportSource, outcome: str) -> list[str]:
-    """Return what fits warn of, each warning once with the units that it is about, and what failed."""
-    units: dict[tuple[str, str], list[str]] = {}
-    for _, row in records(in_order_of_designs(source.primary_fits(outcome), "unit")):
-        for flag in filter(None, str(row["flags"]).split("; ")):
-            units.setdefault((flag, str(row["design"])), []).append(str(row["unit"]))
-    found = [
-        f"{source.label(outcome)}, {', '.join(named)} compared with "
-        f"{compared_with(design, several=len(named) > 1)}: {FLAG_WORDS.get(flag, flag)}."
-        for (flag, design), named in units.items()
-    ]
-    failed = source.rows("not_estimated", outcome)
-    found += [
-        f"{source.label(outcome)}, {row['unit']} compared with {compared_with(str(row['design']))}: not "
-        f"estimated: {message_words(str(row['message']))}."
-        for _, row in records(failed)
-    ]
-    return list(dict.fromkeys(found))
-
-
 def _alarms(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
     shown, more = shortened(rows, "checks")
-    lines = [
-        [
-            text_cell(str(row["unit"]) or "all together"),
-            text_cell(message_words(str(row["message"]))),
-            text_cell(compared_with(str(row["design"]))),
-            text_cell(check_words(str(row["check"]))),
-        ]
-        for _, row in records(shown)
-    ]
-    titles = columns("Unit", "In words", "Compared with", "Check")
-    counted = singular(f"{len(rows)} checks")
-    caption = (
-        f"{source.label(outcome)}: {counted} that ask{'s' if len(rows) == 1 else ''} for attention.{more}"
-    )
-    return Table(anchor("table-attention", outcome), caption, titles, lines)
+    ask = "asks" if len(rows) == 1 else "ask"
+    caption = f"{source.label(outcome)}: {plural(len(rows), 'check')} that {ask} for attention.{more}"
+    makers = {"Unit": _WHOSE, "In words": MESSAGE, "Compared with": COMPARED, "Check": _CHECK}
+    return table_of(shown, anchor("table-attention", outcome), caption, makers)
 
 
 def _counted(table: pd.DataFrame) -> str:
@@ -163,7 +156,7 @@ def _counted(table: pd.DataFrame) -> str:
         for status, (one, many) in told.items()
         if status in counts
     ]
-    return singular(f"Of {len(table)} checks {', '.join(words)}.")
+    return f"Of {plural(len(table), 'check')} {', '.join(words)}."
 
 
 def _result(row: Row) -> str:
@@ -182,40 +175,20 @@ def _results(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
         kind="stable",
     )
     shown, more = shortened(urgent_first, "checks")
-    lines = [
-        [
-            text_cell(str(row["unit"]) or "all together"),
-            text_cell(compared_with(str(row["design"]))),
-            text_cell(check_words(str(row["check"]))),
-            text_cell(_result(row)),
-            value_cell("checks", place, row, "statistic"),
-            p_cell("checks", place, row, "p_value"),
-            text_cell(message_words(str(row["message"]))),
-        ]
-        for place, row in records(shown)
-    ]
-    titles = columns("Unit", "Compared with", "Check", "Result", "Statistic#", "p#", "In words")
+    makers = {
+        "Unit": _WHOSE,
+        "Compared with": COMPARED,
+        "Check": _CHECK,
+        "Result": told(_result),
+        "Statistic#": value("checks", "statistic"),
+        "p#": p_value("checks"),
+        "In words": MESSAGE,
+    }
     caption = f"{source.label(outcome)}: checks.{more}"
-    return Table(anchor("table-checks", outcome), caption, titles, lines)
+    return table_of(shown, anchor("table-checks", outcome), caption, makers)
 
 
-#: What an estimator is, in words.
-ESTIMATOR_WORDS = {
-    "reml_ar": "REML with autoregressive errors",
-    "reml_ar_noise": "REML with autoregressive errors and noise",
-    "ols": "least squares, periods taken as independent",
-    "newey_west": "least squares with Newey–West standard errors",
-    "prais_winsten": "Prais–Winsten",
-    "arima": "ARIMA errors, maximum likelihood",
-    "poisson": "Poisson regression",
-    "quasi_poisson": "quasi-Poisson regression",
-    "negative_binomial": "negative binomial regression",
-    "binomial": "logistic regression",
-    "quasi_binomial": "quasi-binomial regression",
-}
-
-
-def choices(source: ReportSource) -> Section:
+def _choices(source: ReportSource) -> Section:
     """Return the primary estimand by every estimator and under every choice tried."""
     blocks: list[Block] = []
     for outcome in source.outcomes:
@@ -233,23 +206,17 @@ def _estimators(source: ReportSource, outcome: str) -> list[Block]:
     rows = rows[(rows["estimand"] == source.primary) & preferred_scale(rows)]
     if not rows["role"].eq("sensitivity").any():
         return []
-    lines = []
-    for place, row in records(in_order_of_designs(rows, "unit")):
-        estimator = str(row["estimator"])
-        role = " (the answer)" if row["role"] == "primary" else ""
-        lines.append(
-            [
-                text_cell(source.unit_name(str(row["unit"]))),
-                text_cell(compared_with(str(row["design"]))),
-                text_cell(f"{estimator}{role}"),
-                estimate_cell("effects", place, row),
-                p_cell("effects", place, row, "p_value"),
-            ]
-        )
     what = estimand_words(source.primary, about)
-    titles = columns("Unit", "Compared with", "Estimator", "Estimate#", "p#")
     caption = f"{about['label']}: {what} by every estimator, the first being the answer"
-    table = Table(anchor("table-estimators", outcome), caption, titles, lines)
+    makers = who(source) | {
+        "Estimator": told(
+            lambda row: f"{row['estimator']}{' (the answer)' if row['role'] == 'primary' else ''}"
+        ),
+        "Estimate#": estimate("effects"),
+        "p#": p_value("effects"),
+    }
+    ordered = in_order_of_designs(rows, "unit")
+    table = table_of(ordered, anchor("table-estimators", outcome), caption, makers)
     too_narrow = (
         "Newey–West and least squares stand here to compare with older reports: where periods resemble their "
         "neighbours their intervals are too narrow."
@@ -265,21 +232,17 @@ def _alternatives(source: ReportSource, outcome: str) -> list[Block]:
         return []
     about, scale = source.about(outcome), source.scale(outcome)
     shown, more = shortened(rows.assign(scale=scale), "sensitivity")
-    lines = [
-        [
-            text_cell(str(row["unit"])),
-            text_cell(compared_with(str(row["design"]))),
-            text_cell(dimension_words(str(row["dimension"]))),
-            text_cell(str(row["choice"])),
-            text_cell(estimand_words(str(row["estimand"]), about)),
-            estimate_cell("sensitivity", place, row),
-            p_cell("sensitivity", place, row, "p_value"),
-        ]
-        for place, row in records(shown)
-    ]
-    titles = columns("Unit", "Compared with", "What was changed", "To", "Quantity", "Estimate#", "p#")
     caption = f"{about['label']}: estimates under other choices.{more}"
-    table = Table(anchor("table-choices", outcome), caption, titles, lines)
+    makers = {
+        "Unit": text("unit"),
+        "Compared with": COMPARED,
+        "What was changed": told(lambda row: dimension_words(row["dimension"])),
+        "To": text("choice"),
+        "Quantity": told(lambda row: estimand_words(row["estimand"], about)),
+        "Estimate#": estimate("sensitivity"),
+        "p#": p_value("sensitivity"),
+    }
+    table = table_of(shown, anchor("table-choices", outcome), caption, makers)
     return [
         Bullets(_agreement(source, outcome, rows)),
         *folded_pictures(source, "choices", outcome, "Every choice, in figures"),
@@ -294,7 +257,8 @@ def _agreement(source: ReportSource, outcome: str, rows: pd.DataFrame) -> list[S
     found = []
     for unit, design in in_order_of_designs(others, "unit")[["unit", "design"]].drop_duplicates().to_numpy():
         # the same numbers as in the figure, so that both say the same
-        frame = specification_curve_data(source.evaluation, outcome, unit, design)
+        task = FigureTask(SPECIFICATION_CURVE.name, outcome, unit, design)
+        frame = figure_data(source.evaluation, task)
         said = " ".join(specification_sentences(frame, ratio=ratio))
         found.append(plain(f"{source.unit_name(unit)}, compared with {compared_with(design)}: {said}"))
     return found

@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from its_eval.evaluation import in_order_of_designs, records
 from its_eval.report.blocks import Cell, Folded, Heading, Section, Table, plain, text_cell
 from its_eval.report.cells import (
     BLANK,
+    COMPARED,
+    MESSAGE,
+    Maker,
     columns,
-    count_cell,
+    count,
+    estimate,
     estimate_cell,
     folded_pictures,
     not_asked,
     number,
-    p_cell,
+    p_value,
     pictures,
     shortened,
-    value_cell,
+    table_of,
+    text,
+    told,
+    value,
+    who,
 )
 from its_eval.report.source import anchor
-from its_eval.report.verdicts import label_words
-from its_eval.words.narrative import compared_with, detectable_words, estimand_words, measure, printed
-from its_eval.words.terms import message_words
+from its_eval.words.labels import compared_with, conclusion_words, estimand_words, pooling_words
+from its_eval.words.numbers import detectable_words, measure, printed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from its_eval.evaluation import Row
@@ -35,18 +44,14 @@ if TYPE_CHECKING:
 
 #: After the primary estimand and the effects at so many periods.
 _LAST = ("average_effect", "relative_average_effect")
-#: How several units are put together, in words.
-METHOD_WORDS = {
-    "set": "fitted as one: their mean minus the mean of their peers",
-    "set_union_of_peers": "fitted as one: their mean minus the mean of all their peers",
-    "paule_mandel_mkh": "random effects: Paule–Mandel, modified Hartung–Knapp",
-    "paule_mandel_hk": "random effects: Paule–Mandel, Hartung–Knapp",
-    "fixed_effect": "fixed effect",
-    "unweighted_mean": "unweighted mean",
-}
 
 
-def effects(source: ReportSource) -> Section:
+def effects(source: ReportSource) -> tuple[Section, ...]:
+    """Return the effects in numbers, whether they are unusual for a unit, and what could have been found."""
+    return _effects(source), _placebos(source), _power(source)
+
+
+def _effects(source: ReportSource) -> Section:
     """Return the table of effects per outcome, all quantities to be opened, and the units together."""
     blocks: list[Block] = []
     for outcome in source.outcomes:
@@ -94,23 +99,15 @@ def _main_table(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table
 
 def _every_quantity(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
     about = source.about(outcome)
-    lines = []
-    for place, row in records(in_order_of_designs(rows, "unit")):
-        what = estimand_words(str(row["estimand"]), about)
-        lines.append(
-            [
-                text_cell(source.unit_name(str(row["unit"]))),
-                text_cell(compared_with(str(row["design"]))),
-                text_cell(what),
-                text_cell(measure(row, about) or "–"),
-                estimate_cell("effects", place, row),
-                p_cell("effects", place, row, "p_value"),
-                value_cell("effects", place, row, "df", 1),
-            ]
-        )
-    titles = columns("Unit", "Compared with", "Quantity", "In", "Estimate#", "p#", "Degrees of freedom#")
     caption = f"{about['label']}: every quantity by the primary estimator"
-    return Table(anchor("table-quantities", outcome), caption, titles, lines)
+    makers = who(source) | {
+        "Quantity": told(lambda row: estimand_words(row["estimand"], about)),
+        "In": told(lambda row: measure(row, about) or "–"),
+        "Estimate#": estimate("effects"),
+        "p#": p_value("effects"),
+        "Degrees of freedom#": value("effects", "df", 1),
+    }
+    return table_of(in_order_of_designs(rows, "unit"), anchor("table-quantities", outcome), caption, makers)
 
 
 def _pooled(source: ReportSource, outcome: str) -> list[Block]:
@@ -118,42 +115,33 @@ def _pooled(source: ReportSource, outcome: str) -> list[Block]:
     rows = source.rows("pooled", outcome)
     if rows.empty:
         return []
-    about = source.about(outcome)
-    lines = []
-    for place, row in records(in_order_of_designs(rows.assign(scale=source.scale(outcome)))):
-        prediction = BLANK
-        if not math.isnan(row["prediction_low"]):
-            low, high = (
-                number("pooled", place, row, name, printed(row[name], row))
-                for name in ("prediction_low", "prediction_high")
-            )
-            prediction = Cell((low, " to ", high), sort=low.exact)
-        lines.append(
-            [
-                text_cell(_method_words(str(row["method"]))),
-                text_cell(compared_with(str(row["design"]), several=True)),
-                estimate_cell("pooled", place, row),
-                p_cell("pooled", place, row, "p_value"),
-                prediction,
-                value_cell("pooled", place, row, "i2", 1),
-                count_cell("pooled", place, row, "n_units"),
-            ]
-        )
-    titles = columns(
-        *("How", "Compared with", "Estimate#", "p#", "Where a further unit may lie#", "I², %#", "Units#")
-    )
-    example = {"scale": source.scale(outcome), "estimand": source.primary}
-    unit = measure(example, about)
+    about, scale = source.about(outcome), source.scale(outcome)
+    unit = measure({"scale": scale, "estimand": source.primary}, about)
     what = estimand_words(source.primary, about)
     caption = f"{about['label']}: all units together, {what}{f', {unit}' if unit else ''}"
-    return [Folded("All units together", [Table(anchor("table-pooled", outcome), caption, titles, lines)])]
+    makers = {
+        "How": told(lambda row: pooling_words(row["method"])),
+        "Compared with": told(lambda row: compared_with(row["design"], several=True)),
+        "Estimate#": estimate("pooled"),
+        "p#": p_value("pooled"),
+        "Where a further unit may lie#": _prediction,
+        "I², %#": value("pooled", "i2", 1),
+        "Units#": count("pooled", "n_units"),
+    }
+    ordered = in_order_of_designs(rows.assign(scale=scale))
+    return [
+        Folded("All units together", [table_of(ordered, anchor("table-pooled", outcome), caption, makers)])
+    ]
 
 
-def _method_words(method: str) -> str:
-    """Return a way of pooling in words, and which unit it leaves out."""
-    name, without, unit = method.partition(" without ")
-    words = METHOD_WORDS.get(name, name.replace("_", " "))
-    return f"{words}, without {unit}" if without else words
+def _prediction(place: int, row: Row) -> Cell:
+    if math.isnan(row["prediction_low"]):
+        return BLANK
+    low, high = (
+        number("pooled", place, row, name, printed(row[name], row))
+        for name in ("prediction_low", "prediction_high")
+    )
+    return Cell((low, " to ", high), sort=low.exact)
 
 
 _EXPLAINED = (
@@ -162,37 +150,34 @@ _EXPLAINED = (
 )
 
 
-def power(source: ReportSource) -> Section:
+def _power(source: ReportSource) -> Section:
     """Return the smallest detectable change of every answer, and the power table where there is one."""
     blocks: list[Block] = [plain(_EXPLAINED)]
     for outcome in source.outcomes:
-        rows = source.rows("summary", outcome)
+        rows = in_order_of_designs(source.rows("summary", outcome), "unit")
         if rows.empty:
             continue
         about = source.about(outcome)
-        lines = []
-        for place, row in records(in_order_of_designs(rows, "unit")):
-            smallest = BLANK
-            if math.isfinite(row["minimum_detectable"]):
-                words = detectable_words(row, about)
-                smallest = Cell(
-                    (number("summary", place, row, "minimum_detectable", words),),
-                    sort=repr(float(row["minimum_detectable"])),
-                )
-            lines.append(
-                [
-                    text_cell(source.unit_name(str(row["unit"]))),
-                    text_cell(compared_with(str(row["design"]))),
-                    smallest,
-                    estimate_cell("summary", place, row),
-                ]
-            )
-        titles = columns("Unit", "Compared with", "Smallest detectable change#", "Estimate#")
         caption = f"{about['label']}: {estimand_words(source.primary, about)}"
-        blocks.append(Table(anchor("table-power", outcome), caption, titles, lines))
+        makers = who(source) | {
+            "Smallest detectable change#": _detectable(about),
+            "Estimate#": estimate("summary"),
+        }
+        blocks.append(table_of(rows, anchor("table-power", outcome), caption, makers))
         blocks += pictures(source, "power", outcome)
         blocks += _asked(source, outcome)
     return Section("power", "What could have been found", blocks)
+
+
+def _detectable(about: Mapping[str, Any]) -> Maker:
+    def cell(place: int, row: Row) -> Cell:
+        smallest = float(row["minimum_detectable"])
+        if not math.isfinite(smallest):
+            return BLANK
+        words = detectable_words(row, about)
+        return Cell((number("summary", place, row, "minimum_detectable", words),), sort=repr(smallest))
+
+    return cell
 
 
 def _asked(source: ReportSource, outcome: str) -> list[Block]:
@@ -200,20 +185,15 @@ def _asked(source: ReportSource, outcome: str) -> list[Block]:
     if rows.empty:
         return []
     about = source.about(outcome)
-    lines = [
-        [
-            text_cell(source.unit_name(str(row["unit"]))),
-            text_cell(compared_with(str(row["design"]))),
-            text_cell(estimand_words(str(row["estimand"]), about)),
-            value_cell("power", place, row, "minimum_detectable", 4),
-            value_cell("power", place, row, "power"),
-            value_cell("power", place, row, "alpha"),
-        ]
-        for place, row in records(in_order_of_designs(rows, "unit"))
-    ]
-    titles = columns("Unit", "Compared with", "Quantity", "Smallest detectable change#", "Power#", "Level#")
     caption = f"{about['label']}: smallest detectable change of every quantity"
-    table = Table(anchor("table-power-all", outcome), caption, titles, lines)
+    makers = who(source) | {
+        "Quantity": told(lambda row: estimand_words(row["estimand"], about)),
+        "Smallest detectable change#": value("power", "minimum_detectable", 4),
+        "Power#": value("power", "power"),
+        "Level#": value("power", "alpha"),
+    }
+    ordered = in_order_of_designs(rows, "unit")
+    table = table_of(ordered, anchor("table-power-all", outcome), caption, makers)
     return [Folded("The same for every quantity", [table])]
 
 
@@ -225,9 +205,9 @@ _EXPLAINED_PLACEBOS = (
 )
 
 
-def placebos(source: ReportSource) -> Section:
+def _placebos(source: ReportSource) -> Section:
     """Return how a unit's change stands among changes that no intervention made."""
-    if set(source.settings["designs"]) == {"single"}:
+    if set(source.designs) == {"single"}:
         units: list[Block] = [plain("Only a comparison with other units can be set beside theirs.", "quiet")]
     else:
         units = [plain(_EXPLAINED_PLACEBOS), *_units(source)]
@@ -258,28 +238,19 @@ def _others(source: ReportSource, outcome: str, row: Row) -> str:
 
 
 def _ranks(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
-    lines = [
-        [
-            text_cell(source.unit_name(str(row["unit"]))),
-            text_cell(compared_with(str(row["design"]))),
-            p_cell("summary", place, row, "p_value"),
-            p_cell("summary", place, row, "p_adjusted"),
-            p_cell("summary", place, row, "p_placebo"),
-            text_cell(_others(source, outcome, row)),
-            p_cell("summary", place, row, "p_crawford_howell"),
-            text_cell(label_words(str(row["label"]))),
-        ]
-        for place, row in records(rows)
-    ]
-    titles = columns(
-        *("Unit", "Compared with", "p#", "Adjusted p#", "Placebo p#", "Among#", "Crawford–Howell p#"),
-        "What can be said",
-    )
     caption = (
         f"{source.label(outcome)}: did the gap change (p, adjusted p), and is that unusual for a unit "
         "(placebo p: its rank among so many other units; Crawford–Howell: the unit against its own peers)"
     )
-    return Table(anchor("table-placebos", outcome), caption, titles, lines)
+    makers = who(source) | {
+        "p#": p_value("summary"),
+        "Adjusted p#": p_value("summary", "p_adjusted"),
+        "Placebo p#": p_value("summary", "p_placebo"),
+        "Among#": told(lambda row: _others(source, outcome, row)),
+        "Crawford–Howell p#": p_value("summary", "p_crawford_howell"),
+        "What can be said": told(lambda row: conclusion_words(row["label"])),
+    }
+    return table_of(rows, anchor("table-placebos", outcome), caption, makers)
 
 
 def _dates(source: ReportSource) -> list[Block]:
@@ -300,32 +271,21 @@ def _dates(source: ReportSource) -> list[Block]:
 
 
 def _by_date(source: ReportSource, outcome: str, found: pd.DataFrame) -> Table:
-    lines = [
-        [
-            text_cell(str(row["unit"])),
-            text_cell(message_words(str(row["message"]))),
-            text_cell(compared_with(str(row["design"]))),
-        ]
-        for _, row in records(in_order_of_designs(found, "unit"))
-    ]
     caption = f"{source.label(outcome)}: what the model finds where nothing began"
-    return Table(anchor("table-dates", outcome), caption, columns("Unit", "In words", "Compared with"), lines)
+    makers = {"Unit": text("unit"), "In words": MESSAGE, "Compared with": COMPARED}
+    return table_of(in_order_of_designs(found, "unit"), anchor("table-dates", outcome), caption, makers)
 
 
 def _date_table(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
     about = source.about(outcome)
     shown, more = shortened(rows, "placebo_dates")
-    lines = [
-        [
-            text_cell(str(row["unit"])),
-            text_cell(compared_with(str(row["design"]))),
-            text_cell(estimand_words(str(row["estimand"]), about)),
-            text_cell(str(row["placebo"])),
-            value_cell("placebo_dates", place, row, "estimate", 4),
-            value_cell("placebo_dates", place, row, "statistic"),
-        ]
-        for place, row in records(shown)
-    ]
-    titles = columns("Unit", "Compared with", "Quantity", "Date", "Estimate#", "In standard errors#")
     caption = f"{about['label']}: dates before the start, treated as if something had begun there.{more}"
-    return Table(anchor("table-placebo-dates", outcome), caption, titles, lines)
+    makers = {
+        "Unit": text("unit"),
+        "Compared with": COMPARED,
+        "Quantity": told(lambda row: estimand_words(row["estimand"], about)),
+        "Date": text("placebo"),
+        "Estimate#": value("placebo_dates", "estimate", 4),
+        "In standard errors#": value("placebo_dates", "statistic"),
+    }
+    return table_of(shown, anchor("table-placebo-dates", outcome), caption, makers)

@@ -1,46 +1,132 @@
-"""The report: one self-contained HTML file, written from the tidy tables and from nothing else."""
+"""The report, and pages like it: one self-contained HTML file, from the tidy tables and nothing else.
+
+Templates, style, script and a policy that forbids every request.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
+import base64
+import hashlib
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from its_eval.report.answer import answer, glance, units
+from its_eval.report.answer import answer
 from its_eval.report.before_after import before_after
-from its_eval.report.checklists import checklist
-from its_eval.report.checks import checks, choices
-from its_eval.report.effects import effects, placebos, power
-from its_eval.report.embedding import stored_figures
+from its_eval.report.checks import checks
+from its_eval.report.effects import effects
+from its_eval.report.embedding import SvgEmbedder, data_uri, numbers_uri, stored_figures
 from its_eval.report.house_style import HouseStyle
-from its_eval.report.method import assumptions, methods, origin
-from its_eval.report.page import render_page
-from its_eval.report.peers import data_quality, peers
+from its_eval.report.method import method
+from its_eval.report.peers import peers
 from its_eval.report.source import ReportSource, with_every_table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from jinja2 import Environment
+
     from its_eval.evaluation import Evaluation
-    from its_eval.report.blocks import Section
+    from its_eval.report.blocks import Picture, Section
 
 
-#: The sections in their order: the answer first, what it rests on after it.
-SECTIONS: tuple[Callable[[ReportSource], Section], ...] = (
-    answer,
-    glance,
-    units,
-    effects,
-    placebos,
-    peers,
-    checks,
-    choices,
-    power,
-    before_after,
-    data_quality,
-    methods,
-    assumptions,
-    checklist,
-    origin,
+_SCRIPT = "sorting.js.j2"
+
+
+@cache
+def _environment() -> Environment:
+    """Return the templates; a name that a page does not have is an error, never a blank."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415  (start-up time)
+
+    environment = Environment(
+        loader=PackageLoader("its_eval.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["unbroken"] = unbroken
+    return environment
+
+
+def unbroken(text: str) -> str:
+    """Return a text whose numbers do not part from their signs at the end of a line.
+
+    Examples
+    --------
+    >>> unbroken("p = 0.02, 95 % of") == "p{0}={0}0.02, 95{0}% of".format(chr(160))
+    True
+    """
+    for loose in ("p = ", "p < "):
+        text = text.replace(loose, loose.replace(" ", "\u00a0"))
+    return text.replace(" %", "\u00a0%")
+
+
+def content_policy(script: str) -> str:
+    """Return the content security policy of a page: nothing is loaded, and only its own script runs.
+
+    Styles may stand on elements, as SVG drawings have them.
+    """
+    digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
+    return (
+        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def render_page(template: str, *, style: HouseStyle, **content: Any) -> str:
+    """Return a page as HTML.
+
+    Parameters
+    ----------
+    template : str
+        Name of the template.
+    style : HouseStyle
+        Logo, title and colours.
+    **content
+        What the template shows.
+    """
+    environment = _environment()
+    script = environment.get_template(_SCRIPT).render()
+    embedder = SvgEmbedder()
+
+    def drawing(picture: Picture) -> str:
+        path = picture.figure.picture
+        if path.suffix == ".svg":
+            return embedder.embed(path.read_text(encoding="utf-8"), picture.alt)
+        return ""
+
+    def photograph(picture: Picture) -> str:
+        return data_uri(picture.figure.picture.read_bytes(), "image/png")
+
+    def numbers(picture: Picture) -> str:
+        path = picture.figure.numbers
+        return "" if path is None else numbers_uri(path.read_text(encoding="utf-8"))
+
+    return environment.get_template(template).render(
+        style=style,
+        script=script,
+        policy=content_policy(script),
+        embedder=embedder,
+        drawing=drawing,
+        photograph=photograph,
+        numbers=numbers,
+        **content,
+    )
+
+
+#: The sections of the chapters in the order of the page: the answer first, what it rests on after it.
+_ORDER = (
+    *("answer", "glance", "units", "effects", "placebos", "peers", "checks", "choices", "power"),
+    *("before-after", "data", "methods", "assumptions", "checklists", "origin"),
 )
+
+
+def _sections(source: ReportSource) -> list[Section]:
+    """Return the sections of a report; one that a run may have or not is left out when nothing is in it."""
+    chapters = (answer, effects, peers, checks, before_after, method)
+    made = {section.ident: section for chapter in chapters for section in chapter(source)}
+    return [made[ident] for ident in _ORDER if made[ident].blocks]
 
 
 def render_report(
@@ -83,7 +169,6 @@ def render_report(
         "report.html.j2",
         style=style,
         title=style.title or evaluation.title,
-        # a section that a run may have or not is left out when there is nothing in it
-        sections=[made for section in SECTIONS if (made := section(source)).blocks],
+        sections=_sections(source),
         version=str((provenance.get("program") or {}).get("version", "")),
     )

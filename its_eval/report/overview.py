@@ -11,13 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from its_eval.provenance import MANIFEST
-from its_eval.report.answer import TITLES, answer_rows
 from its_eval.report.blocks import Cell, Link, Section, Table, plain, text_cell
-from its_eval.report.cells import columns
+from its_eval.report.cells import ANSWER_TITLES, answer_rows, columns
 from its_eval.report.checklists import load_answers
 from its_eval.report.house_style import HouseStyle, load_house_style
-from its_eval.report.html import render_report
-from its_eval.report.page import render_page
+from its_eval.report.html import render_page, render_report
 from its_eval.report.source import with_every_table
 from its_eval.report.write import replace_text
 
@@ -86,7 +84,7 @@ def _all_answers(entries: Sequence[OverviewEntry]) -> Section:
         "A row per unit, outcome and comparison. The p-values are adjusted within each run, not over all "
         "rows: among many rows some small ones are to be expected."
     )
-    titles = (*TITLES, *columns("Run"))
+    titles = (*ANSWER_TITLES, *columns("Run"))
     table = Table("table-overview", "All answers, with intervals beneath", titles, lines)
     return Section("overview", "All answers", [opening, table])
 

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from its_eval.evaluation import in_order_of_designs, records
-from its_eval.report.blocks import Cell, Folded, Heading, Section, Table, plain, text_cell
-from its_eval.report.cells import BLANK, columns, count_cell, number, pictures, shortened, value_cell
+from its_eval.evaluation import Row, in_order_of_designs, records
+from its_eval.report.blocks import Cell, Folded, Heading, Section, Table, plain
+from its_eval.report.cells import (
+    BLANK,
+    MESSAGE,
+    count,
+    number,
+    pictures,
+    shortened,
+    table_of,
+    text,
+    told,
+    value,
+    who,
+)
 from its_eval.report.source import anchor
-from its_eval.words.narrative import compared_with, peers_sentence
-from its_eval.words.terms import message_words, season_words
+from its_eval.words.labels import MATCHED_ON_OUTCOME, season_words
+from its_eval.words.numbers import plural
+from its_eval.words.sentences import peers_sentence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +35,12 @@ if TYPE_CHECKING:
 _NAMED = 2
 
 
-def peers(source: ReportSource) -> Section:
+def peers(source: ReportSource) -> tuple[Section, ...]:
+    """Return who the peers are, and what the data are like."""
+    return _peers(source), _data(source)
+
+
+def _peers(source: ReportSource) -> Section:
     """Return the peers of every unit; said once where all outcomes share them."""
     table = source.table("peers")
     if table.empty:
@@ -31,6 +49,8 @@ def peers(source: ReportSource) -> Section:
             words = "No unit has peers; the section on checks says why."
         return Section("peers", "Peers, and why these", [plain(words, "quiet")])
     blocks: list[Block] = []
+    if (source.settings.get("peers") or {}).get("match") == "pre_period":
+        blocks.append(plain(f"Peers were chosen by {MATCHED_ON_OUTCOME}, not by characteristics."))
     for outcomes, unit in _sets(source):
         shown = "; ".join(source.label(outcome) for outcome in outcomes)
         whole = len(outcomes) == len(source.outcomes)
@@ -66,27 +86,25 @@ def _nearest(source: ReportSource, outcome: str, unit: str) -> Table:
     shares = source.table("peer_contributions")
     own = shares[shares["unit"] == unit].sort_values("share", ascending=False, kind="stable")
     largest = dict(iter(own.groupby("peer").head(_NAMED).groupby("peer")))
-    lines = []
-    for place, row in records(source.rows("peers", outcome, unit)):
-        peer = str(row["peer"])
-        lines.append(
-            [
-                count_cell("peers", place, row, "rank"),
-                text_cell(source.unit_name(peer)),
-                value_cell("peers", place, row, "distance"),
-                count_cell("peers", place, row, "pool_rank"),
-                _apart(largest[peer]) if peer in largest else BLANK,
-            ]
-        )
-    titles = columns("Rank#", "Peer", "Distance#", "Place among all#", "What sets it apart most")
     caption = (
         f"Peers of {source.unit_name(unit)}, with what sets each apart most: its share of the squared "
         "distance"
     )
-    return Table(anchor("table-peers", outcome, unit), caption, titles, lines)
+    makers = {
+        "Rank#": count("peers", "rank"),
+        "Peer": told(lambda row: source.unit_name(row["peer"])),
+        "Distance#": value("peers", "distance"),
+        "Place among all#": count("peers", "pool_rank"),
+        "What sets it apart most": lambda _, row: _apart(largest.get(row["peer"])),
+    }
+    return table_of(
+        source.rows("peers", outcome, unit), anchor("table-peers", outcome, unit), caption, makers
+    )
 
 
-def _apart(largest: pd.DataFrame) -> Cell:
+def _apart(largest: pd.DataFrame | None) -> Cell:
+    if largest is None:
+        return BLANK
     parts: list[Part] = []
     for place, row in records(largest):
         share = number("peer_contributions", place, row, "share", f"{100.0 * row['share']:.0f}")
@@ -95,47 +113,38 @@ def _apart(largest: pd.DataFrame) -> Cell:
 
 
 def _balance(source: ReportSource, outcome: str, unit: str) -> Table:
-    rows = source.rows("balance", outcome, unit)
-    lines = [
-        [
-            text_cell(str(row["variable"])),
-            *(
-                value_cell("balance", place, row, name)
-                for name in ("unit_value", "peer_mean", "pool_mean", "smd")
-            ),
-        ]
-        for place, row in records(rows)
-    ]
-    titles = columns("Characteristic", "Unit#", "Mean of peers#", "Mean of all#", "Unit minus peers, in sd#")
     caption = f"{source.unit_name(unit)}: unit, peers and all candidates; 0 in the last column is alike"
-    return Table(anchor("table-balance", outcome, unit), caption, titles, lines)
+    makers = {
+        "Characteristic": text("variable"),
+        "Unit#": value("balance", "unit_value"),
+        "Mean of peers#": value("balance", "peer_mean"),
+        "Mean of all#": value("balance", "pool_mean"),
+        "Unit minus peers, in sd#": value("balance", "smd"),
+    }
+    rows = source.rows("balance", outcome, unit)
+    return table_of(rows, anchor("table-balance", outcome, unit), caption, makers)
 
 
 def _excluded(source: ReportSource, outcome: str, unit: str) -> Table:
     rows = source.rows("peer_exclusions", outcome, unit)
     farthest = source.rows("peers", outcome, unit)["distance"].max()
-    nearer = rows[rows["distance"] <= farthest]
-    lines = [
-        [
-            text_cell(source.unit_name(str(row["candidate"]))),
-            value_cell("peer_exclusions", place, row, "distance"),
-            text_cell(str(row["reason"])),
-        ]
-        for place, row in records(nearer)
-    ]
     caption = (
         f"{source.unit_name(unit)}: candidates nearer than its farthest peer that are set aside; the table "
         f"peer_exclusions has all {len(rows)}"
     )
-    return Table(
-        anchor("table-excluded", outcome, unit), caption, columns("Candidate", "Distance#", "Reason"), lines
-    )
+    makers = {
+        "Candidate": told(lambda row: source.unit_name(row["candidate"])),
+        "Distance#": value("peer_exclusions", "distance"),
+        "Reason": text("reason"),
+    }
+    nearer = rows[rows["distance"] <= farthest]
+    return table_of(nearer, anchor("table-excluded", outcome, unit), caption, makers)
 
 
 _GRAVEST_FIRST = {"error": 0, "warning": 1, "info": 2}
 
 
-def data_quality(source: ReportSource) -> Section:
+def _data(source: ReportSource) -> Section:
     """Return the periods used of every series, and the findings about the data."""
     blocks: list[Block] = []
     for outcome in source.outcomes:
@@ -149,29 +158,22 @@ def data_quality(source: ReportSource) -> Section:
 def _used(source: ReportSource, outcome: str, fits: pd.DataFrame) -> Table:
     about = source.about(outcome)
     series = source.rows("series", outcome)
-    lines = []
-    for place, row in records(in_order_of_designs(fits, "unit")):
-        own = series[(series["unit"] == row["unit"]) & (series["design"] == row["design"])]
-        lines.append(
-            [
-                text_cell(source.unit_name(str(row["unit"]))),
-                text_cell(compared_with(str(row["design"]))),
-                *(count_cell("fits", place, row, name) for name in ("n_pre", "n_post", "n_missing")),
-                text_cell(_unused(own)),
-                text_cell(season_words(str(row["season"]), str(about["frequency"]))),
-            ]
-        )
     window = f", {series['period'].min()} to {series['period'].max()}" if len(series) else ""
-    titles = columns(
-        *("Unit", "Compared with", "Before the start#", "From the start#", "Missing#", "Not used", "Season")
-    )
     caption = f"{about['label']}: {about['frequency']}s used{window}"
-    return Table(anchor("table-data", outcome), caption, titles, lines)
+    makers = who(source) | {
+        "Before the start#": count("fits", "n_pre"),
+        "From the start#": count("fits", "n_post"),
+        "Missing#": count("fits", "n_missing"),
+        "Not used": told(lambda row: _unused(series, row)),
+        "Season": told(lambda row: season_words(row["season"], about["frequency"])),
+    }
+    return table_of(in_order_of_designs(fits, "unit"), anchor("table-data", outcome), caption, makers)
 
 
-def _unused(series: pd.DataFrame) -> str:
-    """Return why periods of a series are not used, with how many."""
-    reasons = series.loc[~series["used"].astype(bool), "used_reason"].value_counts().sort_index()
+def _unused(series: pd.DataFrame, row: Row) -> str:
+    """Return why periods of the series of a fit are not used, with how many."""
+    own = (series["unit"] == row["unit"]) & (series["design"] == row["design"])
+    reasons = series.loc[own & ~series["used"].astype(bool), "used_reason"].value_counts().sort_index()
     return ", ".join(f"{reason} ({count})" for reason, count in reasons.items()) or "–"
 
 
@@ -181,23 +183,18 @@ def _findings(source: ReportSource) -> list[Block]:
         return [plain("The checks of the data found nothing to report.", "quiet")]
     order = table["severity"].map(_GRAVEST_FIRST).fillna(0)
     shown, more = shortened(table.assign(order=order).sort_values("order", kind="stable"), "data_quality")
-    lines = [
-        [
-            text_cell(str(row["severity"])),
-            text_cell(str(row["indicator"])),
-            text_cell(source.unit_name(str(row["unit"]))),
-            text_cell(str(row["period"])),
-            text_cell(str(row["check"]).replace("_", " ")),
-            text_cell(message_words(str(row["message"]))),
-        ]
-        for _, row in records(shown)
-    ]
+    makers = {
+        "Gravity": text("severity"),
+        "Indicator": text("indicator"),
+        "Unit": told(lambda row: source.unit_name(row["unit"])),
+        "Period": text("period"),
+        "Kind": told(lambda row: row["check"].replace("_", " ")),
+        "In words": MESSAGE,
+    }
     kinds = table["check"].str.replace("_", " ").value_counts().sort_index()
     counted = ", ".join(f"{kind} ({count})" for kind, count in kinds.items())
-    findings = f"{len(table)} finding{'s' if len(table) > 1 else ''}"
-    titles = columns("Gravity", "Indicator", "Unit", "Period", "Kind", "In words")
     caption = f"Findings about the data, the gravest first.{more}"
     return [
-        plain(f"{findings} about the data of all units, peers and others: {counted}."),
-        Folded("Findings about the data", [Table("table-findings", caption, titles, lines)]),
+        plain(f"{plural(len(table), 'finding')} about the data of all units, peers and others: {counted}."),
+        Folded("Findings about the data", [table_of(shown, "table-findings", caption, makers)]),
     ]

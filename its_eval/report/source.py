@@ -13,7 +13,8 @@ import pandas as pd
 from its_eval.errors import UsageError
 from its_eval.evaluation import BESIDE, COLUMNS, Evaluation, make_table
 from its_eval.provenance import RESOLVED, require_manifest
-from its_eval.words.narrative import primary_fits
+from its_eval.words.labels import listed_flags
+from its_eval.words.sentences import primary_fits
 
 if TYPE_CHECKING:
     from its_eval.config import Config
@@ -72,6 +73,22 @@ class ReportSource:
         return (*named, *sorted(set(failed) - set(named)))
 
     @property
+    def designs(self) -> list[str]:
+        """With what units are compared, in the order of the config."""
+        return [str(design) for design in self.settings["designs"]]
+
+    @property
+    def shape(self) -> str:
+        """Of the effect, in words."""
+        return str(self.settings["intervention"]["shape"]).replace("_", " ")
+
+    @property
+    def everyone(self) -> dict[str, str]:
+        """All treated units by code, sorted, each with code and name."""
+        units = {unit for outcome in self.outcomes for unit in self.units(outcome)}
+        return {unit: self.unit_name(unit) for unit in sorted(units)}
+
+    @property
     def primary(self) -> str:
         """The estimand that counts."""
         return str(self.settings["estimands"]["primary"])
@@ -111,6 +128,11 @@ class ReportSource:
         """Return the rows of ``fits`` by the estimator that answers, which may differ by design."""
         return primary_fits(self.evaluation, outcome)
 
+    @property
+    def answering_fits(self) -> pd.DataFrame:
+        """The rows of ``fits`` by the estimators that answer, of all outcomes."""
+        return pd.concat([self.primary_fits(outcome) for outcome in self.outcomes])
+
     def scale(self, outcome: str) -> str:
         """Return the scale on which the primary estimand of an outcome is told: response, ratio or link."""
         scales = self.rows("summary", outcome)["scale"]
@@ -124,6 +146,11 @@ class ReportSource:
             for figure in self.figures
             if (figure.task.kind, figure.task.outcome, figure.task.unit) == wanted
         ]
+
+
+def n_drifting(fits: pd.DataFrame) -> int:
+    """Return how many fits warn of a series that drifts like a random walk."""
+    return sum("near_unit_root" in listed_flags(str(flags)) for flags in fits["flags"])
 
 
 def preferred_scale(effects: pd.DataFrame) -> pd.Series[bool]:

@@ -8,23 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from its_eval.words.narrative import (
-    JUDGED_AS_A_SET,
-    compared_with,
-    estimand_words,
-    interval_words,
-    p_words,
-    quantity,
-    rounded,
-)
+from its_eval.evaluation import NOT_ESTIMABLE, OPEN_LABELS, records
+from its_eval.words.labels import compared_with, estimand_words
+from its_eval.words.numbers import interval_words, p_words, quantity, rounded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from its_eval.evaluation import Evaluation
-
-#: Labels after which nothing is said about a change.
-_OPEN = frozenset({"no clear evidence", JUDGED_AS_A_SET, "not estimable"})
 
 
 def is_gap(about: Mapping[str, Any]) -> bool:
@@ -85,9 +76,9 @@ def gap_sentence(evaluation: Evaluation, outcome: str, row: Mapping[str, Any]) -
         f"({'; '.join([interval_words(row, about), *p_values])})"
     )
     stood = f"it stood at {gap_in_words(before, str(about['unit']), log=log)} before the start"
-    if row["label"] == "not estimable":
+    if row["label"] == NOT_ESTIMABLE:
         found = "not estimable"
-    elif row["label"] in _OPEN or not math.isfinite(size):
+    elif row["label"] in OPEN_LABELS or not math.isfinite(size):
         found = "no clear evidence that it narrowed or widened"
     elif estimate * size < 0:
         # a jump of more than twice the gap leaves a larger one, the other way round
@@ -106,7 +97,4 @@ def gap_sentences(evaluation: Evaluation, outcome: str, unit: str) -> list[str]:
     if not is_gap(evaluation.outcomes.get(outcome, {})):
         return []
     rows = evaluation.rows_of("summary", outcome, unit).sort_values("design", ascending=False)
-    return [
-        gap_sentence(evaluation, outcome, {str(key): value for key, value in row.items()})
-        for row in rows.to_dict("records")
-    ]
+    return [gap_sentence(evaluation, outcome, row) for _, row in records(rows)]

@@ -147,18 +147,20 @@ def test_the_module_is_the_program(program):
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes of a POSIX shell")
 @pytest.mark.parametrize("arguments", ["--explain --format csv", "", "--format json"])
-def test_a_reader_that_leaves_early_sees_no_traceback(study, arguments):
+def test_a_reader_that_leaves_early_sees_no_traceback(study, arguments, patience):
     command = (
         f"'{sys.executable}' -m its_eval peers '{study.characteristics}' --unit all {arguments} | head -1; "
         'echo "${PIPESTATUS[0]}"'
     )
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, check=True, timeout=patience
+    )
     assert done.stderr == ""
     assert done.stdout.splitlines()[1:] == ["0"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes of a POSIX shell")
-def test_more_output_than_a_pipe_holds_meets_a_closed_pipe(study):
+def test_more_output_than_a_pipe_holds_meets_a_closed_pipe(study, patience):
     rows = "\n".join(f"U{place:03d},{place % 17},{place % 23}" for place in range(300))
     study.characteristics.write_text(f"unit,a,b\n{rows}\n", encoding="utf-8")
     reader, writer = os.pipe()
@@ -168,7 +170,7 @@ def test_more_output_than_a_pipe_holds_meets_a_closed_pipe(study):
         stdout=writer,
         stderr=subprocess.PIPE,
         check=False,
-        timeout=60,
+        timeout=patience,
     )
     os.close(writer)
     assert (done.returncode, done.stderr) == (0, b"")
@@ -187,7 +189,7 @@ def test_more_output_than_a_pipe_holds_meets_a_closed_pipe(study):
         ("run nowhere.yaml", "2> /dev/full", 2, ""),
     ],
 )
-def test_streams_that_fail_change_no_exit_code(tmp_path, arguments, streams, code, says):
+def test_streams_that_fail_change_no_exit_code(tmp_path, arguments, streams, code, says, patience):
     for name, number in (("one", 1), ("two", 2)):
         (tmp_path / name / "tables").mkdir(parents=True)
         (tmp_path / name / "tables" / "fits.csv").write_text(f"n\n{number}\n")
@@ -196,7 +198,9 @@ def test_streams_that_fail_change_no_exit_code(tmp_path, arguments, streams, cod
         (tmp_path / name / "manifest.json").write_text(json.dumps(known))
     called = arguments.format(one=tmp_path / "one", two=tmp_path / "two")
     command = f"'{sys.executable}' -m its_eval {called} {streams}; exit ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, check=False, timeout=patience
+    )
     assert done.returncode == code
     assert done.stderr.startswith(says) if says else done.stderr == ""
 
@@ -218,7 +222,7 @@ def test_names_that_are_not_utf8_are_refused(its, study, monkeypatch, tmp_path):
     assert answer.err.startswith("its-eval: the working folder: No such file or directory")
 
 
-def test_a_terminal_shows_what_it_cannot_write_as_an_escape(study):
+def test_a_terminal_shows_what_it_cannot_write_as_an_escape(study, in_terminal):
     shown = in_terminal(
         "run",
         study.config,
@@ -250,32 +254,40 @@ def test_piped_output_is_plain(study, program, environment):
         assert ESCAPE not in answer.out + answer.err
 
 
-def in_terminal(*arguments, **environment):
-    """Return what a terminal of 70 columns is sent."""
-    kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
-    main, side = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "its_eval", *map(str, arguments)],
-        stdin=side,
-        stdout=side,
-        stderr=side,
-        env={**kept, "TERM": "xterm-256color", "COLUMNS": "70", **environment},
-    )
-    os.close(side)
-    shown = b""
-    try:
-        while part := os.read(main, 65536):
-            shown += part
-    except OSError:
-        # the terminal is gone: the process has ended
-        pass
-    os.close(main)
-    assert process.wait(timeout=60) == 0
-    return shown.decode("utf-8")
+@pytest.fixture
+def in_terminal(patience):
+    """What a terminal of 70 columns is sent: in_terminal("peers", ..., NO_COLOR="1")."""
+
+    def call(*arguments, **environment):
+        kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
+        main, side = pty.openpty()
+        with subprocess.Popen(
+            [sys.executable, "-m", "its_eval", *map(str, arguments)],
+            stdin=side,
+            stdout=side,
+            stderr=side,
+            env={**kept, "TERM": "xterm-256color", "COLUMNS": "70", **environment},
+        ) as process:
+            os.close(side)
+            shown = b""
+            try:
+                while part := os.read(main, 65536):
+                    shown += part
+            except OSError:
+                # the terminal is gone: the process has ended
+                pass
+            os.close(main)
+            try:
+                assert process.wait(timeout=patience) == 0
+            finally:
+                process.kill()
+        return shown.decode("utf-8")
+
+    return call
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a terminal of POSIX")
-def test_a_terminal_gets_bold_unless_no_color_is_set(study):
+def test_a_terminal_gets_bold_unless_no_color_is_set(study, in_terminal):
     arguments = ("peers", study.characteristics, "--unit", "A1")
     assert f"{ESCAPE}[1m" in in_terminal(*arguments)
     assert ESCAPE not in in_terminal(*arguments, NO_COLOR="1")

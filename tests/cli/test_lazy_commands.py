@@ -19,7 +19,7 @@ def test_the_summary_is_the_first_line_of_the_help(name):
     assert command.help.split("\n\n")[0].replace("\n", " ").strip() == COMMANDS[name].summary
 
 
-def test_help_loads_the_program_and_no_command():
+def test_help_loads_the_program_and_no_command(patience):
     code = (
         "import sys, its_eval.cli.app as app\n"
         "sys.argv = ['its-eval', '--help']\n"
@@ -30,7 +30,7 @@ def test_help_loads_the_program_and_no_command():
         "print(sorted(roots - sys.stdlib_module_names), file=sys.stderr)"
     )
     command = [sys.executable, "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=patience)
     own, others = done.stderr.splitlines()
     assert own == (
         "['its_eval', 'its_eval.cli', 'its_eval.cli.app', 'its_eval.cli.system', 'its_eval.errors']"

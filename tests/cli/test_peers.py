@@ -61,6 +61,13 @@ def test_a_repeated_unit_is_listed_once(its, study):
     assert len(rows_of(answer.out)) == 6
 
 
+@pytest.mark.parametrize("arguments", [("-k", "3", "--stability"), ("-k", "2", "--within", "type")])
+def test_json_stands_as_the_library_indents_it(its, study, arguments):
+    options = ("--unit", "all", "--units", study.units, "--format", "json")
+    text = its("peers", study.characteristics, *options, *arguments).out
+    assert text == json.dumps(json.loads(text), indent=1, ensure_ascii=False) + "\n"
+
+
 def test_json(its, study):
     arguments = ("--unit", "A1", "-k", "2", "--units", study.units, "--format", "json")
     (found,) = json.loads(its("peers", study.characteristics, *arguments).out)

@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import pandas as pd
 import pytest
 
 from its_eval.provenance import MANIFEST, output_hashes
@@ -84,3 +85,36 @@ def test_what_is_no_result(its, result, tmp_path):
     faulty = its("report", result, "--style", style)
     assert faulty.code == 2
     assert "did you mean 'title'?" in faulty.err
+
+
+@pytest.mark.parametrize(
+    ("confidence", "label", "words"),
+    [
+        # five donors make ten pairs: the smallest joint p-value is 1/11
+        ("0.95", "gap changed, not unusual", "but no more than is usual among other units"),
+        ("0.85", "consistent with an effect", "more than is usual among other units"),
+    ],
+)
+def test_tables_terminal_and_report_conclude_the_same_of_the_set(its, study, confidence, label, words):
+    study.write(
+        changes={
+            "version: 1": f"version: 1\nconfidence: {confidence}",
+            "placebo_units: no": "placebo_units: yes",
+            '\n  - {indicator: seen, label: Seen in time, unit: "%", kind: percentage, better: higher}': "",
+        }
+    )
+    out = study.folder / "out"
+    printed = its("run", study.config, "-o", out, "--no-figures")
+    assert f"the 2 treated units as a set: {label}." in " ".join(printed.out.split())
+    verdicts = pd.read_csv(out / "tables" / "verdicts.csv").set_index(["unit", "design"])
+    assert verdicts.loc[("set", "difference"), "label"] == label
+    page = (out / REPORT).read_text(encoding="utf-8")
+    assert f"compared with their peers: <strong>the gap changed, for the better, {words}</strong>" in page
+    assert its("report", out).code == 0
+    assert (out / REPORT).read_text(encoding="utf-8") == page
+    # a result of 0.1 has no such table: nothing is guessed from the words of its checks
+    (out / "tables" / "verdicts.csv").unlink()
+    (out / "tables" / "verdicts.parquet").unlink(missing_ok=True)
+    assert its("report", out).code == 0
+    older = (out / REPORT).read_text(encoding="utf-8")
+    assert "compared with their peers: <strong>the conclusion is not recorded</strong>" in older

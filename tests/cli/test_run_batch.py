@@ -2,6 +2,8 @@
 
 import json
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from batch_study import CONFIG, write_study
@@ -171,3 +173,47 @@ def test_no_bar_when_quiet(monkeypatch):
     with command.series_bar(quiet=True) as move:
         move("estimating series", 1, 2)
     assert stream.text == ""
+
+
+SHARES = """\
+version: 1
+data: {indicators: {path: shares.parquet}}
+intervention: {date: 2016-01, phase_in: {periods: 2}}
+events: [{name: Strike, date: 2014-05, as: mask}]
+treated: [U0]
+peers: {k: 2, given: {U0: [U1, U2]}}
+outcomes: [{indicator: seen, kind: percentage, seasonality: none}]
+estimators: [reml_ar]
+checks: {placebo_units: false, placebo_dates: false, leave_one_peer_out: false, diagnostics: false}
+output: {tables: [parquet], figures: []}
+"""
+
+
+@pytest.mark.parametrize("detail", ["full", "estimates"])
+@pytest.mark.parametrize(
+    ("unit", "period", "code"),
+    [
+        ("U0", "2015-03", 3),
+        ("U2", "2016-05", 3),  # a peer
+        ("U3", "2015-03", 0),  # in no answer
+        ("U0", "2014-05", 0),  # masked
+        ("U0", "2016-02", 0),  # in the phase-in
+    ],
+)
+def test_a_share_of_nobody_is_refused_where_it_is_used(its, tmp_path, detail, unit, period, code):
+    rng = np.random.default_rng(5)
+    index = pd.MultiIndex.from_product(
+        [["U0", "U1", "U2", "U3"], pd.period_range("2013-01", "2017-12", freq="M").astype(str)],
+        names=["unit", "period"],
+    )
+    frame = index.to_frame(index=False).assign(indicator="seen", denominator=200.0)
+    frame["value"] = rng.uniform(40, 60, len(frame)).round(1)
+    frame.loc[frame["unit"].eq(unit) & frame["period"].eq(period), "denominator"] = 0.0
+    frame.to_parquet(tmp_path / "shares.parquet", index=False)
+    config = tmp_path / "shares.yaml"
+    config.write_text(SHARES.replace("output: {", f"output: {{detail: {detail}, "), encoding="utf-8")
+    answer = its("run", config, "-o", tmp_path / "out", "--no-report")
+    assert answer.code == code, answer.err
+    said = f"seen, {unit}, {period}: denominator 0.0: a value of nobody; leave the value blank"
+    assert (said in answer.err) == (code == 3)
+    assert (tmp_path / "out").exists() == (code == 0)

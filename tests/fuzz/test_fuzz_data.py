@@ -9,7 +9,7 @@ from fuzz_study import CONFIG, lines
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from its_eval.calendar import format_period, parse_period
+from its_eval.calendar import Calendar
 from its_eval.config import load_config
 from its_eval.data.tables import LARGEST, to_numbers
 from its_eval.errors import DataError
@@ -87,8 +87,9 @@ def test_numbers_are_finite_or_missing_or_faulty(texts):
 )
 def test_a_period_is_read_or_refused(text, frequency, dates):
     try:
-        ordinal = parse_period(text, frequency, dates)
+        ordinal = Calendar(frequency).parse(text, dates)
     except ValueError as error:
         assert str(error)  # noqa: PT017
         return
-    assert parse_period(format_period(ordinal, frequency), frequency, "iso") == ordinal
+    calendar = Calendar(frequency)
+    assert calendar.parse(calendar.format(ordinal), "iso") == ordinal

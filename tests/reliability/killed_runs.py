@@ -10,14 +10,17 @@ import json
 import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 from its_eval.config import load_config
+from its_eval.figures import catalogue
 from its_eval.pipeline import produce as production
 from its_eval.pipeline.planning import make_plan
 from its_eval.pipeline.run import evaluate_plan
 from its_eval.pipeline.sources import load_sources
 from its_eval.provenance import read_manifest, verify
+from its_eval.report import html
 from its_eval.report import write as exchange
 
 #: What changes files; reading them does not count.
@@ -53,6 +56,19 @@ def write_result(config, path, target, evaluation, wanted):
     )  # fmt: skip
 
 
+def remembered(work, key):
+    """Return a function that works once for each key of its arguments."""
+    results = {}
+
+    def recall(*arguments, **options):
+        key_of_these = key(*arguments)
+        if key_of_these not in results:
+            results[key_of_these] = work(*arguments, **options)
+        return results[key_of_these]
+
+    return recall
+
+
 def in_a_process(work):
     """Run work in a process of its own and return how it ended."""
     child = os.fork()
@@ -83,6 +99,12 @@ def main():
     evaluation = evaluate_plan(config, sources, make_plan(config, sources), lambda _: None)
     if fallback:
         exchange._exchange = lambda _one, _other: False
+    # libraries are loaded, figures laid out and the report written once, not in each process that is forked:
+    # it is killed while it changes files, and what it saves is the same
+    catalogue.draw = remembered(catalogue.draw, lambda _, task: task.stem)
+    html.render_report = remembered(html.render_report, lambda *_: None)
+    with tempfile.TemporaryDirectory() as folder:
+        write_result(config, config_path, Path(folder) / "out", evaluation, wanted)
     counter = Counter()
     sys.addaudithook(counter.watch)
 

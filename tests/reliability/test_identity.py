@@ -37,23 +37,26 @@ def once(its, small):
     return out
 
 
-def guarded(script, folder, *arguments, **environment):
+@pytest.fixture
+def guarded(script, patience):
     """Run the program under watch and return how it ended and what it did."""
-    report = folder / "watched.json"
-    done = subprocess.run(
-        script("guarded.py", report, folder, *arguments),
-        cwd=folder, env=os.environ | {"TMPDIR": str(folder)} | environment,
-        capture_output=True, check=False, timeout=300,
-    )  # fmt: skip
-    return done, json.loads(report.read_text())
+
+    def run(folder, *arguments, **environment):
+        report = folder / "watched.json"
+        done = subprocess.run(
+            script("guarded.py", report, folder, *arguments),
+            cwd=folder, env=os.environ | {"TMPDIR": str(folder)} | environment,
+            capture_output=True, check=False, timeout=patience,
+        )  # fmt: skip
+        return done, json.loads(report.read_text())
+
+    return run
 
 
-def test_a_second_run_in_another_world(once, small, script, contents):
+def test_a_second_run_in_another_world(once, small, guarded, contents):
     """Two processes draw, in another time zone, locale, folder and terminal, with other hashes."""
     again = small.folder / "again"
-    done, _ = guarded(
-        script, small.folder, "run", small.config, "-o", again, "-q", "-j", "2", **OTHER_PROCESS
-    )
+    done, _ = guarded(small.folder, "run", small.config, "-o", again, "-q", "-j", "2", **OTHER_PROCESS)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     assert contents(again, without=MANIFEST) == contents(once, without=MANIFEST)
 
@@ -95,7 +98,7 @@ def test_hostile_names_stay_text_and_stay_inside(small, script):
     for path in (small.indicators, small.characteristics, small.units):
         path.write_text(re.sub(r"\bB1\b", FORMULA, path.read_text(encoding="utf-8")), encoding="utf-8")
     out = small.folder / "out"
-    done, did = guarded(script, small.folder, "run", small.config, "-o", out)
+    done, did = guarded(small.folder, "run", small.config, "-o", out)
     assert done.returncode == 0, done.stderr.decode()
     assert did == {"network": [], "pickle": [], "outside": []}
     page = (out / "report.html").read_text(encoding="utf-8")

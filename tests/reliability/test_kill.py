@@ -23,14 +23,46 @@ FEWER_MOMENTS = (*range(1, 400, 10), -2, -1)
 LARGEST_FILE = 2_000
 
 
-def killed(script, study, environment, *, wanted, exchange, moments):
-    target = study.folder / "results" / "out"
-    done = subprocess.run(
-        script("killed_runs.py", study.config, target, wanted, exchange, *moments),
-        env=environment, capture_output=True, check=False, timeout=300,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr.decode()[-2000:]
-    return json.loads(done.stdout)
+#: Runs the program, which stops where it calls a function of the production: it says on a line who it is and
+#: goes on when the file is there that the second argument names, so that a signal meets it at that place.
+HELD = """
+import os, sys, time
+from pathlib import Path
+from its_eval.cli import app
+from its_eval.pipeline import produce
+
+name, go, free = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+sys.argv[1:4] = []
+held = getattr(produce, name)
+
+def hold(*arguments):
+    global free
+    free -= 1
+    if free < 0:
+        os.write(1, b"%d\\n" % os.getpid())
+        while not go.exists():
+            time.sleep(0.01)
+    return held(*arguments)
+
+setattr(produce, name, hold)
+app.main()
+"""
+
+
+@pytest.fixture
+def killed(script, unmeasured, patience):
+    """Run the script that kills runs: killed(study, wanted=..., exchange=..., moments=...)."""
+
+    def run(study, *, wanted, exchange, moments):
+        target = study.folder / "results" / "out"
+        done = subprocess.run(
+            script("killed_runs.py", study.config, target, wanted, exchange, *moments),
+            env=unmeasured, capture_output=True, check=False, timeout=patience,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr.decode()[-2000:]
+        return json.loads(done.stdout)
+
+    return run
 
 
 @pytest.mark.parametrize(
@@ -41,9 +73,9 @@ def killed(script, study, environment, *, wanted, exchange, moments):
         ("tables", "fallback", FEWER_MOMENTS),
     ],
 )
-def test_killed_at_any_change_of_a_file(small, script, unmeasured, wanted, exchange, moments):
+def test_killed_at_any_change_of_a_file(small, killed, wanted, exchange, moments):
     small.write(text=small.config.read_text() + "output: {figures: [svg]}\n")
-    found = killed(script, small, unmeasured, wanted=wanted, exchange=exchange, moments=moments)
+    found = killed(small, wanted=wanted, exchange=exchange, moments=moments)
     *kills, last = found["ends"]
     print(f"{len(kills)} of {found['total']} moments: {len(kills)} kills survived")
     assert len(kills) >= min(len(moments), 9)
@@ -59,61 +91,91 @@ def test_killed_at_any_change_of_a_file(small, script, unmeasured, wanted, excha
     assert (last["code"], last["state"], last["left"]) == (0, "whole", [])
 
 
-def started(*arguments, **settings):
-    return subprocess.Popen(
-        [sys.executable, "-m", "its_eval", *map(str, arguments)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, **settings,
-    )  # fmt: skip
+@pytest.fixture
+def started():
+    """Start the program, or a program in its place; what goes on after the test is ended."""
+    processes = []
+
+    def start(*arguments, call=("-m", "its_eval"), **settings):
+        process = subprocess.Popen(
+            [sys.executable, *call, *map(str, arguments)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, **settings,
+        )  # fmt: skip
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        # left alone, it would be complained of in some other test
+        process.kill()
+        process.communicate()
 
 
-def wait_for(condition, seconds=60.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.01)
+@pytest.fixture
+def held(started, tmp_path, unmeasured):
+    """Start a run that stops at calls of a function, but for the first ones, until ``go`` is there.
+
+    held("draw_figure", arguments, free=1) gives the process and the path of ``go``.
+    """
+
+    def start(name, *arguments, free=0):
+        go = tmp_path / "go"
+        process = started(name, go, free, "run", *arguments, call=("-c", HELD), env=unmeasured)
+        return process, go
+
+    return start
 
 
-def figures_of(parent):
-    return list(parent.glob(".out.*.tmp/figures/*"))
-
-
-def workers_of(process):
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    return [int(text) for text in children.read_text().split()] if children.exists() else []
+def alive(pid):
+    """Whether a process goes on; one that has ended may stand in the list until its parent has looked."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in "ZX"
 
 
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGTERM, 130), (signal.SIGINT, 130), (signal.SIGKILL, -9)]
 )
-def test_stopped_while_several_processes_draw(small, unmeasured, number, code):
+def test_stopped_while_several_processes_draw(small, held, number, code, patience):
     parent = small.folder / "results"
-    process = started("run", small.config, "-o", parent / "out", "-j", "2", "-q", env=unmeasured)
-    wait_for(lambda: figures_of(parent) or process.poll() is not None)
-    workers = workers_of(process)
+    process, go = held("draw_figure", small.config, "-o", parent / "out", "-j", "2", "-q", free=1)
+    # each of the two has drawn a figure and stands before its next
+    workers = [int(process.stdout.readline()) for _ in range(2)]
+    assert len(set(workers)) == 2
+    assert process.pid not in workers
+    assert len(list(parent.glob(".out.*.tmp/figures/*"))) > 0
     os.kill(process.pid, number)
-    _, err = process.communicate(timeout=60)
+    if number != signal.SIGKILL:
+        go.touch()
+    _, err = process.communicate(timeout=patience)
     assert process.returncode == code, err.decode()
     assert not (parent / "out").exists()
     # no process goes on by itself
-    wait_for(lambda: not [pid for pid in workers if Path(f"/proc/{pid}").exists()])
+    end = time.monotonic() + patience
+    while any(map(alive, workers)):
+        assert time.monotonic() < end, "a process goes on"
+        time.sleep(0.01)
     if code == 130:
         assert err.decode() == "its-eval: interrupted; no half result is left\n"
         assert list(parent.iterdir()) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_stopped_before_anything_is_written(small, unmeasured, number):
+def test_stopped_before_anything_is_written(small, held, number, patience):
     parent = small.folder / "results"
-    process = started(
-        "run", small.config, "-o", parent / "out", "--no-figures", "--no-report", "-q", env=unmeasured
+    process, go = held(
+        "evaluate_plan", small.config, "-o", parent / "out", "--no-figures", "--no-report", "-q"
     )
-    time.sleep(0.4)
+    assert int(process.stdout.readline()) == process.pid
     os.kill(process.pid, number)
-    process.communicate(timeout=60)
+    go.touch()
+    process.communicate(timeout=patience)
     assert not (parent / "out").exists()
 
 
-def test_a_full_disk(small, its, contents):
+def test_a_full_disk(small, its, contents, started, unmeasured, patience):
     """A file that may not grow stands for a disk that is full: the system refuses in the same way."""
     import resource
 
@@ -123,8 +185,9 @@ def test_a_full_disk(small, its, contents):
     process = started(
         "run", small.config, "-o", out, "--force", "--no-figures", "--no-report", "-q",
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE)),
+        env=unmeasured,
     )  # fmt: skip
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=patience)
     assert process.returncode == 2
     assert err.decode().startswith(f"its-eval: cannot write the result to {out}: ")
     assert "File too large" in err.decode()
@@ -176,12 +239,12 @@ def test_two_runs_into_one_folder(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_two_processes_into_one_folder(small):
+def test_two_processes_into_one_folder(small, started, patience):
     """Both start at once; one result stands at the end, whole, and the other run says why it gave up."""
     parent = small.folder / "results"
     options = ("--no-figures", "--no-report", "-q")
     both = [started("run", small.config, "-o", parent / "out", *options) for _ in range(2)]
-    answers = [process.communicate(timeout=120)[1].decode() for process in both]
+    answers = [process.communicate(timeout=patience)[1].decode() for process in both]
     assert sorted(process.returncode for process in both) == [0, 2]
     refusal = "".join(answers)
     assert "another run is writing to" in refusal or "exists already" in refusal

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.config import load_config
-from its_eval.pipeline.estimate import fit_series
 from its_eval.pipeline.planning import make_plan
-from its_eval.pipeline.sheet import make_series
+from its_eval.pipeline.primary import Analysis
 from its_eval.pipeline.sources import load_sources
 
 ROOT = Path(__file__).parents[2]
@@ -58,16 +58,18 @@ def covered(task):
             assert plan.panel.periods[0] == drawn.periods[0]
             counts = np.full_like(drawn.value, np.nan)
             fresh = replace(plan.panel, values=drawn.value, denominators=drawn.denominator, counts=counts)
-            series, failed = make_series(replace(plan, panel=fresh), design_name)
-            blocks, unfitted = fit_series(replace(plan, panel=fresh), series, plan.outcome.estimators[:1])
+            estimates, failed = COMPARISONS[design_name].estimates(
+                replace(plan, panel=fresh),
+                Analysis.of(config).ask,
+                entries=plan.outcome.estimators[:1],
+            )
             assert not failed
-            assert not unfitted
-            for block in blocks:
-                rows = np.eye(len(block.design.terms))[[block.design.column(term) for term in TERMS]]
-                low, high = block.fit.contrasts(rows).interval(LEVEL)
+            for item in estimates:
+                rows = np.eye(len(item.design.terms))[[item.design.column(term) for term in TERMS]]
+                low, high = item.whole.contrasts(rows).interval(LEVEL)
                 truth = np.column_stack([drawn.level_change, drawn.slope_change])
-                for position, column in enumerate(block.columns):
-                    place = panel.treated.index(series.units[column])
+                for position, unit in enumerate(item.units):
+                    place = panel.treated.index(unit)
                     below, above = low[position] <= truth[place], truth[place] <= high[position]
                     hits[number, offset, place] = below & above
     assert not np.isnan(hits).any()

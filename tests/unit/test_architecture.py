@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import its_eval
+from its_eval import evaluation
 
 PACKAGE = Path(its_eval.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -18,31 +19,44 @@ HALF_A_THOUGHT = 60
 ALLOWED = {
     "errors": set(),
     "calendar": set(),
-    "scales": set(),
+    "catalogue": set(),
+    "scales": {"catalogue"},
     "evaluation": set(),
+    "columns": {"evaluation"},
     "provenance": {"errors"},
-    "config": {"calendar", "errors"},
-    "data": {"config", "calendar", "evaluation", "errors"},
+    "config": {"calendar", "catalogue", "comparisons", "effects", "estimators", "errors"},
+    "data": {"config", "calendar", "columns", "evaluation", "errors"},
     "importers": {"data", "config", "calendar", "errors"},
     "peers": {"data", "config", "calendar", "errors"},
-    "design": {"config", "calendar"},
-    "estimators": {"config"},
-    "effects": {"estimators", "design", "scales"},
-    "checks": {"effects", "estimators", "design", "scales", "evaluation"},
+    "design": {"config", "calendar", "errors"},
+    "estimators": {"config", "catalogue", "errors"},
+    "effects": {"estimators", "design", "scales", "catalogue"},
+    "checks": {"effects", "estimators", "design", "evaluation"},
     "improvement": {"effects", "data", "calendar", "evaluation", "errors"},
     "comparisons": {
-        *("pipeline", "peers", "estimators", "design", "config", "scales"),
+        *(
+            "pipeline",
+            "peers",
+            "estimators",
+            "design",
+            "config",
+            "evaluation",
+            "scales",
+            "catalogue",
+            "errors",
+        ),
     },
-    "words": {"evaluation", "scales"},
-    "figures": {"words", "data", "calendar", "evaluation", "scales"},
+    "words": {"evaluation", "scales", "comparisons", "effects", "estimators"},
+    "figures": {"words", "data", "calendar", "catalogue", "evaluation", "scales"},
     "report": {"figures", "words", "config", "evaluation", "provenance", "errors"},
     "pipeline": {
         *("comparisons", "checks", "effects", "estimators", "design", "peers", "data", "config"),
-        *("calendar", "scales", "evaluation", "improvement", "provenance", "errors"),
+        *("calendar", "scales", "catalogue", "columns", "evaluation", "improvement", "provenance", "errors"),
     },
+    # series of a batch are estimated and tabulated as those of a run: it has nothing of its own to say of them
     "batch": {
-        *("pipeline", "comparisons", "checks", "effects", "estimators", "design", "peers", "data", "config"),
-        *("calendar", "scales", "evaluation", "report", "provenance", "errors"),
+        *("pipeline", "comparisons", "design", "peers", "data", "config"),
+        *("calendar", "columns", "report", "provenance", "errors"),
     },
     "starter": {"data", "calendar", "errors"},
     "cli": {
@@ -54,6 +68,26 @@ ALLOWED = {
 }
 #: Modules that bring the parts together: a result is written with its figures and its report.
 COMPOSERS = {"pipeline/produce.py": {"report", "figures"}}
+#: What a config can name is read from the catalogues of the parts that it configures.
+CATALOGUES = {
+    "config": {
+        *("its_eval.estimators.catalogue", "its_eval.effects.estimands", "its_eval.comparisons.catalogue"),
+    },
+}
+#: Rungs of ``pipeline``: a module imports those below only. Comparisons stand in the middle: they make and
+#: fit series, and what asks for fits asks them.
+RUNGS = (
+    {"plan", "sources"},
+    {"sheet", "notes", "peer_choice"},
+    {"estimate", "planning"},
+    {"comparisons"},
+    {"primary", "tables", "design_power"},
+    {"placebos", "placebo_dates", "diagnosis", "pooled", "variants"},
+    {"credibility", "specifications", "calibration", "series_fits"},
+    {"conclude"},
+    {"run"},
+    {"produce"},
+)
 #: Where third-party libraries may be used; those not listed may be used anywhere.
 HOMES = {
     "typer": ("cli",),
@@ -72,10 +106,28 @@ HOMES = {
     "fsspec": ("data",),
     "pandas": (
         *("data", "importers", "pipeline", "batch", "words", "figures", "report", "improvement"),
-        "evaluation.py",
+        *("evaluation.py", "columns.py"),
     ),
 }
 KNOWN = {*HOMES, "numpy", "scipy"}
+#: Where text is searched for patterns in what faces people, and in which text. Facts come as columns: no
+#: sentence is taken apart or mended.
+PATTERNS = {
+    "report/embedding.py": "drawings, whose names, numbers and lines are written anew",
+    "report/house_style.py": "a colour in a file of people",
+    "report/source.py": "names of anchors, and the apostrophe before formulas in CSV files",
+    "report/workbook.py": "characters that XML cannot hold, and times in the archive",
+    "report/write.py": "names of hidden files beside a result",
+    "figures/style.py": "names of files",
+    "figures/specification_curve.py": "numbers within the names of choices, by which they are sorted",
+    # goes once messages are written for readers where they are made
+    "words/messages.py": "names of columns in messages of checks",
+}
+FOR_PEOPLE = ("words", "figures", "report", "cli")
+LABELS = {
+    *(evaluation.CONSISTENT, evaluation.DIFFERS, evaluation.GAP_CHANGED, evaluation.JUDGED_AS_A_SET),
+    *(evaluation.NO_CLEAR_EVIDENCE, evaluation.NOT_RECORDED, evaluation.NOT_UNUSUAL),
+}
 VAGUE = ("util", "helper", "manager", "misc", "common", "process")
 
 
@@ -121,9 +173,39 @@ def own_imports(path):
 
 @pytest.mark.parametrize("path", MODULES, ids=place)
 def test_data_flow_forward_only(path):
-    targets = {name.split(".")[1] if "." in name else "__init__" for name in own_imports(path)}
     mine = part(path)
+    named = own_imports(path) - CATALOGUES.get(mine, set())
+    targets = {name.split(".")[1] if "." in name else "__init__" for name in named}
     assert targets - {mine} - ALLOWED[mine] - COMPOSERS.get(place(path), set()) == set()
+
+
+def rung(name):
+    """Return how high a module of the pipeline or of the comparisons stands; None for any other."""
+    _, package, *rest = [*name.split("."), ""]
+    if package not in {"pipeline", "comparisons"}:
+        return None
+    own = "comparisons" if package == "comparisons" else rest[0]
+    (place,) = [place for place, modules in enumerate(RUNGS) if own in modules]
+    return place
+
+
+PIPELINE = [path for path in MODULES if part(path) in {"pipeline", "comparisons"} and path.stem != "__init__"]
+
+
+@pytest.mark.parametrize("path", PIPELINE, ids=place)
+def test_the_pipeline_climbs_rung_by_rung(path):
+    mine = rung(f"its_eval.{place(path).removesuffix('.py').replace('/', '.')}")
+    others = {
+        name for name in own_imports(path) if part(path) != "comparisons" or ".comparisons." not in name
+    }
+    higher = {name for name in others if rung(name) is not None and rung(name) >= mine}
+    assert higher == set()
+
+
+def test_every_rung_is_there():
+    assert set().union(*RUNGS) - {"comparisons"} == {
+        path.stem for path in MODULES if part(path) == "pipeline" and path.stem != "__init__"
+    }
 
 
 def test_no_module_imports_itself_through_others():
@@ -163,6 +245,22 @@ def test_every_library_is_known_and_needed():
 
     used = {name.split(".")[0] for path in MODULES for name in imports(path)}
     assert used - set(sys.stdlib_module_names) - {"its_eval"} <= KNOWN
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if part(path) in FOR_PEOPLE], ids=place)
+def test_nobody_takes_a_sentence_apart(path):
+    assert "re" not in imports(path) or place(path) in PATTERNS
+
+
+def test_every_label_is_written_once():
+    written = [
+        (place(path), node.value)
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and node.value in LABELS
+    ]
+    assert sorted(label for _, label in written) == sorted(LABELS)
+    assert {name for name, _ in written} == {"evaluation.py"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=place)

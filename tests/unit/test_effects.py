@@ -1,6 +1,7 @@
 """Estimands and bands against least squares worked out by statsmodels and numpy."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ from scipy import optimize, stats
 from its_eval.design.interruption import Interruption
 from its_eval.design.matrix import build_design
 from its_eval.design.season import Season
-from its_eval.effects import Question, Setting, bands, effects, fieller_limits
+from its_eval.effects import Question, Setting, bands, effect_columns, reading_of
+from its_eval.effects.nonlinear import fieller_limits
 from its_eval.estimators.least_squares import fit_ols
+from its_eval.scales import SCALES
 
 N, T0 = 60, 30
 
@@ -45,11 +48,24 @@ def make(
     return design, fit, used, sm.OLS(y[used], design.matrix[used]).fit()
 
 
-def get(design, fit, used, *, confidence=0.95, number=0, **setting):
+NUMBERS = ("estimate", "std_error", "df", "statistic", "p_value", "conf_low", "conf_high", "df_floor")
+
+
+def get(design, fit, used, *, confidence=0.95, number=0, link="none", offset=None, weights=None):
+    """Return the effects of the second of two series that are read together, by estimand and scale."""
     question = Question((0, 12, 40), confidence)
-    found = effects(design, fit, 1, Setting(used, **setting), question, number)
-    assert {effect.interruption for effect in found} == {number}
-    return {(effect.estimand, effect.scale): effect for effect in found}
+    both = [None if part is None else np.tile(part, (2, 1)) for part in (offset, weights)]
+    setting = Setting(used, SCALES[link], False, *both)
+    reading = reading_of(design, setting, question)
+    columns = effect_columns(design, reading, fit.contrasts(reading.rows), fit, setting, question)
+    assert {kind.interruption for kind in columns.kinds} == set(range(len(design.interruptions)))
+    found = {}
+    for place, kind in enumerate(columns.kinds):
+        if kind.interruption == number and columns.present[1, place]:
+            assert (kind.estimand, kind.scale) not in found
+            numbers = {name: getattr(columns, name)[1, place] for name in NUMBERS}
+            found[kind.estimand, kind.scale] = SimpleNamespace(**vars(kind), **numbers)
+    return found
 
 
 @pytest.mark.parametrize("season", ["none", "dummies"])
@@ -213,9 +229,17 @@ def test_logarithms_are_also_ratios_and_per_cent():
     )
 
 
+def second(both):
+    """Return the bands of the second of two series."""
+    assert both.fitted.shape == (2, N)
+    parts = {name: getattr(both, name)[1] for name in ("fitted", "season", "counterfactual")}
+    limits = {name: [limit[1] for limit in getattr(both, name)] for name in ("confidence", "prediction")}
+    return SimpleNamespace(**parts, **limits)
+
+
 def test_bands_are_those_of_a_prediction():
     design, fit, _, expected = make(season="dummies")
-    shown = bands(design, fit, 1, 0.9)
+    shown = second(bands(design, fit, 0.9))
     predicted = expected.get_prediction(design.counterfactual).summary_frame(alpha=0.1)
     before = np.arange(N) < T0
     for limits, names in (
@@ -232,7 +256,8 @@ def test_bands_are_those_of_a_prediction():
 
 def test_the_prediction_band_widens_with_the_variance_of_the_period():
     design, fit, *_ = make()
-    plain, wide = bands(design, fit, 1, 0.95), bands(design, fit, 1, 0.95, np.full(N, 4.0))
+    plain = second(bands(design, fit, 0.95))
+    wide = second(bands(design, fit, 0.95, np.stack([np.ones(N), np.full(N, 4.0)])))
     np.testing.assert_array_equal(plain.confidence, wide.confidence)
     half = [(shown.prediction[1] - shown.counterfactual)[T0:] for shown in (plain, wide)]
     added = 3 * (stats.t.ppf(0.975, N - 4) * fit.sigma[1]) ** 2

@@ -1,5 +1,7 @@
 """Effects of several interruptions: each relative to the segment before, all others staying on."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import statsmodels.api as sm
@@ -7,7 +9,7 @@ import statsmodels.api as sm
 from its_eval.design.interruption import Interruption
 from its_eval.design.matrix import build_design
 from its_eval.design.season import Season
-from its_eval.effects import Question, Setting, effects, linear_contrasts
+from its_eval.effects import Question, Setting, effect_columns, linear_contrasts, reading_of
 from its_eval.estimators.least_squares import fit_ols
 
 N = 90
@@ -24,12 +26,20 @@ def fitted(design, y):
     return fit_ols(design.matrix, y[:, None])
 
 
-def read(design, fit, number, **setting):
-    found = effects(
-        design, fit, 0, Setting(np.ones(N, dtype=bool), **setting), Question((0, 12), 0.95), number
-    )
-    assert {effect.interruption for effect in found} == {number}
-    return {(effect.estimand, effect.scale): effect for effect in found}
+def read(design, fit, number, *, observed=None, at=(0, 12), weights=None):
+    """Return the effects of an interruption by estimand and scale."""
+    used = np.ones(N, dtype=bool) if observed is None else observed
+    setting = Setting(used, weights=None if weights is None else weights[None])
+    question = Question(at, 0.95)
+    reading = reading_of(design, setting, question)
+    columns = effect_columns(design, reading, fit.contrasts(reading.rows), fit, setting, question)
+    found = {}
+    for place, kind in enumerate(columns.kinds):
+        if kind.interruption == number and columns.present[0, place]:
+            names = ("estimate", "std_error", "p_value")
+            numbers = {name: getattr(columns, name)[0, place] for name in names}
+            found[kind.estimand, kind.scale] = SimpleNamespace(**numbers)
+    return found
 
 
 def exact(jumps):
@@ -132,8 +142,7 @@ def test_without_a_used_period_after_the_start_there_is_no_average():
     observed = np.arange(N) < 60
     assert "average_effect" not in linear_contrasts(design, observed, (), 1)
     y = exact([(30, 4.0, -0.3)])
-    found = effects(
-        design, fitted(design, y + 0.0), 0, Setting(observed, weights=np.ones(N)), Question((), 0.95), 1
-    )
-    names = {effect.estimand for effect in found}
+    found = read(design, fitted(design, y + 0.0), 1, observed=observed, at=(), weights=np.ones(N))
+    names = {name for name, _ in found}
+    assert names
     assert not names & {"average_effect", "cumulative_effect", "relative_average_effect"}

@@ -7,8 +7,8 @@ import re
 import pandas as pd
 import pytest
 
-from its_eval.evaluation import COLUMNS, Evaluation, make_table
-from its_eval.words import narrative
+from its_eval.evaluation import COLUMNS, JUDGED_AS_A_SET, Evaluation, make_table
+from its_eval.words import labels, numbers, sentences, verdicts
 
 ABOUT = {"frequency": "month", "kind": "percentage", "unit": "%", "confidence": 0.95}
 ROW = {
@@ -54,13 +54,13 @@ CAUSAL = re.compile(
     ],
 )
 def test_rounded(value, text):
-    assert narrative.rounded(value) == text
+    assert numbers.rounded(value) == text
     assert "-" not in text
 
 
 def test_rounded_to_more_digits():
-    assert narrative.rounded(-0.00716, 4) == "−0.0072"
-    assert narrative.rounded(12.3456, 4) == "12.3"
+    assert numbers.rounded(-0.00716, 4) == "−0.0072"
+    assert numbers.rounded(12.3456, 4) == "12.3"
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_rounded_to_more_digits():
     ],
 )
 def test_digits_go_by_the_width_of_the_interval(low, high, scale, digits):
-    assert narrative.digits_for({"conf_low": low, "conf_high": high, "scale": scale}) == digits
+    assert numbers.digits_for({"conf_low": low, "conf_high": high, "scale": scale}) == digits
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_digits_go_by_the_width_of_the_interval(low, high, scale, digits):
     ],
 )
 def test_p_words(value, text):
-    assert narrative.p_words(value) == text
+    assert numbers.p_words(value) == text
 
 
 @pytest.mark.parametrize(
@@ -115,46 +115,46 @@ def test_p_words(value, text):
     ],
 )
 def test_estimand_words(estimand, frequency, words):
-    assert narrative.estimand_words(estimand, {"frequency": frequency}) == words
+    assert labels.estimand_words(estimand, {"frequency": frequency}) == words
 
 
 def test_quantities_carry_their_unit():
-    assert narrative.quantity(-0.3319, ROW, ABOUT) == "−0.33 percentage points"
-    assert narrative.quantity(12.0, ROW, ABOUT | {"kind": "number", "unit": "days"}) == "12.0 days"
-    assert narrative.quantity(12.0, ROW, ABOUT | {"kind": "number", "unit": ""}) == "12.0"
+    assert numbers.quantity(-0.3319, ROW, ABOUT) == "−0.33 percentage points"
+    assert numbers.quantity(12.0, ROW, ABOUT | {"kind": "number", "unit": "days"}) == "12.0 days"
+    assert numbers.quantity(12.0, ROW, ABOUT | {"kind": "number", "unit": ""}) == "12.0"
 
 
 def test_a_ratio_is_a_change_in_per_cent():
     row = ROW | {"scale": "ratio", "estimate": 0.75, "conf_low": 0.6, "conf_high": 0.94}
-    assert narrative.quantity(0.75, row, ABOUT) == "−25.0 %"
-    assert narrative.quantity(1.043, row, ABOUT) == "4.30 %"
-    assert narrative.interval_words(row, ABOUT) == "95 % interval −40.0 to −6.00"
+    assert numbers.quantity(0.75, row, ABOUT) == "−25.0 %"
+    assert numbers.quantity(1.043, row, ABOUT) == "4.30 %"
+    assert numbers.interval_words(row, ABOUT) == "95 % interval −40.0 to −6.00"
 
 
 @pytest.mark.parametrize(
     ("confidence", "text"), [(0.95, "95"), (0.9, "90"), (0.975, "97.5"), (0.999, "99.9"), (0.99, "99")]
 )
 def test_the_level_of_the_interval_is_exact(confidence, text):
-    words = narrative.interval_words(ROW, ABOUT | {"confidence": confidence})
+    words = numbers.interval_words(ROW, ABOUT | {"confidence": confidence})
     assert words == f"{text} % interval −0.87 to 0.21"
 
 
 def test_an_interval_without_limits():
     row = ROW | {"conf_low": -math.inf, "conf_high": math.inf}
-    assert narrative.interval_words(row, ABOUT) == "95 % interval −∞ to ∞"
+    assert numbers.interval_words(row, ABOUT) == "95 % interval −∞ to ∞"
     ratio = {"scale": "ratio", "conf_low": 0.0, "conf_high": math.inf}
-    assert narrative.interval_words(ROW | ratio, ABOUT) == "95 % interval −100 to ∞"
+    assert numbers.interval_words(ROW | ratio, ABOUT) == "95 % interval −100 to ∞"
 
 
 def test_a_small_quantity_keeps_its_interval():
     row = ROW | {"estimate": -0.00716, "conf_low": -0.01212, "conf_high": -0.00221}
-    assert "per month −0.0072 percentage points (95 % interval −0.0121 to −0.0022;" in narrative.headline(
+    assert "per month −0.0072 percentage points (95 % interval −0.0121 to −0.0022;" in verdicts.headline(
         row, ABOUT
     )
 
 
 def test_no_clear_evidence_says_what_could_have_been_found():
-    assert narrative.headline(ROW, ABOUT) == (
+    assert verdicts.headline(ROW, ABOUT) == (
         "Compared with its own earlier trend: no clear evidence of a change; change of trend, per month "
         "−0.33 percentage points (95 % interval −0.87 to 0.21; p = 0.17, adjusted p = 0.34). "
         "Taken alone, a change of 0.75 percentage points would be found four times in five."
@@ -162,13 +162,13 @@ def test_no_clear_evidence_says_what_could_have_been_found():
 
 
 def test_no_clear_evidence_without_a_smallest_change():
-    sentence = narrative.headline(ROW | {"minimum_detectable": math.nan}, ABOUT)
+    sentence = verdicts.headline(ROW | {"minimum_detectable": math.nan}, ABOUT)
     assert sentence.endswith("adjusted p = 0.34).")
-    assert narrative.headline(ROW | {"minimum_detectable": math.inf}, ABOUT) == sentence
+    assert verdicts.headline(ROW | {"minimum_detectable": math.inf}, ABOUT) == sentence
 
 
 def test_without_adjustment_there_is_one_p_value():
-    assert "; p = 0.17). " in narrative.headline(ROW | {"p_adjusted": math.nan}, ABOUT)
+    assert "; p = 0.17). " in verdicts.headline(ROW | {"p_adjusted": math.nan}, ABOUT)
 
 
 def test_not_estimable_has_no_p_value():
@@ -178,7 +178,7 @@ def test_not_estimable_has_no_p_value():
         "p_adjusted": math.nan,
         "design": "difference",
     }
-    assert narrative.headline(row, ABOUT) == (
+    assert verdicts.headline(row, ABOUT) == (
         "Compared with its peers: change of trend, per month −0.33 percentage points "
         "(95 % interval −0.87 to 0.21); not estimable, so no p-value."
     )
@@ -198,7 +198,7 @@ def test_not_estimable_has_no_p_value():
 )
 def test_a_change_and_its_direction(design, estimand, changed, direction, words):
     row = ROW | {"design": design, "estimand": estimand, "label": "changed", "direction": direction}
-    assert f": {changed}{words}; " in narrative.headline(row, ABOUT)
+    assert f": {changed}{words}; " in verdicts.headline(row, ABOUT)
 
 
 def every_sentence():
@@ -215,7 +215,7 @@ def every_sentence():
         row = ROW | {
             "design": design, "label": label, "estimand": estimand, "direction": direction, "scale": scale,
         }  # fmt: skip
-        yield row, narrative.headline(row, ABOUT)
+        yield row, verdicts.headline(row, ABOUT)
 
 
 def test_no_sentence_says_significant_and_none_of_a_single_series_names_a_cause():
@@ -283,7 +283,7 @@ def exclusions(count):
 )
 def test_peers_sentence(ranks, excluded, sentence):
     evaluation = an_evaluation(peers=peer_rows(ranks), peer_exclusions=exclusions(excluded))
-    assert narrative.peers_sentence(evaluation, "o", "u") == sentence
+    assert sentences.peers_sentence(evaluation, "o", "u") == sentence
 
 
 def test_attention_names_flags_of_the_primary_estimator_and_what_failed():
@@ -299,12 +299,12 @@ def test_attention_names_flags_of_the_primary_estimator_and_what_failed():
             key | {"design": "difference", "estimator": "", "reason": "no_peers", "message": "u has no peers"}
         ] * 2,
     )  # fmt: skip
-    assert narrative.attention(evaluation, "o", "u") == [
-        f"single: {narrative.FLAG_WORDS['at_bound']}",
+    assert sentences.attention(evaluation, "o", "u") == [
+        f"single: {labels.FLAG_WORDS['at_bound']}",
         "single: brand_new",
         "difference: not estimated: u has no peers",
     ]
-    assert narrative.attention(evaluation, "o", "other") == []
+    assert sentences.attention(evaluation, "o", "other") == []
 
 
 def test_every_flag_of_the_estimators_has_words():
@@ -312,7 +312,7 @@ def test_every_flag_of_the_estimators_has_words():
     from its_eval.estimators.reml import reml_ar
 
     own = {"df_floor", "counterfactual_outside_range"}
-    assert {*classical.FLAGS, *reml_ar.FLAGS, *own} <= set(narrative.FLAG_WORDS)
+    assert {*classical.FLAGS, *reml_ar.FLAGS, *own} <= set(labels.FLAG_WORDS)
 
 
 def test_data_sentences_count_faults_by_kind():
@@ -325,12 +325,12 @@ def test_data_sentences_count_faults_by_kind():
         )
     ]  # fmt: skip
     evaluation = an_evaluation(data_quality=rows)
-    (sentence,) = narrative.data_sentences(evaluation)
+    (sentence,) = sentences.data_sentences(evaluation)
     assert sentence == (
         "Faults in rows that this run does not use: duplicate_period (1), not_a_number (2); the table "
         "data_quality lists them."
     )
-    assert narrative.data_sentences(an_evaluation(data_quality=rows[3:])) == []
+    assert sentences.data_sentences(an_evaluation(data_quality=rows[3:])) == []
 
 
 def test_tidy_and_rows_of():
@@ -342,9 +342,9 @@ def test_tidy_and_rows_of():
 
 def test_units_of_relative_and_cumulative_effects():
     relative = ROW | {"estimand": "relative_average_effect"}
-    assert narrative.quantity(-12.75, relative, ABOUT).endswith(" %")
+    assert numbers.quantity(-12.75, relative, ABOUT).endswith(" %")
     people = ABOUT | {"kind": "percentage"}
-    assert narrative.quantity(321.0, ROW | {"estimand": "cumulative_effect"}, people) == "321 people"
+    assert numbers.quantity(321.0, ROW | {"estimand": "cumulative_effect"}, people) == "321 people"
 
 
 def test_a_fall_and_a_rise_of_one_log_size():
@@ -355,14 +355,14 @@ def test_a_fall_and_a_rise_of_one_log_size():
         "conf_high": 1.4,
         "minimum_detectable": 1.25,
     }
-    assert narrative.detectable_words(row, ABOUT) == "−20.0 % or +25.0 %"
+    assert numbers.detectable_words(row, ABOUT) == "−20.0 % or +25.0 %"
 
 
 def test_the_place_among_placebo_units_stands_beside_the_other_p_values():
     row = ROW | {"design": "difference", "p_placebo": 0.034}
-    assert "; p = 0.17, adjusted p = 0.34, placebo p = 0.034). " in narrative.headline(row, ABOUT)
+    assert "; p = 0.17, adjusted p = 0.34, placebo p = 0.034). " in verdicts.headline(row, ABOUT)
     stuck = row | {"label": "not estimable", "p_value": math.nan, "p_adjusted": math.nan}
-    assert narrative.headline(stuck, ABOUT).endswith(
+    assert verdicts.headline(stuck, ABOUT).endswith(
         "; not estimable, so no p-value of its own (placebo p = 0.034)."
     )
 
@@ -379,25 +379,25 @@ def test_the_place_among_placebo_units_stands_beside_the_other_p_values():
 )
 def test_a_change_that_was_set_beside_other_units(label, words):
     row = ROW | {"design": "difference", "direction": "better", "label": label}
-    assert f"the gap changed{words}" in narrative.headline(row, ABOUT)
+    assert f"the gap changed{words}" in verdicts.headline(row, ABOUT)
 
 
 def test_a_unit_that_cannot_be_judged_by_itself():
-    row = ROW | {"design": "difference", "label": narrative.JUDGED_AS_A_SET}
-    assert narrative.headline(row, ABOUT) == (
+    row = ROW | {"design": "difference", "label": JUDGED_AS_A_SET}
+    assert verdicts.headline(row, ABOUT) == (
         "Compared with its peers: change of trend, per month −0.33 percentage points (95 % interval −0.87 to "
         "0.21; p = 0.17, adjusted p = 0.34). Taken alone, a change of 0.75 percentage points would be found "
         "four times in five. Other units are too few to judge this one by itself; see the units together."
     )
     clear = row | {"conf_low": -0.87, "conf_high": -0.21}
-    assert "four times in five" not in narrative.headline(clear, ABOUT)
+    assert "four times in five" not in verdicts.headline(clear, ABOUT)
 
 
 def test_without_an_interval_there_is_the_placebo_alone():
     none = {"conf_low": math.nan, "conf_high": math.nan, "p_value": math.nan, "p_adjusted": math.nan}
     row = ROW | none | {"design": "synthetic", "p_placebo": 0.02, "minimum_detectable": math.nan}
-    assert narrative.headline(row, ABOUT).endswith("percentage points (no interval; placebo p = 0.020).")
-    assert narrative.headline(row | {"p_placebo": math.nan}, ABOUT).endswith(
+    assert verdicts.headline(row, ABOUT).endswith("percentage points (no interval; placebo p = 0.020).")
+    assert verdicts.headline(row | {"p_placebo": math.nan}, ABOUT).endswith(
         "percentage points (no interval)."
     )
 
@@ -415,7 +415,7 @@ def test_without_an_interval_there_is_the_placebo_alone():
     ],
 )
 def test_the_measure_of_a_quantity(row, about, unit):
-    assert narrative.measure(ROW | row, ABOUT | about) == unit
+    assert numbers.measure(ROW | row, ABOUT | about) == unit
 
 
 def test_the_estimator_that_answers_may_differ_by_design():
@@ -429,6 +429,6 @@ def test_the_estimator_that_answers_may_differ_by_design():
         ],
         fits=[key | {"design": design, "estimator": estimator} for design, estimator in pairs],
     )
-    found = narrative.primary_fits(evaluation, "o")
+    found = sentences.primary_fits(evaluation, "o")
     assert set(zip(found["design"], found["estimator"], strict=True)) == set(pairs[:2])
-    assert list(narrative.primary_fits(an_evaluation(), "o").columns) == list(COLUMNS["fits"])
+    assert list(sentences.primary_fits(an_evaluation(), "o").columns) == list(COLUMNS["fits"])

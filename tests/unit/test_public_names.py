@@ -14,10 +14,10 @@ HEAVY = ("pandas", "numpy", "scipy", "statsmodels", "matplotlib", "sklearn", "py
 
 
 @pytest.mark.parametrize("module", ["its_eval", "its_eval.cli.app"])
-def test_an_import_loads_no_heavy_library(module):
+def test_an_import_loads_no_heavy_library(module, patience):
     code = f"import sys, {module}; print([name for name in {HEAVY!r} if name in sys.modules])"
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=patience
     )
     assert done.stdout.strip() == "[]"
 

@@ -54,12 +54,7 @@ def before_after(
       its-eval before-after workshops.csv --column baseline=Before --follow-up After -o results/workshops
       its-eval before-after published_tests.csv --format csv
     """  # noqa: D301  (a backspace keeps the lines of the help apart)
-    from its_eval.cli.table_result import (  # noqa: PLC0415
-        column_mapping,
-        print_csv,
-        print_json,
-        write_result,
-    )
+    from its_eval.cli.table_result import column_mapping, deliver  # noqa: PLC0415
     from its_eval.errors import UsageError  # noqa: PLC0415
     from its_eval.improvement.paired_load import is_statistics  # noqa: PLC0415  (start-up time)
     from its_eval.report.write import require_free  # noqa: PLC0415
@@ -69,20 +64,21 @@ def before_after(
     columns = column_mapping(column or [])
     if out is not None:
         require_free(out, force=force)
-    found = (
+    result = (
         _published(source, columns, confidence, follow_up or [])
         if is_statistics(source, columns)
         else _measured(source, columns, confidence, follow_up or [])
     )
-    if out is not None:
-        draw = None if no_figures else found.draw
-        write_result(out, source, found.tables, found.notes, draw, force=force)
-    if format_ == "json":
-        print_json(found.tables, found.notes)
-    elif format_ == "csv":
-        print_csv(next(iter(found.tables.values())))
-    else:
-        found.show()
+    deliver(
+        result.tables,
+        result.notes,
+        source=source,
+        out=out,
+        draw=None if no_figures else result.draw,
+        form=format_,
+        show=result.show,
+        force=force,
+    )
     if out is not None:
         typer.echo(f"written to {out}", err=True)
 

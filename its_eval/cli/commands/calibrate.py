@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -45,7 +46,7 @@ def calibrate(
       its-eval calibrate config.yaml --reps 5000 --format csv > calibration.csv
     """  # noqa: D301  (a backspace keeps the lines of the help apart)
     from its_eval.cli.console import progress_bar  # noqa: PLC0415  (start-up time)
-    from its_eval.cli.table_result import print_csv, print_json, write_result  # noqa: PLC0415
+    from its_eval.cli.table_result import deliver  # noqa: PLC0415
     from its_eval.config import load_config  # noqa: PLC0415
     from its_eval.pipeline.calibration import calibrate as run_calibration  # noqa: PLC0415
     from its_eval.report.write import require_free  # noqa: PLC0415
@@ -55,14 +56,9 @@ def calibrate(
         require_free(out, force=force)
     with progress_bar(quiet=quiet) as progress:
         table = run_calibration(loaded, reps, progress)
-    if out is not None:
-        write_result(out, config, {"calibration": table}, [], None, force=force)
-    if format_ == "csv":
-        print_csv(table)
-    elif format_ == "json":
-        print_json({"calibration": table}, [])
-    else:
-        _print(table)
+    tables = {"calibration": table}
+    show = partial(_print, table)
+    deliver(tables, [], source=config, out=out, draw=None, form=format_, show=show, force=force)
     return 0
 
 
@@ -107,13 +103,13 @@ def _print_columns(
 ) -> None:
     from rich.table import Table  # noqa: PLC0415  (start-up time)
 
-    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    shown.add_column("simulated errors", no_wrap=True)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("simulated errors", no_wrap=True)
     for label in labels:
-        shown.add_column(label, justify="right", overflow="fold", max_width=max(LONGEST_LABEL, 21))
+        table.add_column(label, justify="right", overflow="fold", max_width=max(LONGEST_LABEL, 21))
     for truth in truths:
-        shown.add_row(truth, *(cells.get((truth, label), "–") for label in labels))
-    console.print(shown)
+        table.add_row(truth, *(cells.get((truth, label), "–") for label in labels))
+    console.print(table)
 
 
 def _cell(row: Mapping[Hashable, object]) -> str:

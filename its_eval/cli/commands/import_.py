@@ -74,7 +74,7 @@ def import_(
     if kind is None or not files or out is None:
         raise UsageError("needs a KIND, at least one FILE and --out", "its-eval import --help shows examples")
     layouts = layouts_of(kind, layout)
-    if stratum and all(found.stratum is None for found in layouts):
+    if stratum and all(item.stratum is None for item in layouts):
         raise UsageError(f"{kind} has no groups within units", "leave --stratum out")
     require_free_file(out, force=force)
     if coverage is not None:
@@ -99,9 +99,9 @@ def import_(
 def _list_kinds() -> None:
     from its_eval.importers.catalogue import bundled_layouts  # noqa: PLC0415
 
-    for found in bundled_layouts():
-        tried = "" if found.tried else " (not yet tried on a real file)"
-        typer.echo(f"{found.kind:14s} {found.title}{tried}")
+    for item in bundled_layouts():
+        tried = "" if item.tried else " (not yet tried on a real file)"
+        typer.echo(f"{item.kind:14s} {item.title}{tried}")
 
 
 def _inspect(path: Path, own: Path | None) -> None:
@@ -135,13 +135,13 @@ def _write_coverage(imported: Imported, folder: Path) -> None:
     layout = imported.extracts[0].layout
     if layout.table == "characteristics":
         raise UsageError("a table of characteristics has no periods to cover", "leave --coverage out")
-    rows = from_tidy(imported.table, layout.frequency)
+    rows = from_tidy(imported.table, layout.calendar)
     table = coverage_table(rows)
     notes = [Finding("", "", "import_note", "", "", "info", note) for note in imported.notes]
-    found = findings_table([*notes, *imported.findings, *coverage_findings(rows)])
+    quality = findings_table([*notes, *imported.findings, *coverage_findings(rows)])
     labels = {recipe.name: recipe.label for read in imported.extracts for recipe in read.layout.indicators}
     with result_folder(folder, force=False) as place:
-        write_tables({"coverage": table, "data_quality": found}, place / "tables", ["csv"])
+        write_tables({"coverage": table, "data_quality": quality}, place / "tables", ["csv"])
         for indicator, stratum in table[["indicator", "stratum"]].drop_duplicates().itertuples(index=False):
             frame = coverage_figure_data(table, indicator, layout.frequency, stratum)
             heading = f"{labels[indicator]}{f', {stratum}' if stratum else ''}: which months have a value"

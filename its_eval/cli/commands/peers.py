@@ -77,7 +77,7 @@ def peers(
     if list_presets:
         print_presets()
         return
-    from its_eval.cli.peer_search import Question, peers_of_table  # noqa: PLC0415
+    from its_eval.cli.peer_search import PeerQuestion, peers_of_table  # noqa: PLC0415
 
     if source is None or not unit:
         raise UsageError("needs a SOURCE and --unit", "its-eval peers --help shows examples")
@@ -98,7 +98,7 @@ def peers(
 
         answer = peers_of_config(source, unit, stability=stability)
     else:
-        asked = Question(
+        asked = PeerQuestion(
             units=tuple(unit),
             unit_column=unit_column,
             units_path=units,

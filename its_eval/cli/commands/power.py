@@ -43,7 +43,7 @@ def power(
       its-eval power configs/sample.yaml
       its-eval power config.yaml --sd 1.8 -o power
     """  # noqa: D301  (a backspace keeps the lines of the help apart)
-    from its_eval.cli.table_result import print_csv, print_json, write_result  # noqa: PLC0415  (start-up time)
+    from its_eval.cli.table_result import deliver  # noqa: PLC0415  (start-up time)
     from its_eval.config import load_config  # noqa: PLC0415
     from its_eval.errors import UsageError  # noqa: PLC0415
     from its_eval.pipeline.design_power import design_power  # noqa: PLC0415
@@ -57,14 +57,9 @@ def power(
     table = evaluation.tables["power_curve"]
     if sd is not None:
         table["in_units"] = table["minimum_detectable"] * sd
-    if out is not None:
-        write_result(out, config, evaluation.tables, [], partial(_draw, evaluation), force=force)
-    if format_ == "csv":
-        print_csv(table)
-    elif format_ == "json":
-        print_json(evaluation.tables, [])
-    else:
-        _print(evaluation, in_units=sd is not None)
+    draw, show = partial(_draw, evaluation), partial(_print, evaluation, in_units=sd is not None)
+    tables = evaluation.tables
+    deliver(tables, [], source=config, out=out, draw=draw, form=format_, show=show, force=force)
     return 0
 
 
@@ -84,7 +79,7 @@ def _print(evaluation: Evaluation, *, in_units: bool) -> None:
     from rich.table import Table  # noqa: PLC0415  (start-up time)
 
     from its_eval.cli.console import data_console  # noqa: PLC0415
-    from its_eval.words.narrative import rounded  # noqa: PLC0415
+    from its_eval.words.numbers import rounded  # noqa: PLC0415
 
     console = data_console()
     table = evaluation.tables["power_curve"]
@@ -98,16 +93,16 @@ def _print(evaluation: Evaluation, *, in_units: bool) -> None:
             f"found with probability {rows['power'].iloc[0]:g} at level {rows['alpha'].iloc[0]:.3g}, "
             "by length and autocorrelation"
         )
-        shown = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
-        shown.add_column("periods before + from the start", no_wrap=True)
+        printed = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+        printed.add_column("periods before + from the start", no_wrap=True)
         values = sorted(set(rows["autocorrelation"]))
         for value in values:
-            shown.add_column(f"{value:g}", justify="right", no_wrap=True)
+            printed.add_column(f"{value:g}", justify="right", no_wrap=True)
         for (n_pre, n_post), cells in rows.groupby(["n_pre", "n_post"]):
             by_value = dict(zip(cells["autocorrelation"], cells[column], strict=True))
             mark = " (as configured)" if bool(cells["configured"].iloc[0]) else ""
-            shown.add_row(f"{n_pre} + {n_post}{mark}", *(rounded(by_value[value]) for value in values))
-        console.print(shown)
+            printed.add_row(f"{n_pre} + {n_post}{mark}", *(rounded(by_value[value]) for value in values))
+        console.print(printed)
         if rows[column].isna().any():
             console.print("–: too few degrees of freedom for a test")
         console.print()

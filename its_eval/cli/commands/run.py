@@ -249,14 +249,14 @@ def _failures(path: Path, faults: Mapping[str, int], watched: list[str]) -> int:
     """Return 1 when the result has faults of a kind that the caller does not accept."""
     failed, flagged = faults["not_estimated"], faults["flagged_fits"]
     faulty, alarming = faults["faulty_rows"], faults["alarming_checks"]
-    found = {
+    counted = {
         "data": (faulty, f"{faulty} faulty rows in data_quality"),
         "fit": (failed + flagged, f"{failed} series not estimated, {flagged} fits with flags"),
         "checks": (alarming, f"{alarming} checks ask for attention"),
     }
-    raised = [kind for kind in watched if found[kind][0]]
+    raised = [kind for kind in watched if counted[kind][0]]
     for kind in raised:
-        typer.echo(f"its-eval: {path}: --fail-on {kind}: {found[kind][1]}", err=True)
+        typer.echo(f"its-eval: {path}: --fail-on {kind}: {counted[kind][1]}", err=True)
     return int(bool(raised))
 
 
@@ -265,10 +265,10 @@ def _stored_failures(path: Path, target: Path, watched: list[str]) -> int:
     from its_eval.cli.run_text import batch_failures  # noqa: PLC0415
     from its_eval.provenance import read_manifest  # noqa: PLC0415
 
-    known = read_manifest(target) or {}
-    if "batch" in known:
-        return batch_failures(path, known["batch"]["failed"], known["batch"]["flagged"], watched)
-    return _failures(path, known["faults"], watched)
+    stored = read_manifest(target) or {}
+    if "batch" in stored:
+        return batch_failures(path, stored["batch"]["failed"], stored["batch"]["flagged"], watched)
+    return _failures(path, stored["faults"], watched)
 
 
 def _unchanged(path: Path, target: Path) -> dict[str, Any]:
@@ -279,7 +279,7 @@ def _show_plans(
     loaded: list[Config], configs: list[Path], targets: list[Path], form: Literal["text", "json"]
 ) -> None:
     """Print what would be done for every config."""
-    from its_eval.cli.run_text import planned, planned_batch, print_batch_plan, print_plan  # noqa: PLC0415  # noqa: PLC0415
+    from its_eval.cli.run_text import planned, planned_batch, print_batch_plan, print_plan  # noqa: PLC0415
 
     plans = [
         (planned_batch if item[0].output.detail == "estimates" else planned)(*item)

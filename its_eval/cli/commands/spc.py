@@ -102,12 +102,7 @@ def spc(
       its-eval spc waits.csv --recalculate 2015-07 --trend 7 --screen-ranges --format csv
     """  # noqa: D301  (a backspace keeps the lines of the help apart)
     from its_eval.cli.improvement_text import print_spc  # noqa: PLC0415
-    from its_eval.cli.table_result import (  # noqa: PLC0415
-        column_mapping,
-        print_csv,
-        print_json,
-        write_result,
-    )
+    from its_eval.cli.table_result import column_mapping, deliver  # noqa: PLC0415
     from its_eval.errors import UsageError  # noqa: PLC0415
     from its_eval.improvement.xmr_load import load_series  # noqa: PLC0415
     from its_eval.improvement.xmr_tables import spc_tables  # noqa: PLC0415
@@ -129,7 +124,7 @@ def spc(
     series = load_series(
         source,
         columns,
-        frequency=frequency,
+        calendar=settings.calendar,
         dates=dates,
         units=unit or (),
         indicators=indicator or (),
@@ -139,15 +134,16 @@ def spc(
     frame = series.frame if target is None else series.frame.assign(target=target)
     tables = spc_tables(frame, settings, series.n_missing)
     tables = {"summary": tables["summary"], "points": tables["points"]}
-    if out is not None:
-        draw = None if no_figures else _drawer(tables, intervention, settings, dates, grid_only=grid_only)
-        write_result(out, source, tables, [_NOTE], draw, force=force)
-    if format_ == "json":
-        print_json(tables, [_NOTE])
-    elif format_ == "csv":
-        print_csv(tables["summary"])
-    else:
-        print_spc(tables, [_NOTE])
+    deliver(
+        tables,
+        [_NOTE],
+        source=source,
+        out=out,
+        draw=None if no_figures else _drawer(tables, intervention, settings, dates, grid_only=grid_only),
+        form=format_,
+        show=lambda: print_spc(tables, [_NOTE]),
+        force=force,
+    )
     if out is not None:
         typer.echo(f"written to {out}", err=True)
 
@@ -179,15 +175,16 @@ def _settings(
     rules: RuleSettings,
 ) -> ChartSettings:
     """Return how charts are made; every fault of the periods at once."""
-    from its_eval.calendar import parse_period  # noqa: PLC0415
+    from its_eval.calendar import Calendar  # noqa: PLC0415
     from its_eval.errors import UsageError  # noqa: PLC0415
     from its_eval.improvement.xmr import ChartSettings  # noqa: PLC0415
 
     problems: list[str] = []
+    calendar = Calendar(frequency)
 
     def ordinal(option: str, text: str) -> int:
         try:
-            return parse_period(text, frequency, dates)
+            return calendar.parse(text, dates)
         except ValueError as error:
             problems.append(f"{option}: {error}")
             return 0
@@ -202,7 +199,7 @@ def _settings(
     if last is None and start is not None and not anew:
         last = start - 1
     return ChartSettings(
-        frequency=frequency,
+        calendar=calendar,
         better=better,
         baseline_last=last,
         recalculate=anew,
@@ -220,17 +217,15 @@ def _drawer(
     grid_only: bool,
 ) -> Callable[[Path], None]:
     """Return a function that draws the pages and charts into a folder."""
-    from its_eval.calendar import describe_period, format_period, parse_period  # noqa: PLC0415
-
     start, words = "", ""
     if intervention is not None:
-        ordinal = parse_period(intervention, settings.frequency, dates)
-        start = format_period(ordinal, settings.frequency)
-        words = f"Intervention, from {describe_period(ordinal, settings.frequency)}"
+        ordinal = settings.calendar.parse(intervention, dates)
+        start = settings.calendar.format(ordinal)
+        words = f"Intervention, from {settings.calendar.describe(ordinal)}"
 
     def draw(folder: Path) -> None:
         from its_eval.figures.style import figure_stem, save_figure  # noqa: PLC0415
-        from its_eval.figures.xmr import XmrLabels, draw_xmr, draw_xmr_grid, xmr_data, xmr_grid_data  # noqa: PLC0415  # noqa: PLC0415
+        from its_eval.figures.xmr import XmrLabels, draw_xmr, draw_xmr_grid, xmr_data, xmr_grid_data  # noqa: PLC0415
 
         summary = tables["summary"]
         for indicator, rows in summary.groupby("indicator", sort=True):

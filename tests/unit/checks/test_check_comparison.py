@@ -215,7 +215,9 @@ def test_with_few_donors_only_the_set_is_labelled():
     assert found.set_label == CONSISTENT
     assert three_way_label(p, p, 0.06, 88, p_gap_set=0.03).set_label == NOT_UNUSUAL
     assert three_way_label(p, p, np.nan, 88, p_gap_set=0.03).set_label == GAP_CHANGED
-    assert three_way_label(p, p, 0.001, 88, p_gap_set=0.05).set_label == NO_CLEAR_EVIDENCE
+    # a p-value equal to alpha reaches it
+    assert three_way_label(p, p, 0.001, 88, p_gap_set=0.05).set_label == CONSISTENT
+    assert three_way_label(p, p, 0.001, 88, p_gap_set=0.0501).set_label == NO_CLEAR_EVIDENCE
     assert three_way_label(p, p, 0.001, 88).set_label is None
 
 

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from its_eval.calendar import parse_period
+from its_eval.calendar import MONTHS
 from its_eval.data.coverage import coverage_findings, coverage_table, from_tidy, jumps
 from its_eval.data.load import NO_PERIOD, IndicatorRows, load_indicators, place_of
 
-START = parse_period("2019-01", "month")
+START = MONTHS.parse("2019-01")
 
 
 def rows(*entries):
@@ -32,7 +32,7 @@ def rows(*entries):
             for place, (unit, month, value, denominator, stratum) in enumerate(entries)
         ]
     )
-    return IndicatorRows(frame, (), "month")
+    return IndicatorRows(frame, (), MONTHS)
 
 
 GAPPY = rows(
@@ -170,7 +170,7 @@ def settings(path, **more):
     table = SimpleNamespace(
         path=path, columns={}, indicator=None, dates="iso", layout="long", **more
     )  # what the loader asks of a table
-    return SimpleNamespace(indicators=(table,), frequency="month")
+    return SimpleNamespace(indicators=(table,), calendar=MONTHS)
 
 
 def test_an_imported_table_points_to_the_publishers_file(tmp_path):
@@ -202,4 +202,4 @@ def test_an_imported_table_need_not_be_read_again():
         {"indicator": ["seen"], "unit": ["A"], "period": ["2019-01"], "value": [1.0], "numerator": [1.0],
          "denominator": [np.nan], "stratum": [""]}
     )  # fmt: skip
-    assert coverage_table(from_tidy(table, "month"))["status"].tolist() == ["present"]
+    assert coverage_table(from_tidy(table, MONTHS))["status"].tolist() == ["present"]

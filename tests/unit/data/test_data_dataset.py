@@ -9,10 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from its_eval.calendar import MONTHS
 from its_eval.config import Config
-from its_eval.data.dataset import coded_panel, coded_window, read_indicators, survey
+from its_eval.data.dataset import read_indicators, survey
 from its_eval.data.load import load_indicators
-from its_eval.data.panel import build_panel
+from its_eval.data.panel import bounded, build_panel, lay_out
 from its_eval.data.parquet import narrowed, open_dataset
 from its_eval.errors import DataError
 
@@ -86,9 +87,9 @@ def test_same_panel_as_from_rows(tmp_path, rows, kind, fractions):
     config = config_of(write(tmp_path, rows), outcome=outcome)
     coded = read_indicators(config.data, ["waits"])
     own = coded.by_indicator["waits"]
-    span = coded_window(own, np.ones(3, dtype=bool), (None, None), "month")
+    span = bounded(own.period, (None, None), MONTHS)
     outcome = config.outcomes[0]
-    found = coded_panel(coded, outcome, (span[0] + 1, span[1]), 5.0, "month")
+    found = lay_out(own, coded.units, outcome, (span[0] + 1, span[1]), 5.0, MONTHS)
     expected = build_panel(load_indicators(config.data), outcome, (span[0] + 1, span[1]), 5.0)
     assert found.units == expected.units
     for name in ("values", "denominators", "counts", "small_denominator"):
@@ -97,12 +98,13 @@ def test_same_panel_as_from_rows(tmp_path, rows, kind, fractions):
 
 def test_window(tmp_path, rows):
     coded = read_indicators(config_of(write(tmp_path, rows)).data, ["waits"])
-    own, treated = coded.by_indicator["waits"], np.array([True, False, False])
-    first, last = coded_window(own, treated, (None, None), "month")
+    own = coded.by_indicator["waits"]
+    treated = own.period[own.unit == 0]
+    first, last = bounded(treated, (None, None), MONTHS)
     assert last - first == 11
-    assert coded_window(own, treated, (first + 2, None), "month") == (first + 2, last)
+    assert bounded(treated, (first + 2, None), MONTHS) == (first + 2, last)
     with pytest.raises(ValueError, match=r"data from 2015-01 to 2015-12, outside its start and end"):
-        coded_window(own, treated, (last + 1, None), "month")
+        bounded(treated, (last + 1, None), MONTHS)
 
 
 def test_several_tables_and_kinds_of_column(tmp_path, rows):

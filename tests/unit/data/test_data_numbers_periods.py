@@ -4,13 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from its_eval.calendar import (
-    describe_period,
-    format_period,
-    parse_period,
-    period_start,
-    season_position,
-)
+from its_eval.calendar import Calendar
 from its_eval.data.tables import number_hint, to_numbers
 
 
@@ -93,9 +87,9 @@ def test_typed_numbers_stay_and_infinite_ones_are_faulty():
     ],
 )
 def test_texts_that_name_a_period(text, frequency, convention, expected):
-    ordinal = parse_period(text, frequency, convention)
-    assert format_period(ordinal, frequency) == expected
-    assert parse_period(expected, frequency) == ordinal
+    ordinal = Calendar(frequency).parse(text, convention)
+    assert Calendar(frequency).format(ordinal) == expected
+    assert Calendar(frequency).parse(expected) == ordinal
 
 
 @pytest.mark.parametrize(
@@ -123,7 +117,7 @@ def test_texts_that_name_a_period(text, frequency, convention, expected):
 )
 def test_texts_that_name_none(text, frequency, convention, message):
     with pytest.raises(ValueError) as caught:
-        parse_period(text, frequency, convention)
+        Calendar(frequency).parse(text, convention)
     assert str(caught.value) == message
 
 
@@ -137,14 +131,17 @@ def test_texts_that_name_none(text, frequency, convention, message):
     ],
 )
 def test_a_period_in_words_and_its_place(text, frequency, words, position, start):
-    ordinal = parse_period(text, frequency)
-    assert describe_period(ordinal, frequency) == words
-    assert season_position(ordinal, frequency) == position
-    assert period_start(ordinal, frequency).isoformat() == start
+    calendar = Calendar(frequency)
+    ordinal = calendar.parse(text)
+    assert calendar.describe(ordinal) == words
+    assert calendar.season_position(ordinal) == position
+    assert calendar.first_day(ordinal).isoformat() == start
 
 
 @pytest.mark.parametrize(
     ("frequency", "first", "then"), [("month", "2015-12", "2016-01"), ("week", "2020-W53", "2021-W01")]
 )
 def test_neighbours_differ_by_one_across_the_year(frequency, first, then):
-    assert parse_period(then, frequency) - parse_period(first, frequency) == 1
+    calendar = Calendar(frequency)
+    assert calendar.parse(then) - calendar.parse(first) == 1
+    assert calendar.span(calendar.parse(first), calendar.parse(then)) == [first, then]

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from its_eval.calendar import parse_period
+from its_eval.calendar import MONTHS
 from its_eval.data.attributes import Units
 from its_eval.data.faults import Finding
 from its_eval.data.load import NO_PERIOD, IndicatorRows
@@ -12,7 +12,7 @@ from its_eval.data.successors import combine_successors, lifetimes_of
 from its_eval.errors import DataError
 
 NAN = float("nan")
-FIRST = parse_period("2017-08", "month")
+FIRST = MONTHS.parse("2017-08")
 MERGER = {"RM2": "R0A", "RW3": "R0A"}
 
 
@@ -30,7 +30,7 @@ def rows(*cells, indicator="waits", findings=()):
     )  # fmt: skip
     frame = frame.astype(dict.fromkeys(("value", "numerator", "denominator"), float))
     order = ["indicator", "unit", "period", "stratum", "source_file", "source_row"]
-    return IndicatorRows(frame.sort_values(order).reset_index(drop=True), tuple(findings), "month")
+    return IndicatorRows(frame.sort_values(order).reset_index(drop=True), tuple(findings), MONTHS)
 
 
 def combined(given, kind="percentage", factor=100.0, successors=MERGER):
@@ -167,13 +167,13 @@ def test_lifetimes():
             closed={"A": "2017-10-01", "B": "NULL"},
             successor={"A": "B", "B": "C", "C": "C", "D": ""},
         ),
-        "month",
+        MONTHS,
         "u.csv",
     )
-    assert found.opened == {"A": parse_period("2013-05", "month")}
-    assert found.closed == {"A": parse_period("2017-10", "month")}
+    assert found.opened == {"A": MONTHS.parse("2013-05")}
+    assert found.closed == {"A": MONTHS.parse("2017-10")}
     assert found.successors == {"A": "C", "B": "C"}
-    assert lifetimes_of(units(), "month", "u.csv").successors == {}
+    assert lifetimes_of(units(), MONTHS, "u.csv").successors == {}
 
 
 def test_faults_of_lifetimes_are_told_together():
@@ -184,7 +184,7 @@ def test_faults_of_lifetimes_are_told_together():
                 closed={"B": "2014-01"},
                 successor={"P": "Q", "Q": "P", "R": "Q"},
             ),
-            "month",
+            MONTHS,
             "u.csv",
         )
     assert caught.value.problems == [

@@ -6,7 +6,6 @@ import pytest
 import statsmodels.api as sm
 import statsmodels.formula.api as smf
 
-from its_eval.comparisons.peer_mean import peer_mean
 from its_eval.design.interruption import (
     Interruption,
     ShortSegmentError,
@@ -14,6 +13,7 @@ from its_eval.design.interruption import (
     require_segments,
 )
 from its_eval.design.matrix import build_design, time_terms
+from its_eval.design.peer_mean import peer_mean
 from its_eval.design.season import Season, automatic_season, dummies, harmonics, seasonal_terms
 
 

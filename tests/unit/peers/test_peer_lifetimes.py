@@ -2,20 +2,20 @@
 
 import pytest
 
-from its_eval.calendar import parse_period
+from its_eval.calendar import MONTHS
 from its_eval.data.successors import Lifetimes
 from its_eval.peers.select import lifetime_reasons
 
-WINDOW = (parse_period("2013-04", "month"), parse_period("2020-02", "month"))
+WINDOW = (MONTHS.parse("2013-04"), MONTHS.parse("2020-02"))
 
 
 def at(text):
-    return parse_period(text, "month")
+    return MONTHS.parse(text)
 
 
 def reasons(opened=None, closed=None, successors=None, combined=False):
     dates = [{unit: at(text) for unit, text in (found or {}).items()} for found in (opened, closed)]
-    return lifetime_reasons(Lifetimes(*dates, successors or {}), WINDOW, "month", combined=combined)
+    return lifetime_reasons(Lifetimes(*dates, successors or {}), WINDOW, MONTHS, combined=combined)
 
 
 def test_opened_after_the_window_begins():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from its_eval.calendar import MONTHS
 from its_eval.data.attributes import Characteristics, Units
 from its_eval.data.panel import Panel
 from its_eval.errors import DataError
@@ -225,7 +226,7 @@ def test_coverage_of_each_segment():
     values = np.ones((20, 4))
     values[0, 1] = values[[0, 1], 2] = values[[15, 16], 3] = NAN
     small = np.zeros((20, 4), dtype=bool)
-    panel = Panel("x", "month", 0, ("A", "B", "C", "D"), values, values, values, small)
+    panel = Panel("x", MONTHS, 0, ("A", "B", "C", "D"), values, values, values, small)
     before = np.arange(20) < 10
     assert coverage_reasons(panel, (before, ~before), 0.9) == {
         "C": "8 of 10 periods before the start observed",

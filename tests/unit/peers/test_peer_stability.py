@@ -1,14 +1,12 @@
 """Peers under other choices."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from its_eval.data.attributes import Characteristics
 from its_eval.peers.recipes import DistanceRecipe
 from its_eval.peers.scaling import scale_characteristics
 from its_eval.peers.select import select_peers
-from its_eval.peers.stability import other_choices, stability, steadiness
+from its_eval.peers.stability import other_choices, other_scalings, stability, steadiness
 
 UNITS = tuple(f"U{index:02d}" for index in range(30))
 TABLE = Characteristics(
@@ -16,19 +14,13 @@ TABLE = Characteristics(
 )
 
 
-def rescaler(table, recipe=DistanceRecipe()):  # noqa: B008  (frozen)
-    def rescale(metric, scale):
-        changed = replace(recipe, metric=metric or recipe.metric, scale=scale or recipe.scale)
-        return scale_characteristics(table, changed, "t")
-
-    return rescale
-
-
 FOUND = scale_characteristics(TABLE, DistanceRecipe(), "t")
 
 
 def test_which_choices_are_tried():
-    choices = [(item.dimension, item.choice, item.k) for item in other_choices(FOUND, 10, rescaler(TABLE))]
+    choices = [
+        (item.dimension, item.choice, item.k) for item in other_choices(FOUND, 10, other_scalings(FOUND))
+    ]
     assert choices == [
         ("k", "5", 5),
         ("k", "15", 15),
@@ -39,18 +31,18 @@ def test_which_choices_are_tried():
         ("scale", "minmax", 10),
         ("scale", "robust", 10),
     ]
-    assert [item.k for item in other_choices(FOUND, 4, None)] == [9, 4, 4, 4]
+    assert [item.k for item in other_choices(FOUND, 4)] == [9, 4, 4, 4]
     weighted = scale_characteristics(TABLE, DistanceRecipe(exceptions={"Beds": 2.0}), "t")
-    assert [item.dimension for item in other_choices(weighted, 4, None)][-1] == "weights"
+    assert [item.dimension for item in other_choices(weighted, 4)][-1] == "weights"
     lone = FOUND.without("Beds").without("Sites")
-    assert [item.dimension for item in other_choices(lone, 4, None)] == ["k"]
+    assert [item.dimension for item in other_choices(lone, 4)] == ["k"]
 
 
 def test_who_stays_leaves_and_enters_among_the_eligible():
     barred = {"U03": "no", "U07": "no"}
     chosen = select_peers("U00", FOUND, 10, barred)
     eligible = [code for code in UNITS if code not in barred]
-    found = stability(chosen, other_choices(FOUND, 10, rescaler(TABLE)), eligible)
+    found = stability(chosen, other_choices(FOUND, 10, other_scalings(FOUND)), eligible)
     fewer, more, without = found[:3]
     assert (fewer.peers, fewer.kept, fewer.left, fewer.entered) == (
         chosen.peers[:5],
@@ -79,7 +71,7 @@ def test_a_metric_that_the_data_do_not_have_is_said_and_not_counted():
     recipe = DistanceRecipe(exceptions={"Beds": 8.0})
     found = scale_characteristics(table, recipe, "t")
     chosen = select_peers("U00", found, 5, {})
-    alternatives = stability(chosen, other_choices(found, 5, rescaler(table, recipe)), UNITS)
+    alternatives = stability(chosen, other_choices(found, 5, other_scalings(found)), UNITS)
     (stuck,) = (item for item in alternatives if item.obstacle)
     assert stuck.dimension == "metric"
     assert stuck.obstacle.startswith("metric mahalanobis: every characteristic is known for 2 units")

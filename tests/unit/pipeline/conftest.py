@@ -2,9 +2,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.config import Config
 from its_eval.errors import DataError
 from its_eval.pipeline.planning import make_plan
+from its_eval.pipeline.primary import Analysis
 from its_eval.pipeline.run import evaluate
 from its_eval.pipeline.sources import load_sources
 
@@ -215,3 +217,24 @@ def table_values(evaluation, table, **keys):
 @pytest.fixture
 def rows_of():
     return table_values
+
+
+def fit_plan(config, plan, design, targets=None, entries=None):
+    """Return what a design finds of a plan with whole fits, and what could not be estimated."""
+    return COMPARISONS[design].estimates(plan, Analysis.of(config).ask, targets, entries)
+
+
+@pytest.fixture
+def fitted():
+    return fit_plan
+
+
+@pytest.fixture
+def primaries():
+    """Return the primary estimand of every series of a plan that has it, in the order of the series."""
+
+    def read(config, plan, design, targets=None, entries=None):
+        estimates, _ = fit_plan(config, plan, design, targets, entries)
+        return list(Analysis.of(config).primary(estimates))
+
+    return read

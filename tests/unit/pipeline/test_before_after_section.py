@@ -11,9 +11,10 @@ from its_eval.figures.catalogue import describe, draw, figure_tasks
 from its_eval.improvement.paired_load import load_projects
 from its_eval.improvement.paired_tables import before_after_tables
 from its_eval.pipeline.sources import input_files
-from its_eval.report.before_after import before_after, overall_sentences
+from its_eval.report.before_after import before_after
 from its_eval.report.source import ReportSource, _beside, with_every_table
 from its_eval.report.write import write_tables
+from its_eval.words.sentences import overall_sentences
 
 SAMPLE = Path(__file__).parents[3] / "data" / "sample" / "workshops.csv"
 SIMPLE = {
@@ -39,7 +40,8 @@ def published(study):
 
 
 def section(evaluation):
-    return before_after(ReportSource(with_every_table(evaluation), {}))
+    (made,) = before_after(ReportSource(with_every_table(evaluation), {}))
+    return made
 
 
 def test_its_tables_are_those_of_the_command(evaluated):

@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from its_eval.checks.truths import TRUTHS
+from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.errors import ConfigError, NothingEstimatedError
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
 from its_eval.pipeline.calibration import (
@@ -15,7 +16,7 @@ from its_eval.pipeline.calibration import (
     fitted_series,
     simulate,
 )
-from its_eval.pipeline.designs import design_estimators, fit_design
+from its_eval.pipeline.primary import Analysis
 
 
 def quiet(_phrase, _done, _total):
@@ -152,18 +153,17 @@ def test_progress_goes_forward_to_the_end(study):
     assert any("T2" in phrase for phrase, _, _ in calls)
 
 
-def test_series_are_those_of_the_fit_with_gaps_weights_and_autocorrelation(study):
+def test_series_are_those_of_the_fit_with_gaps_weights_and_autocorrelation(study, fitted):
     study.drop("T1", [3, 30])
     config = study.config(designs=["single"], estimators=["reml_ar", {"name": "reml_ar", "order": 1}])
     plan = study.plan(designs=["single"], estimators=["reml_ar", {"name": "reml_ar", "order": 1}]).outcomes[0]
-    blocks, _ = fit_design(plan, "single", None, design_estimators(plan, "single")[:1])
-    asked = ("level_change", "slope_change")
-    (first,) = [
-        item for block in blocks for item in fitted_series(config, plan, block, asked) if item.unit == "T1"
-    ]
+    entries = COMPARISONS["single"].entries(plan.outcome.estimators)
+    estimates, _ = fitted(config, plan, "single", None, entries[:1])
+    analysis, asked = Analysis.of(config), ("level_change", "slope_change")
+    (first,) = [one for item in estimates for one in fitted_series(analysis, item, asked) if one.unit == "T1"]
     assert first.root.std() > 0
     assert list(np.flatnonzero(~first.observed)) == [3, 30]
-    drawn = simulate(config, plan, "single", first, 4000)
+    drawn = simulate(analysis, plan.outcome.name, "single", first, 4000)
     assert list(drawn) == list(TRUTHS)
     values = drawn["as fitted"]
     assert np.isnan(values[[3, 30]]).all()
@@ -173,8 +173,7 @@ def test_series_are_those_of_the_fit_with_gaps_weights_and_autocorrelation(study
     assert lag_one == pytest.approx(first.partials[0], abs=0.06)
     # the batched path is the estimator of a run: rows divided by their standard deviations
     contrasts = np.array(list(first.contrasts.values()))
-    order_one = design_estimators(plan, "single")[1]
-    read = estimates_of(order_one, first, values[:, :5])
+    read = estimates_of(entries[1], first, values[:, :5])
     root = first.root[:, None]
     direct = fit_reml_ar(first.matrix / root, values[:, :5] / root, 1).contrasts(contrasts)
     np.testing.assert_allclose(read.estimate, direct.estimate, rtol=1e-6)

@@ -6,7 +6,6 @@ import statsmodels.api as sm
 
 from its_eval.comparisons.stacked import stack
 from its_eval.estimators.least_squares import newey_west_lags
-from its_eval.pipeline.designs import fit_design
 
 UNITS = ("T1", "D1", "D2", "D3", "D4")
 PEERS = UNITS[1:]
@@ -188,20 +187,20 @@ def test_gaps_of_peers_are_left_out_of_their_panel_alone(world):
     np.testing.assert_allclose(got["std_error"], expected.bse, rtol=1e-8)
 
 
-def test_a_stacked_design_with_too_short_a_segment(world):
+def test_a_stacked_design_with_too_short_a_segment(world, fitted):
     late = {"name": "Law", "date": world.period(N - 4)}
-    _, _, plan = world.plan(intervention=late)
-    blocks, failed = fit_design(plan, "stacked")
-    assert blocks == []
+    config, _, plan = world.plan(intervention=late)
+    estimates, failed = fitted(config, plan, "stacked")
+    assert estimates == []
     assert {(item.unit, item.design, item.estimator, item.reason) for item in failed} == {
         ("T1", "stacked", name, "segment_too_short") for name in ("ols", "newey_west")
     }
 
 
-def test_empty_rows_keep_panels_apart(world):
-    _, _, plan = world.plan(outcomes=[world.outcome()])
-    (block, *_), _ = fit_design(plan, "difference")
-    design = block.design
+def test_empty_rows_keep_panels_apart(world, fitted):
+    config, _, plan = world.plan(outcomes=[world.outcome()])
+    (item, *_), _ = fitted(config, plan, "difference")
+    design = item.design
     values = np.arange(3.0 * N).reshape(N, 3)
     matrix, outcome = stack(values, [design] * 3, 5)
     k = len(design.terms)

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from its_eval.checks.placebo import crawford_howell
+from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.estimators.reml.noise import fit_reml_ar_noise
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
-from its_eval.pipeline.credibility import TOO_FEW_DONORS, examine
-from its_eval.pipeline.designs import fit_design
+from its_eval.evaluation import JUDGED_AS_A_SET as TOO_FEW_DONORS
+from its_eval.pipeline.credibility import examine
 from its_eval.pipeline.pooled import crawford_howell_p, equivalence_check
+from its_eval.pipeline.primary import Analysis
 
 UNITS = ("T1", "T2", *(f"D{place}" for place in range(1, 7)))
 N, START = 60, 30
@@ -33,10 +35,16 @@ def change(world, unit, slope):
     world.values[unit] = world.values[unit] + slope * np.maximum(np.arange(N) - START, 0)
 
 
-def examined(world, design="difference", **changes):
-    config, sources, plan = world.plan(**changes)
-    blocks, _ = fit_design(plan, design)
-    return examine(config, sources, plan, design, blocks)
+@pytest.fixture
+def examined(fitted):
+    """Return what checks found about the fits of a design."""
+
+    def look(world, design="difference", **changes):
+        config, sources, plan = world.plan(**changes)
+        estimates, _ = fitted(config, plan, design)
+        return examine(config, sources, plan, COMPARISONS[design], estimates)
+
+    return look
 
 
 def checks_of(found, name, unit):
@@ -131,7 +139,7 @@ def test_one_unit_with_too_few_donors_keeps_the_label_of_its_p_value(world):
     assert not set(result.tables["checks"]["check"]) & {"donors", "joint_placebo", "set_conclusion"}
 
 
-def test_the_placebo_says_its_place(world):
+def test_the_placebo_says_its_place(world, examined):
     change(world, "T1", 1.0)
     found = examined(world)
     (row,) = checks_of(found, "placebo_units", "T1")
@@ -142,13 +150,13 @@ def test_the_placebo_says_its_place(world):
     )
 
 
-def test_without_placebos_there_are_no_labels_but_those_of_the_p_value(world):
+def test_without_placebos_there_are_no_labels_but_those_of_the_p_value(world, examined):
     found = examined(world, checks=PLACEBOS | {"placebo_units": False})
     assert (found.labels, found.p_placebo, found.rows["placebo_units"]) == ({}, {}, [])
     assert set(found.p_crawford_howell) == {"T1", "T2"}
 
 
-def test_a_single_design_has_neither_placebo_nor_peers_to_compare(world):
+def test_a_single_design_has_neither_placebo_nor_peers_to_compare(world, examined):
     found = examined(world, "single")
     assert (found.labels, found.p_placebo, found.p_crawford_howell) == ({}, {}, {})
     assert found.rows["pooled"]
@@ -171,7 +179,7 @@ def test_crawford_howell_is_of_least_squares_over_the_common_periods(world):
     used = ~np.isnan(y).any(axis=1)
     slopes = np.linalg.lstsq(regressors()[used], y[used], rcond=None)[0][3]
     expected = crawford_howell(slopes[:1], slopes[1:, None])
-    p_value, check = crawford_howell_p(config, plan, "T1")
+    p_value, check = crawford_howell_p(Analysis.of(config), plan, "T1")
     assert p_value == pytest.approx(expected.p_value[0])
     assert check.statistic == pytest.approx(expected.statistic[0])
     assert check.message.startswith("Its own change differs from those of its 3 peers by ")
@@ -192,7 +200,7 @@ def test_crawford_howell_is_of_least_squares_over_the_common_periods(world):
 )
 def test_where_crawford_howell_does_not_apply(world, changes, message):
     config, _, plan = world.plan(**changes)
-    p_value, check = crawford_howell_p(config, plan, "T1")
+    p_value, check = crawford_howell_p(Analysis.of(config), plan, "T1")
     assert np.isnan(p_value)
     assert (check.status, check.message) == ("not_applicable", message)
 
@@ -204,7 +212,7 @@ def test_too_few_common_periods(world):
     config, _, plan = world.plan(
         peers={"given": {"T1": ["D1", "D2"], "T2": ["D3", "D4"]}, "min_coverage": 0.01}
     )
-    _, check = crawford_howell_p(config, plan, "T1")
+    _, check = crawford_howell_p(Analysis.of(config), plan, "T1")
     assert check.message == "0 periods common to unit and peers are too few."
 
 
@@ -241,11 +249,11 @@ def test_an_interval_without_a_p_value_decides_nothing_about_a_margin():
 def test_a_unit_that_changed_more_than_its_peers_differ(world):
     change(world, "T1", 5.0)
     config, _, plan = world.plan()
-    _, check = crawford_howell_p(config, plan, "T1")
+    _, check = crawford_howell_p(Analysis.of(config), plan, "T1")
     assert check.message.endswith(", more than they differ among themselves.")
 
 
-def test_level_and_slope_together_are_told_as_a_hypothesis(world):
+def test_level_and_slope_together_are_told_as_a_hypothesis(world, examined):
     found = examined(world)
     (row,) = checks_of(found, "joint_change", "T1")
     assert row["message"].startswith(
@@ -253,7 +261,7 @@ def test_level_and_slope_together_are_told_as_a_hypothesis(world):
     )
 
 
-def test_a_margin_reaches_the_checks(world):
+def test_a_margin_reaches_the_checks(world, examined):
     found = examined(world, estimands={"margin": 50})
     (row,) = checks_of(found, "equivalence", "T1")
     assert row["message"] == "The interval lies inside ±50: no effect larger than the margin."
@@ -279,7 +287,7 @@ def test_left_autocorrelation_becomes_a_flag_of_the_fit(make_world):
     assert np.corrcoef(residuals["innovation"], expected)[0, 1] > 0.999
 
 
-def test_a_drift_under_noise_is_told_by_what_added_noise_gains(make_world):
+def test_a_drift_under_noise_is_told_by_what_added_noise_gains(make_world, examined):
     rng = np.random.default_rng(31)
     drift = np.zeros((len(UNITS), 120))
     for period in range(1, 120):

@@ -127,6 +127,33 @@ def test_other_frequencies(frequency, index, start):
     assert found.tidy()["estimable"].all()
 
 
+@pytest.mark.parametrize(("freq", "word"), [("Q-MAR", "quarter"), ("Q-JUN", "quarter"), ("Y-MAR", "year")])
+def test_years_that_end_in_another_month(freq, word):
+    """A period means its dates, whether it is text, a pandas period, or a date."""
+    rng = np.random.default_rng(3)
+    index = pd.period_range("2006", periods=40, freq=freq)
+    series = pd.Series(rng.normal(size=40), index, name="A")
+    start = index[20]
+    first = start.start_time
+    expected = f"Q{first.quarter} {first.year}" if word == "quarter" else str(first.year)
+    given = [
+        str(start),
+        start,
+        first,
+        f"{first:%Y-%m-%d}",
+        *([f"{first:%Y-%m}"] if word == "quarter" else []),
+    ]
+    found = [fit(series, item, frequency=word, seasonality="none", at=()) for item in given]
+    for item in found:
+        assert item.title == f"reml_ar, step_and_slope, from {expected}"
+        assert item.tidy("fits")["n_pre"].item() == 20
+        pd.testing.assert_frame_equal(item.tidy(), found[0].tidy())
+    # as text the index has no year of its own: the calendar's
+    plain = fit(series.set_axis(index.astype(str)), str(start), frequency=word, seasonality="none", at=())
+    pd.testing.assert_frame_equal(plain.tidy(), found[0].tidy())
+    assert plain.title.endswith(f"Q{start.quarter} {start.year}" if word == "quarter" else f"{start.year}")
+
+
 def test_the_summary_is_text_and_the_dictionary_is_json(values):
     found = fit(values, "2013-07", estimator=Estimator(name="newey_west", lags=2), seasonality="none")
     assert isinstance(found, SeriesFits)

@@ -8,7 +8,6 @@ import pytest
 from scipy import stats
 
 from its_eval.evaluation import COLUMNS
-from its_eval.pipeline.designs import fit_design
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 SHIPPED = ("california_prop99", "sample", "sample_strata", "uk_seatbelts")
@@ -28,7 +27,7 @@ def require_agreement(frame, confidence=None, rel=1e-9):
     else:
         logged = ratio = np.zeros(len(frame), dtype=bool)
     assert len(frame)
-    numbers = frame[["estimate", "conf_low", "conf_high"]].to_numpy(dtype=float)
+    numbers = frame[["estimate", "conf_low", "conf_high"]].to_numpy(dtype=float, copy=True)
     # a ratio is the exponential, a change in per cent 100 times the exponential less one
     numbers[logged & ~ratio] = 1 + numbers[logged & ~ratio] / 100
     numbers[logged] = np.log(numbers[logged])
@@ -109,17 +108,18 @@ def test_rows_of_every_estimator_scale_and_shape(make_world, shape, outcome, fam
     assert not found.tables["effects"].duplicated(keys).any()
 
 
-def test_a_single_observation_varies_as_its_segment_does(make_world):
+def test_a_single_observation_varies_as_its_segment_does(make_world, fitted):
     rng = np.random.default_rng(2)
     world = make_world({"T1": 50 + rng.normal(0, np.where(np.arange(N) < START, 3.0, 1.0))})
     estimator = {"name": "reml_ar", "order": 1, "variance": "by_segment"}
-    _, _, plan = world.plan(estimators=[estimator])
-    (block,), _ = fit_design(plan, "single")
-    assert block.fit.variance_ratio[0] < 0.4
+    config, _, plan = world.plan(estimators=[estimator])
+    (item,), _ = fitted(config, plan, "single")
+    fit = item.whole
+    assert fit.variance_ratio[0] < 0.4
     series = world.run(estimators=[estimator]).tables["series"].iloc[START:]
-    mean = block.fit.contrasts(block.design.counterfactual[START:])
+    mean = fit.contrasts(item.design.counterfactual[START:])
     quantile = stats.t.ppf(0.975, mean.df[0])
-    variance = block.fit.sigma[0] ** 2 * block.fit.variance_ratio[0]
+    variance = fit.sigma[0] ** 2 * fit.variance_ratio[0]
     np.testing.assert_allclose(series["counterfactual_high"], mean.interval(0.95)[1][0])
     np.testing.assert_allclose(
         series["prediction_high"], mean.estimate[0] + quantile * np.sqrt(mean.std_error[0] ** 2 + variance)

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.errors import DataError
+from its_eval.peers.scaling import rescaled
 from its_eval.pipeline.notes import plan_notes
 from its_eval.pipeline.peer_choice import pre_period_balance
 from its_eval.pipeline.planning import make_plan
@@ -47,11 +49,12 @@ def test_other_scales_keep_the_preset_its_variables_and_its_rule_for_missing(stu
     lines[2] = ",".join(["D1", "NULL", *lines[2].split(",")[2:]])
     study.characteristics = "\n".join([",".join(["Procode", *names]), *lines])
     config = study.config(peers={"preset": "nhs-trust-peer-finder", "k": 2})
-    found = load_sources(config).rescaled(config, scale="minmax")
+    loaded = load_sources(config).scaled
+    found = rescaled(loaded, scale="minmax")
     assert found.scale == "minmax"
     assert set(found.variables) == set(NHS_TRUST_PEER_FINDER.weights)
     assert not np.isnan(found.scaled).any()
-    assert load_sources(config).rescaled(config, metric="mahalanobis").metric == "mahalanobis"
+    assert rescaled(loaded, metric="mahalanobis").metric == "mahalanobis"
 
 
 def test_units_that_were_not_there_throughout_are_no_peers(study):
@@ -201,22 +204,18 @@ def test_characteristics_dated_after_the_start_are_said(study, dated, words):
     assert found == ([] if words is None else [expected])
 
 
-def test_stability_says_who_stays_and_what_that_does_to_the_estimate(study):
+def test_stability_says_who_stays_and_what_that_does_to_the_estimate(study, fitted):
     config = study.config(
         peers={"k": 2}, sensitivity={"k": [1], "drop_characteristic": True, "metric": ["mahalanobis"]}
     )
     sources = load_sources(config)
     plan = make_plan(config, sources).outcomes[0]
-    assert compared_design(config) == "difference"
+    assert compared_design(config).name == "difference"
     first, second = peer_stability(config, sources, plan)
     assert (first.chosen.unit, second.chosen.unit) == ("T1", "T2")
-    from its_eval.pipeline.designs import fit_design
-
-    blocks, _ = fit_design(plan, "difference")
-    curve = {
-        (row["unit"], row["dimension"], row["choice"]): row["estimate"]
-        for row in sensitivity_rows(config, sources, plan, "difference", blocks)
-    }
+    estimates, _ = fitted(config, plan, "difference")
+    rows = sensitivity_rows(config, sources, plan, COMPARISONS["difference"], estimates)
+    curve = {(row.item.unit, row.dimension, row.choice): row.item.shown(row.item.estimate) for row in rows}
     assert first.primary.estimate == pytest.approx(curve["T1", "primary", "as configured"], rel=1e-12)
     for unit in (first, second):
         for item, estimated in zip(unit.alternatives, unit.estimates, strict=True):

@@ -1,12 +1,17 @@
 """A run from tables to tables: what is fitted, what is not and why, and what the rows say."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
 
+from its_eval.columns import TableColumns
+from its_eval.effects import EffectColumns, Kind
 from its_eval.errors import NothingEstimatedError
-from its_eval.pipeline.conclude import adjust_primary, on_scale
+from its_eval.pipeline.conclude import add_summary, adjusted_p
+from its_eval.pipeline.tables import Answers
 
 T0, N = 24, 48
 
@@ -148,7 +153,7 @@ def test_masks_for_all_and_for_single_units(study):
     peers = np.column_stack([values(study, "D1"), values(study, "D2")])
     peers[17, 0] = np.nan
     rows = found.tables["series"].query("unit == 'T1' and design == 'difference'").reset_index(drop=True)
-    from its_eval.comparisons.peer_mean import peer_mean
+    from its_eval.design.peer_mean import peer_mean
 
     np.testing.assert_allclose(rows["peer_mean"], peer_mean(peers, keep_other))
     assert found.outcomes["waits"]["events"] == (("Census", "2014-01", ()),)
@@ -545,14 +550,46 @@ def test_percentages_with_denominators_are_weighted_by_their_sampling_variance(s
     assert other[0] == pytest.approx(other[1], rel=1e-9)
 
 
-def test_the_family_of_holm_is_all_treated_units(study):
-    rows = [
-        {"outcome": "o", "unit": unit, "design": "single", "estimator": "ols", "role": "primary"}
-        | {"scale": "response", "p_value": p_value, "df_floor": unit == "B"}
-        for unit, p_value in (("A", 0.01), ("B", 0.5), ("C", 0.02))
+def answered(p_values, df_floor, stuck, kind=None):
+    """Return the answer of one estimator about series whose primary rows have these p-values."""
+    column = np.array(p_values)[:, None]
+    names = ("estimate", "std_error", "df", "statistic", "conf_low", "conf_high")
+    effects = EffectColumns(
+        kinds=(kind or Kind("slope_change", "response", "identity"),),
+        p_value=column,
+        df_floor=np.array(df_floor)[:, None],
+        present=np.ones(column.shape, dtype=bool),
+        **dict.fromkeys(names, np.ones_like(column)),
+    )
+    outcome = SimpleNamespace(name="o", better=None)
+    sheet = SimpleNamespace(comparison="single", plan=SimpleNamespace(outcome=outcome))
+    fitted = SimpleNamespace(
+        stuck=np.array(stuck), units=tuple("ABCD"[: len(column)]), sheet=sheet, estimator="ols"
+    )
+    return Answers(fitted, effects, "slope_change", is_first=True)
+
+
+def test_the_family_of_holm_is_all_treated_units():
+    whole = answered([0.01, 0.5, 0.02], [False, True, False], [False] * 3)
+    (adjusted,) = adjusted_p([whole], 4, "holm")
+    assert adjusted[:, 0].tolist() == [
+        *(pytest.approx(0.04), pytest.approx(np.nan, nan_ok=True), pytest.approx(0.06)),
     ]
-    adjust_primary(study.config(**OLS, peers=None), rows, set(), 4)
-    assert [row.get("p_adjusted") for row in rows] == [pytest.approx(0.04), None, pytest.approx(0.06)]
+    # the same family in parts, as series with other gaps are; and at a bound in place of below the floor
+    parts = [answered([0.01], [False], [False]), answered([0.5, 0.02], [False] * 2, [True, False])]
+    first, second = adjusted_p(parts, 4, "holm")
+    np.testing.assert_array_equal(np.concatenate([first, second]), adjusted)
+
+
+@pytest.mark.parametrize("confidence", [0.9, 0.95, 0.99])
+def test_an_adjusted_p_value_equal_to_alpha_reaches_it(confidence):
+    """Whatever 1 - 0.9 is in a computer."""
+    alpha = round(1 - confidence, 2)
+    answer = answered([alpha] * 3, [False] * 3, [False] * 3)
+    into = TableColumns("summary")
+    p_adjusted = np.array([[alpha], [alpha * 1.001], [alpha * 0.999]])
+    add_summary(answer, p_adjusted, confidence, "changed", None, into)
+    assert into.frame()["label"].tolist() == ["changed", "no clear evidence", "changed"]
 
 
 @pytest.mark.parametrize(
@@ -564,4 +601,4 @@ def test_the_family_of_holm_is_all_treated_units(study):
     ],
 )
 def test_smallest_detectable_is_on_the_scale_of_the_row(scale, inference, expected):
-    assert on_scale(2.0, {"scale": scale, "inference_scale": inference}) == pytest.approx(expected)
+    assert Kind("level_change", scale, inference).as_shown(np.array(2.0)) == pytest.approx(expected)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from its_eval.pipeline.designs import fit_design
+from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.pipeline.placebos import donor_targets, joint_placebo_check, placebos_in_space
-from its_eval.pipeline.tables import primary_estimates
+from its_eval.pipeline.primary import Analysis
 
 UNITS = ("T1", "T2", *(f"D{place}" for place in range(1, 8)))
 N, START = 60, 30
@@ -35,10 +35,17 @@ def world(make_world, noisy):
     return world
 
 
-def found_placebos(world, design="difference", **changes):
-    config, sources, plan = world.plan(**changes)
-    blocks, _ = fit_design(plan, design)
-    return plan, placebos_in_space(config, sources, plan, design, blocks)
+@pytest.fixture
+def found_placebos(fitted):
+    """Return the plan and the placebos of a design."""
+
+    def look(world, design="difference", **changes):
+        config, sources, plan = world.plan(**changes)
+        estimates, _ = fitted(config, plan, design)
+        own = Analysis.of(config).primary(estimates)
+        return plan, placebos_in_space(config, sources, plan, COMPARISONS[design], own, estimates)
+
+    return look
 
 
 def test_every_donor_has_its_own_nearest_peers_and_none_of_them_is_treated(world):
@@ -60,7 +67,7 @@ def test_every_donor_has_its_own_nearest_peers_and_none_of_them_is_treated(world
         assert sorted(target.peers) == sorted(nearest)
 
 
-def test_the_rank_is_that_of_the_studentised_estimate(world):
+def test_the_rank_is_that_of_the_studentised_estimate(world, found_placebos):
     config, sources, plan = world.plan()
     _, found = found_placebos(world)
     y = world.values
@@ -82,7 +89,7 @@ def test_the_rank_is_that_of_the_studentised_estimate(world):
         assert rows[-1]["estimate"] == pytest.approx(estimate)
 
 
-def test_the_joint_p_value_is_that_of_every_pair_of_donors(world):
+def test_the_joint_p_value_is_that_of_every_pair_of_donors(world, found_placebos):
     _, found = found_placebos(world)
     own = abs(np.mean([found.units[unit].own for unit in ("T1", "T2")]))
     statistics = found.units["T1"].statistics
@@ -91,7 +98,7 @@ def test_the_joint_p_value_is_that_of_every_pair_of_donors(world):
     assert found.joint == pytest.approx((1 + extreme) / (1 + len(pairs)))
 
 
-def test_a_donor_that_cannot_be_fitted_counts_as_extreme(world):
+def test_a_donor_that_cannot_be_fitted_counts_as_extreme(world, found_placebos):
     # D3 is near enough to be eligible, but its own nearest share none of its last periods
     world.settings["peers"] = {"k": 2, "min_coverage": 0.2}
     world.values["D3"][36:] = np.nan
@@ -106,7 +113,7 @@ def test_a_donor_that_cannot_be_fitted_counts_as_extreme(world):
     assert np.isnan(rows["D3"]["estimate"])
 
 
-def test_staggered_units_have_placebos_at_their_own_start(world):
+def test_staggered_units_have_placebos_at_their_own_start(world, found_placebos):
     dates = {"T1": world.period(24), "T2": world.period(36)}
     _, found = found_placebos(world, treated=dates, intervention={"name": "Law"})
     config, sources, plan = world.plan(treated=dates, intervention={"name": "Law"})
@@ -129,7 +136,7 @@ def test_peers_that_are_given_make_all_other_donors_the_peers_of_a_placebo(world
         assert target.peers == tuple(code for code in pool if code != target.unit)
 
 
-def test_the_only_donor_has_nobody_to_be_compared_with_so_that_there_is_no_placebo(world):
+def test_the_only_donor_has_nobody_to_be_compared_with_so_that_there_is_no_placebo(world, found_placebos):
     changes = {
         "peers": {"given": {"T1": ["D1"]}},
         "treated": ["T1"],
@@ -153,7 +160,7 @@ def by_type(world):
     return {"data": {"units": units}, "peers": {"k": 2, "within": ["units.type"]}}
 
 
-def test_units_with_different_donors_are_compared_with_sets_of_their_own_donors(world):
+def test_units_with_different_donors_are_compared_with_sets_of_their_own_donors(world, found_placebos):
     world.values["T1"] += 0.05 * np.maximum(np.arange(N) - START, 0)
     plan, found = found_placebos(world, **by_type(world))
     assert plan.donors["T1"] == ("D1", "D3", "D5", "D7")
@@ -185,7 +192,7 @@ def test_a_label_needs_the_joint_placebo_of_different_donors_too(world):
     )
 
 
-def test_a_unit_without_an_estimate_has_no_placebo_and_is_not_in_the_joint_one(world):
+def test_a_unit_without_an_estimate_has_no_placebo_and_is_not_in_the_joint_one(world, found_placebos):
     world.values["T2"][33:] = np.nan
     plan, found = found_placebos(world)
     assert set(found.units) == {"T1"}
@@ -201,17 +208,16 @@ def test_a_unit_without_peers_has_no_targets(world):
 
 
 @pytest.mark.parametrize("design", ["peer_mean", "stacked"])
-def test_placebos_of_stacked_designs(world, design):
+def test_placebos_of_stacked_designs(world, design, found_placebos, primaries):
     config, sources, plan = world.plan(designs=[design])
     _, found = found_placebos(world, design, designs=[design])
     targets = [target for target in donor_targets(config, sources, plan, "T1") if target.unit == "D4"]
-    blocks, _ = fit_design(plan, design, targets)
-    (expected,) = primary_estimates(config, plan, blocks)
+    (expected,) = primaries(config, plan, design, targets)
     item = found.units["T1"]
     assert item.statistics[item.donors.index("D4")] == pytest.approx(expected.statistic)
 
 
-def test_logarithms_are_shown_as_ratios(world):
+def test_logarithms_are_shown_as_ratios(world, found_placebos):
     outcome = world.outcome(transform="log")
     _, found = found_placebos(world, outcomes=[outcome])
     item = found.units["T1"]
@@ -228,17 +234,17 @@ def test_events_of_donors_are_theirs(world):
     assert len(plan.interruptions["T1"]) == 1
 
 
-def test_units_with_different_numbers_of_peers_have_placebos_of_their_own(world):
+def test_units_with_different_numbers_of_peers_have_placebos_of_their_own(world, found_placebos, primaries):
     config, sources, plan = world.plan(peers={"k": 3, "caliper": 1.5})
     sizes = {unit: len(plan.peer_sets[unit].peers) for unit in ("T1", "T2")}
     assert plan.donors["T1"] == plan.donors["T2"]
     assert sizes["T1"] != sizes["T2"]
-    blocks, _ = fit_design(plan, "difference")
-    found = placebos_in_space(config, sources, plan, "difference", blocks).units
+    _, placebos_of_both = found_placebos(world, peers={"k": 3, "caliper": 1.5})
+    found = placebos_of_both.units
     for unit, placebos in found.items():
         targets = donor_targets(config, sources, plan, unit)
         assert {len(target.peers) for target in targets} == {sizes[unit]}
-        alone, _ = fit_design(plan, "difference", targets)
-        expected = {item.unit: item.statistic for item in primary_estimates(config, plan, alone)}
+        alone = primaries(config, plan, "difference", targets)
+        expected = {item.unit: item.statistic for item in alone}
         assert dict(zip(placebos.donors, placebos.statistics, strict=True)) == pytest.approx(expected)
     assert set(found) == {"T1", "T2"}

@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 
 from its_eval.errors import NothingEstimatedError
-from its_eval.pipeline.designs import fit_design
-from its_eval.pipeline.tables import primary_estimates
 
 UNITS = ("T1", "T2", "D1", "D2", "D3")
 N, START = 72, 40
@@ -56,10 +54,10 @@ def test_a_window_moves_everything_that_is_counted_in_periods(world):
     assert [item.name for item in without.interruptions["T1"]] == ["Law", "Early"]
 
 
-def test_a_fit_of_a_window_is_that_of_its_rows(world):
+def test_a_fit_of_a_window_is_that_of_its_rows(world, primaries):
     config, _, plan = world.plan(peers={"k": 2})
     cut = plan.windowed(20, 65)
-    found = {item.unit: item for item in primary_estimates(config, cut, fit_design(cut, "single")[0])}
+    found = {item.unit: item for item in primaries(config, cut, "single")}
     y = world.values["T2"][20:65]
     expected = np.linalg.lstsq(regressors(45, 20), y, rcond=None)[0]
     assert found["T2"].estimate == pytest.approx(expected[3])

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from its_eval.checks.power import minimum_detectable
+from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.effects.several_units import METHODS, pool
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
-from its_eval.pipeline.designs import fit_design
+from its_eval.pipeline.credibility import examine
 from its_eval.pipeline.pooled import overlap_check, pooled_rows
-from its_eval.pipeline.tables import primary_estimates
+from its_eval.pipeline.primary import Analysis
 
 UNITS = ("T1", "T2", "T3", "D1", "D2", "D3", "D4")
 N, START = 60, 30
@@ -35,15 +36,22 @@ def world(make_world, noisy):
     return world
 
 
-def pooled(world, design="difference", **changes):
-    config, _, plan = world.plan(**changes)
-    blocks, _ = fit_design(plan, design)
-    own = {item.unit: item for item in primary_estimates(config, plan, blocks)}
-    rows, p_set = pooled_rows(config, plan, design, blocks, own)
-    return plan, {row["method"]: row for row in rows}, p_set
+@pytest.fixture
+def pooled(fitted):
+    """Return the plan, the pooled rows by method and the p-value of the set."""
+
+    def look(world, design="difference", **changes):
+        config, _, plan = world.plan(**changes)
+        estimates, _ = fitted(config, plan, design)
+        analysis = Analysis.of(config)
+        own = analysis.primary(estimates)
+        rows, p_set = pooled_rows(analysis, plan, COMPARISONS[design], estimates, own)
+        return plan, {row["method"]: row for row in rows}, p_set
+
+    return look
 
 
-def test_the_set_is_the_mean_series_against_the_mean_of_the_peer_means(world):
+def test_the_set_is_the_mean_series_against_the_mean_of_the_peer_means(world, pooled):
     plan, rows, p_set = pooled(world)
     y = world.values
     peers = {unit: plan.peer_sets[unit].peers for unit in plan.treated}
@@ -61,7 +69,7 @@ def test_the_set_is_the_mean_series_against_the_mean_of_the_peer_means(world):
     assert rows["set_union_of_peers"]["std_error"] == pytest.approx(std_error)
 
 
-def test_the_set_of_single_series_has_no_peers(world):
+def test_the_set_of_single_series_has_no_peers(world, pooled):
     plan, rows, _ = pooled(world, "single")
     estimate, std_error = slope(np.mean([world.values[unit] for unit in plan.treated], axis=0))
     assert rows["set"]["estimate"] == pytest.approx(estimate)
@@ -69,7 +77,7 @@ def test_the_set_of_single_series_has_no_peers(world):
     assert "set_union_of_peers" not in rows
 
 
-def test_separate_estimates_are_pooled_and_left_out_one_by_one(world):
+def test_separate_estimates_are_pooled_and_left_out_one_by_one(world, pooled):
     plan, rows, _ = pooled(world, "single")
     found = [slope(world.values[unit]) for unit in plan.treated]
     estimates, std_errors = np.array(found).T
@@ -85,7 +93,7 @@ def test_separate_estimates_are_pooled_and_left_out_one_by_one(world):
         assert row["n_units"] == 2
 
 
-def test_logarithms_are_pooled_as_such_and_shown_as_ratios(world):
+def test_logarithms_are_pooled_as_such_and_shown_as_ratios(world, pooled):
     outcome = world.outcome(transform="log")
     plan, rows, _ = pooled(world, "single", outcomes=[outcome])
     found = [slope(np.log(world.values[unit])) for unit in plan.treated]
@@ -109,7 +117,7 @@ def test_logarithms_are_pooled_as_such_and_shown_as_ratios(world):
         {"outcomes": [{"indicator": "y", "seasonality": "none", "covariates": ["rain"]}]},
     ],
 )
-def test_units_that_are_not_fitted_alike_have_no_mean_series(world, changes):
+def test_units_that_are_not_fitted_alike_have_no_mean_series(world, changes, pooled):
     for unit in UNITS:
         world.add("rain", unit, np.random.default_rng(3).normal(0, 1, N) * len(unit))
     _, rows, p_set = pooled(world, "single", **changes)
@@ -118,7 +126,7 @@ def test_units_that_are_not_fitted_alike_have_no_mean_series(world, changes):
     assert p_set == rows[METHODS[0]]["p_value"]
 
 
-def test_families_and_stacked_designs_have_no_mean_series(world):
+def test_families_and_stacked_designs_have_no_mean_series(world, pooled):
     for unit in UNITS:
         world.values[unit] = np.round(world.values[unit])
     outcome = world.outcome(kind="count")
@@ -129,7 +137,7 @@ def test_families_and_stacked_designs_have_no_mean_series(world):
     assert "set" not in rows
 
 
-def test_weights_of_percentages_go_into_the_mean(world):
+def test_weights_of_percentages_go_into_the_mean(world, pooled):
     world.denominators = {unit: 200 + 3.0 * np.arange(N) for unit in UNITS}
     outcome = world.outcome(kind="percentage")
     _, weighted, _ = pooled(world, "single", outcomes=[outcome], estimators=["reml_ar"])
@@ -138,7 +146,7 @@ def test_weights_of_percentages_go_into_the_mean(world):
     assert weighted["set"]["estimate"] == pytest.approx(plain["set"]["estimate"], abs=0.2)
 
 
-def test_the_sampling_variance_of_the_mean_is_that_of_a_mean(world):
+def test_the_sampling_variance_of_the_mean_is_that_of_a_mean(world, pooled):
     world.denominators = {unit: 40 + 12.0 * np.arange(N) for unit in UNITS}
     outcome = world.outcome(kind="percentage")
     plan, rows, _ = pooled(world, "single", outcomes=[outcome], estimators=["reml_ar"])
@@ -158,14 +166,14 @@ def test_the_sampling_variance_of_the_mean_is_that_of_a_mean(world):
     assert rows["set"]["std_error"] == pytest.approx(float(read.std_error[0, 0]), rel=1e-6)
 
 
-def test_one_usable_unit_is_not_pooled(world):
+def test_one_usable_unit_is_not_pooled(world, pooled):
     for unit in ("T2", "T3"):
         world.values[unit][33:] = np.nan
     _, rows, _ = pooled(world, "single")
     assert not set(METHODS) & set(rows)
 
 
-def test_a_set_at_a_bound_has_no_p_value(world):
+def test_a_set_at_a_bound_has_no_p_value(world, pooled):
     for unit in ("T1", "T2", "T3"):
         world.values[unit] = regressors() @ [50.0, 0.1, 1.0, 0.2]
     _, rows, p_set = pooled(world, "single")
@@ -174,21 +182,27 @@ def test_a_set_at_a_bound_has_no_p_value(world):
     assert rows["set"]["estimate"] == pytest.approx(0.2)
 
 
-def test_overlap_of_peers_is_told(world):
-    _, _, plan = world.plan(
+def test_overlap_of_peers_is_told(world, fitted):
+    config, sources, plan = world.plan(
         peers={"given": {"T1": ["D1", "D2"], "T2": ["D1", "D2", "D3", "D4"], "T3": ["D4"]}}
     )
-    (check,) = overlap_check(plan, "difference")
+    (check,) = overlap_check(plan)
+    shared = check.message
     assert check.statistic == pytest.approx(1.0)
     assert check.message.startswith("T1 shares 100% of its peers with T2, the most of any two treated units")
     _, _, apart = world.plan(peers={"given": {"T1": ["D1"], "T2": ["D2"], "T3": ["D3"]}})
-    (check,) = overlap_check(apart, "difference")
+    (check,) = overlap_check(apart)
     assert (check.statistic, check.message) == (
         *(0.0, "No two treated units share a peer; their estimates are independent in this respect."),
     )
-    assert overlap_check(plan, "single") == []
+    told = {}
+    for design in ("single", "difference"):
+        estimates, _ = fitted(config, plan, design)
+        rows = examine(config, sources, plan, COMPARISONS[design], estimates).rows["checks"]
+        told[design] = [row["message"] for row in rows if row["check"] == "peer_overlap"]
+    assert told == {"single": [], "difference": [shared]}
     _, _, alone = world.plan(treated=["T1"])
-    assert overlap_check(alone, "difference") == []
+    assert overlap_check(alone) == []
 
 
 def test_pooled_rows_reach_the_tables(world):

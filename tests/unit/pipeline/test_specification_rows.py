@@ -6,10 +6,9 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from its_eval.pipeline.designs import design_estimators, fit_design
+from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.pipeline.placebos import donor_targets
 from its_eval.pipeline.specifications import curve_checks, sensitivity_rows, specifications
-from its_eval.pipeline.tables import primary_estimates
 from its_eval.pipeline.variants import variants
 
 UNITS = ("T1", "T2", *(f"D{place}" for place in range(1, 6)))
@@ -34,23 +33,34 @@ def world(make_world, noisy):
     return world
 
 
-def rows_by_choice(world, design="single", unit="T1", **changes):
-    config, sources, plan = world.plan(**changes)
-    first = fit_design(plan, design)[0]
-    label = (plan.outcome.estimators[0]).label
-    rows = sensitivity_rows(
-        config, sources, plan, design, [block for block in first if block.estimator == label]
-    )
-    return plan, {(row["dimension"], row["choice"]): row for row in rows if row["unit"] == unit}
+def table_rows(config, sources, plan, design, estimates):
+    """Return the rows of the table ``sensitivity`` beside those that curves are made of."""
+    rows = sensitivity_rows(config, sources, plan, COMPARISONS[design], estimates)
+    estimand = config.estimands.primary
+    return rows, [row.row(plan.outcome.name, design, estimand) for row in rows]
 
 
-def test_nothing_is_written_without_another_choice(world):
+@pytest.fixture
+def rows_by_choice(fitted):
+    """Return the plan and the rows of a unit by dimension and choice."""
+
+    def look(world, design="single", unit="T1", **changes):
+        config, sources, plan = world.plan(**changes)
+        label = plan.outcome.estimators[0].label
+        first = [item for item in fitted(config, plan, design)[0] if item.estimator == label]
+        _, rows = table_rows(config, sources, plan, design, first)
+        return plan, {(row["dimension"], row["choice"]): row for row in rows if row["unit"] == unit}
+
+    return look
+
+
+def test_nothing_is_written_without_another_choice(world, rows_by_choice):
     _, rows = rows_by_choice(world)
     assert rows == {}
     assert world.run().tables["sensitivity"].empty
 
 
-def test_choices_of_time(world):
+def test_choices_of_time(world, rows_by_choice):
     sensitivity = {
         "season": ["none", {"harmonics": 1}],
         "pre_window": [24, 40, 60],
@@ -84,7 +94,7 @@ def test_choices_of_time(world):
         assert rows[key]["estimate"] == pytest.approx(value, rel=1e-7), key
 
 
-def test_choices_of_peers(world):
+def test_choices_of_peers(world, rows_by_choice):
     world.settings["designs"] = ["difference"]
     sensitivity = {"k": [1, 4], "drop_characteristic": True, "random_donors": 2}
     sensitivity |= {"metric": ["mahalanobis"], "scale": ["none"]}
@@ -122,8 +132,11 @@ def test_choices_of_peers(world):
 
 def test_choices_of_peers_are_not_for_a_single_series(world):
     config, sources, plan = world.plan(sensitivity={"k": [1], "season": ["none"], "order": [1]})
-    assert [item.dimension for item in variants(config, sources, plan, "single")] == ["season"]
-    assert [item.dimension for item in variants(config, sources, plan, "difference")] == ["k", "season"]
+    assert [item.dimension for item in variants(config, sources, plan, COMPARISONS["single"])] == ["season"]
+    assert [item.dimension for item in variants(config, sources, plan, COMPARISONS["difference"])] == [
+        "k",
+        "season",
+    ]
 
 
 def test_a_unit_without_characteristics_keeps_its_peers_order(world):
@@ -132,10 +145,12 @@ def test_a_unit_without_characteristics_keeps_its_peers_order(world):
     sensitivity = {"k": [1], "random_donors": 1}
     config, sources, plan = world.plan(peers=given, data=data, sensitivity=sensitivity)
     # distances need characteristics, a draw does not
-    assert [item.dimension for item in variants(config, sources, plan, "difference")] == ["random_donors"]
+    assert [item.dimension for item in variants(config, sources, plan, COMPARISONS["difference"])] == [
+        "random_donors"
+    ]
 
 
-def test_choices_of_the_estimator(world):
+def test_choices_of_the_estimator(world, rows_by_choice, primaries):
     world.denominators = {unit: 300 + 4.0 * np.arange(N) for unit in UNITS}
     sensitivity = {
         "order": [1, 2, "reml_ar_noise"],
@@ -161,22 +176,22 @@ def test_choices_of_the_estimator(world):
     ]
     for key, estimator in options:
         config, _, plan = world.plan(outcomes=[outcome], estimators=[estimator])
-        (alone, _) = primary_estimates(config, plan, fit_design(plan, "single")[0])
+        (alone, _) = primaries(config, plan, "single")
         assert rows[key]["estimate"] == pytest.approx(alone.estimate, rel=1e-9), key
         assert rows[key]["std_error"] == pytest.approx(alone.std_error, rel=1e-9), key
     plain = rows["weighting", "none"]["estimate"]
     config, _, plan = world.plan(estimators=["reml_ar"])
-    (alone, _) = primary_estimates(config, plan, fit_design(plan, "single")[0])
+    (alone, _) = primaries(config, plan, "single")
     assert plain == pytest.approx(alone.estimate, rel=1e-9)
     # other estimators have no such choices
     _, rows = rows_by_choice(world, estimators=["ols"], **changes)
     assert rows == {}
 
 
-def test_every_combination(world):
+def test_every_combination(world, rows_by_choice):
     sensitivity = {"season": ["none", {"harmonics": 1}], "transition": [2], "cross": True}
     config, sources, plan = world.plan(sensitivity=sensitivity)
-    crossed = specifications(config, sources, plan, "single")
+    crossed = specifications(config, sources, plan, COMPARISONS["single"])
     assert [item.choice for item in crossed] == [
         "transition=2",
         "season=none",
@@ -197,7 +212,7 @@ def test_every_combination(world):
     assert got == pytest.approx(expected, rel=1e-7)
 
 
-def test_each_peer_is_left_out_in_turn(world):
+def test_each_peer_is_left_out_in_turn(world, rows_by_choice):
     checks = CHECKS | {"leave_one_peer_out": True}
     plan, rows = rows_by_choice(world, "difference", checks=checks, peers={"k": 3})
     peers = plan.peer_sets["T1"].peers
@@ -221,16 +236,23 @@ def test_a_unit_without_peers_has_no_specification(world):
     assert found.tables["not_estimated"][["unit", "reason"]].to_numpy().tolist() == [["T2", "no_peers"]]
 
 
-def curve(world, **changes):
-    config, sources, plan = world.plan(**changes)
-    blocks, _ = fit_design(plan, "difference")
-    rows = sensitivity_rows(config, sources, plan, "difference", blocks)
-    return config, sources, plan, rows, curve_checks(config, sources, plan, "difference", rows)
+@pytest.fixture
+def curve(fitted):
+    """Return what was planned, the rows of the table, and the checks of the curve."""
+
+    def look(world, **changes):
+        config, sources, plan = world.plan(**changes)
+        estimates, _ = fitted(config, plan, "difference")
+        rows, shown = table_rows(config, sources, plan, "difference", estimates)
+        checks = curve_checks(config, sources, plan, COMPARISONS["difference"], rows)
+        return config, sources, plan, shown, checks
+
+    return look
 
 
 @pytest.mark.parametrize(("estimator", "number"), [("ols", 6), ("reml_ar", 9)])
 @pytest.mark.parametrize("starts", [{}, {"T1": START, "T2": START - 6}], ids=["one start", "staggered"])
-def test_the_curve_is_ranked_among_those_of_the_donors(world, estimator, number, starts):
+def test_the_curve_is_ranked_among_those_of_the_donors(world, estimator, number, starts, curve, primaries):
     world.settings |= {
         "designs": ["difference"],
         "sensitivity": {"k": [1, 3], "season": [{"harmonics": 1}], "pre_window": [30], "transition": [2]},
@@ -248,7 +270,7 @@ def test_the_curve_is_ranked_among_those_of_the_donors(world, estimator, number,
         estimates = np.array([row["estimate"] for row in rows if row["unit"] == treated])
         assert check.statistic == pytest.approx(np.median(estimates))
         medians = {
-            unit: median_of_curve(config, sources, plan, treated, unit, number)
+            unit: median_of_curve(primaries, config, sources, plan, treated, unit, number)
             for unit in (treated, *plan.donors[treated])
         }
         extreme = sum(medians[donor] >= medians[treated] for donor in plan.donors[treated])
@@ -263,33 +285,39 @@ def test_the_curve_is_ranked_among_those_of_the_donors(world, estimator, number,
         assert rank in check.message
 
 
-def median_of_curve(config, sources, plan, treated, unit, number):
+def median_of_curve(primaries, config, sources, plan, treated, unit, number):
     """Return the median |t| of a unit in the place of a treated one, one specification at a time."""
-    base = plan.target(treated, "difference")
+    difference = COMPARISONS["difference"]
+    base = difference.target(plan, treated)
     if unit != treated:
         base = next(item for item in donor_targets(config, sources, plan, treated) if item.unit == unit)
-    parts = [part for item in specifications(config, sources, plan, "difference") for part in item.parts]
+    parts = [part for item in specifications(config, sources, plan, difference) for part in item.parts]
     statistics = []
     for part in [None, *parts]:
         changed = plan if part is None else part.change_plan(plan)
         target = replace(base, interruptions=changed.interruptions[treated])
-        estimators = list(design_estimators(plan, "difference"))
+        estimators = list(difference.entries(plan.outcome.estimators))
         if part is not None:
             target = part.change_target(target, plan.donors[treated])
             estimators = [part.change_estimator(item) for item in estimators]
-        blocks, _ = fit_design(changed, "difference", [target], estimators)
-        statistics += [abs(item.statistic) for item in primary_estimates(config, changed, blocks)]
+        found = primaries(config, changed, "difference", [target], estimators)
+        statistics += [abs(item.statistic) for item in found]
     assert len(statistics) == number
     return np.median(statistics)
 
 
-def standard(world, **changes):
+@pytest.fixture
+def standard(rows_by_choice):
     """Return the choices beside an answer, and their rows."""
-    _, rows = rows_by_choice(world, **changes)
-    return sorted(set(rows) - {("primary", "as configured")}), rows
+
+    def look(world, **changes):
+        _, rows = rows_by_choice(world, **changes)
+        return sorted(set(rows) - {("primary", "as configured")}), rows
+
+    return look
 
 
-def test_other_error_models_stand_beside_every_answer_by_reml(world):
+def test_other_error_models_stand_beside_every_answer_by_reml(world, standard, primaries):
     found, rows = standard(world, estimators=["reml_ar"])
     assert found == [("order", "1"), ("order", "reml_ar_noise"), ("variance", "by_segment")]
     for key, estimator in (
@@ -298,12 +326,12 @@ def test_other_error_models_stand_beside_every_answer_by_reml(world):
         (found[2], {"name": "reml_ar", "variance": "by_segment"}),
     ):
         config, _, plan = world.plan(estimators=[estimator])
-        alone = primary_estimates(config, plan, fit_design(plan, "single")[0])[0]
+        alone = primaries(config, plan, "single")[0]
         assert rows[key]["estimate"] == pytest.approx(alone.estimate, rel=1e-9)
         assert rows[key]["std_error"] == pytest.approx(alone.std_error, rel=1e-9)
 
 
-def test_standard_choices_are_not_those_of_the_answer(world):
+def test_standard_choices_are_not_those_of_the_answer(world, standard):
     assert standard(world, estimators=[{"name": "reml_ar", "order": 1}])[0][0] == ("order", "2")
     by_segment = [{"name": "reml_ar", "variance": "by_segment"}]
     assert standard(world, estimators=by_segment)[0] == [("order", "1"), ("order", "reml_ar_noise")]
@@ -313,7 +341,9 @@ def test_standard_choices_are_not_those_of_the_answer(world):
 
 def test_standard_choices_are_made_once_and_never_crossed(world):
     config, sources, plan = world.plan(estimators=["reml_ar"], sensitivity={"order": [1], "transition": [2]})
-    found = [(item.dimension, item.choice) for item in specifications(config, sources, plan, "single")]
+    found = [
+        (item.dimension, item.choice) for item in specifications(config, sources, plan, COMPARISONS["single"])
+    ]
     assert sorted(found) == [
         ("order", "1"),
         ("order", "reml_ar_noise"),
@@ -322,21 +352,23 @@ def test_standard_choices_are_made_once_and_never_crossed(world):
     ]
     crossed = {"order": [1], "transition": [2], "cross": True}
     config, sources, plan = world.plan(estimators=["reml_ar"], sensitivity=crossed)
-    found = [(item.dimension, item.choice) for item in specifications(config, sources, plan, "single")]
+    found = [
+        (item.dimension, item.choice) for item in specifications(config, sources, plan, COMPARISONS["single"])
+    ]
     assert len(found) == 5
     assert [dimension for dimension, _ in found].count("combination") == 3
     assert ("order", "reml_ar_noise") in found
     assert ("variance", "by_segment") in found
 
 
-def test_standard_choices_alone_have_no_rank(world):
+def test_standard_choices_alone_have_no_rank(world, curve):
     world.settings |= {"designs": ["difference"], "estimators": ["reml_ar"]}
     *_, checks = curve(world, checks=CHECKS | {"placebo_units": True})
     assert {unit for unit, _ in checks} == {"T1", "T2"}
     assert all(np.isnan(check.p_value) for _, check in checks)
 
 
-def test_a_direction_that_nothing_is_claimed_of_asks_for_no_attention(world):
+def test_a_direction_that_nothing_is_claimed_of_asks_for_no_attention(world, curve):
     # no change, so that estimates lie on both sides of it and every interval holds it
     world.settings |= {
         "designs": ["difference"],
@@ -349,14 +381,14 @@ def test_a_direction_that_nothing_is_claimed_of_asks_for_no_attention(world):
     assert {check.status for check in quiet} == {"pass"}
 
 
-def test_a_curve_without_placebos_has_no_rank(world):
+def test_a_curve_without_placebos_has_no_rank(world, curve):
     world.settings |= {"designs": ["difference"], "sensitivity": {"season": [{"harmonics": 1}]}}
     *_, checks = curve(world)
     assert all(np.isnan(check.p_value) for _, check in checks)
     assert all("donors" not in check.message for _, check in checks)
 
 
-def test_a_curve_that_changes_its_sign_asks_for_attention(world):
+def test_a_curve_that_changes_its_sign_asks_for_attention(world, curve):
     # up for a year after the start, then down
     time = np.arange(N)
     world.values["T1"] = (
@@ -373,7 +405,7 @@ def test_a_curve_that_changes_its_sign_asks_for_attention(world):
     assert check.message.endswith("depends on the choices: report the range, not one estimate.")
 
 
-def test_other_scales_and_weights_are_no_part_of_the_rank(world):
+def test_other_scales_and_weights_are_no_part_of_the_rank(world, curve):
     world.denominators = {unit: 300 + 4.0 * np.arange(N) for unit in UNITS}
     world.settings |= {
         "designs": ["difference"],
@@ -399,7 +431,7 @@ def test_other_scales_and_weights_are_no_part_of_the_rank(world):
     assert [check.p_value for _, check in checks] == [check.p_value for _, check in alone]
 
 
-def test_logarithms_have_their_median_on_the_scale_of_the_fit(world):
+def test_logarithms_have_their_median_on_the_scale_of_the_fit(world, curve):
     world.settings |= {
         "designs": ["difference"],
         "outcomes": [world.outcome(transform="log")],
@@ -410,7 +442,7 @@ def test_logarithms_have_their_median_on_the_scale_of_the_fit(world):
     assert dict(checks)["T1"].statistic == pytest.approx(np.median(estimates))
 
 
-def test_donors_that_a_specification_cannot_fit_count_as_extreme(world):
+def test_donors_that_a_specification_cannot_fit_count_as_extreme(world, curve):
     world.settings |= {
         "designs": ["difference"],
         "peers": {"k": 2, "min_coverage": 0.2},
@@ -423,7 +455,7 @@ def test_donors_that_a_specification_cannot_fit_count_as_extreme(world):
     assert 0 < dict(checks)["T1"].p_value <= 1
 
 
-def test_a_donor_that_the_estimator_cannot_fit_has_no_place_in_the_curve(world):
+def test_a_donor_that_the_estimator_cannot_fit_has_no_place_in_the_curve(world, curve):
     """Prais-Winsten cannot bridge a gap: such a donor counts as one with the more extreme curve."""
     world.settings |= {
         "designs": ["difference"],

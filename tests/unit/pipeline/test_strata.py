@@ -8,10 +8,11 @@ import pytest
 import statsmodels.api as sm
 from pydantic import ValidationError
 
+from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.config.stratified import evaluated_outcomes, listed_as, series_name, strata_of_gap
 from its_eval.pipeline.plan import Target
 from its_eval.pipeline.planning import outcome_window
-from its_eval.pipeline.sheet import sampling_variance
+from its_eval.pipeline.sheet import sampling_variances
 from its_eval.pipeline.sources import load_sources
 
 T0, N = 24, 48
@@ -256,12 +257,13 @@ class TestGap:
 
     def test_its_sampling_variance_is_the_sum_of_both(self, strata):
         plans = {plan.outcome.name: plan for plan in strata.plan(estimators=["reml_ar"]).outcomes}
-        target = plans[GAP].target("T1", "difference")
+        target = COMPARISONS["difference"].target(plans[GAP], "T1")
         assert target.peers
-        parts = [sampling_variance(plans[f"waits [{name}]"], target) for name in ("old", "young")]
-        np.testing.assert_allclose(sampling_variance(plans[GAP], target), parts[0] + parts[1])
+        parts = [sampling_variances(plans[f"waits [{name}]"], [target]) for name in ("old", "young")]
+        np.testing.assert_allclose(sampling_variances(plans[GAP], [target]), parts[0] + parts[1])
         # that of a share: 10^4 p (1 - p) / n
-        alone = sampling_variance(plans["waits [old]"], Target("T1", target.interruptions))
+        own = Target("T1", target.interruptions)
+        alone = sampling_variances(plans["waits [old]"], [own])[:, 0]
         rough = 1e4 * 0.7 * 0.3 / (300 + np.arange(N))
         np.testing.assert_allclose(alone, rough, rtol=0.15)
 

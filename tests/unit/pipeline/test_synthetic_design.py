@@ -1,13 +1,14 @@
 """Synthetic control: weights against a general solver, and a design without standard errors."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import optimize
 
-from its_eval.comparisons.synthetic import prediction_error_ratio, synthetic_series
+from its_eval.comparisons.synthetic import SYNTHETIC, mixed, prediction_error_ratio
 from its_eval.peers.histories import RIDGE, synthetic_weights
-from its_eval.pipeline.designs import fit_design
-from its_eval.pipeline.sheet import make_series
+from its_eval.pipeline.sheet import make_sheet
 
 UNITS = ("T1", "D1", "D2", "D3", "D4", "D5")
 N, START = 60, 40
@@ -134,9 +135,13 @@ def test_donors_with_gaps_are_left_out_of_the_mixture(world):
     world.values["D2"][5] = np.nan
     world.values["T1"][7] = np.nan
     _, _, plan = world.plan()
-    series, _ = make_series(plan, "synthetic")
-    made, weights, failed = synthetic_series(plan, series)
+    targets = SYNTHETIC.targets(plan)
+    alone = make_sheet(plan, [replace(target, peers=()) for target in targets], "synthetic")
+    made, weights, failed = mixed(replace(alone, targets=tuple(targets)))
     assert failed == []
+    own, lacking = SYNTHETIC.sheet(plan, targets)
+    assert lacking == []
+    np.testing.assert_array_equal(own.values, made.values)
     assert "D2" not in weights["T1"]
     assert sum(weights["T1"].values()) == pytest.approx(1)
     used = np.arange(START) != 7
@@ -146,13 +151,13 @@ def test_donors_with_gaps_are_left_out_of_the_mixture(world):
     assert np.isnan(made.values[7, 0])
 
 
-def test_too_few_donors_or_periods(world):
+def test_too_few_donors_or_periods(world, fitted):
     # D2 alone reports throughout, as far as a mixture needs
     for unit in ("D1", "D3", "D4", "D5"):
         world.values[unit][3] = np.nan
-    _, _, plan = world.plan()
-    blocks, failed = fit_design(plan, "synthetic")
-    assert blocks == []
+    config, _, plan = world.plan()
+    estimates, failed = fitted(config, plan, "synthetic")
+    assert estimates == []
     assert [(item.unit, item.reason, item.message) for item in failed] == [
         (
             "T1",
@@ -162,11 +167,11 @@ def test_too_few_donors_or_periods(world):
     ]
 
 
-def test_a_short_segment_is_told(world):
+def test_a_short_segment_is_told(world, fitted):
     late = {"name": "Law", "date": world.period(N - 3)}
-    _, _, plan = world.plan(intervention=late)
-    blocks, failed = fit_design(plan, "synthetic")
-    assert blocks == []
+    config, _, plan = world.plan(intervention=late)
+    estimates, failed = fitted(config, plan, "synthetic")
+    assert estimates == []
     assert [(item.estimator, item.reason) for item in failed] == [("synthetic", "segment_too_short")]
 
 

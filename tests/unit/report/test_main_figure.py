@@ -20,11 +20,11 @@ from its_eval.calendar import (
     season_position,
 )
 from its_eval.evaluation import Evaluation, make_table
-from its_eval.figures.main_its import main_its_data, main_its_labels
-from its_eval.figures.main_its_drawing import draw_main_its
+from its_eval.figures.kinds import FigureTask
+from its_eval.figures.main_its import draw_main_its
 from its_eval.figures.scales import day_numbers, reach, tick_labels, time_ticks
-from its_eval.figures.style import figure_stem, house_style, save_figure
-from its_eval.figures.text_layout import spread, text_width, wrap
+from its_eval.figures.series import series_data, series_labels
+from its_eval.figures.style import figure_stem, house_style, save_figure, spread, text_width, wrap
 
 FIRST = {"month": "2013-04", "quarter": "2010Q1", "year": "1970", "week": "2019-W10"}
 SIDES = {"counterfactual": 0, "counterfactual_low": -1, "counterfactual_high": 1}
@@ -122,6 +122,7 @@ def series(
         "interruption": "NHS–VMI partnership",
         "interruption_period": periods[start],
         "start_in_words": describe_period(first + start, frequency),
+        "starts": {"RF4": (periods[start], describe_period(first + start, frequency))},
         "confidence": 0.95,
         "events": tuple(events),
     }
@@ -166,11 +167,11 @@ def series(
 
 
 def data(evaluation, design):
-    return main_its_data(evaluation, "ae_4h", "RF4", design)
+    return series_data(evaluation, FigureTask("main_its", "ae_4h", "RF4", design))
 
 
 def words(evaluation, design):
-    return main_its_labels(evaluation, "ae_4h", "RF4", design)
+    return series_labels(evaluation, FigureTask("main_its", "ae_4h", "RF4", design))
 
 
 def draw(evaluation, design):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from its_eval.improvement.xmr import (
     RULES,
-    Limits,
+    ControlLimits,
     RuleSettings,
     deciding,
     outside_limits,
@@ -18,7 +18,7 @@ from its_eval.improvement.xmr import (
 )
 
 #: Mean 0, process limits ±3, near limits ±2.
-LINES = Limits(20, 0.0, 3 / 2.66, -3.0, 3.0, -2.0, 2.0, 3.685)
+LINES = ControlLimits(20, 0.0, 3 / 2.66, -3.0, 3.0, -2.0, 2.0, 3.685)
 
 
 def array(*values):
@@ -127,7 +127,9 @@ def test_mirror_image_and_level(values, level):
     points = np.array(values, dtype=float)
     plain = special_causes(points, LINES, RuleSettings())
     mirror = special_causes(-points, LINES, RuleSettings())
-    lifted = Limits(20, level, LINES.mean_range, level - 3.0, level + 3.0, level - 2.0, level + 2.0, 3.685)
+    lifted = ControlLimits(
+        20, level, LINES.mean_range, level - 3.0, level + 3.0, level - 2.0, level + 2.0, 3.685
+    )
     moved = special_causes(points + level, lifted, RuleSettings())
     for rule in RULES:
         assert list(mirror[rule]) == list(-plain[rule])

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from its_eval.calendar import Calendar
 from its_eval.config.stratified import series_name
 from its_eval.errors import DataError
 from its_eval.improvement.xmr_load import load_series
@@ -73,7 +74,7 @@ def test_columns_are_found_together(table):
 def test_slashed_dates_and_quarters(table):
     series = load_series(table("date,value\n01/02/2015,1\n"), {}, dates="dmy")
     assert series.frame["period"].iloc[0] == 2015 * 12 + 1
-    quarters = load_series(table("quarter,value\n2003Q2,1\n"), {}, frequency="quarter")
+    quarters = load_series(table("quarter,value\n2003Q2,1\n"), {}, calendar=Calendar("quarter"))
     assert quarters.frame["period"].iloc[0] == 2003 * 4 + 1
 
 

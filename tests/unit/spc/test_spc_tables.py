@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from its_eval.improvement.xmr import ChartSettings, Limits, RuleSettings, xmr_limits
+from its_eval.calendar import Calendar
+from its_eval.improvement.xmr import ChartSettings, ControlLimits, RuleSettings, xmr_limits
 from its_eval.improvement.xmr_tables import POINT_COLUMNS, SUMMARY_COLUMNS, assurance, spc_tables, variation
 
 JANUARY_2013 = 2013 * 12
@@ -106,7 +107,7 @@ def test_what_a_special_cause_means(sign, better, meaning):
     [(1, 3, "consistently missed"), (5, 7, "consistently met"), (1, 5, "hit and miss")],
 )
 def test_assurance_of_the_r_package(lower, upper, higher):
-    limits = Limits(20, (lower + upper) / 2, 1.0, lower, upper, lower, upper, 3.0)
+    limits = ControlLimits(20, (lower + upper) / 2, 1.0, lower, upper, lower, upper, 3.0)
     opposite = {"consistently missed": "consistently met", "consistently met": "consistently missed"}
     assert assurance(4.0, limits, "higher") == higher
     assert assurance(4.0, limits, "lower") == opposite.get(higher, higher)
@@ -207,5 +208,5 @@ def test_series_do_not_touch_each_other_and_come_sorted():
 
 def test_other_frequencies():
     frame = frame_of(50.0 + NOISE[:20], start=2000)
-    points = spc_tables(frame, ChartSettings(frequency="year"))["points"]
+    points = spc_tables(frame, ChartSettings(calendar=Calendar("year")))["points"]
     assert points["period"].iloc[-1] == "2019"

@@ -5,7 +5,7 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from its_eval.calendar import format_period, parse_period
+from its_eval.calendar import MONTHS, Calendar
 from its_eval.config.layouts import Layout
 from its_eval.errors import DataError
 from its_eval.importers.extract import extract
@@ -29,7 +29,7 @@ from its_eval.importers.sheet import Sheet, Source, column_letters, to_number
     ],
 )
 def test_periods(cell, month):
-    assert format_period(read_period(cell, "month", "dmy"), "month") == month
+    assert MONTHS.format(read_period(cell, MONTHS, "dmy")) == month
 
 
 @pytest.mark.parametrize(
@@ -48,14 +48,14 @@ def test_periods(cell, month):
 )
 def test_what_is_no_period(cell, dates, message):
     with pytest.raises(ValueError, match=message.replace("(", r"\(")):
-        read_period(cell, "month", dates)
+        read_period(cell, MONTHS, dates)
 
 
 def test_other_frequencies():
-    assert read_period(2019.0, "year", "iso") == 2019
-    assert read_period("April 2019", "quarter", "iso") == parse_period("2019Q2", "quarter")
+    assert read_period(2019.0, Calendar("year"), "iso") == 2019
+    assert read_period("April 2019", Calendar("quarter"), "iso") == Calendar("quarter").parse("2019Q2")
     with pytest.raises(ValueError, match="'x' is not a year"):
-        read_period("x", "year", "iso")
+        read_period("x", Calendar("year"), "iso")
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_other_frequencies():
     ],
 )
 def test_months_in_names_of_files(name, months):
-    assert [format_period(month, "month") for month in periods_in(name, "month")] == months
+    assert [MONTHS.format(month) for month in periods_in(name, MONTHS)] == months
 
 
 def test_dates_of_revisions():
@@ -128,7 +128,7 @@ def test_rows_that_end_early_and_marks_of_the_layout():
     assert found.units == ["A1", "A2", "A3", "B1"]
     np.testing.assert_array_equal(found.numbers["seen"], [5.0, np.nan, np.nan, 7.0])
     assert found.rows.tolist() == [3, 4, 5, 8]
-    assert format_period(int(found.periods[0]), "month") == "2021-05"
+    assert MONTHS.format(int(found.periods[0])) == "2021-05"
 
 
 def test_rows_without_a_code_are_left_out_and_named():
@@ -138,7 +138,7 @@ def test_rows_without_a_code_are_left_out_and_named():
 
 def test_the_title_may_name_two_months_when_the_file_is_named_after_one():
     rows = (("Data of May 2021, published July 2021",), *TOP[1:], ("x", "A1", "5"))
-    assert format_period(int(read(*rows, file="May 2021.csv").periods[0]), "month") == "2021-05"
+    assert MONTHS.format(int(read(*rows, file="May 2021.csv").periods[0])) == "2021-05"
     with pytest.raises(
         DataError, match="the cells above the header name several periods: May 2021, July 2021"
     ):
@@ -165,7 +165,7 @@ def test_a_heading_that_stands_twice():
 
 def test_the_sheet_is_the_visible_one_with_the_header():
     class Book(Source):
-        def sheet(self, name, most=None):
+        def sheet(self, name):
             return Sheet(self.file, name, self._content[name])
 
     good, other = [*TOP, ("x", "A1", "5")], [("what",)]

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from its_eval.calendar import format_period, parse_period
+from its_eval.calendar import MONTHS
 
 N, START = 60, 36
 
@@ -42,8 +42,8 @@ def series(rng, count):
 
 
 def rows_of(indicator, values, units, first=0):
-    start = parse_period("2013-01", "month")
-    periods = [format_period(start + index, "month") for index in range(N)]
+    start = MONTHS.parse("2013-01")
+    periods = MONTHS.span(start, start + N - 1)
     frame = pd.DataFrame(values, index=periods, columns=units)
     long = frame.iloc[first:].melt(ignore_index=False, var_name="unit", value_name="value").dropna()
     long = long.rename_axis("period").reset_index()

@@ -16,7 +16,7 @@ NOT_FOUND = {"p_placebo", "p_crawford_howell", "sigma", "log_likelihood"}
 EXACT, INTERPOLATED = 1e-9, 2e-6
 
 
-def batch(path, out="out", *, block_rows=10**6, **means):
+def batch(path, out="out", *, block_rows=10**6, progress=lambda *_: None, **means):
     config = load_config(path)
     target = path.parent / out
     result = run_batch(
@@ -25,7 +25,7 @@ def batch(path, out="out", *, block_rows=10**6, **means):
         target,
         command="its-eval run",
         means=Means(**means),
-        progress=lambda *_: None,
+        progress=progress,
         block_rows=block_rows,
     )
     return result, target

@@ -133,6 +133,10 @@ def make_study(
         "interruption": "New rota",
         "interruption_period": periods[start],
         "start_in_words": describe_period(first + start, frequency),
+        "starts": {
+            unit: (periods[begins], describe_period(first + begins, frequency))
+            for unit, begins in starts.items()
+        },
         "confidence": 0.95,
         "events": (("A second wing opens", periods[min(start + 5, n - 1)], ()),),
     }

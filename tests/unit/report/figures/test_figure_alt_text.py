@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from its_eval.figures.catalogue import FigureTask, describe, figure_data
-from its_eval.words.narrative import rounded
+from its_eval.words.numbers import rounded
 
 OUTCOME = "waits"
 

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from its_eval.evaluation import COLUMNS, make_table
-from its_eval.figures.catalogue import KINDS as EVERY_KIND
 from its_eval.figures.catalogue import (
+    FIGURES,
     FigureTask,
     describe,
     draw,
@@ -23,7 +23,7 @@ from its_eval.figures.catalogue import (
 from its_eval.figures.style import figure_stem, save_figure
 
 #: What a run of one outcome has, without strata and without projects.
-KINDS = tuple(kind for kind in EVERY_KIND if kind not in {"strata_gap", "slope_chart"})
+KINDS = tuple(kind for kind in FIGURES if kind not in {"strata_gap", "slope_chart"})
 CASES = {
     "plain": {},
     "one of everything": {
@@ -63,8 +63,9 @@ _OF_TIME = {"small_multiples", "against_peers", "cumulative_effect", "placebo_da
 _DRAWN = [
     (case, kind)
     for case, options in CASES.items()
-    for kind in KINDS[1:]
-    if ("frequency" not in options or kind in _OF_TIME)
+    for kind in KINDS
+    if kind != "main_its"
+    and ("frequency" not in options or kind in _OF_TIME)
     and (case != "one of everything" or kind not in {"small_multiples", "forest"})
 ]
 

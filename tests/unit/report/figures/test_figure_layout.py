@@ -5,21 +5,32 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from its_eval.figures.rows import interval_reach, stack_rows
-from its_eval.figures.scales import Across, EndLabel, Limits, Panel, Tick, before_each, round_ticks, thinned
+from its_eval.figures.placebo_units import placebo_sentences, t_text
+from its_eval.figures.scales import (
+    Across,
+    EndLabel,
+    Limits,
+    Panel,
+    Tick,
+    before_each,
+    interval_reach,
+    round_ticks,
+    stack_rows,
+    thinned,
+)
 from its_eval.figures.sheet import Mark, draw_sheet, place_marks
-from its_eval.figures.specification import dimension_words
-from its_eval.figures.style import LINE_HEIGHT, NARROW, house_style
-from its_eval.figures.text_layout import (
-    placebo_sentences,
+from its_eval.figures.specification_curve import dimension_words
+from its_eval.figures.style import (
+    LINE_HEIGHT,
+    NARROW,
+    house_style,
     sentence,
-    t_text,
     text_width,
     told_apart,
     wrap,
     write,
 )
-from its_eval.words.narrative import counted
+from its_eval.words.numbers import counted
 
 NBSP = "\N{NO-BREAK SPACE}"
 

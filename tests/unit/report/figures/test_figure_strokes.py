@@ -444,12 +444,9 @@ class TestNumbers:
         np.testing.assert_allclose(rates, rates[0], rtol=1e-9)
 
     def test_small_multiples_of_one_unit_say_nothing_of_several(self, run_with, said, layout):
-        from its_eval.figures.forest import small_multiples_data
-        from its_eval.figures.labels import figure_labels
-        from its_eval.figures.units_grid import draw_small_multiples
-
-        evaluation = run_with(n_units=1, staggered=True)
-        labels = figure_labels(evaluation, OUTCOME, design="single")
-        figure = draw_small_multiples(small_multiples_data(evaluation, OUTCOME, "single"), labels)
+        # one unit has no such figure among its tasks
+        figure, _, _ = draw(
+            run_with(n_units=1, staggered=True), FigureTask("small_multiples", OUTCOME, design="single")
+        )
         layout(figure)
         assert "same scales" not in said(figure)

@@ -9,8 +9,8 @@ from its_eval.config.data import DataSettings
 from its_eval.evaluation import make_table
 from its_eval.report.blocks import Bullets, Table
 from its_eval.report.cells import estimate_cell, p_cell
-from its_eval.report.checks import choices
-from its_eval.report.method import assumptions, methods, origin
+from its_eval.report.checks import checks
+from its_eval.report.method import method
 from its_eval.report.source import ReportSource, with_every_table
 
 #: The methods of the small study.
@@ -69,6 +69,11 @@ def source_of(run, settings=None, provenance=None, **tables):
     return ReportSource(with_every_table(evaluation), {**run.settings, **(settings or {})}, provenance or {})
 
 
+def section(chapter, ident, source):
+    """Return one section of a chapter."""
+    return next(made for made in chapter(source) if made.ident == ident)
+
+
 def told(section):
     """Return every text of a section, in order."""
     texts = []
@@ -81,13 +86,15 @@ def told(section):
 
 
 def test_the_methods_of_the_plain_run(run):
-    assert told(methods(source_of(run))) == paragraphs(PLAIN)
+    assert told(section(method, "methods", source_of(run))) == paragraphs(PLAIN)
 
 
 @pytest.mark.parametrize("policy", get_args(DataSettings.model_fields["missing"].annotation))
 def test_every_policy_for_missing_periods_is_told(run, policy):
     changed = {"data": {**run.settings["data"], "missing": policy}}
-    said = [line for line in told(methods(source_of(run, changed))) if "issing period" in line]
+    said = [
+        line for line in told(section(method, "methods", source_of(run, changed))) if "issing period" in line
+    ]
     assert len(said) == 1
 
 
@@ -121,7 +128,7 @@ def test_every_other_setting_is_told(run):
         "estimands": {**settings["estimands"], "margin": 0.5},
         "multiplicity": {"method": "none", "across": ["unit"]},
     }  # fmt: skip
-    text = "\n".join(told(methods(source_of(run, changed))))
+    text = "\n".join(told(section(method, "methods", source_of(run, changed))))
     for words in (
         "one value per month, 2013-02 to 2016-10; higher is better.",
         "A missing period of a treated unit stops the run",
@@ -145,9 +152,9 @@ def test_every_other_setting_is_told(run):
     ):  # fmt: skip
         assert words in text, words
     preset = {**settings["peers"], "preset": "nhs-trust-peer-finder"}
-    words = "\n".join(told(methods(source_of(run, {"peers": preset}))))
+    words = "\n".join(told(section(method, "methods", source_of(run, {"peers": preset}))))
     assert "by the published recipe nhs-trust-peer-finder" in words
-    assert "Peers are" not in "\n".join(told(methods(source_of(run, {"peers": None}))))
+    assert "Peers are" not in "\n".join(told(section(method, "methods", source_of(run, {"peers": None}))))
 
 
 def test_the_assumptions_say_what_the_run_found(run):
@@ -165,7 +172,7 @@ def test_the_assumptions_say_what_the_run_found(run):
         "peers": {**run.settings["peers"], "exclude": ["B6"]},
     }
     checks = make_table("checks", [alarm])
-    text = "\n".join(told(assumptions(source_of(run, settings, fits=fits, checks=checks))))
+    text = "\n".join(told(section(method, "assumptions", source_of(run, settings, fits=fits, checks=checks))))
     for words in (
         "at least 30 periods before the start. 8 of 8 series drift like a random walk. 1 series bend before",
         "Events listed in the config: Merger (2015-01, note).",
@@ -180,7 +187,7 @@ def test_the_assumptions_say_what_the_run_found(run):
 def test_the_assumptions_of_a_single_series_say_nothing_of_peers(run):
     empty = {name: make_table(name, []) for name in ("fits", "checks")}
     settings = {"designs": ["single"], "events": [], "peers": None}
-    text = "\n".join(told(assumptions(source_of(run, settings, **empty))))
+    text = "\n".join(told(section(method, "assumptions", source_of(run, settings, **empty))))
     assert "peers" not in text
     for words in (
         "Nothing was fitted.",
@@ -201,18 +208,18 @@ def test_the_assumptions_of_a_single_series_say_nothing_of_peers(run):
 )
 def test_files_are_named_without_folders_that_tell_nothing(run, inputs, names):
     provenance = {"program": {"name": "its-eval", "version": "1"}, "inputs": dict.fromkeys(inputs, "d" * 64)}
-    section = origin(source_of(run, provenance=provenance))
-    (files,) = [
-        block for block in section.blocks if isinstance(block, Table) and block.ident == "table-inputs"
-    ]
+    made = section(method, "origin", source_of(run, provenance=provenance))
+    (files,) = [block for block in made.blocks if isinstance(block, Table) and block.ident == "table-inputs"]
     assert [row[0].parts[0] for row in files.rows] == names
 
 
 def test_one_estimator_and_no_alternatives_leave_nothing_to_depend_on(run):
     effects = run.evaluation.tables["effects"]
     alone = effects[effects["role"] != "sensitivity"].reset_index(drop=True)
-    section = choices(source_of(run, effects=alone, sensitivity=make_table("sensitivity", [])))
-    assert len(section.blocks) == 1
+    made = section(
+        checks, "choices", source_of(run, effects=alone, sensitivity=make_table("sensitivity", []))
+    )
+    assert len(made.blocks) == 1
 
 
 def test_an_estimate_without_interval_says_so():

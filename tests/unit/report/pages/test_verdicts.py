@@ -3,12 +3,24 @@
 import math
 from dataclasses import replace
 
-from its_eval.evaluation import COLUMNS, make_table
-from its_eval.report.answer import set_sentences
-from its_eval.report.blocks import Cell, Number, Strong
+import pytest
+
+from its_eval.evaluation import (
+    COLUMNS,
+    CONSISTENT,
+    DIFFERS,
+    GAP_CHANGED,
+    NO_CLEAR_EVIDENCE,
+    NOT_ESTIMABLE,
+    NOT_UNUSUAL,
+    THE_SET,
+    make_table,
+)
+from its_eval.report.answer import answer
+from its_eval.report.blocks import Bullets, Cell, Number, Strong
 from its_eval.report.source import ReportSource, anchor, with_every_table
-from its_eval.report.verdicts import question, verdict_sentences
-from its_eval.words.narrative import compared_with
+from its_eval.words.labels import compared_with
+from its_eval.words.verdicts import question, verdict_sentences
 
 ROW = {
     "outcome": "waits",
@@ -34,27 +46,33 @@ def source_of(run, *, settings=None, **rows):
 
 
 def said(run, *summary, **rows):
-    return verdict_sentences(source_of(run, summary=list(summary), **rows), "waits")
+    source = source_of(run, summary=list(summary), **rows)
+    return verdict_sentences(source.evaluation, "waits", source.units("waits"))
+
+
+def asked(source):
+    about = [source.about(outcome) for outcome in source.outcomes]
+    return question(about, source.everyone, source.designs, source.primary)
 
 
 def test_the_question_names_units_outcomes_and_quantity(run):
     source = source_of(run, summary=[ROW | {"unit": "A1"}, ROW | {"unit": "A2"}])
-    assert question(source) == (
+    assert asked(source) == (
         "New rota, from July 2015, in two units (A1 Trust A1 & Sons; A2 Trust A2 & Sons). Of “Waits” (lower "
         "is better), “Seen in time” (higher is better) it is asked: (1) did the unit's own course change at "
         "that time, compared with its earlier trend; (2) did the gap between the unit and similar units, its "
         "peers, change at that time? The answer is read from one quantity that the config declares "
         "beforehand: change of trend, per month."
     )
-    alone = question(source_of(run, summary=[ROW | {"unit": "A1"}], settings={"designs": ["single"]}))
+    alone = asked(source_of(run, summary=[ROW | {"unit": "A1"}], settings={"designs": ["single"]}))
     assert "in one unit (A1 Trust A1 & Sons)." in alone
     assert "it is asked: did the unit's own course change" in alone
 
 
 def test_of_many_units_the_question_gives_the_codes(run):
     units = [f"U{place:02d}" for place in range(1, 12)]
-    asked = question(source_of(run, summary=[ROW | {"unit": unit} for unit in ("A1", *units)]))
-    assert f"in 12 units (A1, {', '.join(units[:9])}, and 2 more, which the tables have)." in asked
+    words = asked(source_of(run, summary=[ROW | {"unit": unit} for unit in ("A1", *units)]))
+    assert f"in 12 units (A1, {', '.join(units[:9])}, and 2 more, which the tables have)." in words
 
 
 def test_of_many_units_the_first_are_listed(run):
@@ -127,12 +145,22 @@ SET = {
     "estimate": -0.25, "conf_low": -0.45, "conf_high": -0.05, "p_value": 0.0123, "n_units": 2,
     "minimum_detectable": 0.3,
 }  # fmt: skip
-OF_SET = {"outcome": "waits", "unit": "", "design": "difference", "status": "pass", "message": ""}
-JOINT = OF_SET | {"check": "joint_placebo", "p_value": 0.1637}
+VERDICT = {
+    **{key: value for key, value in SET.items() if key not in ("method", "n_units")},
+    "unit": THE_SET, "scale": "response", "direction": "better", "label": "gap to peers changed",
+}  # fmt: skip
+JOINT = {"outcome": "waits", "unit": "", "design": "difference", "check": "joint_placebo", "p_value": 0.1637}
 
 
-def of_the_set(run, pooled, *checks):
-    found = set_sentences(source_of(run, pooled=[pooled], checks=list(checks)), "waits")
+def set_sentences(source):
+    lists = [block for block in answer(source)[0].blocks if isinstance(block, Bullets)]
+    return [item for block in lists for item in block.items if item.row.startswith("pooled:")]
+
+
+def of_the_set(run, n_units=2, **changes):
+    verdict = VERDICT | changes
+    own = {key: value for key, value in verdict.items() if key in SET}
+    found = set_sentences(source_of(run, pooled=[SET | own | {"n_units": n_units}], verdicts=[verdict]))
     return in_words(found[0])
 
 
@@ -144,14 +172,13 @@ def test_all_units_together_with_their_place_among_placebo_sets(run):
     source = source_of(
         run,
         pooled=[SET, SET | {"method": "fixed_effect"}],
-        checks=[
-            JOINT,
-            OF_SET | {"check": "donors", "message": "Too few."},
-            JOINT | {"design": "single", "p_value": 0.5},
-            OF_SET | {"check": "set_conclusion", "message": "Both: gap changed, not unusual."},
+        verdicts=[
+            VERDICT | {"label": "gap changed, not unusual", "set_p_placebo": 0.1637},
+            VERDICT | {"design": "single", "set_p_placebo": 0.5},
+            VERDICT | {"unit": "A1", "set_p_placebo": 0.7},
         ],
     )
-    (told,) = set_sentences(source, "waits")
+    (told,) = set_sentences(source)
     assert in_words(told) == (
         "Both units together, compared with their peers: the gap changed, for the better, but no more than "
         "is usual among other units; change of trend, per month −0.25 days (95 % interval −0.45 to −0.05; "
@@ -163,33 +190,52 @@ def test_all_units_together_with_their_place_among_placebo_sets(run):
     assert told.row == "pooled:1"
 
 
-def test_a_set_without_a_conclusion_is_read_from_its_interval(run):
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        (CONSISTENT, f"the gap changed, for the better{MORE}"),
+        (NOT_UNUSUAL, "the gap changed, for the better, but no more than is usual among other units"),
+        (GAP_CHANGED, "the gap changed, for the better"),
+        (DIFFERS, "a change from before, for the better"),
+        (NO_CLEAR_EVIDENCE, "no clear evidence of a change"),
+        (NOT_ESTIMABLE, "not estimable"),
+    ],
+)
+def test_every_label_of_the_set_is_told_in_full(run, label, words):
+    assert f"compared with their peers: {words}; change of trend" in of_the_set(run, label=label)
+
+
+def test_a_set_is_told_with_its_direction_and_size(run):
     changed = "compared with their peers: the gap changed, for the better; change of trend"
-    assert changed in of_the_set(run, SET)
-    worse = SET | {"design": "single", "estimate": 0.25, "conf_low": 0.05, "conf_high": 0.45, "n_units": 3}
+    assert changed in of_the_set(run)
+    worse = {"estimate": 0.25, "conf_low": 0.05, "conf_high": 0.45, "direction": "worse"}
+    told = of_the_set(run, 3, design="single", label="differs from before", **worse)
     alone = "All three units together, compared with their own earlier trend: a change from before, for the"
-    assert f"{alone} worse; change of trend" in of_the_set(run, worse)
+    assert f"{alone} worse; change of trend" in told
 
 
 def test_a_null_result_of_all_units_says_what_would_have_been_found(run):
-    none = SET | {"conf_high": 0.1, "p_value": 0.2}
-    said = of_the_set(run, none)
+    said = of_the_set(run, conf_high=0.1, p_value=0.2, label="no clear evidence")
     assert "compared with their peers: no clear evidence of a change; change of trend" in said
     assert said.endswith("A change of 0.30 days would be found four times in five.")
 
 
 def test_a_set_that_is_not_estimable_has_neither_direction_nor_p_value(run):
-    said = of_the_set(run, SET | {"p_value": math.nan}, JOINT | {"p_value": math.nan})
+    said = of_the_set(run, p_value=math.nan, label="not estimable")
     assert said == (
         "Both units together, compared with their peers: not estimable; change of trend, per month "
         "−0.25 days (95 % interval −0.45 to −0.05)."
     )
 
 
-def test_a_result_older_than_the_column_is_rendered_without_it(run):
-    source = source_of(run, pooled=[SET | {"conf_high": 0.1}])
+def test_of_a_result_older_than_the_verdicts_nothing_is_concluded_of_the_set(run):
+    source = source_of(run, pooled=[SET | {"conf_high": 0.1}], checks=[JOINT, JOINT | {"design": "single"}])
     del source.evaluation.tables["pooled"]["minimum_detectable"]
-    assert in_words(set_sentences(source, "waits")[0]).endswith("p = 0.012).")
+    del source.evaluation.tables["verdicts"]
+    assert in_words(set_sentences(source)[0]) == (
+        "Both units together, compared with their peers: the conclusion is not recorded; change of trend, per "
+        "month −0.25 days (95 % interval −0.45 to 0.10; p = 0.012, placebo p = 0.16)."
+    )
 
 
 def test_a_cell_carries_a_key_for_sorting_only_where_it_shows_something_else():

@@ -1,0 +1,162 @@
+"""``its-eval init``, ``validate`` and ``schema``: configs before they are run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from its_eval.data.load import IndicatorRows
+    from its_eval.pipeline.plan import OutcomePlan
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write.")] = Path(),
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Lay out the sample data and configs, ready to run.")
+    ] = False,
+    indicators: Annotated[Path | None, typer.Option(help="Your indicator table.")] = None,
+    characteristics: Annotated[
+        Path | None, typer.Option(help="Your characteristics table, for peers.")
+    ] = None,
+    unit: Annotated[list[str] | None, typer.Option(help="A treated unit. Repeatable.")] = None,
+    indicator: Annotated[str | None, typer.Option(help="The indicator to evaluate.")] = None,
+    date: Annotated[str | None, typer.Option(help="First affected period, e.g. 2018-10.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")] = False,
+) -> None:
+    """Write a commented config, or lay out the demonstration.
+
+    \b
+    Examples:
+      its-eval init --demo demo
+      its-eval init study --indicators data.csv --unit ABC --indicator waits --date 2018-10
+    """  # noqa: D301  (a backspace keeps the lines of the help apart)
+    from its_eval.starter import demo_files, starter_config, write_files  # noqa: PLC0415  (start-up time)
+
+    given = (indicators, characteristics, unit, indicator, date)
+    if demo:
+        from its_eval.errors import UsageError  # noqa: PLC0415
+
+        if any(value is not None for value in given):
+            raise UsageError("--demo lays out the sample as it is; leave the other options out")
+        files = demo_files()
+        following = f"its-eval run {folder / 'configs' / 'sample.yaml'}"
+    else:
+        text = starter_config(folder, indicators, characteristics, tuple(unit or ()), indicator, date)
+        files = {Path("its-eval.yaml"): text.encode()}
+        following = f"its-eval validate {folder / 'its-eval.yaml'}"
+    for path in write_files(folder, files, force=force):
+        typer.echo(str(path))
+    typer.echo(f"next: {following}", err=True)
+
+
+def validate(
+    configs: Annotated[
+        list[Path], typer.Argument(metavar="CONFIG", help="Configs to check.", show_default=False)
+    ],
+    format_: Annotated[Literal["text", "json"], typer.Option("--format", help="Output form.")] = "text",
+) -> int:
+    """Check configs and their data: all faults in one pass.
+
+    Nothing is fitted or written.
+
+    Example: its-eval validate configs/sample.yaml
+    """
+    from its_eval.errors import ConfigError, DataError  # noqa: PLC0415  (start-up time)
+
+    code = 0
+    reports = []
+    for path in configs:
+        problems: list[str] = []
+        notes: list[str] = []
+        hint: str | None = None
+        stage, exit_code = "ok", 0
+        try:
+            notes = _check(path)
+        except ConfigError as error:
+            stage, problems, hint, exit_code = "config", error.problems, error.hint, error.exit_code
+        except DataError as error:
+            stage, problems, hint, exit_code = "data", error.problems, error.hint, error.exit_code
+        code = max(code, exit_code)
+        reports.append(
+            {"config": str(path), "valid": not problems, "stage": stage, "problems": problems, "notes": notes}
+        )
+        if format_ == "text":
+            _print(path, stage, problems, notes, hint)
+    if format_ == "json":
+        typer.echo(json.dumps(reports, indent=1, ensure_ascii=False))
+    return code
+
+
+def _check(path: Path) -> list[str]:
+    from its_eval.config import load_config  # noqa: PLC0415
+    from its_eval.pipeline.planning import make_plan  # noqa: PLC0415
+    from its_eval.pipeline.sources import load_sources  # noqa: PLC0415
+
+    config = load_config(path)
+    sources = load_sources(config)
+    plan = make_plan(config, sources)
+    used = set(plan.treated)
+    for outcome in plan.outcomes:
+        used |= {peer for chosen in outcome.peer_sets.values() for peer in chosen.peers}
+    covered = [message for outcome in plan.outcomes for message in _coverage(sources.rows, outcome)]
+    told = [item.message for item in plan.findings if item.unit in used or item.severity != "info"]
+    others = len(plan.findings) - len(told)
+    if others:
+        told.append(f"{others} more about units that are neither treated nor peers; a run lists them")
+    return [*plan.notes, *covered, *told]
+
+
+def _coverage(rows: IndicatorRows, outcome: OutcomePlan) -> Iterator[str]:
+    """Yield what the coverage of the treated units and peers of an outcome is like within its window.
+
+    Periods without a row are left to the findings of the plan, which tell gaps of either kind.
+    """
+    from its_eval.config.stratified import source_names  # noqa: PLC0415
+    from its_eval.data.coverage import coverage_findings  # noqa: PLC0415
+
+    units = set(outcome.treated).union(*(chosen.peers for chosen in outcome.peer_sets.values()))
+    first, last = outcome.panel.periods[0], outcome.panel.periods[-1]
+    names = source_names(outcome.outcome)
+    not_shown = {"missing_rows"}
+    own = rows.frame["indicator"].isin(names)
+    if outcome.outcome.kind != "count" and rows.frame.loc[own, "denominator"].isna().all():
+        # a percentage alone does not say how large a unit is
+        not_shown.add("jump")
+    for finding in coverage_findings(rows, names, units):
+        if finding.check not in not_shown and first <= finding.period <= last:
+            yield finding.message
+
+
+def _print(path: Path, stage: str, problems: list[str], notes: list[str], hint: str | None) -> None:
+    if not problems:
+        typer.echo(f"{path}: valid")
+    else:
+        count = f"{len(problems)} fault{'s' if len(problems) > 1 else ''}"
+        typer.echo(f"{path}: {count} in the {stage}")
+    for problem in problems:
+        typer.echo(f"  {problem}")
+    if hint and problems:
+        typer.echo(f"  hint: {hint}")
+    for note in notes:
+        typer.echo(f"  note: {note}")
+
+
+def schema() -> None:
+    """Print the JSON Schema of the config.
+
+    Saved beside the configs, it lets editors complete and check keys. A config then begins with
+
+    \b
+      # yaml-language-server: $schema=its-eval.schema.json
+
+    Example: its-eval schema > its-eval.schema.json
+    """  # noqa: D301  (a backspace keeps the lines of the help apart)
+    from its_eval.config import json_schema  # noqa: PLC0415  (start-up time)
+
+    typer.echo(json.dumps(json_schema(), indent=1, ensure_ascii=False))

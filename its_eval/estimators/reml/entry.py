@@ -1,0 +1,67 @@
+"""Restricted maximum likelihood as estimators of the config: order, weights, and variance by segment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from its_eval.estimators.kind import Entry, EstimatorKind, FitContext, Statistics, autoregressive_order
+from its_eval.estimators.reml.forms_fit import fit_reml_ar_own
+from its_eval.estimators.reml.reml_ar import fit_reml_ar
+
+if TYPE_CHECKING:
+    from its_eval.estimators.fit import Fit, FloatArray
+
+
+def _fit_reml_ar(X: FloatArray, Y: FloatArray, estimator: Entry, context: FitContext) -> Fit:
+    order = autoregressive_order(estimator.order, context.n_used)
+    if estimator.variance == "by_segment":
+        from its_eval.estimators.reml.by_segment import fit_reml_by_segment  # noqa: PLC0415  (start-up time)
+
+        return fit_reml_by_segment(X, Y, order, context.after)
+    if context.relative_variance is None:
+        return fit_reml_ar(X, Y, order)
+    root = np.sqrt(context.relative_variance)
+    return fit_reml_ar_own(X[None] / root.T[:, :, None], Y / root, order)
+
+
+def _read_reml_ar(
+    X: FloatArray, Y: FloatArray, contrasts: FloatArray, estimator: Entry, context: FitContext
+) -> Statistics:
+    """Read contrasts from tables of the design, where all series share it."""
+    if estimator.variance == "by_segment" or context.relative_variance is not None:
+        return Statistics.of(_fit_reml_ar(X, Y, estimator, context), contrasts)
+    from its_eval.estimators.reml.statistics import reml_ar_statistics  # noqa: PLC0415  (start-up time)
+
+    order = autoregressive_order(estimator.order, context.n_used)
+    read = reml_ar_statistics(X, Y, contrasts, order)
+    return Statistics(read.estimates, read.partial_autocorrelations, read.flags)
+
+
+def _fit_reml_ar_noise(X: FloatArray, Y: FloatArray, _estimator: Entry, _context: FitContext) -> Fit:
+    from its_eval.estimators.reml.noise import fit_reml_ar_noise  # noqa: PLC0415  (start-up time)
+
+    return fit_reml_ar_noise(X, Y)
+
+
+REML_AR = EstimatorKind(
+    "reml_ar",
+    "REML with autoregressive errors",
+    "autoregressive errors of constant variance; restricted maximum likelihood, first-order Kenward-Roger "
+    "standard errors and Satterthwaite degrees of freedom",
+    _fit_reml_ar,
+    _read_reml_ar,
+    options=("order", "variance"),
+    has_error_model=True,
+    can_weigh=True,
+    whitenable=True,
+)
+REML_AR_NOISE = EstimatorKind(
+    "reml_ar_noise",
+    "REML with autoregressive errors and noise",
+    "an autoregressive process of the first order observed with white noise; restricted maximum likelihood "
+    "with first-order Kenward-Roger standard errors",
+    _fit_reml_ar_noise,
+    has_error_model=True,
+)

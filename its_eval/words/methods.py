@@ -1,0 +1,188 @@
+"""What was done, in words: every setting of a run is told, and nothing that was not set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from its_eval.comparisons.catalogue import COMPARISONS
+from its_eval.estimators.catalogue import ESTIMATORS
+from its_eval.scales import SCALES
+from its_eval.words.labels import ADJUSTMENTS, MATCHED_ON_OUTCOME, estimand_words
+from its_eval.words.numbers import plural
+
+_SHAPES = {
+    "step": "a jump at the start that stays",
+    "slope": "a change of trend from the start on, without a jump",
+    "step_and_slope": "a jump at the start and a change of trend from then on",
+}
+_SEASONS = {
+    "none": "no season",
+    "months": "a term for each calendar month",
+    "quarters": "a term for each quarter",
+    "weeks": "a term for each week of the year",
+    "auto": "a form that goes by the number of periods",
+}
+_MISSING = {
+    "mask": "Missing periods are left out; their place in time is kept and nothing is filled in.",
+    "error": "A missing period of a treated unit stops the run, and a unit with one is no peer.",
+    "drop_unit": "A unit with a missing period, treated or not, is left out and reported.",
+}
+
+
+def method_sentences(settings: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return what was done by subject.
+
+    Parameters
+    ----------
+    settings : mapping
+        The config with every default, as plain values.
+    """
+    subjects = {
+        "Data and time": _data,
+        "Model": _model,
+        "Estimation": _estimation,
+        "Comparison": _comparison,
+        "Quantities and conclusions": _conclusions,
+    }
+    return {title: list(told(settings)) for title, told in subjects.items()}
+
+
+def _data(settings: Mapping[str, Any]) -> Iterator[str]:
+    frequency = settings["data"]["frequency"]
+    for outcome in settings["outcomes"]:
+        window = f"{outcome.get('start') or 'the first'} to {outcome.get('end') or 'the last available'}"
+        unit = f", in {outcome['unit']}" if outcome.get("unit") else ""
+        better = f"; {outcome['better']} is better" if outcome.get("better") else ""
+        yield (
+            f"{outcome['label']} (indicator {outcome['indicator']}): {outcome['kind']}{unit}, one value per "
+            f"{frequency}, {window}{better}."
+        )
+    yield _MISSING[settings["data"]["missing"]]
+    smallest = settings["data"].get("min_denominator")
+    if smallest is not None:
+        yield f"Values with a denominator below {smallest:g} are left out."
+    for event in settings["events"]:
+        until = f" to {event['until']}" if event.get("until") else ""
+        where = ", ".join([*event.get("outcomes", ()), *event.get("units", ())])
+        doing = {"note": "shown, not fitted", "mask": "periods left out"}
+        fate = doing.get(event["as"], f"fitted as {event['as'].replace('_', ' ')}")
+        yield f"Event: {event['name']}, {event['date']}{until}{f' ({where})' if where else ''}: {fate}."
+
+
+def _model(settings: Mapping[str, Any]) -> Iterator[str]:
+    intervention = settings["intervention"]
+    start = intervention.get("date") or "the date of each unit"
+    yield (
+        f"Segmented regression: a straight line before {start}, and {_SHAPES[intervention['shape']]}. The "
+        f"first affected {settings['data']['frequency']} counts as after."
+    )
+    phase_in = intervention["phase_in"]
+    if phase_in["periods"]:
+        how = {"exclude": "left out", "ramp": "fitted as a ramp from none to all of the jump"}
+        yield f"The first {phase_in['periods']} periods are phase-in: {how[phase_in['as']]}."
+    for labels, (entry,) in _grouped(settings, "seasonality", _season_words):
+        yield f"Season ({labels}): {entry}."
+    for outcome in settings["outcomes"]:
+        scale = SCALES[outcome["transform"]]
+        if not scale.is_plain:
+            yield f"{outcome['label']} is modelled {scale.in_words}."
+        if outcome.get("covariates"):
+            named = ", ".join(str(covariate["indicator"]) for covariate in outcome["covariates"])
+            yield f"{outcome['label']} has covariates: {named}."
+
+
+def _season_words(entry: Any) -> tuple[str]:
+    if isinstance(entry, Mapping):
+        return (f"{plural(int(entry['harmonics']), 'pair')} of sine and cosine",)
+    return (_SEASONS[entry],)
+
+
+def _grouped(
+    settings: Mapping[str, Any], key: str, words: Callable[[Any], tuple[str, ...]]
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield what outcomes have in words, behind the labels of the outcomes that share it."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for outcome in settings["outcomes"]:
+        groups.setdefault(words(outcome[key]), []).append(outcome["label"])
+    for shared, labels in groups.items():
+        yield "all outcomes" if len(groups) == 1 else ", ".join(labels), shared
+
+
+def _estimator_list(entries: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    return tuple(f"{ESTIMATORS[entry['name']].title} ({entry['label']})" for entry in entries)
+
+
+def _estimation(settings: Mapping[str, Any]) -> Iterator[str]:
+    for labels, (first, *others) in _grouped(settings, "estimators", _estimator_list):
+        beside = f" Beside it, for comparison: {'; '.join(others)}." if others else ""
+        yield f"Estimator of {labels}: {first}.{beside}"
+    used = {entry["name"]: entry for outcome in settings["outcomes"] for entry in outcome["estimators"]}
+    if used.keys() & {"reml_ar", "reml_ar_noise"}:
+        yield (
+            "REML: restricted maximum likelihood with first-order Kenward–Roger standard errors and "
+            "Satterthwaite degrees of freedom, which keep their level on short autocorrelated series."
+        )
+    if used.get("reml_ar", {}).get("order") == "auto":
+        yield "The autoregressive order is 2 from 48 usable periods and 1 from 16; never chosen by residuals."
+    if any(outcome["kind"] == "percentage" for outcome in settings["outcomes"]):
+        yield (
+            "Percentages with denominators: a period counts by its sampling variance and what varies beside "
+            "it, so that a month with few answers counts less (REML only)."
+        )
+
+
+def _comparison(settings: Mapping[str, Any]) -> Iterator[str]:
+    for design in settings["designs"]:
+        yield COMPARISONS[design].method
+    peers = settings.get("peers")
+    if not peers:
+        return
+    given = peers.get("given") or {}
+    for unit, named in given.items():
+        yield f"Peers of {unit} are given: {', '.join(named)}."
+    if not isinstance(settings["treated"], str) and set(settings["treated"]) <= given.keys():
+        # nobody's peers are searched
+        return
+    chosen = "all eligible units" if peers["k"] == "all" else f"the {peers['k']} nearest eligible units"
+    how = f"by the published recipe {peers['preset']}" if peers.get("preset") else _distance_words(peers)
+    yield (
+        f"Peers are {chosen}, {how}. Treated units are never peers, and a peer needs data for "
+        f"{100.0 * float(peers['min_coverage']):g} % of the periods before and of those after the start."
+    )
+    if peers["within"]:
+        yield f"Peers agree with the unit in {', '.join(peers['within'])}."
+    if peers["exclude"]:
+        yield f"Never peers: {', '.join(peers['exclude'])}."
+
+
+def _distance_words(peers: Mapping[str, Any]) -> str:
+    if peers.get("match") == "pre_period":
+        # the resolved config leaves out what is about characteristics
+        variables = MATCHED_ON_OUTCOME
+    else:
+        variables = ", ".join(peers["variables"] or ()) or "all numeric characteristics"
+    weights = ", ".join(f"{name} {weight:g}" for name, weight in (peers.get("weights") or {}).items())
+    weighted = f" (weights other than 1: {weights})" if weights else ""
+    return f"by {peers['metric'].capitalize()} distance, scale {peers['scale']}, over {variables}{weighted}"
+
+
+def _conclusions(settings: Mapping[str, Any]) -> Iterator[str]:
+    primary = estimand_words(settings["estimands"]["primary"], settings["data"])
+    yield (
+        f"The quantity that answers is the {primary}; all others are "
+        f"described. Intervals have {100.0 * float(settings['confidence']):.6g} % coverage, and a p-value "
+        "comes from the same procedure as its interval."
+    )
+    adjustment = settings["multiplicity"]
+    yield (
+        "p-values of the treated units of one outcome and design are adjusted "
+        f"{ADJUSTMENTS[adjustment['method']]}."
+    )
+    margin = settings["estimands"].get("margin")
+    if margin is not None:
+        yield f"An interval within ±{float(margin):g} shows that no larger effect is there."
+    yield (
+        "“No clear evidence” means that the adjusted p-value is not below the level; the smallest detectable "
+        "change says what would have been found with 80 % power."
+    )

@@ -1,0 +1,154 @@
+"""Numbers as they are printed: rounded, with their unit and interval, and counted."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+#: Decimals in a sentence.
+_LEAST_DIGITS, _MOST_DIGITS = 2, 6
+
+
+def rounded(value: float, digits: int = 2) -> str:
+    """Return a number for a sentence: a true minus sign, and digits enough that it is not zero.
+
+    What is smaller than a millionth is 0; what is not a number is an en dash.
+
+    Examples
+    --------
+    >>> rounded(-0.3319)
+    '−0.33'
+    """
+    if math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "−∞" if value < 0 else "∞"
+    if abs(value) < 0.5 * 10**-_MOST_DIGITS:
+        return "0"
+    if abs(value) < 0.5 * 10**-digits:
+        digits = min(_MOST_DIGITS, -math.floor(math.log10(abs(value))))
+    if abs(value) >= 100:
+        digits = 0
+    elif abs(value) >= 10:
+        digits = min(digits, 1)
+    text = f"{abs(value):,.{digits}f}"
+    return f"−{text}" if value < 0 else text
+
+
+def digits_for(row: Mapping[str, Any]) -> int:
+    """Return the decimals that an estimate and its interval need: two significant digits of its width.
+
+    At least two, so that small quantities are not rounded away and their interval with them.
+    """
+    factor = 100.0 if row["scale"] == "ratio" else 1.0
+    width = factor * (row["conf_high"] - row["conf_low"])
+    if not math.isfinite(width) or width <= 0:
+        return _LEAST_DIGITS
+    return min(_MOST_DIGITS, max(_LEAST_DIGITS, 1 - math.floor(math.log10(width))))
+
+
+def p_words(value: float) -> str:
+    """Return a p-value as it is printed: ``p = 0.17``, ``p < 0.001``; blank when there is none."""
+    return " ".join(filter(None, _p_parts(value)))
+
+
+def _p_parts(value: float) -> tuple[str, str]:
+    """Return what stands before a p-value in a sentence, and the value."""
+    if math.isnan(value):
+        return "", ""
+    return ("p", "< 0.001") if value < 0.001 else ("p =", f"{value:.3f}" if value < 0.1 else f"{value:.2f}")
+
+
+def p_number(value: float) -> str:
+    """Return a p-value as it stands in a column of its own: ``0.17``, ``< 0.001``; blank when there is none.
+
+    Examples
+    --------
+    >>> p_number(0.1712), p_number(0.0001)
+    ('0.17', '< 0.001')
+    """
+    return _p_parts(value)[1]
+
+
+def printed(value: float, row: Mapping[str, Any]) -> str:
+    """Return a value of a row as it is printed, without its unit; a ratio becomes a per cent change."""
+    shown = 100.0 * (value - 1.0) if row["scale"] == "ratio" else value
+    return rounded(shown, digits_for(row))
+
+
+def measure(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+    """Return the unit of measurement of a row; blank when the outcome has none."""
+    if row["estimand"] == "relative_average_effect":
+        return "%"
+    if row["scale"] == "ratio":
+        return "% of the odds" if about.get("transform") == "logit" else "%"
+    if row["scale"] == "link":
+        return "on the logarithmic scale"
+    if about["kind"] != "percentage":
+        return str(about["unit"])
+    if row["estimand"] == "counterfactual_at_start" and row.get("design") == "single":
+        return "%"
+    return "people" if row["estimand"] == "cumulative_effect" else "percentage points"
+
+
+def quantity(value: float, row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+    """Return a value of a row with its unit; a ratio becomes a per cent change."""
+    return f"{printed(value, row)} {measure(row, about)}".strip()
+
+
+def detectable_words(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+    """Return the smallest detectable change; a fall and a rise of one log size differ in per cent."""
+    smallest = row["minimum_detectable"]
+    if row["scale"] != "ratio":
+        return quantity(smallest, row, about)
+    return f"{quantity(1.0 / smallest, row, about)} or +{quantity(smallest, row, about)}"
+
+
+def interval_words(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+    """Return the interval of a summary row: ``95 % interval −0.87 to 0.21``."""
+    if math.isnan(row["conf_low"]) and math.isnan(row["conf_high"]):
+        return "no interval"
+    level = f"{100.0 * about['confidence']:.6g} % interval"
+    return f"{level} {printed(row['conf_low'], row)} to {printed(row['conf_high'], row)}"
+
+
+def span_words(low: Any, high: Any) -> str:
+    """Return from where to where numbers go; one number when they print alike.
+
+    Examples
+    --------
+    >>> span_words(-0.25, 0.5), span_words(0.991, 0.992)
+    ('−0.25 to 0.50', '0.99')
+    """
+    ends = rounded(float(low)), rounded(float(high))
+    return ends[0] if ends[0] == ends[1] else " to ".join(ends)
+
+
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """Return a number with a noun: words up to ten, digits beyond.
+
+    Examples
+    --------
+    >>> counted(3, "peer"), counted(1, "peer"), counted(12, "peer")
+    ('three peers', 'one peer', '12 peers')
+    """
+    words = _NUMBERS[number] if number < len(_NUMBERS) else f"{number:,}"
+    return f"{words} {one if number == 1 else many or one + 's'}"
+
+
+def plural(number: int, one: str) -> str:
+    """Return a number in digits with a noun.
+
+    Examples
+    --------
+    >>> plural(1, "check"), plural(21, "check")
+    ('1 check', '21 checks')
+    """
+    return f"{number} {one}{'' if number == 1 else 's'}"

@@ -1,0 +1,19 @@
+"""A comparison from outside: a unit against its nearest peer alone."""
+
+from dataclasses import dataclass
+
+from its_eval.comparisons.base import Comparison
+
+
+@dataclass(frozen=True)
+class NearestPeer(Comparison):
+    def peers(self, plan, unit):
+        return super().peers(plan, unit)[:1]
+
+
+NEAREST_PEER = NearestPeer(
+    "nearest_peer",
+    changed="gap to the nearest peer changed",
+    in_words=("its nearest peer", "their nearest peers"),
+    subtracts=True,
+)
