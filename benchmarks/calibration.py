@@ -25,7 +25,6 @@ import numpy as np
 
 from its_eval.checks.placebo import crawford_howell, placebo
 from its_eval.checks.power import design_precision
-from its_eval.checks.truths import autoregressive_errors
 from its_eval.design.peer_mean import peer_mean
 from its_eval.estimators.arima import fit_arima
 from its_eval.estimators.least_squares import fit_newey_west, ols_statistics
@@ -33,6 +32,7 @@ from its_eval.estimators.prais_winsten import fit_prais_winsten
 from its_eval.estimators.reml.by_segment import fit_reml_by_segment
 from its_eval.estimators.reml.noise import fit_reml_ar_noise
 from its_eval.estimators.reml.statistics import reml_ar_statistics
+from its_eval.pipeline.calibration import autoregressive_errors
 
 ROOT = Path(__file__).resolve().parents[1]
 NUMBERS = ROOT / "docs" / "calibration.json"

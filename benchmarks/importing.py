@@ -17,8 +17,7 @@ from time import perf_counter
 
 from python_calamine import CalamineWorkbook
 
-from its_eval.importers.catalogue import layouts_of
-from its_eval.importers.collect import import_files, write_table
+from its_eval.importers.collect import import_files, layouts_of, write_table
 
 ROOT = Path(__file__).parents[1]
 FOLDER = Path(os.environ.get("ITS_EVAL_NHS_DATA", ROOT.parent / "shared" / "data" / "nhs")) / "ae_workbooks"

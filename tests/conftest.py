@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 
 import pytest
@@ -176,6 +177,18 @@ def unmeasured():
     Stopped while it saves what it measured, it would damage the coverage data of all tests.
     """
     return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS")}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ended_with_the_tests():
+    """End the processes with which Python starts others, and wait for them.
+
+    Left alone they end after the tests, and save what was measured in them when coverage is gathering that of
+    all: it warns of a file that is not whole yet.
+    """
+    yield
+    forkserver._forkserver._stop()
+    resource_tracker._resource_tracker._stop()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import numpy as np
 from its_eval.data.faults import shorten
 from its_eval.data.panel import bounded, lay_out, require_filled
 from its_eval.data.validate import impossible_values
-from its_eval.design.interruption import Interruption
+from its_eval.design.matrix import Interruption
 from its_eval.errors import DataError
 from its_eval.peers.select import lifetime_reasons
 from its_eval.pipeline.peer_choice import PeerChoice, choose_peers, donor_pool, ineligible

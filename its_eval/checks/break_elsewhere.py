@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.checks.innovations import DRAWS, Whitening
+from its_eval.checks.autocorrelation import DRAWS, Whitening
 from its_eval.checks.result import ATTENTION_LEVEL, CheckResult, number, p_text, upper_p
 from its_eval.effects.several_units import reaches
-from its_eval.estimators.fit import BoolArray, FloatArray
-from its_eval.estimators.patterns import augmented_design
+from its_eval.estimators.fit import BoolArray, FloatArray, augmented_design
 from its_eval.estimators.reml.autoregression import form_pairs, precision_terms
 from its_eval.estimators.reml.reml_ar import fit_reml_ar, reml_point_estimates
 

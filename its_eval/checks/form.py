@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from its_eval.checks.result import CheckResult, judged, not_applicable, number, p_text
-from its_eval.estimators.fit import DF_FLOOR, BoolArray, FloatArray
-from its_eval.estimators.patterns import SingularDesignError
+from its_eval.estimators.fit import DF_FLOOR, BoolArray, FloatArray, SingularDesignError
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
 
 

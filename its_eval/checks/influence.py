@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.checks.innovations import Whitening
+from its_eval.checks.autocorrelation import Whitening
 from its_eval.checks.result import ATTENTION_LEVEL, CheckResult, judged, number, p_text, upper_p
 from its_eval.estimators.fit import ContrastEstimates, FloatArray
 

@@ -14,11 +14,16 @@ from typing import Literal
 import numpy as np
 from scipy import optimize, special, stats
 
-from its_eval.design.interruption import Interruption, Shape
-from its_eval.design.matrix import build_design
-from its_eval.design.season import Season
-from its_eval.estimators.fit import DF_FLOOR, MINIMUM_DF, BoolArray, FloatArray
-from its_eval.estimators.patterns import SingularDesignError, augmented_design, require_estimable
+from its_eval.design.matrix import Interruption, Season, Shape, build_design
+from its_eval.estimators.fit import (
+    DF_FLOOR,
+    MINIMUM_DF,
+    BoolArray,
+    FloatArray,
+    SingularDesignError,
+    augmented_design,
+    require_estimable,
+)
 from its_eval.estimators.reml.autoregression import bound_arrays, marginal_variance
 from its_eval.estimators.reml.kenward_roger import kenward_roger
 from its_eval.estimators.reml.profile import design_matrices

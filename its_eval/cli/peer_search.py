@@ -158,7 +158,7 @@ def peers_of_table(source: Path, asked: PeerQuestion) -> Answer:
 def _stability(
     sets: Sequence[PeerSet], eligible: Sequence[Sequence[str]], scaled: Scaled
 ) -> list[StabilityOfUnit]:
-    from its_eval.peers.stability import other_choices, other_scalings, stability  # noqa: PLC0415  (start-up)
+    from its_eval.peers.select import other_choices, other_scalings, stability  # noqa: PLC0415  (start-up)
     from its_eval.pipeline.variants import StabilityOfUnit  # noqa: PLC0415
 
     scalings = other_scalings(scaled)

@@ -18,8 +18,7 @@ from its_eval.peers.balance import Contribution, contributions
 from its_eval.peers.distance import FAR, pool_percentiles
 from its_eval.peers.recipes import PRESETS
 from its_eval.peers.scaling import SCALE_UNITS
-from its_eval.peers.select import peer_overlap
-from its_eval.peers.stability import steadiness
+from its_eval.peers.select import peer_overlap, steadiness
 
 if TYPE_CHECKING:
     from rich.console import Console

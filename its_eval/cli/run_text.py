@@ -27,11 +27,10 @@ from its_eval.config import to_yaml
 from its_eval.evaluation import records
 from its_eval.pipeline.planning import make_plan
 from its_eval.pipeline.sources import load_sources
-from its_eval.words.gaps import gap_sentences
 from its_eval.words.labels import estimand_words
 from its_eval.words.numbers import digits_for, p_number, rounded
 from its_eval.words.sentences import attention, data_sentences, overall_sentences, peers_sentence
-from its_eval.words.verdicts import headline
+from its_eval.words.verdicts import gap_sentences, headline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.comparisons.base import Comparison
-from its_eval.design.interruption import require_segments
+from its_eval.design.matrix import require_segments
 from its_eval.errors import NotEstimableError
 from its_eval.estimators.fit import CovarianceModel
 from its_eval.estimators.least_squares import fit_ols
-from its_eval.peers.histories import synthetic_weights
+from its_eval.peers.balance import synthetic_weights
 from its_eval.pipeline.estimate import Estimates, not_estimated, whole_estimates
 from its_eval.pipeline.plan import Target
 from its_eval.pipeline.sheet import NotEstimated, comparative_covariates, make_sheet

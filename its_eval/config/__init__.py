@@ -15,13 +15,15 @@ if TYPE_CHECKING:
         Checks,
         Design,
         Estimands,
+        Event,
+        Intervention,
         Multiplicity,
         Output,
+        PhaseIn,
         ReportSettings,
     )
     from its_eval.config.data import CharacteristicsTable, DataSettings, IndicatorTable, UnitsTable
     from its_eval.config.estimators import Estimator
-    from its_eval.config.interventions import Event, Intervention, PhaseIn
     from its_eval.config.loading import json_schema, load_config, to_yaml
     from its_eval.config.models import Config
     from its_eval.config.outcomes import Outcome, OutcomeDefaults, Seasonality

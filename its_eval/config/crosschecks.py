@@ -12,15 +12,20 @@ from typing import Any
 
 from its_eval.calendar import Calendar
 from its_eval.comparisons.catalogue import COMPARISONS
-from its_eval.config.analysis import NOT_OF_SHAPE, Estimands, Output, Sensitivity
+from its_eval.config.analysis import NOT_OF_SHAPE, Estimands, Event, Intervention, Output, Sensitivity
 from its_eval.config.data import DataSettings
 from its_eval.config.estimators import Estimator, is_family
 from its_eval.config.faults import Fault, KeyPath, did_you_mean, one_of, show
-from its_eval.config.interventions import Event, Intervention
-from its_eval.config.outcomes import MOST_HARMONICS, SEASON_WORDS, Outcome, Seasonality, season_choices
+from its_eval.config.outcomes import (
+    MOST_HARMONICS,
+    SEASON_WORDS,
+    Outcome,
+    Seasonality,
+    gap_estimators_missing,
+    season_choices,
+)
 from its_eval.config.peers import PeerSettings
 from its_eval.config.settings import is_url
-from its_eval.config.stratified import gap_estimators_missing
 from its_eval.estimators.catalogue import ESTIMATORS
 
 

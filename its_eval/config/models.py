@@ -18,11 +18,20 @@ from pydantic import (
 )
 
 from its_eval.config import crosschecks
-from its_eval.config.analysis import BeforeAfter, Checks, Design, Estimands, Multiplicity, Output, Sensitivity
+from its_eval.config.analysis import (
+    BeforeAfter,
+    Checks,
+    Design,
+    Estimands,
+    Event,
+    Intervention,
+    Multiplicity,
+    Output,
+    Sensitivity,
+)
 from its_eval.config.data import DataSettings
 from its_eval.config.estimators import Estimator, Estimators
 from its_eval.config.faults import Fault, custom_error, refuse, show
-from its_eval.config.interventions import Event, Intervention
 from its_eval.config.outcomes import Outcome, OutcomeDefaults, OutcomesFrom, resolve_outcome
 from its_eval.config.peers import PeerSettings
 from its_eval.config.settings import DIGITS, DISTINCT, Code, PeriodText, Settings

@@ -11,7 +11,7 @@ import pandas as pd
 
 from its_eval.calendar import Calendar
 from its_eval.config.faults import show
-from its_eval.config.stratified import series_name
+from its_eval.config.outcomes import series_name
 from its_eval.data.faults import Finding
 from its_eval.data.tables import (
     find_column,

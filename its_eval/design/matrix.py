@@ -4,15 +4,244 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
-from its_eval.design.interruption import Interruption, interruption_terms, unused_periods
-from its_eval.design.season import Season, seasonal_terms
+from its_eval.errors import NotEstimableError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+Shape = Literal["step", "slope", "step_and_slope"]
+
+#: Usable periods that a segment needs (methods §11.1).
+SEGMENT_FOR_SLOPE = 8
+SEGMENT_FOR_STEP = 3
+
+
+class ShortSegmentError(NotEstimableError):
+    """A segment has too few usable periods for the shape of the interruption."""
+
+    reason = "segment_too_short"
+
+
+@dataclass(frozen=True)
+class Interruption:
+    """When and how the series is thought to change.
+
+    Attributes
+    ----------
+    name : str
+        What happened.
+    start : int
+        T0, the first affected period, counted from 0; it belongs to the time after.
+    shape : {"step", "slope", "step_and_slope"}
+        What may change, relative to the segment before.
+    phase_in : int
+        Periods from T0 in which the change is under way.
+    ramp : bool
+        Phase-in as a linear ramp; otherwise its periods are left out (the time gap stays).
+    """
+
+    name: str
+    start: int
+    shape: Shape = "step_and_slope"
+    phase_in: int = 0
+    ramp: bool = False
+
+    @property
+    def full(self) -> int:
+        """The first period after the phase-in."""
+        return self.start + self.phase_in
+
+    @property
+    def first_effect(self) -> int:
+        """T1, the first period whose effect counts: T0, or the end of an excluded phase-in."""
+        return self.start if self.ramp else self.full
+
+
+def unused_periods(n: int, interruption: Interruption) -> NDArray[np.bool_]:
+    """Return the periods of an excluded phase-in, shape (n,)."""
+    time = np.arange(n)
+    return (time >= interruption.start) & (time < interruption.first_effect)
+
+
+def interruption_terms(
+    n: int, interruption: Interruption
+) -> tuple[list[NDArray[np.float64]], tuple[str, ...]]:
+    """Return the columns D and R of an interruption, or the one that its shape has.
+
+    ``D = [t >= T1]`` and ``R = max(t - T1, 0)``; a ramp over m periods is
+    ``D = clip((t - T0 + 1) / m, 0, 1)`` with R counted from T0 + m (methods §1).
+    """
+    time = np.arange(n, dtype=np.float64)
+    step = (time >= interruption.full).astype(np.float64)
+    if interruption.ramp and interruption.phase_in > 0:
+        step = np.clip((time - interruption.start + 1.0) / interruption.phase_in, 0.0, 1.0)
+    slope = np.maximum(time - interruption.full, 0.0)
+    columns, names = [], []
+    if interruption.shape != "slope":
+        columns.append(step)
+        names.append("level_change")
+    if interruption.shape != "step":
+        columns.append(slope)
+        names.append("slope_change")
+    return columns, tuple(names)
+
+
+def require_segments(interruptions: Sequence[Interruption], used: NDArray[np.bool_]) -> None:
+    """Check that each segment has enough observations for the shape (methods §11.1).
+
+    Parameters
+    ----------
+    interruptions : sequence of Interruption
+        All that are fitted, in any order.
+    used : ndarray of bool, shape (n,)
+        Usable periods with a value.
+
+    Raises
+    ------
+    ShortSegmentError
+        With the counts and what would be possible.
+    """
+    ordered = sorted(interruptions, key=lambda item: item.start)
+    time = np.arange(len(used))
+    extend, events = "extend the window", "mask or note one of the events"
+    _require(used & (time < ordered[0].start), ordered[0], "before the start of", [extend])
+    for number, interruption in enumerate(ordered):
+        end = ordered[number + 1].start if number + 1 < len(ordered) else len(used)
+        # a slope shows only after a ramp is over
+        first = interruption.start if interruption.shape == "step" else interruption.full
+        # between two interruptions no longer window helps
+        hints = [extend] if end == len(used) else []
+        hints += [events] if len(ordered) > 1 else []
+        _require(used & (time >= first) & (time < end), interruption, "from the start of", hints)
+
+
+def _require(segment: NDArray[np.bool_], interruption: Interruption, where: str, hints: list[str]) -> None:
+    count = int(segment.sum())
+    needed = SEGMENT_FOR_STEP if interruption.shape == "step" else SEGMENT_FOR_SLOPE
+    if count >= needed:
+        return
+    if count >= SEGMENT_FOR_STEP:
+        hints = [*hints[:1], "use `shape: step`", *hints[1:]]
+    raise ShortSegmentError(
+        f"{count} usable periods {where} {interruption.name!r}; "
+        f"`shape: {interruption.shape}` needs {needed}: {', or '.join(hints)}"
+    )
+
+
+#: ``auto``: dummies from this many periods (methods §0).
+DUMMIES_FROM = 60
+#: ``auto``: two harmonic pairs from this many periods, one from the next.
+TWO_HARMONICS_FROM = 36
+ONE_HARMONIC_FROM = 24
+
+
+SeasonKind = Literal["none", "dummies", "harmonics", "auto"]
+
+
+@dataclass(frozen=True)
+class Season:
+    """The seasonal form: ``none``, ``dummies`` or ``harmonics`` with a number of pairs, or ``auto``."""
+
+    kind: SeasonKind = "none"
+    pairs: int = 0
+
+    def resolve(self, n_used: int, per_year: int) -> Season:
+        """Replace ``auto`` by the form that the number of usable periods asks for."""
+        if self.kind != "auto":
+            return self
+        kind, pairs = automatic_season(n_used, per_year)
+        return Season(cast("SeasonKind", kind), pairs)
+
+    @property
+    def label(self) -> str:
+        """Words for the report."""
+        words = {"none": "no season", "dummies": "a term for each season", "auto": "chosen by length"}
+        return words.get(self.kind, f"{self.pairs} pair{'s' if self.pairs > 1 else ''} of harmonics")
+
+
+def seasonal_terms(
+    season: Season, positions: Sequence[int], per_year: int, name: str
+) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    """Return the columns of a resolved season and their names; no column for ``none``.
+
+    The 53rd week of an ISO year shares the term of the 52nd.
+    """
+    if season.kind == "none":
+        return np.empty((len(positions), 0)), ()
+    if season.kind == "harmonics":
+        return harmonics(positions, per_year, season.pairs)
+    return dummies([min(place, per_year - 1) for place in positions], per_year, name)
+
+
+def automatic_season(n_used: int, per_year: int) -> tuple[str, int]:
+    """Return the seasonal form for a series of this length: kind and number of harmonic pairs.
+
+    Decided by the length alone, never by looking at the data (methods §0). Quarterly data use dummies
+    from five years on and one pair of harmonics from two; weekly data two pairs from three years on and one
+    from two; yearly data have no season.
+    """
+    if per_year == 1:
+        return "none", 0
+    if per_year == 4:
+        return ("dummies", 0) if n_used >= 20 else ("harmonics", 1) if n_used >= 8 else ("none", 0)
+    if per_year == 12 and n_used >= DUMMIES_FROM:
+        return "dummies", 0
+    months = n_used * 12 / per_year
+    if months >= TWO_HARMONICS_FROM:
+        return "harmonics", 2
+    return ("harmonics", 1) if months >= ONE_HARMONIC_FROM else ("none", 0)
+
+
+def dummies(
+    positions: Sequence[int], per_year: int, name: str
+) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    """Return sum-to-zero columns, one for each season but the last.
+
+    Parameters
+    ----------
+    positions : sequence of int
+        Place of each period in its year, 0 to ``per_year`` - 1.
+    per_year : int
+        Seasons in a year.
+    name : str
+        Prefix of the term names, e.g. ``month``.
+
+    Returns
+    -------
+    columns : ndarray, shape (n, per_year - 1)
+        Column s is 1 in season s, -1 in the last season and 0 else.
+    terms : tuple of str
+        ``month_1`` is January.
+    """
+    place = np.asarray(positions)
+    columns = (place[:, None] == np.arange(per_year - 1)).astype(np.float64)
+    columns[place == per_year - 1] = -1.0
+    return columns, tuple(f"{name}_{season + 1}" for season in range(per_year - 1))
+
+
+def harmonics(
+    positions: Sequence[int], per_year: int, pairs: int
+) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    """Return sine and cosine columns of the first harmonics of the year.
+
+    The sine of the highest frequency, which is zero at every period when ``2 pairs = per_year``, is left
+    out. Over whole years each column sums to zero.
+    """
+    angle = 2.0 * np.pi * np.asarray(positions, dtype=np.float64) / per_year
+    columns: list[NDArray[np.float64]] = []
+    terms: list[str] = []
+    for pair in range(1, pairs + 1):
+        if 2 * pair != per_year:
+            columns.append(np.sin(pair * angle))
+            terms.append(f"season_sin_{pair}")
+        columns.append(np.cos(pair * angle))
+        terms.append(f"season_cos_{pair}")
+    return np.column_stack(columns), tuple(terms)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The effects of many series as columns: every estimand with its interval and p-value, on each scale."""
+"""The effects of many series as columns: every estimand with its interval and p-value, and bands in time."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     FloatArray = NDArray[np.float64]
     BoolArray = NDArray[np.bool_]
+
 
 ShownScale = Literal["response", "link", "ratio"]
 InferenceScale = Literal["identity", "log", "fieller"]
@@ -246,8 +247,7 @@ def _add_nonlinear(
         )
         effect_row = segment.difference[chosen].mean(axis=0)
         base_row = segment.switched_off[chosen].mean(axis=0)
-        estimates, uncertain = relative_effects(fit, effect_row, base_row, level)
-        there = ~np.isnan(estimates.estimate[:, 0])
+        estimates, there, uncertain = relative_effects(fit, effect_row, base_row, level)
         name = "relative_average_effect"
         builder.read(Kind(name, "response", "identity", number), estimates, there & ~uncertain)
         if (there & uncertain).any():
@@ -350,3 +350,51 @@ class _Builder:
             present=np.column_stack(self._present),
             **{name: np.column_stack(part) for name, part in parts},
         )
+
+
+@dataclass(frozen=True)
+class Bands:
+    """Fitted values and the counterfactual of S series, on the scale of the fit.
+
+    Attributes
+    ----------
+    fitted, season, counterfactual : ndarray, shape (S, n)
+        Fit, its seasonal part, and the fit with the interruption switched off.
+    confidence, prediction : tuple of ndarray, shape (S, n)
+        Lower and upper limits for the counterfactual's mean and for a single observation; NaN before T0.
+    """
+
+    fitted: FloatArray
+    season: FloatArray
+    counterfactual: FloatArray
+    confidence: tuple[FloatArray, FloatArray]
+    prediction: tuple[FloatArray, FloatArray]
+
+
+def bands(design: Design, fit: Fit, confidence: float, relative_variance: FloatArray | None = None) -> Bands:
+    """Return fitted values and the counterfactual with its bands (methods §11.10).
+
+    The prediction band adds the error variance of the period (`relative_variance`, shape (S, n), times
+    sigma squared) to that of the mean, and keeps the same degrees of freedom.
+    """
+    n_series = len(fit.params)
+    after = np.arange(design.n_periods) >= design.interruption.start
+    switched_off = design.counterfactual
+    mean = fit.contrasts(switched_off[after])
+    variance = np.broadcast_to((fit.sigma**2)[:, None], (n_series, design.n_periods))
+    if relative_variance is not None:
+        variance = variance * relative_variance
+    half = mean.quantile(confidence)
+    limits = [np.full((n_series, design.n_periods), np.nan) for _ in range(4)]
+    wider = np.sqrt(mean.std_error**2 + variance[:, after])
+    for place, spread in enumerate((mean.std_error, wider)):
+        limits[2 * place][:, after] = mean.estimate - half * spread
+        limits[2 * place + 1][:, after] = mean.estimate + half * spread
+    season = design.season_columns
+    return Bands(
+        fit.params @ design.matrix.T,
+        fit.params[:, season] @ design.matrix[:, season].T,
+        fit.params @ switched_off.T,
+        (limits[0], limits[1]),
+        (limits[2], limits[3]),
+    )

@@ -182,9 +182,11 @@ def estimand_of(name: str) -> Estimand:
 
 
 def asked(at: Sequence[int]) -> Iterator[Estimand]:
-    """Yield every estimand, those at k periods among them."""
-    yield from ESTIMANDS.values()
-    yield from map(effect_at, at)
+    """Yield every estimand, those at k periods before the one over all of them."""
+    for name, estimand in ESTIMANDS.items():
+        if name == AVERAGE_EFFECT.name:
+            yield from map(effect_at, at)
+        yield estimand
 
 
 def linear_contrasts(

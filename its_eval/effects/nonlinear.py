@@ -22,8 +22,8 @@ FIELLER_BELOW = 4.0
 
 def relative_effects(
     fit: Fit, effect_row: FloatArray, base_row: FloatArray, level: FloatArray
-) -> tuple[ContrastEstimates, NDArray[np.bool_]]:
-    """Return the average effect in per cent of the counterfactual, and where Fieller's set replaces it.
+) -> tuple[ContrastEstimates, NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return the average effect in per cent of the counterfactual, where it is, and where Fieller's set is.
 
     Delta method with gradient ``(100 / mu0) (c - (Delta / mu0) c0)``.
 
@@ -39,7 +39,10 @@ def relative_effects(
     Returns
     -------
     estimates : ContrastEstimates, shape (S, 1)
-        NaN where the counterfactual is zero.
+        NaN where the counterfactual is zero, or its known part is missing.
+    there : ndarray of bool, shape (S,)
+        Where the counterfactual is not zero. One that nobody knows, as that of the mean of several
+        differences, leaves a row without an estimate, so that no other takes its place.
     uncertain : ndarray of bool, shape (S,)
         Where the counterfactual mean is within four standard errors of zero.
     """
@@ -52,7 +55,7 @@ def relative_effects(
     spread = fit.contrasts(np.where(none[:, None], 0.0, gradient)[:, None, :])
     estimate = np.where(none, np.nan, 100.0 * ratio)[:, None]
     uncertain = np.abs(base) < FIELLER_BELOW * both.std_error[:, 1]
-    return ContrastEstimates(estimate, spread.std_error, spread.df, spread.df_unclipped), uncertain
+    return ContrastEstimates(estimate, spread.std_error, spread.df, spread.df_unclipped), ~none, uncertain
 
 
 def fieller_sets(
@@ -75,11 +78,11 @@ def fieller_sets(
 
     adjusted, model = forms(fit.covariance.adjusted), forms(fit.covariance.model)
     larger = adjusted[0] >= model[0]
-    of_effect, both, of_base = (
+    var_effect, covariance, var_base = (
         np.where(larger, first, second) for first, second in zip(adjusted, model, strict=True)
     )
-    delta, base = fit.params @ effect_row, fit.params @ base_row + level
-    low, high = fieller_limits(delta, base, of_effect, both, of_base, quantile)
+    effect, base = fit.params @ effect_row, fit.params @ base_row + level
+    low, high = fieller_limits(effect, base, var_effect, covariance, var_base, quantile)
     return 100.0 * low, 100.0 * high
 
 

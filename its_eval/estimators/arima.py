@@ -18,9 +18,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from its_eval.estimators.fit import blank_fit, degenerate_series
+from its_eval.estimators.fit import (
+    RANK_TOLERANCE,
+    blank_fit,
+    degenerate_series,
+    missing_patterns,
+    require_estimable,
+)
 from its_eval.estimators.kind import Entry, EstimatorKind, FitContext
-from its_eval.estimators.patterns import RANK_TOLERANCE, missing_patterns, require_estimable
 from its_eval.estimators.reml.reml_ar import NEAR_UNIT_ROOT
 
 if TYPE_CHECKING:

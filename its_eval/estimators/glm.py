@@ -26,9 +26,8 @@ import numpy as np
 from scipy import special
 
 from its_eval.errors import NotEstimableError
-from its_eval.estimators.fit import NOISE_FLOOR, blank_fit
+from its_eval.estimators.fit import NOISE_FLOOR, blank_fit, missing_patterns, require_estimable
 from its_eval.estimators.kind import Entry, EstimatorKind, FitContext
-from its_eval.estimators.patterns import missing_patterns, require_estimable
 
 if TYPE_CHECKING:
     from its_eval.estimators.fit import BoolArray, Fit, FloatArray

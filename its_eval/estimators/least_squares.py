@@ -14,10 +14,11 @@ from its_eval.estimators.fit import (
     FloatArray,
     blank_fit,
     degenerate_series,
+    missing_patterns,
+    require_estimable,
     scatter,
 )
 from its_eval.estimators.kind import Entry, EstimatorKind, FitContext, Statistics
-from its_eval.estimators.patterns import missing_patterns, require_estimable
 
 if TYPE_CHECKING:
     from its_eval.estimators.fit import Fit

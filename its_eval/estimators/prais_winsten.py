@@ -14,9 +14,16 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from its_eval.errors import NotEstimableError
-from its_eval.estimators.fit import CovarianceModel, Fit, blank_fit, degenerate_series, scatter
+from its_eval.estimators.fit import (
+    CovarianceModel,
+    Fit,
+    blank_fit,
+    degenerate_series,
+    missing_patterns,
+    require_estimable,
+    scatter,
+)
 from its_eval.estimators.kind import EstimatorKind
-from its_eval.estimators.patterns import missing_patterns, require_estimable
 from its_eval.estimators.reml.reml_ar import NEAR_UNIT_ROOT
 
 if TYPE_CHECKING:

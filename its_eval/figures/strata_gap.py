@@ -22,8 +22,8 @@ from its_eval.figures.series import (
 )
 from its_eval.figures.sheet import draw_sheet
 from its_eval.figures.style import COUNTERFACTUAL, COUNTERFACTUAL_TEXT, INK, UNIT
-from its_eval.words.gaps import gap_in_words, is_gap, mean_gap_before
 from its_eval.words.numbers import rounded
+from its_eval.words.verdicts import gap_in_words, is_gap, mean_gap_before
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

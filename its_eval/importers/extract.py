@@ -12,8 +12,8 @@ import numpy as np
 
 from its_eval.data.tables import MISSING_MARKS, normalise_name
 from its_eval.errors import DataError
+from its_eval.importers.headings import to_number, trimmed
 from its_eval.importers.metadata import check_name, file_period, read_period, revision_date
-from its_eval.importers.sheet import to_number, trimmed
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from its_eval.config.layouts import Layout, LayoutStratum
-    from its_eval.importers.headings import Header
-    from its_eval.importers.sheet import Sheet
+    from its_eval.importers.headings import Header, Sheet
 
     Values = NDArray[np.float64]
 

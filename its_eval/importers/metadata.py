@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING
 from its_eval.calendar import MONTH_NAMES
 from its_eval.data.tables import normalise_name
 from its_eval.errors import DataError
-from its_eval.importers.sheet import trimmed
+from its_eval.importers.headings import trimmed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from its_eval.calendar import Calendar
     from its_eval.config.layouts import Layout
-    from its_eval.importers.headings import Header
-    from its_eval.importers.sheet import Sheet
+    from its_eval.importers.headings import Header, Sheet
 
 
 _MONTHS = {name[:3].casefold(): place for place, name in enumerate(MONTH_NAMES, start=1)}

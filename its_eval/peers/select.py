@@ -1,20 +1,21 @@
-"""Ranking candidates by distance and setting aside, with a reason, those that cannot serve."""
+"""Ranking candidates by distance, setting aside those that cannot serve, and how steady the choice is."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
+from its_eval.errors import DataError
 from its_eval.peers.distance import Scaled
+from its_eval.peers.recipes import MetricName, ScaleName
+from its_eval.peers.scaling import rescaled
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from its_eval.calendar import Calendar
@@ -276,3 +277,140 @@ def peer_overlap(peers: Mapping[str, AbstractSet[str]]) -> NDArray[np.float64]:
         raise ValueError(f"no peers for {', '.join(alone)}: their overlap with others is not defined")
     sets = list(peers.values())
     return np.array([[len(own & other) / len(own) for other in sets] for own in sets], dtype=np.float64)
+
+
+#: So many peers more and fewer are tried.
+STEP = 5
+
+#: Dimension, choice, and the characteristics scaled so.
+Scaling = tuple[str, str, Scaled]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Another way to choose peers.
+
+    Attributes
+    ----------
+    dimension, choice : str
+        What differs, and what it is instead.
+    scaled : Scaled
+        What distances are made of.
+    k : int
+        Number of peers.
+    """
+
+    dimension: str
+    choice: str
+    scaled: Scaled
+    k: int
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """The peers under another choice, beside those that were chosen.
+
+    Attributes
+    ----------
+    dimension, choice : str
+        As of the choice.
+    peers : tuple of str
+        Nearest first; none where the choice cannot be made.
+    kept : int
+        How many of the chosen peers are among them.
+    left, entered : tuple of str
+        Chosen peers that are not among them, and those that are new, nearest first.
+    obstacle : str
+        Why the choice cannot be made; blank when it can.
+    """
+
+    dimension: str
+    choice: str
+    peers: tuple[str, ...]
+    kept: int
+    left: tuple[str, ...]
+    entered: tuple[str, ...]
+    obstacle: str = ""
+
+
+def other_choices(scaled: Scaled, k: int, scalings: Iterable[Scaling] = ()) -> Iterator[Choice]:
+    """Yield the choices that an analyst might as well have made, one thing changed at a time.
+
+    Five peers fewer and more, each characteristic left out, the other metric, the other scalings (not
+    ``none``), and equal weights where they differ.
+
+    Parameters
+    ----------
+    scaled : Scaled
+        As chosen.
+    k : int
+        Number of peers.
+    scalings : iterable of Scaling
+        The same characteristics under another metric or scale, such as `other_scalings` gives.
+    """
+    for number in (k - STEP, k + STEP):
+        if number > 0:
+            yield Choice("k", str(number), scaled, number)
+    for name in scaled.variables if len(scaled.variables) > 1 else ():
+        yield Choice("drop_characteristic", " ".join(name.split()), scaled.without(name), k)
+    for dimension, choice, changed in scalings:
+        yield Choice(dimension, choice, changed, k)
+    if (scaled.weights != scaled.weights[0]).any():
+        yield Choice("weights", "equal", scaled.equally_weighted(), k)
+
+
+def other_scalings(scaled: Scaled) -> list[Scaling]:
+    """Return the other metric and the other scalings, made once for all units that share the table."""
+    metrics: list[Scaling] = [
+        ("metric", metric, rescaled(scaled, metric=metric))
+        for metric in get_args(MetricName)
+        if metric != scaled.metric
+    ]
+    # without a scale the variable with the largest numbers decides alone
+    scales: list[Scaling] = [
+        ("scale", scale, rescaled(scaled, scale=scale))
+        for scale in get_args(ScaleName)
+        if scale not in (scaled.scale, "none")
+    ]
+    return metrics + scales
+
+
+def stability(chosen: PeerSet, choices: Iterable[Choice], eligible: Collection[str]) -> list[Alternative]:
+    """Return the peers of a unit under other choices, among the same eligible candidates.
+
+    Parameters
+    ----------
+    chosen : PeerSet
+        The peers as chosen.
+    choices : iterable of Choice
+        Such as ``other_choices`` gives.
+    eligible : collection of str
+        Candidates that may serve. A caliper is not applied: the question is who is nearest.
+    """
+    return [_alternative(chosen, choice, set(eligible)) for choice in choices]
+
+
+def _alternative(chosen: PeerSet, choice: Choice, eligible: set[str]) -> Alternative:
+    reasons = {code: "not eligible" for code in choice.scaled.units if code not in eligible}
+    try:
+        peers = select_peers(chosen.unit, choice.scaled, choice.k, reasons).peers
+    except DataError as error:
+        # one metric that these data do not have is an answer about that metric, not about the others
+        return Alternative(choice.dimension, choice.choice, (), 0, (), (), error.message)
+    return Alternative(
+        choice.dimension,
+        choice.choice,
+        peers,
+        len(set(peers) & set(chosen.peers)),
+        tuple(peer for peer in chosen.peers if peer not in peers),
+        tuple(peer for peer in peers if peer not in chosen.peers),
+    )
+
+
+def steadiness(chosen: PeerSet, alternatives: Sequence[Alternative]) -> tuple[dict[str, int], int]:
+    """Return in how many alternatives each chosen peer stays, and of how many.
+
+    Fewer or more peers say nothing new about who is near, so that those alternatives do not count.
+    """
+    counted = [item for item in alternatives if item.dimension != "k" and not item.obstacle]
+    return {peer: sum(peer in item.peers for item in counted) for peer in chosen.peers}, len(counted)

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.design.interruption import require_segments
+from its_eval.design.matrix import require_segments
 from its_eval.effects.columns import EffectColumns, Question, Reading, Setting, effect_columns, reading_of
 from its_eval.errors import NotEstimableError
 from its_eval.estimators.catalogue import ESTIMATORS
-from its_eval.estimators.fit import ContrastEstimates, Fit
+from its_eval.estimators.fit import ContrastEstimates, Fit, SingularDesignError, missing_patterns
 from its_eval.estimators.kind import EstimatorKind, FitContext, Statistics
-from its_eval.estimators.patterns import SingularDesignError, missing_patterns
-from its_eval.estimators.sampling_variance import relative_variance
-from its_eval.pipeline.sheet import NotEstimated, Sheet
+from its_eval.pipeline.sheet import NotEstimated, Sheet, relative_variance
 from its_eval.scales import SCALES, Scale
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.calendar import MONTHS
-from its_eval.config.stratified import StratumOutcome, evaluated_outcomes, listed_as
+from its_eval.config.outcomes import StratumOutcome, evaluated_outcomes, listed_as
 from its_eval.data.tables import nearest
 from its_eval.peers.balance import type_notes
 from its_eval.peers.distance import FAR, pool_percentiles

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.config.stratified import listed_as
+from its_eval.config.outcomes import listed_as
 from its_eval.design.matrix import usable_periods
 from its_eval.errors import DataError
+from its_eval.peers.balance import outcome_balance, pre_period_characteristics
 from its_eval.peers.distance import caliper_distance
-from its_eval.peers.histories import outcome_balance, pre_period_characteristics
 from its_eval.peers.recipes import DistanceRecipe
 from its_eval.peers.scaling import scale_characteristics
 from its_eval.peers.select import (
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from its_eval.config import Config, Outcome
     from its_eval.data.panel import Panel
-    from its_eval.design.interruption import Interruption
+    from its_eval.design.matrix import Interruption
     from its_eval.peers.balance import Balance
     from its_eval.peers.distance import Scaled
     from its_eval.pipeline.plan import OutcomePlan, Treatment

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.checks.result import CheckResult, not_applicable
-from its_eval.design.interruption import require_segments
+from its_eval.design.matrix import require_segments
 from its_eval.effects.estimands import linear_contrasts
 from its_eval.effects.several_units import reaches
 from its_eval.errors import NotEstimableError
-from its_eval.estimators.patterns import require_estimable
+from its_eval.estimators.fit import require_estimable
 from its_eval.pipeline.estimate import Estimates, estimate
 from its_eval.pipeline.plan import Target
 

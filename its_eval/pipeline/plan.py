@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.config.stratified import evaluated_outcomes, listed_as, source_names
-from its_eval.design.interruption import Interruption
-from its_eval.design.matrix import usable_periods
+from its_eval.config.outcomes import evaluated_outcomes, listed_as, source_names
+from its_eval.design.matrix import Interruption, usable_periods
 from its_eval.scales import SCALES
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from its_eval.data.faults import Finding
     from its_eval.data.load import IndicatorRows
     from its_eval.data.panel import Panel
-    from its_eval.design.season import Season
+    from its_eval.design.matrix import Season
     from its_eval.peers.select import PeerSet
 
 

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.config.stratified import evaluated_outcomes, least_denominator, source_names, strata_of_gap
+from its_eval.config.outcomes import evaluated_outcomes, least_denominator, source_names, strata_of_gap
 from its_eval.data.faults import Finding, shorten
 from its_eval.data.load import strata_hint
 from its_eval.data.panel import Panel, build_panel, outcome_values, require_filled, window
 from its_eval.data.tables import nearest
 from its_eval.data.validate import ALL_PERIODS, concerns_run, missing_findings, row_findings
-from its_eval.design.matrix import usable_periods
-from its_eval.design.season import Season
+from its_eval.design.matrix import Season, usable_periods
 from its_eval.errors import DataError
 from its_eval.pipeline.notes import plan_notes, unknown_names
 from its_eval.pipeline.peer_choice import PeerChoice, choose_peers, donor_pool

@@ -10,7 +10,7 @@ import pandas as pd
 
 from its_eval.columns import TableColumns
 from its_eval.comparisons.base import comparison_of
-from its_eval.config.stratified import listed_as, strata_of_gap
+from its_eval.config.outcomes import listed_as, strata_of_gap
 from its_eval.data.faults import findings_table
 from its_eval.errors import NothingEstimatedError
 from its_eval.evaluation import COLUMNS, Evaluation, make_table

@@ -17,7 +17,7 @@ from its_eval.config.faults import did_you_mean, one_of, show
 from its_eval.config.outcomes import MOST_HARMONICS, SEASON_WORDS, Outcome, Seasonality, season_choices
 from its_eval.data.panel import Panel
 from its_eval.data.series import on_calendar, period_ordinal
-from its_eval.design.interruption import Interruption
+from its_eval.design.matrix import Interruption
 from its_eval.effects.columns import Question
 from its_eval.errors import DataError, UsageError
 from its_eval.estimators.catalogue import ESTIMATORS
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from its_eval.calendar import Frequency
-    from its_eval.config.interventions import Shape
+    from its_eval.config.analysis import Shape
 
 
 def known_estimator(wanted: Estimator | str) -> Estimator:

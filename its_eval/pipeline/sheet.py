@@ -1,4 +1,9 @@
-"""The sheet: series of one outcome as columns, what they were made of, and how their periods are weighted."""
+"""Weights for percentages: a month with few answers says less than a month with many.
+
+A percentage of n_t answers varies for two reasons: the underlying level moves (latent variance, the same in
+every period) and only n_t people were asked (binomial variance, known). Their sum v_t is the variance of a
+period; dividing rows of outcome and design by its root makes all periods comparable (methods §11.4).
+"""
 
 from __future__ import annotations
 
@@ -9,20 +14,82 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.config.stratified import strata_of_gap
+from its_eval.config.outcomes import strata_of_gap
 from its_eval.design.matrix import Design, build_design
 from its_eval.design.peer_mean import peer_mean
-from its_eval.estimators.sampling_variance import binomial_variance
+from its_eval.estimators.fit import BoolArray, FloatArray
 from its_eval.scales import SCALES, Scale
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from its_eval.design.interruption import Interruption
+    from its_eval.design.matrix import Interruption
     from its_eval.pipeline.plan import OutcomePlan, Target
 
-    FloatArray = NDArray[np.float64]
-    BoolArray = NDArray[np.bool_]
+
+def binomial_variance(X: FloatArray, percentages: FloatArray, denominators: FloatArray) -> FloatArray:
+    """Return the sampling variance of percentages, in squared percentage points.
+
+    ``b_t = 10^4 pi_t (1 - pi_t) / n_t`` with pi_t the least-squares fit of the series, kept within
+    ``[1/(2 n_t), 1 - 1/(2 n_t)]``: the fit and not the observed share, because a month that is low by
+    chance must not count as more precise.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, k)
+        Design.
+    percentages, denominators : ndarray, shape (n, S)
+        Series in per cent, with the numbers of answers; NaN where missing.
+
+    Returns
+    -------
+    ndarray, shape (n, S)
+        NaN where the percentage or the denominator is missing.
+    """
+    variance = np.full(percentages.shape, np.nan)
+    for series in range(percentages.shape[1]):
+        known = ~np.isnan(percentages[:, series]) & (denominators[:, series] > 0)
+        if not known.any():
+            continue
+        share = percentages[known, series] / 100.0
+        fitted = X[known] @ np.linalg.lstsq(X[known], share, rcond=None)[0]
+        count = denominators[known, series]
+        fitted = np.clip(fitted, 0.5 / count, 1.0 - 0.5 / count)
+        variance[known, series] = 1e4 * fitted * (1.0 - fitted) / count
+    return variance
+
+
+def relative_variance(X: FloatArray, y: FloatArray, sampling: FloatArray, observed: BoolArray) -> FloatArray:
+    """Return v_t over its geometric mean: sampling variance plus latent variance, from one pilot fit.
+
+    The latent variance is what the least-squares residual variance leaves after the mean sampling variance,
+    at least zero. The geometric mean over the observed periods is 1, so that the likelihood of the weighted
+    series is that of the series itself.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, k)
+        Design.
+    y : ndarray, shape (n,)
+        Series; only observed periods are read.
+    sampling : ndarray, shape (n,)
+        Its sampling variance.
+    observed : ndarray of bool, shape (n,)
+        Periods that enter the fit; each needs a sampling variance.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        1 where the sampling variance is not known.
+    """
+    used = X[observed]
+    residual = y[observed] - used @ np.linalg.lstsq(used, y[observed], rcond=None)[0]
+    free = max(int(observed.sum()) - X.shape[1], 1)
+    latent = max(0.0, float(residual @ residual) / free - float(sampling[observed].mean()))
+    variance = latent + sampling
+    variance = variance / np.exp(np.log(variance[observed]).mean())
+    return np.where(np.isnan(variance), 1.0, variance)
+
 
 #: A covariate whose difference from the peers is no larger than this share of itself is the same for all: the
 #: mean of equal numbers is theirs up to rounding only.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from its_eval.config.stratified import evaluated_outcomes
+from its_eval.config.outcomes import evaluated_outcomes
 from its_eval.data.attributes import Units, load_characteristics, load_units
 from its_eval.data.load import IndicatorRows, by_stratum, load_indicators
 from its_eval.data.successors import COVARIATE, Lifetimes, combine_successors, lifetimes_of

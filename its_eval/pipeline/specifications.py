@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from its_eval.checks.conclusion import SpecificationSummary, summarise_specifications
 from its_eval.checks.result import CheckResult, Status, number
-from its_eval.checks.specification import SpecificationSummary, summarise_specifications
 from its_eval.pipeline.placebos import donor_targets
 from its_eval.pipeline.primary import Analysis, PrimaryEstimate
 from its_eval.pipeline.variants import Variant, standard_variants, variants
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from its_eval.comparisons.base import Comparison
     from its_eval.config import Config, Estimator
-    from its_eval.design.interruption import Interruption
+    from its_eval.design.matrix import Interruption
     from its_eval.pipeline.estimate import Estimates
     from its_eval.pipeline.plan import OutcomePlan, Target
     from its_eval.pipeline.sources import Sources

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from its_eval.columns import Column, TableColumns, Texts
-from its_eval.effects.bands import bands
-from its_eval.effects.columns import EffectColumns, Kind, Question
+from its_eval.effects.columns import EffectColumns, Kind, Question, bands
 from its_eval.peers.balance import balance, contributions
 from its_eval.pipeline.estimate import Estimates, needs_level
 from its_eval.pipeline.peer_choice import pre_period_balance
@@ -19,7 +18,7 @@ from its_eval.pipeline.sheet import NotEstimated
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from its_eval.design.interruption import Interruption
+    from its_eval.design.matrix import Interruption
     from its_eval.pipeline.plan import OutcomePlan
 
     FloatArray = NDArray[np.float64]

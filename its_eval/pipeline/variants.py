@@ -12,15 +12,14 @@ import numpy as np
 from its_eval.comparisons.base import comparison_of
 from its_eval.estimators.kind import autoregressive_order
 from its_eval.peers.scaling import rescaled
-from its_eval.peers.select import select_peers
-from its_eval.peers.stability import Alternative, other_choices, other_scalings, stability
+from its_eval.peers.select import Alternative, other_choices, other_scalings, select_peers, stability
 from its_eval.pipeline.planning import season_of
 from its_eval.pipeline.primary import Analysis
 
 if TYPE_CHECKING:
     from its_eval.comparisons.base import Comparison
     from its_eval.config import Config, Estimator
-    from its_eval.design.season import Season
+    from its_eval.design.matrix import Season
     from its_eval.peers.distance import Scaled
     from its_eval.peers.select import PeerSet
     from its_eval.pipeline.plan import OutcomePlan, Target

@@ -22,10 +22,9 @@ from its_eval.report.cells import (
     pictures,
 )
 from its_eval.report.source import anchor
-from its_eval.words.gaps import gap_sentences
 from its_eval.words.labels import compared_with
 from its_eval.words.sentences import not_estimated
-from its_eval.words.verdicts import headline, question, set_sentence, verdict_sentences
+from its_eval.words.verdicts import gap_sentences, headline, question, set_sentence, verdict_sentences
 
 if TYPE_CHECKING:
     from its_eval.report.blocks import Block

@@ -23,8 +23,7 @@ from its_eval.report.blocks import (
     text_cell,
 )
 from its_eval.report.source import anchor
-from its_eval.words.labels import PEERS, compared_with, conclusion_words, estimand_words
-from its_eval.words.messages import message_words
+from its_eval.words.labels import PEERS, compared_with, conclusion_words, estimand_words, message_words
 from its_eval.words.numbers import detectable_words, measure, p_number, printed, rounded
 from its_eval.words.sentences import not_estimated
 
@@ -57,33 +56,6 @@ def estimate_cell(table: str, place: int, row: Row) -> Cell:
     )
 
 
-def value_cell(table: str, place: int, row: Row, column: str, digits: int = 2) -> Cell:
-    """Return a number of a table; an en dash where it is missing."""
-    if _is_missing(row[column]):
-        return BLANK
-    value = float(row[column])
-    return Cell((number(table, place, row, column, rounded(value, digits)),), sort=repr(value))
-
-
-def count_cell(table: str, place: int, row: Row, column: str) -> Cell:
-    """Return a whole number of a table; an en dash where it is missing."""
-    if _is_missing(row[column]):
-        return BLANK
-    return Cell((number(table, place, row, column, f"{int(row[column]):,}"),), sort=repr(float(row[column])))
-
-
-def _is_missing(value: Any) -> bool:
-    return bool(pd.isna(value))
-
-
-def p_cell(table: str, place: int, row: Row, column: str) -> Cell:
-    """Return a p-value without the letter p; an en dash where there is none."""
-    value = float(row[column])
-    if math.isnan(value):
-        return BLANK
-    return Cell((number(table, place, row, column, p_number(value)),), sort=repr(value))
-
-
 Maker: TypeAlias = Callable[[int, Row], Cell]
 
 
@@ -102,19 +74,32 @@ def estimate(table: str) -> Maker:
     return lambda place, row: estimate_cell(table, place, row)
 
 
+def _numbers(table: str, column: str, words: Callable[[float], str]) -> Maker:
+    """Return how a column of numbers is made; an en dash where one is missing."""
+
+    def cell(place: int, row: Row) -> Cell:
+        # whole numbers may be pandas' own missing value
+        value = math.nan if row[column] is pd.NA else float(row[column])
+        if math.isnan(value):
+            return BLANK
+        return Cell((number(table, place, row, column, words(value)),), sort=repr(value))
+
+    return cell
+
+
 def p_value(table: str, column: str = "p_value") -> Maker:
-    """Return how a column of p-values is made."""
-    return lambda place, row: p_cell(table, place, row, column)
+    """Return how a column of p-values is made, without the letter p."""
+    return _numbers(table, column, p_number)
 
 
 def value(table: str, column: str, digits: int = 2) -> Maker:
     """Return how a column of numbers is made."""
-    return lambda place, row: value_cell(table, place, row, column, digits)
+    return _numbers(table, column, lambda number: rounded(number, digits))
 
 
 def count(table: str, column: str) -> Maker:
     """Return how a column of whole numbers is made."""
-    return lambda place, row: count_cell(table, place, row, column)
+    return _numbers(table, column, lambda number: f"{int(number):,}")
 
 
 #: The message of a row.
@@ -209,8 +194,8 @@ def answer_rows(evaluation: Evaluation, source: str, address: str | None) -> lis
                 text_cell(said),
                 estimate_cell(source, place, row),
                 text_cell(f"{what}{f', {measured}' if measured else ''}"),
-                p_cell(source, place, row, "p_adjusted"),
-                p_cell(source, place, row, "p_placebo"),
+                p_value(source, "p_adjusted")(place, row),
+                p_value(source, "p_placebo")(place, row),
                 Cell((smallest,), sort=repr(float(row["minimum_detectable"]))) if smallest else BLANK,
             ]
         )

@@ -110,7 +110,10 @@ def _grouped(
 
 
 def _estimator_list(entries: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    return tuple(f"{ESTIMATORS[entry['name']].title} ({entry['label']})" for entry in entries)
+    # an estimator from outside the package may not be there when a result is rendered again
+    names = (str(entry["name"]) for entry in entries)
+    titles = (ESTIMATORS[name].title if name in ESTIMATORS else name for name in names)
+    return tuple(f"{title} ({entry['label']})" for title, entry in zip(titles, entries, strict=True))
 
 
 def _estimation(settings: Mapping[str, Any]) -> Iterator[str]:

@@ -12,8 +12,7 @@ from its_eval.evaluation import (
     in_order_of_designs,
     records,
 )
-from its_eval.words.labels import FLAG_WORDS, compared_with, flag_words, listed_flags
-from its_eval.words.messages import message_words
+from its_eval.words.labels import FLAG_WORDS, compared_with, flag_words, listed_flags, message_words
 from its_eval.words.numbers import p_words, rounded
 
 if TYPE_CHECKING:

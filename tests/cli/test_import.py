@@ -464,7 +464,7 @@ def test_the_leaver_rate_is_rebuilt_from_headcounts(its, tmp_path):
 
 
 def test_characteristics_keep_their_origin(its, tmp_path):
-    from its_eval.importers.catalogue import layouts_of
+    from its_eval.importers.collect import layouts_of
 
     (layout,) = layouts_of("peer-finder")
     names = ["Procode", *layout.numbers]

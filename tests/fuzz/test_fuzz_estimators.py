@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from its_eval.estimators.fit import SingularDesignError
 from its_eval.estimators.least_squares import fit_newey_west, fit_ols
-from its_eval.estimators.patterns import SingularDesignError
 from its_eval.estimators.prais_winsten import GapError, fit_prais_winsten
 from its_eval.estimators.reml.by_segment import fit_reml_by_segment
 from its_eval.estimators.reml.noise import fit_reml_ar_noise

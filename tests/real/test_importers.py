@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 
 from its_eval.data.tables import read_table
-from its_eval.importers.catalogue import layouts_of
-from its_eval.importers.collect import import_files
+from its_eval.importers.collect import import_files, layouts_of
 
 DEFAULT = Path(__file__).parents[2].parent / "shared" / "data" / "nhs"
 FOLDER = Path(os.environ.get("ITS_EVAL_NHS_DATA", DEFAULT))

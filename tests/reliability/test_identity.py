@@ -84,7 +84,7 @@ def test_the_resolved_config_gives_the_same_tables_and_figures(once, small, its,
     assert its("diff", once, again).code == 0
 
 
-def test_hostile_names_stay_text_and_stay_inside(small, script):
+def test_hostile_names_stay_text_and_stay_inside(small, guarded):
     """A unit called like a path, a script, a formula: shown as text, written nowhere else, run by nobody."""
     csv_unit = '"' + UNIT.replace('"', '""') + '"'
     for path in (small.indicators, small.characteristics, small.units):

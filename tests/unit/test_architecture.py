@@ -118,6 +118,7 @@ PATTERNS = {
     "report/source.py": "names of anchors, and the apostrophe before formulas in CSV files",
     "report/workbook.py": "characters that XML cannot hold, and times in the archive",
     "report/write.py": "names of hidden files beside a result",
+    "cli/console.py": "words and the blanks around them, where lines are broken",
     "figures/style.py": "names of files",
     "figures/specification_curve.py": "numbers within the names of choices, by which they are sorted",
     # goes once messages are written for readers where they are made

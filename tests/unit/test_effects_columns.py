@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 
-from its_eval.design.interruption import Interruption
-from its_eval.design.matrix import build_design
-from its_eval.design.season import Season
+from its_eval.design.matrix import Interruption, Season, build_design
 from its_eval.effects import Question, Setting, effect_columns, reading_of
 from its_eval.effects.nonlinear import fieller_limits
 from its_eval.estimators.least_squares import fit_ols

@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
-from its_eval.design.interruption import Interruption
-from its_eval.design.matrix import build_design
-from its_eval.design.season import Season
+from its_eval.design.matrix import Interruption, Season, build_design
 from its_eval.effects import Question, Setting, effect_columns, linear_contrasts, reading_of
 from its_eval.estimators.least_squares import fit_ols
 
@@ -33,6 +31,7 @@ def read(design, fit, number, *, observed=None, at=(0, 12), weights=None):
     question = Question(at, 0.95)
     reading = reading_of(design, setting, question)
     columns = effect_columns(design, reading, fit.contrasts(reading.rows), fit, setting, question)
+    assert {kind.interruption for kind in columns.kinds} == set(range(len(design.interruptions)))
     found = {}
     for place, kind in enumerate(columns.kinds):
         if kind.interruption == number and columns.present[0, place]:
@@ -146,3 +145,11 @@ def test_without_a_used_period_after_the_start_there_is_no_average():
     names = {name for name, _ in found}
     assert names
     assert not names & {"average_effect", "cumulative_effect", "relative_average_effect"}
+
+
+def test_the_order_in_which_effects_are_told():
+    """Those at single periods stand before those over all of them."""
+    assert list(linear_contrasts(build(LAW), np.ones(N, dtype=bool), (0, 12))) == [
+        *("counterfactual_at_start", "pre_slope", "level_change", "slope_change", "post_slope"),
+        *("effect_at_0", "effect_at_12", "average_effect"),
+    ]

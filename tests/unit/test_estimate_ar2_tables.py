@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from its_eval.estimators.patterns import SingularDesignError
+from its_eval.estimators.fit import SingularDesignError
 from its_eval.estimators.reml import statistics as ar2_tables
 from its_eval.estimators.reml import statistics as reml_statistics
 from its_eval.estimators.reml.ar2_search import to_partials, warped_box

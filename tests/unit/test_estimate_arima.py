@@ -7,8 +7,8 @@ import pytest
 from scipy import linalg, optimize, stats
 
 from its_eval.estimators.arima import fit_arima, kept_columns
+from its_eval.estimators.fit import SingularDesignError
 from its_eval.estimators.least_squares import fit_ols
-from its_eval.estimators.patterns import SingularDesignError
 
 
 def its_design(n, start):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from its_eval.estimators.patterns import SingularDesignError
+from its_eval.estimators.fit import SingularDesignError
 from its_eval.estimators.reml import by_segment, forms_fit
 from its_eval.estimators.reml.by_segment import fit_reml_by_segment
 from its_eval.estimators.reml.reml_ar import fit_reml_ar

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from its_eval.estimators.fit import SingularDesignError
 from its_eval.estimators.least_squares import fit_newey_west, fit_ols, newey_west_lags
-from its_eval.estimators.patterns import SingularDesignError
 
 
 def its_design(n, start):

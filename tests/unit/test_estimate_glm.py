@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
+from its_eval.estimators.fit import SingularDesignError
 from its_eval.estimators.glm import CountError, dispersion_score, fit_glm
-from its_eval.estimators.patterns import SingularDesignError
 
 COUNTS = ("poisson", "quasi_poisson", "negative_binomial")
 PROPORTIONS = ("binomial", "quasi_binomial")

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from its_eval.estimators.fit import SingularDesignError
 from its_eval.estimators.least_squares import fit_ols, ols_statistics
-from its_eval.estimators.patterns import SingularDesignError
 
 
 @pytest.fixture

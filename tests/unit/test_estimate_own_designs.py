@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from its_eval.estimators.fit import scatter
-from its_eval.estimators.patterns import SingularDesignError
+from its_eval.estimators.fit import SingularDesignError, scatter
 from its_eval.estimators.reml import forms_fit
 from its_eval.estimators.reml.forms_fit import fit_reml_ar_own, own_design_statistics
 from its_eval.estimators.reml.reml_ar import fit_reml_ar

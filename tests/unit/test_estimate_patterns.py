@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from its_eval.estimators.fit import blank_fit, degenerate_series, scatter
-from its_eval.estimators.patterns import (
+from its_eval.estimators.fit import (
     MissingPattern,
     SingularDesignError,
     augmented_design,
+    blank_fit,
+    degenerate_series,
     missing_patterns,
     require_estimable,
+    scatter,
 )
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from its_eval.estimators.fit import SingularDesignError
 from its_eval.estimators.least_squares import fit_ols
-from its_eval.estimators.patterns import SingularDesignError
 from its_eval.estimators.prais_winsten import LARGEST_RHO, GapError, fit_prais_winsten
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from its_eval.estimators.patterns import SingularDesignError, missing_patterns
+from its_eval.estimators.fit import SingularDesignError, missing_patterns
 from its_eval.estimators.reml import reml_ar
 from its_eval.estimators.reml import statistics as reml_statistics
 from its_eval.estimators.reml.reml_ar import PreparedReml, fit_reml_ar

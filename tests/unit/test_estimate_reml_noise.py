@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import linalg
 
-from its_eval.estimators.patterns import SingularDesignError
+from its_eval.estimators.fit import SingularDesignError
 from its_eval.estimators.reml.noise import (
     SMALLEST_RHO,
     SMALLEST_SHARE,

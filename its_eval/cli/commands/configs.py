@@ -117,7 +117,7 @@ def _coverage(rows: IndicatorRows, outcome: OutcomePlan) -> Iterator[str]:
 
     Periods without a row are left to the findings of the plan, which tell gaps of either kind.
     """
-    from its_eval.config.stratified import source_names  # noqa: PLC0415
+    from its_eval.config.outcomes import source_names  # noqa: PLC0415
     from its_eval.data.coverage import coverage_findings  # noqa: PLC0415
 
     units = set(outcome.treated).union(*(chosen.peers for chosen in outcome.peer_sets.values()))

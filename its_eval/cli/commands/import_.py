@@ -57,14 +57,17 @@ def import_(
       its-eval import --inspect April-2020-AE-by-provider.xls
     """  # noqa: D301  (a backspace keeps the lines of the help apart)
     from its_eval.errors import UsageError  # noqa: PLC0415
-    from its_eval.importers.catalogue import layouts_of  # noqa: PLC0415  (start-up time)
-    from its_eval.importers.collect import require_free_file, write_table  # noqa: PLC0415
+    from its_eval.importers.collect import (  # noqa: PLC0415
+        layouts_of,
+        require_free_file,
+        write_table,
+    )
 
     if list_kinds:
         _list_kinds()
         return
     if show_layout is not None:
-        from its_eval.importers.catalogue import layout_texts  # noqa: PLC0415
+        from its_eval.importers.collect import layout_texts  # noqa: PLC0415
 
         typer.echo("---\n".join(layout_texts(show_layout)), nl=False)
         return
@@ -97,7 +100,7 @@ def import_(
 
 
 def _list_kinds() -> None:
-    from its_eval.importers.catalogue import bundled_layouts  # noqa: PLC0415
+    from its_eval.importers.collect import bundled_layouts  # noqa: PLC0415
 
     for item in bundled_layouts():
         tried = "" if item.tried else " (not yet tried on a real file)"
@@ -106,7 +109,7 @@ def _list_kinds() -> None:
 
 def _inspect(path: Path, own: Path | None) -> None:
     from its_eval.config.layouts import load_layout  # noqa: PLC0415
-    from its_eval.importers.catalogue import bundled_layouts, inspect_file  # noqa: PLC0415
+    from its_eval.importers.collect import bundled_layouts, inspect_file  # noqa: PLC0415
 
     layouts = bundled_layouts() if own is None else (load_layout(own),)
     sheets, fits = inspect_file(path, layouts)

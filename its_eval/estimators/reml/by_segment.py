@@ -10,8 +10,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from its_eval.estimators.fit import BoolArray, Fit, FloatArray, scatter
-from its_eval.estimators.patterns import SingularDesignError, missing_patterns, require_estimable
+from its_eval.estimators.fit import (
+    BoolArray,
+    Fit,
+    FloatArray,
+    SingularDesignError,
+    missing_patterns,
+    require_estimable,
+    scatter,
+)
 from its_eval.estimators.reml.error_model import ErrorModel, variance_by_segment
 from its_eval.estimators.reml.forms import (
     OrthonormalDesigns,

@@ -18,8 +18,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.estimators.fit import BoolArray, CovarianceModel, Fit, FloatArray, blank_fit, scatter
-from its_eval.estimators.patterns import SingularDesignError, require_estimable
+from its_eval.estimators.fit import (
+    BoolArray,
+    CovarianceModel,
+    Fit,
+    FloatArray,
+    SingularDesignError,
+    blank_fit,
+    require_estimable,
+    scatter,
+)
 from its_eval.estimators.reml.autoregression import marginal_variance
 from its_eval.estimators.reml.error_model import ErrorModel, constant_variance
 from its_eval.estimators.reml.forms import (

@@ -38,11 +38,13 @@ from its_eval.estimators.fit import (
     CovarianceModel,
     Fit,
     FloatArray,
+    augmented_design,
     blank_fit,
     degenerate_series,
+    missing_patterns,
+    require_estimable,
     scatter,
 )
-from its_eval.estimators.patterns import augmented_design, missing_patterns, require_estimable
 from its_eval.estimators.reml.ar1 import to_rho, to_warped
 from its_eval.estimators.reml.autoregression import BOUNDS
 from its_eval.estimators.reml.error_model import minimise

@@ -8,12 +8,14 @@ from its_eval.estimators.fit import (
     BoolArray,
     Fit,
     FloatArray,
+    augmented_design,
     blank_fit,
     degenerate_series,
+    missing_patterns,
     precision_lost,
+    require_estimable,
     scatter,
 )
-from its_eval.estimators.patterns import augmented_design, missing_patterns, require_estimable
 from its_eval.estimators.reml.ar1 import Ar1Solver
 from its_eval.estimators.reml.ar2_search import Ar2Solver
 from its_eval.estimators.reml.autoregression import BOUNDS, bound_arrays, marginal_variance

@@ -23,11 +23,13 @@ from its_eval.estimators.fit import (
     BoolArray,
     ContrastEstimates,
     FloatArray,
+    augmented_design,
     degenerate_series,
+    missing_patterns,
     precision_lost,
+    require_estimable,
     scatter,
 )
-from its_eval.estimators.patterns import augmented_design, missing_patterns, require_estimable
 from its_eval.estimators.reml.ar1 import Ar1Solver, to_rho, warped_bounds
 from its_eval.estimators.reml.ar2_cells import (
     ON_SIDE,

@@ -13,10 +13,11 @@ from its_eval.checks.conclusion import (
     NOT_ESTIMABLE,
     NOT_UNUSUAL,
     enough_donors,
+    median_statistics,
+    summarise_specifications,
     three_way_label,
 )
 from its_eval.checks.placebo import crawford_howell, eligible_sets, joint_placebo, placebo, random_sets
-from its_eval.checks.specification import median_statistics, summarise_specifications
 
 
 def controls(mean, sd, n):

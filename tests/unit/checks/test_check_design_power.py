@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 
 from its_eval.checks.power import design_precision, minimum_detectable, power_at, power_by_length
-from its_eval.design.season import Season
-from its_eval.estimators.patterns import SingularDesignError
+from its_eval.design.matrix import Season
+from its_eval.estimators.fit import SingularDesignError
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
 from its_eval.estimators.reml.statistics import reml_ar_statistics
 

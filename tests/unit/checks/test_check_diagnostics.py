@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from its_eval.checks.autocorrelation import ljung_box_statistic
+from its_eval.checks.autocorrelation import Whitening, ljung_box_statistic, simulate_residuals
 from its_eval.checks.diagnostics import FittedSeries, diagnose
-from its_eval.checks.innovations import Whitening, simulate_residuals
 from its_eval.checks.result import CheckResult, number, p_text
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
 

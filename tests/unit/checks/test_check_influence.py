@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from statsmodels.regression.linear_model import OLS
 
+from its_eval.checks.autocorrelation import Whitening, simulate_residuals
 from its_eval.checks.influence import Deletion, influence, outliers
-from its_eval.checks.innovations import Whitening, simulate_residuals
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
 
 PERIODS = [f"month {place}" for place in range(60)]

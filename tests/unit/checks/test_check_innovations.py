@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import linalg
 
-from its_eval.checks.innovations import Whitening, innovations, simulate_residuals
+from its_eval.checks.autocorrelation import Whitening, innovations, simulate_residuals
 from its_eval.checks.result import count_at_least, two_sided_p, upper_p
-from its_eval.estimators.patterns import SingularDesignError
+from its_eval.estimators.fit import SingularDesignError
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
 
 PARTIALS = [(), (0.6,), (-0.4,), (0.5, 0.3), (0.8, -0.4)]

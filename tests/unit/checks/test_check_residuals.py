@@ -9,7 +9,7 @@ from statsmodels.stats.stattools import durbin_watson as dw
 from statsmodels.tsa.stattools import acf
 
 from its_eval.checks import autocorrelation as lags
-from its_eval.checks import spread
+from its_eval.checks import diagnostics as spread
 
 RNG = np.random.default_rng(1)
 NOISE = RNG.standard_normal((80, 200))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from its_eval.checks.truths import TRUTHS, autoregressive_errors
+from its_eval.pipeline.calibration import TRUTHS, autoregressive_errors
 
 N, START, REPS = 60, 20, 20_000
 FITTED = np.array([0.5, 0.2])

@@ -4,7 +4,7 @@ import pytest
 
 from its_eval.config.layouts import load_layout
 from its_eval.errors import ConfigError
-from its_eval.importers.catalogue import bundled_layouts, kinds
+from its_eval.importers.collect import bundled_layouts, kinds
 
 LAYOUT = """\
 version: 1

@@ -6,15 +6,20 @@ import pytest
 import statsmodels.api as sm
 import statsmodels.formula.api as smf
 
-from its_eval.design.interruption import (
+from its_eval.design.matrix import (
     Interruption,
+    Season,
     ShortSegmentError,
+    automatic_season,
+    build_design,
+    dummies,
+    harmonics,
     interruption_terms,
     require_segments,
+    seasonal_terms,
+    time_terms,
 )
-from its_eval.design.matrix import build_design, time_terms
 from its_eval.design.peer_mean import peer_mean
-from its_eval.design.season import Season, automatic_season, dummies, harmonics, seasonal_terms
 
 
 def build(

@@ -5,8 +5,7 @@ import numpy as np
 from its_eval.data.attributes import Characteristics
 from its_eval.peers.recipes import DistanceRecipe
 from its_eval.peers.scaling import scale_characteristics
-from its_eval.peers.select import select_peers
-from its_eval.peers.stability import other_choices, other_scalings, stability, steadiness
+from its_eval.peers.select import other_choices, other_scalings, select_peers, stability, steadiness
 
 UNITS = tuple(f"U{index:02d}" for index in range(30))
 TABLE = Characteristics(

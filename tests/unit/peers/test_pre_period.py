@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from its_eval.peers.histories import outcome_balance, pre_period_characteristics
+from its_eval.peers.balance import outcome_balance, pre_period_characteristics
 
 NAN = float("nan")
 TIMES = np.arange(10.0)

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from its_eval.checks.truths import TRUTHS
 from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.errors import ConfigError, NothingEstimatedError
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
 from its_eval.pipeline.calibration import (
     COLUMNS,
     REAL_DONORS,
+    TRUTHS,
     calibrate,
     estimates_of,
     fitted_series,

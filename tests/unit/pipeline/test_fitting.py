@@ -235,3 +235,24 @@ def test_harmonics_and_dates_as_start(values):
         values, dt.date(2013, 7, 1).isoformat(), seasonality=Seasonality(kind="harmonics", harmonics=1)
     )
     assert found.tidy("fits")["season"].item() == "1 pair of harmonics"
+
+
+def test_what_has_no_logarithm_is_refused_as_in_a_run(tmp_path, values):
+    """A zero is neither dropped nor passed over in silence; other series go on."""
+    frame = pd.DataFrame({"A": values, "B": values, "C": values})
+    frame.loc[PERIODS[7], "B"] = 0.0
+    frame.loc[PERIODS[9], "C"] = np.nan
+    found = fit(frame, "2013-07", log=True)
+    assert found.tidy("fits")["series"].tolist() == ["A", "C"]
+    (row,) = found.tidy("not_estimated").to_dict("records")
+    assert (row["series"], row["reason"]) == ("B", "not_positive")
+    assert f"B: not estimated: {row['message']}" in found.summary()
+    long = frame.rename_axis("period").melt(ignore_index=False, var_name="unit", value_name="value")
+    long.dropna().reset_index().assign(indicator="x").to_csv(tmp_path / "x.csv", index=False)
+    (tmp_path / "x.yaml").write_text(
+        "version: 1\ndata: {indicators: {path: x.csv}}\nintervention: {date: 2013-07}\ntreated: [A, B, C]\n"
+        "outcomes: [{indicator: x, kind: number, transform: log}]\nestimators: [reml_ar]\ndesigns: [single]\n"
+        "checks: {diagnostics: false, placebo_dates: false}\n"
+    )
+    run = evaluate(load_config(tmp_path / "x.yaml")).tidy("not_estimated")
+    assert run[["unit", "reason", "message"]].to_numpy().tolist() == [["B", "not_positive", row["message"]]]

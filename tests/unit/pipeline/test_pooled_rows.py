@@ -211,3 +211,17 @@ def test_pooled_rows_reach_the_tables(world):
     assert set(table["design"]) == {"single", "difference"}
     assert set(METHODS) <= set(table["method"])
     assert world.run(treated=["T1"]).tables["pooled"].empty
+
+
+def test_a_mean_of_differences_has_no_level_that_an_effect_could_be_relative_to(world, pooled):
+    """Its row is empty, and the set is judged by nothing else in its place."""
+    estimands = {"primary": "relative_average_effect"}
+    _, rows, p_set = pooled(world, "difference", estimands=estimands)
+    for method in ("set", "set_union_of_peers"):
+        assert np.isnan([rows[method][name] for name in ("estimate", "std_error", "p_value")]).all()
+    assert np.isnan(p_set)
+    assert np.isfinite(rows[METHODS[0]]["p_value"])
+    # single series have a level of their own
+    _, rows, p_set = pooled(world, "single", estimands=estimands)
+    assert p_set == rows["set"]["p_value"]
+    assert np.isfinite(p_set)

@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 
 from its_eval.comparisons.catalogue import COMPARISONS
-from its_eval.design.interruption import Interruption
-from its_eval.design.matrix import build_design
-from its_eval.estimators.sampling_variance import binomial_variance
+from its_eval.design.matrix import Interruption, build_design
 from its_eval.pipeline.plan import Target
-from its_eval.pipeline.sheet import make_sheet, sampling_variances
+from its_eval.pipeline.sheet import binomial_variance, make_sheet, sampling_variances
 
 UNITS = ("T1", "T2", "D1", "D2", "D3", "D4")
 N, START = 60, 30

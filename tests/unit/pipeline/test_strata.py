@@ -9,7 +9,7 @@ import statsmodels.api as sm
 from pydantic import ValidationError
 
 from its_eval.comparisons.catalogue import COMPARISONS
-from its_eval.config.stratified import evaluated_outcomes, listed_as, series_name, strata_of_gap
+from its_eval.config.outcomes import evaluated_outcomes, listed_as, series_name, strata_of_gap
 from its_eval.pipeline.plan import Target
 from its_eval.pipeline.planning import outcome_window
 from its_eval.pipeline.sheet import sampling_variances

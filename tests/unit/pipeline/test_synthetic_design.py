@@ -7,7 +7,7 @@ import pytest
 from scipy import optimize
 
 from its_eval.comparisons.synthetic import SYNTHETIC, mixed, prediction_error_ratio
-from its_eval.peers.histories import RIDGE, synthetic_weights
+from its_eval.peers.balance import RIDGE, synthetic_weights
 from its_eval.pipeline.sheet import make_sheet
 
 UNITS = ("T1", "D1", "D2", "D3", "D4", "D5")

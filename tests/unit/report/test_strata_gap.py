@@ -13,7 +13,7 @@ import pytest
 from its_eval.config import Config, load_config
 from its_eval.figures.catalogue import describe, draw, figure_data, figure_tasks
 from its_eval.pipeline.run import evaluate
-from its_eval.words.gaps import gap_sentence, gap_sentences, mean_gap_before
+from its_eval.words.verdicts import gap_sentence, gap_sentences, mean_gap_before
 
 ROOT = Path(__file__).parents[3]
 NAME = "seen_in_4h"

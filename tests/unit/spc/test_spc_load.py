@@ -5,7 +5,7 @@ import math
 import pytest
 
 from its_eval.calendar import Calendar
-from its_eval.config.stratified import series_name
+from its_eval.config.outcomes import series_name
 from its_eval.errors import DataError
 from its_eval.improvement.xmr_load import load_series
 

@@ -9,9 +9,8 @@ from its_eval.calendar import MONTHS, Calendar
 from its_eval.config.layouts import Layout
 from its_eval.errors import DataError
 from its_eval.importers.extract import extract
-from its_eval.importers.headings import choose_sheet, find_header
+from its_eval.importers.headings import Sheet, Source, choose_sheet, column_letters, find_header, to_number
 from its_eval.importers.metadata import periods_in, read_date, read_period
-from its_eval.importers.sheet import Sheet, Source, column_letters, to_number
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from its_eval.config.data import DataSettings
 from its_eval.evaluation import make_table
 from its_eval.report.blocks import Bullets, Table
-from its_eval.report.cells import estimate_cell, p_cell
+from its_eval.report.cells import estimate_cell, p_value
 from its_eval.report.checks import checks
 from its_eval.report.method import method
 from its_eval.report.source import ReportSource, with_every_table
@@ -230,5 +230,5 @@ def test_an_estimate_without_interval_says_so():
 
 
 def test_a_p_value_of_nothing_is_a_dash():
-    assert p_cell("t", 0, {"p": float("nan")}, "p").parts == ("–",)
-    assert p_cell("t", 0, {"p": 0.0001}, "p").parts[0].text == "< 0.001"
+    assert p_value("t", "p")(0, {"p": float("nan")}).parts == ("–",)
+    assert p_value("t", "p")(0, {"p": 0.0001}).parts[0].text == "< 0.001"
