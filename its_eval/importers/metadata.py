@@ -71,6 +71,7 @@ def periods_in(text: str, calendar: Calendar) -> list[int]:
 
     Examples
     --------
+    >>> from its_eval.calendar import Calendar
     >>> [divmod(month, 12) for month in periods_in("April-26-AE-by-provider-v2-tKVXL.xls", Calendar("month"))]
     [(2026, 3)]
     """

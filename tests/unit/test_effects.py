@@ -9,7 +9,7 @@ import statsmodels.api as sm
 from scipy import optimize, stats
 
 from its_eval.design.matrix import Interruption, Season, build_design
-from its_eval.effects.columns import Question, Setting, bands, effect_columns, reading_of
+from its_eval.effects.columns import Kind, Question, Setting, bands, effect_columns, reading_of
 from its_eval.effects.nonlinear import fieller_limits
 from its_eval.estimators.least_squares import fit_ols
 from its_eval.scales import SCALES
@@ -233,6 +233,15 @@ def second(both):
     parts = {name: getattr(both, name)[1] for name in ("fitted", "season", "counterfactual")}
     limits = {name: [limit[1] for limit in getattr(both, name)] for name in ("confidence", "prediction")}
     return SimpleNamespace(**parts, **limits)
+
+
+def test_changes_are_shown_as_their_row_shows_estimates():
+    """A tenth more is 0.0953 on the logarithm that standard errors are of."""
+    tenth = np.log([1.1])
+    assert Kind("slope_change", "ratio", "log").as_shown(tenth) == pytest.approx([1.1])
+    assert Kind("relative_average_effect", "response", "log").as_shown(tenth) == pytest.approx([10.0])
+    assert Kind("relative_average_effect", "response", "identity").as_shown(tenth) == pytest.approx(tenth)
+    assert Kind("slope_change", "link", "identity").as_shown(tenth) == pytest.approx(tenth)
 
 
 def test_bands_are_those_of_a_prediction():

@@ -197,6 +197,18 @@ def test_holm_and_the_joint_placebo_stand_between_a_trust_and_its_label():
     assert three_way_label(p_gap, p_placebo, 0.01, 99).unit_labels[0] == NO_CLEAR_EVIDENCE
 
 
+def test_a_unit_without_a_p_value_counts_as_one_and_helps_nobody():
+    """The steps of Holm are over all three units: 3 x .02 is above, 3 x .016 below .05."""
+    p_gap, p_placebo = np.array([0.02, np.nan, np.nan]), np.array([0.6, 0.5, 0.5])
+    assert three_way_label(p_gap, p_placebo, 0.01, 99).unit_labels[0] == NO_CLEAR_EVIDENCE
+    p_gap[0] = 0.016
+    assert three_way_label(p_gap, p_placebo, 0.01, 99).unit_labels[0] == NOT_UNUSUAL
+    p_placebo[0] = 0.016
+    assert three_way_label(p_gap, p_placebo, 0.01, 99).unit_labels[0] == CONSISTENT
+    p_placebo[0] = 0.018
+    assert three_way_label(p_gap, p_placebo, 0.01, 99).unit_labels[0] == NOT_UNUSUAL
+
+
 def test_with_few_donors_only_the_set_is_labelled():
     p = np.full(5, 1e-6)
     found = three_way_label(p, np.full(5, 1 / 89), 0.001, 88, p_gap_set=0.03)

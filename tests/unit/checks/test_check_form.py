@@ -45,9 +45,10 @@ def test_curvature_is_that_of_the_periods_before(made):
         read = fit.contrasts(np.eye(5)[-1:])
         found = curvature(X, outcome, 60, 1)
         assert found.statistic == pytest.approx(float(read.statistic[0, 0]), rel=1e-9)
-        half = stats.t.ppf(0.975, read.df[0, 0]) * read.std_error[0, 0]
-        low, high = read.estimate[0, 0] - half, read.estimate[0, 0] + half
-        assert f"(squared time {low:.3g} to {high:.3g} at 95 % confidence" in found.message
+        for level, told in ((0.95, found), (0.9, curvature(X, outcome, 60, 1, confidence=0.9))):
+            half = stats.t.ppf(0.5 + level / 2, read.df[0, 0]) * read.std_error[0, 0]
+            low, high = read.estimate[0, 0] - half, read.estimate[0, 0] + half
+            assert f"(squared time {low:.3g} to {high:.3g} at {100 * level:g} % confidence" in told.message
     assert np.linalg.lstsq(matrix[~np.isnan(y)], y[~np.isnan(y)], rcond=None)[0][4] == pytest.approx(expected)
     # a design without a slope of its own after the start, as for a step, tells the same
     step, _ = window(90, 60, slope=False)

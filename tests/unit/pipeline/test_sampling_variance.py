@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
 from its_eval.pipeline.plan import Target
-from its_eval.pipeline.sheet import make_series, sampling_variance
+from its_eval.pipeline.sheet import sampling_variances
 
 N, START = 40, 20
 PEOPLE = {"T1": 200.0, "D1": 100.0, "D2": 400.0, "D3": 900.0}
@@ -27,6 +28,10 @@ def world(make_world):
     made = make_world(values, denominators=people, start=START)
     made.settings |= {"peers": {"k": 3}, "estimators": ["reml_ar"], "designs": ["single", "difference"]}
     return made
+
+
+def sampling_variance(plan, target):
+    return sampling_variances(plan, [target])[:, 0]
 
 
 def planned(world, **keys):
@@ -56,7 +61,7 @@ def own_variance(world, unit, link="none"):
 @pytest.mark.parametrize("link", ["none", "logit"])
 def test_that_of_a_unit_by_itself(world, link):
     plan = planned(world, transform=link)
-    found = sampling_variance(plan, plan.target("T1", "single"))
+    found = sampling_variance(plan, COMPARISONS["single"].target(plan, "T1"))
     np.testing.assert_allclose(found, own_variance(world, "T1", link), rtol=1e-9)
 
 
@@ -64,7 +69,7 @@ def test_that_of_a_unit_by_itself(world, link):
 def test_that_of_a_difference_adds_the_variance_of_the_mean_of_those_observed(world, link):
     """Var(sum_j y_j / k) = sum_j b_j / k^2, with k = 3 peers, 2 in period 5 and 1 in period 30."""
     plan = planned(world, transform=link)
-    target = plan.target("T1", "difference")
+    target = COMPARISONS["difference"].target(plan, "T1")
     assert sorted(target.peers) == ["D1", "D2", "D3"]
     found = sampling_variance(plan, target)
     parts = {unit: own_variance(world, unit, link) for unit in PEOPLE}
@@ -78,15 +83,23 @@ def test_that_of_a_difference_adds_the_variance_of_the_mean_of_those_observed(wo
 def test_a_peer_with_a_value_and_no_denominator_leaves_it_unknown(world):
     world.denominators["D3"][7] = np.nan
     plan = planned(world)
-    found = sampling_variance(plan, plan.target("T1", "difference"))
+    found = sampling_variance(plan, COMPARISONS["difference"].target(plan, "T1"))
     assert np.flatnonzero(np.isnan(found)).tolist() == [7]
 
 
 def test_only_percentages_off_the_log_scale_have_one(world):
     plan = planned(world, transform="log")
-    assert np.isnan(sampling_variance(plan, plan.target("T1", "single"))).all()
+    assert np.isnan(sampling_variance(plan, COMPARISONS["single"].target(plan, "T1"))).all()
     plain = world.plan(outcomes=[world.outcome(kind="number")])[2]
     assert np.isnan(sampling_variance(plain, Target("T1", plain.interruptions["T1"]))).all()
+
+
+def two_way_mean(world, units):
+    """Return the period effects of y_jt = a_j + d_t, sum of a_j zero, by a regression on dummies."""
+    values = np.column_stack([world.values[unit] for unit in units])
+    period, unit = np.nonzero(~np.isnan(values))
+    dummies = np.hstack([np.eye(N)[period], np.eye(len(units))[unit] - 1 / len(units)])
+    return np.linalg.lstsq(dummies, values[period, unit], rcond=None)[0][:N]
 
 
 @pytest.mark.parametrize("name", ["single", "difference"])
@@ -94,8 +107,12 @@ def test_the_weights_of_a_run_are_one_over_that_plus_the_latent_variance(world, 
     """The whole way: rows divided by the root of v_t over its geometric mean, and AR(1) REML of these."""
     found = world.run(outcomes=[world.outcome(kind="percentage")])
     plan = planned(world)
-    series = make_series(plan, name)[0]
-    X, y, sampling = design(), series.values[:, 0], series.sampling[:, 0]
+    comparison = COMPARISONS[name]
+    series, failed = comparison.sheet(plan, comparison.targets(plan))
+    assert failed == []
+    y = world.values["T1"] - (two_way_mean(world, ["D1", "D2", "D3"]) if name == "difference" else 0.0)
+    np.testing.assert_allclose(series.values[:, 0], y, rtol=1e-9, atol=1e-9)
+    X, sampling = design(), series.sampling[:, 0]
     residual = y - X @ np.linalg.lstsq(X, y, rcond=None)[0]
     latent = max(residual @ residual / (N - 4) - sampling.mean(), 0.0)
     total = latent + sampling
