@@ -259,7 +259,7 @@ def _add_nonlinear(
     if setting.scale.name == "log" and not setting.is_family:
         return
     at = {k: segment.interruption.full + k for k in question.at}
-    for name, estimates in standardised_effects(
+    for name, there, estimates in standardised_effects(
         fit,
         (design.matrix, segment.switched_off),
         chosen,
@@ -268,7 +268,6 @@ def _add_nonlinear(
         weights=setting.weights,
         at=at,
     ):
-        there = ~np.isnan(estimates.estimate[:, 0])
         builder.read(Kind(name, "response", "identity", number), estimates, there)
 
 

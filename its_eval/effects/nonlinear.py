@@ -119,7 +119,7 @@ def standardised_effects(
     offset: FloatArray | None,
     weights: FloatArray | None,
     at: Mapping[int, int],
-) -> Iterator[tuple[str, ContrastEstimates]]:
+) -> Iterator[tuple[str, NDArray[np.bool_], ContrastEstimates]]:
     """Yield average, cumulative and relative effects in outcome units, and those at single periods.
 
     With mu_1t and mu_0t the means with and without the interruption, ``mean_P (mu_1t - mu_0t)`` has the
@@ -147,8 +147,9 @@ def standardised_effects(
     ------
     name : str
         The estimand.
+    there : ndarray of bool, shape (S,)
+        Which series have it.
     estimates : ContrastEstimates, shape (S, 1)
-        NaN for series that do not have it.
     """
     known = 0.0 if offset is None else offset
     (with_it, without) = matrices
@@ -166,18 +167,19 @@ def standardised_effects(
         if index < len(chosen):
             there = np.isfinite(change[:, index]) & gradient[:, index].any(axis=1)
             rows = np.where(there[:, None], gradient[:, index], 0.0)
-            yield f"effect_at_{k}", read(np.where(there, change[:, index], np.nan), rows)
+            yield f"effect_at_{k}", there, read(change[:, index], rows)
     total = change[:, chosen].mean(axis=1)
     average = gradient[:, chosen].mean(axis=1)
-    yield "average_effect", read(total, average)
+    every = np.ones(len(total), dtype=np.bool_)
+    yield "average_effect", every, read(total, average)
     if weights is not None:
         weight = np.nan_to_num(weights[:, chosen])
         rows = np.einsum("sp,spk->sk", weight, gradient[:, chosen])
         summed = np.einsum("sp,sp->s", weight, change[:, chosen])
-        yield "cumulative_effect", read(np.where(np.isnan(weights).all(axis=1), np.nan, summed), rows)
+        yield "cumulative_effect", np.asarray(~np.isnan(weights).all(axis=1)), read(summed, rows)
     base = mean_0[:, chosen].mean(axis=1)
     there = base > 0
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(there, total / base, np.nan)
         rows = (100.0 / base)[:, None] * (average - ratio[:, None] * base_gradient[:, chosen].mean(axis=1))
-    yield "relative_average_effect", read(100.0 * ratio, np.where(there[:, None], rows, 0.0))
+    yield "relative_average_effect", there, read(100.0 * ratio, np.where(there[:, None], rows, 0.0))

@@ -69,8 +69,9 @@ def series_of(evaluation: Evaluation, task: FigureTask) -> pd.DataFrame:
 
 
 def start_index(rows: pd.DataFrame) -> int:
-    """Return the position of the first affected period: the first with a counterfactual."""
-    return int(np.flatnonzero(rows["counterfactual"].notna())[0])
+    """Return the position of the first affected period, as the table counts; without that, of its line."""
+    after = rows["event_time"].ge(0) if rows["event_time"].notna().any() else rows["counterfactual"].notna()
+    return int(np.flatnonzero(after.to_numpy(dtype=bool))[0])
 
 
 def in_phase_in(rows: pd.DataFrame) -> NDArray[np.bool_]:

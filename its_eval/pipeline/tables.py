@@ -192,6 +192,8 @@ def _flags(answer: Answers, more_flags: dict[str, set[str]]) -> Texts:
     flags = dict(estimates.statistics.flags)
     if kind is not None and entry is not None and kind.weighs(entry) and estimates.relative_variance is None:
         flags["unweighted"] = np.asarray(~np.isnan(sheet.sampling[:, columns]).all(axis=0))
+    if estimates.is_family:
+        flags["no_events"] = _without_events(estimates)
     primary = answer.primary
     if primary:
         low = answer.effects.df_floor & answer.effects.present
@@ -209,6 +211,18 @@ def _flags(answer: Answers, more_flags: dict[str, set[str]]) -> Texts:
     sets, codes = np.unique(raised, axis=1, return_inverse=True)
     words = ["; ".join(name for name, up in zip(names, column, strict=True) if up) for column in sets.T]
     return Texts(codes.reshape(-1), words)
+
+
+def _without_events(estimates: Estimates) -> BoolArray:
+    """Return the series with a segment in which nothing, or everybody, was counted, shape (S,)."""
+    sheet, columns = estimates.sheet, estimates.columns
+    counts = sheet.counts[:, columns]
+    left = sheet.denominators[:, columns] - counts if estimates.scale.name == "logit" else counts
+    empty = np.zeros(len(columns), dtype=np.bool_)
+    for segment in estimates.design.segments():
+        used = segment & estimates.observed
+        empty |= (counts[used].sum(axis=0) == 0) | (left[used].sum(axis=0) == 0)
+    return empty
 
 
 def add_series(answer: Answers, confidence: float, into: TableColumns) -> None:

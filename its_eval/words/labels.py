@@ -84,6 +84,7 @@ FLAG_WORDS = {
     "near_unit_root": "the series drifts like a random walk; its trend is hardly determined",
     "df_floor": "too little independent information for a p-value (under 3 degrees of freedom)",
     "degenerate": "the series does not vary around the fit",
+    "no_events": "no event is counted before the start, or none from it on: a rate of 0 has no logarithm",
     "precision_lost": "the series varies so little around the fit that few digits of its error are left",
     "counterfactual_outside_range": "the earlier trend, carried on, leaves 0 to 100 %",
     "residual_autocorrelation": "what the fit leaves over still depends on the periods before",
@@ -96,7 +97,11 @@ FLAG_WORDS = {
 
 def flag_words(flags: str) -> list[str]:
     """Return the flags of a fit, as a table lists them, in words; one without words as it is."""
-    return [FLAG_WORDS.get(flag, flag) for flag in listed_flags(flags)]
+    listed = listed_flags(flags)
+    if "no_events" in listed:
+        # why a count does not vary around its fit
+        listed = [flag for flag in listed if flag != "degenerate"]
+    return [FLAG_WORDS.get(flag, flag) for flag in listed]
 
 
 def listed_flags(flags: str) -> list[str]:

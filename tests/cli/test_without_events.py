@@ -1,0 +1,61 @@
+"""Counts and shares with a segment, or a calendar month, in which nothing happens: told, and nothing else lost."""
+
+import pandas as pd
+import pytest
+
+MONTHS = [f"{2013 + index // 12}-{index % 12 + 1:02d}" for index in range(48)]
+START = 24
+CONFIG = """
+version: 1
+title: Infections stop
+data: {{indicators: {{path: counts.csv}}}}
+intervention: {{name: A programme, date: 2015-01}}
+treated: [Alder]
+outcomes:
+  - {{indicator: infections, kind: {kind}, seasonality: {season}, estimators: [{family}]}}
+  - {{indicator: waits, kind: number, seasonality: none, estimators: [ols]}}
+"""
+NONE = {
+    "after": lambda index: index >= START,
+    "before": lambda index: index < START,
+    "throughout": lambda _: True,
+    "each January": lambda index: index % 12 == 0,
+}
+
+
+@pytest.fixture
+def run(tmp_path, its):
+    def call(family, where):
+        kind = "percentage" if "binomial" in family and family != "negative_binomial" else "count"
+        season = "months" if where == "each January" else "none"
+        lines = ["indicator,unit,period,value,numerator,denominator"]
+        for index, month in enumerate(MONTHS):
+            count = 0 if NONE[where](index) else 3 + (7 * index) % 5
+            value = "" if kind == "percentage" else count
+            lines.append(f"infections,Alder,{month},{value},{count},200")
+            lines.append(f"waits,Alder,{month},{20 + (5 * index) % 7},,")
+        (tmp_path / "counts.csv").write_text("\n".join([*lines, ""]), encoding="utf-8")
+        path = tmp_path / "study.yaml"
+        path.write_text(CONFIG.format(kind=kind, season=season, family=family), encoding="utf-8")
+        done = its("run", str(path), "-o", str(tmp_path / "result"))
+        tables = {file.stem: pd.read_csv(file) for file in (tmp_path / "result" / "tables").glob("*.csv")}
+        return done, tables
+
+    return call
+
+
+@pytest.mark.parametrize("where", NONE)
+@pytest.mark.parametrize(
+    "family", ["poisson", "quasi_poisson", "negative_binomial", "binomial", "quasi_binomial"]
+)
+def test_a_run_goes_on_and_says_why_there_is_no_answer(run, family, where):
+    done, tables = run(family, where)
+    assert done.code == 0, done.err
+    flags = tables["fits"].set_index("outcome")["flags"].fillna("")
+    assert flags["waits"] == ""
+    assert set(tables["summary"]["outcome"]) == {"infections", "waits"}
+    if where != "each January":
+        assert "no_events" in flags["infections"].split("; ")
+        told = done.out.replace("\n    ", " ")
+        assert "no event is counted before the start, or none from it on" in told
+        assert "does not vary around the fit" not in told
