@@ -37,7 +37,9 @@ def run(tmp_path, its):
         (tmp_path / "counts.csv").write_text("\n".join([*lines, ""]), encoding="utf-8")
         path = tmp_path / "study.yaml"
         path.write_text(CONFIG.format(kind=kind, season=season, family=family), encoding="utf-8")
-        done = its("run", str(path), "-o", str(tmp_path / "result"))
+        # figures and report of one are those of all: there is no line to draw
+        drawn = [] if (family, where) == ("quasi_poisson", "after") else ["--no-figures", "--no-report"]
+        done = its("run", str(path), "-o", str(tmp_path / "result"), *drawn)
         tables = {file.stem: pd.read_csv(file) for file in (tmp_path / "result" / "tables").glob("*.csv")}
         return done, tables
 
@@ -52,7 +54,7 @@ def test_a_run_goes_on_and_says_why_there_is_no_answer(run, family, where):
     done, tables = run(family, where)
     assert done.code == 0, done.err
     flags = tables["fits"].set_index("outcome")["flags"].fillna("")
-    assert flags["waits"] == ""
+    assert "no_events" not in flags["waits"]
     assert set(tables["summary"]["outcome"]) == {"infections", "waits"}
     if where != "each January":
         assert "no_events" in flags["infections"].split("; ")
