@@ -24,6 +24,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -160,6 +161,8 @@ def child(copy: str, tests: tuple[str, ...], log: str) -> None:
     with Path(log).open("w", encoding="utf-8") as target:
         os.dup2(target.fileno(), 1)
         os.dup2(target.fileno(), 2)
+    # the tracker that a fork inherits is its parent's: tests that end theirs would wait for it
+    resource_tracker._resource_tracker = resource_tracker.ResourceTracker()  # noqa: SLF001
     os.chdir(ROOT)
     os.environ["PYTHONPATH"] = copy
     sys.path.insert(0, copy)
