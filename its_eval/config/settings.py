@@ -152,7 +152,7 @@ class OneOf:
         return {**handler(schema), "enum": list(self.names)}
 
     def _check(self, value: object) -> object:
-        if value not in self.names:
+        if not isinstance(value, str) or value not in self.names:
             what = f"{show(value)} is not known{did_you_mean(value, list(self.names))}"
             raise custom_error(what, one_of(list(self.names)), kind=CHOICE)
         return value

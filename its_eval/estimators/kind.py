@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from its_eval.errors import NotEstimableError
-from its_eval.estimators.fit import ContrastEstimates, Fit, FloatArray
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from its_eval.estimators.fit import BoolArray
+    from its_eval.estimators.fit import BoolArray, ContrastEstimates, Fit, FloatArray
+
+    #: X of shape (n, k), Y of shape (n, S), the entry of the config with its options, and the context.
+    FitMany = Callable[[FloatArray, FloatArray, "Entry", "FitContext"], Fit]
+    #: The same for contrasts of shape (m, k), the third argument.
+    ReadMany = Callable[[FloatArray, FloatArray, FloatArray, "Entry", "FitContext"], "Statistics"]
 
 #: Usable observations from which ``order: auto`` takes AR(2), and below which nothing but a description of
 #: the series is honest (methods §0).
@@ -117,12 +121,6 @@ class Statistics:
             fit.sigma,
             fit.log_likelihood,
         )
-
-
-#: X of shape (n, k), Y of shape (n, S), the entry of the config with its options, and the context.
-FitMany = Callable[[FloatArray, FloatArray, Entry, FitContext], Fit]
-#: The same for contrasts of shape (m, k), the third argument.
-ReadMany = Callable[[FloatArray, FloatArray, FloatArray, Entry, FitContext], Statistics]
 
 
 @dataclass(frozen=True)

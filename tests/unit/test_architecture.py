@@ -122,7 +122,7 @@ PATTERNS = {
     "figures/style.py": "names of files",
     "figures/specification_curve.py": "numbers within the names of choices, by which they are sorted",
     # goes once messages are written for readers where they are made
-    "words/messages.py": "names of columns in messages of checks",
+    "words/labels.py": "names of columns in messages of checks",
 }
 FOR_PEOPLE = ("words", "figures", "report", "cli")
 LABELS = {

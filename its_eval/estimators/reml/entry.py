@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.estimators.kind import Entry, EstimatorKind, FitContext, Statistics, autoregressive_order
-from its_eval.estimators.reml.forms_fit import fit_reml_ar_own
-from its_eval.estimators.reml.reml_ar import fit_reml_ar
 
 if TYPE_CHECKING:
     from its_eval.estimators.fit import Fit, FloatArray
@@ -21,7 +19,11 @@ def _fit_reml_ar(X: FloatArray, Y: FloatArray, estimator: Entry, context: FitCon
 
         return fit_reml_by_segment(X, Y, order, context.after)
     if context.relative_variance is None:
+        from its_eval.estimators.reml.reml_ar import fit_reml_ar  # noqa: PLC0415  (start-up time)
+
         return fit_reml_ar(X, Y, order)
+    from its_eval.estimators.reml.forms_fit import fit_reml_ar_own  # noqa: PLC0415  (start-up time)
+
     root = np.sqrt(context.relative_variance)
     return fit_reml_ar_own(X[None] / root.T[:, :, None], Y / root, order)
 
