@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -90,11 +90,13 @@ class TableColumns:
         calm = self.words.get("flags", {}).get("", -1)
         return sum(int((part != calm).sum()) for part in self.parts.get("flags", ()))
 
-    def raw(self) -> dict[str, Any]:
-        """Return the columns in the order in which the rows came."""
+    def raw(self, names: Collection[str] | None = None) -> dict[str, Any]:
+        """Return all columns, or some, in the order in which the rows came."""
         whole: dict[str, Any] = {}
         for name, parts in self.parts.items():
-            array = np.concatenate(parts)
+            if names is not None and name not in names:
+                continue
+            array = parts[0] if len(parts) == 1 else np.concatenate(parts)
             whole[name] = Texts(array, list(self.words[name])) if name in self.words else array
         return whole
 

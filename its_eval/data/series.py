@@ -51,10 +51,11 @@ def on_calendar(data: pd.Series[Any] | pd.DataFrame, calendar: Calendar) -> tupl
         for ordinal, count in sorted(Counter(ordinals).items())
         if count > 1
     ]
+    no_numbers = {kind for kind in set(frame.dtypes) if not pd.api.types.is_numeric_dtype(kind)}
     problems += [
         f"series {name!r} holds {kind}; expected numbers"
         for name, kind in zip(names, frame.dtypes, strict=True)
-        if not pd.api.types.is_numeric_dtype(kind)
+        if kind in no_numbers
     ]
     if problems:
         raise DataError(problems)

@@ -236,14 +236,15 @@ def _in_order(
     table: TableColumns, names: Sequence[str], estimable: Sequence[NDArray[np.bool_]]
 ) -> pd.DataFrame:
     """Return a table of a run as one of a fit: series in the order of the data, under their own name."""
-    columns = table.raw()
+    names_here = FIT_COLUMNS[table.name]
+    columns = table.raw({*names_here, "unit"})
     if table.name == "effects" and columns:
         columns["estimable"] = np.concatenate(estimable)
     if "unit" in columns:
-        units = columns.pop("unit")
-        columns["series"] = units
+        units = columns["series"] = columns.pop("unit")
         rank = {name: place for place, name in enumerate(names)}
         places = np.array([rank[word] for word in units.words], dtype=np.intp)[units.codes]
-        order = np.argsort(places, kind="stable")
-        columns = {key: column.take(order) for key, column in columns.items()}
-    return column_frame(columns, FIT_COLUMNS[table.name], table.count)
+        if (np.diff(places) < 0).any():
+            order = np.argsort(places, kind="stable")
+            columns = {key: column.take(order) for key, column in columns.items()}
+    return column_frame(columns, names_here, table.count)
