@@ -237,7 +237,7 @@ def test_a_terminal_shows_what_it_cannot_write_as_an_escape(study, in_terminal):
 
 def test_piped_output_is_utf8_in_any_locale(study, program):
     answer = program(
-        "run", study.config, "--no-figures", "-o", "out", cwd=study.folder,
+        "run", study.config, "--no-figures", "--no-report", "-o", "out", cwd=study.folder,
         LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0", PYTHONIOENCODING="ascii",
     )  # fmt: skip
     assert (answer.code, answer.err) == (0, "")
