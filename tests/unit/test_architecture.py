@@ -287,3 +287,22 @@ def test_nothing_prints_but_the_command_line():
 @pytest.mark.parametrize("path", MODULES, ids=place)
 def test_every_module_says_what_it_is_for(path):
     assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+
+
+#: What computes, and the one place of it that reads: whatever a stage needs has been loaded before.
+STAGES = ("design", "estimators", "effects", "checks", "comparisons", "pipeline")
+READERS = {"pipeline/sources.py", "pipeline/produce.py"}
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in MODULES if part(path) in STAGES and place(path) not in READERS], ids=place
+)
+def test_no_stage_reads_a_file(path):
+    reading = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("its_eval."):
+            names = [alias.name for alias in node.names if alias.name.startswith(("load_", "read_"))]
+            reading += [] if node.module == "its_eval.pipeline.sources" else names
+        elif isinstance(node, ast.Attribute) and node.attr in ("read_text", "read_bytes", "read_csv", "open"):
+            reading.append(node.attr)
+    assert reading == []
