@@ -16,7 +16,7 @@ from time import process_time
 import numpy as np
 
 from its_eval.estimators.least_squares import ols_statistics
-from its_eval.estimators.reml.forms_fit import own_design_statistics
+from its_eval.estimators.reml.forms_fit import fit_reml_ar_own
 from its_eval.estimators.reml.statistics import reml_ar_statistics
 
 
@@ -36,7 +36,7 @@ def series(n, count):
 
 def own(X, Y, rows):
     designs = np.repeat(X[None], Y.shape[1], axis=0)
-    return own_design_statistics(designs, Y, rows, 2)
+    return fit_reml_ar_own(designs, Y, 2).contrasts(rows)
 
 
 def ar(order):

@@ -29,7 +29,7 @@ from its_eval.data.parquet import fragment_files
 from its_eval.errors import DataError, ItsEvalError, NothingEstimatedError, OutputError
 from its_eval.pipeline.sources import input_files
 from its_eval.provenance import RESOLVED, input_hashes, manifest, output_hashes, program_version
-from its_eval.report.write import only_run, put_in_place, require_free, write_manifest, write_text
+from its_eval.report.write import free_place, only_run, put_in_place, require_free, write_manifest, write_text
 
 if TYPE_CHECKING:
     from its_eval.config import Config
@@ -98,14 +98,7 @@ def batch_folder(target: Path, fingerprint: str, *, resume: bool, force: bool) -
         When the target may not be replaced, another run is writing to it, an interrupted run is in the way or
         was another one, or the disk refuses.
     """
-    require_free(target, force=force)
-    place = target.resolve()
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"cannot write to {target.parent}: {error.strerror}", "choose another --out"
-        ) from error
+    place = free_place(target, force=force)
     with only_run(place, target):
         path = place.parent / f".{place.name}.batch"
         try:

@@ -84,15 +84,7 @@ def pooled_rows(
 
 def _set_row(item: PrimaryEstimate, alpha: float) -> Row:
     smallest = minimum_detectable(item.std_error, item.df, alpha) if item.std_error > 0 else np.nan
-    return {
-        "estimate": item.shown(item.estimate),
-        "std_error": item.std_error,
-        "df": item.df,
-        "p_value": np.nan if item.stuck else item.p_value,
-        "conf_low": item.shown(item.conf_low),
-        "conf_high": item.shown(item.conf_high),
-        "minimum_detectable": item.shown(smallest),
-    }
+    return item.cells() | {"minimum_detectable": item.shown(smallest)}
 
 
 def _pooled_row(found: Pooled, scale: Scale) -> Row:

@@ -63,6 +63,17 @@ class PrimaryEstimate:
         """Return a number as a summary shows it: a ratio for a log or logit scale, or per cent."""
         return float(self.scale.effect(np.array(value)))
 
+    def cells(self) -> dict[str, object]:
+        """Return the cells of a table's row: numbers as shown, the p-value where it counts."""
+        return {
+            "estimate": self.shown(self.estimate),
+            "std_error": self.std_error,
+            "df": self.df,
+            "p_value": np.nan if self.stuck else self.p_value,
+            "conf_low": self.shown(self.conf_low),
+            "conf_high": self.shown(self.conf_high),
+        }
+
     @property
     def limits(self) -> tuple[float, float]:
         """The interval in the units of a margin: per cent for a change in per cent."""

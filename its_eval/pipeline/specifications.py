@@ -171,20 +171,14 @@ class SensitivityRow:
 
     def row(self, outcome: str, design_name: str, estimand: str) -> Row:
         """Return the row of the table."""
-        item = self.item
         return {
             "outcome": outcome,
-            "unit": item.unit,
+            "unit": self.item.unit,
             "design": design_name,
             "dimension": self.dimension,
             "choice": self.choice,
             "estimand": estimand,
-            "estimate": item.shown(item.estimate),
-            "std_error": item.std_error,
-            "df": item.df,
-            "p_value": np.nan if item.stuck else item.p_value,
-            "conf_low": item.shown(item.conf_low),
-            "conf_high": item.shown(item.conf_high),
+            **self.item.cells(),
         }
 
 

@@ -203,6 +203,25 @@ def require_free(target: Path, *, force: bool) -> None:
         )
 
 
+def free_place(target: Path, *, force: bool) -> Path:
+    """Return where a result goes, resolved and free, with the folders above it made.
+
+    Raises
+    ------
+    OutputError
+        As ``require_free``, and when a folder above it cannot be made.
+    """
+    require_free(target, force=force)
+    place = target.resolve()
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write to {target.parent}: {error.strerror}", "choose another --out"
+        ) from error
+    return place
+
+
 @contextlib.contextmanager
 def result_folder(target: Path, *, force: bool) -> Iterator[Path]:
     """Give a temporary folder beside the target, and put it in the target's place at the end.
@@ -215,14 +234,7 @@ def result_folder(target: Path, *, force: bool) -> Iterator[Path]:
     OutputError
         When the target may not be replaced, another run is writing to it, or the disk refuses.
     """
-    require_free(target, force=force)
-    place = target.resolve()
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"cannot write to {target.parent}: {error.strerror}", "choose another --out"
-        ) from error
+    place = free_place(target, force=force)
     with only_run(place, target):
         require_free(target, force=force)
         temporary = hidden_beside(place, "tmp")

@@ -47,7 +47,6 @@ from its_eval.estimators.reml.forms import (
 )
 from its_eval.estimators.reml.profile import trace_products
 from its_eval.estimators.reml.reml_ar import BOUND_MARGIN, FLAGS, autocorrelation_flags
-from its_eval.estimators.reml.statistics import ArStatistics
 
 if TYPE_CHECKING:
     from its_eval.estimators.reml.forms import FormsProfile
@@ -288,30 +287,6 @@ def fit_reml_ar_own(X: FloatArray, Y: FloatArray, order: int) -> Fit:
             chunk = places[start : start + size]
             scatter(result, chunk, _fit_chunk(model, X[chunk], outcomes[chunk], observed[chunk]))
     return result
-
-
-def own_design_statistics(X: FloatArray, Y: FloatArray, contrasts: FloatArray, order: int) -> ArStatistics:
-    """Estimate contrasts of series that each have a design of their own.
-
-    The same numbers as ``fit_reml_ar_own(X, Y, order).contrasts(contrasts)``.
-
-    Parameters
-    ----------
-    X : ndarray, shape (S, n, k)
-    Y : ndarray, shape (n, S)
-        NaN where a month is missing.
-    contrasts : ndarray, shape (m, k) or (S, m, k)
-        The second form has contrasts of its own for each series.
-    order : int
-        p, 1 or 2.
-
-    Raises
-    ------
-    SingularDesignError, ValueError
-        As ``fit_reml_ar_own``.
-    """
-    fit = fit_reml_ar_own(X, Y, order)
-    return ArStatistics(fit.contrasts(contrasts), fit.partial_autocorrelations, fit.flags)
 
 
 def _fit_chunk(model: ErrorModel, X: FloatArray, outcomes: FloatArray, observed: BoolArray) -> Fit:
