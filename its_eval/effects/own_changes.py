@@ -1,16 +1,16 @@
-"""How much units change by themselves, beyond what their standard errors say: mu, tau^2 and phi by likelihood.
+"""How much units change by themselves, beyond what their standard errors say.
 
 Changes b_j of J untouched units, with standard errors s_j, are taken as
-``b_j ~ N(mu, tau^2 + phi s_j^2)`` with ``tau^2 >= 0`` and ``phi >= 1``: tau are breaks of the units' own of the
-same size everywhere, phi those in proportion to their noise, and errors of s. It is the random-effects model
-of meta-analysis with a multiplicative part beside the additive one (Thompson & Sharp 1999, *Statistics in
-Medicine* 18:2693, compare the two), fitted by maximum likelihood as in Hardy & Thompson 1996, *Statistics in
-Medicine* 15:619.
+``b_j ~ N(mu, tau^2 + phi s_j^2)`` with ``tau^2 >= 0`` and ``phi >= 1``: tau stands for breaks of the units'
+own that are of one size everywhere, phi for those in proportion to their noise, and for errors of s. It is
+the random-effects model of meta-analysis with a multiplicative part beside the additive one (Thompson & Sharp
+1999, *Statistics in Medicine* 18:2693, compare the two), fitted by maximum likelihood as in Hardy & Thompson
+1996, *Statistics in Medicine* 15:619.
 
 With ``omega = tau^2 / phi`` and ``u_j = s_j^2 + omega`` the other two follow:
-``mu = sum(b_j/u_j) / sum(1/u_j)`` and ``phi = max(1, mean (b_j - mu)^2/u_j)``, so that one number is searched,
-on a grid from 0 up and by safeguarded Newton steps from the best point of it. Leave-one-outs take the sums
-of all less their own terms.
+``mu = sum(b_j/u_j) / sum(1/u_j)`` and ``phi = max(1, mean (b_j - mu)^2/u_j)``, so that one number is
+searched, on a grid from 0 up and by safeguarded Newton steps from the best point of it. Leave-one-outs take
+the sums of all less their own terms.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, stats
+from scipy import special
 
 from its_eval.estimators.fit import FloatArray
 
@@ -105,7 +105,7 @@ class _Search:
     centred : bool
     """
 
-    def __init__(self, change: FloatArray, variance: FloatArray, centred: bool) -> None:  # noqa: FBT001
+    def __init__(self, change: FloatArray, variance: FloatArray, centred: bool) -> None:
         self.change, self.variance, self.centred = change, variance, centred
         self.powers = np.stack([np.ones_like(change), change, change**2], axis=1)
         # beyond the largest squared residual the likelihood only falls
@@ -168,7 +168,7 @@ class _Search:
         return omega
 
     def _sums(self, omega: FloatArray) -> FloatArray:
-        """Sums over the units of ``b^a / u^p``, p = 1 to 3 and a = 0 to 2; shape (3, F, 3)."""
+        """Return sums over the units of ``b^a / u^p``, p = 1 to 3 and a = 0 to 2; shape (3, F, 3)."""
         inverse = 1.0 / (self.variance + omega[:, None])
         squared = inverse**2
         return np.stack([part @ self.powers for part in (inverse, squared, squared * inverse)])
@@ -176,12 +176,10 @@ class _Search:
     def _remaining(
         self, sums: FloatArray, omega: FloatArray, left_out: NDArray[np.intp] | None
     ) -> FloatArray:
-        """Sums without the terms of the unit left out."""
+        """Return the sums without the terms of the unit left out."""
         if left_out is None:
             return sums
-        return np.asarray(
-            sums - _terms((self.variance[left_out] + omega)[:, None], self.powers[left_out])
-        )
+        return np.asarray(sums - _terms((self.variance[left_out] + omega)[:, None], self.powers[left_out]))
 
     def _profile(
         self, sums: FloatArray, left_out: NDArray[np.intp] | None
@@ -205,7 +203,12 @@ def _terms(spread: FloatArray, powers: FloatArray) -> FloatArray:
 
 
 def own_change_limit(
-    change: FloatArray, std_error: FloatArray, own_std_error: float, *, centred: bool, confidence: float = 0.95
+    change: FloatArray,
+    std_error: FloatArray,
+    own_std_error: float,
+    *,
+    centred: bool,
+    confidence: float = 0.95,
 ) -> float:
     """Return the upper profile-likelihood limit of ``sqrt(tau^2 + (phi - 1) s^2)`` for one standard error s.
 
@@ -222,6 +225,8 @@ def own_change_limit(
         Whether mu is 0 instead of free.
     confidence : float
     """
+    from scipy import optimize  # noqa: PLC0415  (start-up time)
+
     unit = float(np.median(std_error))
     centre = 0.0 if centred else float(np.median(change))
     b, s2, own = (change - centre) / unit, np.square(std_error / unit), (own_std_error / unit) ** 2
@@ -245,8 +250,10 @@ def own_change_limit(
 
     fitted = fit_own_changes(b, np.sqrt(s2), centred=centred)
     best = float(fitted.additive[0] + (fitted.factor[0] - 1.0) * own)
-    allowed = least(best) + float(stats.norm.ppf(confidence)) ** 2
+    allowed = least(best) + float(special.ndtri(confidence)) ** 2
     high = max(best, own, float(s2.min()))
     while least(high) < allowed:
         high *= 2.0
-    return unit * float(np.sqrt(optimize.brentq(lambda square: least(square) - allowed, best, high, xtol=1e-12)))
+    return unit * float(
+        np.sqrt(optimize.brentq(lambda square: least(square) - allowed, best, high, xtol=1e-12))
+    )
