@@ -155,6 +155,10 @@ class EstimatorKind:
         Describes a unit and its peers in one model.
     slow : bool
         Takes milliseconds a series.
+    procedure : str
+        By which its standard errors and degrees of freedom are made; blank: one of its own.
+    at_bound : EstimatorKind or None
+        What answers for the series that this one flags ``at_bound``; None: it answers itself.
     """
 
     name: str
@@ -170,6 +174,13 @@ class EstimatorKind:
     whitenable: bool = False
     of_several_series: bool = False
     slow: bool = False
+    procedure: str = ""
+    at_bound: EstimatorKind | None = None
+
+    @property
+    def inference(self) -> str:
+        """By which procedure it answers: ``kr1``, ``random_walk``, ``ols``, ``newey_west`` and so on."""
+        return self.procedure or self.name
 
     @property
     def is_family(self) -> bool:
