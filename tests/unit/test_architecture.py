@@ -81,7 +81,7 @@ RUNGS = (
     {"sheet", "notes", "peer_choice"},
     {"estimate", "planning"},
     {"comparisons"},
-    {"primary", "tables", "design_power"},
+    {"primary", "tables", "design_power", "set_parts"},
     {"placebos", "placebo_dates", "diagnosis", "pooled", "variants"},
     {"credibility", "specifications", "calibration", "series_fits"},
     {"conclude"},
