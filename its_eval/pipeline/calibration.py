@@ -161,7 +161,7 @@ class FittedSeries:
 
 def fitted_series(analysis: Analysis, item: Estimates, estimands: Sequence[str]) -> Iterator[FittedSeries]:
     """Yield what each series of a fit is simulated from, with those estimands that are linear."""
-    rows = linear_contrasts(item.design, item.observed, analysis.question.at)
+    rows = linear_contrasts(item.design, item.observed, analysis.question.at_of(item.design))
     contrasts = {name: rows[name] for name in estimands if name in rows}
     fit = item.whole
     for position, unit in enumerate(item.units):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from its_eval.columns import Column, TableColumns, Texts
-from its_eval.effects.columns import EffectColumns, Kind, Question, bands
+from its_eval.effects.columns import EffectColumns, Kind, bands
 from its_eval.peers.balance import balance, contributions
 from its_eval.pipeline.estimate import Estimates, needs_level
 from its_eval.pipeline.peer_choice import pre_period_balance
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from its_eval.design.matrix import Interruption
     from its_eval.pipeline.plan import OutcomePlan
+    from its_eval.pipeline.primary import Analysis
 
     FloatArray = NDArray[np.float64]
     BoolArray = NDArray[np.bool_]
@@ -38,7 +39,7 @@ class Answers:
     effects : EffectColumns
         Every estimand.
     estimand : str
-        The primary one.
+        The primary one; of ``change`` the one that is shown.
     is_first : bool
         Whether the estimator is the one that answers the question.
     """
@@ -83,9 +84,10 @@ class Answers:
         return self.effects.counts(self.estimates.stuck)
 
 
-def answers(estimates: Estimates, question: Question, estimand: str, *, is_first: bool) -> Answers:
+def answers(estimates: Estimates, analysis: Analysis, *, is_first: bool) -> Answers:
     """Return what an estimator answers."""
-    return Answers(estimates, estimates.effects(question), estimand, is_first)
+    shown = analysis.shown_estimand(estimates.design)
+    return Answers(estimates, estimates.effects(analysis.question), shown, is_first)
 
 
 def add_effects(answer: Answers, p_adjusted: FloatArray, confidence: float, into: TableColumns) -> None:
@@ -147,8 +149,8 @@ def add_coefficients(answer: Answers, confidence: float, into: TableColumns) -> 
     )
 
 
-def add_fits(answer: Answers, more_flags: dict[str, set[str]], into: TableColumns) -> None:
-    """Add a row for every series; `more_flags` are warnings by unit that only checks can give."""
+def add_fits(answer: Answers, more_flags: dict[str, set[str]], into: TableColumns) -> list[str]:
+    """Add a row for every series, and return its flags; `more_flags` are those that only checks can give."""
     estimates = answer.estimates
     design, observed, statistics = estimates.design, estimates.observed, estimates.statistics
     count = len(estimates.units)
@@ -157,6 +159,8 @@ def add_fits(answer: Answers, more_flags: dict[str, set[str]], into: TableColumn
     partials = statistics.partial_autocorrelations
     order = partials.shape[1]
     fit = estimates.fit
+
+    flags = _flags(answer, more_flags)
 
     def known(values: FloatArray | None) -> FloatArray:
         return nothing if values is None else values
@@ -178,11 +182,12 @@ def add_fits(answer: Answers, more_flags: dict[str, set[str]], into: TableColumn
             "sigma": known(statistics.sigma),
             "log_likelihood": known(statistics.log_likelihood),
             "dispersion": known(None if fit is None else fit.dispersion),
-            "flags": _flags(answer, more_flags),
+            "flags": flags,
             "season": design.season.label,
             "weights": "none" if estimates.relative_variance is None else "sampling variance",
         },
     )
+    return [flags.words[code] for code in flags.codes]
 
 
 def _flags(answer: Answers, more_flags: dict[str, set[str]]) -> Texts:
