@@ -57,8 +57,8 @@ class TermAttribution:
         Of this term alone.
     spread : float
         ``sqrt(tau^2 + phi s^2 + Var mu)``; half the interval is ``quantile`` times this.
-    quantile : float
-        ``kappa t``.
+    quantile, df : float
+        ``kappa t``, and the degrees of freedom of t: J - 1, J - 2 where mu is free.
     mean, tau, factor, kappa : float
         mu (0 where it is not free), tau, phi and kappa.
     own_change, own_change_limit : float
@@ -81,6 +81,7 @@ class TermAttribution:
     p_value: float
     spread: float
     quantile: float
+    df: float
     mean: float
     tau: float
     factor: float
@@ -292,6 +293,7 @@ class _Donors:
             p_value=2.0 * float(special.stdtr(self.df, -statistic)),
             spread=spread,
             quantile=quantile,
+            df=self.df,
             mean=mean,
             tau=math.sqrt(additive),
             factor=factor,
