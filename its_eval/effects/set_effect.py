@@ -161,7 +161,7 @@ class SetEffect:
     @property
     def p_value(self) -> float:
         """p-value of the question, that no term changed: m times the smallest, at most 1 (Bonferroni)."""
-        return float(min(1.0, self.estimate.size * np.fmin.reduce(self.p_values)))
+        return float(np.minimum(1.0, self.estimate.size * np.fmin.reduce(self.p_values)))
 
     def interval(self, confidence: float) -> tuple[FloatArray, FloatArray]:
         """Lower and upper limits of each term at the given confidence, each of shape (m,)."""
