@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 DRAWS = 20_000
 SEED = 20_150_701
 #: Halvings of the bracket of the smallest effect.
-HALVINGS = 50
+HALVINGS = 30
 #: Doublings of the first guess after which no effect is large enough.
 DOUBLINGS = 60
 
@@ -116,14 +116,25 @@ def smallest_labelled(
     )
     bounds = np.array([_critical(term, alpha / size) for term in terms])
 
-    def found(effect: float, direction: FloatArray) -> float:
-        change = errors + effect * direction
-        rejects = np.einsum("ni,ij,nj->n", change, precision, change) >= size * least_f
-        if terms:
-            rejects &= (np.abs(change) >= bounds).any(axis=1)
-        return float(rejects.mean())
+    scaled = errors @ precision
+    alone = np.einsum("ni,ni->n", scaled, errors) - size * least_f
 
-    return np.array([_smallest(found, direction, covariance, power) for direction in directions])
+    def power_of(direction: FloatArray) -> Callable[[float], float]:
+        """Return the power as a function of the effect: what is tested is quadratic in it."""
+        crossed, squared = 2.0 * (scaled @ direction), float(direction @ precision @ direction)
+
+        def found(effect: float) -> float:
+            rejects = alone + effect * crossed + effect**2 * squared >= 0.0
+            if terms:
+                reached = [np.abs(errors[:, i] + effect * direction[i]) >= bounds[i] for i in range(size)]
+                rejects &= np.logical_or.reduce(reached)
+            return float(rejects.mean())
+
+        return found
+
+    return np.array(
+        [_smallest(power_of(direction), direction, covariance, power) for direction in directions]
+    )
 
 
 def _critical(term: TermAttribution, alpha: float) -> float:
@@ -157,12 +168,12 @@ def _draws(size: int) -> tuple[FloatArray, FloatArray]:
 
 
 def _smallest(
-    found: Callable[[float, FloatArray], float], direction: FloatArray, covariance: FloatArray, power: float
+    found: Callable[[float], float], direction: FloatArray, covariance: FloatArray, power: float
 ) -> float:
     """Return the effect along a direction whose power is reached, by halving."""
     high = 1.0 / float(np.sqrt(direction @ np.linalg.solve(covariance, direction)))
     for _ in range(DOUBLINGS):
-        if found(high, direction) >= power:
+        if found(high) >= power:
             break
         high *= 2.0
     else:
@@ -170,5 +181,5 @@ def _smallest(
     low = 0.0
     for _ in range(HALVINGS):
         middle = 0.5 * (low + high)
-        low, high = (low, middle) if found(middle, direction) >= power else (middle, high)
+        low, high = (low, middle) if found(middle) >= power else (middle, high)
     return high

@@ -114,14 +114,25 @@ def _estimands(evaluation: Evaluation, outcome: str, unit: str) -> Table:
     effects = evaluation.rows_of("effects", outcome, unit)
     table = Table(box=None, pad_edge=False)
     several = effects["interruption"].nunique() > 1
-    for column in ("design", *(["interruption"] if several else []), "quantity", "scale", "estimate", "low", "high", "p"):
+    for column in (
+        "design",
+        *(["interruption"] if several else []),
+        "quantity",
+        "scale",
+        "estimate",
+        "low",
+        "high",
+        "p",
+    ):
         table.add_column(column, justify="right" if column in ("estimate", "low", "high", "p") else "left")
     for _, row in records(effects[effects["role"] != "sensitivity"]):
         digits = digits_for({**row, "scale": ""})
         numbers = [rounded(row[name], digits) for name in ("estimate", "conf_low", "conf_high")]
         words = estimand_words(row["estimand"], about)
         which = [str(row["interruption"])] if several else []
-        table.add_row(str(row["design"]), *which, words, str(row["scale"]), *numbers, p_number(row["p_value"]))
+        table.add_row(
+            str(row["design"]), *which, words, str(row["scale"]), *numbers, p_number(row["p_value"])
+        )
     return table
 
 

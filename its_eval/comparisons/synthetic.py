@@ -19,13 +19,15 @@ from its_eval.pipeline.plan import Target
 from its_eval.pipeline.sheet import NotEstimated, comparative_covariates, make_sheet
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from its_eval.comparisons.base import Fitted
     from its_eval.config import Estimator
     from its_eval.pipeline.estimate import Ask
     from its_eval.pipeline.plan import OutcomePlan
     from its_eval.pipeline.sheet import Sheet
+
+
+#: A prediction error of so small a share of the values is rounding: the mixture reproduces the unit.
+ROUNDING = 1e-10
 
 
 @dataclass(frozen=True)

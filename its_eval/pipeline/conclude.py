@@ -129,7 +129,10 @@ def verdict_rows(found: Findings, terms: Terms) -> Iterator[Row]:
     if found.by_rank:
         ranked = [item is not None and item.least_p * size <= terms.alpha * (1.0 + 1e-9) for item in beside]
         own = np.array(
-            [item.p_rank if item is not None and good else math.nan for item, good in zip(beside, ranked, strict=True)]
+            [
+                item.p_rank if item is not None and good else math.nan
+                for item, good in zip(beside, ranked, strict=True)
+            ]
         )
     attributed = np.array([math.nan if item is None else item.p_value for item in beside])
     compared = np.array([item is not None and item.compared for item in beside], dtype=np.bool_)
@@ -278,7 +281,9 @@ def _set_rows(found: Findings, terms: Terms, one: Asked, item: SetAnswer) -> Ite
         yield row
 
 
-def summary_rows(verdicts: pd.DataFrame, intervention: str, own: Mapping[tuple[str, str, str], float]) -> Iterator[Row]:
+def summary_rows(
+    verdicts: pd.DataFrame, intervention: str, own: Mapping[tuple[str, str, str], float]
+) -> Iterator[Row]:
     """Yield the rows of ``summary``: the answers about the intervention in each unit, as 0.1 had them.
 
     Parameters

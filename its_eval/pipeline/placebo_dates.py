@@ -63,7 +63,12 @@ def placebos_in_time(
         before = int((item.observed & (np.arange(len(item.observed)) < start)).sum())
         needed = YEARS_BEFORE * plan.per_year
         linear = linear_contrasts(item.design, item.observed, analysis.question.at_of(item.design))
-        if before < needed or analysis.shown_estimand(item.design) not in linear or item.placebo_only or item.is_family:
+        if (
+            before < needed
+            or analysis.shown_estimand(item.design) not in linear
+            or item.placebo_only
+            or item.is_family
+        ):
             reason = (
                 f"Placebo dates need {needed} periods before the start; there are {before}."
                 if before < needed
@@ -150,9 +155,7 @@ def _can_be_estimated(analysis: Analysis, one: Sheet) -> bool:
         require_estimable(design.matrix, used, minimum_df=3)
     except NotEstimableError:
         return False
-    return analysis.shown_estimand(design) in linear_contrasts(
-        design, used, analysis.question.at_of(design)
-    )
+    return analysis.shown_estimand(design) in linear_contrasts(design, used, analysis.question.at_of(design))
 
 
 def _share(alpha: float, p_values: NDArray[np.float64]) -> CheckResult:

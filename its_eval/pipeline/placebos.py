@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.checks.conclusion import LABEL_DONORS, SHOWN_DONORS
+from its_eval.checks.label_power import joint_covariance, smallest_labelled
 from its_eval.checks.placebo import placebo
-from its_eval.checks.power import label_minimum_detectable
 from its_eval.checks.result import CheckResult
 from its_eval.effects.attribution import Attribution, TermAttribution, attribution, donor_mean
+from its_eval.effects.estimands import linear_contrasts
 from its_eval.estimators.fit import ContrastEstimates
 from its_eval.peers.select import select_peers, within_reasons
 from its_eval.pipeline.plan import Target, fitted_events
-from its_eval.pipeline.primary import primary_columns
+from its_eval.pipeline.primary import interruption_number, primary_columns
 
 if TYPE_CHECKING:
     from its_eval.comparisons.base import Comparison
@@ -190,7 +191,9 @@ def donor_fits(
         elif comparison.takes_all_donors:
             # the treated unit is in the pools of its donors, as they are in its own
             pool = (*plan.donors.get(unit, ()), unit)
-            targets = [replace(item, peers=tuple(code for code in pool if code != item.unit)) for item in targets]
+            targets = [
+                replace(item, peers=tuple(code for code in pool if code != item.unit)) for item in targets
+            ]
         if targets:
             asked.setdefault(tuple(targets), []).append(unit)
     entries = comparison.entries(plan.outcome.estimators)[:1]
@@ -228,6 +231,7 @@ def beside_donors(
     found: dict[str, Beside] = {}
     own_scales = comparison.scales(estimates)
     own = {unit: asked.of(unit) for unit in asked.p_values}
+    fitted = {unit: (item, place) for item in estimates for place, unit in enumerate(item.units)}
     for part in fits:
         units = [unit for unit in part.units if own.get(unit)]
         columns = {
@@ -240,7 +244,7 @@ def beside_donors(
         if scales is not None and own_scales is not None:
             found |= _by_scale(asked, own, units, part, columns, scales, own_scales)
         else:
-            found |= _attributed(analysis, comparison, asked, own, units, part, columns, n_family)
+            found |= _attributed(analysis, comparison, asked, own, fitted, units, part, columns, n_family)
     return found
 
 
@@ -264,6 +268,7 @@ def _attributed(
     comparison: Comparison,
     asked: Asked,
     own: Mapping[str, Mapping[str, PrimaryEstimate]],
+    fitted: Mapping[str, tuple[Estimates, int]],
     units: Sequence[str],
     part: DonorFits,
     columns: Mapping[str, PrimaryColumns],
@@ -272,11 +277,13 @@ def _attributed(
     """Yield the units with their attribution intervals, by question and by quantity."""
     others = {name: _numbers(item, part.donors) for name, item in columns.items()}
     treated = {name: _numbers(asked.quantities[name], units) for name in asked.quantities}
-    settings = {"centred": comparison.subtracts, "alpha": analysis.alpha, "level": analysis.confidence}
 
     def of(*names: str) -> tuple[Attribution, ...]:
-        chosen = (_contrasts([numbers[name] for name in names]) for numbers in (treated, others))
-        return attribution(*chosen, **settings)
+        units_here, donors_here = (
+            _contrasts([numbers[name] for name in names]) for numbers in (treated, others)
+        )
+        level = {"alpha": analysis.alpha, "level": analysis.confidence}
+        return attribution(units_here, donors_here, centred=comparison.subtracts, **level)
 
     together = of(*asked.terms)
     alone = {name: of(name) for name in asked.quantities if name not in asked.terms}
@@ -291,40 +298,65 @@ def _attributed(
         by_term = dict(zip(asked.terms, whole.terms, strict=True))
         by_term |= {name: items[place].terms[0] for name, items in alone.items() if items[place].terms}
         shown = whole.use != "too_few"
+        smallest = {}
+        if whole.use == "label":
+            smallest = _smallest(asked, own[unit], fitted.get(unit), whole, analysis.alpha / n_family)
         flags = ["rank_differs"] if whole.rank_differs and shown else []
         if mean is not None and mean.deviates:
             flags.append("donors_moved")
         if whole.use != "label":
             flags.append("few_donors")
         quantities = {
-            name: _quantity(by_term[name], own[unit][name], whole, analysis.alpha / n_family, shown=shown)
+            name: _quantity(by_term[name], smallest.get(name, math.nan), shown=shown)
             for name in asked.quantities
             if name in by_term
         }
-        yield unit, Beside(
-            quantities,
-            whole.p_value if shown else math.nan,
-            whole.rank_p_value,
-            1.0 / (whole.n_donors + whole.n_unfitted + 1),
-            whole.n_donors + whole.n_unfitted,
-            whole.use == "label",
-            own[unit][first].statistic,
-            others[first][0] / others[first][1],
-            others[first][0],
-            part.donors,
-            tuple(flags),
+        yield (
+            unit,
+            Beside(
+                quantities,
+                whole.p_value if shown else math.nan,
+                whole.rank_p_value,
+                1.0 / (whole.n_donors + whole.n_unfitted + 1),
+                whole.n_donors + whole.n_unfitted,
+                whole.use == "label",
+                own[unit][first].statistic,
+                others[first][0] / others[first][1],
+                others[first][0],
+                part.donors,
+                tuple(flags),
+            ),
         )
 
 
-def _quantity(
-    term: TermAttribution, item: PrimaryEstimate, whole: Attribution, alpha: float, *, shown: bool
-) -> QuantityBeside:
+def _smallest(
+    asked: Asked,
+    own: Mapping[str, PrimaryEstimate],
+    fitted: tuple[Estimates, int] | None,
+    whole: Attribution,
+    alpha: float,
+) -> dict[str, float]:
+    """Return the smallest change of each term alone that would be labelled, with 80 % power."""
+    if len(asked.terms) == 1:
+        item = own[asked.terms[0]]
+        covariance, df = np.array([[item.std_error**2]]), item.df
+    elif fitted is None:
+        return {}
+    else:
+        estimates, position = fitted
+        number = interruption_number(estimates.design, asked.key) or 0
+        rows = linear_contrasts(estimates.design, estimates.observed, (), number)
+        covariance, df = joint_covariance(
+            estimates.whole, position, np.array([rows[name] for name in asked.terms])
+        )
+    found = smallest_labelled(covariance, df, whole.terms, np.eye(len(asked.terms)), alpha=alpha)
+    return dict(zip(asked.terms, found.tolist(), strict=True))
+
+
+def _quantity(term: TermAttribution, smallest: float, *, shown: bool) -> QuantityBeside:
     """Return one quantity beside the donors; with too few of them only who changed as much."""
     if not shown:
         return QuantityBeside(n_as_large=term.as_large, coincident_change=term.smallest_other)
-    smallest = math.nan
-    if whole.use == "label":
-        smallest = label_minimum_detectable(term, item.std_error, item.df, whole.n_donors, alpha)
     return QuantityBeside(
         term.low,
         term.high,
@@ -361,18 +393,21 @@ def _by_scale(
         statistic = item.estimate / size if size > 0 else math.nan
         rank = placebo(statistic, statistics)
         n_as_large = int((np.abs(estimates) >= abs(item.estimate) * (1.0 - 1e-9)).sum())
-        yield unit, Beside(
-            {first: QuantityBeside(n_as_large=n_as_large)},
-            rank.p_value,
-            rank.p_value,
-            1.0 / (rank.n_donors + 1),
-            rank.n_donors,
-            rank.n_donors >= LABEL_DONORS and not math.isnan(statistic),
-            statistic,
-            statistics,
-            estimates,
-            part.donors,
-            () if rank.n_donors >= LABEL_DONORS else ("few_donors",),
+        yield (
+            unit,
+            Beside(
+                {first: QuantityBeside(n_as_large=n_as_large)},
+                rank.p_value,
+                rank.p_value,
+                1.0 / (rank.n_donors + 1),
+                rank.n_donors,
+                rank.n_donors >= LABEL_DONORS and not math.isnan(statistic),
+                statistic,
+                statistics,
+                estimates,
+                part.donors,
+                () if rank.n_donors >= LABEL_DONORS else ("few_donors",),
+            ),
         )
 
 
@@ -403,7 +438,9 @@ def placebo_rows(
 def placebo_check(item: Beside) -> CheckResult:
     """Return the check ``placebo_units``: the place of a unit among the donors."""
     if math.isnan(item.p_rank):
-        message = "Its change cannot be ranked: there is no prediction error before the start to hold it against."
+        message = (
+            "Its change cannot be ranked: there is no prediction error before the start to hold it against."
+        )
         return CheckResult("placebo_units", math.nan, math.nan, "not_applicable", message)
     rank = round(item.p_rank / item.least_p)
     message = (

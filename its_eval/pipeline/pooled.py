@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +20,6 @@ from its_eval.peers.select import peer_overlap
 from its_eval.pipeline.estimate import Estimates, estimate
 from its_eval.pipeline.plan import Target
 from its_eval.pipeline.primary import PrimaryColumns, PrimaryEstimate
-from its_eval.pipeline.question import joint_test
 from its_eval.pipeline.together import SET
 
 if TYPE_CHECKING:
@@ -66,7 +65,9 @@ def pooled_rows(
     rows: list[Row] = []
     if together is not None:
         answer = next(iter(together.quantities.values()))
-        rows.append({**keys, "method": "set", **_set_row(answer, analysis.alpha), "n_units": together.n_units})
+        rows.append(
+            {**keys, "method": "set", **_set_row(answer, analysis.alpha), "n_units": together.n_units}
+        )
     union = _union_of_peers(analysis, plan, comparison, estimates)
     if union is not None:
         row = _set_row(union, analysis.alpha)

@@ -1,7 +1,7 @@
-"""What is asked of each interruption: the terms that are tested together, their p-value, what stands beside.
+"""What is asked of each interruption: the terms tested together, their p-value, and what stands beside.
 
-A question may be one estimand, or ``change``: whether anything changed, by the joint test of all terms that an
-interruption has. Beside its answer stand level, trend and the effect one year after the start.
+A question may be one estimand, or ``change``: whether anything changed, by the joint test of all terms that
+an interruption has. Beside its answer stand level, trend and the effect one year after the start.
 """
 
 from __future__ import annotations
@@ -97,6 +97,9 @@ def questions(analysis: Analysis, estimates: Sequence[Estimates]) -> list[Asked]
         if key and question in ("level_change", "slope_change") and question not in has:
             question = CHANGE
         terms = terms_of(question, interruption.shape)
+        if len(terms) == 1:
+            # the effect after a year of a level or a trend alone is that level, or a multiple of the trend
+            terms = (question,)
         quantities = {
             name: primary_columns(estimates, name, analysis.question, key)
             for name in quantities_of(question, interruption.shape)
@@ -108,23 +111,21 @@ def questions(analysis: Analysis, estimates: Sequence[Estimates]) -> list[Asked]
                 question,
                 terms,
                 quantities,
-                dict(_p_values(analysis, estimates, key, terms, quantities)),
+                dict(_p_values(estimates, key, terms, quantities)),
             )
         )
     return asked
 
 
 def _p_values(
-    analysis: Analysis,
     estimates: Sequence[Estimates],
     key: str,
     terms: tuple[str, ...],
     quantities: Mapping[str, PrimaryColumns],
 ) -> Iterator[tuple[str, float]]:
     """Yield the p-value of a question by unit."""
-    if len(terms) == 1 or not any(len(columns) for columns in quantities.values()):
-        name = terms[0] if terms[0] in quantities else next(iter(quantities))
-        columns = quantities[name]
+    if len(terms) == 1:
+        columns = quantities[terms[0]]
         p_values = np.where(columns.stuck, np.nan, columns.p_value).tolist()
         yield from zip((target.unit for target in columns.targets), p_values, strict=True)
         return
@@ -143,9 +144,7 @@ def _p_values(
                 yield unit, joint_test(item, position, contrasts, separate).p_value
 
 
-def joint_test(
-    item: Estimates, position: int, contrasts: np.ndarray, separate: Sequence[float]
-) -> JointTest:
+def joint_test(item: Estimates, position: int, contrasts: np.ndarray, separate: Sequence[float]) -> JointTest:
     """Test several contrasts of one series together.
 
     By Kenward and Roger's F; where the variance is so uncertain that it has no such distribution, by the

@@ -25,8 +25,8 @@ from its_eval.pipeline.conclude import (
     verdict_rows,
 )
 from its_eval.pipeline.credibility import Credibility, Look, examine
-from its_eval.pipeline.placebos import beside_donors, donor_fits
 from its_eval.pipeline.notes import characteristics_dated, events_near
+from its_eval.pipeline.placebos import beside_donors, donor_fits
 from its_eval.pipeline.plan import OutcomePlan, Plan
 from its_eval.pipeline.planning import make_plan
 from its_eval.pipeline.primary import Analysis
@@ -163,9 +163,7 @@ def _answer(config: Config, sources: Sources, plan: OutcomePlan, comparison: Com
     for one in asked:
         answer = None if config.each else set_answer(analysis, one, primary, len(plan.treated))
         if answer is not None:
-            together.append(
-                beside_sets(config, plan, comparison, analysis, one, answer, primary, fits)
-            )
+            together.append(beside_sets(config, plan, comparison, analysis, one, answer, primary, fits))
     look = Look(
         config, sources, plan, comparison, analysis, primary, Credibility(), asked, beside, tuple(together)
     )
@@ -201,7 +199,7 @@ def _tabulate(
         if not answer.is_first:
             continue
         flags |= dict(zip(answer.estimates.units, words, strict=True))
-        inference |= dict.fromkeys(answer.estimates.units, answer.estimates.inference)
+        inference |= dict.fromkeys(answer.estimates.units, getattr(answer.estimates, "inference", ""))
         add_series(answer, confidence, tables["series"])
         add_power(answer, confidence, tables["power"])
     for name, some in credibility.rows.items():

@@ -46,7 +46,9 @@ def subject_words(question: str) -> str:
     return _SUBJECTS.get(question, "level" if question.startswith("effect_at_") else question)
 
 
-def conclusion_words(label: str, direction: str = "unclear", question: str = CHANGE, *, of_set: bool = False) -> str:
+def conclusion_words(
+    label: str, direction: str = "unclear", question: str = CHANGE, *, of_set: bool = False
+) -> str:
     """Return what is concluded, in words that say of what.
 
     Parameters

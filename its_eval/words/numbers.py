@@ -122,7 +122,9 @@ def measure(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
         return str(about["unit"])
     if row["estimand"] == "counterfactual_at_start" and row.get("design") == "single":
         return "%"
-    return str(about.get("counted", "cases")) if row["estimand"] == "cumulative_effect" else "percentage points"
+    return (
+        str(about.get("counted", "cases")) if row["estimand"] == "cumulative_effect" else "percentage points"
+    )
 
 
 def quantity(value: float, row: Mapping[str, Any], about: Mapping[str, Any]) -> str:

@@ -104,7 +104,9 @@ def _outcome(
         here = rows[rows["interruption"] == interruption]
         heading = "" if rows["interruption"].nunique() == 1 else f"{interruption}: "
         if len(units) > 1:
-            yield from _together(evaluation, about, sets[sets["interruption"] == interruption], main, heading, units)
+            yield from _together(
+                evaluation, about, sets[sets["interruption"] == interruption], main, heading, units
+            )
         if interruption == ALL_INTERRUPTIONS:
             yield from (
                 Line(f"{_name(evaluation, str(row['unit']))}: {headline(row, about)}")
@@ -148,7 +150,9 @@ def _asked(about: Mapping[str, Any], rows: pd.DataFrame, units: Sequence[str]) -
         compared_with(str(design), several=several) for design in dict.fromkeys(rows["design"])
     )
     compared = f", compared with {against}" if against else ""
-    default = "" if about.get("question_stated", True) else " (the default question: estimands.primary sets it)"
+    default = (
+        "" if about.get("question_stated", True) else " (the default question: estimands.primary sets it)"
+    )
     whom = counted(len(units), "unit") if several else "the unit"
     when = f"{about['start_in_words']} ({about['interruption']})"
     return f"Asked: did {asked_words(question, about)} change in {whom} from {when}{compared}?{default}"
@@ -167,8 +171,12 @@ def _data(evaluation: Evaluation, outcome: str, about: Mapping[str, Any], units:
     missing = series[~series["used"] & series["design"].eq(series["design"].iloc[0])]
     lost = missing.groupby("unit", sort=True).size()
     named = ", ".join(f"{count} of {unit}" for unit, count in lost.items())
-    gaps = f"not used: {named}" if named and len(lost) <= FEW_UNITS * 2 else (
-        f"{int(lost.sum())} {period}s of {len(lost)} units not used" if named else f"no {period} missing"
+    gaps = (
+        f"not used: {named}"
+        if named and len(lost) <= FEW_UNITS * 2
+        else (
+            f"{int(lost.sum())} {period}s of {len(lost)} units not used" if named else f"no {period} missing"
+        )
     )
     starts = about.get("starts", {})
     staggered = len({start for start, _ in starts.values()}) > 1
@@ -238,7 +246,10 @@ def _each(
         yield Line(table.header(), "note", table=True)
     left = LARGEST
     for words, group in groups.items():
-        yield Line(f"{_sentence(words).removesuffix('.')} ({len(group)} of {len(listed)}){_found(group, about)}", indent=1)
+        yield Line(
+            f"{_sentence(words).removesuffix('.')} ({len(group)} of {len(listed)}){_found(group, about)}",
+            indent=1,
+        )
         for row in group if not many else group[:left]:
             yield Line(table.row(row), table=True)
         left -= min(left, len(group)) if many else 0
@@ -247,7 +258,8 @@ def _each(
     for note in table.notes:
         yield Line(note, "note", 1)
     yield from (
-        Line(words, indent=1) for unit in dict.fromkeys(str(row["unit"]) for row in shown)
+        Line(words, indent=1)
+        for unit in dict.fromkeys(str(row["unit"]) for row in shown)
         for words in gap_sentences(evaluation, outcome, unit)[:1]
     )
 
@@ -268,7 +280,11 @@ def _found(group: Sequence[Row], about: Mapping[str, Any]) -> str:
     if str(group[0]["label"]) != NO_CLEAR_CHANGE or not known:
         return ""
     least, most = (printed(row["minimum_detectable"], row) for row in (known[0], known[-1]))
-    sizes = detectable_words(known[0], about) if least == most else f"{least} to {detectable_words(known[-1], about)}"
+    sizes = (
+        detectable_words(known[0], about)
+        if least == most
+        else f"{least} to {detectable_words(known[-1], about)}"
+    )
     return f"; smallest change that would have been found, with 80 % power: {sizes}"
 
 
@@ -290,7 +306,9 @@ class _Table:
         year: Row | None = None
         cases: list[Cases | str] = []
         for row in rows:
-            children = [item for item in _children(evaluation, row) if str(item["estimand"]).startswith("effect_at_")]
+            children = [
+                item for item in _children(evaluation, row) if str(item["estimand"]).startswith("effect_at_")
+            ]
             own = children[0] if children else row if row["question"] == CHANGE else None
             year = year or own
             found = cases_of(evaluation, row, own)
@@ -342,9 +360,7 @@ class _Table:
             self._widths[place] = max(width, *(len(line) for line in lines))
         height = max(map(len, cells))
         every = [[""] * (height - len(lines)) + lines for lines in cells]
-        return "\n".join(
-            self._joined([lines[number] for lines in every]) for number in range(height)
-        )
+        return "\n".join(self._joined([lines[number] for lines in every]) for number in range(height))
 
     def row(self, row: Row) -> str:
         """Return a unit's line."""
@@ -375,7 +391,9 @@ def _sentences(
             children = _children(evaluation, row)
             beside = terms_words(children, about)
             yield Line(f"{headline(row, about)}{f' {_capital(beside)}.' if beside else ''}", indent=2)
-            year = next((item for item in [row, *children] if str(item["estimand"]).startswith("effect_at_")), None)
+            year = next(
+                (item for item in [row, *children] if str(item["estimand"]).startswith("effect_at_")), None
+            )
             found = cases_of(evaluation, row, year)
             if not isinstance(found, str):
                 yield Line(f"{found.title.capitalize()}: {found.text}.", indent=2)

@@ -136,11 +136,19 @@ def beside_words(row: Mapping[str, Any]) -> str:
     """Return how many other units changed as much, and the p-value of being unusual among them."""
     if row["unit"] == THE_SET:
         share = row["set_p_placebo"]
-        return "" if math.isnan(share) else f" Other sets of units changed at least as much in {share:.0%} of draws."
+        return (
+            ""
+            if math.isnan(share)
+            else f" Other sets of units changed at least as much in {share:.0%} of draws."
+        )
     if pd.isna(row["n_as_large"]) or pd.isna(row["n_donors"]):
         return ""
     attributed = p_words(row["p_attribution"])
-    words = f"; {attributed} among them" if attributed and row["label"] in (CHANGED_MORE, NOT_CLEARLY_MORE) else ""
+    words = (
+        f"; {attributed} among them"
+        if attributed and row["label"] in (CHANGED_MORE, NOT_CLEARLY_MORE)
+        else ""
+    )
     return f" {int(row['n_as_large'])} of {int(row['n_donors'])} other units changed as much{words}."
 
 
