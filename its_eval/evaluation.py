@@ -297,7 +297,26 @@ def make_table(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         else:
             frame[column] = frame[column].astype("float64")
     keys = list(SORT_KEYS[name])
+    if name == "verdicts":
+        frame = _answers_first(frame)
+        return frame.sort_values(["outcome"], kind="stable").reset_index(drop=True)
     return frame.sort_values(keys, kind="stable", na_position="last").reset_index(drop=True)
+
+
+def _answers_first(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return verdicts sorted: the set first, the joint test of interruptions first, answers before the rest."""
+    keys = pd.DataFrame(
+        {
+            "later": frame["unit"].ne(THE_SET),
+            "unit": frame["unit"],
+            "design": frame["design"],
+            "single_interruption": frame["interruption"].ne(ALL_INTERRUPTIONS),
+            "interruption": frame["interruption"],
+            "beside": frame["label"].eq(""),
+            "estimand": frame["estimand"],
+        }
+    )
+    return frame.loc[keys.sort_values(list(keys.columns), kind="stable").index]
 
 
 Row = Mapping[str, Any]

@@ -77,8 +77,10 @@ def print_summary(evaluation: Evaluation, target: Path, *, report: bool, verbose
         _listed(console, "To know", [*evaluation.notes, *data_sentences(evaluation)])
     console.print()
     if not any(about.get("chosen") for about in evaluation.outcomes.values()):
-        words = "How the units were chosen is not stated (intervention.chosen): units chosen for poor results"
-        _print(console, Line(f"{words} recover by themselves.", "note"))
+        words = (
+            "How the units were chosen is not stated; units chosen for poor results recover by themselves."
+        )
+        _print(console, Line(words, "note"))
     where = f"Report: {target / 'report.html'}" if report else f"Tables: {target / 'tables'}"
     more = "" if verbose else "   (-v: every unit, peers, checks)"
     console.print(f"{where}{more}", soft_wrap=True)

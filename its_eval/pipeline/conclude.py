@@ -138,8 +138,9 @@ def verdict_rows(found: Findings, terms: Terms) -> Iterator[Row]:
     compared = np.array([item is not None and item.compared for item in beside], dtype=np.bool_)
     judged = conclude(own, attributed, compared, size=size, alpha=terms.alpha, method=terms.method)
     sets = {item.key: item for item in found.together}
+    adjusted = {one.key: _adjusted(one, size, terms.method) for one in found.asked}
     for place, (one, unit) in enumerate(cases):
-        rows = _unit_rows(found, terms, one, unit, size)
+        rows = _unit_rows(found, terms, one, unit, size, adjusted[one.key])
         answer = next(rows, None)
         if answer is None:
             continue
@@ -176,13 +177,36 @@ def _of_set(item: SetAnswer | None) -> Row:
     return {} if item is None else {"set_p": item.p_value, "set_p_placebo": item.p_placebo}
 
 
-def _unit_rows(found: Findings, terms: Terms, one: Asked, unit: str, size: int) -> Iterator[Row]:
+def _adjusted(one: Asked, size: int, method: Method) -> dict[tuple[str, str], float]:
+    """Return adjusted p-values of the quantities beside the answers, by quantity and unit.
+
+    Each quantity is a family of its own: it was not asked for, and is told only where it stands out.
+    """
+    adjusted: dict[tuple[str, str], float] = {}
+    for name, columns in list(one.quantities.items())[1:]:
+        usable = ~columns.stuck & ~np.isnan(columns.p_value)
+        units = [target.unit for target, good in zip(columns.targets, usable, strict=True) if good]
+        lost = np.ones(max(size - len(units), 0))
+        found = adjust(np.concatenate([columns.p_value[usable], lost]), method)[: len(units)]
+        adjusted |= {(name, unit): value for unit, value in zip(units, found.tolist(), strict=True)}
+    return adjusted
+
+
+def _unit_rows(
+    found: Findings,
+    terms: Terms,
+    one: Asked,
+    unit: str,
+    size: int,
+    adjusted: Mapping[tuple[str, str], float],
+) -> Iterator[Row]:
     """Yield the answer about a unit and then, without label, the quantities beside it."""
     quantities, beside = one.of(unit), found.beside.get((unit, one.key))
     for number, (name, item) in enumerate(quantities.items()):
         near = None if beside is None else beside.quantities.get(name)
         row = _common(found, one, unit) | _cells(item, near, terms.alpha)
         row |= {
+            "p_adjusted": adjusted.get((name, unit), math.nan),
             "inference": found.inference.get(unit, ""),
             "breakdown_bend": found.bends.get((unit, name), math.nan) if not one.key else math.nan,
         }

@@ -47,7 +47,7 @@ def subject_words(question: str) -> str:
 
 
 def conclusion_words(
-    label: str, direction: str = "unclear", question: str = CHANGE, *, of_set: bool = False
+    label: str, direction: str = "unclear", question: str = CHANGE, others: str = "other units"
 ) -> str:
     """Return what is concluded, in words that say of what.
 
@@ -55,8 +55,8 @@ def conclusion_words(
     ----------
     label, direction, question : str
         Of a verdict.
-    of_set : bool
-        Whether it is about several units together.
+    others : str
+        Who else changes by themselves.
 
     Examples
     --------
@@ -72,7 +72,6 @@ def conclusion_words(
         return "not answered" if label == NOT_ANSWERED else "the conclusion is not recorded"
     verb = _VERBS.get(direction, "changed")
     said = f"{subject} {verb}" if subject else verb
-    others = "other sets of units" if of_set else "other units"
     beside = {
         CHANGED_MORE: f", more than in {others}",
         NOT_CLEARLY_MORE: f", but not clearly more than in {others}",
@@ -84,12 +83,11 @@ def conclusion_words(
 
 def verdict_words(row: Mapping[str, Any]) -> str:
     """Return what a verdict concludes."""
-    return conclusion_words(
-        str(row["label"]),
-        str(row["direction"]),
-        str(row.get("question") or CHANGE),
-        of_set=row.get("unit") == THE_SET,
-    )
+    others = "other sets of units" if row.get("unit") == THE_SET else "other units"
+    if row.get("design") == "single":
+        others += " at that date"
+    question = str(row.get("question") or CHANGE)
+    return conclusion_words(str(row["label"]), str(row["direction"]), question, others)
 
 
 #: Controlled designs that compare with the mean of the peers need no more words.
@@ -150,6 +148,23 @@ def flag_words(flags: str) -> list[str]:
 def listed_flags(flags: str) -> list[str]:
     """Return the flags that a table lists in one cell."""
     return flags.split("; ") if flags else []
+
+
+def short_words(estimand: str, about: Mapping[str, Any]) -> str:
+    """Return an estimand in few words, for a line that gives its unit too.
+
+    Examples
+    --------
+    >>> about = {"frequency": "month", "per_year": 12}
+    >>> short_words("effect_at_12", about), short_words("slope_change", about)
+    ('one year after the start', 'change of trend')
+    """
+    if estimand.startswith("effect_at_"):
+        after = int(estimand.rpartition("_")[2])
+        if after == about.get("per_year"):
+            return "one year after the start"
+        return f"{after} {about['frequency']}{'' if after == 1 else 's'} after the start"
+    return estimand_words(estimand, about).partition(", per ")[0]
 
 
 #: Estimands that are about a trend; the others are about a level.

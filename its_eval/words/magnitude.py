@@ -66,7 +66,7 @@ def cases_of(evaluation: Evaluation, verdict: Row, year: Row | None) -> Cases | 
     if min(ends) < _ALLOWED[0] or max(ends) > _ALLOWED[1]:
         return "a limit of the effect after a year leaves 0 to 100 %"
     scaled = [two_figures(value * size / 100.0) for value in (year["estimate"], low, high)]
-    title = f"{about.get('counted', 'cases')} a {about['frequency']}, one year after"
+    title = f"{about.get('counted', 'cases')} a {about['frequency']}"
     if verdict["label"] in (NO_CLEAR_CHANGE, NOT_ANSWERED):
         return Cases(f"{scaled[1]} to {scaled[2]}", title)
     return Cases(f"{scaled[0]} ({scaled[1]} to {scaled[2]})", title)

@@ -134,10 +134,10 @@ def quantity(value: float, row: Mapping[str, Any], about: Mapping[str, Any]) -> 
 
 def detectable_words(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     """Return the smallest detectable change; a fall and a rise of one log size differ in per cent."""
-    smallest = row["minimum_detectable"]
+    smallest, unit = row["minimum_detectable"], units_of(row, about)
     if row["scale"] != "ratio":
-        return quantity(smallest, row, about)
-    return f"{quantity(1.0 / smallest, row, about)} or +{quantity(smallest, row, about)}"
+        return f"{printed(smallest, row)} {unit}".strip()
+    return f"{printed(1.0 / smallest, row)} or +{printed(smallest, row)} {unit}"
 
 
 def interval_words(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:

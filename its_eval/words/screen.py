@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
+from its_eval.calendar import Calendar
 from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.effects.estimands import CHANGE
 from its_eval.evaluation import (
@@ -20,7 +21,7 @@ from its_eval.evaluation import (
     records,
 )
 from its_eval.words.doubts import doubts
-from its_eval.words.labels import compared_with, estimand_words, message_words, verdict_words
+from its_eval.words.labels import compared_with, message_words, short_words, verdict_words
 from its_eval.words.magnitude import Cases, cases_of
 from its_eval.words.numbers import counted, detectable_words, printed, range_words, signed, units_of
 from its_eval.words.verdicts import (
@@ -30,6 +31,7 @@ from its_eval.words.verdicts import (
     gap_sentences,
     headline,
     p_of,
+    remarks,
     smallest_words,
     terms_words,
 )
@@ -94,19 +96,18 @@ def _outcome(
     sets = answers_of(evaluation, outcome, THE_SET)
     failed = evaluation.rows_of("not_estimated", outcome)
     units = sorted({*rows["unit"], *failed["unit"]})
-    better = f", {about['better']} is better" if about.get("better") else ""
-    unit = f"{about['unit']}{better}".removeprefix(", ")
-    yield Line(f"{about['label']}{f' ({unit})' if unit else ''}", "title")
-    yield Line(_asked(about, rows, units))
-    yield Line(_data(evaluation, outcome, about, units))
     main = main_design(rows)
-    for interruption in dict.fromkeys(rows["interruption"]):
+    unit = f", {about['unit']}" if about["unit"] else ""
+    better = f" ({about['better']} is better)" if about.get("better") else ""
+    yield Line(f"{about['label']}{unit}{better}; {_data(evaluation, outcome, about, units)}", "title")
+    yield Line(_asked(about, main, units))
+    names = list(dict.fromkeys(rows["interruption"]))
+    for interruption in names:
         here = rows[rows["interruption"] == interruption]
-        heading = "" if rows["interruption"].nunique() == 1 else f"{interruption}: "
+        heading = "" if len(names) == 1 else f"{interruption}: "
         if len(units) > 1:
-            yield from _together(
-                evaluation, about, sets[sets["interruption"] == interruption], main, heading, units
-            )
+            chosen = sets[sets["interruption"] == interruption]
+            yield from _together(evaluation, about, chosen, main, heading, units)
         if interruption == ALL_INTERRUPTIONS:
             yield from (
                 Line(f"{_name(evaluation, str(row['unit']))}: {headline(row, about)}")
@@ -114,9 +115,7 @@ def _outcome(
             )
         elif len(units) > FEW_UNITS:
             yield from _each(evaluation, outcome, about, here[here["design"] == main], heading, main)
-        else:
-            yield from _sentences(evaluation, outcome, about, here, heading)
-        if verbose and len(units) > FEW_UNITS:
+        if len(units) <= FEW_UNITS or verbose:
             yield from _sentences(evaluation, outcome, about, here, heading)
     yield from _failed(failed, verbose=verbose)
     weak = doubts(evaluation, outcome, main)
@@ -142,46 +141,35 @@ def _name(evaluation: Evaluation, unit: str) -> str:
     return text if len(text) <= NAME_WIDTH else f"{text[: NAME_WIDTH - 1].rstrip()}."
 
 
-def _asked(about: Mapping[str, Any], rows: pd.DataFrame, units: Sequence[str]) -> str:
+def _asked(about: Mapping[str, Any], main: str, units: Sequence[str]) -> str:
     """Return the question of an outcome."""
     question = str(about.get("question", CHANGE))
     several = len(units) > 1
-    against = " and with ".join(
-        compared_with(str(design), several=several) for design in dict.fromkeys(rows["design"])
-    )
-    compared = f", compared with {against}" if against else ""
+    compared = f", compared with {compared_with(main, several=several)}" if main else ""
     default = (
-        "" if about.get("question_stated", True) else " (the default question: estimands.primary sets it)"
+        "" if about.get("question_stated", True) else " (The default question; estimands.primary sets it.)"
     )
     whom = counted(len(units), "unit") if several else "the unit"
-    when = f"{about['start_in_words']} ({about['interruption']})"
-    return f"Asked: did {asked_words(question, about)} change in {whom} from {when}{compared}?{default}"
+    return f"Asked: did {asked_words(question, about)} change in {whom} from {about['start_in_words']}{compared}?{default}"
 
 
 def _data(evaluation: Evaluation, outcome: str, about: Mapping[str, Any], units: Sequence[str]) -> str:
-    """Return the window, its segments, and the periods of treated units that are missing."""
+    """Return how many periods there are on either side, and those of treated units that are not used."""
     series = evaluation.rows_of("series", outcome)
-    periods = series["period"]
     period = str(about["frequency"])
-    if periods.empty:
-        return "Data: none."
-    one = series[(series["unit"] == units[0])] if units else series
-    first = one.drop_duplicates("period")
+    if series.empty or not units:
+        return "no data"
+    first = series[series["unit"] == units[0]].drop_duplicates("period")
     before, after = int(first["event_time"].lt(0).sum()), int(first["event_time"].ge(0).sum())
-    missing = series[~series["used"] & series["design"].eq(series["design"].iloc[0])]
-    lost = missing.groupby("unit", sort=True).size()
-    named = ", ".join(f"{count} of {unit}" for unit, count in lost.items())
-    gaps = (
-        f"not used: {named}"
-        if named and len(lost) <= FEW_UNITS * 2
-        else (
-            f"{int(lost.sum())} {period}s of {len(lost)} units not used" if named else f"no {period} missing"
-        )
-    )
-    starts = about.get("starts", {})
-    staggered = len({start for start, _ in starts.values()}) > 1
-    segments = "" if staggered else f"; {before} {period}s before the start and {after} from it"
-    return f"Data: {periods.min()} to {periods.max()}{segments}; {gaps}."
+    lost = series[~series["used"]].drop_duplicates(["unit", "period"]).groupby("unit", sort=True).size()
+    named = f"{int(lost.sum())} of {len(lost)} units not used"
+    if len(lost) <= NAMED_DOUBTS:
+        named = f"not used: {', '.join(f'{count} of {unit}' for unit, count in lost.items())}"
+    gaps = named if len(lost) else "none missing"
+    staggered = len({start for start, _ in about.get("starts", {}).values()}) > 1
+    if staggered:
+        return f"{len(first)} {period}s; {gaps}"
+    return f"{before} {period}s before, {after} after; {gaps}"
 
 
 def _together(
@@ -195,15 +183,13 @@ def _together(
     """Yield what is said of all treated units together: the main comparison, then the others in a line."""
     everyone = "BOTH" if len(units) == 2 else f"ALL {counted(len(units), 'unit').split()[0].upper()}"
     for _, row in records(sets[sets["design"] == main]):
-        yield Line(f"{heading}{everyone} TOGETHER  {_sentence(verdict_words(row))}", "head")
+        numbers = f": {terms_words([row], about)}" if math.isfinite(row["estimate"]) else ""
+        p = f" ({p_of(row)})" if p_of(row) else ""
+        yield Line(f"{heading}{everyone} TOGETHER  {_capital(verdict_words(row))}{p}{numbers}.", "head")
         beside = _children(evaluation, row)
-        numbers = terms_words([row, *beside], about)
-        p = f" {p_of(row)}." if row["question"] == CHANGE else ""
-        yield Line(f"{_capital(numbers)}.{p}", indent=2)
-        said = beside_words(row).strip()
-        smallest = smallest_words(row, about).strip()
-        if said or smallest:
-            yield Line(" ".join(filter(None, [said, smallest])), indent=2)
+        shown = beside if row["question"] == CHANGE else beside[:1]
+        parts = [f"{_capital(terms_words(shown, about))}." if shown else "", beside_words(row).strip()]
+        yield Line(" ".join(filter(None, [*parts, smallest_words(row, about).strip()])), indent=2)
     for _, row in records(sets[sets["design"] != main]):
         against = compared_with(str(row["design"]), several=True)
         words = f"{terms_words([row], about)}" if math.isfinite(row["estimate"]) else ""
@@ -238,7 +224,7 @@ def _each(
     against = compared_with(main)
     attributed = any(not math.isnan(row["attribution_low"]) for row in listed)
     allows = "; intervals allow for how much other units change by themselves" if attributed else ""
-    yield Line(f"{heading}EACH UNIT  compared with {against}{allows}", "head")
+    yield Line(f"{heading}EACH UNIT compared with {against}{allows}", "head")
     shown = listed if len(listed) <= MOST_UNITS else []
     many = len(listed) > MOST_UNITS
     table = _Table(evaluation, about, listed)
@@ -257,6 +243,12 @@ def _each(
         yield Line(f"The {LARGEST} largest are shown; the table verdicts has all.", "note", 1)
     for note in table.notes:
         yield Line(note, "note", 1)
+    said: dict[str, list[str]] = {}
+    for row in shown:
+        for kind, words in remarks(row, _children(evaluation, row), about, len(listed)):
+            said.setdefault(kind, []).append(f"{row['unit']} {words}".strip())
+    for kind, found in said.items():
+        yield Line(f"{kind}: {', '.join(found)}.", "note", 1)
     yield from (
         Line(words, indent=1)
         for unit in dict.fromkeys(str(row["unit"]) for row in shown)
@@ -285,7 +277,7 @@ def _found(group: Sequence[Row], about: Mapping[str, Any]) -> str:
         if least == most
         else f"{least} to {detectable_words(known[-1], about)}"
     )
-    return f"; smallest change that would have been found, with 80 % power: {sizes}"
+    return f"; 80 % power to find {sizes}"
 
 
 class _Table:
@@ -325,8 +317,8 @@ class _Table:
         first = rows[0]
         self._titles = [
             "",
-            f"{estimand_words(first['estimand'], about)}, {units_of(first, about)}".removesuffix(", "),
-            f"{estimand_words(year['estimand'], about)}, {units_of(year, about)}" if year is not None else "",
+            _title(first, about),
+            _title(year, about) if year is not None else "",
             next((item.title for item in cases if not isinstance(item, str)), ""),
             "as large",
         ]
@@ -371,6 +363,14 @@ class _Table:
         return f"   {'  '.join(padded)}".rstrip()
 
 
+def _title(row: Row, about: Mapping[str, Any]) -> str:
+    """Return the heading of a column of estimates."""
+    words = {"level_change": "level at once", "slope_change": "trend"}.get(str(row["estimand"]))
+    if words is None and row["estimand"] == f"effect_at_{about['per_year']}":
+        words = "one year after"
+    return f"{words or short_words(row['estimand'], about)}, {units_of(row, about)}".removesuffix(", ")
+
+
 def _with_interval(row: Row) -> str:
     """Return an estimate with the interval that allows for what others do, where there is one."""
     columns = ("conf_low", "conf_high")
@@ -391,6 +391,8 @@ def _sentences(
             children = _children(evaluation, row)
             beside = terms_words(children, about)
             yield Line(f"{headline(row, about)}{f' {_capital(beside)}.' if beside else ''}", indent=2)
+            for kind, words in remarks(row, children, about, rows["unit"].nunique()):
+                yield Line(f"{kind}: {words}.".replace(": .", "."), indent=2)
             year = next(
                 (item for item in [row, *children] if str(item["estimand"]).startswith("effect_at_")), None
             )

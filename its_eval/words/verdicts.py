@@ -20,7 +20,7 @@ from its_eval.evaluation import (
     in_order_of_designs,
     records,
 )
-from its_eval.words.labels import compared_with, estimand_words, subject_words, verdict_words
+from its_eval.words.labels import compared_with, estimand_words, short_words, subject_words, verdict_words
 from its_eval.words.numbers import (
     counted,
     detectable_words,
@@ -93,7 +93,9 @@ def question(
 
 def numbers_words(row: Mapping[str, Any], about: Mapping[str, Any], *, p: bool = True) -> str:
     """Return the estimate of a verdict with its interval and p-value: of a change the effect after a year."""
-    words = f"{estimand_words(row['estimand'], about)} {signed(row['estimate'], row)} {units_of(row, about)}".strip()
+    words = (
+        f"{short_words(row['estimand'], about)} {signed(row['estimate'], row)} {units_of(row, about)}".strip()
+    )
     inside = [interval_words(row, about)]
     if p and row["question"] != CHANGE:
         inside.append(p_of(row))
@@ -136,38 +138,79 @@ def beside_words(row: Mapping[str, Any]) -> str:
     """Return how many other units changed as much, and the p-value of being unusual among them."""
     if row["unit"] == THE_SET:
         share = row["set_p_placebo"]
-        return (
-            ""
-            if math.isnan(share)
-            else f" Other sets of units changed at least as much in {share:.0%} of draws."
-        )
+        if math.isnan(share):
+            return ""
+        many = f"{100.0 * share:.0f}" if share >= 0.01 else "fewer than 1"
+        return f" Of 100 other sets of units {many} changed at least as much."
     if pd.isna(row["n_as_large"]) or pd.isna(row["n_donors"]):
         return ""
-    attributed = p_words(row["p_attribution"])
-    words = (
-        f"; {attributed} among them"
-        if attributed and row["label"] in (CHANGED_MORE, NOT_CLEARLY_MORE)
-        else ""
-    )
-    return f" {int(row['n_as_large'])} of {int(row['n_donors'])} other units changed as much{words}."
+    judged = row["label"] in (CHANGED_MORE, NOT_CLEARLY_MORE)
+    attributed = p_words(row["p_attribution"]) if judged else ""
+    among = f"; {attributed} among them" if attributed else ""
+    return f" {int(row['n_as_large'])} of {int(row['n_donors'])} other units changed as much{among}."
 
 
 def smallest_words(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     """Return the smallest change that would have been found, after a result that leaves the question open."""
     if row["label"] != NO_CLEAR_CHANGE or not math.isfinite(row["minimum_detectable"]):
         return ""
-    return f" Smallest change that would have been found, with 80 % power: {detectable_words(row, about)}."
+    return f" The smallest change found with 80 % power is {detectable_words(row, about)}."
 
 
 def terms_words(rows: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> str:
     """Return the quantities beside an answer, each with its interval."""
     parts = [
-        f"{estimand_words(row['estimand'], about)} {signed(row['estimate'], row)} ({range_words(row)}) "
-        f"{units_of(row, about)}".strip()
+        f"{short_words(row['estimand'], about)} {signed(row['estimate'], row)} {units_of(row, about)}".strip()
+        + f" ({range_words(row)})"
         for row in rows
         if math.isfinite(row["estimate"])
     ]
     return "; ".join(parts)
+
+
+def remarks(
+    row: Mapping[str, Any], beside: Sequence[Mapping[str, Any]], about: Mapping[str, Any], n_units: int
+) -> list[tuple[str, str]]:
+    """Return what a reader would otherwise take for a contradiction, or miss, of one answer.
+
+    Parameters
+    ----------
+    row : mapping
+        The verdict.
+    beside : sequence of mapping
+        The quantities beside it.
+    about : mapping
+        What the evaluation knows of the outcome.
+    n_units : int
+        Units that were tested.
+
+    Returns
+    -------
+    list of (str, str)
+        What kind of remark, the same for several units, and the numbers of this one.
+    """
+    found = []
+    alpha = 1.0 - float(about["confidence"])
+    if row["label"] == NO_CLEAR_CHANGE and _excludes(row) and row["p_value"] <= alpha < row["p_adjusted"]:
+        kind = f"On its own this would count as a change, with {n_units} units tested it does not"
+        found.append((kind, f"(adjusted {p_words(row['p_adjusted'])})"))
+    if row["question"] == CHANGE:
+        if row["label"] not in OPEN_LABELS and not any(_excludes(item) for item in (row, *beside)):
+            found.append(("Something changed; whether level or trend cannot be told", ""))
+        return found
+    for item in beside:
+        if str(item["estimand"]).startswith("effect_at_") or not item["p_value"] <= alpha:
+            continue
+        kind = f"Not the declared question, {short_words(item['estimand'], about)}"
+        words = f"{signed(item['estimate'], item)} {units_of(item, about)}".strip()
+        found.append((kind, f"{words} ({range_words(item)}; {p_of(item)})"))
+    return found
+
+
+def _excludes(row: Mapping[str, Any]) -> bool:
+    """Return whether an interval excludes no change."""
+    null = 1.0 if row["scale"] == "ratio" else 0.0
+    return bool(row["conf_low"] > null or row["conf_high"] < null)
 
 
 def set_sentence(row: Mapping[str, Any], about: Mapping[str, Any], n_units: int) -> tuple[str, str, str]:
