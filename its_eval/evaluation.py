@@ -150,6 +150,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         ),
         *("scale", "inference_scale", "estimate", "std_error", "df", "statistic", "p_value", "conf_low"),
         *("conf_high", "conf_level", "p_adjusted"),
+        "inference",
     ),
     "coefficients": (
         *("outcome", "unit", "design", "estimator", "term", "estimate", "std_error", "df", "statistic"),
@@ -304,7 +305,7 @@ def make_table(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def _answers_first(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return verdicts sorted: the set first, the joint test of interruptions first, answers before the rest."""
+    """Return verdicts sorted: the set first, then joint tests of interruptions, answers before the rest."""
     keys = pd.DataFrame(
         {
             "later": frame["unit"].ne(THE_SET),

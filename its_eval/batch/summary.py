@@ -69,7 +69,7 @@ def _shown(answer: Answers) -> int | None:
 def _p_values(answer: Answers, question: str, place: int | None) -> FloatArray:
     """Return the p-value of the question by series; NaN where there is none."""
     effects, counts = answer.effects, answer.counts
-    names = (question,) if place is None else (effects.kinds[place].estimand,)
+    names: tuple[str, ...] = (question,) if place is None else (effects.kinds[place].estimand,)
     if question == CHANGE:
         names = terms_of(CHANGE, answer.estimates.design.interruption.shape)
     columns = [found[0] for name in names if (found := effects.places(name))]

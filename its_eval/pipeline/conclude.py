@@ -227,7 +227,7 @@ def _unit_rows(
 def _limits(
     found: Findings, one: Asked, quantities: Mapping[str, PrimaryEstimate], alpha: float
 ) -> list[tuple[float, float]]:
-    """Return the intervals that tell a direction: of the answer, and of a change also of what it is made of."""
+    """Return the intervals that tell a direction: of the answer, of a change also of its first term."""
     chosen = [*quantities.values()][: 2 if one.question == CHANGE else 1]
     if found.by_rank:
         return [(item.estimate, item.estimate) for item in chosen[:1]]
@@ -285,7 +285,7 @@ def _over_all(found: Findings, terms: Terms) -> Iterator[Row]:
 def _set_rows(found: Findings, terms: Terms, one: Asked, item: SetAnswer) -> Iterator[Row]:
     """Yield the verdict on the treated units together, and without label the quantities beside it."""
     clear = not math.isnan(item.p_value) and item.p_value <= terms.alpha * (1.0 + 1e-9)
-    for number, (name, part) in enumerate(item.quantities.items()):
+    for number, part in enumerate(item.quantities.values()):
         row = _common(found, one, THE_SET) | _cells(part, None, terms.alpha)
         if number == 0:
             row |= {

@@ -15,11 +15,11 @@ from its_eval.design.matrix import build_design
 from its_eval.design.peer_mean import peer_mean
 from its_eval.effects.estimands import linear_contrasts
 from its_eval.effects.several_units import METHODS, Pooled, leave_one_out, pool, reaches
-from its_eval.estimators.reml.kenward_roger import joint_f
 from its_eval.peers.select import peer_overlap
 from its_eval.pipeline.estimate import Estimates, estimate
 from its_eval.pipeline.plan import Target
 from its_eval.pipeline.primary import PrimaryColumns, PrimaryEstimate
+from its_eval.pipeline.question import joint_test
 from its_eval.pipeline.together import SET
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def equivalence_check(
 ) -> list[CheckResult]:
     """Return the check whether the interval shows that no effect larger than the margin is there.
 
-    An estimate at a bound or with too few degrees of freedom has no p-value: its interval decides nothing.
+    A series that is fitted exactly has no p-value: its interval decides nothing.
     """
     if margin is None or np.isnan(low) or np.isnan(high):
         return []
@@ -205,18 +205,26 @@ def joint_check(item: Estimates, position: int) -> list[CheckResult]:
     """Return the Kenward-Roger F test of no change of level or slope (methods §11.7).
 
     Shown beside the primary estimand, which it does not replace: level and slope estimates depend on each
-    other, and the better of the two must not be picked.
+    other, and the better of the two must not be picked. Where the variance parameters are too uncertain for
+    an F distribution its p-value is Bonferroni's, the smallest of the m single ones times m (inference P1).
     """
     columns = item.design.columns[0]
     if len(columns) < 2 or item.placebo_only:
         return []
-    found = joint_f(item.whole, position, np.eye(len(item.design.terms))[list(columns)])
+    rows = np.eye(len(item.design.terms))[list(columns)]
+    single = item.whole.one(position).contrasts(rows).p_value[0]
+    found = joint_test(item, position, rows, single.tolist())
     if np.isnan(found.p_value):
-        reason = "Level and slope together cannot be tested: too little independent information."
-        return [not_applicable("joint_change", reason)]
-    message = (
-        f"Level and slope together: the hypothesis that neither changed has F({found.df_num:g}, "
-        f"{number(found.df_den)}) = {number(found.statistic)}, {p_text(found.p_value)}; it stands beside the "
-        "primary estimand and does not replace it."
+        return [
+            not_applicable("joint_change", "The series does not vary around the fit: no test is possible.")
+        ]
+    shown = (
+        f"F({found.df_num:g}, {number(found.df_den)}) = {number(found.statistic)}, {p_text(found.p_value)}"
     )
+    if np.isnan(found.statistic):
+        shown = (
+            f"{p_text(found.p_value)}, {len(columns)} times the smaller p-value of the two, as too little "
+            "independent information is left for an F test"
+        )
+    message = f"Level and slope together: the hypothesis that neither changed has {shown}."
     return [CheckResult("joint_change", found.statistic, found.p_value, "pass", message)]

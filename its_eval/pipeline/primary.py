@@ -11,7 +11,7 @@ import numpy as np
 
 from its_eval.effects.columns import Question
 from its_eval.effects.estimands import CHANGE, linear_contrasts, year_effect
-from its_eval.estimators.fit import DF_FLOOR, ContrastEstimates, t_quantile
+from its_eval.estimators.fit import t_quantile
 from its_eval.pipeline.estimate import Ask, Estimates
 from its_eval.scales import NONE, PER_CENT, Scale
 
@@ -39,7 +39,7 @@ class PrimaryEstimate:
     estimate, std_error, df, statistic, p_value, conf_low, conf_high : float
         `statistic` is NaN where the standard error is 0 or has no meaning.
     stuck : bool
-        The fit sits on a bound or is degenerate, or has too few degrees of freedom: no p-value counts.
+        The series is fitted exactly, so that rounding would decide: no p-value counts.
     scale : Scale
         The scale of these numbers: plain for outcome units and per cent.
     estimand : str
@@ -161,8 +161,7 @@ def primary_columns(
     """
     parts = [part for item in estimates for part in _of(item, estimand, question, interruption)]
     if not parts:
-        nothing = dict.fromkeys(_NUMBERS, np.empty(0))
-        return PrimaryColumns(targets=(), stuck=np.empty(0, dtype=np.bool_), scale=NONE, **nothing)
+        return PrimaryColumns((), *[np.empty(0)] * len(_NUMBERS), np.empty(0, dtype=np.bool_), NONE)
     numbers = [np.concatenate([part[1][place] for part in parts]) for place in range(7)]
     stuck = np.concatenate([part[2] for part in parts])
     targets = [target for part in parts for target, _ in part[0]]
@@ -208,17 +207,11 @@ def _of(item: Estimates, estimand: str, question: Question, interruption: str) -
             read = item.fit.contrasts(row[None])
         else:
             place = item.reading.names.index((number, name))
-            every = item.statistics.estimates
-            read = ContrastEstimates(
-                every.estimate[:, [place]],
-                every.std_error[:, [place]],
-                every.df[:, [place]],
-                every.df_unclipped[:, [place]],
-            )
+            read = item.statistics.estimates.take(np.s_[:, [place]])
         low, high = read.interval(question.confidence)
         arrays = (read.estimate, read.std_error, read.df, read.statistic, read.p_value, low, high)
         numbers = tuple(array[:, 0] for array in arrays)
-        yield who, numbers, item.stuck | (read.df_unclipped[:, 0] < DF_FLOOR), scale, estimand
+        yield who, numbers, item.stuck, scale, estimand
         return
     effects = item.effects(question)
     taken = np.zeros(len(who), dtype=np.bool_)
@@ -228,8 +221,8 @@ def _of(item: Estimates, estimand: str, question: Question, interruption: str) -
         chosen = effects.present[:, place] & ~taken
         taken |= chosen
         numbers = tuple(getattr(effects, column)[chosen, place] for column in _NUMBERS)
-        stuck = (item.stuck | effects.df_floor[:, place])[chosen]
-        yield [pair for pair, here in zip(who, chosen, strict=True) if here], numbers, stuck, NONE, estimand
+        kept = [pair for pair, here in zip(who, chosen, strict=True) if here]
+        yield kept, numbers, item.stuck[chosen], NONE, estimand
 
 
 def shown_estimand(design: Design, question: Question, number: int = 0) -> str:

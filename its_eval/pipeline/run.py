@@ -199,7 +199,7 @@ def _tabulate(
         if not answer.is_first:
             continue
         flags |= dict(zip(answer.estimates.units, words, strict=True))
-        inference |= dict.fromkeys(answer.estimates.units, getattr(answer.estimates, "inference", ""))
+        inference |= dict.fromkeys(answer.estimates.units, answer.estimates.inference)
         add_series(answer, confidence, tables["series"])
         add_power(answer, confidence, tables["power"])
     for name, some in credibility.rows.items():

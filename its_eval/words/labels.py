@@ -117,6 +117,7 @@ def compared_with(design: str, *, several: bool = False) -> str:
 FLAG_WORDS = {
     "unweighted": "a denominator is missing, so that months with few answers count as much as others",
     "at_bound": "the series drifts; its changes from period to period are analysed instead of its level",
+    "independent_errors": "no drift is seen beyond sampling error, so that periods count as independent",
     "near_unit_root": "uncertain: the series drifts, so its own history says little about its trend",
     "df_floor": "very uncertain: there is little information (under 3 degrees of freedom)",
     "degenerate": "the series does not vary around the fit",

@@ -32,7 +32,9 @@ class Cases:
     title: str
 
 
-def cases_of(evaluation: Evaluation, verdict: Row, year: Row | None) -> Cases | str:
+def cases_of(  # noqa: PLR0911  (a reason each)
+    evaluation: Evaluation, verdict: Row, year: Row | None
+) -> Cases | str:
     """Return the effect of a percentage in cases a period, or why it is not given; blank without a reason.
 
     The effect times the mean denominator of the year up to then. After *no clear change* only the range.

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from its_eval.calendar import Calendar
 from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.effects.estimands import CHANGE
 from its_eval.evaluation import (
@@ -150,7 +149,8 @@ def _asked(about: Mapping[str, Any], main: str, units: Sequence[str]) -> str:
         "" if about.get("question_stated", True) else " (The default question; estimands.primary sets it.)"
     )
     whom = counted(len(units), "unit") if several else "the unit"
-    return f"Asked: did {asked_words(question, about)} change in {whom} from {about['start_in_words']}{compared}?{default}"
+    what = f"did {asked_words(question, about)} change in {whom} from {about['start_in_words']}"
+    return f"Asked: {what}{compared}?{default}"
 
 
 def _data(evaluation: Evaluation, outcome: str, about: Mapping[str, Any], units: Sequence[str]) -> str:
@@ -305,7 +305,7 @@ class _Table:
             year = year or own
             found = cases_of(evaluation, row, own)
             cases.append(found)
-            others = "" if pd.isna(row["n_as_large"]) else f"{row['n_as_large']} of {row['n_donors']}"
+            others: str = "" if pd.isna(row["n_as_large"]) else f"{row['n_as_large']} of {row['n_donors']}"
             self._cells[str(row["unit"])] = [
                 _name(evaluation, str(row["unit"])),
                 _with_interval(row),
@@ -329,7 +329,7 @@ class _Table:
         ]
 
     def _notes(self, rows: Sequence[Row], cases: Sequence[Cases | str]) -> None:
-        """Number the reasons why cases are not given."""
+        """Give a number to each reason why cases are not given."""
         reasons = dict.fromkeys(item for item in cases if isinstance(item, str) and item)
         for number, reason in enumerate(reasons, start=1):
             self.notes.append(f"[{number}] {reason}")
