@@ -113,8 +113,8 @@ class Look:
     def by_rank(self) -> bool:
         """Whether the place among other units is all there is to judge by.
 
-        Peers that were chosen, or weighted, to follow the outcome before the start leave a gap there that says
-        nothing of its error after it.
+        Peers that were chosen, or weighted, to follow the outcome before the start leave a gap there that
+        says nothing of its error after it.
         """
         peers = self.config.peers
         matched = peers is not None and peers.match == "pre_period"

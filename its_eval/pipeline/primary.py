@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -161,7 +161,8 @@ def primary_columns(
     """
     parts = [part for item in estimates for part in _of(item, estimand, question, interruption)]
     if not parts:
-        return PrimaryColumns((), *[np.empty(0)] * len(_NUMBERS), np.empty(0, dtype=np.bool_), NONE)
+        nothing: dict[str, Any] = dict.fromkeys(_NUMBERS, np.empty(0))
+        return PrimaryColumns(targets=(), stuck=np.empty(0, dtype=np.bool_), scale=NONE, **nothing)
     numbers = [np.concatenate([part[1][place] for part in parts]) for place in range(7)]
     stuck = np.concatenate([part[2] for part in parts])
     targets = [target for part in parts for target, _ in part[0]]

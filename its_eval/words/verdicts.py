@@ -265,7 +265,7 @@ def verdict_sentences(evaluation: Evaluation, outcome: str, units: Sequence[str]
         lost = sorted({*failed.loc[failed["design"] == design, "unit"]} - {*group["unit"]})
         parts += [f"not estimated in {len(lost)}{of} ({_listed(lost, ', ')})"] if lost else []
         against = compared_with(str(design), several=True)
-        which = f", {interruption}" if rows["interruption"].nunique() > 1 else ""
+        which = f", {interruption}" if len(set(rows["interruption"])) > 1 else ""
         sentences.append(f"Compared with {against}{which}: {'; '.join(parts)}.")
     return sentences
 
