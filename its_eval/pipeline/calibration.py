@@ -225,7 +225,9 @@ def estimates_of(
         return kind.read(series.matrix, values, contrasts, estimator, context).estimates
     # rows divided by the roots of the weights: all simulated series share them, and so a design
     root = series.root[:, None]
-    read = replace(kind, at_bound=None).read(series.matrix / root, values / root, contrasts, estimator, context)
+    read = replace(kind, at_bound=None).read(
+        series.matrix / root, values / root, contrasts, estimator, context
+    )
     context = replace(context, relative_variance=np.broadcast_to(root**2, values.shape))
     return kind.answered(read, series.matrix, values, contrasts, estimator, context).estimates
 

@@ -218,7 +218,9 @@ def joint_check(item: Estimates, position: int) -> list[CheckResult]:
     found = joint_f(item.whole, position, rows)
     single = item.whole.one(position).contrasts(rows).p_value[0]
     if np.isnan(single).any():
-        return [not_applicable("joint_change", "The series does not vary around the fit: no test is possible.")]
+        return [
+            not_applicable("joint_change", "The series does not vary around the fit: no test is possible.")
+        ]
     hypothesis = "Level and slope together: the hypothesis that neither changed has"
     beside = "it stands beside the primary estimand and does not replace it."
     if not np.isnan(found.p_value):

@@ -173,7 +173,12 @@ def _of(item: Estimates, estimand: str, question: Question) -> Iterator[_Part]:
         chosen = effects.present[:, place] & ~taken
         taken |= chosen
         numbers = tuple(getattr(effects, column)[chosen, place] for column in _NUMBERS)
-        yield [pair for pair, here in zip(who, chosen, strict=True) if here], numbers, item.stuck[chosen], NONE
+        yield (
+            [pair for pair, here in zip(who, chosen, strict=True) if here],
+            numbers,
+            item.stuck[chosen],
+            NONE,
+        )
 
 
 @dataclass(frozen=True)

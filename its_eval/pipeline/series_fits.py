@@ -87,9 +87,9 @@ class SeriesFits:
     Attributes
     ----------
     tables : dict of str to DataFrame
-        ``effects`` (a row per series and estimand; where `estimable` is false the series is fitted exactly and
-        has no p-value; `inference` says by which procedure), ``fits`` (a row per series), ``series`` (a row per series and period),
-        ``not_estimated``; series are in the order of the data.
+        ``effects`` (a row per series and estimand; where `estimable` is false the series is fitted exactly,
+        without a p-value; `inference` says by which procedure), ``fits`` (a row per series), ``series`` (a
+        row per series and period), ``not_estimated``; series are in the order of the data.
     title : str
         Estimator, design and start in words.
     """

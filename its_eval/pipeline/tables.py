@@ -74,7 +74,7 @@ class Answers:
 
     @property
     def certain(self) -> BoolArray:
-        """Which rows rest on the data and not on rounding, whether or not there is a p-value, shape (S, K)."""
+        """Which rows rest on the data and not on rounding, with or without a p-value, shape (S, K)."""
         return np.broadcast_to(~self.estimates.stuck[:, None], self.effects.present.shape)
 
     @property

@@ -80,7 +80,8 @@ def compared_with(design: str, *, several: bool = False) -> str:
 #: What a flag of a fit means to a reader.
 FLAG_WORDS = {
     "unweighted": "a denominator is missing, so that months with few answers count as much as others",
-    "at_bound": "the autocorrelation sits on the edge of what can be estimated",
+    "at_bound": "the autocorrelation sits on the edge of what can be estimated; restricted maximum "
+    "likelihood then takes the series as a random walk, whose jump rests on one change between neighbours",
     "independent_errors": "no drift is seen beyond sampling error, so that its periods count as independent",
     "near_unit_root": "the series drifts like a random walk; its trend is hardly determined",
     "df_floor": "very wide: little independent information (under 3 degrees of freedom)",
