@@ -163,7 +163,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("CovarianceModel.estimate", "np.maximum(ceiling, MINIMUM_DF)), unclipped", "np.inf), unclipped",
              "degrees of freedom may exceed those of the residuals", CONTRASTS),
     Mutation("CovarianceModel.estimate", "np.clip(unclipped, MINIMUM_DF,", "np.clip(unclipped, 0.0,",
-             "degrees of freedom below 2 are not held there", CONTRASTS),
+             "degrees of freedom below 1 are not held there", CONTRASTS),
     Mutation("ContrastEstimates.quantile", "0.5 + confidence / 2.0", "confidence",
              "intervals are one-sided: 95 % becomes 90 %", CONTRASTS),
     Mutation("ContrastEstimates.p_value", "2.0 * special.stdtr", "special.stdtr",
