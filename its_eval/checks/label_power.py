@@ -72,7 +72,7 @@ def smallest_labelled(
     """Return the smallest effects that both tests find together with the given power.
 
     A unit's estimated change is its effect, a change of its own, and sampling error. In each term the change
-    of its own has the variance ``kappa^2 (tau^2 + phi s^2) - s^2``, not less than 0, and is t with the donors'
+    of its own has the variance ``kappa^2 (tau^2 + phi s^2) - s^2``, at least 0, and is t with the donors'
     degrees of freedom; the error has the covariance of the estimates and is t with theirs. An effect counts
     as found where the F test of all terms together rejects (for one term its t test) and the attribution p,
     ``min(1, l min p)``, does too.
