@@ -75,7 +75,7 @@ def smallest_labelled(
     change has the variance ``kappa^2 (tau^2 + phi s^2) - s^2``, not less than 0, and is t with the donors'
     degrees of freedom; the error has the covariance of the estimates and is t with theirs. An effect counts
     as found where the F test of all terms together rejects (for one term its t test) and the attribution p
-    too, ``min(1, l min p)``, does too.
+    does too, which is ``min(1, l min p)``.
 
     Parameters
     ----------

@@ -11,8 +11,8 @@ quantiles: Higgins, Thompson & Spiegelhalter 2009, *JRSS A* 172:137; leave-one-o
 prediction: Barber, Candès, Ramdas & Tibshirani 2021, *Annals of Statistics* 49:486 (jackknife+). Permuting
 the treated among all units, as the rank does: Abadie, Diamond & Hainmueller 2010, *JASA* 105:493.
 
-Standard errors are brought to one scale first, ``s t_{nu,.975} / z_{.975}``: half the width of a unit's 95 %
-interval in normal quantiles.
+Standard errors enter as they are. Half widths of intervals, ``s t_{nu,.975}``, in their place make the size
+depend more on the degrees of freedom: few of them go with a large s, for which phi and tau already allow.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from scipy import special
 
 from its_eval.effects.own_changes import OwnChanges, fit_own_changes, own_change_limit
 from its_eval.effects.several_units import reaches
-from its_eval.estimators.fit import ContrastEstimates, FloatArray, t_quantile
+from its_eval.estimators.fit import BoolArray, ContrastEstimates, FloatArray
 
 #: Donors from which a unit may be labelled by its attribution, and from which the interval is shown at all.
 LABEL_DONORS = 20
@@ -47,10 +47,8 @@ class TermAttribution:
 
     Attributes
     ----------
-    estimate : float
-        b of the treated unit.
-    std_error : float
-        Its standard error on the scale of all, ``s t_{nu,.975} / z_{.975}``.
+    estimate, std_error : float
+        b and s of the treated unit.
     difference, low, high : float
         ``b - mu`` and its attribution interval.
     p_value : float
@@ -187,14 +185,11 @@ def attribution(
     >>> found.use, found.n_donors, found.p_value < 0.001, round(found.rank_p_value * 61)
     ('label', 60, True, 1)
     """
-    own_scaled, scaled = common_scale(own), common_scale(donors)
-    fitted = np.isfinite(scaled).all(axis=1) & np.isfinite(donors.estimate).all(axis=1)
-    fitted &= (scaled > 0.0).all(axis=1)
-    others, errors = donors.estimate[fitted], scaled[fitted]
+    fitted = _known(donors).all(axis=1)
+    others, errors = donors.estimate[fitted], donors.std_error[fitted]
     n_donors, n_terms = others.shape
-    known = np.asarray(np.isfinite(own.estimate) & (own_scaled > 0.0)).all(axis=1)
     n_unfitted = int(fitted.size - n_donors)
-    known = np.asarray(known & (n_donors >= FEWEST_DONORS))
+    known = _known(own).all(axis=1) & (n_donors >= FEWEST_DONORS)
     terms = [
         _Donors.of(others[:, term], errors[:, term], centred=centred)
         for term in range(n_terms)
@@ -206,11 +201,10 @@ def attribution(
             found.append(_nothing(n_donors, n_unfitted))
             continue
         read = tuple(
-            item.read(own, unit, term, float(own_scaled[unit, term]), 1.0 - (1.0 - level) / n_terms)
-            for term, item in enumerate(terms)
+            item.read(own, unit, term, 1.0 - (1.0 - level) / n_terms) for term, item in enumerate(terms)
         )
         p_value = min(1.0, n_terms * min(item.p_value for item in read))
-        rank = _rank_p(own.estimate[unit], own_scaled[unit], others, errors, n_unfitted, centred=centred)
+        rank = _rank_p(own.estimate[unit], own.std_error[unit], others, errors, n_unfitted, centred=centred)
         sides = bool(reaches(np.array([p_value]), alpha)[0] != reaches(np.array([rank]), alpha)[0])
         differs = sides and abs(p_value - rank) > 2.0 / (n_donors + 1)
         found.append(Attribution(read, p_value, rank, differs, n_donors, n_unfitted, use_of(n_donors)))
@@ -222,9 +216,9 @@ def use_of(n_donors: int) -> Use:
     return "label" if n_donors >= LABEL_DONORS else "shown" if n_donors >= SHOWN_DONORS else "too_few"
 
 
-def common_scale(estimates: ContrastEstimates) -> FloatArray:
-    """Return standard errors on one scale, ``s t_{nu,.975} / z_{.975}``, shape (S, m)."""
-    return np.asarray(estimates.std_error * t_quantile(0.975, estimates.df) / special.ndtri(0.975))
+def _known(estimates: ContrastEstimates) -> BoolArray:
+    """Return which estimates have an uncertainty, shape (S, m)."""
+    return np.isfinite(estimates.estimate) & np.isfinite(estimates.std_error) & (estimates.std_error > 0.0)
 
 
 def donor_mean(donors: ContrastEstimates, term: int = 0) -> DonorMean:
@@ -236,9 +230,9 @@ def donor_mean(donors: ContrastEstimates, term: int = 0) -> DonorMean:
     term : int
         Which contrast.
     """
-    errors, change = common_scale(donors)[:, term], donors.estimate[:, term]
-    fitted = np.isfinite(change) & (errors > 0.0)
-    free = fit_own_changes(change[fitted], errors[fitted], centred=False)
+    fitted = _known(donors)[:, term]
+    change, std_error = donors.estimate[fitted, term], donors.std_error[fitted, term]
+    free = fit_own_changes(change, std_error, centred=False)
     return DonorMean(float(free.mean[0]), math.sqrt(float(free.mean_variance[0])))
 
 
@@ -271,19 +265,16 @@ class _Donors:
         kappa = math.sqrt(max(1.0, float(squares.mean())))
         return cls(change, std_error, centred, fit, kappa, float(change.size - 1 - (not centred)))
 
-    def read(
-        self, own: ContrastEstimates, unit: int, term: int, std_error: float, level: float
-    ) -> TermAttribution:
-        """Compare one unit, whose standard error is on the scale of all."""
-        estimate = float(own.estimate[unit, term])
+    def read(self, own: ContrastEstimates, unit: int, term: int, level: float) -> TermAttribution:
+        """Compare one term of one unit."""
+        estimate, std_error = float(own.estimate[unit, term]), float(own.std_error[unit, term])
         mean, additive = float(self.fit.mean[0]), float(self.fit.additive[0])
         factor = float(self.fit.factor[0])
         difference = estimate - mean
         spread = math.sqrt(float(self.fit.variance(std_error)[0]))
         quantile = self.kappa * float(special.stdtrit(self.df, 0.5 + level / 2.0))
         statistic = abs(difference) / (self.kappa * spread)
-        # the unit's own 95 % interval, whose half width is the scaled standard error in normal quantiles
-        smallest = max(0.0, abs(estimate) - float(special.ndtri(0.975)) * std_error)
+        smallest = max(0.0, abs(estimate) - float(special.stdtrit(own.df[unit, term], 0.975)) * std_error)
         return TermAttribution(
             estimate=estimate,
             std_error=std_error,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from its_eval.effects.attribution import attribution, common_scale, donor_mean, use_of
+from its_eval.effects.attribution import attribution, donor_mean, use_of
 from its_eval.effects.own_changes import fit_own_changes, own_change_limit
 from its_eval.estimators.fit import ContrastEstimates
 
@@ -128,16 +128,15 @@ def test_every_number_of_the_record_is_its_formula(centred):
     own = estimates([2.6], [0.9], 12.0)
     (found,) = attribution(own, column(b, s, df[:, None]), centred=centred, level=0.9)
     (term,) = found.terms
-    star = s * stats.t.ppf(0.975, df) / stats.norm.ppf(0.975)
-    mine = 0.9 * stats.t.ppf(0.975, 12) / stats.norm.ppf(0.975)
-    fit = fit_own_changes(b, star, centred=centred)
+    mine = 0.9
+    fit = fit_own_changes(b, s, centred=centred)
     mean, tau2, phi = fit.mean[0], fit.additive[0], fit.factor[0]
-    spread2 = 0.0 if centred else 1 / np.sum(1 / (tau2 + phi * star**2))
+    spread2 = 0.0 if centred else 1 / np.sum(1 / (tau2 + phi * s**2))
     z = []
     for j in range(25):
         keep = np.arange(25) != j
-        one = fit_own_changes(b[keep], star[keep], centred=centred)
-        v = one.additive[0] + one.factor[0] * star**2
+        one = fit_own_changes(b[keep], s[keep], centred=centred)
+        v = one.additive[0] + one.factor[0] * s**2
         extra = 0.0 if centred else 1 / np.sum(1 / v[keep])
         z.append((b[j] - one.mean[0]) / np.sqrt(v[j] + extra))
     kappa = np.sqrt(max(1.0, np.mean(np.square(z))))
@@ -161,7 +160,7 @@ def test_every_number_of_the_record_is_its_formula(centred):
     assert term.share_of_donors == np.mean(np.abs(b) >= smallest)
     own_change = np.sqrt(tau2 + (phi - 1) * mine**2)
     assert term.coincidence == pytest.approx(smallest / (own_change or term.own_change_limit), rel=1e-6)
-    all_b, all_s = np.append(b, 2.6), np.append(star, mine)
+    all_b, all_s = np.append(b, 2.6), np.append(s, mine)
     whole = fit_own_changes(all_b, all_s, centred=centred)
     ranked = np.abs(all_b - whole.mean) / np.sqrt(whole.additive + whole.factor * all_s**2)
     assert found.rank_p_value == np.mean(ranked >= ranked[-1])
@@ -182,12 +181,11 @@ def test_several_terms_share_the_level():
     assert both.p_value == pytest.approx(min(1.0, 2 * min(item.p_value for item in singles)))
     for term, single in zip(both.terms, singles, strict=True):
         assert (term.low, term.high) == pytest.approx((single.terms[0].low, single.terms[0].high))
-    star = stats.t.ppf(0.975, 40) / stats.norm.ppf(0.975)
     largest = []
     for c, mine in enumerate(own.estimate[0]):
         b = np.append(change[:, c], mine)
-        fit = fit_own_changes(b, np.full(41, star), centred=True)
-        largest.append(np.abs(b) / np.sqrt(fit.additive + fit.factor * star**2))
+        fit = fit_own_changes(b, np.ones(41), centred=True)
+        largest.append(np.abs(b) / np.sqrt(fit.additive + fit.factor))
     largest = np.max(largest, axis=0)
     assert both.rank_p_value == pytest.approx(np.mean(largest >= largest[-1]))
 
@@ -234,12 +232,3 @@ def test_the_mean_of_donors_is_checked():
     assert moved.deviates
     assert moved.mean == pytest.approx(2.0, abs=4 * moved.std_error)
     assert not still.deviates
-
-
-def test_the_common_scale_keeps_half_widths():
-    scaled = common_scale(estimates([[0.0], [0.0]], [[2.0], [2.0]], np.array([[1.0], [1e9]])))
-    np.testing.assert_allclose(
-        stats.norm.ppf(0.975) * scaled[:, 0],
-        [2 * stats.t.ppf(0.975, 1), 2 * stats.norm.ppf(0.975)],
-        rtol=1e-6,
-    )
