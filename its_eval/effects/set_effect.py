@@ -9,7 +9,7 @@ show, the correlation of the whitened errors in the same periods. Common or stag
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,6 +33,8 @@ class UnitPart:
         scaled to length 1; all 0 for an estimate that shares nothing with others.
     contrasts : ndarray, shape (m, n)
         Whitened contrasts ``L^{-1}X(X'R^{-1}X)^{-1}c``, likewise.
+    residual_df : float
+        Used periods minus terms; 0 where only the degrees of freedom of the estimates are known.
     """
 
     estimate: FloatArray
@@ -40,6 +42,7 @@ class UnitPart:
     df: FloatArray
     residual: FloatArray
     contrasts: FloatArray
+    residual_df: float = 0.0
 
     @classmethod
     def alone(cls, estimate: FloatArray, std_error: FloatArray, df: FloatArray) -> UnitPart:
@@ -79,7 +82,8 @@ def whitened_parts(
     weights = np.zeros((len(X), rows.shape[1], used.size))
     weights[:, :, used] = _unit_length(rows @ inverse)
     own = (estimates.estimate, estimates.std_error, estimates.df, residuals, weights)
-    return [UnitPart(*parts) for parts in zip(*own, strict=True)]
+    residual_df = float(X.shape[1] - X.shape[2])
+    return [UnitPart(*parts, residual_df) for parts in zip(*own, strict=True)]
 
 
 def _unit_length(vectors: FloatArray) -> FloatArray:
@@ -93,7 +97,8 @@ class PartStack:
 
     Attributes
     ----------
-    estimate, std_error, df : ndarray, shape (m, N)
+    estimate, std_error, df, residual_df : ndarray, shape (m, N)
+        The last is at least `df`.
     residuals : ndarray, shape (N, n)
     weights : ndarray, shape (m, N, n)
         Whitened contrasts, scaled to the length of their standard errors.
@@ -102,17 +107,20 @@ class PartStack:
     estimate: FloatArray
     std_error: FloatArray
     df: FloatArray
+    residual_df: FloatArray
     residuals: FloatArray
-    weights: FloatArray = field(repr=False)
+    weights: FloatArray
 
     @classmethod
     def of(cls, parts: Sequence[UnitPart]) -> PartStack:
         """Put parts beside each other."""
         std_error = np.stack([part.std_error for part in parts], axis=1)
+        df = np.stack([part.df for part in parts], axis=1)
         return cls(
             np.stack([part.estimate for part in parts], axis=1),
             std_error,
-            np.stack([part.df for part in parts], axis=1),
+            df,
+            np.maximum(df, np.array([part.residual_df for part in parts])),
             np.stack([part.residual for part in parts]),
             np.stack([part.contrasts for part in parts], axis=1) * std_error[:, :, None],
         )
@@ -172,9 +180,16 @@ class SetEffect:
 def set_effect(parts: Sequence[UnitPart]) -> SetEffect:
     """Average the estimates of K units.
 
-    ``b = mean b_i`` with ``V = K^{-2} sum_ij A_ij r_ij`` on ``nu = mean(nu_i) tr(Ar)^2 / tr(ArAr)`` degrees
-    of freedom, clipped to [1, sum nu_i]. Equal and independent units have ``K nu``; identical units have the
-    standard error and the degrees of freedom of one.
+    ``b = mean b_i`` with ``V = K^{-2} sum_ij A_ij r_ij``. V varies for two reasons, whose shares add up as
+    Satterthwaite's do: the residuals are a sample, on f = mean(f_i) residual degrees of freedom of which the
+    dependence of the units leaves ``f tr(Ar)^2 / tr(ArAr)``; and each unit's error model was estimated, which
+    ``1/nu_i - 1/f_i`` measures, and with it its part ``w_i = sum_j A_ij r_ij / tr(Ar)`` of V:
+
+      ``1/nu = tr(ArAr) / (f tr(Ar)^2) + sum_ij w_i w_j r_ij^2 tau_i tau_j``,   ``tau_i^2 = 1/nu_i - 1/f_i``,
+
+    clipped so that nu lies in [1, sum nu_i]. Without an error model the second share is nil. Equal and
+    independent units have ``K nu_i``; identical units have the standard error and the degrees of freedom of
+    one.
 
     Parameters
     ----------
@@ -196,9 +211,12 @@ def set_effect(parts: Sequence[UnitPart]) -> SetEffect:
     products[:, np.arange(n_units), np.arange(n_units)] = stack.std_error**2
     mixed = products @ correlation
     total = np.trace(mixed, axis1=1, axis2=2)
-    # of the same size as tr(ArAr) / tr(Ar), so that no outcome's unit leaves double precision
     with np.errstate(divide="ignore", invalid="ignore"):
-        share = mixed / total[:, None, None]
-    effective = 1.0 / np.einsum("mij,mji->m", share, share)
-    df = np.clip(stack.df.mean(axis=1) * effective, 1.0, np.maximum(stack.df.sum(axis=1), 1.0))
+        # shares of the variance, so that no outcome's unit leaves double precision
+        mixed = mixed / total[:, None, None]
+        own = np.diagonal(mixed, axis1=1, axis2=2)
+        estimated = own * np.sqrt(1.0 / stack.df - 1.0 / stack.residual_df)
+        sampled = np.einsum("mij,mji->m", mixed, mixed) / stack.residual_df.mean(axis=1)
+        df = 1.0 / (sampled + np.einsum("mi,ij,mj->m", estimated, correlation**2, estimated))
+    df = np.clip(df, 1.0, np.maximum(stack.df.sum(axis=1), 1.0))
     return SetEffect(stack.estimate.mean(axis=1), np.sqrt(np.maximum(total, 0.0)) / n_units, df, n_units)

@@ -1,5 +1,7 @@
 """The mean effect of a set of units against dense covariance matrices and the cases that are known exactly."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import linalg, special, stats
@@ -58,7 +60,7 @@ def dense_problem(rng, dates, contrasts):
 
 
 def test_agrees_with_dense_matrices():
-    """The prototype's own computation, with R as a matrix: dates, gaps and weights differ."""
+    """The definitions with R as a matrix, term by term: dates, gaps and weights differ."""
     rng = np.random.default_rng(5)
     contrasts = np.eye(4)[[2, 3]]
     parts, dense = dense_problem(rng, [15, 20, 24, 24, 30], contrasts)
@@ -69,8 +71,13 @@ def test_agrees_with_dense_matrices():
         H = np.column_stack([unit[4][term] / np.linalg.norm(unit[4][term]) for unit in dense])
         A, r = (H.T @ H) * np.outer(s, s), E.T @ E
         variance = np.sum(A * r) / len(b) ** 2
-        nu = df.mean() * np.trace(A @ r) ** 2 / np.trace(A @ r @ A @ r)
-        nu = np.clip(nu, 1.0, df.sum())
+        f = np.maximum(df, [N - 4 - missing for missing in range(5)])
+        share = np.trace(A @ r @ A @ r) / np.trace(A @ r) ** 2 / f.mean()
+        for i in range(5):
+            for j in range(5):
+                w = (A[i] @ r[i]) * (A[j] @ r[j]) / np.sum(A * r) ** 2
+                share += w * r[i, j] ** 2 * np.sqrt((1 / df[i] - 1 / f[i]) * (1 / df[j] - 1 / f[j]))
+        nu = 1 / share
         assert found.estimate[term] == pytest.approx(b.mean(), rel=1e-12)
         assert found.std_error[term] == pytest.approx(np.sqrt(variance), rel=1e-8)
         assert found.df[term] == pytest.approx(nu, rel=1e-8)
@@ -83,13 +90,28 @@ def test_agrees_with_dense_matrices():
     assert found.n_units == 5
 
 
+def test_without_error_models_the_degrees_of_freedom_are_those_of_the_traces():
+    """``mean(nu) tr(Ar)^2 / tr(ArAr)``, where nothing but the variance was estimated."""
+    rng = np.random.default_rng(6)
+    E, H = (item / np.linalg.norm(item, axis=1, keepdims=True) for item in rng.uniform(0, 1, (2, 4, N)))
+    s = rng.uniform(0.5, 2, 4)
+    own = [np.array([value]) for value in s]
+    parts = [UnitPart(b, b, np.array([20.0]), e, h[None], 20.0) for b, e, h in zip(own, E, H, strict=True)]
+    A, r = np.outer(s, s) * (H @ H.T), E @ E.T
+    expected = 20 * np.trace(A @ r) ** 2 / np.trace(A @ r @ A @ r)
+    assert set_effect(parts).df[0] == pytest.approx(expected)
+    assert 20 < expected < 80
+
+
 def test_independent_units_have_the_sum_of_their_variances_and_degrees_of_freedom():
     s = np.array([1.0, 2.0, 0.5])
     found = set_effect(orthogonal_parts([3.0, 1.0, 2.0], s, [7.0, 9.0, 11.0]))
     assert found.estimate[0] == pytest.approx(2.0)
     assert found.std_error[0] ** 2 == pytest.approx(np.sum(s**2) / 9)
-    equal = set_effect(orthogonal_parts([3.0, 1.0, 2.0], np.full(3, 0.7), np.full(3, 8.0)))
+    parts = orthogonal_parts([3.0, 1.0, 2.0], np.full(3, 0.7), np.full(3, 8.0))
+    equal = set_effect(parts)
     assert equal.df[0] == pytest.approx(24.0)
+    assert set_effect([replace(part, residual_df=40.0) for part in parts]).df[0] == pytest.approx(24.0)
     alone = [UnitPart.alone(np.array([b]), np.array([0.7]), np.array([8.0])) for b in (3.0, 1.0, 2.0)]
     assert set_effect(alone).df[0] == pytest.approx(24.0)
     assert set_effect(alone).std_error[0] == pytest.approx(equal.std_error[0])
@@ -97,7 +119,7 @@ def test_independent_units_have_the_sum_of_their_variances_and_degrees_of_freedo
 
 def test_identical_units_have_the_standard_error_and_degrees_of_freedom_of_one():
     (part,) = orthogonal_parts([1.3], [0.4], [6.5])
-    found = set_effect([part] * 4)
+    found = set_effect([replace(part, residual_df=40.0)] * 4)
     assert (found.std_error[0], found.df[0]) == pytest.approx((0.4, 6.5))
     assert found.p_value == pytest.approx(2 * special.stdtr(6.5, -1.3 / 0.4))
 
@@ -144,6 +166,7 @@ def test_the_mean_of_independent_errors_is_the_mean_series():
     mean = fit_ols(X, Y.mean(axis=1)[:, None]).contrasts(row)
     assert found.estimate == pytest.approx(mean.estimate[0])
     assert found.std_error == pytest.approx(mean.std_error[0], rel=1e-9)
+    assert found.df == pytest.approx(mean.df[0])
 
 
 def test_a_repeated_column_changes_nothing():
