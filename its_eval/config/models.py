@@ -201,7 +201,7 @@ class Config(Settings):
     def _check_estimands(cls, value: Estimands, info: ValidationInfo) -> Estimands:
         data, intervention = info.data.get("data"), info.data.get("intervention")
         settled = value
-        if not value.at:
+        if "at" not in value.model_fields_set:
             year = 12 if data is None else data.calendar.per_year
             settled = value.model_copy(update={"at": (year, 2 * year)})
             # whether the question was stated is told in the output; that `at` was filled in is not

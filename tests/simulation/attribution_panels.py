@@ -29,7 +29,9 @@ def ar1(rng, *shape):
     return series
 
 
-def panels(rng, n_panels, J=60, k=10, breaks="none", regional=0.0, treated_sd=1.0, effect=(0.0, 0.0), size=2.0):
+def panels(
+    rng, n_panels, J=60, k=10, breaks="none", regional=0.0, treated_sd=1.0, effect=(0.0, 0.0), size=2.0
+):
     """Return gap estimates of P panels, the treated unit first: arrays (P, J + 1, 2), and effective donors.
 
     Noise differs between units (lognormal, sigma .6), and own breaks in level and slope are ``size`` true

@@ -126,11 +126,15 @@ def p_values(cell, terms, seed, panels=PANELS, draws=0):
         at = {date: parts_at(date, gaps, terms) for date in set(cell.dates)}
         for panel in range(BLOCK):
             own = [at[date][panel][unit] for unit, date in enumerate(cell.dates)]
-            estimate, std_error = (np.array([getattr(part, name)[-1] for part in own]) for name in ("estimate", "std_error"))
+            estimate, std_error = (
+                np.array([getattr(part, name)[-1] for part in own]) for name in ("estimate", "std_error")
+            )
             p_placebo = np.nan
             if draws:
                 candidates = {date: {str(u): part for u, part in enumerate(at[date][panel])} for date in at}
                 places = {str(unit): candidates[date] for unit, date in enumerate(cell.dates)}
                 p_placebo = joint_placebo(places, rng, draws).p_value
-            found.append((set_effect(own).p_value, p_placebo, pool(estimate, std_error, "paule_mandel_mkh").p_value))
+            found.append(
+                (set_effect(own).p_value, p_placebo, pool(estimate, std_error, "paule_mandel_mkh").p_value)
+            )
     return np.array(found).T
