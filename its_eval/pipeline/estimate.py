@@ -192,7 +192,7 @@ class Estimates:
         walk = self.whole.walk_variances
         if walk is not None:
             noise = walk[position, 1] * np.diag(root[self.observed] ** 2)
-            return walk[position, 0] * walk_covariance(self.observed) + noise
+            return np.asarray(walk[position, 0] * walk_covariance(self.observed) + noise)
         name, one = "" if self.entry is None else self.entry.name, self.whole.one(position)
         if name != "reml_ar_noise":
             one = replace(one, variance_ratio=None)  # it is in the root already
