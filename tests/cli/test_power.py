@@ -62,11 +62,11 @@ def test_more_power_needs_larger_effects(its, planned):
     assert all(low < high for low, high in zip(usual, more, strict=True) if low == low)  # noqa: PLR0124
 
 
-def test_json_has_null_where_there_is_no_test(its, planned):
+def test_json_has_a_smallest_effect_for_every_design(its, planned):
     found = json.loads(its("power", planned, "--format", "json").out)
     values = [row["minimum_detectable"] for row in found["tables"]["power_curve"]]
-    assert None in values
-    assert all(value is None or value > 0 for value in values)
+    assert values
+    assert all(value > 0 for value in values)
 
 
 def test_folder_has_the_table_and_its_figures(its, planned, tmp_path, contents):
