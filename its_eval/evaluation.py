@@ -22,7 +22,7 @@ CONSISTENT = "consistent with an effect"
 NOT_UNUSUAL = "gap changed, not unusual"
 #: Of a unit for which donors are too few, whatever its data (methods §11.8).
 JUDGED_AS_A_SET = "judged as a set"
-#: A bound or rounding would decide the p-value.
+#: There is no estimate, or no standard error of it.
 NOT_ESTIMABLE = "not estimable"
 #: Of the set in a result that is older than the table ``verdicts``.
 NOT_RECORDED = "not recorded"
@@ -43,7 +43,7 @@ class Verdict:
     question, estimand : str
         What was asked, and of which quantity the estimate is.
     estimate, conf_low, conf_high, p_value, p_adjusted : float
-        By the primary estimator; a p-value is NaN where a bound or rounding would decide it.
+        By the primary estimator; a p-value is NaN where rounding would decide it.
     attribution_low, attribution_high, p_attribution, p_attribution_adjusted : float
         Beside the changes of other units; not computed yet.
     p_rank, n_donors : float, int
@@ -120,6 +120,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         ),
         *("scale", "inference_scale", "estimate", "std_error", "df", "statistic", "p_value", "conf_low"),
         *("conf_high", "conf_level", "p_adjusted"),
+        "inference",
     ),
     "coefficients": (
         *("outcome", "unit", "design", "estimator", "term", "estimate", "std_error", "df", "statistic"),

@@ -112,7 +112,7 @@ class EffectColumns:
     estimate, std_error, df, statistic, p_value, conf_low, conf_high : ndarray, shape (S, K)
         `std_error` is on the inference scale. Limits may be infinite under Fieller's theorem.
     df_floor : ndarray of bool, shape (S, K)
-        Unclipped degrees of freedom below 3: the estimand is not estimable (methods §11.6).
+        Unclipped degrees of freedom below 3: very wide, little information.
     present : ndarray of bool, shape (S, K)
         Which rows there are: not every series has every estimand.
     """
@@ -134,9 +134,9 @@ class EffectColumns:
         Parameters
         ----------
         stuck : ndarray of bool, shape (S,)
-            Series whose fit sits on a bound or reproduces the data: the bound or rounding decides.
+            Series whose fit reproduces the data: rounding would decide.
         """
-        return self.present & ~(stuck[:, None] | self.df_floor | np.isnan(self.p_value))
+        return self.present & ~(stuck[:, None] | np.isnan(self.p_value))
 
     def places(self, estimand: str, interruption: int = 0) -> list[int]:
         """Return the columns of an estimand, on whatever scales."""
@@ -370,19 +370,19 @@ class Bands:
     prediction: tuple[FloatArray, FloatArray]
 
 
-def bands(design: Design, fit: Fit, confidence: float, relative_variance: FloatArray | None = None) -> Bands:
+def bands(design: Design, fit: Fit, confidence: float, error_variance: FloatArray | None = None) -> Bands:
     """Return fitted values and the counterfactual with its bands (methods §11.10).
 
-    The prediction band adds the error variance of the period (`relative_variance`, shape (S, n), times
-    sigma squared) to that of the mean, and keeps the same degrees of freedom.
+    The prediction band adds the error variance of the period (`error_variance`, shape (S, n); sigma squared
+    by default) to that of the mean, and keeps the same degrees of freedom.
     """
     n_series = len(fit.params)
     after = np.arange(design.n_periods) >= design.interruption.start
     switched_off = design.counterfactual
     mean = fit.contrasts(switched_off[after])
-    variance = np.broadcast_to((fit.sigma**2)[:, None], (n_series, design.n_periods))
-    if relative_variance is not None:
-        variance = variance * relative_variance
+    variance = error_variance
+    if variance is None:
+        variance = np.broadcast_to((fit.sigma**2)[:, None], (n_series, design.n_periods))
     half = mean.quantile(confidence)
     limits = [np.full((n_series, design.n_periods), np.nan) for _ in range(4)]
     wider = np.sqrt(mean.std_error**2 + variance[:, after])

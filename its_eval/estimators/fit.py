@@ -67,6 +67,10 @@ class ContrastEstimates:
         """Two-sided p-value of a zero contrast by the t distribution, shape (S, m)."""
         return np.asarray(2.0 * special.stdtr(self.df, -np.abs(self.statistic)), dtype=np.float64)
 
+    def take(self, pick: Any) -> ContrastEstimates:
+        """Return those of some series, or with ``np.s_[:, contrasts]`` some contrasts."""
+        return ContrastEstimates(*(array[pick] for array in vars(self).values()))
+
     def interval(self, confidence: float) -> tuple[FloatArray, FloatArray]:
         """Lower and upper limits at the given confidence, each of shape (S, m)."""
         half = self.quantile(confidence) * self.std_error

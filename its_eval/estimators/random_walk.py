@@ -218,7 +218,7 @@ class _WeightedWalk:
         correlation = (1.0 - share) * np.diag(noise) + share * self.walk
         covariance = dense_covariance(
             self.X,
-            np.linalg.inv(correlation)[None],
+            np.asarray(np.linalg.inv(correlation)[None], dtype=np.float64),
             [self.walk - np.diag(noise)],
             variance,
             np.array([[share in (0.0, 1.0)]]),

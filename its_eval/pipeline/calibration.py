@@ -221,9 +221,15 @@ def estimates_of(
     kind = ESTIMATORS[estimator.name]
     after = np.arange(len(series.observed)) >= series.start
     context = FitContext(int(series.observed.sum()), after, series.per_year)
+    if not kind.weighs(estimator):
+        return kind.read(series.matrix, values, contrasts, estimator, context).estimates
     # rows divided by the roots of the weights: all simulated series share them, and so a design
-    root = series.root[:, None] if kind.weighs(estimator) else np.ones((1, 1))
-    return kind.read(series.matrix / root, values / root, contrasts, estimator, context).estimates
+    root = series.root[:, None]
+    read = replace(kind, at_bound=None).read(
+        series.matrix / root, values / root, contrasts, estimator, context
+    )
+    context = replace(context, relative_variance=np.broadcast_to(root**2, values.shape))
+    return kind.answered(read, series.matrix, values, contrasts, estimator, context).estimates
 
 
 #: Columns of the table, in order.

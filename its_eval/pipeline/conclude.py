@@ -35,8 +35,8 @@ _MANY = 64
 def adjusted_p(family: Sequence[Answers], n_treated: int, method: Method) -> list[FloatArray]:
     """Return adjusted p-values of the primary rows of each answer, shape (S, K), NaN elsewhere.
 
-    The size of the family is fixed by the config (methods §11.8): a series at a bound, below the
-    degrees-of-freedom floor or not estimated has no p-value of its own but still counts, as one of 1.
+    The size of the family is fixed by the config (methods §11.8): a series that is fitted exactly or not
+    estimated has no p-value of its own but still counts, as one of 1.
 
     Parameters
     ----------
@@ -77,8 +77,8 @@ def add_summary(
 ) -> None:
     """Add a row for every series: the answer, and what can and cannot be concluded.
 
-    A log outcome is summarised by its ratio. At a bound or below the degrees-of-freedom floor the estimate
-    is shown with its interval but without a p-value, labelled not estimable (methods §11.5, §11.6).
+    A log outcome is summarised by its ratio. Only a row without an estimate or a standard error is labelled
+    not estimable (inference P1).
 
     Parameters
     ----------

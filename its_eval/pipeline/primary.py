@@ -11,7 +11,6 @@ import numpy as np
 
 from its_eval.effects.columns import Question
 from its_eval.effects.estimands import linear_contrasts
-from its_eval.estimators.fit import DF_FLOOR, ContrastEstimates
 from its_eval.pipeline.estimate import Ask, Estimates
 from its_eval.scales import NONE, PER_CENT, Scale
 
@@ -38,7 +37,7 @@ class PrimaryEstimate:
     estimate, std_error, df, statistic, p_value, conf_low, conf_high : float
         `statistic` is NaN where the standard error is 0 or has no meaning.
     stuck : bool
-        The fit sits on a bound or is degenerate, or has too few degrees of freedom: no p-value counts.
+        The series is fitted exactly, so that rounding would decide: no p-value counts.
     scale : Scale
         The scale of these numbers: plain for outcome units and per cent.
     """
@@ -160,17 +159,11 @@ def _of(item: Estimates, estimand: str, question: Question) -> Iterator[_Part]:
             read = item.fit.contrasts(row[None])
         else:
             place = item.reading.names.index((0, name))
-            every = item.statistics.estimates
-            read = ContrastEstimates(
-                every.estimate[:, [place]],
-                every.std_error[:, [place]],
-                every.df[:, [place]],
-                every.df_unclipped[:, [place]],
-            )
+            read = item.statistics.estimates.take(np.s_[:, [place]])
         low, high = read.interval(question.confidence)
         arrays = (read.estimate, read.std_error, read.df, read.statistic, read.p_value, low, high)
         numbers = tuple(array[:, 0] for array in arrays)
-        yield who, numbers, item.stuck | (read.df_unclipped[:, 0] < DF_FLOOR), scale
+        yield who, numbers, item.stuck, scale
         return
     effects = item.effects(question)
     taken = np.zeros(len(who), dtype=np.bool_)
@@ -180,8 +173,12 @@ def _of(item: Estimates, estimand: str, question: Question) -> Iterator[_Part]:
         chosen = effects.present[:, place] & ~taken
         taken |= chosen
         numbers = tuple(getattr(effects, column)[chosen, place] for column in _NUMBERS)
-        stuck = (item.stuck | effects.df_floor[:, place])[chosen]
-        yield [pair for pair, here in zip(who, chosen, strict=True) if here], numbers, stuck, NONE
+        yield (
+            [pair for pair, here in zip(who, chosen, strict=True) if here],
+            numbers,
+            item.stuck[chosen],
+            NONE,
+        )
 
 
 @dataclass(frozen=True)

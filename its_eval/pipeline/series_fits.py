@@ -64,7 +64,7 @@ Row = dict[str, Any]
 FIT_COLUMNS: dict[str, tuple[str, ...]] = {
     "effects": (
         *("series", "estimand", "scale", "inference_scale", "estimate", "std_error", "df", "statistic"),
-        *("p_value", "conf_low", "conf_high", "conf_level", "estimable"),
+        *("p_value", "conf_low", "conf_high", "conf_level", "estimable", "inference"),
     ),
     "fits": (
         *("series", "n", "n_pre", "n_post", "n_missing", "n_terms", "ar_order", "rho1", "rho2", "sigma"),
@@ -87,9 +87,9 @@ class SeriesFits:
     Attributes
     ----------
     tables : dict of str to DataFrame
-        ``effects`` (a row per series and estimand; where `estimable` is false a bound or rounding decides and
-        the p-value means nothing), ``fits`` (a row per series), ``series`` (a row per series and period),
-        ``not_estimated``; series are in the order of the data.
+        ``effects`` (a row per series and estimand; where `estimable` is false the series is fitted exactly,
+        without a p-value; `inference` says by which procedure), ``fits`` (a row per series), ``series`` (a
+        row per series and period), ``not_estimated``; series are in the order of the data.
     title : str
         Estimator, design and start in words.
     """

@@ -74,8 +74,8 @@ class Answers:
 
     @property
     def certain(self) -> BoolArray:
-        """Which rows rest on the data, whether or not there is a p-value, shape (S, K)."""
-        return ~(self.estimates.stuck[:, None] | self.effects.df_floor)
+        """Which rows rest on the data and not on rounding, with or without a p-value, shape (S, K)."""
+        return np.broadcast_to(~self.estimates.stuck[:, None], self.effects.present.shape)
 
     @property
     def counts(self) -> BoolArray:
@@ -118,6 +118,7 @@ def add_effects(answer: Answers, p_adjusted: FloatArray, confidence: float, into
             "conf_level": confidence,
             **{name: getattr(columns, name)[series, place] for name in numbers},
             "p_adjusted": p_adjusted[series, place],
+            "inference": answer.estimates.inference,
         },
     )
 
@@ -148,7 +149,11 @@ def add_coefficients(answer: Answers, confidence: float, into: TableColumns) -> 
 
 
 def add_fits(answer: Answers, more_flags: dict[str, set[str]], into: TableColumns) -> None:
-    """Add a row for every series; `more_flags` are warnings by unit that only checks can give."""
+    """Add a row for every series; `more_flags` are warnings by unit that only checks can give.
+
+    Of a series at a bound, which another model answers, autocorrelations, sigma, variance ratio and
+    log-likelihood are those of the fit that met the bound.
+    """
     estimates = answer.estimates
     design, observed, statistics = estimates.design, estimates.observed, estimates.statistics
     count = len(estimates.units)
@@ -234,7 +239,7 @@ def add_series(answer: Answers, confidence: float, into: TableColumns) -> None:
     estimates = answer.estimates
     sheet, columns, plan = estimates.sheet, estimates.columns, estimates.sheet.plan
     own, scale = sheet.scale, estimates.scale
-    shown = bands(estimates.design, estimates.whole, confidence, estimates.period_variance())
+    shown = bands(estimates.design, estimates.whole, confidence, estimates.error_variance())
     prediction = shown.prediction
     if estimates.is_family:
         # a count varies around its mean in a way that no band on the link scale shows

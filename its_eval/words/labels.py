@@ -80,9 +80,11 @@ def compared_with(design: str, *, several: bool = False) -> str:
 #: What a flag of a fit means to a reader.
 FLAG_WORDS = {
     "unweighted": "a denominator is missing, so that months with few answers count as much as others",
-    "at_bound": "the autocorrelation sits on the edge of what can be estimated, so no p-value is given",
+    "at_bound": "the autocorrelation sits on the edge of what can be estimated; restricted maximum "
+    "likelihood then takes the series as a random walk, whose jump rests on one change between neighbours",
+    "independent_errors": "no drift is seen beyond sampling error, so that its periods count as independent",
     "near_unit_root": "the series drifts like a random walk; its trend is hardly determined",
-    "df_floor": "too little independent information for a p-value (under 3 degrees of freedom)",
+    "df_floor": "very wide: little independent information (under 3 degrees of freedom)",
     "degenerate": "the series does not vary around the fit",
     "no_events": "no event is counted before the start, or none from it on: a rate of 0 has no logarithm",
     "precision_lost": "the series varies so little around the fit that few digits of its error are left",
