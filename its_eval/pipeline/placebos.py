@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.checks.conclusion import LABEL_DONORS, SHOWN_DONORS
-from its_eval.checks.label_power import joint_covariance, smallest_labelled
+from its_eval.checks.label_power import OwnTest, smallest_labelled
 from its_eval.checks.placebo import placebo
 from its_eval.checks.result import CheckResult
 from its_eval.effects.attribution import Attribution, TermAttribution, attribution, donor_mean
@@ -339,17 +339,15 @@ def _smallest(
     """Return the smallest change of each term alone that would be labelled, with 80 % power."""
     if len(asked.terms) == 1:
         item = own[asked.terms[0]]
-        covariance, df = np.array([[item.std_error**2]]), item.df
+        test = OwnTest(np.array([[item.std_error**2]]), item.df, np.array([item.df]))
     elif fitted is None:
         return {}
     else:
         estimates, position = fitted
         number = interruption_number(estimates.design, asked.key) or 0
         rows = linear_contrasts(estimates.design, estimates.observed, (), number)
-        covariance, df = joint_covariance(
-            estimates.whole, position, np.array([rows[name] for name in asked.terms])
-        )
-    found = smallest_labelled(covariance, df, whole.terms, np.eye(len(asked.terms)), alpha=alpha)
+        test = OwnTest.of(estimates.whole, position, np.array([rows[name] for name in asked.terms]))
+    found = smallest_labelled(test, whole.terms, np.eye(len(asked.terms)), alpha=alpha)
     return dict(zip(asked.terms, found.tolist(), strict=True))
 
 
