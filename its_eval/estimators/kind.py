@@ -78,6 +78,8 @@ class FitContext:
         Seasons in a year.
     relative_variance : ndarray, shape (n, S), or None
         Variance of each period over its geometric mean, for weighted series.
+    sampling_variance : ndarray, shape (n, S), or None
+        Sampling variance of each period, for estimators that model it.
     counts, sizes : ndarray, shape (n, S), or None
         Numerators and denominators, for count and binomial families; ``sizes`` None without denominators.
     """
@@ -86,6 +88,7 @@ class FitContext:
     after: BoolArray
     per_year: int = 12
     relative_variance: FloatArray | None = None
+    sampling_variance: FloatArray | None = None
     counts: FloatArray | None = None
     sizes: FloatArray | None = None
 
@@ -149,6 +152,8 @@ class EstimatorKind:
         Models the errors of neighbouring periods, which takes `DESCRIPTIVE_BELOW` observations.
     can_weigh : bool
         Takes sampling variances, unless its variance changes at the start.
+    models_sampling : bool
+        Takes sampling variances as a part of its error model, and cannot do without.
     whitenable : bool
         Errors are autoregressive with the fit's partial autocorrelations, or independent.
     of_several_series : bool
@@ -167,6 +172,7 @@ class EstimatorKind:
     link: str = ""
     has_error_model: bool = False
     can_weigh: bool = False
+    models_sampling: bool = False
     whitenable: bool = False
     of_several_series: bool = False
     slow: bool = False

@@ -30,9 +30,21 @@ class StepProfile:
     hessian: FloatArray
 
 
-def profile_by_steps(objective: Objective, points: FloatArray) -> StepProfile:
-    """Evaluate an objective and its derivatives at points (S, q)."""
+def profile_by_steps(
+    objective: Objective, points: FloatArray, within: tuple[FloatArray, FloatArray] | None = None
+) -> StepProfile:
+    """Evaluate an objective and its derivatives.
+
+    Parameters
+    ----------
+    objective : callable
+    points : ndarray, shape (S, q)
+    within : tuple of ndarray, shape (q,), optional
+        Lower and upper bounds, outside of which the objective need not exist.
+    """
     value, gradient = _gradient(objective, points)
+    if within is not None:
+        points = np.clip(points, within[0] + REAL_STEP, within[1] - REAL_STEP)
     hessian = np.empty((*gradient.shape, points.shape[1]))
     for axis in range(points.shape[1]):
         offset = np.zeros(points.shape[1])
