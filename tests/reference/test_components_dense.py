@@ -83,7 +83,7 @@ def compare(dense, fit, Y, observed, contrasts, bounds, nearest=0.0):
 def test_local_level_agrees_with_dense_matrices(name):
     n, start, months, level, missing = DESIGNS[name]
     X = its_design(n, start, months)
-    Y = level + drifting(np.random.default_rng(20150701), n, 1 if n > 48 else 2)
+    Y = level + drifting(np.random.default_rng(20150701), n, 2)
     Y[list(missing)] = np.nan
     observed = ~np.isnan(Y[:, 0])
     position = np.arange(1.0, n + 1.0)
