@@ -77,9 +77,8 @@ class FitContext:
     per_year : int
         Seasons in a year.
     relative_variance : ndarray, shape (n, S), or None
-        Variance of each period over its geometric mean, for weighted series.
-    sampling_variance : ndarray, shape (n, S), or None
-        Sampling variance of each period, for estimators that model it.
+        Variance of each period over its geometric mean, for weighted series; the sampling variance itself for
+        estimators that model it.
     counts, sizes : ndarray, shape (n, S), or None
         Numerators and denominators, for count and binomial families; ``sizes`` None without denominators.
     """
@@ -88,7 +87,6 @@ class FitContext:
     after: BoolArray
     per_year: int = 12
     relative_variance: FloatArray | None = None
-    sampling_variance: FloatArray | None = None
     counts: FloatArray | None = None
     sizes: FloatArray | None = None
 

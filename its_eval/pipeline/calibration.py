@@ -206,7 +206,7 @@ def estimates_of(
     Parameters
     ----------
     estimator : Estimator
-        Not a count or binomial family.
+        Neither a count or binomial family nor one that models sampling.
     series : FittedSeries
         Design and contrasts.
     values : ndarray, shape (n, S)
@@ -336,7 +336,9 @@ def _require_designs(config: Config) -> list[Comparison]:
 
 
 def _linear(estimators: Sequence[Estimator]) -> list[Estimator]:
-    return [item for item in estimators if not ESTIMATORS[item.name].is_family]
+    # sampling noise is drawn with its answers, which these series have not
+    kinds = ((item, ESTIMATORS[item.name]) for item in estimators)
+    return [item for item, kind in kinds if not (kind.is_family or kind.models_sampling)]
 
 
 def _asked(analysis: Analysis) -> tuple[str, ...]:

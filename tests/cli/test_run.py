@@ -613,7 +613,7 @@ def test_columns_of_projects_are_named_in_the_config(its, study):
 
 
 def test_a_level_that_drifts_as_the_answer(its, study):
-    study.write(estimators=["reml_local_level"])
+    study.write(changes={"estimators: [reml_ar, ols]": "estimators: [reml_local_level]"})
     out = study.folder / "out"
     answer = its("run", study.config, "-o", out, *TABLES, "-q")
     assert (answer.code, answer.err) == (0, "")

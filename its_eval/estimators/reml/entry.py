@@ -65,12 +65,12 @@ def _fit_reml_local_level(X: FloatArray, Y: FloatArray, _estimator: Entry, _cont
 def _fit_reml_ar_sampling(X: FloatArray, Y: FloatArray, _estimator: Entry, context: FitContext) -> Fit:
     from its_eval.estimators.reml.sampling_noise import fit_reml_ar_sampling  # noqa: PLC0415  (start-up time)
 
-    if context.sampling_variance is None:
+    if context.relative_variance is None:
         raise NoSamplingVarianceError(
             "reml_ar_sampling needs the sampling variances of the series: a percentage with a denominator in "
             "every used period, of the unit and of its peers"
         )
-    return fit_reml_ar_sampling(X, Y, context.sampling_variance)
+    return fit_reml_ar_sampling(X, Y, context.relative_variance)
 
 
 REML_AR = EstimatorKind(
