@@ -67,7 +67,7 @@ class Tridiagonal:
 
     def times(self, columns: NDArray[Any]) -> NDArray[Any]:
         """Products with columns (..., S, n)."""
-        product = self.diagonal * columns
+        product: NDArray[Any] = self.diagonal * columns
         product[..., 1:] += self.beside * columns[..., :-1]
         product[..., :-1] += self.beside * columns[..., 1:]
         return product
@@ -152,7 +152,8 @@ def solve_tridiagonal(
     off = np.zeros((n_series, n_rows), dtype=diagonal.dtype)
     off[:, :-1] = beside
     off = off.ravel()[:-1]
-    factorise, solve = get_lapack_funcs(("gttrf", "gttrs"), (diagonal,))
+    lapack: Any = get_lapack_funcs(("gttrf", "gttrs"), (diagonal,))
+    factorise, solve = lapack
     lower, pivots, upper, second, swaps, _ = factorise(off, diagonal.ravel(), off)
     right = columns.astype(diagonal.dtype, copy=False).reshape(len(columns), -1).T
     solved, _ = solve(lower, pivots, upper, second, swaps, right)
