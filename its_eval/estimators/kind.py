@@ -149,7 +149,7 @@ class EstimatorKind:
     has_error_model : bool
         Models the errors of neighbouring periods, which takes `DESCRIPTIVE_BELOW` observations.
     can_weigh : bool
-        Takes sampling variances, unless its variance changes at the start.
+        Takes sampling variances as weights.
     models_sampling : bool
         Takes sampling variances as a part of its error model, and cannot do without.
     whitenable : bool
@@ -180,9 +180,10 @@ class EstimatorKind:
         """Whether it is a generalised linear model, whose mean is on the response scale."""
         return bool(self.link)
 
-    def weighs(self, estimator: Entry) -> bool:
-        """Return whether an entry of the config takes sampling variances as weights."""
-        return self.can_weigh and estimator.variance == "constant"
+    @property
+    def weighs(self) -> bool:
+        """Whether it takes sampling variances, as weights or as a part of its error model."""
+        return self.can_weigh or self.models_sampling
 
     def fit(self, X: FloatArray, Y: FloatArray, estimator: Entry, context: FitContext) -> Fit:
         """Fit series that miss the same periods.

@@ -222,7 +222,7 @@ def estimates_of(
     after = np.arange(len(series.observed)) >= series.start
     context = FitContext(int(series.observed.sum()), after, series.per_year)
     # rows divided by the roots of the weights: all simulated series share them, and so a design
-    root = series.root[:, None] if kind.weighs(estimator) else np.ones((1, 1))
+    root = series.root[:, None] if kind.can_weigh else np.ones((1, 1))
     return kind.read(series.matrix / root, values / root, contrasts, estimator, context).estimates
 
 
