@@ -138,7 +138,7 @@ class Output(Settings):
 
 
 _Count = Annotated[int, Field(ge=1)]
-_Order = Annotated[Literal[1, 2, "reml_ar_noise"], DIGITS]
+_Order = Annotated[Literal[1, 2, "reml_ar_noise", "reml_local_level", "reml_ar_sampling"], DIGITS]
 
 
 class Sensitivity(Settings):
@@ -161,7 +161,7 @@ class Sensitivity(Settings):
         default=0, ge=0, description="So many times k donors drawn at random instead of the nearest."
     )
     order: Annotated[tuple[_Order, ...], DISTINCT] = Field(
-        default=(), description="Error models: 1, 2 or reml_ar_noise."
+        default=(), description="Error models: 1, 2, reml_ar_noise, reml_local_level or reml_ar_sampling."
     )
     variance: Annotated[tuple[Literal["constant", "by_segment"], ...], DISTINCT] = Field(
         default=(), description="Error variance constant, or one before and one after."
@@ -182,8 +182,8 @@ class Sensitivity(Settings):
     )
     standard: bool = Field(
         default=True,
-        description="Where reml_ar is the answer, also the other order, added noise and a variance for each "
-        "segment, each alone.",
+        description="Where reml_ar is the answer, also the other order, a drifting level (for weighted "
+        "percentages sampling noise) and a variance for each segment, each alone.",
     )
     cross: bool = Field(default=False, description="Every combination of the choices, instead of each alone.")
 

@@ -16,6 +16,8 @@ ESTIMATORS: Catalogue[EstimatorKind] = Catalogue(
     {
         "reml_ar": f"{_HOME}.reml.entry:REML_AR",
         "reml_ar_noise": f"{_HOME}.reml.entry:REML_AR_NOISE",
+        "reml_local_level": f"{_HOME}.reml.entry:REML_LOCAL_LEVEL",
+        "reml_ar_sampling": f"{_HOME}.reml.entry:REML_AR_SAMPLING",
         "ols": f"{_HOME}.least_squares:LEAST_SQUARES",
         "newey_west": f"{_HOME}.least_squares:NEWEY_WEST",
         "prais_winsten": f"{_HOME}.prais_winsten:PRAIS_WINSTEN",

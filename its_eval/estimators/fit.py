@@ -182,10 +182,10 @@ class Fit:
     flags : dict of str to ndarray of bool, shape (S,)
         Warnings as data, e.g. ``at_bound``; every flag is a word listed in ``docs/flags.md``.
     variance_ratio : ndarray, shape (S,), or None
-        Variance after over variance before the interruption, or of the signal over the noise; None for
-        estimators without such a ratio.
+        Variance after over variance before the interruption, or of the autoregressive part over the other
+        one; None for estimators without such a ratio.
     dispersion : ndarray, shape (S,), or None
-        Of count and binomial families; None for others.
+        Of count and binomial families, and of sampling noise; None for others.
     walk_variances : ndarray, shape (S, 2), or None
         Of a random walk with added noise: variance of a step from one period to the next, and of the noise
         where the relative variance is 1; None for other errors.

@@ -78,7 +78,8 @@ class FitContext:
     per_year : int
         Seasons in a year.
     relative_variance : ndarray, shape (n, S), or None
-        Variance of each period over its geometric mean, for weighted series.
+        Variance of each period over its geometric mean, for weighted series; the sampling variance itself for
+        estimators that model it.
     counts, sizes : ndarray, shape (n, S), or None
         Numerators and denominators, for count and binomial families; ``sizes`` None without denominators.
     """
@@ -164,7 +165,9 @@ class EstimatorKind:
     has_error_model : bool
         Models the errors of neighbouring periods, which takes `DESCRIPTIVE_BELOW` observations.
     can_weigh : bool
-        Takes sampling variances, unless its variance changes at the start.
+        Takes sampling variances as weights.
+    models_sampling : bool
+        Takes sampling variances as a part of its error model, and cannot do without.
     whitenable : bool
         Errors are autoregressive with the fit's partial autocorrelations, or independent.
     of_several_series : bool
@@ -189,6 +192,7 @@ class EstimatorKind:
     link: str = ""
     has_error_model: bool = False
     can_weigh: bool = False
+    models_sampling: bool = False
     whitenable: bool = False
     of_several_series: bool = False
     slow: bool = False
@@ -205,9 +209,10 @@ class EstimatorKind:
         """Whether it is a generalised linear model, whose mean is on the response scale."""
         return bool(self.link)
 
-    def weighs(self, estimator: Entry) -> bool:
-        """Return whether an entry of the config takes sampling variances as weights."""
-        return self.can_weigh and estimator.variance == "constant"
+    @property
+    def weighs(self) -> bool:
+        """Whether it takes sampling variances, as weights or as a part of its error model."""
+        return self.can_weigh or self.models_sampling
 
     def fit(self, X: FloatArray, Y: FloatArray, estimator: Entry, context: FitContext) -> Fit:
         """Fit series that miss the same periods.

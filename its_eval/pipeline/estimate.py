@@ -164,12 +164,15 @@ class Estimates:
 
     def period_variance(self) -> FloatArray:
         """Return the error variance of each period over the fit's sigma squared, shape (S, n)."""
-        if self.relative_variance is not None:
-            return self.relative_variance.T
         spread = np.ones((len(self.columns), self.design.n_periods))
+        if self.relative_variance is not None:
+            spread = self.relative_variance.T.copy()
         ratio = self.whole.variance_ratio
+        if ratio is not None and self.kind is not None and self.kind.models_sampling:
+            sampling = spread / spread[:, self.observed].mean(axis=1, keepdims=True)
+            return np.asarray(1.0 + (sampling - 1.0) / (1.0 + ratio[:, None]))
         if ratio is not None and self.entry is not None and self.entry.variance == "by_segment":
-            spread[:, self.design.interruption.start :] = ratio[:, None]
+            spread[:, self.design.interruption.start :] *= ratio[:, None]
         return spread
 
     def error_variance(self) -> FloatArray:
@@ -314,7 +317,7 @@ def _pieces(sheet: Sheet, entries: Sequence[Estimator], failed: list[NotEstimate
             for entry in entries:
                 kind = ESTIMATORS[entry.name]
                 weighted = np.zeros(len(columns), dtype=np.bool_)
-                if kind.weighs(entry):
+                if kind.weighs:
                     unknown = np.isnan(sheet.sampling[np.ix_(pattern.observed, columns)])
                     weighted = np.asarray(~unknown.any(axis=0))
                 plain = columns[~weighted]
@@ -324,7 +327,9 @@ def _pieces(sheet: Sheet, entries: Sequence[Estimator], failed: list[NotEstimate
                     own = columns[weighted]
                     relative = np.column_stack(
                         [
-                            relative_variance(
+                            sheet.sampling[:, column]
+                            if kind.models_sampling
+                            else relative_variance(
                                 design.matrix,
                                 sheet.values[:, column],
                                 sheet.sampling[:, column],

@@ -432,6 +432,16 @@ def sampling_variances(plan: OutcomePlan, targets: Sequence[Target]) -> FloatArr
     return variances
 
 
+def has_sampling_variances(plan: OutcomePlan) -> bool:
+    """Return whether any value of an outcome has a sampling variance by which it is weighted."""
+    outcome = plan.outcome
+    if not plan.weighted or outcome.kind != "percentage":
+        return False
+    panels = plan.panel.parts or (plan.panel,)
+    known = any(not np.isnan(panel.denominators).all() for panel in panels)
+    return known and SCALES[outcome.transform].sampling(np.ones(1), np.ones(1)) is not None
+
+
 def _variances_of_alike(plan: OutcomePlan, targets: Sequence[Target]) -> FloatArray:
     """Return the sampling variances of targets with the same interruptions, shape (n, S)."""
     panel = plan.panel

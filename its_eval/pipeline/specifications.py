@@ -184,6 +184,8 @@ class SensitivityRow:
 
 #: Dimensions in which donors and treated units cannot be fitted in one way.
 UNLIKE = frozenset({"transform", "weighting"})
+#: The error model that needs the sampling variances which unweighted fits do without.
+OF_SAMPLING = ("order", "reml_ar_sampling")
 #: Below this share of the same sign a curve asks for attention.
 STEADY = 0.9
 
@@ -249,6 +251,10 @@ def _in_words(summary: SpecificationSummary, apart: str) -> str:
     )
 
 
+def _is_unlike(part: Variant) -> bool:
+    return part.dimension in UNLIKE or (part.dimension, part.choice) == OF_SAMPLING
+
+
 def _joint(
     config: Config, sources: Sources, plan: OutcomePlan, comparison: Comparison
 ) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
@@ -259,7 +265,7 @@ def _joint(
         return {}
     plain = replace(plan, weighted=False)
     every = [Specification("primary", "", ()), *specifications(config, sources, plan, comparison)]
-    every = [item for item in every if not UNLIKE & {part.dimension for part in item.parts}]
+    every = [item for item in every if not any(map(_is_unlike, item.parts))]
     treated: dict[str, list[float]] = {unit: [] for unit in plan.peer_sets}
     donors: dict[str, list[NDArray[np.float64]]] = {unit: [] for unit in plan.peer_sets}
     base = {unit: tuple(donor_targets(config, sources, plan, unit)) for unit in plan.peer_sets}

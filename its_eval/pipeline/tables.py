@@ -198,9 +198,9 @@ def add_fits(answer: Answers, more_flags: dict[str, set[str]], into: TableColumn
 def _flags(answer: Answers, more_flags: dict[str, set[str]]) -> Texts:
     """Return the warnings of each series: those of the fit, and those that effects and checks show."""
     estimates = answer.estimates
-    sheet, columns, kind, entry = estimates.sheet, estimates.columns, estimates.kind, estimates.entry
+    sheet, columns, kind = estimates.sheet, estimates.columns, estimates.kind
     flags = dict(estimates.statistics.flags)
-    if kind is not None and entry is not None and kind.weighs(entry) and estimates.relative_variance is None:
+    if kind is not None and kind.weighs and estimates.relative_variance is None:
         flags["unweighted"] = np.asarray(~np.isnan(sheet.sampling[:, columns]).all(axis=0))
     if estimates.is_family:
         flags["no_events"] = _without_events(estimates)

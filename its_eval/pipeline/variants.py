@@ -15,6 +15,7 @@ from its_eval.peers.scaling import rescaled
 from its_eval.peers.select import Alternative, other_choices, other_scalings, select_peers, stability
 from its_eval.pipeline.planning import season_of
 from its_eval.pipeline.primary import Analysis
+from its_eval.pipeline.sheet import has_sampling_variances
 
 if TYPE_CHECKING:
     from its_eval.comparisons.base import Comparison
@@ -174,8 +175,9 @@ def _of_estimator(config: Config, plan: OutcomePlan, comparison: Comparison) -> 
 def standard_variants(plan: OutcomePlan, comparison: Comparison) -> list[Variant]:
     """Return the error models that stand beside every answer by REML with AR errors.
 
-    The other order, an AR(1) with added noise, and a variance for each segment: where they disagree with the
-    answer, it rests on the form of the errors (methods §0, §11.3).
+    The other order, an AR(1) around a level that drifts, and a variance for each segment: where they disagree
+    with the answer, it rests on the form of the errors (methods §0, §11.3). Weighted percentages keep their
+    sampling variances: beside them stands an AR(1) with sampling noise.
     """
     first = comparison.entries(plan.outcome.estimators)[:1]
     if not first or first[0].name != "reml_ar":
@@ -184,7 +186,7 @@ def standard_variants(plan: OutcomePlan, comparison: Comparison) -> list[Variant
     own = autoregressive_order(first[0].order, usable)
     found = [
         _of_order(1 if own == 2 else 2),
-        _of_order("reml_ar_noise"),
+        _of_order("reml_ar_sampling" if has_sampling_variances(plan) else "reml_local_level"),
     ]
     return found if first[0].variance == "by_segment" else [*found, _of_variance("by_segment")]
 

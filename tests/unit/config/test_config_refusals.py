@@ -3,8 +3,8 @@
 import pytest
 
 ESTIMATORS = (
-    "one of reml_ar, reml_ar_noise, ols, newey_west, prais_winsten, arima, poisson, quasi_poisson, "
-    "negative_binomial, binomial, quasi_binomial"
+    "one of reml_ar, reml_ar_noise, reml_local_level, reml_ar_sampling, ols, newey_west, prais_winsten, arima, "
+    "poisson, quasi_poisson, negative_binomial, binomial, quasi_binomial"
 )
 DESIGNS = "one of single, difference, peer_mean, stacked, synthetic"
 TREATED = "a list of unit codes, e.g. [RTP, RR8], a date for each, e.g. {RTP: 2015-07}, or each"
@@ -585,7 +585,8 @@ RULES = [
     ),
     (
         {"sensitivity": "{order: [3]}"},
-        "6: sensitivity.order[0]: found 3; expected one of 1, 2, reml_ar_noise",
+        "6: sensitivity.order[0]: found 3; expected one of 1, 2, reml_ar_noise, reml_local_level, "
+        "reml_ar_sampling",
     ),
     ({"sensitivity": "{order: [1, 1]}"}, "6: sensitivity.order[1]: 1 stands twice; expected it once"),
     (
