@@ -166,7 +166,7 @@ def search_break(
     dates = used[int(np.ceil(TRIMMED * used.size)) : int(np.floor((1.0 - TRIMMED) * used.size)) + 1]
     candidates = break_columns(observed.size, dates, shape) / divisor[:, None]
     usable = distinct(X, candidates, observed)
-    if not usable.any() or used.size - X.shape[1] - candidates.shape[2] < 1:
+    if not usable.any():
         raise ValueError(f"{used.size} periods are too few to search for a break of shape {shape!r}")
     dates = dates[usable]
     candidates = np.concatenate([candidates[usable], at_start[None]])
@@ -177,9 +177,7 @@ def search_break(
         return f_statistics(X, candidates, left, partials, observed)
 
     def of_simulated(series: FloatArray) -> FloatArray:
-        partials = (
-            reml_point_estimates(X, series, order)[1] if order else np.empty((series.shape[1], 0))
-        )
+        partials = reml_point_estimates(X, series, order)[1] if order else np.empty((series.shape[1], 0))
         return statistics(series, partials)
 
     column = outcome[:, None]
@@ -289,9 +287,13 @@ def f_statistics(
     variance = (rss[:, None] - gained) / df
     if contrasts is None:
         return np.asarray((gained / n_added / variance).T)
-    length = np.sum(contrasts * np.linalg.solve(information, np.broadcast_to(
-        contrasts[..., None], (*coefficients.shape, 1)
-    ))[..., 0], axis=2)
+    length = np.sum(
+        contrasts
+        * np.linalg.solve(information, np.broadcast_to(contrasts[..., None], (*coefficients.shape, 1)))[
+            ..., 0
+        ],
+        axis=2,
+    )
     return np.asarray((np.sum(contrasts * coefficients, axis=2) ** 2 / length / variance).T)
 
 

@@ -171,8 +171,8 @@ def persistence(
     if 2.0 * p_noise <= max(alpha, p_value):
         causes.append(f"a drifting level with noise fits better (by {noise_gain:.1f} in log-likelihood)")
     found = (
-        f"In this series {' and '.join(causes)} ({p_text(p_value)}): a drift can look like an effect, so read "
-        "the estimate of `reml_ar_noise` beside this one."
+        f"In this series {' and '.join(causes)} ({p_text(p_value)}): a drift can look like an effect, so "
+        "read the estimate of `reml_ar_noise` beside this one."
     )
     return judged("persistence", autocorrelation, p_value, found, clear, alpha)
 

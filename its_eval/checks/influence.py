@@ -142,7 +142,7 @@ def outliers(
     estimates: Mapping[str, float],
     alpha: float = NOTE_LEVEL,
 ) -> Outliers:
-    """Check ``outliers``: the largest externally studentised residual, with a refit without those that stand out.
+    """Check ``outliers``: the largest externally studentised residual, with a refit without such periods.
 
     Those beyond 3.5 are named, or the largest alone where a smaller one is already rare.
 
@@ -185,8 +185,9 @@ def outliers(
     verb, them = ("stands", "it") if places.size == 1 else ("stand", "them")
     refitted = refit(without[:, None])
     message = (
-        f"{', '.join(named)}{more} {verb} apart (studentised residual of {number(largest)}, {p_text(p_value)}): "
-        f"look for errors in the data or a known event; without {them} {_changed(refitted, estimates)}."
+        f"{', '.join(named)}{more} {verb} apart (studentised residual of {number(largest)}, "
+        f"{p_text(p_value)}): look for errors in the data or a known event; without {them} "
+        f"{_changed(refitted, estimates)}."
     )
     check = judged("outliers", largest, p_value, message, clear, alpha)
     return Outliers(check, studentised, positions, refitted)

@@ -1,4 +1,4 @@
-"""Check ``one_month``: whether a jump rests on the two periods around the start, and the years beside it agree.
+"""Check ``one_month``: whether a jump rests on the two periods around the start, and the years agree.
 
 When neighbouring periods resemble each other closely, a jump is estimated from little more than the last
 period before and the first from the start: one epidemic month then makes an effect that twelve months on
@@ -122,8 +122,8 @@ def one_month(
     if claimed and against and evidence.share >= DECISIVE:
         p = p_value()
         message = (
-            f"{rests}, {told}, but the mean is {means} ({p_text(p)}): one unusual period may have made it, so "
-            "look at what happened then and do not report it as a lasting change."
+            f"{rests}, {told}, but the mean is {means} ({p_text(p)}): one unusual period may have made it, "
+            "so look at what happened then and do not report it as a lasting change."
         )
         return CheckResult(name, evidence.share, p, "attention", message)
     message = f"{rests}, {told}; the mean is {means}."

@@ -1,4 +1,4 @@
-"""Check ``trend_bounds``: how far the trend would have to bend to undo a finding, and how far trends do bend."""
+"""Check ``trend_bounds``: how far the trend would have to bend to undo a finding, and how far it did bend."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from its_eval.checks.result import NOTE_LEVEL, CheckResult, judged, not_applicable, number, p_text
 from its_eval.effects.trend_bounds import bend_design
-from its_eval.estimators.fit import DF_FLOOR, BoolArray, FloatArray, SingularDesignError
+from its_eval.estimators.fit import DF_FLOOR, FloatArray, SingularDesignError
 from its_eval.estimators.least_squares import fit_ols
 from its_eval.estimators.reml.reml_ar import fit_reml_ar, reml_point_estimates
 
@@ -154,10 +154,15 @@ def trend_bounds_check(
     """
     name = "trend_bounds"
     if not bounds:
-        return not_applicable(name, "No bend of the trend could bias this estimate, or its error is not known.")
+        return not_applicable(
+            name, "No bend of the trend could bias this estimate, or its error is not known."
+        )
     breakdown = max(item.breakdown for item in bounds)
     if breakdown > 0.0:
-        told = f"To undo the finding, the trend would have to bend by {words(breakdown)} over the {words.before} before"
+        told = (
+            f"To undo the finding, the trend would have to bend by {words(breakdown)} over the "
+            f"{words.before} before"
+        )
     else:
         told = "Already with a straight trend the interval includes no change"
     seen = []

@@ -6,9 +6,10 @@ blind to constant and trend, so its bias is ``w'd``, and over all such d at most
 
   B(M) = M sum_{j=1}^{n-2} |sum_t w_t (t - j)_+|,
 
-because d is a line plus ``sum_j a_j (t - j)_+`` with ``|a_j| <= M``. The interval ``b +- q s``, q the quantile
-of ``|T + B/s|``, covers whatever d is (Armstrong & Kolesar 2020, *Quantitative Economics* 11:1, fixed-length
-intervals; for deviations from parallel trends Rambachan & Roth 2023, *Review of Economic Studies* 90:2555).
+because d is a line plus ``sum_j a_j (t - j)_+`` with ``|a_j| <= M``. The interval ``b +- q s``, q the
+quantile of ``|T + B/s|``, covers whatever d is (fixed-length intervals: Armstrong & Kolesar 2018,
+*Econometrica* 86:655, and 2020, *Quantitative Economics* 11:1; for deviations from parallel trends Rambachan
+& Roth 2023, *Review of Economic Studies* 90:2555).
 The **breakdown** is the largest M whose interval still excludes 0. M is told as a bend: the greatest distance
 of a parabola with second differences M from its chord over the m periods before, ``M m^2 / 8``.
 """

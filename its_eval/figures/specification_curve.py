@@ -127,7 +127,7 @@ _DIMENSIONS = {
     "transition": "phase-in",
 }
 #: Choices that are not their own words.
-_CHOICES = {("order", "reml_ar_noise"): "1 with noise"}
+_CHOICES = {("order", "reml_ar_noise"): "1 with noise", ("trend", "quadratic"): "a parabola"}
 
 
 def draw_specification_curve(frame: pd.DataFrame, labels: FigureLabels) -> Figure:

@@ -53,7 +53,8 @@ class Credibility:
     Attributes
     ----------
     rows : dict of str to list of dict
-        Rows of ``checks``, ``placebo_units``, ``placebo_dates``, ``residuals``, ``trend_bounds`` and ``pooled``.
+        Rows of ``checks``, ``placebo_units``, ``placebo_dates``, ``residuals``, ``trend_bounds`` and
+        ``pooled``.
     p_placebo, p_crawford_howell : dict of str to float
         By unit.
     labels : dict of str to str

@@ -11,7 +11,7 @@ from its_eval.checks.autocorrelation import Whitening
 from its_eval.checks.one_month import JumpEvidence, contradicted, jump_evidence, one_month
 from its_eval.checks.result import DRAWS, CheckResult, not_applicable, number, upper_p
 from its_eval.effects.estimands import linear_contrasts
-from its_eval.pipeline.trend_bounds import period_weights
+from its_eval.pipeline.period_weights import period_weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -37,14 +37,14 @@ Row = dict[str, object]
 
 @dataclass(frozen=True)
 class _Dated:
-    """What a start at which nothing happened seemed to do, and the fit that says so."""
+    """What a start at which nothing happened seemed to do, and the fit that says so, if there is one."""
 
     start: int
     estimate: float
     statistic: float
     p_value: float
-    fit: Estimates
-    position: int
+    fit: Estimates | None = None
+    position: int = 0
 
 
 def placebos_in_time(
@@ -110,10 +110,12 @@ def _dated(analysis: Analysis, item: Estimates, end: int) -> list[list[_Dated]]:
         for position, column in enumerate(one.columns)
     }
     for place, start, target in zip(places, starts, sheet.targets, strict=True):
-        if target in by_target:
-            result = by_target[target]
-            numbers = result.estimate, result.statistic, result.p_value
-            found[place].append(_Dated(start, *numbers, *fits[target]))
+        result = by_target.get(target)
+        if result is None:
+            found[place].append(_Dated(start, np.nan, np.nan, np.nan))
+            continue
+        numbers = result.estimate, result.statistic, result.p_value
+        found[place].append(_Dated(start, *numbers, *fits[target]))
     return found
 
 
@@ -165,8 +167,8 @@ def _can_be_estimated(analysis: Analysis, one: Sheet) -> bool:
 def _share(analysis: Analysis, dated: Sequence[_Dated], stream: np.random.Generator) -> CheckResult:
     """Return the check ``placebo_dates``: the share of dates at which an effect would have been found.
 
-    Neighbouring dates find the same, so that a tenth of them is nothing to wonder at: the p-value is how often
-    a series without any interruption, simulated from the time before, has as large a share.
+    Neighbouring dates find the same, so that a tenth of them is nothing to wonder at: the p-value is how
+    often a series without any interruption, simulated from the time before, has as large a share.
     """
     name = "placebo_dates"
     known = [date for date in dated if not np.isnan(date.p_value)]
@@ -174,7 +176,8 @@ def _share(analysis: Analysis, dated: Sequence[_Dated], stream: np.random.Genera
         return not_applicable(name, "No placebo date leaves enough periods on either side.")
     hits = int(reaches(np.array([date.p_value for date in known]), analysis.alpha).sum())
     share = hits / len(known)
-    p_value = _share_p(analysis, known, stream) if hits else 1.0
+    placed = [(date.fit, date.position) for date in known if date.fit is not None]
+    p_value = _share_p(analysis, placed, stream) if hits else 1.0
     counted = f"At {hits} of {len(known)} dates before the start the model finds an effect"
     told = "" if np.isnan(p_value) else f" ({p_text(p_value)})"
     return judged(
@@ -188,23 +191,25 @@ def _share(analysis: Analysis, dated: Sequence[_Dated], stream: np.random.Genera
     )
 
 
-def _share_p(analysis: Analysis, dated: Sequence[_Dated], stream: np.random.Generator) -> float:
+def _share_p(
+    analysis: Analysis, dated: Sequence[tuple[Estimates, int]], stream: np.random.Generator
+) -> float:
     """Return the p-value of the share of dates with an effect, in the series and in simulated ones alike.
 
     All dates of a series are tested with the autocorrelation that it has without an interruption: one fit a
     series instead of one a date. NaN for a fit whose errors are not known to be autoregressive, and for an
     estimand that is not one of the interruption's terms alone.
     """
-    first, position = dated[0].fit, dated[0].position
-    contrasts = np.array([_own_contrast(analysis, date.fit) for date in dated])
+    first, position = dated[0]
+    contrasts = np.array([_own_contrast(analysis, fit) for fit, _ in dated])
     if not first.whitenable or np.isnan(contrasts).any():
         return np.nan
     values = first.sheet.observed[:, first.columns[position]]
     root = np.sqrt(first.period_variance()[position])[:, None]
     matrix = np.delete(first.design.matrix, list(first.design.columns[0]), axis=1) / root
-    candidates = np.array([date.fit.design.matrix[:, list(date.fit.design.columns[0])] for date in dated]) / root
+    candidates = np.array([fit.design.matrix[:, list(fit.design.columns[0])] for fit, _ in dated]) / root
     observed, order = ~np.isnan(values), first.whole.partial_autocorrelations.shape[1]
-    every = np.isfinite(contrasts).all(axis=1) & distinct(matrix, candidates, observed)
+    every = distinct(matrix, candidates, observed)
 
     def shares(series: NDArray[np.float64]) -> NDArray[np.float64]:
         partials = np.empty((series.shape[1], 0))
@@ -214,7 +219,7 @@ def _share_p(analysis: Analysis, dated: Sequence[_Dated], stream: np.random.Gene
         df = observed.sum() - matrix.shape[1] - candidates.shape[2]
         return np.asarray(np.mean(squares >= t_quantile(1.0 - analysis.alpha / 2.0, df) ** 2, axis=0))
 
-    own = (values[:, None]) / root
+    own = values[:, None] / root
     partials = reml_point_estimates(matrix, own, order)[1][0] if order else np.empty(0)
     whitening = Whitening(matrix, partials, observed)
     noise = stream.standard_normal((whitening.positions.size, DRAWS))

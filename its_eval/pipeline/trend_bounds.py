@@ -18,9 +18,10 @@ from its_eval.checks.trend_bounds import (
     trend_bounds_check,
 )
 from its_eval.effects.estimands import linear_contrasts
-from its_eval.effects.trend_bounds import TrendBounds, gls_weights, trend_bounds
+from its_eval.effects.trend_bounds import TrendBounds, trend_bounds
 from its_eval.estimators.fit import missing_patterns
 from its_eval.estimators.kind import autoregressive_order
+from its_eval.pipeline.period_weights import period_weights
 from its_eval.pipeline.placebos import donor_targets
 from its_eval.pipeline.sheet import make_sheet
 
@@ -40,27 +41,6 @@ Row = dict[str, object]
 
 #: Allowed bends of a figure, from 0 to so many times the largest that it marks.
 GRID, BEYOND = 25, 1.25
-
-
-def period_weights(item: Estimates, position: int, contrast: FloatArray) -> FloatArray | None:
-    """Return the weight of every period in an estimate of one series, shape (n,), 0 where unused.
-
-    None where the estimator does not say what its errors are, so that the estimate is no known sum of periods.
-
-    Parameters
-    ----------
-    item, position : Estimates, int
-        The series.
-    contrast : ndarray, shape (k,)
-        The estimate in the coefficients.
-    """
-    if item.is_family or item.placebo_only or not item.whitenable:
-        return None
-    partials = item.whole.partial_autocorrelations[position]
-    if np.isnan(partials).any():
-        return None
-    spread = np.sqrt(item.period_variance()[position])
-    return gls_weights(item.design.matrix, partials, item.observed, contrast, spread)
 
 
 def asked_contrasts(analysis: Analysis, item: Estimates) -> dict[str, FloatArray]:
@@ -133,7 +113,9 @@ class TrendBoundRows:
     def of(self, item: Estimates) -> list[tuple[str, CheckResult, list[Row]]]:
         """Return, for every series of a fit, its unit, the check, and rows of ``trend_bounds``."""
         if not asked_contrasts(self.analysis, item) or not item.whitenable or item.placebo_only:
-            reason = "Bounds of the trend are for estimands that are sums of periods, with a known error model."
+            reason = (
+                "Bounds of the trend are for estimands that are sums of periods, with a known error model."
+            )
             return [(unit, not_applicable("trend_bounds", reason), []) for unit in item.units]
         found = []
         for position, (unit, bend) in enumerate(zip(item.units, self._bends(item), strict=True)):
@@ -174,9 +156,7 @@ class TrendBoundRows:
         return self._donors[key]
 
     def _sizes(self, targets: Sequence[Target], order: int | str) -> FloatArray:
-        sheet = make_sheet(
-            self.plan, targets, self.comparison.name, subtract=self.comparison.subtracts
-        )
+        sheet = make_sheet(self.plan, targets, self.comparison.name, subtract=self.comparison.subtracts)
         sizes = np.full(len(targets), np.nan)
         for group in sheet.groups() if targets else ():
             for pattern in missing_patterns(sheet.known_values(group)):
