@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 TRIMMED = 0.15
 #: Share of a year within which a break counts as that of the intervention.
 NEAR = 0.5
+#: A first p-value above this settles the matter, and the second is not asked for.
+UNCLEAR = 0.2
 #: A break's columns with less than this share left after the design cannot be told from it.
 COLLINEAR = 1e-8
 
@@ -48,8 +50,8 @@ class BreakSearch:
     at_start : float
         F of the interruption itself.
     p_value : float
-        The larger of the p-values of the largest F and of its lead over the interruption's; 1 for one near
-        the interruption.
+        The larger of the p-values of the largest F and of its lead over the interruption's (the second alone
+        where it is above 0.2); 1 for one near the interruption.
     largest : int
         Calendar position of the date with the largest statistic.
     distance : int
@@ -199,10 +201,9 @@ def search_break(
             return np.asarray(of_simulated(without.errors(simulated.noise[:, draws]))[:-1].max(axis=0))
 
         count = simulated.noise.shape[1]
-        p_value = max(
-            sequential_p(float(found[:-1].max() - found[-1]), leads, count),
-            sequential_p(float(found[:-1].max()), maxima, count),
-        )
+        p_value = sequential_p(float(found[:-1].max() - found[-1]), leads, count)
+        if p_value <= UNCLEAR:
+            p_value = max(p_value, sequential_p(float(found[:-1].max()), maxima, count))
     return BreakSearch(dates, found[:-1], float(found[-1]), p_value, largest, distance)
 
 

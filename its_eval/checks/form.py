@@ -50,8 +50,9 @@ def equivalence(low: FloatArray, high: FloatArray, margin: float) -> NDArray[np.
 
 #: First autocorrelation up to which the intervals keep what they promise.
 FADING = 0.8
-#: Percentage points from 0 and 100 within which a straight line is doubtful.
-NEAR_LIMIT = 2.0
+#: Percentage points from 0 and 100 within which a straight line is doubtful, and the share of its usual
+#: distance to which a series has to come where it lies so close all the time.
+NEAR_LIMIT, CLOSER = 2.0, 0.5
 
 
 def pre_trend(
@@ -107,6 +108,8 @@ def floor_ceiling(
 ) -> CheckResult:
     """Check ``floor_ceiling``: fitted or counterfactual values within 2 points of 0 or 100, or beyond.
 
+    A rate of one per cent is always that close: there it has to come within half of its usual distance.
+
     Parameters
     ----------
     fitted, counterfactual : ndarray, shape (n,)
@@ -123,7 +126,8 @@ def floor_ceiling(
     both = np.vstack([fitted, counterfactual])
     room = np.where(used, np.minimum(both, 100.0 - both).min(axis=0), np.inf)
     closest = int(np.argmin(room))
-    tight = room < NEAR_LIMIT
+    usual = float(np.median(room[used]))
+    tight = room < min(NEAR_LIMIT, CLOSER * max(usual, 0.0))
     if not tight.any():
         message = (
             f"Fitted and counterfactual values stay {room[closest]:.1f} points or more from 0 and 100 %."
@@ -151,7 +155,8 @@ def persistence(
     autocorrelation : float
         First partial autocorrelation of the fit.
     drawn : ndarray, shape (B,)
-        The same of series with a first autocorrelation of `FADING`, as ``lasting_shocks`` gives them.
+        The same of series with a first autocorrelation of `FADING`, as ``lasting_shocks`` gives them; they
+        are not looked at where the fit's is no larger.
     noise_gain : float, optional
         Log-likelihood of the model with added noise minus that of the fit. Twice the gain is at most
         chi-squared(1) where the errors are an autoregression: the model with noise has a parameter more than

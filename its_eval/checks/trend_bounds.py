@@ -125,6 +125,13 @@ class BendWords:
         """Return a bend in words."""
         return f"{number(self.factor * bend)}{self.unit}"
 
+    def interval(self, bend: Bend) -> str:
+        """Return a bend with its interval in words."""
+        middle, low, high = (
+            number(self.factor * value) for value in (bend.estimate, bend.conf_low, bend.conf_high)
+        )
+        return f"{middle}{self.unit} ({low} to {high})"
+
 
 def trend_bounds_check(
     bounds: Sequence[TrendBounds],
@@ -167,10 +174,7 @@ def trend_bounds_check(
         told = "Already with a straight trend the interval includes no change"
     seen = []
     if not math.isnan(bend.estimate):
-        seen.append(
-            f"before the start it bends by {words(bend.estimate)} ({words(bend.conf_low)} to "
-            f"{words(bend.conf_high)})"
-        )
+        seen.append(f"before the start it bends by {words.interval(bend)}")
     known = donors[~np.isnan(donors)]
     if known.size:
         middle, far = np.quantile(known, [0.5, 0.9])

@@ -19,7 +19,7 @@ from its_eval.checks.autocorrelation import (
 )
 from its_eval.checks.break_elsewhere import nearness, search_break
 from its_eval.checks.diagnostics import FittedSeries, diagnose
-from its_eval.checks.form import floor_ceiling, lasting_shocks, persistence, pre_trend
+from its_eval.checks.form import FADING, floor_ceiling, lasting_shocks, persistence, pre_trend
 from its_eval.checks.result import CheckResult, not_applicable
 from its_eval.effects.estimands import linear_contrasts
 from its_eval.errors import NotEstimableError
@@ -166,21 +166,20 @@ def _denominators(item: Estimates, column: int) -> NDArray[np.float64] | None:
 
 
 class _LastingShocks:
-    """Autocorrelations of series whose shocks hardly fade, once for each design of a fit."""
+    """Autocorrelations of series whose shocks hardly fade, once for all series of a fit that need them.
+
+    Without weights, which matter little to them.
+    """
 
     def __init__(self, analysis: Analysis, item: Estimates) -> None:
-        plan = item.sheet.plan
-        self._stream = lambda: analysis.stream(plan.outcome.name, item.sheet.comparison, "persistence")
-        self._known: dict[tuple[bytes, int], NDArray[np.float64]] = {}
+        self._analysis, self._item = analysis, item
 
-    def of(self, fitted: FittedSeries) -> NDArray[np.float64]:
-        """Return them for the design of a series."""
-        key = (fitted.matrix.tobytes(), fitted.partials.size)
-        if key not in self._known:
-            self._known[key] = lasting_shocks(
-                fitted.matrix, fitted.observed, fitted.partials.size, self._stream()
-            )
-        return self._known[key]
+    @cached_property
+    def drawn(self) -> NDArray[np.float64]:
+        item = self._item
+        stream = self._analysis.stream(item.sheet.plan.outcome.name, item.sheet.comparison, "persistence")
+        order = item.whole.partial_autocorrelations.shape[1]
+        return lasting_shocks(item.design.matrix, item.observed, order, stream)
 
 
 def _form_checks(
@@ -212,7 +211,8 @@ def _form_checks(
     partials = series.fitted.partials
     if partials.size:
         gain = _noise_gain(item, series.values, len(partials))
-        yield persistence(float(partials[0]), shocks.of(series.fitted), gain, analysis.alpha)
+        drawn = shocks.drawn if partials[0] > FADING else np.empty(0)
+        yield persistence(float(partials[0]), drawn, gain, analysis.alpha)
 
 
 def _noise_gain(item: Estimates, values: NDArray[np.float64], order: int) -> float | None:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 Row = dict[str, object]
 
 #: Allowed bends of a figure, from 0 to so many times the largest that it marks.
-GRID, BEYOND = 25, 1.25
+GRID, BEYOND = 25, 1.5
 
 
 def asked_contrasts(analysis: Analysis, item: Estimates) -> dict[str, FloatArray]:

@@ -105,7 +105,7 @@ def test_the_check_says_how_far_the_trend_would_have_to_bend():
     assert found.statistic == pytest.approx(strong.breakdown)
     assert found.message == (
         f"To undo the finding, the trend would have to bend by {strong.breakdown:.3g} points over the 27 months "
-        "before; before the start it bends by 0.4 points (-0.2 points to 1 points), and half of 4 other units "
+        "before; before the start it bends by 0.4 points (-0.2 to 1), and half of 4 other units "
         "bend by more than 0.25 points and one in ten by more than 1.49 points."
     )
     weak = trend_bounds_check([bounds(0.1)], UNKNOWN_BEND, np.empty(0), MONTHS)
@@ -118,5 +118,5 @@ def test_the_check_says_how_far_the_trend_would_have_to_bend():
     assert loud.message.startswith(
         "The trend is bent before the start (p < 0.001), so compare the estimate with a "
     )
-    assert "bends by 400 % (300 % to 500 %)" in loud.message
+    assert "bends by 400 % (300 to 500)" in loud.message
     assert trend_bounds_check([], bend, donors, MONTHS).status == "not_applicable"
