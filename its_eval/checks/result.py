@@ -1,8 +1,9 @@
 """What every check returns, p-values from simulated statistics, and which checks of a series cry.
 
 A series has a dozen tests: were each to cry at 5 %, half of all clean series would. A small p-value alone is
-a *note*; it becomes *attention* where Holm's adjustment over the tests of the series is at most twice that
-level, so that at most one clean series in ten raises any.
+a *note*; it becomes *attention* where Holm's adjustment over the tests of the series is at most 7.5 %. With
+the two checks that have a rule of their own (``variance_ratio``, ``one_month``), which 2 to 3 % of clean series
+meet, at most one clean series in ten raises any attention.
 
 With B draws under the null hypothesis, p = (1 + number as extreme as observed) / (1 + B): exact where the
 statistic's null distribution has no unknown parameter (Dufour 2006, *Journal of Econometrics* 133:443).
@@ -26,7 +27,7 @@ Status = Literal["pass", "note", "attention", "not_applicable"]
 #: p-values up to this are a note, unless the config's confidence says otherwise.
 NOTE_LEVEL = 0.05
 #: Holm-adjusted p-values up to so many times that level ask for the reader's attention.
-ATTENTION_FACTOR = 2.0
+ATTENTION_FACTOR = 1.5
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def settled(checks: Sequence[CheckResult], alpha: float = NOTE_LEVEL) -> list[Ch
     checks : sequence of CheckResult
         All of one series; those that are not ``Tested`` stay as they are.
     alpha : float
-        Level of a note. Attention is a note whose Holm-adjusted p-value is at most twice that.
+        Level of a note. Attention is a note whose Holm-adjusted p-value is at most 1.5 times that.
     """
     tests = [place for place, check in enumerate(checks) if isinstance(check, Tested)]
     adjusted = adjust(np.array([checks[place].p_value for place in tests]), "holm")

@@ -39,13 +39,13 @@ def of_size(p_value, name="a"):
 def test_attention_is_shared_out_over_the_tests_of_a_series():
     fact = CheckResult("limits", 1.0, np.nan, "attention", "close")
     told = CheckResult("joint_change", 9.0, 0.001, "pass", "information")
-    checks = [of_size(0.0101), of_size(0.03), *(of_size(0.5) for _ in range(8)), fact, told]
+    checks = [of_size(0.0076), of_size(0.03), *(of_size(0.5) for _ in range(8)), fact, told]
     assert [check.status for check in settled(checks)] == ["note", "note", *["pass"] * 8, "attention", "pass"]
     # ten tests: the smallest p counts ten times
-    checks[0] = of_size(0.0099)
+    checks[0] = of_size(0.0074)
     assert [check.status for check in settled(checks)][:2] == ["attention", "note"]
     # the next nine times, once the first is through
-    checks[1] = of_size(0.011)
+    checks[1] = of_size(0.0083)
     assert [check.status for check in settled(checks)][:2] == ["attention", "attention"]
     # one that is not small is never loud, however few the tests, and other levels move both
     assert settled([of_size(0.08)])[0].status == "pass"
