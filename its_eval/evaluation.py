@@ -13,28 +13,28 @@ import pandas as pd
 
 #: What can be concluded of a unit or of all treated units as a set. The words for a reader are those of
 #: `its_eval.words.labels`; everybody compares with these names.
-NO_CLEAR_EVIDENCE = "no clear evidence"
-#: Of a series by itself.
-DIFFERS = "differs from before"
-#: Of a gap where no placebo could be made.
-GAP_CHANGED = "gap to peers changed"
-CONSISTENT = "consistent with an effect"
-NOT_UNUSUAL = "gap changed, not unusual"
-#: Of a unit for which donors are too few, whatever its data (methods §11.8).
-JUDGED_AS_A_SET = "judged as a set"
-#: A bound or rounding would decide the p-value.
-NOT_ESTIMABLE = "not estimable"
+CHANGED_MORE = "changed, more than other units do"
+NOT_CLEARLY_MORE = "changed, but not clearly more than other units do"
+#: Where there are no others, or too few, to say whether it is more than they change.
+CHANGED = "changed"
+NO_CLEAR_CHANGE = "no clear change"
+NOT_ANSWERED = "not answered"
 #: Of the set in a result that is older than the table ``verdicts``.
 NOT_RECORDED = "not recorded"
 #: Labels after which nothing is said about a change.
-OPEN_LABELS = frozenset({NO_CLEAR_EVIDENCE, JUDGED_AS_A_SET, NOT_ESTIMABLE, NOT_RECORDED})
+OPEN_LABELS = frozenset({NO_CLEAR_CHANGE, NOT_ANSWERED, NOT_RECORDED})
 #: In place of a unit, in the verdict on all treated units as a set.
 THE_SET = "set"
+#: In place of an interruption, in the joint verdict on all of them.
+ALL_INTERRUPTIONS = "all interruptions"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is concluded of the primary estimand, of a unit or of the set, by outcome and design.
+    """What is concluded of one question: by outcome, unit or set, design and interruption.
+
+    A row without a label belongs to the one with it: another quantity of the same question, such as level and
+    trend of a change, or the effect one year after the start.
 
     Attributes
     ----------
@@ -43,28 +43,40 @@ class Verdict:
     question, estimand : str
         What was asked, and of which quantity the estimate is.
     estimate, conf_low, conf_high, p_value, p_adjusted : float
-        By the primary estimator; a p-value is NaN where a bound or rounding would decide it.
+        By the primary estimator. The p-value is that of the question (of ``change`` the joint test), in a row
+        without label that of its own quantity.
     attribution_low, attribution_high, p_attribution, p_attribution_adjusted : float
-        Beside the changes of other units; not computed yet.
+        With how much other units change by themselves; of the set its place among sets of others.
     p_rank, n_donors : float, int
-        The rank among so many placebo units, as a p-value.
+        The rank among so many other units, as a p-value.
     tau : float
-        How much units change by themselves; not computed yet.
+        How much such units change by themselves, between units.
     set_p, set_p_placebo : float
-        Of all treated units as a set: of the gap, and among sets of other units.
-    minimum_detectable, minimum_detectable_label : float, str
-        The smallest change that would be found four times in five; its label is not computed yet.
-    breakdown_bend, coincident_change, level_used, look
-        Not computed yet.
-    direction : {"better", "worse", "unclear"}
+        Of all treated units as a set: of their mean effect, and among sets of other units.
+    minimum_detectable, minimum_detectable_label : float
+        The smallest change that the interval, and that the label, finds with 80 % power.
+    breakdown_bend : float
+        How much the untreated trend would have to bend for the interval to reach no change.
+    coincident_change : float
+        The smallest other change at the start that would take the interval to no change.
+    level_used : float
+        Level of the test.
+    look : int or None
+        Which of several declared looks.
+    direction : {"better", "worse", "mixed", "unclear"}
     label : str
-        One of the labels above.
+        One of the labels above; blank for a quantity beside an answer.
     inference : str
-        By which procedure; not recorded yet.
+        By which procedure: ``kr1``, ``random_walk``, ``ols``, …
     flags : str
-        Those of the fit.
+        Warnings of the fit and of the verdict.
     scale : {"response", "ratio", "link"}
         Of the estimate.
+    n_as_large : int or None
+        So many other units changed as much.
+    own_change, own_change_high : float
+        How much such units change by themselves around the time of the start, with its upper 95 % limit, on
+        the scale of the fit.
     """
 
     outcome: str
@@ -88,7 +100,7 @@ class Verdict:
     set_p: float = math.nan
     set_p_placebo: float = math.nan
     minimum_detectable: float = math.nan
-    minimum_detectable_label: str = ""
+    minimum_detectable_label: float = math.nan
     breakdown_bend: float = math.nan
     coincident_change: float = math.nan
     level_used: float = math.nan
@@ -98,6 +110,24 @@ class Verdict:
     inference: str = ""
     flags: str = ""
     scale: str = "response"
+    n_as_large: int | None = None
+    own_change: float = math.nan
+    own_change_high: float = math.nan
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether it answers a question, and is not a quantity beside one."""
+        return bool(self.label)
+
+    @property
+    def compared(self) -> bool:
+        """Whether other units say how unusual the change is."""
+        return not math.isnan(self.p_attribution)
+
+    @property
+    def listed_flags(self) -> list[str]:
+        """Its flags."""
+        return self.flags.split("; ") if self.flags else []
 
 
 #: Columns of every table, in order (the contract; columns after a blank line are additions to it).
@@ -120,6 +150,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         ),
         *("scale", "inference_scale", "estimate", "std_error", "df", "statistic", "p_value", "conf_low"),
         *("conf_high", "conf_level", "p_adjusted"),
+        "inference",
     ),
     "coefficients": (
         *("outcome", "unit", "design", "estimator", "term", "estimate", "std_error", "df", "statistic"),
@@ -198,7 +229,7 @@ SORT_KEYS: dict[str, tuple[str, ...]] = {
     "power": ("outcome", "unit", "design", "estimand"),
     "residuals": ("outcome", "unit", "design", "period"),
     "data_quality": ("indicator", "unit", "check", "period", "value", "message"),
-    "verdicts": ("outcome", "unit", "design", "interruption"),
+    "verdicts": ("outcome", "unit", "design", "interruption", "estimand"),
 }
 
 _TEXT = frozenset(
@@ -230,13 +261,13 @@ _TEXT = frozenset(
             "choice",
             "method",
         ),
-        *("question", "minimum_detectable_label", "inference"),
+        *("question", "inference"),
     }
 )
 _WHOLE = frozenset(
     {
         *("n", "n_pre", "n_post", "n_missing", "n_terms", "rank", "pool_rank", "n_units", "event_time"),
-        *("ar_order", "n_donors", "n_before", "look"),
+        *("ar_order", "n_donors", "n_before", "look", "n_as_large"),
     }
 )
 
@@ -273,7 +304,26 @@ def make_table(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         else:
             frame[column] = frame[column].astype("float64")
     keys = list(SORT_KEYS[name])
+    if name == "verdicts":
+        frame = _answers_first(frame)
+        return frame.sort_values(["outcome"], kind="stable").reset_index(drop=True)
     return frame.sort_values(keys, kind="stable", na_position="last").reset_index(drop=True)
+
+
+def _answers_first(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return verdicts sorted: the set first, then joint tests of interruptions, answers before the rest."""
+    keys = pd.DataFrame(
+        {
+            "later": frame["unit"].ne(THE_SET),
+            "unit": frame["unit"],
+            "design": frame["design"],
+            "single_interruption": frame["interruption"].ne(ALL_INTERRUPTIONS),
+            "interruption": frame["interruption"],
+            "beside": frame["label"].eq(""),
+            "estimand": frame["estimand"],
+        }
+    )
+    return frame.loc[keys.sort_values(list(keys.columns), kind="stable").index]
 
 
 Row = Mapping[str, Any]
@@ -355,7 +405,7 @@ class Evaluation:
         for row in self.tables["summary"].to_dict("records"):
             about = self.outcomes.get(str(row["outcome"]), {})
             known = {"conf_level": about.get("confidence", 0.95), **row}
-            words = effect_words(known, estimable=row["label"] != NOT_ESTIMABLE)
+            words = effect_words(known, estimable=row["label"] != NOT_ANSWERED)
             key = f"{about.get('label', row['outcome'])}, {row['unit']}, {row['design']}"
             lines.append(f"{key}: {words}: {row['label']}")
         failed = self.tables["not_estimated"]

@@ -36,15 +36,15 @@ EFFECTS: dict[str, dict[str, tuple[float, float, str]]] = {
         "SIM07": (3.0, 0.18, "clear improvement: at once and growing"),
         "SIM18": (0.0, 0.0, "no effect"),
         "SIM41": (4.0, 0.0, "level only: improves at once and stays"),
-        "SIM47": (0.0, 0.15, "slope only: improves month by month"),
-        "SIM52": (0.0, 0.0, "no effect"),
+        "SIM47": (0.0, 0.25, "slope only: improves month by month"),
+        "SIM52": (-2.0, -0.20, "the opposite: worsens at once, and further month by month"),
     },
     "leaver_rate": {
         "SIM07": (0.0, 0.0, "no effect"),
         "SIM18": (0.0, 0.0, "no effect"),
         "SIM41": (0.0, -0.006, "slope only: improves month by month"),
         "SIM47": (-0.25, -0.008, "clear improvement: at once and growing"),
-        "SIM52": (0.25, 0.0, "level only: worsens at once and stays"),
+        "SIM52": (0.15, 0.006, "the opposite: worsens at once, and further month by month"),
     },
 }
 

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.batch.outcome import PeerMemory, PlannedOutcome, plan_outcome
+from its_eval.batch.summary import add_summary
 from its_eval.columns import TableColumns, Texts
 from its_eval.comparisons.base import comparison_of
 from its_eval.data.dataset import read_indicators
 from its_eval.data.parquet import encode_part
+from its_eval.effects.estimands import CHANGE
 from its_eval.errors import DataError
-from its_eval.pipeline.conclude import add_summary, adjusted_p
+from its_eval.pipeline.conclude import Terms, adjusted_p
 from its_eval.pipeline.estimate import Ask, Estimates, estimate
 from its_eval.pipeline.primary import Analysis
 from its_eval.pipeline.sheet import NotEstimated, Sheet
@@ -101,13 +103,16 @@ def _evaluate(block: Block) -> BlockResult:
     failed += lost
     tables = {name: TableColumns(name) for name in TABLES}
     for family in _families(analysis, estimates):
-        adjusted = adjusted_p(family, len(block.treatment.units), config.multiplicity.method)
-        changed = comparison_of(family[0].estimates.sheet.comparison).changed
+        better = family[0].estimates.sheet.plan.outcome.better
+        terms = Terms.of(config, better, len(block.treatment.units))
+        question = config.estimands.primary
+        adjusted = adjusted_p(family, terms.n_units, terms.method)
         for answer, p_adjusted in zip(family, adjusted, strict=True):
-            add_effects(answer, p_adjusted, config.confidence, tables["effects"])
+            shown = p_adjusted if question != CHANGE else np.full_like(p_adjusted, np.nan)
+            add_effects(answer, shown, config.confidence, tables["effects"])
             add_fits(answer, {}, tables["fits"])
-            add_summary(answer, p_adjusted, config.confidence, changed, None, tables["summary"])
             failed += without_primary(answer)
+        add_summary(family, terms, question, tables["summary"])
     add_not_estimated(failed, tables["not_estimated"])
     if config.peers is not None:
         _add_peers(planned, tables["peers"])
@@ -160,7 +165,7 @@ def _families(analysis: Analysis, estimates: Sequence[Estimates]) -> list[list[A
         families.setdefault((item.sheet.plan.outcome.name, item.sheet.comparison), []).append(item)
     return [
         [
-            answers(item, analysis.question, analysis.estimand, is_first=True)
+            answers(item, analysis, is_first=True)
             for item in sorted(families[key], key=lambda item: int(item.columns[0]))
         ]
         for key in sorted(families)

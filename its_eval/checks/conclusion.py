@@ -1,112 +1,147 @@
-"""What tests together allow to say: the three-way label, and what a specification curve says.
+"""What tests together allow to say: the labels of a family of questions, their direction, and of a curve.
 
-Two nulls are tested. That of the difference series says that the gap to these peers did not change; that of
-the placebo says that the trust changed no more than trusts do. An effect is called consistent only if both
-are rejected.
+Two nulls are tested of every unit. That of its own series says that nothing changed; that of the other units
+says that it changed no more than such units do by themselves. Holm's method (Holm 1979, *Scandinavian Journal
+of Statistics* 6:65) is applied to the first, and to the larger of the two.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from its_eval.checks.placebo import Placebo, placebo
-from its_eval.effects.several_units import adjust, reaches
+from its_eval.effects.several_units import Method, adjust, reaches
 from its_eval.estimators.fit import FloatArray
-from its_eval.evaluation import CONSISTENT, GAP_CHANGED, NO_CLEAR_EVIDENCE, NOT_ESTIMABLE, NOT_UNUSUAL
+from its_eval.evaluation import CHANGED, CHANGED_MORE, NO_CLEAR_CHANGE, NOT_ANSWERED, NOT_CLEARLY_MORE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+#: From so many other units on one can say whether a change is unusual; fewer are shown, and decide nothing.
+LABEL_DONORS = 20
+SHOWN_DONORS = 10
 
 
 @dataclass(frozen=True)
-class Conclusion:
-    """Labels of one family: the treated trusts of one outcome and design.
+class Conclusions:
+    """Labels of one family: units and interruptions of one outcome and design.
 
     Attributes
     ----------
-    unit_labels : tuple of str or None
-        A label for each treated trust; None where donors are too few for any trust to be labelled, whatever
-        its data.
-    set_label : str or None
-        Label of the treated trusts as a set; None where the set has no p-value.
-    p_both : ndarray, shape (M,)
-        Holm-adjusted larger of the two p-values of each trust.
+    labels : tuple of str, length M
+    p_adjusted, p_both : ndarray, shape (M,)
+        Adjusted p-value of the change, and of the larger of the two p-values; NaN where there is none.
+    attribution_only : ndarray of bool, shape (M,)
+        The change is unusual among other units, but not clear in the unit's own series.
     """
 
-    unit_labels: tuple[str, ...] | None
-    set_label: str | None
+    labels: tuple[str, ...]
+    p_adjusted: FloatArray
     p_both: FloatArray
+    attribution_only: NDArray[np.bool_]
 
 
-def enough_donors(n_donors: int, n_treated: int, alpha: float = 0.05) -> bool:
-    """Return whether the smallest possible placebo p-value, 1/(J + 1), can pass Holm over M trusts.
-
-    At alpha = 0.05 that is J + 1 >= 20 M.
-    """
-    return (n_donors + 1) * alpha >= n_treated * (1.0 - 1e-9)
-
-
-def three_way_label(
+def conclude(
     p_gap: FloatArray,
-    p_placebo: FloatArray,
-    p_joint: float,
-    n_donors: int,
-    p_gap_set: float = np.nan,
+    p_attribution: FloatArray,
+    compared: NDArray[np.bool_],
+    *,
+    size: int,
     alpha: float = 0.05,
-) -> Conclusion:
-    """Label the treated trusts of one outcome and design, one by one or as a set.
-
-    With enough donors, a trust is *consistent with an effect* if Holm's adjustment over the trusts of
-    ``max(p_gap, p_placebo)`` is below alpha and the joint placebo of the set is at most alpha; *gap changed,
-    not unusual* if only Holm's adjustment of ``p_gap`` is below alpha (*gap to peers changed* if there is no
-    placebo to tell); else there is *no clear evidence*. The
-    label of the set uses its own p-values in the same way, without Holm.
+    method: Method = "holm",
+) -> Conclusions:
+    """Label the questions of one family.
 
     Parameters
     ----------
     p_gap : ndarray, shape (M,)
-        Of the primary estimand on the difference series; NaN where not estimable, which counts as 1 for the
-        other trusts.
-    p_placebo : ndarray, shape (M,)
-    p_joint : float
-        Of the set, ``placebo.joint_placebo``.
-    n_donors : int
-        J, the fewest donors of any of the trusts.
-    p_gap_set : float
-        Of the primary estimand on the mean difference of the set; NaN if that was not fitted.
+        Of the question, in the unit's own series or gap; NaN where it is not answered.
+    p_attribution : ndarray, shape (M,)
+        Of the change beside those of other units; NaN without them.
+    compared : ndarray of bool, shape (M,)
+        Whether other units are enough to say whether a change is unusual.
+    size : int
+        Size of the family as configured: a question that was lost counts as one with a p-value of 1.
     alpha : float
+        Level.
+    method : {"holm", "bh", "none"}
+        Method of adjustment.
     """
-    either = np.where(np.isnan(p_gap) | np.isnan(p_placebo), 1.0, np.fmax(p_gap, p_placebo))
-    p_both = adjust(either, "holm")
-    p_changed = adjust(np.where(np.isnan(p_gap), 1.0, p_gap), "holm")
-    small_both, small_gap = reaches(p_both, alpha), reaches(p_changed, alpha)
-    jointly = None if np.isnan(p_joint) else bool(reaches(np.array(p_joint), alpha))
-    units: tuple[str, ...] | None = None
-    if enough_donors(n_donors, p_gap.size, alpha):
-        units = tuple(
-            NOT_ESTIMABLE
-            if np.isnan(p_gap[unit])
-            else _label(
-                changed=bool(small_gap[unit]),
-                unusual=None if np.isnan(p_placebo[unit]) else jointly and bool(small_both[unit]),
-            )
-            for unit in range(p_gap.size)
-        )
-    together = (
-        None
-        if np.isnan(p_gap_set)
-        else _label(changed=bool(reaches(np.array(p_gap_set), alpha)), unusual=jointly)
+    lost = np.ones(max(size - p_gap.size, 0))
+    answered = ~np.isnan(p_gap)
+    own = np.where(answered, p_gap, 1.0)
+    either = np.where(answered & ~np.isnan(p_attribution), np.fmax(own, p_attribution), 1.0)
+    p_adjusted = adjust(np.concatenate([own, lost]), method)[: p_gap.size]
+    p_both = adjust(np.concatenate([either, lost]), method)[: p_gap.size]
+    changed, unusual = reaches(p_adjusted, alpha) & answered, reaches(p_both, alpha)
+    alone = adjust(np.concatenate([np.where(np.isnan(p_attribution), 1.0, p_attribution), lost]), method)
+    labels = []
+    for place in range(p_gap.size):
+        if not answered[place]:
+            labels.append(NOT_ANSWERED)
+        elif not changed[place]:
+            labels.append(NO_CLEAR_CHANGE)
+        elif not compared[place]:
+            labels.append(CHANGED)
+        else:
+            labels.append(CHANGED_MORE if unusual[place] else NOT_CLEARLY_MORE)
+    return Conclusions(
+        tuple(labels),
+        np.where(answered, p_adjusted, np.nan),
+        np.where(answered & ~np.isnan(p_attribution), p_both, np.nan),
+        compared & answered & ~changed & reaches(alone[: p_gap.size], alpha),
     )
-    return Conclusion(units, together, p_both)
 
 
-def _label(*, changed: bool, unusual: bool | None) -> str:
-    """Label by two tests; the second is None where it could not be made."""
-    if not changed:
-        return NO_CLEAR_EVIDENCE
-    if unusual is None:
-        return GAP_CHANGED
-    return CONSISTENT if unusual else NOT_UNUSUAL
+def set_label(p_set: float, p_placebo: float, *, compared: bool, alpha: float = 0.05) -> str:
+    """Label all treated units together, the primary hypothesis: no adjustment.
+
+    Parameters
+    ----------
+    p_set, p_placebo : float
+        Of their mean effect, and of its place among sets of other units; NaN where there is none.
+    compared : bool
+        Whether enough sets of other units exist for the level to be reached.
+    alpha : float
+        Level.
+    """
+    if math.isnan(p_set):
+        return NOT_ANSWERED
+    if not reaches(np.array(p_set), alpha):
+        return NO_CLEAR_CHANGE
+    if not compared or math.isnan(p_placebo):
+        return CHANGED
+    return CHANGED_MORE if reaches(np.array(p_placebo), alpha) else NOT_CLEARLY_MORE
+
+
+def direction(
+    better: str | None, *, clear: bool, intervals: list[tuple[float, float]], null: float = 0.0
+) -> str:
+    """Return which way something changed: better, worse, mixed or unclear.
+
+    Parameters
+    ----------
+    better : {"higher", "lower"} or None
+        Which way is better; None: nobody said.
+    clear : bool
+        Whether the adjusted p-value reaches the level: otherwise nothing is said of a direction.
+    intervals : list of (float, float)
+        At the level of the family: of what is shown as the answer first, then of what stands for it, such as
+        the level change for a change whose effect after a year is unclear.
+    null : float
+        The value that means no change.
+    """
+    signs = [1 if low > null else -1 if high < null else 0 for low, high in intervals]
+    if not clear or better is None or not any(signs):
+        return "unclear"
+    if 1 in signs and -1 in signs:
+        return "mixed"
+    sign = next(one for one in signs if one)
+    return "better" if (sign > 0) == (better == "higher") else "worse"
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from scipy import optimize, special, stats
 
 from its_eval.design.matrix import Interruption, Season, Shape, build_design
 from its_eval.estimators.fit import (
-    DF_FLOOR,
     MINIMUM_DF,
     BoolArray,
     FloatArray,
@@ -151,8 +150,7 @@ class PowerRow:
     estimand : str
         ``level_change`` or ``slope_change``, the latter per year.
     minimum_detectable : float
-        In residual standard deviations; NaN where the design cannot be estimated or has fewer than three
-        degrees of freedom for the estimand.
+        In residual standard deviations; NaN where the design cannot be estimated.
     df : float
     """
 
@@ -231,7 +229,7 @@ def power_by_length(
         for place, autocorrelation in enumerate(autocorrelations):
             for column, name in enumerate(names):
                 std_error, df = float(found.std_error[place, column]), float(found.df[place, column])
-                enough = df >= DF_FLOOR
-                smallest = minimum_detectable(std_error * inflation, df, alpha, power) if enough else np.nan
+                known = np.isfinite(std_error)
+                smallest = minimum_detectable(std_error * inflation, df, alpha, power) if known else np.nan
                 rows.append(PowerRow(n_pre, n_post, autocorrelation, name, float(smallest), df))
     return rows

@@ -2,8 +2,8 @@
 
 A series has a dozen tests: were each to cry at 5 %, half of all clean series would. A small p-value alone is
 a *note*; it becomes *attention* where Holm's adjustment over the tests of the series is at most 7.5 %. With
-the two checks that have a rule of their own (``variance_ratio``, ``one_month``), which 2 to 3 % of clean series
-meet, at most one clean series in ten raises any attention.
+the two checks that have a rule of their own (``variance_ratio``, ``one_month``), which 2 to 3 % of clean
+series meet, at most one clean series in ten raises any attention.
 
 With B draws under the null hypothesis, p = (1 + number as extreme as observed) / (1 + B): exact where the
 statistic's null distribution has no unknown parameter (Dufour 2006, *Journal of Econometrics* 133:443).

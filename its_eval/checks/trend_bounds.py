@@ -171,7 +171,8 @@ def trend_bounds_check(
             f"{words.before} before"
         )
     else:
-        told = "Already with a straight trend the interval includes no change"
+        whose = "the interval includes" if len(bounds) == 1 else "each interval includes"
+        told = f"Already with a straight trend {whose} no change"
     seen = []
     if not math.isnan(bend.estimate):
         seen.append(f"before the start it bends by {words.interval(bend)}")

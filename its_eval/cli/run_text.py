@@ -29,8 +29,8 @@ from its_eval.pipeline.planning import make_plan
 from its_eval.pipeline.sources import load_sources
 from its_eval.words.labels import estimand_words
 from its_eval.words.numbers import digits_for, p_number, rounded
+from its_eval.words.screen import Line, screen
 from its_eval.words.sentences import attention, data_sentences, overall_sentences, peers_sentence
-from its_eval.words.verdicts import gap_sentences, headline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from its_eval.pipeline.plan import OutcomePlan
 
 
-def print_summary(evaluation: Evaluation, target: Path, *, figures: bool, verbose: bool) -> None:
-    """Print, per outcome and unit: the answer with its interval, the peers, what needs attention.
+def print_summary(evaluation: Evaluation, target: Path, *, report: bool, verbose: bool) -> None:
+    """Print the answers: the set first, a line a unit, what weakens them, and where the report is.
 
     Parameters
     ----------
@@ -53,41 +53,53 @@ def print_summary(evaluation: Evaluation, target: Path, *, figures: bool, verbos
         The result.
     target : Path
         Where it was written.
-    figures : bool
-        Whether figures were drawn.
+    report : bool
+        Whether a report was written.
     verbose : bool
-        Also print every estimand of the primary estimator.
+        Also print each unit in sentences, its peers and every estimand of the primary estimator.
     """
     console = data_console()
-    console.print(Text(evaluation.title, style="bold"))
-    for outcome, about in evaluation.outcomes.items():
-        console.print()
-        console.print(
-            Text(f"{about['label']}: {about['interruption']}, {about['start_in_words']}", style="bold")
-        )
-        summary = evaluation.rows_of("summary", outcome)
-        failed = evaluation.rows_of("not_estimated", outcome)
-        for unit in sorted(set(summary["unit"]) | set(failed["unit"])):
-            console.print()
-            name = evaluation.unit_names.get(unit, "")
-            console.print(Text(f"{unit}  {name}".rstrip(), style="bold"))
-            # the controlled answer last: it is the one that speaks about the unit
-            for _, row in records(summary[summary["unit"] == unit].sort_values("design", ascending=False)):
-                _bullet(console, headline(row, about))
-            if verbose:
-                console.print(Padding(_estimands(evaluation, outcome, unit), (0, 0, 0, 4)))
-            said = [*gap_sentences(evaluation, outcome, unit), peers_sentence(evaluation, outcome, unit)]
-            for words in filter(None, said):
-                _bullet(console, words)
-            for warning in attention(evaluation, outcome, unit):
-                _bullet(console, f"Attention, {warning}.")
+    for line in screen(evaluation, verbose=verbose):
+        _print(console, line)
+    if verbose:
+        for outcome in evaluation.outcomes:
+            for unit in sorted(set(evaluation.rows_of("effects", outcome)["unit"])):
+                console.print()
+                console.print(Text(f"{unit}, all quantities", style="bold"))
+                console.print(Padding(_estimands(evaluation, outcome, unit), (0, 0, 0, 2)))
+                for words in filter(None, [peers_sentence(evaluation, outcome, unit)]):
+                    _print(console, Line(words, indent=2))
+                for warning in attention(evaluation, outcome, unit):
+                    _print(console, Line(f"Attention, {warning}.", indent=2))
     compared = [words for words, _ in overall_sentences(evaluation)]
     _listed(console, "Before and after, all units together", compared)
-    _listed(console, "To know", [*evaluation.notes, *data_sentences(evaluation)])
+    if verbose:
+        _listed(console, "To know", [*evaluation.notes, *data_sentences(evaluation)])
     console.print()
-    console.print(f"Tables:  {target / 'tables'}", soft_wrap=True)
-    if figures:
-        console.print(f"Figures: {target / 'figures'}", soft_wrap=True)
+    if not any(about.get("chosen") for about in evaluation.outcomes.values()):
+        words = (
+            "How the units were chosen is not stated; units chosen for poor results recover by themselves."
+        )
+        _print(console, Line(words, "note"))
+    where = f"Report: {target / 'report.html'}" if report else f"Tables: {target / 'tables'}"
+    more = "" if verbose else "   (-v: every unit, peers, checks)"
+    console.print(f"{where}{more}", soft_wrap=True)
+
+
+_STYLES = {"title": "bold", "head": "bold", "plain": "", "note": "dim"}
+
+
+def _print(console: Console, line: Line) -> None:
+    """Print a line, wrapped under itself; the rows of a table as they are."""
+    if line.table or not line.text:
+        for row in line.text.split("\n"):
+            console.print(Text(row, style=_STYLES[line.style]), soft_wrap=True)
+        return
+    deeper = line.indent + 2
+    for number, part in enumerate(Text(line.text).wrap(console, console.width - deeper)):
+        part.rstrip()
+        blanks = " " * (line.indent if number == 0 else deeper)
+        console.print(Text(f"{blanks}{part.plain}", style=_STYLES[line.style]))
 
 
 def _listed(console: Console, title: str, sentences: Sequence[str]) -> None:
@@ -96,28 +108,33 @@ def _listed(console: Console, title: str, sentences: Sequence[str]) -> None:
         console.print()
         console.print(Text(title, style="bold"))
     for words in sentences:
-        _bullet(console, words)
-
-
-def _bullet(console: Console, sentence: str) -> None:
-    """Print a sentence behind a dot, its lines under each other and without blanks at their ends."""
-    indent = 4
-    for number, line in enumerate(Text(sentence).wrap(console, console.width - indent)):
-        line.rstrip()
-        console.print(Text("  · " if number == 0 else " " * indent) + line)
+        _print(console, Line(words, indent=2))
 
 
 def _estimands(evaluation: Evaluation, outcome: str, unit: str) -> Table:
     about = evaluation.outcomes[outcome]
     effects = evaluation.rows_of("effects", outcome, unit)
     table = Table(box=None, pad_edge=False)
-    for column in ("design", "quantity", "scale", "estimate", "low", "high", "p"):
+    several = effects["interruption"].nunique() > 1
+    for column in (
+        "design",
+        *(["interruption"] if several else []),
+        "quantity",
+        "scale",
+        "estimate",
+        "low",
+        "high",
+        "p",
+    ):
         table.add_column(column, justify="right" if column in ("estimate", "low", "high", "p") else "left")
     for _, row in records(effects[effects["role"] != "sensitivity"]):
         digits = digits_for({**row, "scale": ""})
         numbers = [rounded(row[name], digits) for name in ("estimate", "conf_low", "conf_high")]
         words = estimand_words(row["estimand"], about)
-        table.add_row(str(row["design"]), words, str(row["scale"]), *numbers, p_number(row["p_value"]))
+        which = [str(row["interruption"])] if several else []
+        table.add_row(
+            str(row["design"]), *which, words, str(row["scale"]), *numbers, p_number(row["p_value"])
+        )
     return table
 
 

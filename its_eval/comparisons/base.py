@@ -10,7 +10,6 @@ import numpy as np
 
 from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.estimators.catalogue import ESTIMATORS
-from its_eval.evaluation import DIFFERS, GAP_CHANGED
 from its_eval.pipeline.estimate import Ask, Estimates, estimate
 from its_eval.pipeline.plan import Target
 from its_eval.pipeline.sheet import NotEstimated, Sheet, make_sheet
@@ -31,8 +30,6 @@ class Comparison:
     ----------
     name : str
         What a config calls it, under ``designs``.
-    changed : str
-        Label of a change, without a word of whether it is unusual.
     in_words : tuple of str
         What one unit is compared with, and several.
     method : str
@@ -56,7 +53,6 @@ class Comparison:
     """
 
     name: str
-    changed: str = GAP_CHANGED
     in_words: tuple[str, str] = ("its peers", "their peers")
     method: str = ""
     is_controlled: bool = True
@@ -68,8 +64,8 @@ class Comparison:
     takes_all_donors: bool = False
     has_batch: bool = False
 
-    def ranks(self, estimates: Sequence[Estimates]) -> dict[str, float] | None:  # noqa: ARG002
-        """Return by unit what placebos are ranked by, where that is not the statistic of the estimand."""
+    def scales(self, estimates: Sequence[Estimates]) -> dict[str, float] | None:  # noqa: ARG002
+        """Return by unit what an estimate is held against where it has no standard error."""
         return None
 
     def entries(self, estimators: Sequence[Estimator]) -> tuple[Estimator, ...]:
@@ -237,7 +233,6 @@ class Single(Comparison):
 
 SINGLE = Single(
     "single",
-    DIFFERS,
     ("its own earlier trend", "their own earlier trend"),
     "Single: the unit's own series.",
     is_controlled=False,

@@ -19,13 +19,15 @@ from its_eval.pipeline.plan import Target
 from its_eval.pipeline.sheet import NotEstimated, comparative_covariates, make_sheet
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from its_eval.comparisons.base import Fitted
     from its_eval.config import Estimator
     from its_eval.pipeline.estimate import Ask
     from its_eval.pipeline.plan import OutcomePlan
     from its_eval.pipeline.sheet import Sheet
+
+
+#: A prediction error of so small a share of the values is rounding: the mixture reproduces the unit.
+ROUNDING = 1e-10
 
 
 @dataclass(frozen=True)
@@ -36,14 +38,17 @@ class Synthetic(Comparison):
         """Return none: only placebos tell about it."""
         return ()
 
-    def ranks(self, estimates: Sequence[Estimates]) -> dict[str, float] | None:
-        """Return the ratio of prediction errors after and before, by unit."""
-        ratios = {}
+    def scales(self, estimates: Sequence[Estimates]) -> dict[str, float] | None:
+        """Return the prediction error before the start, by unit; 0 where the mixture reproduces the unit."""
+        errors = {}
         for item in estimates:
-            before, after = item.design.segments()
+            before, _ = item.design.segments()
             for unit, column in zip(item.units, item.columns, strict=True):
-                ratios[unit] = prediction_error_ratio(item.sheet.values[:, column], before, after)
-        return ratios
+                gap = item.sheet.values[before & item.observed, column]
+                level = float(np.abs(item.sheet.unit_values[before & item.observed, column]).max())
+                error = float(np.sqrt(np.mean(gap**2)))
+                errors[unit] = error if error > ROUNDING * level else 0.0
+        return errors
 
     def peers(self, plan: OutcomePlan, unit: str) -> tuple[str, ...]:
         """Return every donor: the mixture chooses among them."""
@@ -153,16 +158,6 @@ def mixed(sheet: Sheet) -> tuple[Sheet, dict[str, dict[str, float]], list[NotEst
         covariate_names=tuple(names for _, names in own_covariates),
     )
     return gaps, weights, failed
-
-
-def prediction_error_ratio(
-    gap: NDArray[np.float64], before: NDArray[np.bool_], after: NDArray[np.bool_]
-) -> float:
-    """Return the root mean squared gap after the start over that before (Abadie et al. 2010)."""
-    known = ~np.isnan(gap)
-    late = float(np.sqrt(np.mean(gap[after & known] ** 2)))
-    early = float(np.sqrt(np.mean(gap[before & known] ** 2)))
-    return late / early if early > 0 else np.inf
 
 
 SYNTHETIC = Synthetic(

@@ -23,7 +23,7 @@ from its_eval.config.settings import (
     Text,
     without_blanks,
 )
-from its_eval.effects.estimands import ESTIMANDS
+from its_eval.effects.estimands import CHANGE, ESTIMANDS
 
 #: The name of a comparison of the catalogue.
 Design = Annotated[str, OneOf(COMPARISONS)]
@@ -41,12 +41,14 @@ class Estimands(Settings):
     """What is estimated."""
 
     primary: Text = Field(
-        default_factory=str,
-        description="The estimand that counts: level_change for shape step, else slope_change.",
+        default=CHANGE,
+        description="What is asked. change: did anything change, level or trend, by their joint test; or one "
+        "estimand.",
     )
     at: Annotated[tuple[Annotated[int, Field(ge=0)], ...], DISTINCT] = Field(
-        default=(12, 24),
-        description="Effects at so many periods after the first full post period: effect_at_<k>.",
+        default=(),
+        description="Effects at so many periods after the first full post period, effect_at_<k>; a year and "
+        "two years when left out.",
     )
     margin: float | None = Field(
         default=None,
@@ -59,15 +61,11 @@ class Estimands(Settings):
     def names(self) -> tuple[str, ...]:
         """Names of all estimands that can be primary, whatever the shape."""
         # beside those of a fixed name there is one for every k
-        return (*ESTIMANDS, *(f"effect_at_{k}" for k in self.at))
+        return (CHANGE, *ESTIMANDS, *(f"effect_at_{k}" for k in self.at))
 
-    @model_validator(mode="after")
-    def _known(self) -> Self:
-        refuse("estimands", self._primary_faults())
-        return self
-
-    def _primary_faults(self) -> list[Fault]:
-        if not self.primary or self.primary in self.names:
+    def faults(self) -> list[Fault]:
+        """Return a fault when the primary estimand is not known; `at` has to be settled."""
+        if self.primary in self.names:
             return []
         if _EFFECT_AT.fullmatch(self.primary):
             what = f"{show(self.primary)} needs its number of periods in estimands.at"
@@ -247,6 +245,14 @@ class Intervention(Settings):
         default="step_and_slope", description="What may change at the date: level, slope or both."
     )
     phase_in: PhaseIn = Field(default_factory=PhaseIn, description="Time it took to come into force.")
+    chosen: str = Field(
+        default_factory=str,
+        description="How the units were chosen, in your words: units chosen for poor results recover by "
+        "themselves.",
+    )
+    delivered: str = Field(
+        default_factory=str, description="What was delivered, when and to whom, in your words."
+    )
 
 
 class Event(Settings):

@@ -199,12 +199,16 @@ class Config(Settings):
     @field_validator("estimands")
     @classmethod
     def _check_estimands(cls, value: Estimands, info: ValidationInfo) -> Estimands:
-        intervention = info.data.get("intervention")
-        if intervention is None:
-            return value
-        default = "level_change" if intervention.shape == "step" else "slope_change"
-        settled = value.model_copy(update={"primary": value.primary or default})
-        refuse("estimands", crosschecks.estimand_faults(settled, intervention.shape))
+        data, intervention = info.data.get("data"), info.data.get("intervention")
+        settled = value
+        if "at" not in value.model_fields_set:
+            year = 12 if data is None else data.calendar.per_year
+            settled = value.model_copy(update={"at": (year, 2 * year)})
+            # whether the question was stated is told in the output; that `at` was filled in is not
+            settled.__pydantic_fields_set__.discard("at")
+        refuse("estimands", settled.faults())
+        if intervention is not None:
+            refuse("estimands", crosschecks.estimand_faults(settled, intervention.shape))
         return settled
 
     @field_validator("sensitivity")

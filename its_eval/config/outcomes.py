@@ -168,6 +168,10 @@ class OutcomeOptions(Settings):
     better: Literal["higher", "lower"] | None = Field(
         default=None, description="Which direction is an improvement."
     )
+    counted: Text = Field(
+        default="cases",
+        description="What a percentage is of, in the plural: attendances, patients, responses, staff.",
+    )
     transform: Transform = Field(
         default="none", description="Scale of the model; log for a count, else none."
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from its_eval.effects.estimands import Segment, asked, linear_contrasts
+from its_eval.effects.estimands import Segment, asked, linear_contrasts, year_effect
 from its_eval.effects.nonlinear import fieller_sets, relative_effects, standardised_effects
 from its_eval.estimators.fit import DF_FLOOR, ContrastEstimates, Fit
 from its_eval.scales import NONE, Scale
@@ -35,10 +35,21 @@ class Question:
         k of ``effect_at_k``: periods after the first full post period.
     confidence : float
         Coverage of the intervals.
+    year : int
+        Periods in a year: the effect one year after the start is always read, in a shorter series the effect
+        in its last period. 0: only those of `at`.
     """
 
     at: tuple[int, ...]
     confidence: float
+    year: int = 0
+
+    def at_of(self, design: Design, number: int = 0) -> tuple[int, ...]:
+        """Return k of every ``effect_at_k`` of an interruption, the year's among them."""
+        if self.year == 0:
+            return self.at
+        year = int(year_effect(design, number, self.year).rpartition("_")[2])
+        return tuple(sorted({*self.at, year}))
 
 
 @dataclass(frozen=True)
@@ -112,7 +123,7 @@ class EffectColumns:
     estimate, std_error, df, statistic, p_value, conf_low, conf_high : ndarray, shape (S, K)
         `std_error` is on the inference scale. Limits may be infinite under Fieller's theorem.
     df_floor : ndarray of bool, shape (S, K)
-        Unclipped degrees of freedom below 3: the estimand is not estimable (methods §11.6).
+        Unclipped degrees of freedom below 3: very wide, little information.
     present : ndarray of bool, shape (S, K)
         Which rows there are: not every series has every estimand.
     """
@@ -134,9 +145,9 @@ class EffectColumns:
         Parameters
         ----------
         stuck : ndarray of bool, shape (S,)
-            Series whose fit sits on a bound or reproduces the data: the bound or rounding decides.
+            Series whose fit reproduces the data: rounding would decide.
         """
-        return self.present & ~(stuck[:, None] | self.df_floor | np.isnan(self.p_value))
+        return self.present & ~(stuck[:, None] | np.isnan(self.p_value))
 
     def places(self, estimand: str, interruption: int = 0) -> list[int]:
         """Return the columns of an estimand, on whatever scales."""
@@ -172,7 +183,7 @@ def reading_of(design: Design, setting: Setting, question: Question) -> Reading:
         # a plain sum is the same contrast for all series
         weights = np.ones(design.n_periods)
     for number in range(len(design.interruptions)):
-        linear = linear_contrasts(design, setting.observed, question.at, number)
+        linear = linear_contrasts(design, setting.observed, question.at_of(design, number), number)
         names += [(number, name) for name in linear]
         rows += linear.values()
         if weights is not None:
@@ -214,7 +225,8 @@ def effect_columns(
     every = np.ones(n_series, dtype=np.bool_)
     low, high = read.interval(question.confidence)
     statistic, p_value = read.statistic, read.p_value
-    ratios = {item.name for item in asked(question.at) if item.has_ratio}
+    every_at = {k for number in range(len(design.interruptions)) for k in question.at_of(design, number)}
+    ratios = {item.name for item in asked(sorted(every_at)) if item.has_ratio}
     plain = setting.scale.is_plain
     summed = every if setting.weights is None else np.asarray(~np.isnan(setting.weights).all(axis=1))
     for place, (number, name) in enumerate(reading.names):
@@ -258,7 +270,7 @@ def _add_nonlinear(
         return
     if setting.scale.name == "log" and not setting.is_family:
         return
-    at = {k: segment.interruption.full + k for k in question.at}
+    at = {k: segment.interruption.full + k for k in question.at_of(design, number)}
     for name, there, estimates in standardised_effects(
         fit,
         (design.matrix, segment.switched_off),
@@ -370,19 +382,19 @@ class Bands:
     prediction: tuple[FloatArray, FloatArray]
 
 
-def bands(design: Design, fit: Fit, confidence: float, relative_variance: FloatArray | None = None) -> Bands:
+def bands(design: Design, fit: Fit, confidence: float, error_variance: FloatArray | None = None) -> Bands:
     """Return fitted values and the counterfactual with its bands (methods §11.10).
 
-    The prediction band adds the error variance of the period (`relative_variance`, shape (S, n), times
-    sigma squared) to that of the mean, and keeps the same degrees of freedom.
+    The prediction band adds the error variance of the period (`error_variance`, shape (S, n); sigma squared
+    by default) to that of the mean, and keeps the same degrees of freedom.
     """
     n_series = len(fit.params)
     after = np.arange(design.n_periods) >= design.interruption.start
     switched_off = design.counterfactual
     mean = fit.contrasts(switched_off[after])
-    variance = np.broadcast_to((fit.sigma**2)[:, None], (n_series, design.n_periods))
-    if relative_variance is not None:
-        variance = variance * relative_variance
+    variance = error_variance
+    if variance is None:
+        variance = np.broadcast_to((fit.sigma**2)[:, None], (n_series, design.n_periods))
     half = mean.quantile(confidence)
     limits = [np.full((n_series, design.n_periods), np.nan) for _ in range(4)]
     wider = np.sqrt(mean.std_error**2 + variance[:, after])

@@ -125,7 +125,7 @@ PRE_SLOPE = Estimand("pre_slope", lambda segment: segment.trend, "trend before, 
 LEVEL_CHANGE = Estimand(
     "level_change",
     lambda segment: None if segment.interruption.shape == "slope" else segment.own(0),
-    "jump at the start",
+    "immediate change in level",
     has_ratio=True,
 )
 SLOPE_CHANGE = Estimand(
@@ -173,6 +173,28 @@ def effect_at(after: int) -> Estimand:
 
     words = f"effect {after} {{period}}{'' if after == 1 else 's'} after the start"
     return Estimand(f"effect_at_{after}", row, words, has_ratio=True)
+
+
+#: The question whether anything changed: the joint test of all terms of an interruption.
+CHANGE = "change"
+
+
+def terms_of(question: str, shape: str) -> tuple[str, ...]:
+    """Return the estimands that a question tests together: the terms of the shape for ``change``."""
+    if question != CHANGE:
+        return (question,)
+    own = {"step": (LEVEL_CHANGE.name,), "slope": (SLOPE_CHANGE.name,)}
+    return own.get(shape, (LEVEL_CHANGE.name, SLOPE_CHANGE.name))
+
+
+def year_effect(design: Design, number: int, per_year: int) -> str:
+    """Return the effect one year after the start of an interruption, or in the last period of a shorter one.
+
+    Nothing is carried on beyond the data: with fewer periods after the first full one the effect in the last
+    of them stands for it, under its own name.
+    """
+    left = design.n_periods - 1 - design.interruptions[number].full
+    return f"effect_at_{max(min(per_year, left), 0)}"
 
 
 def estimand_of(name: str) -> Estimand:

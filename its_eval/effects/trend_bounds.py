@@ -22,18 +22,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import linalg, optimize, special
 
-from its_eval.estimators.reml.autoregression import autocovariances
-
 if TYPE_CHECKING:
     from its_eval.estimators.fit import BoolArray, FloatArray
 
 
 def gls_weights(
-    matrix: FloatArray,
-    partials: FloatArray,
-    observed: BoolArray,
-    contrast: FloatArray,
-    spread: FloatArray | None = None,
+    matrix: FloatArray, covariance: FloatArray, observed: BoolArray, contrast: FloatArray
 ) -> FloatArray:
     """Return the weight of every period in an estimate, ``R^{-1}X(X'R^{-1}X)^{-1}c``.
 
@@ -41,30 +35,23 @@ def gls_weights(
     ----------
     matrix : ndarray, shape (n, k)
         Design X over all periods.
-    partials : ndarray, shape (p,)
-        Partial autocorrelations of the errors, p = 0, 1 or 2.
+    covariance : ndarray, shape (n_used, n_used)
+        R, the covariance of the errors over the used periods, up to a factor.
     observed : ndarray of bool, shape (n,)
         Periods that entered the fit.
     contrast : ndarray, shape (k,)
         c.
-    spread : ndarray, shape (n,), optional
-        Relative standard deviations of the errors; 1 by default.
 
     Returns
     -------
     ndarray, shape (n,)
         On the calendar, 0 where a period did not enter.
     """
-    scale = np.ones(observed.size) if spread is None else spread
-    scaled = (matrix / scale[:, None])[observed]
-    whitened = scaled
-    if partials.size:
-        lags = autocovariances(partials[None], max(observed.size, 2))[0][: observed.size]
-        covariance = linalg.toeplitz(lags)[np.ix_(observed, observed)]
-        whitened = linalg.solve(covariance, scaled, assume_a="pos")
+    used = matrix[observed]
+    whitened = linalg.solve(covariance, used, assume_a="pos")
     weights = np.zeros(observed.size)
-    weights[observed] = whitened @ np.linalg.solve(scaled.T @ whitened, contrast)
-    return weights / scale
+    weights[observed] = whitened @ np.linalg.solve(used.T @ whitened, contrast)
+    return weights
 
 
 def largest_bias(weights: FloatArray) -> float:

@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
-#: Degrees of freedom are clipped to at least this before an interval is formed (methods §2).
-MINIMUM_DF = 2.0
-#: Below this many unclipped degrees of freedom a contrast is flagged as not estimable (methods §11.6).
+#: Degrees of freedom are clipped to at least this before an interval is formed: no p-value is withheld for
+#: want of them, which would select those that are shown (inference P1).
+MINIMUM_DF = 1.0
+#: Below this many unclipped degrees of freedom a contrast is flagged: very wide, little information.
 DF_FLOOR = 3.0
 #: Where so many quantiles are asked for, a polynomial of this degree in 1/df stands for them.
 MANY_QUANTILES = 4096
@@ -65,6 +66,10 @@ class ContrastEstimates:
     def p_value(self) -> FloatArray:
         """Two-sided p-value of a zero contrast by the t distribution, shape (S, m)."""
         return np.asarray(2.0 * special.stdtr(self.df, -np.abs(self.statistic)), dtype=np.float64)
+
+    def take(self, pick: Any) -> ContrastEstimates:
+        """Return those of some series, or with ``np.s_[:, contrasts]`` some contrasts."""
+        return ContrastEstimates(*(array[pick] for array in vars(self).values()))
 
     def interval(self, confidence: float) -> tuple[FloatArray, FloatArray]:
         """Lower and upper limits at the given confidence, each of shape (S, m)."""
@@ -181,6 +186,9 @@ class Fit:
         estimators without such a ratio.
     dispersion : ndarray, shape (S,), or None
         Of count and binomial families; None for others.
+    walk_variances : ndarray, shape (S, 2), or None
+        Of a random walk with added noise: variance of a step from one period to the next, and of the noise
+        where the relative variance is 1; None for other errors.
     """
 
     params: FloatArray
@@ -192,6 +200,7 @@ class Fit:
     flags: dict[str, BoolArray] = field(default_factory=dict)
     variance_ratio: FloatArray | None = None
     dispersion: FloatArray | None = None
+    walk_variances: FloatArray | None = None
 
     def one(self, series: int) -> Fit:
         """Return the fit of one series alone, so that contrasts of its own cost nothing for the others."""
@@ -216,6 +225,7 @@ class Fit:
             {name: flag[pick] for name, flag in self.flags.items()},
             None if self.variance_ratio is None else self.variance_ratio[pick],
             None if self.dispersion is None else self.dispersion[pick],
+            None if self.walk_variances is None else self.walk_variances[pick],
         )
 
     def contrasts(self, matrix: FloatArray) -> ContrastEstimates:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from its_eval.errors import NotEstimableError
+from its_eval.estimators.fit import scatter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -89,6 +90,11 @@ class FitContext:
     counts: FloatArray | None = None
     sizes: FloatArray | None = None
 
+    def weights_of(self, series: NDArray[np.intp]) -> FitContext:
+        """Return the context of some of the series of an estimator that is no family."""
+        relative = self.relative_variance
+        return self if relative is None else replace(self, relative_variance=relative[:, series])
+
 
 @dataclass(frozen=True)
 class Statistics:
@@ -110,6 +116,16 @@ class Statistics:
     flags: dict[str, BoolArray]
     sigma: NDArray[np.float64] | None = None
     log_likelihood: NDArray[np.float64] | None = None
+
+    def take(self, pick: NDArray[np.intp] | slice) -> Statistics:
+        """Return the statistics of some of the series."""
+        return Statistics(
+            self.estimates.take(pick),
+            self.partial_autocorrelations[pick],
+            {name: flag[pick] for name, flag in self.flags.items()},
+            None if self.sigma is None else self.sigma[pick],
+            None if self.log_likelihood is None else self.log_likelihood[pick],
+        )
 
     @classmethod
     def of(cls, fit: Fit, contrasts: FloatArray) -> Statistics:
@@ -155,6 +171,12 @@ class EstimatorKind:
         Describes a unit and its peers in one model.
     slow : bool
         Takes milliseconds a series.
+    procedure : str
+        By which its standard errors and degrees of freedom are made; blank: one of its own.
+    at_bound : EstimatorKind or None
+        What answers for the series that this one flags ``at_bound``; None: it answers itself. Parameters,
+        contrasts and their uncertainty are then those of the other kind, while autocorrelations, sigma,
+        variance ratio and log-likelihood go on describing the fit that met the bound.
     """
 
     name: str
@@ -170,6 +192,13 @@ class EstimatorKind:
     whitenable: bool = False
     of_several_series: bool = False
     slow: bool = False
+    procedure: str = ""
+    at_bound: EstimatorKind | None = None
+
+    @property
+    def inference(self) -> str:
+        """By which procedure it answers: ``kr1``, ``random_walk``, ``ols``, ``newey_west`` and so on."""
+        return self.procedure or self.name
 
     @property
     def is_family(self) -> bool:
@@ -201,7 +230,23 @@ class EstimatorKind:
             used periods, a gap cannot be bridged, or a family cannot have such counts.
         """
         self._require_length(context)
-        return self.fit_many(X, Y, estimator, context)
+        fit = self.fit_many(X, Y, estimator, context)
+        bound = at_bound(fit.flags)
+        if self.at_bound is None or not bound.size:
+            return fit
+        other = self.at_bound.fit(X, Y[:, bound], estimator, context.weights_of(bound))
+        count = other.covariance.gradients.shape[1]
+        scatter(fit.params, bound, other.params)
+        own = fit.covariance
+        for whole, part in ((own.adjusted, other.covariance.adjusted), (own.model, other.covariance.model)):
+            scatter(whole, bound, part)
+        # without variance parameters the degrees of freedom are those of the residuals
+        own.gradients[bound] = own.parameter_covariance[bound] = 0.0
+        own.gradients[bound, :count] = other.covariance.gradients
+        own.parameter_covariance[bound, :count, :count] = other.covariance.parameter_covariance
+        walks = np.full((len(fit.params), 2), np.nan)
+        scatter(walks, bound, other.walk_variances)
+        return replace(fit, walk_variances=walks, flags=_raised(fit.flags, bound, other.flags))
 
     def read(
         self, X: FloatArray, Y: FloatArray, contrasts: FloatArray, estimator: Entry, context: FitContext
@@ -222,8 +267,34 @@ class EstimatorKind:
         """
         self._require_length(context)
         if self.read_many is None or contrasts.ndim == 3:
-            return Statistics.of(self.fit_many(X, Y, estimator, context), contrasts)
-        return self.read_many(X, Y, contrasts, estimator, context)
+            return Statistics.of(self.fit(X, Y, estimator, context), contrasts)
+        read = self.read_many(X, Y, contrasts, estimator, context)
+        return self.answered(read, X, Y, contrasts, estimator, context)
+
+    def answered(
+        self,
+        read: Statistics,
+        X: FloatArray,
+        Y: FloatArray,
+        contrasts: FloatArray,
+        estimator: Entry,
+        context: FitContext,
+    ) -> Statistics:
+        """Return what was read of series, those at a bound by the kind that answers for them.
+
+        Parameters
+        ----------
+        read : Statistics
+            Of this estimator alone.
+        X, Y, contrasts, estimator, context
+            As for `read`, contrasts of shape (m, k).
+        """
+        bound = at_bound(read.flags)
+        if self.at_bound is None or not bound.size:
+            return read
+        other = self.at_bound.read(X, Y[:, bound], contrasts, estimator, context.weights_of(bound))
+        scatter(read.estimates, bound, other.estimates)
+        return replace(read, flags=_raised(read.flags, bound, other.flags))
 
     def _require_length(self, context: FitContext) -> None:
         if self.has_error_model and context.n_used < DESCRIPTIVE_BELOW:
@@ -231,6 +302,21 @@ class EstimatorKind:
                 f"{context.n_used} usable observations; an error model needs {DESCRIPTIVE_BELOW}. "
                 "Show the series, or extend the window"
             )
+
+
+def at_bound(flags: Mapping[str, BoolArray]) -> NDArray[np.intp]:
+    """Return the places of the series that are flagged ``at_bound``."""
+    return np.flatnonzero(flags.get("at_bound", False))
+
+
+def _raised(
+    flags: Mapping[str, BoolArray], places: NDArray[np.intp], more: Mapping[str, BoolArray]
+) -> dict[str, BoolArray]:
+    """Return flags (S,) with those of some of the series added."""
+    raised = {name: flag.copy() for name, flag in flags.items()}
+    for name, flag in more.items():
+        raised.setdefault(name, np.zeros_like(flags["at_bound"]))[places] |= flag
+    return raised
 
 
 def autoregressive_order(order: Any, n_used: int) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from its_eval.calendar import parse_period, season_position
-from its_eval.evaluation import NOT_ESTIMABLE
+from its_eval.evaluation import NOT_ANSWERED
 from its_eval.figures.kinds import (
     SINGLE,
     FigureLabels,
@@ -308,7 +308,7 @@ def series_labels(evaluation: Evaluation, task: FigureTask) -> SeriesLabels:
         unused=_unused(
             [str(period) for period in rows["period"]], [str(reason) for reason in rows["used_reason"]]
         ),
-        not_estimable=bool((rows_for(evaluation, "summary", task)["label"] == NOT_ESTIMABLE).any()),
+        not_estimable=bool((rows_for(evaluation, "summary", task)["label"] == NOT_ANSWERED).any()),
         outside_range=bool(flags.str.contains("counterfactual_outside_range").any()),
     )
 

@@ -161,7 +161,7 @@ class FittedSeries:
 
 def fitted_series(analysis: Analysis, item: Estimates, estimands: Sequence[str]) -> Iterator[FittedSeries]:
     """Yield what each series of a fit is simulated from, with those estimands that are linear."""
-    rows = linear_contrasts(item.design, item.observed, analysis.question.at)
+    rows = linear_contrasts(item.design, item.observed, analysis.question.at_of(item.design))
     contrasts = {name: rows[name] for name in estimands if name in rows}
     fit = item.whole
     for position, unit in enumerate(item.units):
@@ -221,9 +221,15 @@ def estimates_of(
     kind = ESTIMATORS[estimator.name]
     after = np.arange(len(series.observed)) >= series.start
     context = FitContext(int(series.observed.sum()), after, series.per_year)
+    if not kind.weighs(estimator):
+        return kind.read(series.matrix, values, contrasts, estimator, context).estimates
     # rows divided by the roots of the weights: all simulated series share them, and so a design
-    root = series.root[:, None] if kind.weighs(estimator) else np.ones((1, 1))
-    return kind.read(series.matrix / root, values / root, contrasts, estimator, context).estimates
+    root = series.root[:, None]
+    read = replace(kind, at_bound=None).read(
+        series.matrix / root, values / root, contrasts, estimator, context
+    )
+    context = replace(context, relative_variance=np.broadcast_to(root**2, values.shape))
+    return kind.answered(read, series.matrix, values, contrasts, estimator, context).estimates
 
 
 #: Columns of the table, in order.

@@ -1,30 +1,39 @@
-"""The conclusion: adjusted p-values, the summary, and the smallest effects that would have been found."""
+"""The conclusion: one verdict for every question, and the summary that is read off the verdicts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.polynomial import chebyshev
 
+from its_eval.checks.conclusion import conclude, direction, set_label
 from its_eval.checks.power import minimum_detectable
-from its_eval.columns import TableColumns, Texts
-from its_eval.effects.several_units import METHODS, adjust, reaches
+from its_eval.columns import TableColumns
+from its_eval.effects.estimands import CHANGE
+from its_eval.effects.several_units import adjust
 from its_eval.estimators.fit import MINIMUM_DF
-from its_eval.evaluation import NO_CLEAR_EVIDENCE, NOT_ESTIMABLE, THE_SET, make_table, records
+from its_eval.evaluation import ALL_INTERRUPTIONS, OPEN_LABELS, THE_SET, records
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from its_eval.config import Config
     from its_eval.effects.several_units import Method
-    from its_eval.pipeline.credibility import Credibility
+    from its_eval.pipeline.placebos import Beside, QuantityBeside
+    from its_eval.pipeline.primary import PrimaryEstimate
+    from its_eval.pipeline.question import Asked
     from its_eval.pipeline.tables import Answers
+    from its_eval.pipeline.together import SetAnswer
 
     FloatArray = NDArray[np.float64]
+
+Row = dict[str, Any]
 
 #: Degree of the polynomial in 1/df that stands for the noncentrality a test needs, and from how many series
 #: on it does.
@@ -32,18 +41,304 @@ _DEGREE = 24
 _MANY = 64
 
 
-def adjusted_p(family: Sequence[Answers], n_treated: int, method: Method) -> list[FloatArray]:
-    """Return adjusted p-values of the primary rows of each answer, shape (S, K), NaN elsewhere.
+@dataclass(frozen=True)
+class Terms:
+    """How the questions of one outcome and comparison are judged.
 
-    The size of the family is fixed by the config (methods §11.8): a series at a bound, below the
-    degrees-of-freedom floor or not estimated has no p-value of its own but still counts, as one of 1.
+    Attributes
+    ----------
+    confidence : float
+        Level of the intervals.
+    method : {"holm", "bh", "none"}
+        Adjustment over units and interruptions.
+    n_units : int
+        Treated units as configured: one that is not answered still counts.
+    better : {"higher", "lower"} or None
+        Which way is better.
+    """
+
+    confidence: float
+    method: Method
+    n_units: int
+    better: str | None
+
+    @classmethod
+    def of(cls, config: Config, better: str | None, n_units: int) -> Terms:
+        """Return what a config says; units that are evaluated in turn are no family."""
+        method = "none" if config.each else config.multiplicity.method
+        return cls(config.confidence, method, n_units, better)
+
+    @property
+    def alpha(self) -> float:
+        """Level of the tests."""
+        return round(1.0 - self.confidence, 12)
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What was found about one outcome in one comparison.
+
+    Attributes
+    ----------
+    outcome, comparison : str
+        Which.
+    asked : sequence of Asked
+        The question about each interruption.
+    beside : mapping of (unit, interruption key) to Beside
+        The change of a unit beside those of other units, where there are any.
+    by_rank : bool
+        Whether the place among other units is all there is to judge by.
+    over_all : mapping of str to float
+        p-value of all interruptions together, by unit.
+    together : sequence of SetAnswer
+        The treated units as a set, by interruption.
+    flags : mapping of str to str
+        Warnings of the fit, by unit.
+    inference : mapping of str to str
+        Procedure, by unit.
+    bends : mapping of (unit, quantity) to float
+        How much the untreated trend would have to bend.
+    """
+
+    outcome: str
+    comparison: str
+    asked: Sequence[Asked]
+    beside: Mapping[tuple[str, str], Beside] = field(default_factory=dict)
+    by_rank: bool = False
+    over_all: Mapping[str, float] = field(default_factory=dict)
+    together: Sequence[SetAnswer] = ()
+    flags: Mapping[str, str] = field(default_factory=dict)
+    inference: Mapping[str, str] = field(default_factory=dict)
+    bends: Mapping[tuple[str, str], float] = field(default_factory=dict)
+
+
+def verdict_rows(found: Findings, terms: Terms) -> Iterator[Row]:
+    """Yield the rows of ``verdicts`` of one outcome and comparison.
+
+    Parameters
+    ----------
+    found : Findings
+        Estimates, and what other units did.
+    terms : Terms
+        How they are judged.
+    """
+    cases = [(one, unit) for one in found.asked for unit in one.p_values]
+    size = terms.n_units * max(len(found.asked), 1)
+    beside = [found.beside.get((unit, one.key)) for one, unit in cases]
+    own = np.array([one.p_values[unit] for one, unit in cases])
+    if found.by_rank:
+        ranked = [item is not None and item.least_p * size <= terms.alpha * (1.0 + 1e-9) for item in beside]
+        own = np.array(
+            [
+                item.p_rank if item is not None and good else math.nan
+                for item, good in zip(beside, ranked, strict=True)
+            ]
+        )
+    attributed = np.array([math.nan if item is None else item.p_value for item in beside])
+    compared = np.array([item is not None and item.compared for item in beside], dtype=np.bool_)
+    judged = conclude(own, attributed, compared, size=size, alpha=terms.alpha, method=terms.method)
+    sets = {item.key: item for item in found.together}
+    adjusted = {one.key: _adjusted(one, size, terms.method) for one in found.asked}
+    for place, (one, unit) in enumerate(cases):
+        rows = _unit_rows(found, terms, one, unit, size, adjusted[one.key])
+        answer = next(rows, None)
+        if answer is None:
+            continue
+        answer |= {
+            "p_value": own[place],
+            "p_adjusted": judged.p_adjusted[place],
+            "p_attribution_adjusted": judged.p_both[place],
+            "label": judged.labels[place],
+        }
+        if judged.attribution_only[place]:
+            answer["flags"] = "; ".join(filter(None, [answer["flags"], "attribution_only"]))
+        if judged.labels[place] in OPEN_LABELS:
+            answer["direction"] = "unclear"
+        for row in (answer, *rows):
+            yield row | _of_set(sets.get(one.key))
+    yield from _over_all(found, terms)
+    for one in found.asked:
+        if one.key in sets:
+            yield from _set_rows(found, terms, one, sets[one.key])
+
+
+def _common(found: Findings, one: Asked, unit: str) -> Row:
+    return {
+        "outcome": found.outcome,
+        "design": found.comparison,
+        "unit": unit,
+        "interruption": one.name,
+        "question": one.question,
+    }
+
+
+def _of_set(item: SetAnswer | None) -> Row:
+    """Return the p-values of the set, which stand beside those of its units."""
+    return {} if item is None else {"set_p": item.p_value, "set_p_placebo": item.p_placebo}
+
+
+def _adjusted(one: Asked, size: int, method: Method) -> dict[tuple[str, str], float]:
+    """Return adjusted p-values of the quantities beside the answers, by quantity and unit.
+
+    Each quantity is a family of its own: it was not asked for, and is told only where it stands out.
+    """
+    adjusted: dict[tuple[str, str], float] = {}
+    for name, columns in list(one.quantities.items())[1:]:
+        usable = ~columns.stuck & ~np.isnan(columns.p_value)
+        units = [target.unit for target, good in zip(columns.targets, usable, strict=True) if good]
+        lost = np.ones(max(size - len(units), 0))
+        found = adjust(np.concatenate([columns.p_value[usable], lost]), method)[: len(units)]
+        adjusted |= {(name, unit): value for unit, value in zip(units, found.tolist(), strict=True)}
+    return adjusted
+
+
+def _unit_rows(
+    found: Findings,
+    terms: Terms,
+    one: Asked,
+    unit: str,
+    size: int,
+    adjusted: Mapping[tuple[str, str], float],
+) -> Iterator[Row]:
+    """Yield the answer about a unit and then, without label, the quantities beside it."""
+    quantities, beside = one.of(unit), found.beside.get((unit, one.key))
+    for number, (name, item) in enumerate(quantities.items()):
+        near = None if beside is None else beside.quantities.get(name)
+        row = _common(found, one, unit) | _cells(item, near, terms.alpha)
+        row |= {
+            "p_adjusted": adjusted.get((name, unit), math.nan),
+            "inference": found.inference.get(unit, ""),
+            "breakdown_bend": found.bends.get((unit, name), math.nan) if not one.key else math.nan,
+        }
+        if number == 0:
+            flags = [found.flags.get(unit, ""), *(() if beside is None else beside.flags)]
+            row |= {
+                "level_used": terms.alpha,
+                "direction": direction(
+                    terms.better, clear=True, intervals=_limits(found, one, quantities, terms.alpha / size)
+                ),
+                "flags": "; ".join(filter(None, flags)),
+            }
+            if beside is not None:
+                row |= {"p_attribution": beside.p_value, "p_rank": beside.p_rank, "n_donors": beside.n_donors}
+        yield row
+
+
+def _limits(
+    found: Findings, one: Asked, quantities: Mapping[str, PrimaryEstimate], alpha: float
+) -> list[tuple[float, float]]:
+    """Return the intervals that tell a direction: of the answer, of a change also of its first term."""
+    chosen = [*quantities.values()][: 2 if one.question == CHANGE else 1]
+    if found.by_rank:
+        return [(item.estimate, item.estimate) for item in chosen[:1]]
+    return [item.limits_at(alpha) for item in chosen]
+
+
+def _cells(item: PrimaryEstimate, near: QuantityBeside | None, alpha: float) -> Row:
+    """Return the numbers of a quantity as they are shown: ratios for logarithms."""
+    smallest = minimum_detectable(item.std_error, item.df, alpha) if item.std_error > 0 else math.nan
+    row: Row = {
+        "estimand": item.estimand,
+        "scale": item.shown_scale,
+        **{name: item.cells()[name] for name in ("estimate", "conf_low", "conf_high", "p_value")},
+        "minimum_detectable": item.shown(smallest),
+    }
+    if near is not None:
+        row |= {
+            "attribution_low": item.shown(near.low),
+            "attribution_high": item.shown(near.high),
+            "p_attribution": near.p_value,
+            "minimum_detectable_label": item.shown(near.minimum_detectable),
+            "coincident_change": near.coincident_change,
+            **{name: getattr(near, name) for name in ("tau", "n_as_large", "own_change", "own_change_high")},
+        }
+    return row
+
+
+def _over_all(found: Findings, terms: Terms) -> Iterator[Row]:
+    """Yield the joint verdict on all interruptions of each unit; none with a single one."""
+    units, p_values = list(found.over_all), np.array(list(found.over_all.values()))
+    nothing = np.full(len(units), math.nan)
+    judged = conclude(
+        p_values,
+        nothing,
+        np.zeros(len(units), dtype=np.bool_),
+        size=terms.n_units,
+        alpha=terms.alpha,
+        method=terms.method,
+    )
+    for place, unit in enumerate(units):
+        yield {
+            "outcome": found.outcome,
+            "design": found.comparison,
+            "unit": unit,
+            "interruption": ALL_INTERRUPTIONS,
+            "question": CHANGE,
+            "p_value": p_values[place],
+            "p_adjusted": judged.p_adjusted[place],
+            "level_used": terms.alpha,
+            "label": judged.labels[place],
+            "inference": found.inference.get(unit, ""),
+        }
+
+
+def _set_rows(found: Findings, terms: Terms, one: Asked, item: SetAnswer) -> Iterator[Row]:
+    """Yield the verdict on the treated units together, and without label the quantities beside it."""
+    clear = not math.isnan(item.p_value) and item.p_value <= terms.alpha * (1.0 + 1e-9)
+    for number, part in enumerate(item.quantities.values()):
+        row = _common(found, one, THE_SET) | _cells(part, None, terms.alpha)
+        if number == 0:
+            row |= {
+                "p_value": item.p_value,
+                "p_adjusted": item.p_value,
+                "p_attribution": item.p_placebo,
+                "n_donors": item.n_donors,
+                **_of_set(item),
+                "level_used": terms.alpha,
+                "direction": direction(
+                    terms.better, clear=clear, intervals=_limits(found, one, item.quantities, terms.alpha)
+                ),
+                "label": set_label(item.p_value, item.p_placebo, compared=item.compared, alpha=terms.alpha),
+                "inference": item.inference,
+                "flags": "; ".join(item.flags),
+            }
+        yield row
+
+
+def summary_rows(
+    verdicts: pd.DataFrame, intervention: str, own: Mapping[tuple[str, str, str], float]
+) -> Iterator[Row]:
+    """Yield the rows of ``summary``: the answers about the intervention in each unit, as 0.1 had them.
+
+    Parameters
+    ----------
+    verdicts : DataFrame
+        The table.
+    intervention : str
+        Its name.
+    own : mapping of (outcome, unit, design) to float
+        p-value of a unit's own change among those of its peers.
+    """
+    for _, row in records(verdicts):
+        if row["label"] and row["unit"] != THE_SET and row["interruption"] == intervention:
+            key = (row["outcome"], row["unit"], row["design"])
+            yield {
+                **row,
+                "p_placebo": row["p_rank"],
+                "p_crawford_howell": own.get(key, math.nan),
+                "direction": "unclear" if row["direction"] == "mixed" else row["direction"],
+            }
+
+
+def adjusted_p(family: Sequence[Answers], size: int, method: Method) -> list[FloatArray]:
+    """Return adjusted p-values of the primary rows of each answer, shape (S, K), NaN elsewhere.
 
     Parameters
     ----------
     family : sequence of Answers
         All of one outcome and design.
-    n_treated : int
-        Number of treated units.
+    size : int
+        Size of the family, fixed by the config: a series without a p-value counts as one of 1.
     method : {"holm", "bh", "none"}
         Method of adjustment.
     """
@@ -59,199 +354,12 @@ def adjusted_p(family: Sequence[Answers], n_treated: int, method: Method) -> lis
             for (place, column), chosen in zip(members, counts, strict=True)
         ]
         every = np.concatenate(p_values)
-        found = adjust(np.concatenate([every, np.ones(n_treated - len(every))]), method)
+        found = adjust(np.concatenate([every, np.ones(max(size - len(every), 0))]), method)
         start = 0
         for (place, column), chosen in zip(members, counts, strict=True):
             adjusted[place][chosen, column] = found[start : start + int(chosen.sum())]
             start += int(chosen.sum())
     return adjusted
-
-
-def add_summary(
-    answer: Answers,
-    p_adjusted: FloatArray,
-    confidence: float,
-    changed: str,
-    checks: Credibility | None,
-    into: TableColumns,
-) -> None:
-    """Add a row for every series: the answer, and what can and cannot be concluded.
-
-    A log outcome is summarised by its ratio. At a bound or below the degrees-of-freedom floor the estimate
-    is shown with its interval but without a p-value, labelled not estimable (methods §11.5, §11.6).
-
-    Parameters
-    ----------
-    answer : Answers
-        Of the first estimator.
-    p_adjusted : ndarray, shape (S, K)
-        As `adjusted_p` returns it.
-    confidence : float
-        Level of the intervals.
-    changed : str
-        Label of a change in this design.
-    checks : Credibility or None
-        What checks found; None without any.
-    into : TableColumns
-        The table ``summary``.
-    """
-    effects, counts = answer.effects, answer.counts
-    ratios = [place for place in answer.primary if effects.kinds[place].scale == "ratio"]
-    for place in ratios or answer.primary:
-        here = effects.present[:, place]
-        units = [unit for unit, there in zip(answer.estimates.units, here, strict=True) if there]
-        if not units:
-            continue
-        kind = effects.kinds[place]
-        alpha = 1.0 - confidence
-        usable, p_found = counts[here, place], p_adjusted[here, place]
-        placebo = _by_unit(units, None if checks is None else checks.p_placebo)
-        own = _by_unit(units, None if checks is None else checks.p_crawford_howell)
-        by_placebo = np.isnan(effects.std_error[here, place]) & ~np.isnan(placebo)
-        labels = np.where(usable & reaches(p_found, alpha), changed, NO_CLEAR_EVIDENCE).astype(object)
-        if checks is not None:
-            for position, unit in enumerate(units):
-                if usable[position] or by_placebo[position]:
-                    labels[position] = checks.labels.get(unit, labels[position])
-        labels[~(usable | by_placebo)] = NOT_ESTIMABLE
-        smallest = smallest_effects(effects.std_error[here, place], effects.df[here, place], alpha)
-        keys = answer.keys
-        del keys["estimator"]
-        into.add(
-            len(units),
-            {
-                **keys,
-                "unit": Texts(np.arange(len(units)), units),
-                "estimand": kind.estimand,
-                "scale": kind.scale,
-                "estimate": effects.estimate[here, place],
-                "conf_low": effects.conf_low[here, place],
-                "conf_high": effects.conf_high[here, place],
-                "p_value": np.where(usable, effects.p_value[here, place], np.nan),
-                "p_adjusted": np.where(usable, p_found, np.nan),
-                "p_placebo": placebo,
-                "p_crawford_howell": own,
-                "minimum_detectable": kind.as_shown(smallest),
-                "direction": _directions(answer, place, here, usable),
-                "label": Texts.of(labels),
-            },
-        )
-
-
-def _by_unit(units: Sequence[str], values: Mapping[str, float] | None) -> FloatArray:
-    if values is None:
-        return np.full(len(units), np.nan)
-    return np.array([values.get(unit, np.nan) for unit in units])
-
-
-def _directions(answer: Answers, place: int, here: NDArray[np.bool_], usable: NDArray[np.bool_]) -> Texts:
-    """Return better or worse where the interval excludes no change, in the light of ``better:``."""
-    effects, better = answer.effects, answer.estimates.sheet.plan.outcome.better
-    null = effects.kinds[place].null
-    low, high = effects.conf_low[here, place], effects.conf_high[here, place]
-    clear = usable & ~((low <= null) & (null <= high)) & (better is not None)
-    good = (effects.estimate[here, place] > null) == (better == "higher")
-    return Texts(np.where(clear, np.where(good, 1, 2), 0), ["unclear", "better", "worse"])
-
-
-@dataclass(frozen=True)
-class SetAnswer:
-    """What there is to say about the treated units of one outcome in one design as a set.
-
-    Attributes
-    ----------
-    outcome, design : str
-        Of what.
-    changed : str
-        Label of a change in this design.
-    better : {"higher", "lower"} or None
-        Which way is better.
-    credibility : Credibility
-        What checks found.
-    """
-
-    outcome: str
-    design: str
-    changed: str
-    better: str | None
-    credibility: Credibility
-
-    @property
-    def p_values(self) -> dict[str, float]:
-        """Of the set, as every verdict of its units has them beside it."""
-        return {"set_p": self.credibility.p_set, "set_p_placebo": self.credibility.p_set_placebo}
-
-    def verdict(self, scale: str) -> dict[str, Any] | None:
-        """Return the row of the set; None where nobody asked about it.
-
-        Parameters
-        ----------
-        scale : str
-            Of the summary.
-        """
-        pooled: dict[object, Mapping[str, Any]] = {
-            row["method"]: row for row in self.credibility.rows["pooled"]
-        }
-        # without a mean series of the set its p-value is that of the first pooled estimate
-        row = pooled.get("set", pooled.get(METHODS[0]))
-        if row is None and not self.credibility.set_label:
-            return None
-        names = ("estimate", "conf_low", "conf_high", "p_value", "minimum_detectable")
-        estimate, low, high, p_value, smallest = ((row or {}).get(name, np.nan) for name in names)
-        null = 1.0 if scale == "ratio" else 0.0
-        clear = not np.isnan(p_value) and not low <= null <= high
-        own = self.changed if clear else NO_CLEAR_EVIDENCE
-        direction = "unclear"
-        if clear and self.better is not None:
-            direction = "better" if (estimate > null) == (self.better == "higher") else "worse"
-        return {
-            "outcome": self.outcome,
-            "unit": THE_SET,
-            "design": self.design,
-            "scale": scale,
-            **dict(zip(names, (estimate, low, high, p_value, smallest), strict=True)),
-            **self.p_values,
-            "direction": direction,
-            "label": self.credibility.set_label or (NOT_ESTIMABLE if np.isnan(p_value) else own),
-        }
-
-
-def verdict_table(
-    tables: Mapping[str, pd.DataFrame], sets: Sequence[SetAnswer], question: Mapping[str, str]
-) -> pd.DataFrame:
-    """Return the table ``verdicts``: what is concluded of every row of ``summary``, and of the sets.
-
-    Parameters
-    ----------
-    tables : mapping of str to DataFrame
-        ``summary``, ``effects`` and ``fits``.
-    sets : sequence of SetAnswer
-        One for each outcome and design.
-    question : mapping of str to str
-        Interruption, question and estimand.
-    """
-    effects, summary = tables["effects"], tables["summary"]
-    keys = ["outcome", "unit", "design"]
-    fits = effects[effects["role"] == "primary"].merge(tables["fits"], on=[*keys, "estimator"])
-    flags = dict(zip(fits[keys].itertuples(index=False, name=None), fits["flags"], strict=True))
-    beside = {(item.outcome, item.design): item for item in sets}
-    rows = []
-    for _, row in records(summary):
-        own = beside[row["outcome"], row["design"]]
-        rows.append(
-            {
-                **question,
-                **row,
-                **own.p_values,
-                "p_rank": row["p_placebo"],
-                "n_donors": own.credibility.n_donors.get(row["unit"]),
-                "flags": flags.get((row["outcome"], row["unit"], row["design"]), ""),
-            }
-        )
-    scales = dict(zip(summary["outcome"], summary["scale"], strict=True))
-    told = (item.verdict(scales.get(item.outcome, "response")) for item in sets)
-    rows += [{**question, **row} for row in told if row is not None]
-    return make_table("verdicts", rows)
 
 
 def add_power(answer: Answers, confidence: float, into: TableColumns) -> None:

@@ -14,7 +14,9 @@ from its_eval.effects.columns import EffectColumns, Question, Reading, Setting, 
 from its_eval.errors import NotEstimableError
 from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.estimators.fit import ContrastEstimates, Fit, SingularDesignError, missing_patterns
-from its_eval.estimators.kind import EstimatorKind, FitContext, Statistics
+from its_eval.estimators.kind import EstimatorKind, FitContext, Statistics, at_bound
+from its_eval.estimators.random_walk import walk_covariance, walk_positions
+from its_eval.estimators.reml.autoregression import error_correlation
 from its_eval.pipeline.sheet import NotEstimated, Sheet, relative_variance
 from its_eval.scales import SCALES, Scale
 
@@ -27,8 +29,8 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
     BoolArray = NDArray[np.bool_]
 
-#: Flags of a fit whose p-value would be decided by a bound or by rounding, not by the data.
-NO_INFERENCE = frozenset({"at_bound", "degenerate"})
+#: Flags of a fit whose p-value would be decided by rounding, not by the data.
+NO_INFERENCE = frozenset({"degenerate"})
 
 
 @dataclass(frozen=True)
@@ -125,9 +127,19 @@ class Estimates:
             raise ValueError("only contrasts were estimated; ask for whole fits")
         return self.fit
 
+    @property
+    def inference(self) -> str:
+        """By which procedure standard errors are made; ``placebo`` where only placebos tell."""
+        if self.placebo_only:
+            return "placebo"
+        kind = self.kind
+        if kind is None and self.entry is not None:
+            kind = ESTIMATORS[self.entry.name]
+        return "" if kind is None else kind.inference
+
     @cached_property
     def stuck(self) -> BoolArray:
-        """Series whose p-value a bound or rounding would decide, shape (S,)."""
+        """Series whose p-value rounding would decide, shape (S,): the only ones whose p does not count."""
         raised = np.zeros(len(self.columns), dtype=np.bool_)
         for name in NO_INFERENCE & set(self.statistics.flags):
             raised |= self.statistics.flags[name]
@@ -159,6 +171,46 @@ class Estimates:
         if ratio is not None and self.entry is not None and self.entry.variance == "by_segment":
             spread[:, self.design.interruption.start :] = ratio[:, None]
         return spread
+
+    def error_variance(self) -> FloatArray:
+        """Return the error variance of each period, shape (S, n); that of a random walk grows."""
+        fit, relative = self.whole, self.period_variance()
+        walk = fit.walk_variances
+        if walk is None:
+            return np.asarray((fit.sigma**2)[:, None] * relative)
+        return np.outer(walk[:, 0], walk_positions(self.observed)) + walk[:, 1:] * relative
+
+    def error_covariance(self, position: int) -> FloatArray:
+        """Return the error covariance of one series over its used periods, up to a factor, shape (N, N).
+
+        Raises
+        ------
+        ValueError
+            When the estimator has no error model with a covariance matrix.
+        """
+        root = np.sqrt(self.period_variance()[position])
+        walk = self.whole.walk_variances
+        if walk is not None:
+            noise = walk[position, 1] * np.diag(root[self.observed] ** 2)
+            return np.asarray(walk[position, 0] * walk_covariance(self.observed) + noise)
+        name, one = "" if self.entry is None else self.entry.name, self.whole.one(position)
+        if name != "reml_ar_noise":
+            one = replace(one, variance_ratio=None)  # it is in the root already
+        whole = error_correlation(name, one, 0, self.design.n_periods) * np.outer(root, root)
+        return np.asarray(whole[np.ix_(self.observed, self.observed)])
+
+    def take(self, pick: NDArray[np.intp]) -> Estimates:
+        """Return the estimates of some of the series."""
+        rows = self.reading.rows
+        return replace(
+            self,
+            columns=self.columns[pick],
+            reading=self.reading if rows.ndim == 2 else replace(self.reading, rows=rows[pick]),
+            statistics=self.statistics.take(pick),
+            fit=None if self.fit is None else self.fit.take(pick),
+            relative_variance=None if self.relative_variance is None else self.relative_variance[:, pick],
+            params=None if self.params is None else self.params[pick],
+        )
 
     def refit(self, values: FloatArray, position: int) -> Fit:
         """Fit other values, shape (n, R), with design, weights and estimator of one of the series."""
@@ -240,7 +292,7 @@ def estimate(
                 pieces.append(piece)
                 continue
             try:
-                found.append(_estimated(piece, ask))
+                found += _estimated(piece, ask)
             except NotEstimableError as error:
                 failed += not_estimated(sheet, piece.columns, piece.entry.label, error, piece.design)
     found += _together(pieces, ask, failed)
@@ -284,18 +336,28 @@ def _pieces(sheet: Sheet, entries: Sequence[Estimator], failed: list[NotEstimate
                     yield _Piece(sheet, own, pattern.observed, design, entry, kind, relative)
 
 
-def _estimated(piece: _Piece, ask: Ask) -> Estimates:
+def _estimated(piece: _Piece, ask: Ask) -> list[Estimates]:
     """Fit one piece and read its contrasts."""
     blank = _nothing_yet(piece)
     reading = reading_of(piece.design, blank.setting(), ask.question)
     if ask.whole_fits:
         fit = piece.kind.fit(piece.design.matrix, piece.values, piece.entry, piece.context())
-        return replace(
-            blank, reading=reading, statistics=Statistics.of(fit, reading.rows), fit=fit, params=fit.params
-        )
+        read = Statistics.of(fit, reading.rows)
+        return _apart(replace(blank, reading=reading, statistics=read, fit=fit, params=fit.params))
     rows = _with_coefficients(piece, reading)
     read = piece.kind.read(piece.design.matrix, piece.values, rows, piece.entry, piece.context())
-    return _read_off(blank, reading, read)
+    return _apart(_read_off(blank, reading, read))
+
+
+def _apart(item: Estimates) -> list[Estimates]:
+    """Return series that answer for themselves, and those at a bound with the kind that answers for them."""
+    instead = None if item.kind is None else item.kind.at_bound
+    bound = at_bound(item.statistics.flags)
+    if instead is None or not bound.size:
+        return [item]
+    own = item.take(np.setdiff1d(np.arange(len(item.columns)), bound))
+    own = replace(own, fit=own.fit and replace(own.fit, walk_variances=None))
+    return [*([own] if len(own.columns) else []), replace(item.take(bound), kind=instead)]
 
 
 def _nothing_yet(piece: _Piece) -> Estimates:
@@ -330,12 +392,7 @@ def _read_off(blank: Estimates, reading: Reading, read: Statistics) -> Estimates
     """Take the estimands apart from the coefficients behind them."""
     count = len(reading.names)
     every = read.estimates
-    kept = ContrastEstimates(
-        every.estimate[:, :count],
-        every.std_error[:, :count],
-        every.df[:, :count],
-        every.df_unclipped[:, :count],
-    )
+    kept = every.take(np.s_[:, :count])
     params = every.estimate[:, count:] if every.estimate.shape[1] > count else None
     return replace(blank, reading=reading, statistics=replace(read, estimates=kept), params=params)
 
@@ -368,7 +425,7 @@ def _together(pieces: Sequence[_Piece], ask: Ask, failed: list[NotEstimated]) ->
             continue
         edges = np.cumsum([0, *(len(piece.columns) for piece, *_ in members)])
         for place, (_, blank, reading, _) in enumerate(members):
-            yield _read_off(blank, reading, _part(read, slice(edges[place], edges[place + 1])))
+            yield from _apart(_read_off(blank, reading, read.take(slice(edges[place], edges[place + 1]))))
 
 
 def whole_estimates(
@@ -417,20 +474,6 @@ def whole_estimates(
     reading = reading_of(design, blank.setting(), ask.question)
     return replace(
         blank, reading=reading, statistics=Statistics.of(fit, reading.rows), fit=fit, params=fit.params
-    )
-
-
-def _part(read: Statistics, series: slice) -> Statistics:
-    """Return the statistics of some of the series."""
-    every = read.estimates
-    return Statistics(
-        ContrastEstimates(
-            every.estimate[series], every.std_error[series], every.df[series], every.df_unclipped[series]
-        ),
-        read.partial_autocorrelations[series],
-        {name: flag[series] for name, flag in read.flags.items()},
-        None if read.sigma is None else read.sigma[series],
-        None if read.log_likelihood is None else read.log_likelihood[series],
     )
 
 

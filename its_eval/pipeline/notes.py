@@ -13,6 +13,7 @@ from its_eval.data.tables import nearest
 from its_eval.peers.balance import type_notes
 from its_eval.peers.distance import FAR, pool_percentiles
 from its_eval.peers.recipes import PRESETS
+from its_eval.pipeline.plan import concerning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,21 +98,39 @@ def _unsuppressed(plan: OutcomePlan) -> list[str]:
     return [f"{outcome.label}: {counts}, so {rule}."]
 
 
-def dated_after(config: Config, outcomes: Sequence[OutcomePlan]) -> list[str]:
-    """Return a note when the characteristics may have been measured after the first start."""
+def characteristics_dated(config: Config, plan: OutcomePlan) -> str:
+    """Return what the characteristics describe where that may be after the first start; else blank."""
     settings, table = config.peers, config.data.characteristics
-    if settings is None or settings.match == "pre_period" or table is None or not outcomes:
-        return []
+    if settings is None or settings.match == "pre_period" or table is None:
+        return ""
     preset = PRESETS[settings.preset] if settings.preset is not None else None
     dated = table.dated or (preset.dated if preset is not None else "")
-    if not dated or not any(peers.scaled for plan in outcomes for peers in plan.peer_sets.values()):
-        return []
-    first = outcomes[0]
-    start = first.panel.calendar.first_day(first.panel.start + first.first_start)
+    if not dated or not any(peers.scaled for peers in plan.peer_sets.values()):
+        return ""
+    start = plan.panel.calendar.first_day(plan.panel.start + plan.first_start)
     # a year describes anything up to its December
     last_month = MONTHS.parse(dated if "-" in dated else f"{dated}-12")
-    if last_month < start.year * 12 + start.month - 1:
+    return "" if last_month < start.year * 12 + start.month - 1 else dated
+
+
+def events_near(config: Config, plan: OutcomePlan) -> tuple[str, ...]:
+    """Return the events noted, not fitted, within half a year of the first start."""
+    near = []
+    for event in concerning(config, plan.outcome, "note"):
+        index = plan.panel.index_of(plan.panel.calendar.parse(event.date))
+        if abs(index - plan.first_start) <= plan.per_year // 2:
+            near.append(event.name)
+    return tuple(near)
+
+
+def dated_after(config: Config, outcomes: Sequence[OutcomePlan]) -> list[str]:
+    """Return a note when the characteristics may have been measured after the first start."""
+    first = next((plan for plan in outcomes if characteristics_dated(config, plan)), None)
+    if first is None or config.peers is None:
         return []
+    dated = characteristics_dated(config, first)
+    preset = PRESETS[config.peers.preset] if config.peers.preset is not None else None
+    start = first.panel.calendar.first_day(first.panel.start + first.first_start)
     what = f"The characteristics of the {preset.title}" if preset is not None else "The characteristics"
     when = "not clearly before" if dated == str(start.year) else "after"
     why = "peers are matched on values that the intervention may have changed"

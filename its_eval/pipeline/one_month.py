@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.checks.autocorrelation import Whitening
 from its_eval.checks.one_month import JumpEvidence, contradicted, jump_evidence, one_month
 from its_eval.checks.result import DRAWS, CheckResult, not_applicable, number, upper_p
 from its_eval.effects.estimands import linear_contrasts
@@ -103,12 +102,9 @@ def _without_a_jump(
 ) -> tuple[ContrastEstimates, FloatArray]:
     """Return the jumps of series that have none, simulated under the fit, and how their years' means move."""
     plan, unit = item.sheet.plan, item.units[position]
-    root = np.sqrt(item.period_variance()[position])[:, None]
-    whitening = Whitening(
-        item.design.matrix / root, item.whole.partial_autocorrelations[position], item.observed
-    )
     stream = analysis.stream(plan.outcome.name, unit, item.sheet.comparison, NAME)
-    noise = stream.standard_normal((int(item.observed.sum()), DRAWS))
-    errors = whitening.errors(noise) * root
+    factor = np.linalg.cholesky(item.error_covariance(position))
+    errors = np.full((item.observed.size, DRAWS), np.nan)
+    errors[item.observed] = factor @ stream.standard_normal((len(factor), DRAWS))
     fit = item.refit(errors, position)
     return fit.contrasts(row[None]), evidence.moved(_adjusted(item, errors, fit.params.T))

@@ -28,10 +28,12 @@ def period_weights(item: Estimates, position: int, contrast: FloatArray) -> Floa
     contrast : ndarray, shape (k,)
         The estimate in the coefficients.
     """
-    if item.is_family or item.placebo_only or not item.whitenable:
+    if item.is_family or item.placebo_only:
         return None
-    partials = item.whole.partial_autocorrelations[position]
-    if np.isnan(partials).any():
+    try:
+        covariance = item.error_covariance(position)
+    except ValueError:
+        return None  # an estimator without an error model
+    if np.isnan(covariance).any():
         return None
-    spread = np.sqrt(item.period_variance()[position])
-    return gls_weights(item.design.matrix, partials, item.observed, contrast, spread)
+    return gls_weights(item.design.matrix, covariance, item.observed, contrast)

@@ -65,8 +65,13 @@ def placebos_in_time(
         plan, start = item.sheet.plan, item.design.interruption.start
         before = int((item.observed & (np.arange(len(item.observed)) < start)).sum())
         needed = YEARS_BEFORE * plan.per_year
-        linear = linear_contrasts(item.design, item.observed, analysis.question.at)
-        if before < needed or analysis.estimand not in linear or item.placebo_only or item.is_family:
+        linear = linear_contrasts(item.design, item.observed, analysis.question.at_of(item.design))
+        if (
+            before < needed
+            or analysis.shown_estimand(item.design) not in linear
+            or item.placebo_only
+            or item.is_family
+        ):
             reason = (
                 f"Placebo dates need {needed} periods before the start; there are {before}."
                 if before < needed
@@ -83,7 +88,7 @@ def placebos_in_time(
                         "outcome": plan.outcome.name,
                         "unit": unit,
                         "design": item.sheet.comparison,
-                        "estimand": analysis.estimand,
+                        "estimand": analysis.shown_estimand(item.design),
                         "placebo": plan.period(date.start),
                         "estimate": shown,
                         "statistic": date.statistic,
@@ -161,7 +166,7 @@ def _can_be_estimated(analysis: Analysis, one: Sheet) -> bool:
         require_estimable(design.matrix, used, minimum_df=3)
     except NotEstimableError:
         return False
-    return analysis.estimand in linear_contrasts(design, used, analysis.question.at)
+    return analysis.shown_estimand(design) in linear_contrasts(design, used, analysis.question.at_of(design))
 
 
 def _share(analysis: Analysis, dated: Sequence[_Dated], stream: np.random.Generator) -> CheckResult:
@@ -200,10 +205,11 @@ def _share_p(
     series instead of one a date. NaN for a fit whose errors are not known to be autoregressive, and for an
     estimand that is not one of the interruption's terms alone.
     """
-    first, position = dated[0]
     contrasts = np.array([_own_contrast(analysis, fit) for fit, _ in dated])
-    if not first.whitenable or np.isnan(contrasts).any():
+    known = [(fit, place) for fit, place in dated if fit.whitenable]
+    if not known or np.isnan(contrasts).any():
         return np.nan
+    first, position = known[0]
     values = first.sheet.observed[:, first.columns[position]]
     root = np.sqrt(first.period_variance()[position])[:, None]
     matrix = np.delete(first.design.matrix, list(first.design.columns[0]), axis=1) / root
@@ -228,7 +234,8 @@ def _share_p(
 
 def _own_contrast(analysis: Analysis, item: Estimates) -> NDArray[np.float64]:
     """Return an estimand in the interruption's own coefficients; NaN where it has others too."""
-    row = linear_contrasts(item.design, item.observed, analysis.question.at)[analysis.estimand]
+    every = linear_contrasts(item.design, item.observed, analysis.question.at_of(item.design))
+    row = every[analysis.shown_estimand(item.design)]
     own = list(item.design.columns[0])
     return row[own] if not np.delete(row, own).any() else np.full(len(own), np.nan)
 

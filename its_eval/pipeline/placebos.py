@@ -1,20 +1,24 @@
-"""Placebo in space: every eligible donor in the place of a treated unit, and the checks made of it."""
+"""Placebo in space: every eligible donor in the place of a treated unit, and what that says of its change."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.checks.conclusion import enough_donors
-from its_eval.checks.placebo import Placebo, joint_placebo, placebo
+from its_eval.checks.conclusion import LABEL_DONORS, SHOWN_DONORS
+from its_eval.checks.label_power import joint_covariance, smallest_labelled
+from its_eval.checks.placebo import placebo
 from its_eval.checks.result import CheckResult
+from its_eval.effects.attribution import Attribution, TermAttribution, attribution, donor_mean
+from its_eval.effects.estimands import linear_contrasts
+from its_eval.estimators.fit import ContrastEstimates
 from its_eval.peers.select import select_peers, within_reasons
 from its_eval.pipeline.plan import Target, fitted_events
-from its_eval.pipeline.primary import Analysis, PrimaryColumns, PrimaryEstimate
+from its_eval.pipeline.primary import interruption_number, primary_columns
 
 if TYPE_CHECKING:
     from its_eval.comparisons.base import Comparison
@@ -22,6 +26,8 @@ if TYPE_CHECKING:
     from its_eval.peers.distance import Scaled
     from its_eval.pipeline.estimate import Estimates
     from its_eval.pipeline.plan import OutcomePlan
+    from its_eval.pipeline.primary import Analysis, PrimaryColumns, PrimaryEstimate
+    from its_eval.pipeline.question import Asked
     from its_eval.pipeline.sources import Sources
 
 
@@ -29,48 +35,95 @@ Row = dict[str, object]
 
 
 @dataclass(frozen=True)
-class UnitPlacebos:
-    """The placebos of one treated unit.
+class QuantityBeside:
+    """One quantity of a treated unit beside those of the donors, on the scale of the fit.
 
     Attributes
     ----------
-    donors : tuple of str
-        Everyone who takes its place.
-    statistics : ndarray, shape (J,)
-        Their studentised primary estimand (synthetic control: ratio of prediction errors); NaN unfitted.
-    estimates : ndarray, shape (J,)
-        Their primary estimand, on the scale of the fit.
-    own : float
-        Statistic of the treated unit.
-    rank : Placebo
-        What comes of it.
+    low, high, p_value : float
+        Interval and p-value that allow for how much donors change by themselves.
+    tau, own_change, own_change_high : float
+        How much they do.
+    n_as_large : int or None
+        Donors that changed as much.
+    minimum_detectable : float
+        The smallest change that would be labelled, with 80 % power.
+    coincident_change : float
+        The smallest other change at that time that would take the unit's own interval to no change.
     """
 
-    donors: tuple[str, ...]
-    statistics: np.ndarray
-    estimates: np.ndarray
-    own: float
-    rank: Placebo
+    low: float = math.nan
+    high: float = math.nan
+    p_value: float = math.nan
+    tau: float = math.nan
+    own_change: float = math.nan
+    own_change_high: float = math.nan
+    n_as_large: int | None = None
+    minimum_detectable: float = math.nan
+    coincident_change: float = math.nan
 
 
 @dataclass(frozen=True)
-class DesignPlacebos:
-    """The placebos of one outcome and design.
+class Beside:
+    """The answer of a treated unit beside the donors.
 
     Attributes
     ----------
-    units : mapping of str to UnitPlacebos
-        By treated unit.
-    joint : float
-        p-value of the mean statistic of the treated units that have placebos; NaN with fewer donors than
-        units.
-    rows : list of dict
-        Rows of ``placebo_units``.
+    quantities : mapping of str to QuantityBeside
+        By name, as those of the question.
+    p_value : float
+        Of the question; NaN with too few donors for an interval.
+    p_rank : float
+        Place among the donors and itself.
+    least_p : float
+        The smallest p-value that the rank can have.
+    n_donors : int
+        Donors J.
+    compared : bool
+        Whether they are enough to decide a label.
+    statistic : float
+        What is ranked.
+    statistics, estimates : ndarray, shape (J,)
+        The same of the donors, and their estimate of the answer; NaN unfitted.
+    donors : tuple of str
+        Who they are.
+    flags : tuple of str
+        Warnings.
     """
 
-    units: Mapping[str, UnitPlacebos] = field(default_factory=dict)
-    joint: float = np.nan
-    rows: Sequence[Row] = ()
+    quantities: Mapping[str, QuantityBeside]
+    p_value: float
+    p_rank: float
+    least_p: float
+    n_donors: int
+    compared: bool
+    statistic: float
+    statistics: np.ndarray
+    estimates: np.ndarray
+    donors: tuple[str, ...]
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DonorFits:
+    """Donors in the place of treated units that share them, their peers and their start.
+
+    Attributes
+    ----------
+    units : tuple of str
+        The treated units.
+    donors : tuple of str
+        All donors, fitted or not.
+    targets : tuple of Target
+        What was to be fitted.
+    estimates : tuple of Estimates
+        Their fits.
+    """
+
+    units: tuple[str, ...]
+    donors: tuple[str, ...]
+    targets: tuple[Target, ...]
+    estimates: tuple[Estimates, ...] = field(repr=False)
 
 
 def donor_targets(config: Config, sources: Sources, plan: OutcomePlan, unit: str) -> list[Target]:
@@ -116,154 +169,282 @@ def donor_peers(
     return select_peers(donor, scaled, wanted, reasons).peers or others
 
 
-def placebos_in_space(
-    config: Config,
-    sources: Sources,
-    plan: OutcomePlan,
-    comparison: Comparison,
-    own: PrimaryColumns,
-    estimates: Sequence[Estimates],
-) -> DesignPlacebos:
-    """Fit every donor as if it were treated, and rank the treated units among them.
+def donor_fits(
+    config: Config, sources: Sources, plan: OutcomePlan, comparison: Comparison, analysis: Analysis
+) -> list[DonorFits]:
+    """Fit every donor as if it had been treated, once for treated units that ask for the same.
 
     Parameters
     ----------
     config, sources, plan : Config, Sources, OutcomePlan
         What was planned.
     comparison : Comparison
-        A controlled one.
-    own, estimates : PrimaryColumns, sequence of Estimates
-        The primary estimand of the treated units, and the fits it comes from.
+        Any; of one without peers the donors' own series are fitted.
+    analysis : Analysis
+        What is asked.
     """
-    analysis = Analysis.of(config)
-    by_unit = own.by_unit()
-    fitted: dict[tuple[Target, ...], dict[str, tuple[float, float]]] = {}
-    units: dict[str, UnitPlacebos] = {}
-    ratios = comparison.ranks(estimates)
+    asked: dict[tuple[Target, ...], list[str]] = {}
     for unit in plan.treated:
-        if unit not in by_unit:
-            continue
-        pool = plan.donors.get(unit, ())
-        # units whose donors, peers of these or start differ ask for other placebos
         targets = donor_targets(config, sources, plan, unit)
-        if comparison.takes_all_donors:
-            targets = [replace(item, peers=_others(pool, item.unit)) for item in targets]
-        asked = tuple(targets)
-        if asked not in fitted:
-            fitted[asked] = _fit_donors(analysis, plan, comparison, asked)
-        values = np.array([fitted[asked].get(donor, (np.nan, np.nan)) for donor in pool]).reshape(-1, 2)
-        if np.isnan(values[:, 1]).all():
-            # a rank among donors none of which could be fitted would say nothing
-            continue
-        statistic = ratios[unit] if ratios is not None else by_unit[unit].statistic
-        units[unit] = UnitPlacebos(
-            pool, values[:, 1], values[:, 0], statistic, placebo(statistic, values[:, 1])
-        )
-    joint = _joint(analysis, plan, comparison.name, units)
-    return DesignPlacebos(units, joint, _rows(analysis, plan, comparison.name, units, by_unit))
-
-
-def _others(pool: tuple[str, ...], donor: str) -> tuple[str, ...]:
-    return tuple(code for code in pool if code != donor)
-
-
-def _fit_donors(
-    analysis: Analysis, plan: OutcomePlan, comparison: Comparison, targets: Sequence[Target]
-) -> dict[str, tuple[float, float]]:
-    """Return estimate and statistic by donor."""
+        if not comparison.is_controlled:
+            targets = [replace(item, peers=()) for item in targets]
+        elif comparison.takes_all_donors:
+            # the treated unit is in the pools of its donors, as they are in its own
+            pool = (*plan.donors.get(unit, ()), unit)
+            targets = [
+                replace(item, peers=tuple(code for code in pool if code != item.unit)) for item in targets
+            ]
+        if targets:
+            asked.setdefault(tuple(targets), []).append(unit)
     entries = comparison.entries(plan.outcome.estimators)[:1]
-    estimates, _ = comparison.estimates(plan, analysis.ask, targets, entries)
-    primary = analysis.primary(estimates)
-    ratios = comparison.ranks(estimates)
-    return {
-        item.unit: (item.estimate, item.statistic if ratios is None else ratios[item.unit])
-        for item in primary
-    }
+    found = []
+    for targets_asked, units in asked.items():
+        estimates, _ = comparison.estimates(plan, analysis.ask, targets_asked, entries)
+        donors = tuple(target.unit for target in targets_asked)
+        found.append(DonorFits(tuple(units), donors, targets_asked, tuple(estimates)))
+    return found
 
 
-def _joint(
-    analysis: Analysis, plan: OutcomePlan, design_name: str, units: Mapping[str, UnitPlacebos]
-) -> float:
-    """Return the joint p-value of those treated units that have placebos."""
-    if not units:
-        return np.nan
-    everyone = list(dict.fromkeys(donor for item in units.values() for donor in item.donors))
-    rows = {donor: row for row, donor in enumerate(everyone)}
-    own = np.array([item.own for item in units.values()])
-    together = np.full((len(everyone), len(units)), np.nan)
-    eligible = np.zeros(together.shape, dtype=np.bool_)
-    for column, item in enumerate(units.values()):
-        places = [rows[donor] for donor in item.donors]
-        together[places, column] = item.statistics
-        eligible[places, column] = True
-    same = all(np.array_equal(together[:, 0], column, equal_nan=True) for column in together.T)
-    stream = analysis.stream(plan.outcome.name, design_name, "joint placebo")
-    if same and eligible.all():
-        return joint_placebo(own, together[:, 0], stream)
-    return joint_placebo(own, together, stream, eligible=eligible)
-
-
-def _rows(
+def beside_donors(
     analysis: Analysis,
-    plan: OutcomePlan,
-    design_name: str,
-    units: Mapping[str, UnitPlacebos],
-    own: Mapping[str, PrimaryEstimate],
-) -> list[Row]:
-    rows: list[Row] = []
-    for unit, item in units.items():
-        keys = {"outcome": plan.outcome.name, "unit": unit, "estimand": analysis.estimand}
-        keys["design"] = design_name
-        values = zip(
-            (*item.donors, unit),
-            (*item.estimates, own[unit].estimate),
-            (*item.statistics, item.own),
-            strict=True,
-        )
-        for code, estimate, statistic in values:
-            shown = {"placebo": code, "estimate": own[unit].shown(estimate), "statistic": statistic}
-            rows.append({**keys, **shown})
-    return rows
-
-
-def placebo_check(found: UnitPlacebos) -> CheckResult:
-    """Return the check ``placebo_units``: the place of a unit among the donors."""
-    rank, n_donors = found.rank, len(found.donors)
-    message = (
-        f"Among {n_donors} units without the intervention and itself, its change is number {rank.rank} from "
-        f"the most extreme (p = {rank.p_value:.3f}; no smaller p than {1 / (n_donors + 1):.3f} is possible)."
-    )
-    return CheckResult("placebo_units", float(rank.rank), rank.p_value, "pass", message)
-
-
-def joint_placebo_check(placebos: DesignPlacebos, n_treated: int) -> list[CheckResult]:
-    """Return the check ``joint_placebo``: the mean statistic of the treated units among those of sets.
+    comparison: Comparison,
+    asked: Asked,
+    estimates: Sequence[Estimates],
+    fits: Sequence[DonorFits],
+    n_family: int,
+) -> dict[str, Beside]:
+    """Return by unit what the donors say of the change at one interruption.
 
     Parameters
     ----------
-    placebos : DesignPlacebos
-    n_treated : int
-        Treated units; those without a statistic are not in the mean, and the message says so.
+    analysis, comparison : Analysis, Comparison
+        What is asked, of which comparison.
+    asked : Asked
+        The treated units' answers.
+    estimates : sequence of Estimates
+        Their fits.
+    fits : sequence of DonorFits
+        The donors.
+    n_family : int
+        Questions in the family of the label.
     """
-    if math.isnan(placebos.joint):
-        return []
-    own = np.array([item.own for item in placebos.units.values()])
-    n_donors = len({donor for item in placebos.units.values() for donor in item.donors})
-    size = int((~np.isnan(own)).sum())
-    whose = "the treated" if size == n_treated else f"the {size} of {n_treated} treated that have one"
-    message = (
-        f"Among sets of {size} of the {n_donors} units without the intervention, a mean change as extreme as "
-        f"that of {whose} has p = {placebos.joint:.4f}."
-    )
-    return [CheckResult("joint_placebo", float(np.nanmean(own)), placebos.joint, "pass", message)]
+    found: dict[str, Beside] = {}
+    own_scales = comparison.scales(estimates)
+    own = {unit: asked.of(unit) for unit in asked.p_values}
+    fitted = {unit: (item, place) for item in estimates for place, unit in enumerate(item.units)}
+    for part in fits:
+        units = [unit for unit in part.units if own.get(unit)]
+        columns = {
+            name: primary_columns(part.estimates, name, analysis.question, asked.key)
+            for name in asked.quantities
+        }
+        if not units or not any(len(item) for item in columns.values()):
+            continue
+        scales = comparison.scales(part.estimates)
+        if scales is not None and own_scales is not None:
+            found |= _by_scale(asked, own, units, part, columns, scales, own_scales)
+        else:
+            found |= _attributed(analysis, comparison, asked, own, fitted, units, part, columns, n_family)
+    return found
 
 
-def donors_check(n_donors: int, n_treated: int, alpha: float) -> list[CheckResult]:
-    """Return the check ``donors`` where they are too few to label single units (methods §11.8)."""
-    if enough_donors(n_donors, n_treated, alpha):
-        return []
-    message = (
-        f"{n_donors} donors are too few to label {n_treated} single units at level {alpha:g} "
-        f"({math.ceil(n_treated / alpha * (1.0 - 1e-9)) - 1} would do); the label is given for the set."
+def _numbers(columns: PrimaryColumns, units: Sequence[str]) -> np.ndarray:
+    """Return estimate, standard error and degrees of freedom of units, shape (3, U); NaN without."""
+    places = {target.unit: place for place, target in enumerate(columns.targets)}
+    chosen = np.array([places.get(unit, -1) for unit in units], dtype=np.intp)
+    every = np.array([columns.estimate, columns.std_error, columns.df])
+    every = np.where(columns.stuck, np.nan, every)
+    return np.concatenate([every, np.full((3, 1), np.nan)], axis=1)[:, chosen]
+
+
+def _contrasts(parts: Sequence[np.ndarray]) -> ContrastEstimates:
+    """Return terms, each as `_numbers` returns them, beside each other."""
+    estimate, std_error, df = np.stack(parts, axis=2)
+    return ContrastEstimates(estimate, std_error, df, df)
+
+
+def _attributed(
+    analysis: Analysis,
+    comparison: Comparison,
+    asked: Asked,
+    own: Mapping[str, Mapping[str, PrimaryEstimate]],
+    fitted: Mapping[str, tuple[Estimates, int]],
+    units: Sequence[str],
+    part: DonorFits,
+    columns: Mapping[str, PrimaryColumns],
+    n_family: int,
+) -> Iterator[tuple[str, Beside]]:
+    """Yield the units with their attribution intervals, by question and by quantity."""
+    others = {name: _numbers(item, part.donors) for name, item in columns.items()}
+    treated = {name: _numbers(asked.quantities[name], units) for name in asked.quantities}
+
+    def of(*names: str) -> tuple[Attribution, ...]:
+        units_here, donors_here = (
+            _contrasts([numbers[name] for name in names]) for numbers in (treated, others)
+        )
+        level = {"alpha": analysis.alpha, "level": analysis.confidence}
+        return attribution(units_here, donors_here, centred=comparison.subtracts, **level)
+
+    together = of(*asked.terms)
+    alone = {name: of(name) for name in asked.quantities if name not in asked.terms}
+    first = next(iter(asked.quantities))
+    mean = None
+    if comparison.subtracts and together[0].n_donors >= SHOWN_DONORS:
+        mean = donor_mean(_contrasts([others[asked.terms[0]]]))
+    for place, unit in enumerate(units):
+        whole = together[place]
+        if not whole.terms:
+            continue
+        by_term = dict(zip(asked.terms, whole.terms, strict=True))
+        by_term |= {name: items[place].terms[0] for name, items in alone.items() if items[place].terms}
+        shown = whole.use != "too_few"
+        smallest = {}
+        if whole.use == "label":
+            smallest = _smallest(asked, own[unit], fitted.get(unit), whole, analysis.alpha / n_family)
+        flags = ["rank_differs"] if whole.rank_differs and shown else []
+        if mean is not None and mean.deviates:
+            flags.append("donors_moved")
+        if whole.use != "label":
+            flags.append("few_donors")
+        quantities = {
+            name: _quantity(by_term[name], smallest.get(name, math.nan), shown=shown)
+            for name in asked.quantities
+            if name in by_term
+        }
+        yield (
+            unit,
+            Beside(
+                quantities,
+                whole.p_value if shown else math.nan,
+                whole.rank_p_value,
+                1.0 / (whole.n_donors + whole.n_unfitted + 1),
+                whole.n_donors + whole.n_unfitted,
+                whole.use == "label",
+                own[unit][first].statistic,
+                others[first][0] / others[first][1],
+                others[first][0],
+                part.donors,
+                tuple(flags),
+            ),
+        )
+
+
+def _smallest(
+    asked: Asked,
+    own: Mapping[str, PrimaryEstimate],
+    fitted: tuple[Estimates, int] | None,
+    whole: Attribution,
+    alpha: float,
+) -> dict[str, float]:
+    """Return the smallest change of each term alone that would be labelled, with 80 % power."""
+    if len(asked.terms) == 1:
+        item = own[asked.terms[0]]
+        covariance, df = np.array([[item.std_error**2]]), item.df
+    elif fitted is None:
+        return {}
+    else:
+        estimates, position = fitted
+        number = interruption_number(estimates.design, asked.key) or 0
+        rows = linear_contrasts(estimates.design, estimates.observed, (), number)
+        covariance, df = joint_covariance(
+            estimates.whole, position, np.array([rows[name] for name in asked.terms])
+        )
+    found = smallest_labelled(covariance, df, whole.terms, np.eye(len(asked.terms)), alpha=alpha)
+    return dict(zip(asked.terms, found.tolist(), strict=True))
+
+
+def _quantity(term: TermAttribution, smallest: float, *, shown: bool) -> QuantityBeside:
+    """Return one quantity beside the donors; with too few of them only who changed as much."""
+    if not shown:
+        return QuantityBeside(n_as_large=term.as_large, coincident_change=term.smallest_other)
+    return QuantityBeside(
+        term.low,
+        term.high,
+        term.p_value,
+        term.tau,
+        term.own_change,
+        term.own_change_limit,
+        term.as_large,
+        smallest,
+        term.smallest_other,
     )
-    return [CheckResult("donors", float(n_donors), np.nan, "attention", message)]
+
+
+def _by_scale(
+    asked: Asked,
+    own: Mapping[str, Mapping[str, PrimaryEstimate]],
+    units: Sequence[str],
+    part: DonorFits,
+    columns: Mapping[str, PrimaryColumns],
+    scales: Mapping[str, float],
+    own_scales: Mapping[str, float],
+) -> Iterator[tuple[str, Beside]]:
+    """Yield the place of units among donors by the answer over a scale of their own.
+
+    For fits without standard errors: a synthetic control's estimate over its prediction error before the
+    start. Where that error is 0 the statistic is not defined, and nothing is ranked.
+    """
+    first = next(iter(asked.quantities))
+    estimates = _numbers(columns[first], part.donors)[0]
+    sizes = np.array([scales.get(donor, math.nan) for donor in part.donors])
+    statistics = np.divide(estimates, sizes, out=np.full(sizes.shape, np.nan), where=sizes > 0)
+    for unit in units:
+        item, size = own[unit][first], own_scales.get(unit, math.nan)
+        statistic = item.estimate / size if size > 0 else math.nan
+        rank = placebo(statistic, statistics)
+        n_as_large = int((np.abs(estimates) >= abs(item.estimate) * (1.0 - 1e-9)).sum())
+        yield (
+            unit,
+            Beside(
+                {first: QuantityBeside(n_as_large=n_as_large)},
+                rank.p_value,
+                rank.p_value,
+                1.0 / (rank.n_donors + 1),
+                rank.n_donors,
+                rank.n_donors >= LABEL_DONORS and not math.isnan(statistic),
+                statistic,
+                statistics,
+                estimates,
+                part.donors,
+                () if rank.n_donors >= LABEL_DONORS else ("few_donors",),
+            ),
+        )
+
+
+def placebo_rows(
+    plan: OutcomePlan, design_name: str, asked: Asked, beside: Mapping[str, Beside]
+) -> Iterator[Row]:
+    """Yield the rows of ``placebo_units``: the answer of every donor and of the unit, over its error."""
+    own = asked.answer.by_unit()
+    for unit, item in beside.items():
+        values = zip(
+            (*item.donors, unit),
+            (*item.estimates, own[unit].estimate),
+            (*item.statistics, item.statistic),
+            strict=True,
+        )
+        for code, estimate, statistic in values:
+            yield {
+                "outcome": plan.outcome.name,
+                "unit": unit,
+                "design": design_name,
+                "estimand": own[unit].estimand,
+                "placebo": code,
+                "estimate": own[unit].shown(float(estimate)),
+                "statistic": float(statistic),
+            }
+
+
+def placebo_check(item: Beside) -> CheckResult:
+    """Return the check ``placebo_units``: the place of a unit among the donors."""
+    if math.isnan(item.p_rank):
+        message = (
+            "Its change cannot be ranked: there is no prediction error before the start to hold it against."
+        )
+        return CheckResult("placebo_units", math.nan, math.nan, "not_applicable", message)
+    rank = round(item.p_rank / item.least_p)
+    message = (
+        f"Its change is number {rank} of {item.n_donors + 1}, itself and {item.n_donors} units without the "
+        f"intervention (p = {item.p_rank:.3f}; no smaller p than {item.least_p:.3f} is possible)."
+    )
+    return CheckResult("placebo_units", float(rank), item.p_rank, "pass", message)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,21 +15,20 @@ from its_eval.design.matrix import build_design
 from its_eval.design.peer_mean import peer_mean
 from its_eval.effects.estimands import linear_contrasts
 from its_eval.effects.several_units import METHODS, Pooled, leave_one_out, pool, reaches
-from its_eval.estimators.reml.kenward_roger import joint_f
 from its_eval.peers.select import peer_overlap
 from its_eval.pipeline.estimate import Estimates, estimate
 from its_eval.pipeline.plan import Target
 from its_eval.pipeline.primary import PrimaryColumns, PrimaryEstimate
+from its_eval.pipeline.question import joint_test
+from its_eval.pipeline.together import SET
 
 if TYPE_CHECKING:
     from its_eval.comparisons.base import Comparison
     from its_eval.pipeline.plan import OutcomePlan
     from its_eval.pipeline.primary import Analysis
+    from its_eval.pipeline.together import SetAnswer
     from its_eval.scales import Scale
 
-
-#: Name of the set in tables that need a unit.
-SET = "treated units"
 
 Row = dict[str, object]
 
@@ -40,14 +39,14 @@ def pooled_rows(
     comparison: Comparison,
     estimates: Sequence[Estimates],
     own: PrimaryColumns,
-) -> tuple[list[Row], float]:
-    """Return the rows of ``pooled`` and the p-value of the set effect.
+    together: SetAnswer | None,
+) -> list[Row]:
+    """Return the rows of ``pooled``: the mean effect of the treated units, and other ways to combine them.
 
-    ``set`` is the fit of the mean treated series minus the mean of their peer means (methods §6);
-    ``set_union_of_peers`` takes the mean of the union of their peers, so that a peer of several units counts
-    once; the others combine the separate estimates, ``<method> without <unit>`` one less. The p-value is that
-    of ``set``, NaN at a bound; units that are not fitted alike (staggered starts, covariates) have no mean
-    series, and there it is that of the first pooled estimate.
+    ``set`` is the mean of the separate estimates, whatever their starts; ``set_union_of_peers`` is the fit of
+    the mean treated series minus the mean of the union of their peers, so that a peer of several units counts
+    once; the others take the estimates as independent and say what a further unit may expect, ``<method>
+    without <unit>`` one less.
 
     Parameters
     ----------
@@ -57,29 +56,33 @@ def pooled_rows(
         Fits of its primary estimator.
     own : PrimaryColumns
         The primary estimand of each unit.
+    together : SetAnswer or None
+        The treated units as a set.
     """
-    keys = {"outcome": plan.outcome.name, "design": comparison.name, "estimand": analysis.estimand}
+    if not len(own):
+        return []
+    keys = {"outcome": plan.outcome.name, "design": comparison.name, "estimand": own.estimands[0]}
     rows: list[Row] = []
-    p_set = np.nan
-    together = list(_set_estimates(analysis, plan, comparison, estimates))
-    for method, item in together:
-        row = _set_row(item, analysis.alpha)
-        rows.append({**keys, "method": method, **row, "n_units": len(plan.treated)})
-        if method == "set" and not item.stuck:
-            p_set = item.p_value
+    if together is not None:
+        answer = next(iter(together.quantities.values()))
+        rows.append(
+            {**keys, "method": "set", **_set_row(answer, analysis.alpha), "n_units": together.n_units}
+        )
+    union = _union_of_peers(analysis, plan, comparison, estimates)
+    if union is not None:
+        row = _set_row(union, analysis.alpha)
+        rows.append({**keys, "method": "set_union_of_peers", **row, "n_units": len(own)})
     usable = ~own.stuck & (own.std_error > 0)
     if usable.sum() < 2:
-        return rows, p_set
+        return rows
     values, std_errors = own.estimate[usable], own.std_error[usable]
     units = [target.unit for target, good in zip(own.targets, usable, strict=True) if good]
     combined = [pool(values, std_errors, name, analysis.confidence) for name in METHODS]
     rows += [{**keys, **_pooled_row(item, own.scale)} for item in combined]
-    if not together:
-        p_set = combined[0].p_value
     for unit, left in leave_one_out(values, std_errors, units, METHODS[0], analysis.confidence):
         row = _pooled_row(left, own.scale)
         rows.append({**keys, **row, "method": f"{METHODS[0]} without {unit}"})
-    return rows, p_set
+    return rows
 
 
 def _set_row(item: PrimaryEstimate, alpha: float) -> Row:
@@ -94,30 +97,23 @@ def _pooled_row(found: Pooled, scale: Scale) -> Row:
     return row
 
 
-def _set_estimates(
+def _union_of_peers(
     analysis: Analysis, plan: OutcomePlan, comparison: Comparison, estimates: Sequence[Estimates]
-) -> Iterator[tuple[str, PrimaryEstimate]]:
-    """Yield the fits of the mean of the treated units' series; none for staggered starts."""
-    if not comparison.has_mean_series or plan.staggered or not estimates or estimates[0].is_family:
-        return
+) -> PrimaryEstimate | None:
+    """Return the fit of the mean series beside the union of peers; None for staggered starts."""
+    if not comparison.subtracts or plan.staggered or not estimates or estimates[0].is_family:
+        return None
     sheet = estimates[0].sheet
     interruptions = {target.interruptions for target in sheet.targets}
-    if len(interruptions) != 1 or any(item is not None for item in sheet.covariates):
-        return
-    target = Target(SET, sheet.targets[0].interruptions)
-    entries = comparison.entries(plan.outcome.estimators)[:1]
-    n_units = len(sheet.targets)
-    sheets = [("set", sheet.mean(target, sheet.values.mean(axis=1), sheet.sampling.sum(axis=1) / n_units**2))]
     union = sorted({peer for item in sheet.targets for peer in item.peers})
-    if comparison.subtracts and len(union) > 1:
-        usable = plan.usable(target.interruptions)
-        gap = sheet.unit_values.mean(axis=1) - peer_mean(plan.scaled[:, plan.panel.columns(union)], usable)
-        values = np.where(usable, gap, np.nan)
-        sheets.append(("set_union_of_peers", sheet.mean(target, values, np.full(len(gap), np.nan))))
-    for method, one in sheets:
-        fitted, _ = estimate([(one, entries)], analysis.ask)
-        for item in analysis.primary(fitted):
-            yield method, item
+    if len(interruptions) != 1 or any(item is not None for item in sheet.covariates) or len(union) < 2:
+        return None
+    target = Target(SET, sheet.targets[0].interruptions)
+    usable = plan.usable(target.interruptions)
+    gap = sheet.unit_values.mean(axis=1) - peer_mean(plan.scaled[:, plan.panel.columns(union)], usable)
+    one = sheet.mean(target, np.where(usable, gap, np.nan), np.full(len(gap), np.nan))
+    fitted, _ = estimate([(one, comparison.entries(plan.outcome.estimators)[:1])], analysis.ask)
+    return next(iter(analysis.primary(fitted)), None)
 
 
 def overlap_check(plan: OutcomePlan) -> list[CheckResult]:
@@ -157,8 +153,9 @@ def crawford_howell_p(analysis: Analysis, plan: OutcomePlan, unit: str) -> tuple
     common = plan.usable(interruptions) & ~np.isnan(values).any(axis=1)
     season = plan.season.resolve(int(common.sum()), plan.per_year)
     design = build_design(plan.positions, plan.per_year, panel.frequency, interruptions, season, plan.masked)
-    rows = linear_contrasts(design, common, analysis.question.at)
-    if analysis.estimand not in rows:
+    rows = linear_contrasts(design, common, analysis.question.at_of(design))
+    estimand = analysis.shown_estimand(design)
+    if estimand not in rows:
         return np.nan, not_applicable(name, "It is for estimands that are linear in the parameters.")
     matrix = design.matrix[common]
     if np.linalg.matrix_rank(matrix) < matrix.shape[1] or common.sum() <= matrix.shape[1]:
@@ -166,7 +163,7 @@ def crawford_howell_p(analysis: Analysis, plan: OutcomePlan, unit: str) -> tuple
             name, f"{int(common.sum())} periods common to unit and peers are too few."
         )
     params = np.linalg.lstsq(matrix, values[common], rcond=None)[0]
-    estimates = rows[analysis.estimand] @ params
+    estimates = rows[estimand] @ params
     found = crawford_howell(estimates[:1], estimates[1:, None])
     p_value = float(found.p_value[0])
     verdict = (
@@ -187,7 +184,7 @@ def equivalence_check(
 ) -> list[CheckResult]:
     """Return the check whether the interval shows that no effect larger than the margin is there.
 
-    An estimate at a bound or with too few degrees of freedom has no p-value: its interval decides nothing.
+    A series that is fitted exactly has no p-value: its interval decides nothing.
     """
     if margin is None or np.isnan(low) or np.isnan(high):
         return []
@@ -208,18 +205,26 @@ def joint_check(item: Estimates, position: int) -> list[CheckResult]:
     """Return the Kenward-Roger F test of no change of level or slope (methods §11.7).
 
     Shown beside the primary estimand, which it does not replace: level and slope estimates depend on each
-    other, and the better of the two must not be picked.
+    other, and the better of the two must not be picked. Where the variance parameters are too uncertain for
+    an F distribution its p-value is Bonferroni's, the smallest of the m single ones times m (inference P1).
     """
     columns = item.design.columns[0]
     if len(columns) < 2 or item.placebo_only:
         return []
-    found = joint_f(item.whole, position, np.eye(len(item.design.terms))[list(columns)])
+    rows = np.eye(len(item.design.terms))[list(columns)]
+    single = item.whole.one(position).contrasts(rows).p_value[0]
+    found = joint_test(item, position, rows, single.tolist())
     if np.isnan(found.p_value):
-        reason = "Level and slope together cannot be tested: too little independent information."
-        return [not_applicable("joint_change", reason)]
-    message = (
-        f"Level and slope together: the hypothesis that neither changed has F({found.df_num:g}, "
-        f"{number(found.df_den)}) = {number(found.statistic)}, {p_text(found.p_value)}; it stands beside the "
-        "primary estimand and does not replace it."
+        return [
+            not_applicable("joint_change", "The series does not vary around the fit: no test is possible.")
+        ]
+    shown = (
+        f"F({found.df_num:g}, {number(found.df_den)}) = {number(found.statistic)}, {p_text(found.p_value)}"
     )
+    if np.isnan(found.statistic):
+        shown = (
+            f"{p_text(found.p_value)}, {len(columns)} times the smaller p-value of the two, as too little "
+            "independent information is left for an F test"
+        )
+    message = f"Level and slope together: the hypothesis that neither changed has {shown}."
     return [CheckResult("joint_change", found.statistic, found.p_value, "pass", message)]

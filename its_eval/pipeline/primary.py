@@ -5,13 +5,13 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from its_eval.effects.columns import Question
-from its_eval.effects.estimands import linear_contrasts
-from its_eval.estimators.fit import DF_FLOOR, ContrastEstimates
+from its_eval.effects.estimands import CHANGE, linear_contrasts, year_effect
+from its_eval.estimators.fit import t_quantile
 from its_eval.pipeline.estimate import Ask, Estimates
 from its_eval.scales import NONE, PER_CENT, Scale
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from its_eval.config import Config
+    from its_eval.design.matrix import Design
     from its_eval.pipeline.plan import Target
 
     FloatArray = NDArray[np.float64]
@@ -38,9 +39,11 @@ class PrimaryEstimate:
     estimate, std_error, df, statistic, p_value, conf_low, conf_high : float
         `statistic` is NaN where the standard error is 0 or has no meaning.
     stuck : bool
-        The fit sits on a bound or is degenerate, or has too few degrees of freedom: no p-value counts.
+        The series is fitted exactly, so that rounding would decide: no p-value counts.
     scale : Scale
         The scale of these numbers: plain for outcome units and per cent.
+    estimand : str
+        What it is an estimate of.
     """
 
     target: Target
@@ -53,6 +56,7 @@ class PrimaryEstimate:
     conf_high: float
     stuck: bool
     scale: Scale
+    estimand: str
 
     @property
     def unit(self) -> str:
@@ -62,6 +66,16 @@ class PrimaryEstimate:
     def shown(self, value: float) -> float:
         """Return a number as a summary shows it: a ratio for a log or logit scale, or per cent."""
         return float(self.scale.effect(np.array(value)))
+
+    @property
+    def shown_scale(self) -> str:
+        """What a shown number is: in outcome units or per cent, or a ratio."""
+        return "response" if self.scale.is_plain or self.scale is PER_CENT else "ratio"
+
+    def limits_at(self, alpha: float) -> tuple[float, float]:
+        """Return the interval at another level, on the scale of the fit."""
+        reach = float(t_quantile(1.0 - alpha / 2.0, np.array(self.df))) * self.std_error
+        return self.estimate - reach, self.estimate + reach
 
     def cells(self) -> dict[str, object]:
         """Return the cells of a table's row: numbers as shown, the p-value where it counts."""
@@ -96,6 +110,8 @@ class PrimaryColumns:
         As that of one series.
     scale : Scale
         The scale of these numbers.
+    estimands : tuple of str
+        What each is an estimate of: the effect one year after the start has other names in short series.
     """
 
     targets: tuple[Target, ...]
@@ -108,6 +124,7 @@ class PrimaryColumns:
     conf_high: FloatArray
     stuck: NDArray[np.bool_]
     scale: Scale
+    estimands: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Return how many series have it."""
@@ -116,72 +133,109 @@ class PrimaryColumns:
     def __iter__(self) -> Iterator[PrimaryEstimate]:
         """Yield one series after the other."""
         numbers = zip(*(getattr(self, name).tolist() for name in _NUMBERS), strict=True)
-        for target, values, stuck in zip(self.targets, numbers, self.stuck.tolist(), strict=True):
+        every = zip(self.targets, numbers, self.stuck.tolist(), self.estimands, strict=True)
+        for target, values, stuck, estimand in every:
             named = dict(zip(_NUMBERS, values, strict=True))
-            yield PrimaryEstimate(target=target, stuck=stuck, scale=self.scale, **named)
+            yield PrimaryEstimate(target=target, stuck=stuck, scale=self.scale, estimand=estimand, **named)
 
     def by_unit(self) -> dict[str, PrimaryEstimate]:
         """Return the estimates by unit."""
         return {item.unit: item for item in self}
 
 
-def primary_columns(estimates: Sequence[Estimates], estimand: str, question: Question) -> PrimaryColumns:
-    """Return the primary estimand of every series that has it, sheet by sheet in the order of the series."""
-    parts = [part for item in estimates for part in _of(item, estimand, question)]
+def primary_columns(
+    estimates: Sequence[Estimates], estimand: str, question: Question, interruption: str = ""
+) -> PrimaryColumns:
+    """Return an estimand of every series that has it, sheet by sheet in the order of the series.
+
+    Parameters
+    ----------
+    estimates : sequence of Estimates
+        Fits.
+    estimand : str
+        Which; of ``change`` the effect one year after the start, which is what is shown of it.
+    question : Question
+        Effects and level of the intervals.
+    interruption : str
+        Name of a fitted event instead of the intervention.
+    """
+    parts = [part for item in estimates for part in _of(item, estimand, question, interruption)]
     if not parts:
-        nothing = dict.fromkeys(_NUMBERS, np.empty(0))
+        nothing: dict[str, Any] = dict.fromkeys(_NUMBERS, np.empty(0))
         return PrimaryColumns(targets=(), stuck=np.empty(0, dtype=np.bool_), scale=NONE, **nothing)
     numbers = [np.concatenate([part[1][place] for part in parts]) for place in range(7)]
     stuck = np.concatenate([part[2] for part in parts])
     targets = [target for part in parts for target, _ in part[0]]
     columns = np.array([column for part in parts for _, column in part[0]])
+    names = [part[4] for part in parts for _ in part[0]]
     order = np.argsort(columns, kind="stable")
     return PrimaryColumns(
         targets=tuple(targets[place] for place in order),
         stuck=stuck[order],
         scale=parts[0][3],
+        estimands=tuple(names[place] for place in order),
         **{name: array[order] for name, array in zip(_NUMBERS, numbers, strict=True)},
     )
 
 
-_Part = tuple[list[tuple["Target", int]], tuple["FloatArray", ...], "NDArray[np.bool_]", Scale]
+_Part = tuple[list[tuple["Target", int]], tuple["FloatArray", ...], "NDArray[np.bool_]", Scale, str]
 
 
-def _of(item: Estimates, estimand: str, question: Question) -> Iterator[_Part]:
+def interruption_number(design: Design, name: str) -> int | None:
+    """Return the place of an interruption by its name, blank for the intervention; None without it."""
+    if not name:
+        return 0
+    events = [item.name for item in design.interruptions[1:]]
+    return 1 + events.index(name) if name in events else None
+
+
+def _of(item: Estimates, estimand: str, question: Question, interruption: str) -> Iterator[_Part]:
     """Yield targets with their places, numbers and scale of the series of one fit."""
+    number = interruption_number(item.design, interruption)
+    if number is None:
+        return
+    if estimand == CHANGE:
+        estimand = shown_estimand(item.design, question, number)
     name, scale = estimand, item.scale
     if name == "relative_average_effect" and scale.name == "log" and not item.is_family:
         # 100 (exp(average) - 1): pooled and ranked as the average, whose standard error it has
         name, scale = "average_effect", PER_CENT
     who = [(item.sheet.targets[column], int(column)) for column in item.columns]
-    row = linear_contrasts(item.design, item.observed, question.at).get(name)
+    at = question.at_of(item.design, number)
+    row = linear_contrasts(item.design, item.observed, at, number).get(name)
     if row is not None:
         if item.fit is not None:
             read = item.fit.contrasts(row[None])
         else:
-            place = item.reading.names.index((0, name))
-            every = item.statistics.estimates
-            read = ContrastEstimates(
-                every.estimate[:, [place]],
-                every.std_error[:, [place]],
-                every.df[:, [place]],
-                every.df_unclipped[:, [place]],
-            )
+            place = item.reading.names.index((number, name))
+            read = item.statistics.estimates.take(np.s_[:, [place]])
         low, high = read.interval(question.confidence)
         arrays = (read.estimate, read.std_error, read.df, read.statistic, read.p_value, low, high)
         numbers = tuple(array[:, 0] for array in arrays)
-        yield who, numbers, item.stuck | (read.df_unclipped[:, 0] < DF_FLOOR), scale
+        yield who, numbers, item.stuck, scale, estimand
         return
     effects = item.effects(question)
     taken = np.zeros(len(who), dtype=np.bool_)
-    for place in effects.places(estimand):
+    for place in effects.places(estimand, number):
         if effects.kinds[place].scale == "ratio":
             continue
         chosen = effects.present[:, place] & ~taken
         taken |= chosen
         numbers = tuple(getattr(effects, column)[chosen, place] for column in _NUMBERS)
-        stuck = (item.stuck | effects.df_floor[:, place])[chosen]
-        yield [pair for pair, here in zip(who, chosen, strict=True) if here], numbers, stuck, NONE
+        kept = [pair for pair, here in zip(who, chosen, strict=True) if here]
+        yield kept, numbers, item.stuck[chosen], NONE, estimand
+
+
+def shown_estimand(design: Design, question: Question, number: int = 0) -> str:
+    """Return the estimand whose estimate answers ``change``: the effect one year after the start.
+
+    A slope alone has no effect in its first period: a start in the last period leaves its change of trend.
+    """
+    name = year_effect(design, number, question.year)
+    interruption = design.interruptions[number]
+    if interruption.shape == "slope" and interruption.full >= design.n_periods - 1:
+        return "slope_change"
+    return name
 
 
 @dataclass(frozen=True)
@@ -205,7 +259,9 @@ class Analysis:
     @classmethod
     def of(cls, config: Config) -> Analysis:
         """Return what a config asks."""
-        return cls(config.estimands.primary, Question(config.estimands.at, config.confidence), config.seed)
+        year = config.data.calendar.per_year
+        question = Question(config.estimands.at, config.confidence, year)
+        return cls(config.estimands.primary, question, config.seed)
 
     @property
     def confidence(self) -> float:
@@ -226,9 +282,15 @@ class Analysis:
         """Return the same with another primary estimand."""
         return replace(self, estimand=name)
 
-    def primary(self, estimates: Sequence[Estimates]) -> PrimaryColumns:
-        """Return the primary estimand of every series that has it."""
-        return primary_columns(estimates, self.estimand, self.question)
+    def shown_estimand(self, design: Design, number: int = 0) -> str:
+        """Return the estimand whose estimate is shown as the answer: the primary one, or that of a change."""
+        if self.estimand != CHANGE:
+            return self.estimand
+        return shown_estimand(design, self.question, number)
+
+    def primary(self, estimates: Sequence[Estimates], interruption: str = "") -> PrimaryColumns:
+        """Return the primary estimand of every series that has it, of the intervention or a fitted event."""
+        return primary_columns(estimates, self.estimand, self.question, interruption)
 
     def stream(self, *names: str) -> np.random.Generator:
         """Return random numbers of a purpose's own, the same in every run and order."""

@@ -6,19 +6,31 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from its_eval.columns import TableColumns
 from its_eval.comparisons.base import comparison_of
 from its_eval.config.outcomes import listed_as, strata_of_gap
 from its_eval.data.faults import findings_table
+from its_eval.effects.estimands import CHANGE
 from its_eval.errors import NothingEstimatedError
 from its_eval.evaluation import COLUMNS, Evaluation, make_table
-from its_eval.pipeline.conclude import SetAnswer, add_power, add_summary, adjusted_p, verdict_table
-from its_eval.pipeline.credibility import Credibility, examine
+from its_eval.pipeline.conclude import (
+    Findings,
+    Terms,
+    add_power,
+    adjusted_p,
+    summary_rows,
+    verdict_rows,
+)
+from its_eval.pipeline.credibility import Credibility, Look, examine
+from its_eval.pipeline.notes import characteristics_dated, events_near
+from its_eval.pipeline.placebos import beside_donors, donor_fits
 from its_eval.pipeline.plan import OutcomePlan, Plan
 from its_eval.pipeline.planning import make_plan
 from its_eval.pipeline.primary import Analysis
+from its_eval.pipeline.question import joint_over_interruptions, questions
 from its_eval.pipeline.sheet import NotEstimated
 from its_eval.pipeline.sources import load_sources, with_workshops
 from its_eval.pipeline.specifications import SensitivityRow, curve_checks, sensitivity_rows
@@ -33,6 +45,7 @@ from its_eval.pipeline.tables import (
     peer_rows,
     without_primary,
 )
+from its_eval.pipeline.together import SetAnswer, beside_sets, set_answer
 
 if TYPE_CHECKING:
     from its_eval.comparisons.base import Comparison
@@ -75,8 +88,7 @@ def evaluate_plan(config: Config, sources: Sources, plan: Plan, progress: Progre
     """Fit and tabulate what has been planned."""
     tables = {name: TableColumns(name) for name in _BY_COLUMNS}
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in COLUMNS if name not in _BY_COLUMNS}
-    notes: list[str] = []
-    sets: list[SetAnswer] = []
+    crawford: dict[tuple[str, str, str], float] = {}
     failed = [
         NotEstimated(name, unit, design, "", "no_data", f"{unit} has no value of {name}")
         for name in plan.absent
@@ -90,9 +102,9 @@ def evaluate_plan(config: Config, sources: Sources, plan: Plan, progress: Progre
         for design in config.designs:
             answered = _answer(config, sources, outcome, comparison_of(design))
             failed += answered.failed
-            _tabulate(config, len(plan.treated), answered, tables, rows)
-            notes += answered.credibility.notes
-            sets.append(answered.of_the_set(outcome.outcome.better))
+            own = answered.look.credibility.p_crawford_howell
+            crawford |= {(outcome.outcome.name, unit, design): value for unit, value in own.items()}
+            _tabulate(config, plan, answered, tables, rows)
     add_not_estimated(failed, tables["not_estimated"])
     if not tables["effects"].count:
         reasons = [f"{item.outcome}, {item.unit}, {item.design}: {item.message}" for item in failed]
@@ -103,13 +115,13 @@ def evaluate_plan(config: Config, sources: Sources, plan: Plan, progress: Progre
         name: tables[name].frame() if name in tables else make_table(name, rows[name]) for name in COLUMNS
     }
     every["data_quality"] = findings_table(plan.findings)
-    primary = config.estimands.primary
-    question = {"interruption": config.intervention.name, "question": primary, "estimand": primary}
-    every["verdicts"] = verdict_table(every, sets, question)
+    every["summary"] = make_table(
+        "summary", summary_rows(every["verdicts"], config.intervention.name, crawford)
+    )
     evaluation = Evaluation(
         config.title,
         every,
-        (*plan.notes, *notes),
+        plan.notes,
         {outcome.outcome.name: _about(config, outcome) for outcome in plan.outcomes},
         dict(sources.units.names),
         {outcome.outcome.name: _peer_values(outcome) for outcome in plan.outcomes},
@@ -118,72 +130,94 @@ def evaluate_plan(config: Config, sources: Sources, plan: Plan, progress: Progre
 
 
 #: Tables that are made from columns; the others are of few rows, one by one.
-_BY_COLUMNS = ("summary", "effects", "coefficients", "fits", "not_estimated", "series", "power")
+_BY_COLUMNS = ("effects", "coefficients", "fits", "not_estimated", "series", "power")
 
 
 @dataclass(frozen=True)
 class _Answered:
     """What there is to say about one outcome in one design."""
 
-    outcome: str
+    plan: OutcomePlan
     comparison: Comparison
     answers: tuple[Answers, ...]
     failed: tuple[NotEstimated, ...]
-    credibility: Credibility
+    look: Look
     sensitivity: tuple[SensitivityRow, ...]
-
-    def of_the_set(self, better: str | None) -> SetAnswer:
-        """Return what is said of the treated units together."""
-        name, changed = self.comparison.name, self.comparison.changed
-        return SetAnswer(self.outcome, name, changed, better, self.credibility)
 
 
 def _answer(config: Config, sources: Sources, plan: OutcomePlan, comparison: Comparison) -> _Answered:
-    """Fit one outcome in one design and check it."""
+    """Fit one outcome in one design, set it beside other units, and check it."""
     analysis = Analysis.of(config)
     first = comparison.label(plan.outcome.estimators)
     estimates, failed = comparison.estimates(plan, analysis.ask)
     primary = [item for item in estimates if item.estimator == first]
-    credibility = examine(config, sources, plan, comparison, primary)
+    asked = questions(analysis, primary)
+    fits = donor_fits(config, sources, plan, comparison, analysis) if config.checks.placebo_units else []
+    size = len(plan.treated) * max(len(asked), 1)
+    beside = {
+        (unit, one.key): item
+        for one in asked
+        for unit, item in beside_donors(analysis, comparison, one, primary, fits, size).items()
+    }
+    together: list[SetAnswer] = []
+    for one in asked:
+        answer = None if config.each else set_answer(analysis, one, primary, len(plan.treated))
+        if answer is not None:
+            together.append(beside_sets(config, plan, comparison, analysis, one, answer, primary, fits))
+    look = Look(
+        config, sources, plan, comparison, analysis, primary, Credibility(), asked, beside, tuple(together)
+    )
+    credibility = examine(look)
     sensitivity = sensitivity_rows(config, sources, plan, comparison, primary)
     for unit, check in curve_checks(config, sources, plan, comparison, sensitivity):
         credibility.add(plan.outcome.name, comparison.name, unit, [check])
-    found = tuple(
-        answers(item, analysis.question, analysis.estimand, is_first=item.estimator == first)
-        for item in estimates
-    )
+    found = tuple(answers(item, analysis, is_first=item.estimator == first) for item in estimates)
     lacking = [row for answer in found for row in without_primary(answer)]
-    return _Answered(
-        plan.outcome.name, comparison, found, (*failed, *lacking), credibility, tuple(sensitivity)
-    )
+    return _Answered(plan, comparison, found, (*failed, *lacking), look, tuple(sensitivity))
 
 
 def _tabulate(
     config: Config,
-    n_treated: int,
+    plan: Plan,
     answered: _Answered,
     tables: dict[str, TableColumns],
     rows: dict[str, list[dict[str, Any]]],
 ) -> None:
     """Write everything down."""
-    confidence, credibility = config.confidence, answered.credibility
-    adjusted = adjusted_p(answered.answers, n_treated, config.multiplicity.method)
+    confidence, credibility = config.confidence, answered.look.credibility
+    outcome, design = answered.plan.outcome, answered.comparison.name
+    terms = Terms.of(config, outcome.better, len(plan.treated))
+    size = len(plan.treated) * max(len(answered.look.asked), 1)
+    adjusted = adjusted_p(answered.answers, size, terms.method)
+    flags: dict[str, str] = {}
+    inference: dict[str, str] = {}
     for answer, p_adjusted in zip(answered.answers, adjusted, strict=True):
-        add_effects(answer, p_adjusted, confidence, tables["effects"])
+        of_question = p_adjusted if config.estimands.primary != CHANGE else np.full_like(p_adjusted, np.nan)
+        add_effects(answer, of_question, confidence, tables["effects"])
         add_coefficients(answer, confidence, tables["coefficients"])
-        add_fits(answer, credibility.flags if answer.is_first else {}, tables["fits"])
+        words = add_fits(answer, credibility.flags if answer.is_first else {}, tables["fits"])
         if not answer.is_first:
             continue
-        changed = answered.comparison.changed
-        add_summary(answer, p_adjusted, confidence, changed, credibility, tables["summary"])
+        flags |= dict(zip(answer.estimates.units, words, strict=True))
+        inference |= dict.fromkeys(answer.estimates.units, answer.estimates.inference)
         add_series(answer, confidence, tables["series"])
         add_power(answer, confidence, tables["power"])
     for name, some in credibility.rows.items():
         rows[name] += some
-    rows["sensitivity"] += [
-        row.row(answered.outcome, answered.comparison.name, config.estimands.primary)
-        for row in answered.sensitivity
-    ]
+    rows["sensitivity"] += [row.row(outcome.name, design) for row in answered.sensitivity]
+    look = answered.look
+    found = Findings(
+        outcome.name,
+        design,
+        look.asked,
+        look.beside,
+        look.by_rank,
+        joint_over_interruptions(look.asked, look.estimates),
+        look.together,
+        flags,
+        inference,
+    )
+    rows["verdicts"] += verdict_rows(found, terms)
 
 
 def _about(config: Config, plan: OutcomePlan) -> dict[str, Any]:
@@ -193,6 +227,14 @@ def _about(config: Config, plan: OutcomePlan) -> dict[str, Any]:
         "label": outcome.label,
         "unit": outcome.unit,
         "kind": outcome.kind,
+        "counted": outcome.counted,
+        "chosen": config.intervention.chosen,
+        "delivered": config.intervention.delivered,
+        "per_year": plan.per_year,
+        "question": config.estimands.primary,
+        "question_stated": "primary" in config.estimands.model_fields_set,
+        "characteristics_dated": characteristics_dated(config, plan),
+        "events_near": events_near(config, plan),
         "better": outcome.better,
         "transform": outcome.transform,
         "frequency": plan.panel.frequency,

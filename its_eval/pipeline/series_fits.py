@@ -19,12 +19,13 @@ from its_eval.data.panel import Panel
 from its_eval.data.series import on_calendar, period_ordinal
 from its_eval.design.matrix import Interruption
 from its_eval.effects.columns import Question
+from its_eval.effects.estimands import CHANGE
 from its_eval.errors import DataError, UsageError
 from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.evaluation import effect_words, jsonable_tables
-from its_eval.pipeline.estimate import Ask
 from its_eval.pipeline.plan import OutcomePlan
 from its_eval.pipeline.planning import season_of
+from its_eval.pipeline.primary import Analysis
 from its_eval.pipeline.tables import add_effects, add_fits, add_not_estimated, add_series, answers
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ Row = dict[str, Any]
 FIT_COLUMNS: dict[str, tuple[str, ...]] = {
     "effects": (
         *("series", "estimand", "scale", "inference_scale", "estimate", "std_error", "df", "statistic"),
-        *("p_value", "conf_low", "conf_high", "conf_level", "estimable"),
+        *("p_value", "conf_low", "conf_high", "conf_level", "estimable", "inference"),
     ),
     "fits": (
         *("series", "n", "n_pre", "n_post", "n_missing", "n_terms", "ar_order", "rho1", "rho2", "sigma"),
@@ -87,9 +88,9 @@ class SeriesFits:
     Attributes
     ----------
     tables : dict of str to DataFrame
-        ``effects`` (a row per series and estimand; where `estimable` is false a bound or rounding decides and
-        the p-value means nothing), ``fits`` (a row per series), ``series`` (a row per series and period),
-        ``not_estimated``; series are in the order of the data.
+        ``effects`` (a row per series and estimand; where `estimable` is false the series is fitted exactly
+        and has no p-value; `inference` says by which procedure), ``fits`` (a row per series), ``series`` (a
+        row per series and period), ``not_estimated``; series are in the order of the data.
     title : str
         Estimator, design and start in words.
     """
@@ -128,7 +129,7 @@ def fit(
     log: bool = False,
     frequency: Frequency = "month",
     phase_in: int = 0,
-    at: Sequence[int] = (12, 24),
+    at: Sequence[int] | None = None,
     confidence: float = 0.95,
 ) -> SeriesFits:
     """Return a segmented regression of each series, as ``its-eval run`` fits one without peers.
@@ -154,7 +155,8 @@ def fit(
     phase_in : int
         So many periods from the start are left out.
     at : sequence of int
-        k of ``effect_at_k``, periods after the start; one beyond the data is left out.
+        k of ``effect_at_k``, periods after the start; one beyond the data is left out. A year and two years
+        when left out.
     confidence : float
         Level of the intervals.
 
@@ -205,12 +207,14 @@ def fit(
         {},
         (),
     )
-    question = Question(tuple(at), confidence)
-    estimates, failed = comparison_of("single").estimates(plan, Ask(question), entries=[chosen])
+    year = calendar.per_year
+    question = Question((year, 2 * year) if at is None else tuple(at), confidence, year)
+    analysis = Analysis(CHANGE, question, 0)
+    estimates, failed = comparison_of("single").estimates(plan, analysis.ask, entries=[chosen])
     tables = {name: TableColumns(name) for name in ("effects", "fits", "series", "not_estimated")}
     estimable: list[NDArray[np.bool_]] = []
     for item in estimates:
-        answer = answers(item, question, "", is_first=True)
+        answer = answers(item, analysis, is_first=True)
         nothing = np.full(answer.effects.p_value.shape, np.nan)
         add_effects(answer, nothing, confidence, tables["effects"])
         estimable.append(answer.certain[answer.effects.present])

@@ -169,7 +169,7 @@ class SensitivityRow:
     choice: str
     item: PrimaryEstimate
 
-    def row(self, outcome: str, design_name: str, estimand: str) -> Row:
+    def row(self, outcome: str, design_name: str) -> Row:
         """Return the row of the table."""
         return {
             "outcome": outcome,
@@ -177,7 +177,7 @@ class SensitivityRow:
             "design": design_name,
             "dimension": self.dimension,
             "choice": self.choice,
-            "estimand": estimand,
+            "estimand": self.item.estimand,
             **self.item.cells(),
         }
 

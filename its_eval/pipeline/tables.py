@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from its_eval.columns import Column, TableColumns, Texts
-from its_eval.effects.columns import EffectColumns, Kind, Question, bands
+from its_eval.effects.columns import EffectColumns, Kind, bands
 from its_eval.peers.balance import balance, contributions
 from its_eval.pipeline.estimate import Estimates, needs_level
 from its_eval.pipeline.peer_choice import pre_period_balance
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from its_eval.design.matrix import Interruption
     from its_eval.pipeline.plan import OutcomePlan
+    from its_eval.pipeline.primary import Analysis
 
     FloatArray = NDArray[np.float64]
     BoolArray = NDArray[np.bool_]
@@ -38,7 +39,7 @@ class Answers:
     effects : EffectColumns
         Every estimand.
     estimand : str
-        The primary one.
+        The primary one; of ``change`` the one that is shown.
     is_first : bool
         Whether the estimator is the one that answers the question.
     """
@@ -74,8 +75,8 @@ class Answers:
 
     @property
     def certain(self) -> BoolArray:
-        """Which rows rest on the data, whether or not there is a p-value, shape (S, K)."""
-        return ~(self.estimates.stuck[:, None] | self.effects.df_floor)
+        """Which rows rest on the data and not on rounding, with or without a p-value, shape (S, K)."""
+        return np.broadcast_to(~self.estimates.stuck[:, None], self.effects.present.shape)
 
     @property
     def counts(self) -> BoolArray:
@@ -83,9 +84,10 @@ class Answers:
         return self.effects.counts(self.estimates.stuck)
 
 
-def answers(estimates: Estimates, question: Question, estimand: str, *, is_first: bool) -> Answers:
+def answers(estimates: Estimates, analysis: Analysis, *, is_first: bool) -> Answers:
     """Return what an estimator answers."""
-    return Answers(estimates, estimates.effects(question), estimand, is_first)
+    shown = analysis.shown_estimand(estimates.design)
+    return Answers(estimates, estimates.effects(analysis.question), shown, is_first)
 
 
 def add_effects(answer: Answers, p_adjusted: FloatArray, confidence: float, into: TableColumns) -> None:
@@ -118,6 +120,7 @@ def add_effects(answer: Answers, p_adjusted: FloatArray, confidence: float, into
             "conf_level": confidence,
             **{name: getattr(columns, name)[series, place] for name in numbers},
             "p_adjusted": p_adjusted[series, place],
+            "inference": answer.estimates.inference,
         },
     )
 
@@ -147,8 +150,12 @@ def add_coefficients(answer: Answers, confidence: float, into: TableColumns) -> 
     )
 
 
-def add_fits(answer: Answers, more_flags: dict[str, set[str]], into: TableColumns) -> None:
-    """Add a row for every series; `more_flags` are warnings by unit that only checks can give."""
+def add_fits(answer: Answers, more_flags: dict[str, set[str]], into: TableColumns) -> list[str]:
+    """Add a row for every series, and return its flags; `more_flags` are those that only checks can give.
+
+    Of a series at a bound, which another model answers, autocorrelations, sigma, variance ratio and
+    log-likelihood are those of the fit that met the bound.
+    """
     estimates = answer.estimates
     design, observed, statistics = estimates.design, estimates.observed, estimates.statistics
     count = len(estimates.units)
@@ -157,6 +164,8 @@ def add_fits(answer: Answers, more_flags: dict[str, set[str]], into: TableColumn
     partials = statistics.partial_autocorrelations
     order = partials.shape[1]
     fit = estimates.fit
+
+    flags = _flags(answer, more_flags)
 
     def known(values: FloatArray | None) -> FloatArray:
         return nothing if values is None else values
@@ -178,11 +187,12 @@ def add_fits(answer: Answers, more_flags: dict[str, set[str]], into: TableColumn
             "sigma": known(statistics.sigma),
             "log_likelihood": known(statistics.log_likelihood),
             "dispersion": known(None if fit is None else fit.dispersion),
-            "flags": _flags(answer, more_flags),
+            "flags": flags,
             "season": design.season.label,
             "weights": "none" if estimates.relative_variance is None else "sampling variance",
         },
     )
+    return [flags.words[code] for code in flags.codes]
 
 
 def _flags(answer: Answers, more_flags: dict[str, set[str]]) -> Texts:
@@ -234,7 +244,7 @@ def add_series(answer: Answers, confidence: float, into: TableColumns) -> None:
     estimates = answer.estimates
     sheet, columns, plan = estimates.sheet, estimates.columns, estimates.sheet.plan
     own, scale = sheet.scale, estimates.scale
-    shown = bands(estimates.design, estimates.whole, confidence, estimates.period_variance())
+    shown = bands(estimates.design, estimates.whole, confidence, estimates.error_variance())
     prediction = shown.prediction
     if estimates.is_family:
         # a count varies around its mean in a way that no band on the link scale shows

@@ -17,7 +17,7 @@ from its_eval.checks.trend_bounds import (
     bends_before,
     trend_bounds_check,
 )
-from its_eval.effects.estimands import linear_contrasts
+from its_eval.effects.estimands import linear_contrasts, terms_of
 from its_eval.effects.trend_bounds import TrendBounds, trend_bounds
 from its_eval.estimators.fit import missing_patterns
 from its_eval.estimators.kind import autoregressive_order
@@ -53,11 +53,8 @@ def asked_contrasts(analysis: Analysis, item: Estimates) -> dict[str, FloatArray
     name = analysis.estimand
     if name == "relative_average_effect" and item.scale.name == "log":
         name = "average_effect"
-    if name in linear:
-        return {name: linear[name]}
-    if name != "change":
-        return {}
-    return {term: linear[term] for term in ("level_change", "slope_change") if term in linear}
+    terms = terms_of(name, item.design.interruption.shape)
+    return {term: linear[term] for term in terms} if set(terms) <= set(linear) else {}
 
 
 def bounds_of(analysis: Analysis, item: Estimates, position: int) -> dict[str, TrendBounds]:
@@ -112,7 +109,7 @@ class TrendBoundRows:
 
     def of(self, item: Estimates) -> list[tuple[str, CheckResult, list[Row]]]:
         """Return, for every series of a fit, its unit, the check, and rows of ``trend_bounds``."""
-        if not asked_contrasts(self.analysis, item) or not item.whitenable or item.placebo_only:
+        if not asked_contrasts(self.analysis, item) or item.is_family or item.placebo_only:
             reason = (
                 "Bounds of the trend are for estimands that are sums of periods, with a known error model."
             )
@@ -130,6 +127,8 @@ class TrendBoundRows:
         """Return the bend of every series of a fit before the start, those without weights at once."""
         values = np.where(item.observed[:, None], item.sheet.values[:, item.columns], np.nan)
         order = item.whole.partial_autocorrelations.shape[1]
+        if not item.whitenable:
+            order = autoregressive_order("auto", int(item.observed.sum()))
         start, level = item.design.interruption.start, self.analysis.confidence
         spread = np.sqrt(item.period_variance())
         degenerate = item.whole.flags.get("degenerate", np.zeros(len(item.columns), dtype=np.bool_))

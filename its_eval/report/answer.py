@@ -24,7 +24,14 @@ from its_eval.report.cells import (
 from its_eval.report.source import anchor
 from its_eval.words.labels import compared_with
 from its_eval.words.sentences import not_estimated
-from its_eval.words.verdicts import gap_sentences, headline, question, set_sentence, verdict_sentences
+from its_eval.words.verdicts import (
+    answers_of,
+    gap_sentences,
+    headline,
+    question,
+    set_sentence,
+    verdict_sentences,
+)
 
 if TYPE_CHECKING:
     from its_eval.report.blocks import Block
@@ -39,7 +46,7 @@ def _set_sentences(source: ReportSource, outcome: str) -> list[Sentence]:
         verdict = source.evaluation.verdict_of_the_set(outcome, row["design"])
         if verdict is None:
             verdict = _not_recorded(source, row)
-        before, said, after = set_sentence(verdict, source.about(outcome), int(row["n_units"]))
+        before, said, after = set_sentence(vars(verdict), source.about(outcome), int(row["n_units"]))
         found.append(Sentence((before, Strong(said), after), f"pooled:{place}", "answer"))
     return found
 
@@ -113,8 +120,8 @@ def _verdicts(source: ReportSource, outcome: str) -> list[Sentence]:
 
 def _sentences(source: ReportSource, outcome: str, unit: str) -> list[Sentence]:
     about = source.about(outcome)
-    rows = in_order_of_designs(source.rows("summary", outcome, unit))
-    found = [Sentence((headline(row, about),), f"summary:{place}", "answer") for place, row in records(rows)]
+    rows = answers_of(source.evaluation, outcome, unit)
+    found = [Sentence((headline(row, about),), f"verdicts:{place}", "answer") for place, row in records(rows)]
     failed = source.rows("not_estimated", outcome, unit)
     answering = {"", *source.primary_fits(outcome)["estimator"], *_first_estimators(source)}
     own = failed[failed["estimator"].isin(answering)]

@@ -6,52 +6,88 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from its_eval.comparisons.catalogue import COMPARISONS
-from its_eval.effects.estimands import estimand_of
+from its_eval.effects.estimands import CHANGE, estimand_of
 from its_eval.evaluation import (
-    CONSISTENT,
-    DIFFERS,
-    GAP_CHANGED,
-    JUDGED_AS_A_SET,
-    NO_CLEAR_EVIDENCE,
+    CHANGED,
+    CHANGED_MORE,
+    NO_CLEAR_CHANGE,
+    NOT_ANSWERED,
+    NOT_CLEARLY_MORE,
     NOT_RECORDED,
-    NOT_UNUSUAL,
-    OPEN_LABELS,
+    THE_SET,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-#: A label in words, where it is not its own words.
-_LABELS = {
-    NO_CLEAR_EVIDENCE: "no clear evidence of a change",
-    DIFFERS: "a change from before",
-    GAP_CHANGED: "the gap changed",
-    CONSISTENT: "the gap changed",
-    NOT_UNUSUAL: "the gap changed",
-    JUDGED_AS_A_SET: "not judged one by one",
-    NOT_RECORDED: "the conclusion is not recorded",
+#: What a question is about, in a sentence; what is missing is an effect or a sum.
+_SUBJECTS = {
+    CHANGE: "",
+    "level_change": "level",
+    "slope_change": "trend",
+    "post_slope": "trend after the start",
+    "average_effect": "average",
+    "relative_average_effect": "average",
+    "cumulative_effect": "total",
 }
-#: What a label says of the change beside those of units that had no intervention.
-UNUSUAL_WORDS = {
-    CONSISTENT: ", more than is usual among other units",
-    NOT_UNUSUAL: ", but no more than is usual among other units",
-}
-DIRECTION_WORDS = {"better": ", for the better", "worse": ", for the worse"}
+#: How a change is told: by its direction.
+_VERBS = {"better": "improved", "worse": "worsened"}
 
 
-def conclusion_words(label: str, direction: str = "unclear") -> str:
-    """Return what is concluded of a change, with its direction; of what is left open there is none.
+def subject_words(question: str) -> str:
+    """Return what a question is about: ``trend``, ``level``; blank for any change.
 
     Examples
     --------
-    >>> conclusion_words("gap to peers changed", "better")
-    'the gap changed, for the better'
+    >>> subject_words("slope_change"), subject_words("change"), subject_words("effect_at_12")
+    ('trend', '', 'level')
     """
-    words = _LABELS.get(label, label)
-    if label in OPEN_LABELS:
-        return words
-    return f"{words}{DIRECTION_WORDS.get(direction, '')}{UNUSUAL_WORDS.get(label, '')}"
+    return _SUBJECTS.get(question, "level" if question.startswith("effect_at_") else question)
+
+
+def conclusion_words(
+    label: str, direction: str = "unclear", question: str = CHANGE, others: str = "other units"
+) -> str:
+    """Return what is concluded, in words that say of what.
+
+    Parameters
+    ----------
+    label, direction, question : str
+        Of a verdict.
+    others : str
+        Who else changes by themselves.
+
+    Examples
+    --------
+    >>> conclusion_words("changed, more than other units do", "better", "slope_change")
+    'trend improved, more than in other units'
+    >>> conclusion_words("no clear change", question="slope_change"), conclusion_words("no clear change")
+    ('no clear change of trend', 'no clear change')
+    """
+    subject = subject_words(question)
+    if label == NO_CLEAR_CHANGE:
+        return f"no clear change of {subject}" if subject else "no clear change"
+    if label in (NOT_ANSWERED, NOT_RECORDED):
+        return "not answered" if label == NOT_ANSWERED else "the conclusion is not recorded"
+    verb = _VERBS.get(direction, "changed")
+    said = f"{subject} {verb}" if subject else verb
+    beside = {
+        CHANGED_MORE: f", more than in {others}",
+        NOT_CLEARLY_MORE: f", but not clearly more than in {others}",
+        CHANGED: "",
+    }
+    # a label of an older result stands for itself
+    return f"{said}{beside[label]}" if label in beside else label
+
+
+def verdict_words(row: Mapping[str, Any]) -> str:
+    """Return what a verdict concludes."""
+    others = "other sets of units" if row.get("unit") == THE_SET else "other units"
+    if row.get("design") == "single":
+        others += " at that date"
+    question = str(row.get("question") or CHANGE)
+    return conclusion_words(str(row["label"]), str(row["direction"]), question, others)
 
 
 #: Controlled designs that compare with the mean of the peers need no more words.
@@ -80,18 +116,24 @@ def compared_with(design: str, *, several: bool = False) -> str:
 #: What a flag of a fit means to a reader.
 FLAG_WORDS = {
     "unweighted": "a denominator is missing, so that months with few answers count as much as others",
-    "at_bound": "the autocorrelation sits on the edge of what can be estimated, so no p-value is given",
-    "near_unit_root": "the series drifts like a random walk; its trend is hardly determined",
-    "df_floor": "too little independent information for a p-value (under 3 degrees of freedom)",
+    "at_bound": "the series drifts; its changes from period to period are analysed instead of its level",
+    "independent_errors": "no drift is seen beyond sampling error, so that periods count as independent",
+    "near_unit_root": "uncertain: the series drifts, so its own history says little about its trend",
+    "df_floor": "very uncertain: there is little information (under 3 degrees of freedom)",
     "degenerate": "the series does not vary around the fit",
     "no_events": "no event is counted before the start, or none from it on: a rate of 0 has no logarithm",
     "precision_lost": "the series varies so little around the fit that few digits of its error are left",
     "counterfactual_outside_range": "the earlier trend, carried on, leaves 0 to 100 %",
-    "residual_autocorrelation": "what the fit leaves over still depends on the periods before",
+    "residual_autocorrelation": "residual autocorrelation remains",
     "variance_changes": "the series varies more, or less, after the start than before",
     "not_converged": "the fit did not settle",
     "differenced": "the series was differenced, so that its level has no estimate",
     "overdispersed": "counts vary more than the model allows for, so its intervals are too narrow",
+    "rank_differs": "the interval among other units and the rank among them lead to different conclusions",
+    "donors_moved": "other units changed at that date too, on average",
+    "few_donors": "there are too few other units to say whether the change is more than they change",
+    "attribution_only": "the change is unusual among other units, but not clear in the unit's own series",
+    "some_units_missing": "a treated unit has no estimate and is not part of the mean",
 }
 
 
@@ -109,12 +151,31 @@ def listed_flags(flags: str) -> list[str]:
     return flags.split("; ") if flags else []
 
 
+def short_words(estimand: str, about: Mapping[str, Any]) -> str:
+    """Return an estimand in few words, for a line that gives its unit too.
+
+    Examples
+    --------
+    >>> about = {"frequency": "month", "per_year": 12}
+    >>> short_words("effect_at_12", about), short_words("slope_change", about)
+    ('one year after the start', 'change of trend')
+    """
+    if estimand.startswith("effect_at_"):
+        after = int(estimand.rpartition("_")[2])
+        if after == about.get("per_year"):
+            return "one year after the start"
+        return f"{after} {about['frequency']}{'' if after == 1 else 's'} after the start"
+    return estimand_words(estimand, about).partition(", per ")[0]
+
+
 #: Estimands that are about a trend; the others are about a level.
 TRENDS = frozenset({"pre_slope", "slope_change", "post_slope"})
 
 
 def estimand_words(estimand: str, about: Mapping[str, Any]) -> str:
     """Return an estimand in words, with its time unit."""
+    if estimand == CHANGE:
+        return "any change of level or trend"
     return estimand_of(estimand).in_words.format(period=about["frequency"])
 
 

@@ -16,26 +16,31 @@ _LEAST_DIGITS, _MOST_DIGITS = 2, 6
 def rounded(value: float, digits: int = 2) -> str:
     """Return a number for a sentence: a true minus sign, and digits enough that it is not zero.
 
-    What is smaller than a millionth is 0; what is not a number is an en dash.
+    What is below a hundred-thousandth is given with a power of ten; what is not a number is an en dash.
 
     Examples
     --------
-    >>> rounded(-0.3319)
-    '−0.33'
+    >>> rounded(-0.3319), rounded(3.004e-7)
+    ('−0.33', '3.0e−7')
     """
     if math.isnan(value):
         return "–"
     if math.isinf(value):
         return "−∞" if value < 0 else "∞"
-    if abs(value) < 0.5 * 10**-_MOST_DIGITS:
+    size = abs(value)
+    if size == 0:
         return "0"
-    if abs(value) < 0.5 * 10**-digits:
-        digits = min(_MOST_DIGITS, -math.floor(math.log10(abs(value))))
-    if abs(value) >= 100:
+    if size < 10.0 ** (1 - _MOST_DIGITS):
+        mantissa, _, power = f"{size:.1e}".partition("e")
+        text = f"{mantissa}e−{-int(power)}"
+        return f"−{text}" if value < 0 else text
+    if size < 0.5 * 10**-digits:
+        digits = min(_MOST_DIGITS, 1 - math.floor(math.log10(size)))
+    if size >= 100:
         digits = 0
-    elif abs(value) >= 10:
+    elif size >= 10:
         digits = min(digits, 1)
-    text = f"{abs(value):,.{digits}f}"
+    text = f"{size:,.{digits}f}"
     return f"−{text}" if value < 0 else text
 
 
@@ -49,6 +54,31 @@ def digits_for(row: Mapping[str, Any]) -> int:
     if not math.isfinite(width) or width <= 0:
         return _LEAST_DIGITS
     return min(_MOST_DIGITS, max(_LEAST_DIGITS, 1 - math.floor(math.log10(width))))
+
+
+def units_of(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+    """Return the unit of measurement of a row in a sentence: points for per cent, a period for a trend.
+
+    Examples
+    --------
+    >>> row = {"estimand": "slope_change", "scale": "response"}
+    >>> units_of(row, {"kind": "percentage", "unit": "%", "frequency": "month"})
+    'points a month'
+    """
+    words = measure(row, about).replace("percentage points", "points")
+    trend = row["estimand"] in ("pre_slope", "slope_change", "post_slope")
+    return f"{words} a {about['frequency']}".strip() if trend else words
+
+
+def signed(value: float, row: Mapping[str, Any]) -> str:
+    """Return a change of a row as it is printed, with its sign."""
+    text = printed(value, row)
+    return text if text.startswith("−") or text in ("0", "–") else f"+{text}"
+
+
+def range_words(row: Mapping[str, Any], low: str = "conf_low", high: str = "conf_high") -> str:
+    """Return the limits of an interval: ``−0.87 to 0.21``."""
+    return f"{printed(row[low], row)} to {printed(row[high], row)}"
 
 
 def p_words(value: float) -> str:
@@ -92,7 +122,9 @@ def measure(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
         return str(about["unit"])
     if row["estimand"] == "counterfactual_at_start" and row.get("design") == "single":
         return "%"
-    return "people" if row["estimand"] == "cumulative_effect" else "percentage points"
+    return (
+        str(about.get("counted", "cases")) if row["estimand"] == "cumulative_effect" else "percentage points"
+    )
 
 
 def quantity(value: float, row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
@@ -102,10 +134,10 @@ def quantity(value: float, row: Mapping[str, Any], about: Mapping[str, Any]) -> 
 
 def detectable_words(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     """Return the smallest detectable change; a fall and a rise of one log size differ in per cent."""
-    smallest = row["minimum_detectable"]
+    smallest, unit = row["minimum_detectable"], units_of(row, about)
     if row["scale"] != "ratio":
-        return quantity(smallest, row, about)
-    return f"{quantity(1.0 / smallest, row, about)} or +{quantity(smallest, row, about)}"
+        return f"{printed(smallest, row)} {unit}".strip()
+    return f"{printed(1.0 / smallest, row)} or +{printed(smallest, row)} {unit}"
 
 
 def interval_words(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:

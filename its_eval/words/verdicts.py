@@ -1,4 +1,4 @@
-"""Sentences about answers: the question, one unit, all units together."""
+"""Sentences about answers: the question, one unit, all units together; each read off one verdict."""
 
 from __future__ import annotations
 
@@ -8,36 +8,54 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from its_eval.effects.estimands import CHANGE
 from its_eval.evaluation import (
-    JUDGED_AS_A_SET,
-    NO_CLEAR_EVIDENCE,
-    NOT_ESTIMABLE,
+    ALL_INTERRUPTIONS,
+    CHANGED_MORE,
+    NO_CLEAR_CHANGE,
+    NOT_ANSWERED,
+    NOT_CLEARLY_MORE,
     OPEN_LABELS,
+    THE_SET,
     in_order_of_designs,
     records,
 )
-from its_eval.words.labels import (
-    DIRECTION_WORDS,
-    TRENDS,
-    UNUSUAL_WORDS,
-    compared_with,
-    conclusion_words,
-    estimand_words,
+from its_eval.words.labels import compared_with, estimand_words, short_words, subject_words, verdict_words
+from its_eval.words.numbers import (
+    counted,
+    detectable_words,
+    interval_words,
+    p_words,
+    quantity,
+    range_words,
+    rounded,
+    signed,
+    units_of,
 )
-from its_eval.words.numbers import counted, detectable_words, interval_words, p_words, quantity, rounded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from its_eval.evaluation import Evaluation, Row, Verdict
+    from its_eval.evaluation import Evaluation, Row
 
 
 #: So many units are listed; of more the first, in the question by their codes.
 _MOST_NAMED = 10
-_QUESTIONS = {
-    "single": "did the unit's own course change at that time, compared with its earlier trend",
-    "difference": "did the gap between the unit and similar units, its peers, change at that time",
-}
+_ADJECTIVES = {"month": "monthly", "quarter": "quarterly", "year": "yearly", "week": "weekly"}
+
+
+def asked_words(question: str, about: Mapping[str, Any]) -> str:
+    """Return what is asked about, as the subject of a sentence.
+
+    Examples
+    --------
+    >>> asked_words("slope_change", {"frequency": "month"}), asked_words("change", {"frequency": "month"})
+    ('the monthly trend', 'level or trend')
+    """
+    if question == CHANGE:
+        return "level or trend"
+    words = subject_words(question)
+    return f"the {_ADJECTIVES[str(about['frequency'])]} {words}" if words == "trend" else f"the {words}"
 
 
 def question(
@@ -57,113 +75,174 @@ def question(
     designs : sequence of str
         With what they are compared.
     estimand : str
-        The primary one.
+        The primary one, or ``change``.
     """
     starts = dict.fromkeys(f"{about['interruption']}, from {about['start_in_words']}" for about in outcomes)
     few = len(units) <= _MOST_NAMED
     named = _listed([*units.values()] if few else [*units], "; " if few else ", ")
     better = {str(about["label"]): str(about.get("better") or "") for about in outcomes}
-    labels = ", ".join(f"“{label}”{f' ({way} is better)' if way else ''}" for label, way in better.items())
-    asked = list(dict.fromkeys(_QUESTIONS.get(design, _QUESTIONS["difference"]) for design in designs))
-    questions = (
-        asked[0] if len(asked) == 1 else "; ".join(f"({place}) {text}" for place, text in enumerate(asked, 1))
-    )
+    labels = ", ".join(f"{label}{f' ({way} is better)' if way else ''}" for label, way in better.items())
+    against = [compared_with(design, several=len(units) > 1) for design in designs]
+    compared = " and with ".join(dict.fromkeys(against))
     return (
         f"{'; '.join(starts)}, in {counted(len(units), 'unit')} ({named}). "
-        f"Of {labels} it is asked: {questions}? The answer is read from one quantity that the config "
-        f"declares beforehand: {estimand_words(estimand, outcomes[0])}."
+        f"Did {asked_words(estimand, outcomes[0])} change at that time, compared with {compared}? "
+        f"Outcomes: {labels}."
     )
+
+
+def numbers_words(row: Mapping[str, Any], about: Mapping[str, Any], *, p: bool = True) -> str:
+    """Return the estimate of a verdict with its interval and p-value: of a change the effect after a year."""
+    words = (
+        f"{short_words(row['estimand'], about)} {signed(row['estimate'], row)} {units_of(row, about)}".strip()
+    )
+    inside = [interval_words(row, about)]
+    if p and row["question"] != CHANGE:
+        inside.append(p_of(row))
+    return f"{words} ({'; '.join(filter(None, inside))})"
+
+
+def p_of(row: Mapping[str, Any]) -> str:
+    """Return the p-value by which a row was judged: the adjusted one where it differs."""
+    own, adjusted = p_words(row["p_value"]), p_words(row["p_adjusted"])
+    if not adjusted or adjusted == own:
+        return own
+    return f"{own}, adjusted {adjusted}"
 
 
 def headline(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
-    """Return one sentence for one line of ``summary``.
+    """Return the sentence about one verdict.
 
     Parameters
     ----------
     row : mapping
-        A row of ``summary``.
+        A row of ``verdicts`` with a label.
     about : mapping
         What the evaluation knows of the outcome.
     """
-    alone = row["design"] == "single"
-    subject = compared_with(str(row["design"]))
-    what = estimand_words(row["estimand"], about)
-    value, interval = quantity(row["estimate"], row, about), interval_words(row, about)
-    if row["label"] == NOT_ESTIMABLE:
-        others = _p_list(row, ("p_placebo",))
-        placebo = f" of its own ({others})" if others else ""
-        return f"Compared with {subject}: {what} {value} ({interval}); not estimable, so no p-value{placebo}."
-    p_values = _p_list(row, ("p_value", "p_adjusted", "p_placebo"))
-    statistics = f"{interval}; {p_values}" if p_values else interval
-    if row["label"] in (NO_CLEAR_EVIDENCE, JUDGED_AS_A_SET):
-        judged = "no clear evidence of a change; "
-        after = ""
-        if row["label"] == JUDGED_AS_A_SET:
-            judged, after = (
-                "",
-                " Other units are too few to judge this one by itself; see the units together.",
-            )
-        return (
-            f"Compared with {subject}: {judged}{what} {value} ({statistics}).{_detectable(row, about)}{after}"
-        )
-    verdict = DIRECTION_WORDS.get(row["direction"], "")
-    if alone:
-        subject_changed = "trend" if row["estimand"] in TRENDS else "level"
-        changed = f"the {subject_changed} differs from before"
-    else:
-        changed, verdict = "the gap changed", verdict + UNUSUAL_WORDS.get(row["label"], "")
-    return f"Compared with {subject}: {changed}{verdict}; {what} {value} ({statistics})."
+    against = f"Compared with {compared_with(str(row['design']), several=row['unit'] == THE_SET)}"
+    said = verdict_words(row)
+    if row["label"] == NOT_ANSWERED:
+        few = "few_donors" in str(row["flags"]) and not math.isnan(row["p_rank"])
+        why = f": with {row['n_donors']} others no p-value can be small enough" if few else ""
+        numbers = f"; {numbers_words(row, about, p=False)}" if math.isfinite(row["estimate"]) else ""
+        return f"{against}: {said}{why}{numbers}."
+    joint = f" ({p_of(row)} for level and trend together)" if row["question"] == CHANGE else ""
+    if row["interruption"] == ALL_INTERRUPTIONS:
+        return f"{against}, all interruptions together: {said} ({p_of(row)})."
+    numbers = f"; {numbers_words(row, about)}" if math.isfinite(row["estimate"]) else ""
+    return f"{against}: {said}{joint}{numbers}.{beside_words(row)}{smallest_words(row, about)}"
 
 
-def _detectable(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
-    """Return what would have been found, after a result that leaves open whether anything changed."""
-    null = 1.0 if row["scale"] == "ratio" else 0.0
-    clear = row["conf_low"] > null or row["conf_high"] < null
-    if not math.isfinite(row["minimum_detectable"]) or (row["label"] == JUDGED_AS_A_SET and clear):
+def beside_words(row: Mapping[str, Any]) -> str:
+    """Return how many other units changed as much, and the p-value of being unusual among them."""
+    if row["unit"] == THE_SET:
+        share = row["set_p_placebo"]
+        if math.isnan(share):
+            return ""
+        many = f"{100.0 * share:.0f}" if share >= 0.01 else "fewer than 1"
+        return f" Of 100 other sets of units {many} changed at least as much."
+    if pd.isna(row["n_as_large"]) or pd.isna(row["n_donors"]):
         return ""
-    return f" Taken alone, a change of {detectable_words(row, about)} would be found four times in five."
+    judged = row["label"] in (CHANGED_MORE, NOT_CLEARLY_MORE)
+    attributed = p_words(row["p_attribution"]) if judged else ""
+    among = f"; {attributed} among them" if attributed else ""
+    return f" {int(row['n_as_large'])} of {int(row['n_donors'])} other units changed as much{among}."
 
 
-def _p_list(row: Mapping[str, Any], names: Sequence[str]) -> str:
-    """Return the p-values that a row has, each with its kind."""
-    kinds = {"p_adjusted": "adjusted ", "p_placebo": "placebo ", "set_p_placebo": "placebo "}
-    listed = ((kinds.get(name, ""), p_words(row.get(name, math.nan))) for name in names)
-    return ", ".join(f"{kind}{words}" for kind, words in listed if words)
+def smallest_words(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+    """Return the smallest change that would have been found, after a result that leaves the question open."""
+    if row["label"] != NO_CLEAR_CHANGE or not math.isfinite(row["minimum_detectable"]):
+        return ""
+    return f" The smallest change found with 80 % power is {detectable_words(row, about)}."
 
 
-def set_sentence(verdict: Verdict, about: Mapping[str, Any], n_units: int) -> tuple[str, str, str]:
+def terms_words(rows: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> str:
+    """Return the quantities beside an answer, each with its interval."""
+    parts = [
+        f"{short_words(row['estimand'], about)} {signed(row['estimate'], row)} {units_of(row, about)}".strip()
+        + f" ({range_words(row)})"
+        for row in rows
+        if math.isfinite(row["estimate"])
+    ]
+    return "; ".join(parts)
+
+
+def remarks(
+    row: Mapping[str, Any], beside: Sequence[Mapping[str, Any]], about: Mapping[str, Any], n_units: int
+) -> list[tuple[str, str]]:
+    """Return what a reader would otherwise take for a contradiction, or miss, of one answer.
+
+    Parameters
+    ----------
+    row : mapping
+        The verdict.
+    beside : sequence of mapping
+        The quantities beside it.
+    about : mapping
+        What the evaluation knows of the outcome.
+    n_units : int
+        Units that were tested.
+
+    Returns
+    -------
+    list of (str, str)
+        What kind of remark, the same for several units, and the numbers of this one.
+    """
+    found = []
+    alpha = 1.0 - float(about["confidence"])
+    if row["label"] == NO_CLEAR_CHANGE and _excludes(row) and row["p_value"] <= alpha < row["p_adjusted"]:
+        kind = f"On its own this would count as a change, with {n_units} units tested it does not"
+        found.append((kind, f"(adjusted {p_words(row['p_adjusted'])})"))
+    if row["question"] == CHANGE:
+        if row["label"] not in OPEN_LABELS and not any(_excludes(item) for item in (row, *beside)):
+            found.append(("Something changed; whether level or trend cannot be told", ""))
+        return found
+    for item in beside:
+        if str(item["estimand"]).startswith("effect_at_") or not item["p_value"] <= alpha:
+            continue
+        kind = f"Not the declared question, {short_words(item['estimand'], about)}"
+        words = f"{signed(item['estimate'], item)} {units_of(item, about)}".strip()
+        found.append((kind, f"{words} ({range_words(item)}; {p_of(item)})"))
+    return found
+
+
+def _excludes(row: Mapping[str, Any]) -> bool:
+    """Return whether an interval excludes no change."""
+    null = 1.0 if row["scale"] == "ratio" else 0.0
+    return bool(row["conf_low"] > null or row["conf_high"] < null)
+
+
+def set_sentence(row: Mapping[str, Any], about: Mapping[str, Any], n_units: int) -> tuple[str, str, str]:
     """Return what is concluded of all treated units as a set: before it, the conclusion itself, after it.
 
     Parameters
     ----------
-    verdict : Verdict
-        That of the set.
+    row : mapping
+        The verdict of the set.
     about : mapping
         What the evaluation knows of the outcome.
     n_units : int
         How many units the set has.
     """
-    row = vars(verdict)
     everyone = "Both units" if n_units == 2 else f"All {counted(n_units, 'unit')}"
-    p_values = _p_list(row, ("p_value", "set_p_placebo"))
-    statistics = "; ".join(filter(None, [interval_words(row, about), p_values]))
-    detectable = ""
-    if verdict.label == NO_CLEAR_EVIDENCE and math.isfinite(verdict.minimum_detectable):
-        detectable = f" A change of {detectable_words(row, about)} would be found four times in five."
-    against = compared_with(verdict.design, several=True)
-    what = f"{estimand_words(verdict.estimand, about)} {quantity(verdict.estimate, row, about)}"
+    against = compared_with(str(row["design"]), several=True)
+    numbers = f"; {numbers_words(row, about)}" if math.isfinite(row["estimate"]) else ""
     return (
         f"{everyone} together, compared with {against}: ",
-        conclusion_words(verdict.label, verdict.direction),
-        f"; {what} ({statistics}).{detectable}",
+        verdict_words(row),
+        f"{numbers}.{beside_words(row)}{smallest_words(row, about)}",
     )
+
+
+def answers_of(evaluation: Evaluation, outcome: str, unit: str | None = None) -> pd.DataFrame:
+    """Return the verdicts with a label on the units of an outcome, or on one; the set has its own."""
+    rows = evaluation.rows_of("verdicts", outcome, unit)
+    return in_order_of_designs(rows[rows["label"].ne("") & (rows["unit"].ne(THE_SET) | (unit == THE_SET))])
 
 
 def verdict_sentences(evaluation: Evaluation, outcome: str, units: Sequence[str]) -> list[str]:
     """Return, per design, in how many units what was found, changes first.
-
-    A change comes with its estimates and intervals, and its absence with what would have been found. A unit
-    that could not be estimated is counted among all and named.
 
     Parameters
     ----------
@@ -176,18 +255,18 @@ def verdict_sentences(evaluation: Evaluation, outcome: str, units: Sequence[str]
     """
     about = evaluation.outcomes.get(outcome, {})
     failed = evaluation.rows_of("not_estimated", outcome)
-    summary = in_order_of_designs(evaluation.rows_of("summary", outcome))
+    rows = answers_of(evaluation, outcome)
     of = f" of {len(units)}"
     sentences = []
-    for design, rows in summary.groupby("design", sort=False):
+    for (design, interruption), group in rows.groupby(["design", "interruption"], sort=False):
         parts = [
-            f"{words} in {len(group)}{of} ({_detail(group, about)})"
-            for words, group in _grouped(rows).items()
+            f"{words} in {len(some)}{of} ({_detail(some, about)})" for words, some in _grouped(group).items()
         ]
-        lost = sorted({*failed.loc[failed["design"] == design, "unit"]} - {*rows["unit"]})
+        lost = sorted({*failed.loc[failed["design"] == design, "unit"]} - {*group["unit"]})
         parts += [f"not estimated in {len(lost)}{of} ({_listed(lost, ', ')})"] if lost else []
         against = compared_with(str(design), several=True)
-        sentences.append(f"Compared with {against}: {'; '.join(parts)}.")
+        which = f", {interruption}" if len(set(rows["interruption"])) > 1 else ""
+        sentences.append(f"Compared with {against}{which}: {'; '.join(parts)}.")
     return sentences
 
 
@@ -195,7 +274,7 @@ def _grouped(rows: pd.DataFrame) -> dict[str, list[Row]]:
     """Return rows by what is said of them: what changed first, then what most often is."""
     groups: dict[str, list[Row]] = {}
     for _, row in records(rows):
-        words = conclusion_words(str(row["label"]), str(row["direction"]))
+        words = verdict_words(row)
         # "in 2 of 3" follows: a comma ends what has one within
         groups.setdefault(f"{words}," if ", " in words else words, []).append(row)
     return dict(
@@ -214,23 +293,14 @@ def _listed(items: Sequence[str], between: str) -> str:
 
 
 def _detail(group: Sequence[Row], about: Mapping[str, Any]) -> str:
-    """Return the units of a group: with intervals, or with what would have been found."""
-    units = _listed([str(row["unit"]) for row in group], ", ")
-    if str(group[0]["label"]) not in (NO_CLEAR_EVIDENCE, NOT_ESTIMABLE):
-        stated = [
-            f"{row['unit']}: {quantity(row['estimate'], row, about)}, {interval_words(row, about)}"
-            for row in group
-        ]
-        return _listed(stated, "; ")
-    known = sorted(
-        (row for row in group if math.isfinite(row["minimum_detectable"])),
-        key=lambda row: float(row["minimum_detectable"]),
-    )
-    if str(group[0]["label"]) != NO_CLEAR_EVIDENCE or not known:
-        return units
-    least, most = (detectable_words(row, about) for row in (known[0], known[-1]))
-    sizes = least if least == most else f"{least} to {most}"
-    return f"{units}; taken alone, a change of {sizes} would be found four times in five"
+    """Return the units of a group: with intervals where something changed."""
+    if str(group[0]["label"]) in OPEN_LABELS:
+        return _listed([str(row["unit"]) for row in group], ", ")
+    stated = [
+        f"{row['unit']}: {signed(row['estimate'], row)} ({range_words(row)}) {units_of(row, about)}".strip()
+        for row in group
+    ]
+    return _listed(stated, "; ")
 
 
 def is_gap(about: Mapping[str, Any]) -> bool:
@@ -291,8 +361,8 @@ def gap_sentence(evaluation: Evaluation, outcome: str, row: Mapping[str, Any]) -
         f"({'; '.join([interval_words(row, about), *p_values])})"
     )
     stood = f"it stood at {gap_in_words(before, str(about['unit']), log=log)} before the start"
-    if row["label"] == NOT_ESTIMABLE:
-        found = "not estimable"
+    if row["label"] == NOT_ANSWERED:
+        found = "not answered"
     elif row["label"] in OPEN_LABELS or not math.isfinite(size):
         found = "no clear evidence that it narrowed or widened"
     elif estimate * size < 0:

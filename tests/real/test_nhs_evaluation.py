@@ -52,15 +52,18 @@ def test_ten_peers_each_and_every_exclusion_has_a_reason(evaluation):
     assert any("2019" in note for note in evaluation.notes)
 
 
-def test_what_cannot_be_estimated_has_no_p_value(evaluation):
+def test_a_series_at_a_bound_has_the_answer_of_the_differenced_model(evaluation):
     summary = evaluation.tables["summary"].set_index(["unit", "design"])
     fits = evaluation.tables["fits"]
     flagged = fits[(fits["estimator"] == "reml_ar") & fits["flags"].str.contains("at_bound|df_floor")]
     assert {("RKB", "single")} <= set(zip(flagged["unit"], flagged["design"], strict=True))
-    for unit, design in zip(flagged["unit"], flagged["design"], strict=True):
+    effects = evaluation.tables["effects"].query("estimator == 'reml_ar'").set_index(["unit", "design"])
+    for unit, design, flags in flagged[["unit", "design", "flags"]].itertuples(index=False):
         row = summary.loc[(unit, design)]
-        assert row["label"] == "not estimable"
-        assert np.isnan(row["p_value"])
+        assert row["label"] != "not estimable"
+        assert np.isfinite(row["p_value"])
+        at_bound = "at_bound" in flags
+        assert set(effects.loc[(unit, design), "inference"]) == {"random_walk" if at_bound else "kr1"}
 
 
 def test_estimates_agree_with_least_squares_in_direction_and_size(evaluation):

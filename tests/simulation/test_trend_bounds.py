@@ -8,6 +8,7 @@ from its_eval import evaluate
 from its_eval.config import load_config
 from its_eval.design.matrix import Interruption, Season, build_design
 from its_eval.effects.trend_bounds import bend_of, gls_weights, trend_bounds
+from its_eval.estimators.reml.autoregression import error_correlation
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
 
 SERIES = 2000
@@ -49,7 +50,8 @@ def test_the_interval_covers_under_a_bend_that_it_allows(second, plain_at_most):
     observed = np.ones(N, dtype=bool)
     plain, bent = [], []
     for series in range(SERIES):
-        weights = gls_weights(X, fit.partial_autocorrelations[series], observed, row)
+        covariance = error_correlation("reml_ar", fit, series, N)
+        weights = gls_weights(X, covariance, observed, row)
         numbers = (float(part[series, 0]) for part in (read.estimate, read.std_error, read.df))
         bounds = trend_bounds(*numbers, weights, START)
         for held, bend in ((plain, 0.0), (bent, bend_of(second, START))):

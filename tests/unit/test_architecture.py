@@ -81,7 +81,7 @@ RUNGS = (
     {"sheet", "notes", "peer_choice"},
     {"estimate", "planning"},
     {"comparisons"},
-    {"primary", "tables", "design_power", "period_weights"},
+    {"primary", "tables", "design_power", "period_weights", "set_parts"},
     {"placebos", "placebo_dates", "diagnosis", "one_month", "pooled", "variants"},
     {"trend_bounds"},
     {"credibility", "specifications", "calibration", "series_fits"},

@@ -45,9 +45,9 @@ def test_the_larger_of_two_standard_errors_counts():
 
 @pytest.mark.parametrize(
     ("spread", "df", "expected"),
-    [(4.0, 20.0, (20.0, 32.0)), (128.0, 20.0, (2.0, 1.0)), (4.0, 1.0, (2.0, 32.0)), (16.0, 20.0, (8.0, 8.0))],
+    [(4.0, 20.0, (20.0, 32.0)), (256.0, 20.0, (1.0, 0.5)), (4.0, 1.0, (1.0, 32.0)), (16.0, 20.0, (8.0, 8.0))],
 )
-def test_degrees_of_freedom_stay_between_two_and_those_of_the_residuals(spread, df, expected):
+def test_degrees_of_freedom_stay_between_one_and_those_of_the_residuals(spread, df, expected):
     assert read(model=4.0, adjusted=4.0, gradient=0.5, spread=spread, df=df)[1:] == pytest.approx(expected)
 
 
@@ -81,10 +81,10 @@ def test_interval_and_p_value_of_the_t_table():
 def test_a_batch_holds_its_degrees_of_freedom_in_the_same_bounds():
     n_series = 4
     flags = {name: np.zeros(n_series, dtype=bool) for name in ("degenerate", "precision_lost")}
-    df = np.array([[1.0, 5.0, 100.0, 10.0]])
+    df = np.array([[0.5, 5.0, 100.0, 10.0]])
     ones = np.ones((1, n_series))
     found = complete_statistics(ones, ones.copy(), df, np.zeros((n_series, 1)), flags, 10)
-    assert found.estimates.df[:, 0].tolist() == [2.0, 5.0, 10.0, 10.0]
-    assert found.estimates.df_unclipped[:, 0].tolist() == [1.0, 5.0, 100.0, 10.0]
+    assert found.estimates.df[:, 0].tolist() == [1.0, 5.0, 10.0, 10.0]
+    assert found.estimates.df_unclipped[:, 0].tolist() == [0.5, 5.0, 100.0, 10.0]
     narrow = complete_statistics(ones, ones.copy(), df, np.zeros((n_series, 1)), flags, 1)
-    assert narrow.estimates.df[:, 0].tolist() == [2.0] * n_series
+    assert narrow.estimates.df[:, 0].tolist() == [1.0] * n_series

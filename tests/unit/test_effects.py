@@ -264,7 +264,8 @@ def test_bands_are_those_of_a_prediction():
 def test_the_prediction_band_widens_with_the_variance_of_the_period():
     design, fit, *_ = make()
     plain = second(bands(design, fit, 0.95))
-    wide = second(bands(design, fit, 0.95, np.stack([np.ones(N), np.full(N, 4.0)])))
+    variance = (fit.sigma**2)[:, None] * np.stack([np.ones(N), np.full(N, 4.0)])
+    wide = second(bands(design, fit, 0.95, variance))
     np.testing.assert_array_equal(plain.confidence, wide.confidence)
     half = [(shown.prediction[1] - shown.counterfactual)[T0:] for shown in (plain, wide)]
     added = 3 * (stats.t.ppf(0.975, N - 4) * fit.sigma[1]) ** 2

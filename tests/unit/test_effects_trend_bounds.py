@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import linalg, optimize, stats
+from statsmodels.regression.linear_model import GLS
 
 from its_eval.effects.trend_bounds import (
     before_square,
@@ -12,6 +13,7 @@ from its_eval.effects.trend_bounds import (
     second_difference,
     trend_bounds,
 )
+from its_eval.estimators.reml.reml_ar import fit_reml_ar
 
 
 def design(n, start, *, months=False):
@@ -22,13 +24,12 @@ def design(n, start, *, months=False):
     return np.column_stack(columns).astype(float)
 
 
-def dense_weights(matrix, rho, observed, contrast, spread):
-    n = len(observed)
+def weights(matrix, rho, contrast, observed=None, spread=1.0):
+    n = len(matrix)
+    used = np.ones(n, dtype=bool) if observed is None else observed
+    spread = np.broadcast_to(spread, n)
     V = linalg.toeplitz(rho ** np.arange(n)) * np.outer(spread, spread)
-    V, X = V[np.ix_(observed, observed)], matrix[observed]
-    w = np.zeros(n)
-    w[observed] = np.linalg.inv(V) @ X @ np.linalg.inv(X.T @ np.linalg.inv(V) @ X) @ contrast
-    return w
+    return gls_weights(matrix, V[np.ix_(used, used)], used, contrast)
 
 
 @pytest.mark.parametrize("months", [False, True])
@@ -37,12 +38,18 @@ def test_weights_are_those_of_generalised_least_squares(months):
     observed[[3, 24, 25, 40]] = False
     spread = np.linspace(0.5, 2.0, 60)
     contrast = np.eye(matrix.shape[1])[3]
-    w = gls_weights(matrix, np.array([0.6]), observed, contrast, spread)
-    np.testing.assert_allclose(w, dense_weights(matrix, 0.6, observed, contrast, spread), atol=1e-12)
+    w = weights(matrix, 0.6, contrast, observed, spread)
     assert not w[~observed].any()
     np.testing.assert_allclose(matrix.T @ w, contrast, atol=1e-10)
-    plain = gls_weights(matrix, np.empty(0), observed, contrast)
-    np.testing.assert_allclose(plain[observed], np.linalg.pinv(matrix[observed])[3], atol=1e-12)
+    # the estimate of statsmodels
+    V = linalg.toeplitz(0.6 ** np.arange(60)) * np.outer(spread, spread)
+    y = np.random.default_rng(1).standard_normal(60)
+    fit = GLS(y[observed], matrix[observed], sigma=V[np.ix_(observed, observed)]).fit()
+    assert w @ y == pytest.approx(fit.params[3], rel=1e-8)
+    # and of the engine, at its own autocorrelation and at a weighted one
+    fit = fit_reml_ar(matrix / spread[:, None], np.where(observed, y, np.nan)[:, None] / spread[:, None], 1)
+    own = weights(matrix, float(fit.partial_autocorrelations[0, 0]), contrast, observed, spread)
+    assert own @ y == pytest.approx(float(fit.params[0, 3]), rel=1e-6)
 
 
 @pytest.mark.parametrize("term", [2, 3])
@@ -50,7 +57,7 @@ def test_weights_are_those_of_generalised_least_squares(months):
 def test_largest_bias_is_that_of_the_linear_programme(term, rho):
     matrix, observed = design(40, 15), np.ones(40, dtype=bool)
     observed[[7, 20]] = False
-    w = gls_weights(matrix, np.array([rho]), observed, np.eye(4)[term])
+    w = weights(matrix, rho, np.eye(4)[term], observed)
     second = np.diff(np.eye(40), 2, axis=0)
     found = optimize.linprog(
         -w,
@@ -77,7 +84,7 @@ def test_interval_has_the_quantile_of_a_shifted_t():
 
 @pytest.mark.parametrize("sign", [-1.0, 1.0])
 def test_breakdown_is_where_the_interval_reaches_zero(sign):
-    w = gls_weights(design(83, 27), np.array([0.4]), np.ones(83, dtype=bool), np.eye(4)[3])
+    w = weights(design(83, 27), 0.4, np.eye(4)[3])
     bounds = trend_bounds(sign * 0.08, 0.02, 17.0, w, 27)
     low, high = bounds.interval(bounds.breakdown)
     assert (low if sign > 0 else high) == pytest.approx(0.0, abs=1e-8)

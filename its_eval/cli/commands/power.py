@@ -104,5 +104,5 @@ def _print(evaluation: Evaluation, *, in_units: bool) -> None:
             printed.add_row(f"{n_pre} + {n_post}{mark}", *(rounded(by_value[value]) for value in values))
         console.print(printed)
         if rows[column].isna().any():
-            console.print("–: too few degrees of freedom for a test")
+            console.print("–: too few periods for this design")
         console.print()

@@ -132,7 +132,7 @@ def run(  # noqa: C901  (an option each)
             elif not quiet:
                 from its_eval.cli.run_text import print_summary  # noqa: PLC0415
 
-                print_summary(evaluation, target, figures=not no_figures, verbose=verbose)
+                print_summary(evaluation, target, report=not no_report, verbose=verbose)
     finally:
         # what is written is told, even when a later config fails
         if format_ == "json" and summaries:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.estimators.kind import Entry, EstimatorKind, FitContext, Statistics, autoregressive_order
+from its_eval.estimators.random_walk import RANDOM_WALK
 
 if TYPE_CHECKING:
     from its_eval.estimators.fit import Fit, FloatArray
@@ -58,6 +59,8 @@ REML_AR = EstimatorKind(
     has_error_model=True,
     can_weigh=True,
     whitenable=True,
+    procedure="kr1",
+    at_bound=RANDOM_WALK,
 )
 REML_AR_NOISE = EstimatorKind(
     "reml_ar_noise",
@@ -66,4 +69,6 @@ REML_AR_NOISE = EstimatorKind(
     "with first-order Kenward-Roger standard errors",
     _fit_reml_ar_noise,
     has_error_model=True,
+    procedure="kr1",
+    at_bound=RANDOM_WALK,
 )

@@ -16,10 +16,8 @@ the basis,
 evaluation costs a few products of length n, without any n x n matrix. Derivatives come from complex steps
 (Squire & Trapp 1998, *SIAM Review* 40:110), which are exact to rounding.
 
-The formulas of ``kenward_roger`` on dense matrices over the observed months, for the variance parameters
-``(log sigma^2, rho, w)`` of ``V = sigma^2 [(1 - w) I + w R(rho)]``: ``V_rho = w dR/drho``, ``V_w = R - I``,
-``I_ij = tr(P V_i P V_j)/2``, ``Q_ij = X'V^{-1}V_i V^{-1}V_j V^{-1}X``. KR1 does not depend on how the
-variance is parametrised.
+The covariance is that of ``dense`` over the observed months, for the variance parameters
+``(log sigma^2, rho, w)`` of ``V = sigma^2 [(1 - w) I + w R(rho)]``: ``C_rho = w dR/drho``, ``C_w = R - I``.
 
 A slow autoregressive drift under white noise is what a trust's series often looks like; a pure AR(1) must
 split the difference between the two and understates the uncertainty of a trend (methods §2, "AN").
@@ -47,6 +45,7 @@ from its_eval.estimators.fit import (
 )
 from its_eval.estimators.reml.ar1 import to_rho, to_warped
 from its_eval.estimators.reml.autoregression import BOUNDS
+from its_eval.estimators.reml.dense import dense_covariance
 from its_eval.estimators.reml.error_model import minimise
 from its_eval.estimators.reml.reml_ar import FLAGS, autocorrelation_flags
 
@@ -226,59 +225,16 @@ def noise_covariance(
     variance : ndarray, shape (S,)
         sigma^2, the marginal variance of the errors.
     """
-    n_used, n_terms = X.shape
-    n_series = len(points)
     rho = np.where(np.abs(points[:, 0]) < SMALLEST_RHO, np.copysign(SMALLEST_RHO, points[:, 0]), points[:, 0])
     share = points[:, 1]
     lags = np.abs(months[:, None] - months)
     correlation = rho[:, None, None] ** lags
     slope = lags * rho[:, None, None] ** (lags - 1.0)
-    identity = np.eye(n_used)
+    identity = np.eye(len(X))
     weight = share[:, None, None]
     inverse = np.linalg.inv((1.0 - weight) * identity + weight * correlation)
-    first = (weight * slope, correlation - identity)
-
-    half = inverse @ X
-    phi = np.linalg.inv(X.T @ half)
-    residual = inverse - half @ phi @ np.swapaxes(half, 1, 2)
-    products = [residual @ matrix for matrix in first]
-    information = np.empty((n_series, 3, 3))
-    information[:, 0, 0] = (n_used - n_terms) / 2.0
-    for a, left in enumerate(products, start=1):
-        information[:, 0, a] = information[:, a, 0] = np.trace(left, axis1=1, axis2=2) / 2.0
-        for b, right in enumerate(products, start=1):
-            information[:, a, b] = np.einsum("sij,sji->s", left, right) / 2.0
-    spread = _parameter_covariance(information, pure=share >= 1.0)
-
-    carried = [matrix @ half for matrix in first]
-    pulls = [np.swapaxes(half, 1, 2) @ one for one in carried]
-    excess = np.zeros_like(phi)
-    for a in range(2):
-        for b in range(2):
-            crossed = np.swapaxes(carried[a], 1, 2) @ inverse @ carried[b] - pulls[a] @ phi @ pulls[b]
-            excess += spread[:, a + 1, b + 1, None, None] * crossed
-    scale = variance[:, None, None]
-    model = scale * phi
-    adjusted = model + 2.0 * scale * (phi @ excess @ phi)
-    gradients = np.stack([-model, *(-scale * (phi @ pull @ phi) for pull in pulls)], axis=1)
-    return CovarianceModel(
-        adjusted=(adjusted + np.swapaxes(adjusted, 1, 2)) / 2.0,
-        model=(model + np.swapaxes(model, 1, 2)) / 2.0,
-        gradients=gradients,
-        parameter_covariance=spread,
-        df_residual=np.full(n_series, float(n_used - n_terms)),
-    )
-
-
-def _parameter_covariance(information: FloatArray, pure: BoolArray) -> FloatArray:
-    """Inverse information of ``(log sigma^2, rho, w)``; w is known (row and column 0) where ``pure``."""
-    scale = np.sqrt(np.einsum("sii->si", information))
-    unit = information / (scale[:, :, None] * scale[:, None])
-    spread = np.zeros_like(information)
-    both = ~pure
-    spread[both] = np.linalg.inv(unit[both])
-    spread[pure, :2, :2] = np.linalg.inv(unit[pure, :2, :2])
-    return np.asarray(spread / (scale[:, :, None] * scale[:, None]))
+    known = np.column_stack([np.zeros(len(points), dtype=np.bool_), share >= 1.0])
+    return dense_covariance(X, inverse, (weight * slope, correlation - identity), variance, known)
 
 
 #: Least share of the innovations in what is new each month; below it rho says nothing.

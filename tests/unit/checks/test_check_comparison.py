@@ -1,23 +1,18 @@
 """Crawford-Howell, placebos, their label and the summary of a specification curve."""
 
-from itertools import combinations
-
 import numpy as np
 import pytest
 from scipy import stats
 
 from its_eval.checks.conclusion import (
-    CONSISTENT,
-    GAP_CHANGED,
-    NO_CLEAR_EVIDENCE,
-    NOT_ESTIMABLE,
-    NOT_UNUSUAL,
-    enough_donors,
+    conclude,
+    direction,
     median_statistics,
+    set_label,
     summarise_specifications,
-    three_way_label,
 )
-from its_eval.checks.placebo import crawford_howell, eligible_sets, joint_placebo, placebo, random_sets
+from its_eval.checks.placebo import crawford_howell, placebo
+from its_eval.evaluation import CHANGED, CHANGED_MORE, NO_CLEAR_CHANGE, NOT_ANSWERED, NOT_CLEARLY_MORE
 
 
 def controls(mean, sd, n):
@@ -86,140 +81,81 @@ def test_placebo_without_a_statistic_or_donors():
     assert np.isnan(placebo(1.0, np.empty(0)).p_value)
 
 
-def test_joint_placebo_takes_every_set_when_they_are_few():
-    donors = np.random.default_rng(2).standard_normal(9)
-    treated = np.array([1.2, 0.9, 0.3])
-    sets = [abs(np.mean(chosen)) for chosen in combinations(donors, 3)]
-    expected = (1 + sum(size >= abs(treated.mean()) for size in sets)) / (1 + len(sets))
-    assert joint_placebo(treated, donors, np.random.default_rng(3)) == pytest.approx(expected)
+def test_label_of_each_unit():
+    """Holm by hand: over (.001, .002, .4, 1) for the change, over the larger of both p-values for the label."""
+    p_gap = np.array([0.001, 0.002, 0.4, np.nan])
+    p_attribution = np.array([0.004, 0.2, 0.01, 0.01])
+    found = conclude(p_gap, p_attribution, np.ones(4, dtype=bool), size=4)
+    assert found.labels == (CHANGED_MORE, NOT_CLEARLY_MORE, NO_CLEAR_CHANGE, NOT_ANSWERED)
+    np.testing.assert_allclose(found.p_adjusted, [0.004, 0.006, 0.8, np.nan])
+    np.testing.assert_allclose(found.p_both, [0.016, 0.6, 0.8, np.nan])
+    # its own p-value does not reach the level, that among others does: 4 x .01
+    assert found.attribution_only.tolist() == [False, False, True, False]
 
 
-def test_joint_placebo_by_random_sets_is_close_to_all_sets():
-    donors = np.random.default_rng(4).standard_normal(20)
-    treated = np.array([1.0, -0.1, 0.8, 0.9])
-    exact = joint_placebo(treated, donors, np.random.default_rng(5))
-    drawn = joint_placebo(treated, donors, np.random.default_rng(5), draws=4000)
-    assert drawn == pytest.approx(exact, abs=3.5 * np.sqrt(exact * (1 - exact) / 4000))
-    assert drawn == joint_placebo(treated, donors, np.random.default_rng(5), draws=4000)
-    # a column for each date that repeats the same donors is the same question
-    dated = joint_placebo(treated, np.tile(donors[:, None], 4), np.random.default_rng(6), draws=4000)
-    assert dated == pytest.approx(exact, abs=3.5 * np.sqrt(exact * (1 - exact) / 4000))
+def test_a_question_that_was_lost_counts_as_one_of_the_family():
+    """Three were asked, one has an estimate: 3 x .02 is above, 3 x .016 below .05."""
+    for p_value, label in ((0.02, NO_CLEAR_CHANGE), (0.016, CHANGED_MORE)):
+        found = conclude(np.array([p_value]), np.array([0.001]), np.ones(1, dtype=bool), size=3)
+        assert found.labels == (label,)
+    # without adjustment nobody counts but itself
+    found = conclude(np.array([0.02]), np.array([0.001]), np.ones(1, dtype=bool), size=3, method="none")
+    assert found.labels == (CHANGED_MORE,)
 
 
-def test_joint_placebo_keeps_dates_apart():
-    donors = np.column_stack([np.zeros(30), np.full(30, 4.0)])
-    assert joint_placebo(np.array([0.0, 4.1]), donors, np.random.default_rng(7), draws=99) == 0.01
-    assert joint_placebo(np.array([0.0, 3.9]), donors, np.random.default_rng(7), draws=99) == 1.0
+def test_the_larger_of_both_p_values_is_adjusted():
+    p_gap, p_attribution = np.array([0.001, 0.2, 0.3]), np.array([0.02, 0.5, 0.5])
+    every = np.ones(3, dtype=bool)
+    assert conclude(p_gap, p_attribution, every, size=3).labels[0] == NOT_CLEARLY_MORE  # 3 x .02 > .05
+    p_attribution[0] = 0.01
+    assert conclude(p_gap, p_attribution, every, size=3).labels[0] == CHANGED_MORE
+    # a p-value equal to the level reaches it: 3 x .05/3
+    p_attribution[0] = 0.05 / 3
+    assert conclude(p_gap, p_attribution, every, size=3).labels[0] == CHANGED_MORE
 
 
-def test_joint_placebo_with_missing_statistics():
-    donors = np.random.default_rng(8).standard_normal(12)
-    failed = donors.copy()
-    failed[3] = np.nan
-    treated = np.array([2.0, 1.5])
-    whole, with_failure = (joint_placebo(treated, d, np.random.default_rng(9)) for d in (donors, failed))
-    assert with_failure >= whole
-    assert with_failure >= 12 / 67  # the sets that contain the donor that failed
-    one = joint_placebo(np.array([2.0, np.nan]), donors, np.random.default_rng(9))
-    assert one == pytest.approx(placebo(2.0, donors).p_value)
-    dated = joint_placebo(np.array([np.nan, 2.0]), np.tile(donors[:, None], 2), np.random.default_rng(9), 999)
-    assert dated == pytest.approx(one)
-    assert np.isnan(joint_placebo(np.array([np.nan]), donors, np.random.default_rng(9)))
-    assert np.isnan(joint_placebo(np.ones(13), donors, np.random.default_rng(9)))
-
-
-def test_random_sets_have_no_repeats_and_no_favourites():
-    sets = random_sets(12, 5, 6000, np.random.default_rng(10))
-    assert all(len(set(row)) == 5 for row in sets[:500].tolist())
-    for place in range(5):
-        counts = np.bincount(sets[:, place], minlength=12)
-        assert stats.chisquare(counts).pvalue > 1e-4
-
-
-def test_eligible_sets_take_the_donors_of_each_trust_and_nobody_twice():
-    rng = np.random.default_rng(11)
-    # the second trust has only donors 0 and 1, which the first may have too
-    eligible = np.array([[True, True], [True, True], [True, False], [True, False], [False, False]])
-    sets = eligible_sets(eligible, 6000, rng)
-    assert sets.shape == (6000, 2)
-    assert set(sets[:, 1]) == {0, 1}
-    assert set(sets[:, 0]) == {0, 1, 2, 3}
-    assert (sets[:, 0] != sets[:, 1]).all()
-    # donors of either trust that the other does not have are equally likely
-    apart = eligible_sets(np.repeat(np.eye(2, dtype=bool), 4, axis=0), 6000, rng)
-    assert stats.chisquare(np.bincount(apart[:, 0], minlength=8)[:4]).pvalue > 1e-4
-    assert stats.chisquare(np.bincount(apart[:, 1], minlength=8)[4:]).pvalue > 1e-4
-    # one donor for two trusts makes no set
-    assert eligible_sets(np.array([[True, True], [False, False]]), 10, rng).shape == (0, 2)
-
-
-def test_joint_placebo_of_trusts_with_different_donors():
-    donors = np.array([[0.0, np.nan], [1.0, np.nan], [np.nan, 4.0], [np.nan, 6.0]])
-    eligible = ~np.isnan(donors)
-    # means of the four sets: 2, 2.5, 3, 3.5
-    found = joint_placebo(np.array([3.0, 3.0]), donors, np.random.default_rng(12), 4000, eligible)
-    assert found == pytest.approx(0.5, abs=3.5 * 0.5 / np.sqrt(4000))
-    assert joint_placebo(np.array([4.0, 4.0]), donors, np.random.default_rng(12), 99, eligible) == 0.01
-    nobody = np.array([[True, True], [False, False]])
-    assert np.isnan(joint_placebo(np.ones(2), np.ones((2, 2)), np.random.default_rng(12), 99, nobody))
-    # a trust without a statistic takes its donors with it
-    alone = joint_placebo(np.array([0.5, np.nan]), donors, np.random.default_rng(12), 999, eligible)
-    assert alone == pytest.approx(0.5, abs=0.06)
+def test_without_others_or_with_too_few_a_change_is_a_change():
+    p_gap = np.array([0.001, 0.5])
+    for p_attribution in (np.full(2, np.nan), np.array([0.9, 0.9])):
+        found = conclude(p_gap, p_attribution, np.zeros(2, dtype=bool), size=2)
+        assert found.labels == (CHANGED, NO_CLEAR_CHANGE)
+        assert not found.attribution_only.any()
 
 
 @pytest.mark.parametrize(
-    ("donors", "treated", "enough"), [(19, 1, True), (18, 1, False), (99, 5, True), (98, 5, False)]
+    ("p_set", "p_placebo", "compared", "label"),
+    [
+        (0.01, 0.01, True, CHANGED_MORE),
+        (0.05, 0.05, True, CHANGED_MORE),
+        (0.01, 0.06, True, NOT_CLEARLY_MORE),
+        (0.06, 0.01, True, NO_CLEAR_CHANGE),
+        (0.01, 0.06, False, CHANGED),
+        (0.01, np.nan, True, CHANGED),
+        (np.nan, 0.01, True, NOT_ANSWERED),
+    ],
 )
-def test_enough_donors(donors, treated, enough):
-    assert enough_donors(donors, treated) is enough
+def test_label_of_the_set(p_set, p_placebo, compared, label):
+    assert set_label(p_set, p_placebo, compared=compared) == label
 
 
-def test_label_of_each_unit():
-    p_gap = np.array([0.001, 0.001, 0.4, np.nan])
-    p_placebo = np.array([0.004, 0.2, 0.01, 0.01])
-    found = three_way_label(p_gap, p_placebo, 0.05, 199, p_gap_set=0.01)
-    assert found.unit_labels == (CONSISTENT, NOT_UNUSUAL, NO_CLEAR_EVIDENCE, NOT_ESTIMABLE)
-    assert found.set_label == CONSISTENT
-    # Holm by hand over (.004, .2, .4, 1): 4 x .004, 3 x .2, max(.6, 2 x .4), 1
-    np.testing.assert_allclose(found.p_both, [0.016, 0.6, 0.8, 1.0])
-
-
-def test_holm_and_the_joint_placebo_stand_between_a_trust_and_its_label():
-    p_gap, p_placebo = np.array([0.001, 0.2, 0.3]), np.array([0.02, 0.5, 0.5])
-    assert three_way_label(p_gap, p_placebo, 0.01, 99).unit_labels[0] == NOT_UNUSUAL  # 3 x .02 > .05
-    p_placebo[0] = 0.01
-    assert three_way_label(p_gap, p_placebo, 0.01, 99).unit_labels[0] == CONSISTENT
-    assert three_way_label(p_gap, p_placebo, 0.0501, 99).unit_labels[0] == NOT_UNUSUAL
-    assert three_way_label(p_gap, p_placebo, np.nan, 99).unit_labels[0] == GAP_CHANGED
-    p_placebo[0] = np.nan
-    assert three_way_label(p_gap, p_placebo, 0.01, 99).unit_labels[0] == GAP_CHANGED
-    p_gap[0] = 0.02
-    assert three_way_label(p_gap, p_placebo, 0.01, 99).unit_labels[0] == NO_CLEAR_EVIDENCE
-
-
-def test_a_unit_without_a_p_value_counts_as_one_and_helps_nobody():
-    """The steps of Holm are over all three units: 3 x .02 is above, 3 x .016 below .05."""
-    p_gap, p_placebo = np.array([0.02, np.nan, np.nan]), np.array([0.6, 0.5, 0.5])
-    assert three_way_label(p_gap, p_placebo, 0.01, 99).unit_labels[0] == NO_CLEAR_EVIDENCE
-    p_gap[0] = 0.016
-    assert three_way_label(p_gap, p_placebo, 0.01, 99).unit_labels[0] == NOT_UNUSUAL
-    p_placebo[0] = 0.016
-    assert three_way_label(p_gap, p_placebo, 0.01, 99).unit_labels[0] == CONSISTENT
-    p_placebo[0] = 0.018
-    assert three_way_label(p_gap, p_placebo, 0.01, 99).unit_labels[0] == NOT_UNUSUAL
-
-
-def test_with_few_donors_only_the_set_is_labelled():
-    p = np.full(5, 1e-6)
-    found = three_way_label(p, np.full(5, 1 / 89), 0.001, 88, p_gap_set=0.03)
-    assert found.unit_labels is None
-    assert found.set_label == CONSISTENT
-    assert three_way_label(p, p, 0.06, 88, p_gap_set=0.03).set_label == NOT_UNUSUAL
-    assert three_way_label(p, p, np.nan, 88, p_gap_set=0.03).set_label == GAP_CHANGED
-    # a p-value equal to alpha reaches it
-    assert three_way_label(p, p, 0.001, 88, p_gap_set=0.05).set_label == CONSISTENT
-    assert three_way_label(p, p, 0.001, 88, p_gap_set=0.0501).set_label == NO_CLEAR_EVIDENCE
-    assert three_way_label(p, p, 0.001, 88).set_label is None
+@pytest.mark.parametrize(
+    ("better", "intervals", "way"),
+    [
+        ("higher", [(1.0, 2.0)], "better"),
+        ("lower", [(1.0, 2.0)], "worse"),
+        ("lower", [(-2.0, -1.0)], "better"),
+        (None, [(1.0, 2.0)], "unclear"),
+        ("higher", [(-1.0, 2.0)], "unclear"),
+        # of a change: the effect after a year first, else the level
+        ("higher", [(-1.0, 2.0), (0.5, 1.0)], "better"),
+        ("higher", [(0.5, 2.0), (-0.5, 1.0)], "better"),
+        ("higher", [(0.5, 2.0), (-2.0, -1.0)], "mixed"),
+        ("higher", [(np.nan, np.nan)], "unclear"),
+    ],
+)
+def test_direction(better, intervals, way):
+    assert direction(better, clear=True, intervals=intervals) == way
+    assert direction(better, clear=False, intervals=intervals) == "unclear"
 
 
 def test_summary_of_a_curve_by_hand():

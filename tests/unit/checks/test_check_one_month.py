@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import linalg
 
 from its_eval.checks.one_month import contradicted, jump_evidence, one_month
 from its_eval.effects.trend_bounds import gls_weights
@@ -12,7 +13,7 @@ WORDS = ("-51 %", "649", "670", "December 1996", "January 1997")
 def weights(rho, n=72, start=36):
     t = np.arange(n)
     X = np.column_stack([np.ones(n), t, t >= start]).astype(float)
-    return gls_weights(X, np.array([rho]), np.ones(n, dtype=bool), np.eye(3)[2])
+    return gls_weights(X, linalg.toeplitz(rho**t), np.ones(n, dtype=bool), np.eye(3)[2])
 
 
 def evidence(rho=0.95):
@@ -36,7 +37,8 @@ def test_periods_that_did_not_enter_are_no_neighbours():
     t, observed = np.arange(60), np.ones(60, dtype=bool)
     observed[[29, 30, 31, 32, 40]] = False
     X = np.column_stack([np.ones(60), t, t >= 33]).astype(float)
-    w = gls_weights(X, np.array([0.9]), observed, np.eye(3)[2])
+    covariance = linalg.toeplitz(0.9**t)[np.ix_(observed, observed)]
+    w = gls_weights(X, covariance, observed, np.eye(3)[2])
     found = jump_evidence(w, 30, 33, 12)
     assert (found.before, found.after) == (28, 33)
     assert found.year_before.tolist() == list(range(18, 29))

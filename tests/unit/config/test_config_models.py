@@ -101,7 +101,7 @@ def test_defaults(load):
     assert config.peers is None
     assert config.designs == ("single",)
     assert config.estimators == (Estimator(name="reml_ar", label="reml_ar", order="auto"),)
-    assert config.estimands == Estimands(primary="slope_change", at=(12, 24))
+    assert config.estimands == Estimands(primary="change", at=(12, 24))
     assert config.confidence == 0.95
     assert config.checks == Checks()
     asked = config.checks.model_dump()
@@ -239,12 +239,30 @@ def test_labels_tell_estimators_apart(load, estimators, labels):
     assert [entry.label for entry in load(estimators=estimators).estimators] == labels
 
 
+@pytest.mark.parametrize("shape", ["step", "slope", "step_and_slope"])
+def test_the_question_is_whether_anything_changed(load, shape):
+    estimands = load(intervention=f"{{date: 2015-07, shape: {shape}}}").estimands
+    assert estimands.primary == "change"
+    # a reader is told where nobody said what is asked
+    assert "primary" not in estimands.model_fields_set
+    stated = load(estimands="{primary: change}").estimands
+    assert "primary" in stated.model_fields_set
+
+
 @pytest.mark.parametrize(
-    ("shape", "primary"),
-    [("step", "level_change"), ("slope", "slope_change"), ("step_and_slope", "slope_change")],
+    ("frequency", "date", "at"),
+    [
+        ("month", "2015-07", (12, 24)),
+        ("quarter", "2015Q3", (4, 8)),
+        ("year", "2015", (1, 2)),
+        ("week", "2015-W07", (52, 104)),
+    ],
 )
-def test_primary_estimand_goes_by_shape(load, shape, primary):
-    assert load(intervention=f"{{date: 2015-07, shape: {shape}}}").estimands.primary == primary
+def test_effects_are_asked_for_a_year_and_two_years_after(load, frequency, date, at):
+    data = "{indicators: {path: i.csv}, characteristics: {path: c.csv}, frequency: %s}" % frequency
+    config = load(data=data, intervention=f"{{date: {date}}}")
+    assert config.estimands.at == at
+    assert load(data=data, intervention=f"{{date: {date}}}", estimands="{at: []}").estimands.at == ()
 
 
 def test_primary_estimand_may_be_an_effect_at(load):

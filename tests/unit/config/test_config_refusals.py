@@ -96,7 +96,7 @@ RULES = [
     ),
     (
         {"intervention": "{date: 2015-07, frequncy: }"},
-        "3: intervention.frequncy: unknown key; expected one of name, date, shape, phase_in",
+        "3: intervention.frequncy: unknown key; expected one of name, date, shape, phase_in, chosen, delivered",
     ),
     (
         {"events": "[{name: A, date: 2015-01, until_: 3}]"},
@@ -333,19 +333,19 @@ RULES = [
     ),
     (
         {"estimands": "{primary: slop_change}"},
-        "6: estimands.primary: 'slop_change' is not an estimand (did you mean 'slope_change' or 'level_change'?); expected one of counterfactual_at_start, pre_slope, level_change, slope_change, post_slope, average_effect, cumulative_effect, relative_average_effect, effect_at_12, effect_at_24",
+        "6: estimands.primary: 'slop_change' is not an estimand (did you mean 'slope_change' or 'change'?); expected one of change, counterfactual_at_start, pre_slope, level_change, slope_change, post_slope, average_effect, cumulative_effect, relative_average_effect, effect_at_12, effect_at_24",
     ),
     (
         {"estimands": "{primary: effect_at_6, at: [3]}"},
-        "6: estimands.primary: 'effect_at_6' needs its number of periods in estimands.at; expected one of counterfactual_at_start, pre_slope, level_change, slope_change, post_slope, average_effect, cumulative_effect, relative_average_effect, effect_at_3",
+        "6: estimands.primary: 'effect_at_6' needs its number of periods in estimands.at; expected one of change, counterfactual_at_start, pre_slope, level_change, slope_change, post_slope, average_effect, cumulative_effect, relative_average_effect, effect_at_3",
     ),
     (
         {"intervention": "{date: 2015-07, shape: step}", "estimands": "{primary: slope_change, at: []}"},
-        "6: estimands.primary: 'slope_change' is not an estimand of shape step; expected one of counterfactual_at_start, pre_slope, level_change, average_effect, cumulative_effect, relative_average_effect",
+        "6: estimands.primary: 'slope_change' is not an estimand of shape step; expected one of change, counterfactual_at_start, pre_slope, level_change, average_effect, cumulative_effect, relative_average_effect",
     ),
     (
         {"intervention": "{date: 2015-07, shape: slope}", "estimands": "{primary: level_change, at: []}"},
-        "6: estimands.primary: 'level_change' is not an estimand of shape slope; expected one of counterfactual_at_start, pre_slope, slope_change, post_slope, average_effect, cumulative_effect, relative_average_effect",
+        "6: estimands.primary: 'level_change' is not an estimand of shape slope; expected one of change, counterfactual_at_start, pre_slope, slope_change, post_slope, average_effect, cumulative_effect, relative_average_effect",
     ),
     ({"estimands": "{at: [6, -1]}"}, "6: estimands.at[1]: found '-1'; expected a number of at least 0"),
     ({"estimands": "{at: [6, 6]}"}, "6: estimands.at[1]: 6 stands twice; expected it once"),

@@ -95,6 +95,7 @@ def test_keys_stand_in_the_order_of_the_contract(load):
             "unit",
             "kind",
             "better",
+            "counted",
             "transform",
             "per",
             "estimators",
@@ -113,7 +114,7 @@ def test_keys_stand_in_the_order_of_the_contract(load):
         "missing",
         "min_denominator",
     ]
-    assert list(tree["intervention"]) == ["name", "date", "shape", "phase_in"]
+    assert list(tree["intervention"]) == ["name", "date", "shape", "phase_in", "chosen", "delivered"]
     assert list(tree["peers"]) == (
         [
             "preset",

@@ -17,14 +17,14 @@ KEYS = {
     "IndicatorTable": "path columns indicator dates layout",
     "CharacteristicsTable": "path columns dated",
     "UnitsTable": "path columns mergers",
-    "Intervention": "name date shape phase_in",
+    "Intervention": "name date shape phase_in chosen delivered",
     "PhaseIn": "periods as",
     "Event": "name date until as outcomes units",
     "PeerSettings": "preset variables weights scale metric missing log match k within exclude caliper "
     "min_coverage given given_by_outcome",
-    "OutcomeDefaults": "unit kind better transform per estimators seasonality start end strata covariates",
-    "Outcome": "indicator label unit kind better transform per estimators seasonality start end strata "
-    "covariates",
+    "OutcomeDefaults": "unit kind better counted transform per estimators seasonality start end strata covariates",
+    "Outcome": "indicator label unit kind better counted transform per estimators seasonality start end "
+    "strata covariates",
     "OutcomesFrom": "from",
     "Harmonics": "harmonics",
     "Estimator": "name label order variance lags rho seasonal_order",

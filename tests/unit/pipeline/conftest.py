@@ -14,6 +14,13 @@ UNITS = ("T1", "T2", "D1", "D2", "D3", "D4")
 N_MONTHS, START = 48, 24
 
 
+def asks_by_shape(settings):
+    """Return settings with the one term that counts, where a test does not say what is asked."""
+    shape = settings["intervention"].get("shape", "step_and_slope")
+    term = "level_change" if shape == "step" else "slope_change"
+    return {**settings, "estimands": {"primary": term, **(settings.get("estimands") or {})}}
+
+
 def period(index):
     return f"{2013 + index // 12}-{index % 12 + 1:02d}"
 
@@ -66,7 +73,7 @@ class Study:
             "units": {"path": str(self.folder / "u.csv"), "columns": {"name": "name", "type": "type"}},
             **(data or {}),
         }
-        merged = {**self.settings, "data": tables, **changes}
+        merged = asks_by_shape({**self.settings, "data": tables, **changes})
         return Config.model_validate({key: value for key, value in merged.items() if value is not None})
 
     def plan(self, **changes):
@@ -157,7 +164,7 @@ class World:
         self.frame().to_csv(self.folder / "y.csv", index=False)
         places = "".join(f"{unit},{place},{place % 3}\n" for place, unit in enumerate(self.units))
         (self.folder / "c.csv").write_text(f"unit,place,turn\n{places}", encoding="utf-8")
-        merged = {**self.settings, **changes}
+        merged = asks_by_shape({**self.settings, **changes})
         tables = {
             "indicators": {"path": str(self.folder / "y.csv")},
             "characteristics": {"path": str(self.folder / "c.csv")},

@@ -106,7 +106,7 @@ def test_units_of_different_starts_are_labelled_as_a_set_by_their_pooled_estimat
     assert any("the 2 treated units as a set: " in note for note in result.notes)
 
 
-def test_a_set_at_a_bound_is_not_estimable(world):
+def test_a_set_that_is_fitted_exactly_is_not_estimable(world):
     given = {"given": {"T1": ["D1", "D2"], "T2": ["D1", "D2"]}}
     for unit in ("D1", "D2", "T1"):
         world.values[unit] = np.round(world.values[unit])  # so that sums are exact

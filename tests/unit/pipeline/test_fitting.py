@@ -169,7 +169,7 @@ def test_the_summary_is_text_and_the_dictionary_is_json(values):
     assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["title"] == found.title
 
 
-def test_what_a_bound_decides_has_no_p_value():
+def test_at_a_bound_the_differenced_model_answers():
     walk = np.cumsum(np.random.default_rng(1).normal(size=60)) * 10 + 0.01 * np.arange(60) ** 2.5
     found = fit(
         pd.Series(walk, PERIODS, name="A"),
@@ -178,9 +178,10 @@ def test_what_a_bound_decides_has_no_p_value():
         estimator=Estimator(name="reml_ar", order=1),
     )
     assert "at_bound" in found.tidy("fits")["flags"].item()
-    assert not found.tidy()["estimable"].any()
-    assert found.summary().count("not estimable") == 2
-    assert "p =" not in found.summary()
+    assert found.tidy()["estimable"].all()
+    assert set(found.tidy()["inference"]) == {"random_walk"}
+    assert "not estimable" not in found.summary()
+    assert found.summary().count("; p ") == 2
 
 
 def test_what_cannot_be_fitted_is_said(values):

@@ -77,7 +77,7 @@ def test_units_of_different_starts_have_the_verdict_of_their_pooled_estimates(wo
     assert f"a set: {verdict.label} (p" in checks.loc["set_conclusion", "message"]
 
 
-def test_a_set_at_a_bound_is_not_estimable(world):
+def test_a_set_that_is_fitted_exactly_is_not_estimable(world):
     given = {"given": {"T1": ["D1", "D2"], "T2": ["D1", "D2"]}}
     for unit in ("D1", "D2", "T1"):
         world.values[unit] = np.round(world.values[unit])  # so that sums are exact

@@ -1,0 +1,134 @@
+"""What weakens an answer, the gravest first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from its_eval.comparisons.catalogue import COMPARISONS
+from its_eval.words.verdicts import answers_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from its_eval.evaluation import Evaluation
+
+#: Units that are named beside a doubt.
+_NAMED = 3
+
+
+def doubts(evaluation: Evaluation, outcome: str, design: str) -> list[str]:
+    """Return what weakens the answers about an outcome, in the order in which it should be told.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        The result of a run.
+    outcome : str
+        Of which outcome.
+    design : str
+        The comparison that answers.
+    """
+    verdicts = answers_of(evaluation, outcome)
+    verdicts = verdicts[verdicts["design"] == design]
+    if verdicts.empty:
+        return []
+    return [words for source in _SOURCES for words in source(evaluation, outcome, design, verdicts)]
+
+
+def _of(units: Sequence[str], every: int) -> str:
+    """Return which units: none named where it is all of them."""
+    listed = list(dict.fromkeys(units))
+    if len(listed) == every:
+        return "" if every == 1 else "in every unit"
+    named = ", ".join(listed[:_NAMED])
+    return f"in {named}{f' and {len(listed) - _NAMED} more' if len(listed) > _NAMED else ''}"
+
+
+def _flagged(verdicts: pd.DataFrame, *flags: str) -> list[str]:
+    """Return the units whose verdict has one of some flags."""
+    raised = verdicts["flags"].map(lambda text: bool({*flags} & {*str(text).split("; ")}))
+    return [str(unit) for unit in verdicts.loc[raised, "unit"]]
+
+
+def _no_attribution(_: Evaluation, __: str, ___: str, verdicts: pd.DataFrame) -> Iterator[str]:
+    alone = verdicts["p_attribution"].isna()
+    few = sorted({int(count) for count in verdicts.loc[alone, "n_donors"].dropna()})
+    if few:
+        yield f"too few other units ({few[0]}) to say whether it is more than they change"
+    elif alone.any():
+        yield "no others to compare with"
+
+
+def _drifting(evaluation: Evaluation, outcome: str, design: str, verdicts: pd.DataFrame) -> Iterator[str]:
+    every = verdicts["unit"].nunique()
+    if units := _flagged(verdicts, "at_bound", "near_unit_root"):
+        yield f"the series drifts {_of(units, every)}".rstrip()
+    if units := _checked(evaluation, outcome, design, "one_month"):
+        yield f"the result rests on one or two months {_of(units, every)}".rstrip()
+
+
+def _off_scale(_: Evaluation, __: str, ___: str, verdicts: pd.DataFrame) -> Iterator[str]:
+    if units := _flagged(verdicts, "counterfactual_outside_range"):
+        where = _of(units, verdicts["unit"].nunique())
+        yield f"the earlier trend, carried on, leaves 0 to 100 % {where}".rstrip()
+
+
+def _peers(evaluation: Evaluation, outcome: str, design: str, _: pd.DataFrame) -> Iterator[str]:
+    if not COMPARISONS[design].is_controlled:
+        return
+    peers = evaluation.rows_of("peers", outcome)
+    worst: tuple[int, int, str] | None = None
+    for unit, rows in peers.groupby("unit", sort=True):
+        ranks = rows["pool_rank"].dropna()
+        near = int((ranks <= len(rows)).sum())
+        if len(ranks) == len(rows) and 2 * near < len(rows) and (worst is None or near < worst[0]):
+            worst = (near, len(rows), str(unit))
+    if worst is not None:
+        yield f"only {worst[0]} of the {worst[1]} units most like {worst[2]} have usable data"
+    dated = evaluation.outcomes[outcome].get("characteristics_dated")
+    if dated:
+        yield f"the characteristics by which peers were chosen are from {dated}, after the start"
+
+
+def _events(evaluation: Evaluation, outcome: str, _: str, __: pd.DataFrame) -> Iterator[str]:
+    for name in evaluation.outcomes[outcome].get("events_near", ()):
+        yield f"another event within six months of the start ({name})"
+
+
+def _missing(evaluation: Evaluation, outcome: str, design: str, verdicts: pd.DataFrame) -> Iterator[str]:
+    series = evaluation.rows_of("series", outcome)
+    lost = series[(series["design"] == design) & series["used_reason"].eq("missing")]
+    if not lost.empty:
+        where = _of([str(unit) for unit in lost["unit"]], verdicts["unit"].nunique())
+        yield f"periods are missing {where}".rstrip()
+
+
+def _checked(evaluation: Evaluation, outcome: str, design: str, check: str) -> list[str]:
+    """Return the units in which a check asks for attention."""
+    rows = evaluation.rows_of("checks", outcome)
+    raised = rows["design"].eq(design) & rows["check"].eq(check) & rows["status"].eq("attention")
+    return [str(unit) for unit in rows.loc[raised, "unit"]]
+
+
+def _breaks(evaluation: Evaluation, outcome: str, design: str, verdicts: pd.DataFrame) -> Iterator[str]:
+    every = verdicts["unit"].nunique()
+    for check, words in (
+        ("break_elsewhere", "a larger break at another date"),
+        ("ljung_box", "residual autocorrelation remains"),
+    ):
+        if units := _checked(evaluation, outcome, design, check):
+            yield f"{words} {_of(units, every)}".rstrip()
+
+
+_Source = Callable[["Evaluation", str, str, "pd.DataFrame"], Iterator[str]]
+#: The gravest first.
+_SOURCES: tuple[_Source, ...] = (
+    _no_attribution,
+    _drifting,
+    _off_scale,
+    _peers,
+    _events,
+    _missing,
+    _breaks,
+)

@@ -1,0 +1,424 @@
+"""The answers of a run for a terminal: the set first, then a line a unit, then what weakens the answer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import pandas as pd
+
+from its_eval.comparisons.catalogue import COMPARISONS
+from its_eval.effects.estimands import CHANGE
+from its_eval.evaluation import (
+    ALL_INTERRUPTIONS,
+    NO_CLEAR_CHANGE,
+    OPEN_LABELS,
+    THE_SET,
+    in_order_of_designs,
+    records,
+)
+from its_eval.words.doubts import doubts
+from its_eval.words.labels import compared_with, message_words, short_words, verdict_words
+from its_eval.words.magnitude import Cases, cases_of
+from its_eval.words.numbers import counted, detectable_words, printed, range_words, signed, units_of
+from its_eval.words.verdicts import (
+    answers_of,
+    asked_words,
+    beside_words,
+    gap_sentences,
+    headline,
+    p_of,
+    remarks,
+    smallest_words,
+    terms_words,
+)
+
+if TYPE_CHECKING:
+    from its_eval.evaluation import Evaluation, Row
+
+Style = Literal["title", "head", "plain", "note"]
+
+#: Up to so many units have a line of their own; of more those that changed first, then the largest.
+MOST_UNITS = 20
+LARGEST = 10
+#: Up to so many units have sentences.
+FEW_UNITS = 2
+#: Reasons for doubt that are named.
+NAMED_DOUBTS = 3
+#: A name in a table is cut to so many characters.
+NAME_WIDTH = 26
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the screen.
+
+    Attributes
+    ----------
+    text : str
+    style : {"title", "head", "plain", "note"}
+        How it is told apart.
+    indent : int
+        Blanks before it; what is too long is wrapped beneath.
+    table : bool
+        Whether its blanks matter: a row of a table, not wrapped.
+    """
+
+    text: str
+    style: Style = "plain"
+    indent: int = 0
+    table: bool = False
+
+
+def screen(evaluation: Evaluation, *, verbose: bool) -> Iterator[Line]:
+    """Yield what a run found, in lines.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        The result.
+    verbose : bool
+        Also each unit in every comparison, in sentences.
+    """
+    yield Line(evaluation.title, "title")
+    for outcome, about in evaluation.outcomes.items():
+        yield Line("")
+        yield from _outcome(evaluation, outcome, about, verbose=verbose)
+
+
+def _outcome(
+    evaluation: Evaluation, outcome: str, about: Mapping[str, Any], *, verbose: bool
+) -> Iterator[Line]:
+    rows = answers_of(evaluation, outcome)
+    sets = answers_of(evaluation, outcome, THE_SET)
+    failed = evaluation.rows_of("not_estimated", outcome)
+    units = sorted({*rows["unit"], *failed["unit"]})
+    main = main_design(rows)
+    unit = f", {about['unit']}" if about["unit"] else ""
+    better = f" ({about['better']} is better)" if about.get("better") else ""
+    yield Line(f"{about['label']}{unit}{better}; {_data(evaluation, outcome, about, units)}", "title")
+    yield Line(_asked(about, main, units))
+    names = list(dict.fromkeys(rows["interruption"]))
+    for interruption in names:
+        here = rows[rows["interruption"] == interruption]
+        heading = "" if len(names) == 1 else f"{interruption}: "
+        if len(units) > 1:
+            chosen = sets[sets["interruption"] == interruption]
+            yield from _together(evaluation, about, chosen, main, heading, units)
+        if interruption == ALL_INTERRUPTIONS:
+            yield from (
+                Line(f"{_name(evaluation, str(row['unit']))}: {headline(row, about)}")
+                for _, row in records(here[here["design"] == main])
+            )
+        elif len(units) > FEW_UNITS:
+            yield from _each(evaluation, outcome, about, here[here["design"] == main], heading, main)
+        if len(units) <= FEW_UNITS or verbose:
+            yield from _sentences(evaluation, outcome, about, here, heading)
+    yield from _failed(failed, verbose=verbose)
+    weak = doubts(evaluation, outcome, main)
+    if weak:
+        more = len(weak) - NAMED_DOUBTS
+        rest = f"; and {more} more" if more > 0 else ""
+        yield Line(f"Weakens this: {'; '.join(weak[:NAMED_DOUBTS])}{rest}.")
+
+
+def main_design(rows: pd.DataFrame) -> str:
+    """Return the comparison that says most of a unit: a controlled one where there is one."""
+    designs = list(dict.fromkeys(rows["design"]))
+    controlled = [name for name in designs if COMPARISONS[name].is_controlled]
+    if "difference" in controlled:
+        return "difference"
+    return str((controlled or designs or [""])[0])
+
+
+def _name(evaluation: Evaluation, unit: str) -> str:
+    """Return a unit by its code and name."""
+    name = evaluation.unit_names.get(unit, "")
+    text = f"{unit} {name}".strip()
+    return text if len(text) <= NAME_WIDTH else f"{text[: NAME_WIDTH - 1].rstrip()}."
+
+
+def _asked(about: Mapping[str, Any], main: str, units: Sequence[str]) -> str:
+    """Return the question of an outcome."""
+    question = str(about.get("question", CHANGE))
+    several = len(units) > 1
+    compared = f", compared with {compared_with(main, several=several)}" if main else ""
+    default = (
+        "" if about.get("question_stated", True) else " (The default question; estimands.primary sets it.)"
+    )
+    whom = counted(len(units), "unit") if several else "the unit"
+    what = f"did {asked_words(question, about)} change in {whom} from {about['start_in_words']}"
+    return f"Asked: {what}{compared}?{default}"
+
+
+def _data(evaluation: Evaluation, outcome: str, about: Mapping[str, Any], units: Sequence[str]) -> str:
+    """Return how many periods there are on either side, and those of treated units that are not used."""
+    series = evaluation.rows_of("series", outcome)
+    period = str(about["frequency"])
+    if series.empty or not units:
+        return "no data"
+    first = series[series["unit"] == units[0]].drop_duplicates("period")
+    before, after = int(first["event_time"].lt(0).sum()), int(first["event_time"].ge(0).sum())
+    lost = series[~series["used"]].drop_duplicates(["unit", "period"]).groupby("unit", sort=True).size()
+    named = f"{int(lost.sum())} of {len(lost)} units not used"
+    if len(lost) <= NAMED_DOUBTS:
+        named = f"not used: {', '.join(f'{count} of {unit}' for unit, count in lost.items())}"
+    gaps = named if len(lost) else "none missing"
+    staggered = len({start for start, _ in about.get("starts", {}).values()}) > 1
+    if staggered:
+        return f"{len(first)} {period}s; {gaps}"
+    return f"{before} {period}s before, {after} after; {gaps}"
+
+
+def _together(
+    evaluation: Evaluation,
+    about: Mapping[str, Any],
+    sets: pd.DataFrame,
+    main: str,
+    heading: str,
+    units: Sequence[str],
+) -> Iterator[Line]:
+    """Yield what is said of all treated units together: the main comparison, then the others in a line."""
+    everyone = "BOTH" if len(units) == 2 else f"ALL {counted(len(units), 'unit').split()[0].upper()}"
+    for _, row in records(sets[sets["design"] == main]):
+        numbers = f": {terms_words([row], about)}" if math.isfinite(row["estimate"]) else ""
+        p = f" ({p_of(row)})" if p_of(row) else ""
+        yield Line(f"{heading}{everyone} TOGETHER  {_capital(verdict_words(row))}{p}{numbers}.", "head")
+        beside = _children(evaluation, row)
+        shown = beside if row["question"] == CHANGE else beside[:1]
+        parts = [f"{_capital(terms_words(shown, about))}." if shown else "", beside_words(row).strip()]
+        yield Line(" ".join(filter(None, [*parts, smallest_words(row, about).strip()])), indent=2)
+    for _, row in records(sets[sets["design"] != main]):
+        against = compared_with(str(row["design"]), several=True)
+        words = f"{terms_words([row], about)}" if math.isfinite(row["estimate"]) else ""
+        yield Line(f"Compared with {against}: {verdict_words(row)}{f'; {words}' if words else ''}.", indent=2)
+
+
+def _children(evaluation: Evaluation, row: Row) -> list[Row]:
+    """Return the quantities beside an answer."""
+    table = evaluation.rows_of("verdicts", str(row["outcome"]), str(row["unit"]))
+    chosen = (
+        table["label"].eq("")
+        & table["design"].eq(row["design"])
+        & table["interruption"].eq(row["interruption"])
+        & table["estimand"].ne(row["estimand"])
+    )
+    return [child for _, child in records(table[chosen])]
+
+
+def _each(
+    evaluation: Evaluation,
+    outcome: str,
+    about: Mapping[str, Any],
+    rows: pd.DataFrame,
+    heading: str,
+    main: str,
+) -> Iterator[Line]:
+    """Yield a line a unit, those of one conclusion together, what changed first."""
+    listed = [row for _, row in records(rows)]
+    groups: dict[str, list[Row]] = {}
+    for row in sorted(listed, key=lambda row: (str(row["label"]) in OPEN_LABELS, -_size(row))):
+        groups.setdefault(verdict_words(row), []).append(row)
+    against = compared_with(main)
+    attributed = any(not math.isnan(row["attribution_low"]) for row in listed)
+    allows = "; intervals allow for how much other units change by themselves" if attributed else ""
+    yield Line(f"{heading}EACH UNIT compared with {against}{allows}", "head")
+    shown = listed if len(listed) <= MOST_UNITS else []
+    many = len(listed) > MOST_UNITS
+    table = _Table(evaluation, about, listed)
+    if not many:
+        yield Line(table.header(), "note", table=True)
+    left = LARGEST
+    for words, group in groups.items():
+        yield Line(
+            f"{_sentence(words).removesuffix('.')} ({len(group)} of {len(listed)}){_found(group, about)}",
+            indent=1,
+        )
+        for row in group if not many else group[:left]:
+            yield Line(table.row(row), table=True)
+        left -= min(left, len(group)) if many else 0
+    if many:
+        yield Line(f"The {LARGEST} largest are shown; the table verdicts has all.", "note", 1)
+    for note in table.notes:
+        yield Line(note, "note", 1)
+    said: dict[str, list[str]] = {}
+    for row in shown:
+        for kind, words in remarks(row, _children(evaluation, row), about, len(listed)):
+            said.setdefault(kind, []).append(f"{row['unit']} {words}".strip())
+    for kind, found in said.items():
+        yield Line(f"{kind}: {', '.join(found)}.", "note", 1)
+    yield from (
+        Line(words, indent=1)
+        for unit in dict.fromkeys(str(row["unit"]) for row in shown)
+        for words in gap_sentences(evaluation, outcome, unit)[:1]
+    )
+
+
+def _size(row: Row) -> float:
+    """Return how large a change is beside its interval."""
+    width = abs(row["conf_high"] - row["conf_low"])
+    null = 1.0 if row["scale"] == "ratio" else 0.0
+    return abs(row["estimate"] - null) / width if width > 0 else 0.0
+
+
+def _found(group: Sequence[Row], about: Mapping[str, Any]) -> str:
+    """Return the smallest changes that would have been found, beside what was left open."""
+    known = sorted(
+        (row for row in group if math.isfinite(row["minimum_detectable"])),
+        key=lambda row: float(row["minimum_detectable"]),
+    )
+    if str(group[0]["label"]) != NO_CLEAR_CHANGE or not known:
+        return ""
+    least, most = (printed(row["minimum_detectable"], row) for row in (known[0], known[-1]))
+    sizes = (
+        detectable_words(known[0], about)
+        if least == most
+        else f"{least} to {detectable_words(known[-1], about)}"
+    )
+    return f"; 80 % power to find {sizes}"
+
+
+class _Table:
+    """Units as aligned rows: the answer, the effect one year after the start, cases, and who else.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+    about : mapping
+        What is known of the outcome.
+    rows : sequence of mapping
+        Their verdicts.
+    """
+
+    def __init__(self, evaluation: Evaluation, about: Mapping[str, Any], rows: Sequence[Row]) -> None:
+        self.notes: list[str] = []
+        self._cells: dict[str, list[str]] = {}
+        year: Row | None = None
+        cases: list[Cases | str] = []
+        for row in rows:
+            children = [
+                item for item in _children(evaluation, row) if str(item["estimand"]).startswith("effect_at_")
+            ]
+            own = children[0] if children else row if row["question"] == CHANGE else None
+            year = year or own
+            found = cases_of(evaluation, row, own)
+            cases.append(found)
+            others: str = "" if pd.isna(row["n_as_large"]) else f"{row['n_as_large']} of {row['n_donors']}"
+            self._cells[str(row["unit"])] = [
+                _name(evaluation, str(row["unit"])),
+                _with_interval(row),
+                _with_interval(own) if own is not None and own is not row else "",
+                found if isinstance(found, str) else found.text,
+                others,
+            ]
+        self._notes(rows, cases)
+        first = rows[0]
+        self._titles = [
+            "",
+            _title(first, about),
+            _title(year, about) if year is not None else "",
+            next((item.title for item in cases if not isinstance(item, str)), ""),
+            "as large",
+        ]
+        used = [any(cells[place] for cells in self._cells.values()) for place in range(5)]
+        self._used = [place for place in range(5) if used[place]]
+        self._widths = [
+            max(len(line) for cells in self._cells.values() for line in [cells[place]]) for place in range(5)
+        ]
+
+    def _notes(self, rows: Sequence[Row], cases: Sequence[Cases | str]) -> None:
+        """Give a number to each reason why cases are not given."""
+        reasons = dict.fromkeys(item for item in cases if isinstance(item, str) and item)
+        for number, reason in enumerate(reasons, start=1):
+            self.notes.append(f"[{number}] {reason}")
+            for row, item in zip(rows, cases, strict=True):
+                if item == reason:
+                    self._cells[str(row["unit"])][3] = f"not given [{number}]"
+
+    def header(self) -> str:
+        """Return the titles, on two lines where they are long."""
+        cells = []
+        for place in self._used:
+            width = max(self._widths[place], 8)
+            words, lines = self._titles[place].split(" "), [""]
+            for word in words:
+                if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
+                    lines.append(word)
+                else:
+                    lines[-1] = f"{lines[-1]} {word}".strip()
+            cells.append(lines)
+            self._widths[place] = max(width, *(len(line) for line in lines))
+        height = max(map(len, cells))
+        every = [[""] * (height - len(lines)) + lines for lines in cells]
+        return "\n".join(self._joined([lines[number] for lines in every]) for number in range(height))
+
+    def row(self, row: Row) -> str:
+        """Return a unit's line."""
+        return self._joined([self._cells[str(row["unit"])][place] for place in self._used])
+
+    def _joined(self, cells: Sequence[str]) -> str:
+        padded = (cell.ljust(self._widths[place]) for place, cell in zip(self._used, cells, strict=True))
+        return f"   {'  '.join(padded)}".rstrip()
+
+
+def _title(row: Row, about: Mapping[str, Any]) -> str:
+    """Return the heading of a column of estimates."""
+    words = {"level_change": "level at once", "slope_change": "trend"}.get(str(row["estimand"]))
+    if words is None and row["estimand"] == f"effect_at_{about['per_year']}":
+        words = "one year after"
+    return f"{words or short_words(row['estimand'], about)}, {units_of(row, about)}".removesuffix(", ")
+
+
+def _with_interval(row: Row) -> str:
+    """Return an estimate with the interval that allows for what others do, where there is one."""
+    columns = ("conf_low", "conf_high")
+    if not math.isnan(row["attribution_low"]):
+        columns = ("attribution_low", "attribution_high")
+    if math.isnan(row[columns[0]]):
+        return signed(row["estimate"], row)
+    return f"{signed(row['estimate'], row)} ({range_words(row, *columns)})"
+
+
+def _sentences(
+    evaluation: Evaluation, outcome: str, about: Mapping[str, Any], rows: pd.DataFrame, heading: str
+) -> Iterator[Line]:
+    """Yield the answers about each unit in sentences, the controlled comparison last."""
+    for unit in dict.fromkeys(in_order_of_designs(rows, "unit")["unit"]):
+        yield Line(f"{heading}{_name(evaluation, str(unit))}", "head")
+        for _, row in records(rows[rows["unit"] == unit]):
+            children = _children(evaluation, row)
+            beside = terms_words(children, about)
+            yield Line(f"{headline(row, about)}{f' {_capital(beside)}.' if beside else ''}", indent=2)
+            for kind, words in remarks(row, children, about, rows["unit"].nunique()):
+                yield Line(f"{kind}: {words}.".replace(": .", "."), indent=2)
+            year = next(
+                (item for item in [row, *children] if str(item["estimand"]).startswith("effect_at_")), None
+            )
+            found = cases_of(evaluation, row, year)
+            if not isinstance(found, str):
+                yield Line(f"{found.title.capitalize()}: {found.text}.", indent=2)
+        for words in gap_sentences(evaluation, outcome, str(unit)):
+            yield Line(words, indent=2)
+
+
+def _failed(failed: pd.DataFrame, *, verbose: bool) -> Iterator[Line]:
+    """Yield what has no estimate: each reason once with its units; other estimators are counted."""
+    answers = failed[failed["estimator"].eq("")] if not verbose else failed
+    by_message: dict[tuple[str, str], list[str]] = {}
+    for _, row in records(failed):
+        key = (str(row["design"]), message_words(str(row["message"])))
+        by_message.setdefault(key, []).append(str(row["unit"]))
+    for (design, message), units in by_message.items():
+        named = ", ".join(dict.fromkeys(units))
+        yield Line(f"Not estimated, {named}, compared with {compared_with(design)}: {message}.")
+    del answers
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def _sentence(words: str) -> str:
+    return f"{_capital(words)}."
