@@ -177,6 +177,11 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "checks": ("outcome", "unit", "design", "check", "statistic", "p_value", "status", "message"),
     "placebo_units": ("outcome", "unit", "estimand", "placebo", "estimate", "statistic", "design"),
     "placebo_dates": ("outcome", "unit", "estimand", "placebo", "estimate", "statistic", "design"),
+    "trend_bounds": (
+        *("outcome", "unit", "design", "estimand", "bend", "estimate", "conf_low", "conf_high"),
+        *("breakdown_bend", "bend_before", "bend_before_low", "bend_before_high", "donor_bend_median"),
+        *("donor_bend_p90", "n_donors", "n_before"),
+    ),
     "sensitivity": (
         *("outcome", "unit", "design", "dimension", "choice", "estimand", "estimate", "std_error", "df"),
         *("p_value", "conf_low", "conf_high"),
@@ -218,6 +223,7 @@ SORT_KEYS: dict[str, tuple[str, ...]] = {
     "checks": ("outcome", "unit", "design", "check"),
     "placebo_units": ("outcome", "unit", "design", "estimand", "placebo"),
     "placebo_dates": ("outcome", "unit", "design", "estimand", "placebo"),
+    "trend_bounds": ("outcome", "unit", "design", "estimand", "bend"),
     "sensitivity": ("outcome", "unit", "design", "dimension", "choice", "estimand"),
     "pooled": ("outcome", "design", "estimand", "method"),
     "power": ("outcome", "unit", "design", "estimand"),
@@ -261,7 +267,7 @@ _TEXT = frozenset(
 _WHOLE = frozenset(
     {
         *("n", "n_pre", "n_post", "n_missing", "n_terms", "rank", "pool_rank", "n_units", "event_time"),
-        *("ar_order", "n_donors", "look", "n_as_large"),
+        *("ar_order", "n_donors", "n_before", "look", "n_as_large"),
     }
 )
 

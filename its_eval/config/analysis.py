@@ -80,6 +80,12 @@ class Checks(Settings):
     placebo_units: bool = Field(default=True, description="Every eligible donor as if it were treated.")
     placebo_dates: bool = Field(default=True, description="Dates at which nothing happened.")
     leave_one_peer_out: bool = Field(default=True, description="Each peer left out in turn.")
+    trend_bounds: bool = Field(
+        default=True, description="How far the trend would have to bend to undo the finding."
+    )
+    one_month: bool = Field(
+        default=True, description="Whether a jump rests on the two periods around the start."
+    )
     diagnostics: bool = Field(default=True, description="Checks of the residuals and of single periods.")
     pretrend_margin: float | None = Field(
         default=None,
@@ -180,10 +186,13 @@ class Sensitivity(Settings):
     transform: Annotated[tuple[Literal["none", "log", "logit"], ...], DISTINCT] = Field(
         default=(), description="Scales of the model."
     )
+    trend: Annotated[tuple[Literal["quadratic"], ...], DISTINCT] = Field(
+        default=(), description="Forms of the trend other than a straight line."
+    )
     standard: bool = Field(
         default=True,
         description="Where reml_ar is the answer, also the other order, a drifting level (for weighted "
-        "percentages sampling noise) and a variance for each segment, each alone.",
+        "percentages sampling noise), a variance for each segment and a quadratic trend, each alone.",
     )
     cross: bool = Field(default=False, description="Every combination of the choices, instead of each alone.")
 

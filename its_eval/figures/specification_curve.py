@@ -131,6 +131,7 @@ _CHOICES = {
     ("order", "reml_ar_noise"): "1 with noise",
     ("order", "reml_local_level"): "1 with drift",
     ("order", "reml_ar_sampling"): "1 with sampling noise",
+    ("trend", "quadratic"): "a parabola",
 }
 
 

@@ -79,6 +79,8 @@ class OutcomePlan:
         Whether percentages with denominators are weighted by their sampling variance.
     complete_only : bool
         Whether a unit with a gap in a usable period is left out.
+    quadratic : bool
+        Whether the trend is a parabola instead of a straight line.
     """
 
     outcome: Outcome
@@ -96,6 +98,7 @@ class OutcomePlan:
     donors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     weighted: bool = True
     complete_only: bool = False
+    quadratic: bool = False
 
     def usable(self, interruptions: tuple[Interruption, ...]) -> NDArray[np.bool_]:
         """Return the periods that may enter a fit: not masked for all units, in no excluded phase-in."""

@@ -210,6 +210,7 @@ class Sheet:
             plan.masked,
             self.covariates[column] if self.covariates else None,
             self.covariate_names[column] if self.covariates else (),
+            quadratic=plan.quadratic,
         )
 
     def weights(self, columns: NDArray[np.intp], observed: BoolArray) -> FloatArray | None:

@@ -321,7 +321,8 @@ class _Statistics:
 
     def of(self, plan: OutcomePlan, targets: Sequence[Target], entry: Estimator) -> list[float]:
         """Return the statistic of every target, NaN where it cannot be fitted."""
-        described = (plan.panel.start, plan.panel.n_periods, plan.season, plan.masked.tobytes(), entry)
+        window = (plan.panel.start, plan.panel.n_periods, plan.masked.tobytes())
+        described = (*window, plan.season, plan.quadratic, entry)
         setting = self._settings.setdefault(described, len(self._settings))
         keys = [(setting, target) for target in targets]
         missing = {key: target for key, target in zip(keys, targets, strict=True) if key not in self._known}

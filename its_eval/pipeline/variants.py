@@ -70,7 +70,7 @@ class Variant:
 
 def variants(config: Config, sources: Sources, plan: OutcomePlan, comparison: Comparison) -> list[Variant]:
     """Return every choice of every dimension that the config names and the design has."""
-    found = [*_of_time(config, plan), *_of_estimator(config, plan, comparison)]
+    found = [*_of_time(config, plan, comparison), *_of_estimator(config, plan, comparison)]
     if comparison.is_controlled:
         found = [*_of_peers(config, sources, plan), *found]
     return found
@@ -173,11 +173,12 @@ def _of_estimator(config: Config, plan: OutcomePlan, comparison: Comparison) -> 
 
 
 def standard_variants(plan: OutcomePlan, comparison: Comparison) -> list[Variant]:
-    """Return the error models that stand beside every answer by REML with AR errors.
+    """Return the models that stand beside every answer by REML with AR errors.
 
     The other order, an AR(1) around a level that drifts, and a variance for each segment: where they disagree
     with the answer, it rests on the form of the errors (methods §0, §11.3). Weighted percentages keep their
-    sampling variances: beside them stands an AR(1) with sampling noise.
+    sampling variances: beside them stands an AR(1) with sampling noise. A trend that bends by 2.5 standard
+    deviations makes 71 to 100 % false changes of slope with a straight line, and 4.6 % with a parabola.
     """
     first = comparison.entries(plan.outcome.estimators)[:1]
     if not first or first[0].name != "reml_ar":
@@ -187,8 +188,18 @@ def standard_variants(plan: OutcomePlan, comparison: Comparison) -> list[Variant
     found = [
         _of_order(1 if own == 2 else 2),
         _of_order("reml_ar_sampling" if has_sampling_variances(plan) else "reml_local_level"),
+        *([_of_trend("quadratic")] if _bends(comparison) else []),
     ]
     return found if first[0].variance == "by_segment" else [*found, _of_variance("by_segment")]
+
+
+def _bends(comparison: Comparison) -> bool:
+    """Return whether a comparison takes another form of trend: a model of several series at once does not."""
+    return not comparison.one_model
+
+
+def _of_trend(trend: str) -> Variant:
+    return Variant("trend", trend, change_plan=lambda plan: replace(plan, quadratic=trend == "quadratic"))
 
 
 def _of_order(order: int | str) -> Variant:
@@ -208,11 +219,13 @@ def _weighted(weighted: bool) -> Callable[[OutcomePlan], OutcomePlan]:
     return lambda plan: replace(plan, weighted=weighted)
 
 
-def _of_time(config: Config, plan: OutcomePlan) -> Iterator[Variant]:
+def _of_time(config: Config, plan: OutcomePlan, comparison: Comparison) -> Iterator[Variant]:
     settings = config.sensitivity
     for seasonality in settings.season:
         shown = f"{seasonality.harmonics} harmonics" if seasonality.kind == "harmonics" else seasonality.kind
         yield Variant("season", shown, change_plan=_season(season_of(seasonality, plan.panel.frequency)))
+    if _bends(comparison):
+        yield from (_of_trend(trend) for trend in settings.trend)
     for length in settings.pre_window:
         if length < plan.first_start:
             yield Variant("pre_window", str(length), change_plan=_last_before(length))

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 #: A status in words; never a colour alone.
 STATUS_WORDS = {
     "attention": "needs attention",
+    "note": "a note",
     "pass": "nothing found",
     "not_applicable": "does not apply",
 }
@@ -145,6 +146,10 @@ def _alarms(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
 def _counted(table: pd.DataFrame) -> str:
     told = {
         "needs attention": ("asks for attention", "ask for attention"),
+        "a note": (
+            "is a note, as one in so many shows by chance",
+            "are notes, as some of so many show by chance",
+        ),
         "nothing found": ("found nothing", "found nothing"),
         TOLD: ("informs", "inform"),
         "does not apply": ("does not apply", "do not apply"),

@@ -186,6 +186,8 @@ _CHECKS = {
     "floor_ceiling": "floor or ceiling",
     "pre_trend": "trend before the start",
     "joint_change": "jump and trend together",
+    "trend_bounds": "how far the trend may bend",
+    "one_month": "jump made by one month",
     "lead_test": "change ahead of the start",
     "break_elsewhere": "break elsewhere",
     "influence_level_change": "influence on the jump",
