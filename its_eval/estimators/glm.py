@@ -317,7 +317,7 @@ def fit_glm(
     ValueError
         For another family, negative lags, or exposure and trials with the wrong family.
     """
-    sizes = _sizes(family, exposure, trials)
+    sizes = check_sizes(family, exposure, trials)
     if lags is not None and lags < 0:
         raise ValueError(f"lags is {lags}; it has to be 0 or more")
     check_counts(Y, exposure=exposure, trials=trials)
@@ -351,7 +351,7 @@ def fit_glm(
     return result
 
 
-def _sizes(family: Family, exposure: FloatArray | None, trials: FloatArray | None) -> FloatArray | None:
+def check_sizes(family: Family, exposure: FloatArray | None, trials: FloatArray | None) -> FloatArray | None:
     """Return trials or exposure, whichever the family takes."""
     if family not in get_args(Family):
         raise ValueError(f"family is {family!r}; it has to be one of {', '.join(get_args(Family))}")
