@@ -48,8 +48,8 @@ class DenseCounts:
         logs = 2 * np.log(np.diag(L)).sum() + 2 * np.log(np.abs(np.diag(R))).sum()
         return -0.5 * (self.df * np.log(2 * np.pi) + logs + left @ left)
 
-    def maximise(self, z, noise, extra, start=None, rho=None):
-        """Best ``(s^2, rho[, phi or a])``; rho may be fixed."""
+    def maximise(self, z, noise, extra, rho=None):
+        """``(s^2, rho[, phi or a])`` about the maximum, from several starts, and the maximum; rho may be fixed."""
         typical = np.median(noise)
 
         def unpack(point):
@@ -63,35 +63,58 @@ class DenseCounts:
         def loss(point):
             return -self.restricted(unpack(point), z, noise)
 
-        if start is None:
-            starts = [
-                [np.log(typical * s), *([] if rho is not None else [np.arctanh(r)]), *([e] if extra else [])]
-                for s in (0.05, 0.5, 3.0)
-                for r in (-0.3, 0.3, 0.7, 0.93)
-                for e in ((0.05, 1.0) if extra else (0.0,))
-            ]
-            starts = sorted(starts, key=loss)[:6]
-        else:
-            starts = [start]
+        starts = [
+            [np.log(typical * s), *([] if rho is not None else [np.arctanh(r)]), *([e] if extra else [])]
+            for s in (0.05, 0.5, 3.0)
+            for r in (-0.3, 0.3, 0.7, 0.93)
+            for e in ((0.05, 1.0) if extra else (0.0,))
+        ]
+        starts = sorted(starts, key=loss)[:3]
         found = []
         for begin in starts:
-            options = {"xatol": 1e-10, "fatol": 1e-13, "maxiter": 4000, "maxfev": 8000}
-            one = optimize.minimize(loss, begin, method="Nelder-Mead", options=options)
-            found.append(optimize.minimize(loss, one.x, method="Nelder-Mead", options=options))
+            options = {"xatol": 1e-4, "fatol": 1e-8, "maxiter": 1000}
+            found.append(optimize.minimize(loss, begin, method="Nelder-Mead", options=options))
         best = min(found, key=lambda result: result.fun)
-        return unpack(best.x), -best.fun, best.x
+        return unpack(best.x), -best.fun
 
-    def fit(self, beta, extra):
-        """Iterate to the end; coefficients, parameters, and the working response they belong to."""
-        start = None
-        for _ in range(60):
+    def derivatives(self, parameters, noise, known=()):
+        """Derivatives of V by the parameters that are not known, by differences."""
+        first = []
+        for place, value in enumerate(parameters):
+            if place not in known:
+                step = np.zeros(len(parameters))
+                step[place] = 1e-5 * max(abs(value), 1e-3)
+                up, down = (self.covariance(parameters + sign * step, noise) for sign in (1, -1))
+                first.append((up - down) / (2 * step[place]))
+        return first
+
+    def polish(self, z, noise, parameters):
+        """Solve the restricted score equations from nearby."""
+
+        def score(point):
+            Vi = np.linalg.inv(self.covariance(point, noise))
+            half = Vi @ self.X
+            P = Vi - half @ np.linalg.solve(self.X.T @ half, half.T)
+            pulled = P @ z
+            return [pulled @ A @ pulled - np.sum(P * A) for A in self.derivatives(point, noise)]
+
+        solved = optimize.root(score, parameters, tol=1e-12)
+        assert np.max(np.abs(solved.fun)) < 1e-6, solved.message
+        return solved.x
+
+    def fit(self, beta, extra, near=None):
+        """Iterate to the end; coefficients and variance parameters, searched for `near` a point or everywhere."""
+        parameters = near
+        for _ in range(100):
             z, noise = self.working(beta)
-            parameters, _, point = self.maximise(z, noise, extra, start)
+            if parameters is None:
+                parameters = self.maximise(z, noise, extra)[0]
+            parameters = self.polish(z, noise, parameters)
             Vi = np.linalg.inv(self.covariance(parameters, noise))
             phi = np.linalg.inv(self.X.T @ Vi @ self.X)
             new = phi @ (self.X.T @ Vi @ z)
             moved = np.max(np.abs(new - beta) / np.sqrt(np.diag(phi)))
-            beta, start = new, point
+            beta = new
             if moved < 1e-8:
                 break
         return beta, parameters
@@ -103,14 +126,7 @@ class DenseCounts:
         Vi = np.linalg.inv(V)
         phi = np.linalg.inv(self.X.T @ Vi @ self.X)
         P = Vi - Vi @ self.X @ phi @ self.X.T @ Vi
-        first = []
-        for place, value in enumerate(parameters):
-            if place in known:
-                continue
-            step = np.zeros(len(parameters))
-            step[place] = 1e-5 * max(abs(value), 1e-3)
-            up, down = (self.covariance(parameters + sign * step, noise) for sign in (1, -1))
-            first.append((up - down) / (2 * step[place]))
+        first = self.derivatives(parameters, noise, known)
         W = np.linalg.inv([[0.5 * np.trace(P @ A @ P @ B) for B in first] for A in first])
         pulls = [-self.X.T @ Vi @ A @ Vi @ self.X for A in first]
         excess = sum(
