@@ -181,6 +181,9 @@ class Fit:
         estimators without such a ratio.
     dispersion : ndarray, shape (S,), or None
         Of count and binomial families; None for others.
+    no_estimate : ndarray of bool, shape (k,), or None
+        Coefficients that the model does not have, such as the level of a differenced series: what stands for
+        them only places a line, and no contrast of them has an estimate. None: there are none such.
     """
 
     params: FloatArray
@@ -192,6 +195,7 @@ class Fit:
     flags: dict[str, BoolArray] = field(default_factory=dict)
     variance_ratio: FloatArray | None = None
     dispersion: FloatArray | None = None
+    no_estimate: BoolArray | None = None
 
     def one(self, series: int) -> Fit:
         """Return the fit of one series alone, so that contrasts of its own cost nothing for the others."""
@@ -216,11 +220,17 @@ class Fit:
             {name: flag[pick] for name, flag in self.flags.items()},
             None if self.variance_ratio is None else self.variance_ratio[pick],
             None if self.dispersion is None else self.dispersion[pick],
+            self.no_estimate,
         )
 
     def contrasts(self, matrix: FloatArray) -> ContrastEstimates:
-        """Estimate contrasts, rows of an (m, k) or (S, m, k) array."""
-        return self.covariance.estimate(self.params, matrix)
+        """Estimate contrasts, rows of an (m, k) or (S, m, k) array; NaN where there is no estimate."""
+        read = self.covariance.estimate(self.params, matrix)
+        if self.no_estimate is None:
+            return read
+        lacking = np.broadcast_to((matrix[..., self.no_estimate] != 0.0).any(axis=-1), read.estimate.shape)
+        numbers = (read.estimate, read.std_error, read.df, read.df_unclipped)
+        return ContrastEstimates(*(np.where(lacking, np.nan, values) for values in numbers))
 
 
 def _products(contrasts: FloatArray, params: FloatArray) -> FloatArray:

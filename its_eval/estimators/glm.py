@@ -27,7 +27,7 @@ from scipy import special
 
 from its_eval.errors import NotEstimableError
 from its_eval.estimators.fit import NOISE_FLOOR, blank_fit, missing_patterns, require_estimable
-from its_eval.estimators.kind import Entry, EstimatorKind, FitContext
+from its_eval.estimators.kind import Entry, EstimatorKind, FitContext, require_length
 
 if TYPE_CHECKING:
     from its_eval.estimators.fit import BoolArray, Fit, FloatArray
@@ -379,6 +379,12 @@ def _fit_entry(X: FloatArray, Y: FloatArray, estimator: Entry, context: FitConte
     if context.counts is None:
         raise ValueError(f"{family} needs counts")
     counts = np.where(np.isnan(Y), np.nan, context.counts)
+    if estimator.errors == "ar1":
+        from its_eval.estimators.glm_ar import fit_glm_ar  # noqa: PLC0415 - which needs the families
+
+        require_length(context.n_used)
+        sizes = {"trials" if family in BINOMIAL else "exposure": context.sizes}
+        return fit_glm_ar(X, counts, family, **sizes)
     if family in BINOMIAL:
         return fit_glm(X, counts, family, trials=context.sizes, lags=estimator.lags)
     return fit_glm(X, counts, family, exposure=context.sizes, lags=estimator.lags)
@@ -391,7 +397,7 @@ def _family(name: Family, title: str, assumes: str) -> EstimatorKind:
         title,
         assumes,
         _fit_entry,
-        options=("lags",),
+        options=("errors", "lags"),
         of_kind="percentage" if binomial else "count",
         link="logit" if binomial else "log",
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from its_eval.checks.autocorrelation import breusch_godfrey, durbin_watson, ljung_box_lags
 from its_eval.checks.break_elsewhere import search_break
 from its_eval.checks.diagnostics import FittedSeries, diagnose
+from its_eval.checks.family_autocorrelation import family_autocorrelation
 from its_eval.checks.form import curvature, floor_ceiling, persistence, pre_trend
 from its_eval.checks.result import CheckResult, not_applicable
 from its_eval.effects.estimands import linear_contrasts
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from its_eval.estimators.fit import ContrastEstimates
+    from its_eval.estimators.glm import Family
     from its_eval.pipeline.estimate import Estimates
     from its_eval.pipeline.primary import Analysis
 
@@ -47,6 +49,8 @@ def diagnostics(
     own = sheet.values[:, column]
     partials = fit.partial_autocorrelations[position]
     degenerate = fit.flags.get("degenerate", np.zeros(len(item.columns), dtype=bool))[position]
+    if item.is_family and not degenerate:
+        return [_family_autocorrelation(analysis, item, position)], []
     if not item.whitenable or np.isnan(partials).any() or degenerate:
         reason = "Residual checks are for linear models of one series with autoregressive errors."
         return [not_applicable("residuals", reason)], []
@@ -103,6 +107,31 @@ def diagnostics(
 def _denominators(item: Estimates, column: int) -> NDArray[np.float64] | None:
     values = item.sheet.denominators[:, column]
     return None if np.isnan(values[item.observed]).any() else values
+
+
+def _family_autocorrelation(analysis: Analysis, item: Estimates, position: int) -> CheckResult:
+    """Return the residual check of a count or binomial family that takes its periods as independent."""
+    sheet, column, entry = item.sheet, item.columns[position], item.entry
+    if entry is None or entry.errors != "independent":
+        return not_applicable("ljung_box", "The errors of neighbouring periods are modelled by this family.")
+    per = sheet.plan.outcome.per if item.scale.name == "log" else None
+    counts = np.where(item.observed, sheet.counts[:, column], np.nan)
+    sizes = sheet.denominators[:, column] / (per or 1.0)
+    if np.isnan(sizes[item.observed]).any():
+        sizes = np.ones_like(sizes)
+    linear = item.design.matrix @ item.whole.params[position]
+    share = np.exp(linear) if item.scale.name == "log" else 1.0 / (1.0 + np.exp(-linear))
+    dispersion = item.whole.dispersion
+    return family_autocorrelation(
+        item.design.matrix,
+        counts,
+        sizes * share,
+        sizes,
+        cast("Family", entry.name),
+        1.0 if dispersion is None else float(dispersion[position]),
+        analysis.stream(sheet.plan.outcome.name, item.units[position], sheet.comparison, "residuals"),
+        analysis.alpha,
+    )
 
 
 def _form_checks(
