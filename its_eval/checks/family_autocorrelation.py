@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 #: Drawn series for a p-value.
 DRAWS = 999
 
+
 def draw_family(
     family: Family,
     mean: FloatArray,

@@ -254,9 +254,13 @@ def _add_nonlinear(
     if fit.no_estimate is not None and segment.switched_off[chosen][:, fit.no_estimate].any():
         return  # the level of a differenced series has no estimate
     if setting.scale.is_plain:
-        share = np.full(int(chosen.sum()), 1.0 / chosen.sum())
-        if setting.by_weight and setting.weights is not None and not np.isnan(setting.weights).any():
-            own = setting.weights[:, chosen]
+        share, of_whom = np.full(int(chosen.sum()), 1.0 / chosen.sum()), "average_effect"
+        if (
+            setting.by_weight
+            and setting.weights is not None
+            and not np.isnan(setting.weights[:, chosen]).any()
+        ):
+            own, of_whom = setting.weights[:, chosen], "cumulative_effect"
             share = own / own.sum(axis=1, keepdims=True)
         known = np.zeros((1, share.shape[-1])) if setting.offset is None else setting.offset[:, chosen]
         level = np.broadcast_to((share * known).sum(axis=1), len(fit.params))
@@ -267,7 +271,7 @@ def _add_nonlinear(
         name = "relative_average_effect"
         builder.read(Kind(name, "response", "identity", number), estimates, there & ~uncertain)
         if (there & uncertain).any():
-            average = builder.column(Kind("average_effect", "response", "identity", number))
+            average = builder.column(Kind(of_whom, "response", "identity", number))
             _add_fieller(
                 builder, number, fit, (effect_row, base_row), level, estimates, there & uncertain, average
             )
@@ -311,7 +315,10 @@ def _add_mean_differences(
     ]
     there = np.array([item is not None for item in found])
     if there.any():
-        rows = [(item.estimate, item.low, item.high, item.p_value, item.size) if item else (np.nan,) * 5 for item in found]
+        rows = [
+            (item.estimate, item.low, item.high, item.p_value, item.size) if item else (np.nan,) * 5
+            for item in found
+        ]
         estimate, low, high, p_value, size = np.array(rows).T
         nothing, no_floor = np.full(there.size, np.nan), np.zeros(there.size, dtype=np.bool_)
         for name, factor in zip(BY_MEANS, (100.0 if binomial else 1.0, size), strict=True):

@@ -112,7 +112,9 @@ def mean_difference(
 
 def _log_choose(size: float, count: float) -> float:
     """Return the logarithm of a binomial coefficient."""
-    return float(special.gammaln(size + 1.0) - special.gammaln(count + 1.0) - special.gammaln(size - count + 1.0))
+    return float(
+        special.gammaln(size + 1.0) - special.gammaln(count + 1.0) - special.gammaln(size - count + 1.0)
+    )
 
 
 def _dispersion(counts: FloatArray, sizes: FloatArray, *, binomial: bool) -> float:

@@ -20,14 +20,13 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from scipy import special
 
 from its_eval.errors import NotEstimableError
 from its_eval.estimators.fit import NOISE_FLOOR, blank_fit, missing_patterns, require_estimable
-from its_eval.estimators.kind import Entry, EstimatorKind, FitContext, require_length
 
 if TYPE_CHECKING:
     from its_eval.estimators.fit import BoolArray, Fit, FloatArray
@@ -371,56 +370,3 @@ def _sandwich(model: SeriesModel, observed: BoolArray, lags: int) -> FloatArray:
     scores = np.zeros((observed.size, model.scores.shape[1]))
     scores[observed] = model.scores
     return np.asarray(model.bread @ S_hac_simple(scores, nlags=lags) @ model.bread)
-
-
-def _fit_entry(X: FloatArray, Y: FloatArray, estimator: Entry, context: FitContext) -> Fit:
-    """Fit a family to the numerators of the periods that Y has."""
-    family = cast("Family", estimator.name)
-    if context.counts is None:
-        raise ValueError(f"{family} needs counts")
-    counts = np.where(np.isnan(Y), np.nan, context.counts)
-    if estimator.errors == "ar1":
-        from its_eval.estimators.glm_ar import fit_glm_ar  # noqa: PLC0415 - which needs the families
-
-        require_length(context.n_used)
-        sizes = {"trials" if family in BINOMIAL else "exposure": context.sizes}
-        return fit_glm_ar(X, counts, family, **sizes)
-    if family in BINOMIAL:
-        return fit_glm(X, counts, family, trials=context.sizes, lags=estimator.lags)
-    return fit_glm(X, counts, family, exposure=context.sizes, lags=estimator.lags)
-
-
-def _family(name: Family, title: str, assumes: str) -> EstimatorKind:
-    binomial = name in BINOMIAL
-    return EstimatorKind(
-        name,
-        title,
-        assumes,
-        _fit_entry,
-        options=("errors", "lags"),
-        of_kind="percentage" if binomial else "count",
-        link="logit" if binomial else "log",
-    )
-
-
-POISSON = _family("poisson", "Poisson regression", "independent counts whose variance is their mean")
-QUASI_POISSON = _family(
-    "quasi_poisson",
-    "quasi-Poisson regression",
-    "independent counts whose variance is proportional to their mean",
-)
-NEGATIVE_BINOMIAL = _family(
-    "negative_binomial",
-    "negative binomial regression",
-    "independent counts whose variance grows with the square of their mean",
-)
-BINOMIAL_FAMILY = _family(
-    "binomial",
-    "logistic regression",
-    "independent answers, and a level that moves for no other reason than chance",
-)
-QUASI_BINOMIAL = _family(
-    "quasi_binomial",
-    "quasi-binomial regression",
-    "independent months whose variance is proportional to that of a binomial",
-)

@@ -115,7 +115,9 @@ def fit_glm_ar(
         for chunk in pattern.chunks(max(8, CHUNK_NUMBERS // (pattern.n_used * (points + pattern.n_used)))):
             counts = Y[np.ix_(observed, chunk.series)].T
             of_all = np.ones_like(counts) if sizes is None else sizes[np.ix_(observed, chunk.series)].T
-            _fit_chunk(result, chunk.series, _Counts(X[observed], np.flatnonzero(observed), counts, of_all, family))
+            _fit_chunk(
+                result, chunk.series, _Counts(X[observed], np.flatnonzero(observed), counts, of_all, family)
+            )
     return result
 
 
@@ -209,7 +211,12 @@ _Found = tuple["FloatArray", "FloatArray", "FloatArray", "BoolArray"]
 
 
 def _write(
-    result: Fit, series: NDArray[np.intp], data: _Counts, model: LatentModel, pick: NDArray[np.intp], found: _Found
+    result: Fit,
+    series: NDArray[np.intp],
+    data: _Counts,
+    model: LatentModel,
+    pick: NDArray[np.intp],
+    found: _Found,
 ) -> None:
     """Write the fits of some series, as random walks where rho is at its upper bound."""
     if not pick.size:
@@ -263,7 +270,9 @@ def _value(model: LatentModel, series: LatentSeries, theta: FloatArray) -> Float
     return np.asarray(regress(model, series, np.arange(len(theta)), theta).value)
 
 
-def _iterate(data: _Counts, model: LatentModel, start: FloatArray) -> tuple[FloatArray, FloatArray, BoolArray]:
+def _iterate(
+    data: _Counts, model: LatentModel, start: FloatArray
+) -> tuple[FloatArray, FloatArray, BoolArray]:
     """Make the working response anew until the coefficients settle.
 
     Parameters

@@ -232,9 +232,7 @@ class Sheet:
             return np.where(known, sizes / outcome.per, np.nan)
         return np.ones_like(sizes)
 
-    def family_counts(
-        self, columns: NDArray[np.intp], observed: BoolArray
-    ) -> tuple[FloatArray, FloatArray]:
+    def family_counts(self, columns: NDArray[np.intp], observed: BoolArray) -> tuple[FloatArray, FloatArray]:
         """Return counts, and exposure or trials (1 where one is missing), each of shape (S, n)."""
         per = self.plan.outcome.per if self.plan.outcome.kind == "count" else None
         sizes = self.denominators[:, columns].T / (per or 1.0)

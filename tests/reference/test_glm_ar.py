@@ -144,7 +144,9 @@ def test_at_its_bound_the_process_is_a_random_walk():
     np.testing.assert_allclose(read.df_unclipped[0, 0], 2 * (c @ phi @ c) ** 2 / (g * W * g), rtol=1e-3)
     pull = X.T @ Vi @ first @ Vi @ X
     excess = W * (X.T @ Vi @ first @ Vi @ first @ Vi @ X - pull @ phi @ pull)
-    np.testing.assert_allclose(read.std_error[0, 0], np.sqrt(c @ (phi + 2 * phi @ excess @ phi) @ c), rtol=1e-3)
+    np.testing.assert_allclose(
+        read.std_error[0, 0], np.sqrt(c @ (phi + 2 * phi @ excess @ phi) @ c), rtol=1e-3
+    )
 
 
 @pytest.mark.parametrize("family", ["poisson", "quasi_poisson", "negative_binomial", "quasi_binomial"])
