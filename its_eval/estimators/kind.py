@@ -58,6 +58,10 @@ class Entry(Protocol):
     def seasonal_order(self) -> tuple[int, int, int]:
         """Of an ARIMA process."""
 
+    @property
+    def errors(self) -> str:
+        """Of a count or binomial family: ``independent`` or ``ar1``."""
+
 
 class ShortSeriesError(NotEstimableError):
     """A series is too short for any inference by this estimator."""
@@ -302,11 +306,17 @@ class EstimatorKind:
         return replace(read, flags=_raised(read.flags, bound, other.flags))
 
     def _require_length(self, context: FitContext) -> None:
-        if self.has_error_model and context.n_used < DESCRIPTIVE_BELOW:
-            raise ShortSeriesError(
-                f"{context.n_used} usable observations; an error model needs {DESCRIPTIVE_BELOW}. "
-                "Show the series, or extend the window"
-            )
+        if self.has_error_model:
+            require_length(context.n_used)
+
+
+def require_length(n_used: int) -> None:
+    """Raise when there are too few usable observations for an error model."""
+    if n_used < DESCRIPTIVE_BELOW:
+        raise ShortSeriesError(
+            f"{n_used} usable observations; an error model needs {DESCRIPTIVE_BELOW}. "
+            "Show the series, or extend the window"
+        )
 
 
 def at_bound(flags: Mapping[str, BoolArray]) -> NDArray[np.intp]:

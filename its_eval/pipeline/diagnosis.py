@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from its_eval.checks.autocorrelation import (
 )
 from its_eval.checks.break_elsewhere import nearness, search_break
 from its_eval.checks.diagnostics import FittedSeries, diagnose
+from its_eval.checks.family_autocorrelation import family_autocorrelation
 from its_eval.checks.form import FADING, floor_ceiling, lasting_shocks, persistence, pre_trend
 from its_eval.checks.result import CheckResult, not_applicable
 from its_eval.effects.estimands import linear_contrasts
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from its_eval.estimators.fit import ContrastEstimates
+    from its_eval.estimators.glm import Family
     from its_eval.pipeline.estimate import Estimates
     from its_eval.pipeline.primary import Analysis
 
@@ -104,6 +106,8 @@ def diagnostics(
         for series in some:
             if series.position in drawn:
                 yield series.unit, *_of_series(series, pretrend_margin, drawn[series.position], shocks)
+            elif item.is_family and not _degenerate(series):
+                yield series.unit, [_family_autocorrelation(analysis, item, series.position)], []
             else:
                 reason = "Residual checks are for linear models of one series with autoregressive errors."
                 yield series.unit, [not_applicable("residuals", reason)], []
@@ -113,9 +117,13 @@ def _can_be_checked(series: _Series) -> bool:
     item, position = series.item, series.position
     if not item.whitenable:
         return False
-    fit = item.whole
-    degenerate = fit.flags.get("degenerate", np.zeros(len(item.columns), dtype=bool))[position]
-    return not degenerate and not np.isnan(fit.partial_autocorrelations[position]).any()
+    unknown = np.isnan(item.whole.partial_autocorrelations[position]).any()
+    return not _degenerate(series) and not unknown
+
+
+def _degenerate(series: _Series) -> bool:
+    nothing = np.zeros(len(series.item.columns), dtype=np.bool_)
+    return bool(series.item.whole.flags.get("degenerate", nothing)[series.position])
 
 
 def _of_series(
@@ -180,6 +188,31 @@ class _LastingShocks:
         stream = self._analysis.stream(item.sheet.plan.outcome.name, item.sheet.comparison, "persistence")
         order = item.whole.partial_autocorrelations.shape[1]
         return lasting_shocks(item.design.matrix, item.observed, order, stream)
+
+
+def _family_autocorrelation(analysis: Analysis, item: Estimates, position: int) -> CheckResult:
+    """Return the residual check of a count or binomial family that takes its periods as independent."""
+    sheet, column, entry = item.sheet, item.columns[position], item.entry
+    if entry is None or entry.errors != "independent":
+        return not_applicable("ljung_box", "The errors of neighbouring periods are modelled by this family.")
+    per = sheet.plan.outcome.per if item.scale.name == "log" else None
+    counts = np.where(item.observed, sheet.counts[:, column], np.nan)
+    sizes = sheet.denominators[:, column] / (per or 1.0)
+    if np.isnan(sizes[item.observed]).any():
+        sizes = np.ones_like(sizes)
+    linear = item.design.matrix @ item.whole.params[position]
+    share = np.exp(linear) if item.scale.name == "log" else 1.0 / (1.0 + np.exp(-linear))
+    dispersion = item.whole.dispersion
+    return family_autocorrelation(
+        item.design.matrix,
+        counts,
+        sizes * share,
+        sizes,
+        cast("Family", entry.name),
+        1.0 if dispersion is None else float(dispersion[position]),
+        analysis.stream(sheet.plan.outcome.name, item.units[position], sheet.comparison, "residuals"),
+        analysis.alpha,
+    )
 
 
 def _form_checks(

@@ -148,12 +148,18 @@ class Estimates:
     def setting(self) -> Setting:
         """Return how the series were made, for their effects."""
         offset = None if self.sheet.own_level else self.sheet.peer_means[:, self.columns].T
+        counts, sizes = (None, None)
+        if self.is_family:
+            counts, sizes = self.sheet.family_counts(self.columns, self.observed)
         return Setting(
             self.observed,
             self.scale,
             self.is_family,
             offset,
             self.sheet.weights(self.columns, self.observed),
+            by_weight=self.sheet.plan.outcome.kind == "count",
+            counts=counts,
+            sizes=sizes,
         )
 
     def effects(self, question: Question) -> EffectColumns:

@@ -15,6 +15,7 @@ from its_eval.config.outcomes import listed_as, strata_of_gap
 from its_eval.data.faults import findings_table
 from its_eval.effects.estimands import CHANGE
 from its_eval.errors import NothingEstimatedError
+from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.evaluation import COLUMNS, Evaluation, make_table
 from its_eval.pipeline.conclude import (
     Findings,
@@ -237,6 +238,7 @@ def _about(config: Config, plan: OutcomePlan) -> dict[str, Any]:
         "events_near": events_near(config, plan),
         "better": outcome.better,
         "transform": outcome.transform,
+        "link": ESTIMATORS[outcome.estimators[0].name].link,
         "frequency": plan.panel.frequency,
         "interruption": config.intervention.name,
         "interruption_period": plan.start_period,

@@ -216,7 +216,8 @@ class Sheet:
     def weights(self, columns: NDArray[np.intp], observed: BoolArray) -> FloatArray | None:
         """Return what the effect of each period counts in a cumulative effect, shape (S, n).
 
-        A percentage without all its denominators has none: NaN throughout; None where no series has any.
+        A percentage without all its denominators has none, nor has a rate that is per nobody knows how many:
+        NaN throughout; None where no series has any.
         """
         outcome = self.plan.outcome
         sizes = self.denominators[:, columns].T
@@ -225,7 +226,19 @@ class Sheet:
             return np.where(known, sizes / 100.0, np.nan) if known.any() else None
         if outcome.kind == "count":
             return np.where(known, sizes / (outcome.per or 1.0), 1.0)
+        if outcome.kind == "rate":
+            # a sum of rates is of nothing: events are
+            if outcome.per is None or not known.any():
+                return None
+            return np.where(known, sizes / outcome.per, np.nan)
         return np.ones_like(sizes)
+
+    def family_counts(self, columns: NDArray[np.intp], observed: BoolArray) -> tuple[FloatArray, FloatArray]:
+        """Return counts, and exposure or trials (1 where one is missing), each of shape (S, n)."""
+        per = self.plan.outcome.per if self.plan.outcome.kind == "count" else None
+        sizes = self.denominators[:, columns].T / (per or 1.0)
+        known = ~np.isnan(sizes[:, observed]).any(axis=1)
+        return self.counts[:, columns].T, np.where(known[:, None], sizes, 1.0)
 
     def take(self, columns: NDArray[np.intp], targets: Sequence[Target]) -> Sheet:
         """Return some series with other targets, each column as often as it is named."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from its_eval.columns import Column, TableColumns, Texts
 from its_eval.effects.columns import EffectColumns, Kind, bands
+from its_eval.effects.nonlinear import above_zero
 from its_eval.peers.balance import balance, contributions
 from its_eval.pipeline.estimate import Estimates, needs_level
 from its_eval.pipeline.peer_choice import pre_period_balance
@@ -214,6 +215,8 @@ def _flags(answer: Answers, more_flags: dict[str, set[str]]) -> Texts:
         if not sheet.own_level:
             level = level + sheet.peer_means[np.ix_(after, columns)].T
         flags["counterfactual_outside_range"] = np.asarray(((level < 0) | (level > 100)).any(axis=1))
+    if estimates.params is not None and estimates.scale.is_plain:
+        flags["level_not_positive"] = _not_positive(estimates)
     for name in sorted({name for words in more_flags.values() for name in words}):
         flags[name] = np.array([name in more_flags.get(unit, ()) for unit in estimates.units])
     names = sorted(flags)
@@ -221,6 +224,17 @@ def _flags(answer: Answers, more_flags: dict[str, set[str]]) -> Texts:
     sets, codes = np.unique(raised, axis=1, return_inverse=True)
     words = ["; ".join(name for name, up in zip(names, column, strict=True) if up) for column in sets.T]
     return Texts(codes.reshape(-1), words)
+
+
+def _not_positive(estimates: Estimates) -> BoolArray:
+    """Return the series whose level without the intervention is 0 or less somewhere after it, shape (S,)."""
+    sheet, design = estimates.sheet, estimates.design
+    after = design.effect_periods() & estimates.observed
+    assert estimates.params is not None
+    level = estimates.params @ design.counterfactual[after].T
+    if not sheet.own_level:
+        level = level + sheet.peer_means[np.ix_(after, estimates.columns)].T
+    return ~above_zero(level)
 
 
 def _without_events(estimates: Estimates) -> BoolArray:
@@ -336,8 +350,8 @@ def without_primary(answer: Answers) -> list[NotEstimated]:
     has = np.asarray(answer.effects.present[:, answer.primary].any(axis=1))
     message = (
         f"{answer.estimand} cannot be had from these data: an effect at k periods has to lie within the "
-        "window, a cumulative effect needs denominators and no logarithm, a relative effect a level other "
-        "than zero"
+        "window, a cumulative effect needs denominators and no logarithm, a relative effect a level above "
+        "zero in every period"
     )
     sheet = answer.estimates.sheet
     return [

@@ -49,7 +49,7 @@ def asked_contrasts(analysis: Analysis, item: Estimates) -> dict[str, FloatArray
     One for an estimand that is linear in the parameters; the interruption's own terms where the question is
     whether anything changed; none for others.
     """
-    linear = linear_contrasts(item.design, item.observed, analysis.question.at)
+    linear = linear_contrasts(item.design, item.observed, analysis.question.at_of(item.design))
     name = analysis.estimand
     if name == "relative_average_effect" and item.scale.name == "log":
         name = "average_effect"
@@ -73,8 +73,8 @@ def bounds_of(analysis: Analysis, item: Estimates, position: int) -> dict[str, T
         weights = period_weights(item, position, row)
         if weights is None:
             continue
-        numbers = (float(array[0, place]) for array in (read.estimate, read.std_error, read.df))
-        bounds = trend_bounds(*numbers, weights, start, confidence)
+        estimate, std_error, df = (float(array[0, place]) for array in (read.estimate, read.std_error, read.df))
+        bounds = trend_bounds(estimate, std_error, df, weights, start, confidence)
         if bounds is not None:
             found[name] = bounds
     return found
@@ -105,7 +105,7 @@ class TrendBoundRows:
     analysis: Analysis
 
     def __post_init__(self) -> None:
-        self._donors: dict[tuple[tuple[Target, ...], int | str], FloatArray] = {}
+        self._donors: dict[tuple[tuple[Target, ...], object], FloatArray] = {}
 
     def of(self, item: Estimates) -> list[tuple[str, CheckResult, list[Row]]]:
         """Return, for every series of a fit, its unit, the check, and rows of ``trend_bounds``."""
@@ -148,13 +148,13 @@ class TrendBoundRows:
         targets = tuple(donor_targets(self.config, self.sources, self.plan, unit))
         if not self.comparison.subtracts:
             targets = tuple(replace(target, peers=()) for target in targets)
-        order = "auto" if item.entry is None else item.entry.order
+        order: Any = "auto" if item.entry is None else item.entry.order
         key = (targets, order)
         if key not in self._donors:
             self._donors[key] = self._sizes(targets, order)
         return self._donors[key]
 
-    def _sizes(self, targets: Sequence[Target], order: int | str) -> FloatArray:
+    def _sizes(self, targets: Sequence[Target], order: Any) -> FloatArray:
         sheet = make_sheet(self.plan, targets, self.comparison.name, subtract=self.comparison.subtracts)
         sizes = np.full(len(targets), np.nan)
         for group in sheet.groups() if targets else ():

@@ -340,6 +340,16 @@ def test_options_of_estimators(load):
     assert (rho.rho, two.order, two.variance) == ("dw", 2, "by_segment")
 
 
+def test_families_have_errors_that_are_independent_or_autoregressive(load):
+    plain, correlated = (
+        load(outcomes="[{indicator: a, kind: count, estimators: [poisson, {name: poisson, errors: ar1}]}]")
+        .outcomes[0]
+        .estimators
+    )
+    assert (plain.errors, correlated.errors) == ("independent", "ar1")
+    assert (plain.label, correlated.label) == ("poisson(errors=independent)", "poisson(errors=ar1)")
+
+
 def test_families_go_with_their_kind_of_outcome(load):
     config = load(
         outcomes="[{indicator: a, kind: count, estimators: [poisson, quasi_poisson, negative_binomial]},"

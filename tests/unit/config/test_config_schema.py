@@ -27,7 +27,7 @@ KEYS = {
     "strata covariates",
     "OutcomesFrom": "from",
     "Harmonics": "harmonics",
-    "Estimator": "name label order variance lags rho seasonal_order",
+    "Estimator": "name label order variance lags rho seasonal_order errors",
     "Estimands": "primary at margin",
     "Checks": "placebo_units placebo_dates leave_one_peer_out diagnostics pretrend_margin",
     "Covariate": "indicator lag",
