@@ -7,6 +7,7 @@ ordinals. Ordinals of different frequencies are not comparable.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -16,12 +17,13 @@ from its_eval.notations import (
     FINANCIAL_START,
     MONTH_NAMES,
     Column,
+    is_calendar_quarter,
     pattern_fault,
     read_notation,
 )
 
 __all__ = ["EXAMPLES", "MONTHS", "MONTH_NAMES", "Calendar", "Frequency", "describe_period", "format_period"]
-__all__ += ["PERIODS_PER_YEAR", "parse_period", "period_start", "season_position"]
+__all__ += ["PERIODS_PER_YEAR", "is_calendar_quarter", "parse_period", "period_start", "season_position"]
 
 Frequency = Literal["month", "quarter", "year", "week"]
 
@@ -111,6 +113,18 @@ class Calendar:
             except ValueError as error:
                 faults[text] = str(error)
         return ordinals, faults
+
+    @staticmethod
+    def day_named(text: str, convention: str = "iso") -> dt.date | None:
+        """Return the day that a text names; None when it names a longer period, or none."""
+        if "%" in convention and not {"%d", "%j", "%u", "%A", "%a"} & set(re.findall("%.", convention)):
+            return None
+        try:
+            # what says which week and which year is a day: each alone says only one of them
+            read_notation(text, "week", convention)
+            return read_notation(text, "year", convention)
+        except ValueError:
+            return None
 
     def pattern_fault(self, pattern: str) -> str:
         """Return what a strptime pattern lacks to name a period; nothing when it can."""

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.data.tables import MISSING_MARKS, normalise_name
+from its_eval.data.numbers import MISSING_MARKS
+from its_eval.data.tables import normalise_name
 from its_eval.errors import DataError
 from its_eval.importers.headings import to_number, trimmed
 from its_eval.importers.metadata import check_name, file_period, read_period, revision_date

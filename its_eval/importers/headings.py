@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from its_eval.data.tables import MISSING_MARKS, nearest, normalise_name, number_hint, read_text
+from its_eval.data.numbers import MISSING_MARKS, number_hint
+from its_eval.data.tables import nearest, normalise_name, read_text
 from its_eval.data.workbook import WORKBOOK_SUFFIXES, Workbook, cell_text, open_workbook
 from its_eval.errors import DataError
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from its_eval.calendar import Calendar
-from its_eval.data.tables import number_hint, to_numbers
+from its_eval.data.numbers import number_hint, to_numbers
 
 
 @pytest.mark.parametrize(
