@@ -41,10 +41,12 @@ class _Table(Settings):
 #: Orders of day and month, and years from April; anything else with a % is a pattern.
 DATES = ("iso", "dmy", "mdy", "financial")
 #: What only a text file or only a workbook has.
-_OF_TEXT, _OF_WORKBOOK = ("delimiter", "decimal", "encoding"), ("sheet",)
+_OF_TEXT: tuple[str, ...] = ("delimiter", "decimal", "encoding")
+_OF_WORKBOOK: tuple[str, ...] = ("sheet",)
 
 
-def _dates(text: str) -> str:
+def dates_text(text: str) -> str:
+    """Return how dates are written: a word of `DATES`, or a pattern of strptime."""
     if text not in DATES and "%" not in text:
         expected = f"{one_of(DATES)}, or a pattern such as %d/%m/%Y"
         raise custom_error(f"{show(text)} is no way to write dates{did_you_mean(text, DATES)}", expected)
@@ -87,7 +89,7 @@ class IndicatorTable(_Table):
     )
     dates: Annotated[
         str,
-        AfterValidator(_dates),
+        AfterValidator(dates_text),
         WithJsonSchema({"anyOf": [{"enum": list(DATES)}, {"type": "string", "pattern": "%"}]}),
     ] = Field(
         default="iso",

@@ -85,7 +85,7 @@ def combined(
             numbers["numerator"].notna() & numbers["denominator"].notna()
         )
         incomplete = _incomplete(raw, days_of(raw["period_text"], dates, calendar), calendar)
-        numbers.loc[list(incomplete.index)] = np.nan
+        numbers[numbers.index.isin(list(incomplete))] = np.nan
         for (indicator, unit, stratum, period), count in incomplete.items():
             series = series_name(indicator, *filter(None, [stratum]))
             label = calendar.format(period)
@@ -95,7 +95,9 @@ def combined(
     return first.merge(numbers.reset_index(), on=_KEY, how="left"), findings
 
 
-def _incomplete(raw: pd.DataFrame, days: dict[str, dt.date], calendar: Calendar) -> pd.Series[int]:
+def _incomplete(
+    raw: pd.DataFrame, days: dict[str, dt.date], calendar: Calendar
+) -> dict[tuple[str, str, str, int], int]:
     """Return by series and period how many days are missing, of the days of the week that the series has."""
     own = raw[raw["period_text"].isin(list(days))]
     counts: dict[tuple[str, str, str, int], int] = {}
@@ -110,6 +112,4 @@ def _incomplete(raw: pd.DataFrame, days: dict[str, dt.date], calendar: Calendar)
             absent = sum(day.weekday() in weekdays and day not in there for day in every)
             if absent:
                 counts[str(indicator), str(unit), str(stratum), int(period)] = absent
-    if not counts:
-        return pd.Series(dtype=int)
-    return pd.Series(list(counts.values()), index=pd.MultiIndex.from_tuples(list(counts), names=_KEY))
+    return counts

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 #: A header stands within so many rows, has so many names, and fills so much of the width of the table.
 _ROWS, _FEWEST, _SHARE = 60, 2, 0.6
+#: Names may repeat under several headings.
+_DISTINCT = 0.5
 #: Years as names of columns; other numbers are values.
 _YEARS = (1800, 2200)
 
@@ -25,7 +27,7 @@ def likely_header(rows: Sequence[Sequence[object]]) -> int:
 
     Notes
     -----
-    The first row that fills most of the width of the table with distinct names (no numbers but years): titles
+    The first row that fills most of the width of the table with names (no numbers but years): titles
     above a table are narrower, and rows below its header hold numbers.
     """
     filled = [[cell for cell in row if cell_text(cell).strip()] for row in rows[:_ROWS]]
@@ -34,7 +36,7 @@ def likely_header(rows: Sequence[Sequence[object]]) -> int:
         if len(row) < max(_FEWEST, _SHARE * width):
             continue
         texts = [" ".join(cell_text(cell).split()) for cell in row]
-        if len(set(texts)) == len(texts) and not any(map(_is_value, texts)):
+        if len(set(texts)) >= _DISTINCT * len(texts) and not any(map(_is_value, texts)):
             return place + 1
     return 0
 

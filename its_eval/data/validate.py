@@ -104,7 +104,7 @@ def unused_denominators(rows: IndicatorRows, outcome: Outcome) -> str:
     if outcome.kind != "number" or not parts.any():
         return ""
     return (
-        f"{outcome.indicator}: there are no values, so numerators are analysed and denominators are not used; "
+        f"{outcome.indicator}: there are no values, so numerators are analysed and denominators not used; "
         "`kind: percentage`, or `kind: rate` with `per`, divides them"
     )
 
