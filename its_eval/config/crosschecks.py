@@ -343,6 +343,8 @@ def _table_faults_of_batch_checks(data: DataSettings, peers: PeerSettings | None
             yield _fault((*at, "path"), f"{show(table.path.name)}: a batch run reads Parquet", "a .parquet")
         if table.layout != "long":
             yield _fault((*at, "layout"), f"{show(table.layout)}: a batch run reads rows", "long")
+        if table.combine is not None:
+            yield _fault((*at, "combine"), "a batch run reads a row a period", "this key left out")
     if data.units is not None and data.units.mergers == "combine":
         yield _fault(
             ("data", "units", "mergers"),

@@ -10,14 +10,8 @@ import numpy as np
 import pandas as pd
 
 from its_eval.calendar import MONTHS, Calendar
-from its_eval.data.tables import (
-    Role,
-    assign_columns,
-    nearest,
-    read_numbers,
-    read_table,
-    require_file,
-)
+from its_eval.data.numbers import read_numbers
+from its_eval.data.tables import Role, assign_columns, nearest, read_table, require_file
 from its_eval.errors import DataError
 
 if TYPE_CHECKING:

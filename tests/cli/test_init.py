@@ -163,7 +163,7 @@ def test_a_table_that_is_not_there(its, tmp_path, option):
     assert f"{option}: {tmp_path / 'nowhere.csv'} does not exist" in answer.err
 
 
-@pytest.mark.parametrize("date", ["2015-13", "July 2015", "01/07/2015", "{a: b}"])
+@pytest.mark.parametrize("date", ["2015-13", "summer 2015", "01/07/2015", "{a: b}"])
 def test_a_date_that_is_no_period(its, tmp_path, date):
     answer = its("init", tmp_path, "--date", date)
     assert answer.code == 2

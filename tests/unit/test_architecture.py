@@ -18,7 +18,8 @@ HALF_A_THOUGHT = 60
 #: knows nothing of words, pictures and pages.
 ALLOWED = {
     "errors": set(),
-    "calendar": set(),
+    "notations": set(),
+    "calendar": {"notations"},
     "catalogue": set(),
     "scales": {"catalogue"},
     "evaluation": set(),

@@ -95,6 +95,7 @@ def validate(
 
 def _check(path: Path) -> list[str]:
     from its_eval.config import load_config  # noqa: PLC0415
+    from its_eval.data.validate import unused_denominators  # noqa: PLC0415
     from its_eval.pipeline.planning import make_plan  # noqa: PLC0415
     from its_eval.pipeline.sources import load_sources  # noqa: PLC0415
 
@@ -104,12 +105,13 @@ def _check(path: Path) -> list[str]:
     used = set(plan.treated)
     for outcome in plan.outcomes:
         used |= {peer for chosen in outcome.peer_sets.values() for peer in chosen.peers}
+    parts = filter(None, (unused_denominators(sources.rows, item.outcome) for item in plan.outcomes))
     covered = [message for outcome in plan.outcomes for message in _coverage(sources.rows, outcome)]
     told = [item.message for item in plan.findings if item.unit in used or item.severity != "info"]
     others = len(plan.findings) - len(told)
     if others:
         told.append(f"{others} more about units that are neither treated nor peers; a run lists them")
-    return [*plan.notes, *covered, *told]
+    return [*sources.rows.notes, *parts, *plan.notes, *covered, *told]
 
 
 def _coverage(rows: IndicatorRows, outcome: OutcomePlan) -> Iterator[str]:
@@ -137,7 +139,8 @@ def _print(path: Path, stage: str, problems: list[str], notes: list[str], hint: 
     if not problems:
         typer.echo(f"{path}: valid")
     else:
-        count = f"{len(problems)} fault{'s' if len(problems) > 1 else ''}"
+        total = getattr(problems, "total", len(problems))
+        count = f"{total} fault{'s' if total > 1 else ''}"
         typer.echo(f"{path}: {count} in the {stage}")
     for problem in problems:
         typer.echo(f"  {problem}")

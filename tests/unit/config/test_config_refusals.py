@@ -137,8 +137,8 @@ RULES = [
         "3: intervention.date: '2015-13' is not a month of the calendar; expected a month such as 2015-07",
     ),
     (
-        {"data": data(frequency="quarter"), "intervention": "{date: July 2015}"},
-        "3: intervention.date: 'July 2015' is not a quarter of the calendar; expected a quarter such as 2003Q2",
+        {"data": data(frequency="quarter"), "intervention": "{date: summer 2015}"},
+        "3: intervention.date: 'summer 2015' is not a quarter of the calendar; expected a quarter such as 2003Q2",
     ),
     (
         {"intervention": "{date: 2015-07, shape: stp}"},

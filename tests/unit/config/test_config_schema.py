@@ -14,7 +14,7 @@ KEYS = {
     "Config": "version title data intervention treated events peers outcome_defaults outcomes designs "
     "estimators estimands confidence checks multiplicity sensitivity output before_after seed",
     "DataSettings": "indicators characteristics units frequency missing min_denominator",
-    "IndicatorTable": "path columns indicator dates layout",
+    "IndicatorTable": "path columns indicator dates layout sheet header_row delimiter decimal encoding scale combine",
     "CharacteristicsTable": "path columns dated",
     "UnitsTable": "path columns mergers",
     "Intervention": "name date shape phase_in chosen delivered",
