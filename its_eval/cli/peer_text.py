@@ -18,7 +18,8 @@ from its_eval.peers.balance import Contribution, contributions
 from its_eval.peers.distance import FAR, pool_percentiles
 from its_eval.peers.recipes import PRESETS
 from its_eval.peers.scaling import SCALE_UNITS
-from its_eval.peers.select import peer_overlap, steadiness
+from its_eval.peers.select import peer_overlap
+from its_eval.peers.stability import steadiness
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -248,6 +249,9 @@ def _as_dict(answer: Answer, place: int) -> dict[str, object]:
             {"candidate": item.candidate, "distance": _finite(item.distance), "reason": item.reason}
             for item in peer_set.exclusions
         ],
+        "others_set_aside": [
+            {"reason": reason, "count": count} for reason, count in peer_set.others_aside().items()
+        ],
         "notes": answer.notes,
     }
     own = [item for item in answer.stability if item.chosen.unit == peer_set.unit]
@@ -338,9 +342,10 @@ def _print_aside(console: Console, answer: Answer, peer_set: PeerSet) -> None:
     short = asked is not None and len(peer_set.peers) < asked
     last = np.inf if short or not len(peer_set.distances) else peer_set.distances[-1]
     aside = [item for item in peer_set.exclusions if not item.distance > last]
-    if not aside:
+    others = peer_set.others_aside() if short else {}
+    if not aside and not others:
         return
-    if peer_set.nearest_kept < len(peer_set.peers):
+    if aside and peer_set.nearest_kept < len(peer_set.peers):
         console.print(
             f"{peer_set.nearest_kept} of the {len(peer_set.peers)} nearest are eligible; "
             "the next nearest fill up."
@@ -352,6 +357,8 @@ def _print_aside(console: Console, answer: Answer, peer_set: PeerSet) -> None:
         console.print(f"  {shown} ({_number(item.distance, '.4f')}): {item.reason}")
     if len(aside) > ASIDE:
         console.print(f"  and {len(aside) - ASIDE} more; --format json lists all.")
+    for reason, count in list(others.items())[:ASIDE]:
+        console.print(f"  {count:,} {'farther' if peer_set.peers else 'in all'}: {reason}")
 
 
 def _print_overlap(console: Console, sets: Sequence[PeerSet]) -> None:

@@ -12,16 +12,14 @@ import numpy as np
 from its_eval.checks.conclusion import enough_donors
 from its_eval.checks.placebo import Placebo, joint_placebo, placebo
 from its_eval.checks.result import CheckResult
-from its_eval.peers.select import select_peers, within_reasons
-from its_eval.pipeline.plan import Target, fitted_events
+from its_eval.pipeline.donors import targets_of_donors
 from its_eval.pipeline.primary import Analysis, PrimaryColumns, PrimaryEstimate
 
 if TYPE_CHECKING:
     from its_eval.comparisons.base import Comparison
     from its_eval.config import Config
-    from its_eval.peers.distance import Scaled
     from its_eval.pipeline.estimate import Estimates
-    from its_eval.pipeline.plan import OutcomePlan
+    from its_eval.pipeline.plan import OutcomePlan, Target
     from its_eval.pipeline.sources import Sources
 
 
@@ -73,49 +71,6 @@ class DesignPlacebos:
     rows: Sequence[Row] = ()
 
 
-def donor_targets(config: Config, sources: Sources, plan: OutcomePlan, unit: str) -> list[Target]:
-    """Return the donors of a treated unit as if they had been treated at its start.
-
-    Each has as many peers as the unit, its own nearest among the donors; without characteristics, where peers
-    are given, all other donors. Treated units are never among them.
-    """
-    start = plan.interruptions[unit][0]
-    pool = plan.donors.get(unit, ())
-    chosen = plan.peer_sets.get(unit)
-    if chosen is None:
-        return []
-    settings = config.peers
-    wanted = None if settings is not None and settings.k == "all" else len(chosen.peers)
-    scaled = chosen.scaled or sources.scaled
-    within = settings.within if settings is not None else ()
-    return [
-        Target(
-            donor,
-            (start, *fitted_events(config, plan.outcome, plan.panel, donor)[0]),
-            donor_peers(within, sources, scaled, pool, donor, wanted),
-        )
-        for donor in pool
-    ]
-
-
-def donor_peers(
-    within: tuple[str, ...],
-    sources: Sources,
-    scaled: Scaled | None,
-    pool: tuple[str, ...],
-    donor: str,
-    wanted: int | None,
-) -> tuple[str, ...]:
-    """Return the peers of a donor: its nearest in the pool, or all others without characteristics."""
-    others = tuple(code for code in pool if code != donor)
-    if scaled is None or donor not in scaled.units:
-        return others
-    allowed = set(others)
-    reasons = within_reasons(donor, others, within, sources.units)
-    reasons |= {code: "not a donor" for code in scaled.units if code not in allowed}
-    return select_peers(donor, scaled, wanted, reasons).peers or others
-
-
 def placebos_in_space(
     config: Config,
     sources: Sources,
@@ -137,21 +92,22 @@ def placebos_in_space(
     """
     analysis = Analysis.of(config)
     by_unit = own.by_unit()
-    fitted: dict[tuple[Target, ...], dict[str, tuple[float, float]]] = {}
+    targets = targets_of_donors(config, sources, plan, [unit for unit in plan.treated if unit in by_unit])
+    # units whose donors, peers of these or start differ ask for other placebos; others share one object
+    fitted: dict[int, dict[str, tuple[float, float]]] = {}
     units: dict[str, UnitPlacebos] = {}
     ratios = comparison.ranks(estimates)
     for unit in plan.treated:
         if unit not in by_unit:
             continue
         pool = plan.donors.get(unit, ())
-        # units whose donors, peers of these or start differ ask for other placebos
-        targets = donor_targets(config, sources, plan, unit)
-        if comparison.takes_all_donors:
-            targets = [replace(item, peers=_others(pool, item.unit)) for item in targets]
-        asked = tuple(targets)
-        if asked not in fitted:
-            fitted[asked] = _fit_donors(analysis, plan, comparison, asked)
-        values = np.array([fitted[asked].get(donor, (np.nan, np.nan)) for donor in pool]).reshape(-1, 2)
+        asked = targets[unit]
+        if id(asked) not in fitted:
+            if comparison.takes_all_donors:
+                asked = tuple(replace(item, peers=_others(pool, item.unit)) for item in asked)
+            fitted[id(targets[unit])] = _fit_donors(analysis, plan, comparison, asked)
+        found = fitted[id(targets[unit])]
+        values = np.array([found.get(donor, (np.nan, np.nan)) for donor in pool]).reshape(-1, 2)
         if np.isnan(values[:, 1]).all():
             # a rank among donors none of which could be fitted would say nothing
             continue
