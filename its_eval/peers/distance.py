@@ -343,10 +343,14 @@ class Scaled:
 
     def _squares(self, difference: NDArray[np.float64]) -> NDArray[np.float64]:
         is_known = ~np.isnan(difference)
-        # row by row, so that no digit depends on which other pairs are worked out with this one
-        shared = (is_known * self.weights).sum(axis=1)
+        shared = np.zeros(len(difference))
+        for column, weight in zip(is_known.T, self.weights.tolist(), strict=True):
+            shared += column * weight
+        total = self.weights.sum()
+        # however the sum of all weights is rounded, nothing is corrected where nothing is missing
+        shared[is_known.all(axis=1)] = total
         with np.errstate(divide="ignore", invalid="ignore"):
-            correction = np.where(self.enough(shared), self.weights.sum() / shared, np.nan)
+            correction = np.where(self.enough(shared), total / shared, np.nan)
         squares = np.where(is_known, self.weights * np.where(is_known, difference, 0.0) ** 2, 0.0)
         if self.metric == "mahalanobis" and not self.is_category.all():
             number = ~self.is_category
@@ -378,5 +382,9 @@ class Scaled:
 
 
 def _root(contributions: NDArray[np.float64]) -> NDArray[np.float64]:
+    squared = np.zeros(len(contributions))
+    # variable by variable, in whatever way the array is laid out: the digits are those of the pair alone
+    for column in contributions.T:
+        squared += column
     # parts of a Mahalanobis distance may cancel to a tiny negative sum
-    return np.asarray(np.sqrt(np.maximum(contributions.sum(axis=1), 0.0)), dtype=np.float64)
+    return np.asarray(np.sqrt(np.maximum(squared, 0.0)), dtype=np.float64)
