@@ -77,9 +77,7 @@ def contributions(peer_set: PeerSet) -> Iterator[Contribution]:
     rows = np.array([scaled.row(peer) for peer in peers], dtype=np.intp)
     differences = -scaled.differences(peer_set.unit, rows)
     differences[:, scaled.is_category] *= -1.0
-    squares = scaled.contributions(peer_set.unit, rows)
-    total = squares.sum(axis=1, keepdims=True)
-    shares = np.divide(squares, total, out=np.zeros_like(squares), where=total > 0)
+    shares = _shares(scaled, peer_set.unit, rows)
     (own,) = _values(scaled, peer_set.unit, np.array([scaled.row(peer_set.unit)])).tolist()
     columns = list(zip(scaled.variables, scaled.weights.tolist(), own, strict=True))
     # lists, not arrays: a number at a time out of an array costs more than all else here
@@ -87,6 +85,31 @@ def contributions(peer_set: PeerSet) -> Iterator[Contribution]:
     for peer, *parts in zip(peers, *of_peers, strict=True):
         for (variable, weight, value), *numbers in zip(columns, *parts, strict=True):
             yield Contribution(peer, variable, weight, value, *numbers)
+
+
+def largest_shares(peer_set: PeerSet, count: int) -> dict[str, list[tuple[str, float]]]:
+    """Return the variables that add most to the distance of each peer with their shares, largest first."""
+    scaled = peer_set.scaled
+    if scaled is None:
+        return {}
+    peers = [peer for peer in peer_set.peers if peer in scaled.places]
+    by_name = sorted(range(len(scaled.variables)), key=scaled.variables.__getitem__)
+    names = [scaled.variables[place] for place in by_name]
+    rows = np.array([scaled.row(peer) for peer in peers], dtype=np.intp)
+    shares = _shares(scaled, peer_set.unit, rows)[:, by_name]
+    order = np.argsort(-shares, axis=1, kind="stable")[:, :count]
+    largest = np.take_along_axis(shares, order, axis=1)
+    return {
+        peer: [(names[place], share) for place, share in zip(*pair, strict=True)]
+        for peer, *pair in zip(peers, order.tolist(), largest.tolist(), strict=True)
+    }
+
+
+def _shares(scaled: Scaled, unit: str, rows: Rows) -> NDArray[np.float64]:
+    """Return which share of its squared distance from a unit each variable adds, shape (rows, variables)."""
+    squares = scaled.contributions(unit, rows)
+    total = squares.sum(axis=1, keepdims=True)
+    return np.divide(squares, total, out=np.zeros_like(squares), where=total > 0)
 
 
 def balance(peer_set: PeerSet) -> Iterator[Balance]:
@@ -240,8 +263,10 @@ def _prediction_errors(centred: NDArray[np.float64], peers: Sequence[int]) -> ND
         comparable = (counts > 0)[:, None] & ~np.isnan(series)
         with np.errstate(invalid="ignore"):
             means = np.nansum(centred[:, others], axis=1) / np.where(counts > 0, counts, np.nan)
-        patterns, which = np.unique(comparable, axis=1, return_inverse=True)
-        for place, pattern in enumerate(patterns.T):
+        _, first, which = np.unique(
+            np.packbits(comparable, axis=0), axis=1, return_index=True, return_inverse=True
+        )
+        for place, pattern in enumerate(comparable.T[first]):
             alike = np.flatnonzero(which.ravel() == place)
             if pattern.any():
                 gap = series[np.ix_(pattern, alike)] - means[pattern, None]

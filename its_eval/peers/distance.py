@@ -349,8 +349,9 @@ class Scaled:
         total = self.weights.sum()
         # however the sum of all weights is rounded, nothing is corrected where nothing is missing
         shared[is_known.all(axis=1)] = total
+        enough = self.enough(shared)
         with np.errstate(divide="ignore", invalid="ignore"):
-            correction = np.where(self.enough(shared), total / shared, np.nan)
+            correction = np.where(enough, total / shared, np.nan)
         squares = np.where(is_known, self.weights * np.where(is_known, difference, 0.0) ** 2, 0.0)
         if self.metric == "mahalanobis" and not self.is_category.all():
             number = ~self.is_category

@@ -30,7 +30,7 @@ SHOWN = 3
 
 def unknown_names(config: Config, sources: Sources) -> list[str]:
     """Return a note for each unit and outcome that the config names and that nothing is known of."""
-    known = set(sources.rows.frame["unit"])
+    known = set(sources.rows.frame["unit"].unique())
     if sources.scaled is not None:
         known |= set(sources.scaled.units)
     evaluated = evaluated_outcomes(config.outcomes)

@@ -78,7 +78,7 @@ def donor_pool(config: Config, sources: Sources, treatment: Treatment) -> set[st
     if sources.scaled is not None:
         pool |= set(sources.scaled.units)
     elif settings.match == "pre_period":
-        pool |= set(sources.rows.frame["unit"])
+        pool |= set(sources.rows.frame["unit"].unique())
     return pool - treatment.barred
 
 
