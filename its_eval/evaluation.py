@@ -163,7 +163,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "not_estimated": ("outcome", "unit", "design", "estimator", "reason", "message"),
     "peers": ("outcome", "unit", "rank", "peer", "distance", "pool_rank"),
-    "peer_exclusions": ("outcome", "unit", "candidate", "distance", "reason"),
+    "peer_exclusions": ("outcome", "unit", "candidate", "distance", "reason", "count"),
     "peer_contributions": (
         *("unit", "peer", "variable", "weight", "unit_value", "peer_value", "scaled_difference", "share"),
     ),
@@ -216,7 +216,7 @@ SORT_KEYS: dict[str, tuple[str, ...]] = {
     "fits": ("outcome", "unit", "design", "estimator"),
     "not_estimated": ("outcome", "unit", "design", "estimator", "reason"),
     "peers": ("outcome", "unit", "rank"),
-    "peer_exclusions": ("outcome", "unit", "distance", "candidate"),
+    "peer_exclusions": ("outcome", "unit", "distance", "candidate", "reason"),
     "peer_contributions": ("unit", "peer", "variable"),
     "balance": ("outcome", "unit", "variable"),
     "series": ("outcome", "unit", "design", "period"),
@@ -267,7 +267,7 @@ _TEXT = frozenset(
 _WHOLE = frozenset(
     {
         *("n", "n_pre", "n_post", "n_missing", "n_terms", "rank", "pool_rank", "n_units", "event_time"),
-        *("ar_order", "n_donors", "n_before", "look", "n_as_large"),
+        *("ar_order", "n_donors", "n_before", "look", "n_as_large", "count"),
     }
 )
 

@@ -174,9 +174,10 @@ def _factor(outcome: Outcome) -> float:
 
 def indicator_arrays(frame: pd.DataFrame) -> tuple[IndicatorArrays, tuple[str, ...]]:
     """Return rows of a frame of `IndicatorRows` as arrays, and the sorted codes of their units."""
-    units = tuple(sorted(set(frame["unit"])))
+    numbers, codes = frame["unit"].factorize()
+    units = tuple(sorted(codes))
     places = {unit: place for place, unit in enumerate(units)}
-    unit = frame["unit"].map(places).to_numpy(dtype=np.int64)
+    unit = np.array([places[code] for code in codes], dtype=np.int64)[numbers]
     return IndicatorArrays(unit, frame["period"].to_numpy(dtype=np.int64), *_numbers(frame)), units
 
 

@@ -23,7 +23,7 @@ from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.estimators.fit import ContrastEstimates
 from its_eval.estimators.kind import FitContext
 from its_eval.estimators.reml.autoregression import autocovariances, marginal_variance
-from its_eval.pipeline.placebos import donor_targets
+from its_eval.pipeline.donors import donor_targets
 from its_eval.pipeline.planning import make_plan
 from its_eval.pipeline.primary import Analysis
 from its_eval.pipeline.sources import load_sources

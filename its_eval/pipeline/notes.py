@@ -12,6 +12,7 @@ from its_eval.config.outcomes import StratumOutcome, evaluated_outcomes, listed_
 from its_eval.data.tables import nearest
 from its_eval.peers.balance import type_notes
 from its_eval.peers.distance import FAR, pool_percentiles
+from its_eval.peers.pool import kind_of
 from its_eval.peers.recipes import PRESETS
 from its_eval.pipeline.plan import concerning
 
@@ -30,7 +31,7 @@ SHOWN = 3
 
 def unknown_names(config: Config, sources: Sources) -> list[str]:
     """Return a note for each unit and outcome that the config names and that nothing is known of."""
-    known = set(sources.rows.frame["unit"])
+    known = set(sources.rows.frame["unit"].unique())
     if sources.scaled is not None:
         known |= set(sources.scaled.units)
     evaluated = evaluated_outcomes(config.outcomes)
@@ -192,9 +193,8 @@ def _no_peers(plan: OutcomePlan) -> list[str]:
     found = []
     for unit, why in plan.no_peers.items():
         chosen = plan.peer_sets.get(unit)
-        every = () if chosen is None else chosen.exclusions
-        # what follows a colon is about one candidate, such as its distance
-        reasons = Counter(item.reason.partition(":")[0] for item in every)
+        reasons = Counter() if chosen is None else Counter(chosen.others_aside())
+        reasons.update(kind_of(item.reason) for item in (() if chosen is None else chosen.exclusions))
         often = ""
         if reasons:
             reason, count = min(reasons.items(), key=lambda item: (-item[1], item[0]))

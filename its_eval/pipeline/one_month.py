@@ -60,11 +60,9 @@ def _check(
     # over whole years the season is gone, and a reader finds the values' own means
     whole = all(year.size == plan.per_year for year in years)
     told = item.scale.back((values if whole else adjusted)[:, 0])
-    words = (
-        _jump_words(item, jump),
-        *(_mean_words(float(np.mean(told[year]))) for year in years),
-        *(plan.period_in_words(place) for place in (evidence.before, evidence.after)),
-    )
+    before, after = (_mean_words(float(np.mean(told[year]))) for year in years)
+    first, last = (plan.period_in_words(place) for place in (evidence.before, evidence.after))
+    words = (_jump_words(item, jump), before, after, first, last)
     return one_month(
         evidence, jump, float(evidence.moved(adjusted)[0]), claimed=claimed, p_value=p_value, words=words
     )

@@ -16,7 +16,7 @@ import numpy as np
 
 from its_eval.checks.conclusion import SpecificationSummary, summarise_specifications
 from its_eval.checks.result import CheckResult, Status, number
-from its_eval.pipeline.placebos import donor_targets
+from its_eval.pipeline.donors import targets_of_donors
 from its_eval.pipeline.primary import Analysis, PrimaryEstimate
 from its_eval.pipeline.variants import Variant, standard_variants, variants
 
@@ -268,18 +268,20 @@ def _joint(
     every = [item for item in every if not any(map(_is_unlike, item.parts))]
     treated: dict[str, list[float]] = {unit: [] for unit in plan.peer_sets}
     donors: dict[str, list[NDArray[np.float64]]] = {unit: [] for unit in plan.peer_sets}
-    base = {unit: tuple(donor_targets(config, sources, plan, unit)) for unit in plan.peer_sets}
+    base = targets_of_donors(config, sources, plan, plan.peer_sets)
     fitted = _Statistics(Analysis.of(config), comparison)
     for specification in every:
         changed, targets, entries = apply(specification, plain, comparison)
         # one call for all units: their series are columns of one matrix, and those of shared donors the same
         asked = list(targets)
-        places: dict[tuple[tuple[Target, ...], Interruption], slice] = {}
-        keys = [(base[target.unit], changed.interruptions[target.unit][0]) for target in targets]
+        # donors that units share are one object
+        places: dict[tuple[int, Interruption], slice] = {}
+        keys = [(id(base[target.unit]), changed.interruptions[target.unit][0]) for target in targets]
         for target, key in zip(targets, keys, strict=True):
             if key not in places:
-                places[key] = slice(len(asked), len(asked) + len(key[0]))
-                asked += _moved(*key, specification, plan.donors[target.unit], target.unit)
+                placed = base[target.unit]
+                places[key] = slice(len(asked), len(asked) + len(placed))
+                asked += _moved(placed, key[1], specification, plan.donors[target.unit], target.unit)
         values = np.array(fitted.of(changed, asked, entries[0]) if asked else ())
         for target, key, own in zip(targets, keys, values[: len(targets)], strict=True):
             treated[target.unit].append(float(own))

@@ -381,6 +381,10 @@ def peer_rows(plan: OutcomePlan) -> dict[str, list[Row]]:
             rows["peers"].append(keys | {"rank": rank} | place)
         for excluded in peer_set.exclusions:
             row = {"candidate": excluded.candidate, "distance": excluded.distance, "reason": excluded.reason}
+            rows["peer_exclusions"].append(keys | row | {"count": 1})
+        for reason, count in peer_set.others_aside().items():
+            # those farther than the last peer are counted, not named
+            row = {"candidate": "", "distance": np.nan, "reason": reason, "count": count}
             rows["peer_exclusions"].append(keys | row)
         rows["peer_contributions"] += [{"unit": unit} | vars(part) for part in contributions(peer_set)]
         rows["balance"] += [keys | vars(part) for part in balance(peer_set)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,8 +21,8 @@ from its_eval.effects.estimands import linear_contrasts, terms_of
 from its_eval.effects.trend_bounds import TrendBounds, trend_bounds
 from its_eval.estimators.fit import missing_patterns
 from its_eval.estimators.kind import autoregressive_order
+from its_eval.pipeline.donors import donor_targets
 from its_eval.pipeline.period_weights import period_weights
-from its_eval.pipeline.placebos import donor_targets
 from its_eval.pipeline.sheet import make_sheet
 
 if TYPE_CHECKING:
@@ -73,7 +73,9 @@ def bounds_of(analysis: Analysis, item: Estimates, position: int) -> dict[str, T
         weights = period_weights(item, position, row)
         if weights is None:
             continue
-        estimate, std_error, df = (float(array[0, place]) for array in (read.estimate, read.std_error, read.df))
+        estimate, std_error, df = (
+            float(array[0, place]) for array in (read.estimate, read.std_error, read.df)
+        )
         bounds = trend_bounds(estimate, std_error, df, weights, start, confidence)
         if bounds is not None:
             found[name] = bounds

@@ -12,7 +12,8 @@ import numpy as np
 from its_eval.comparisons.base import comparison_of
 from its_eval.estimators.kind import autoregressive_order
 from its_eval.peers.scaling import rescaled
-from its_eval.peers.select import Alternative, other_choices, other_scalings, select_peers, stability
+from its_eval.peers.stability import Alternative, other_scalings, stability
+from its_eval.pipeline.donors import nearest_donors
 from its_eval.pipeline.planning import season_of
 from its_eval.pipeline.primary import Analysis
 from its_eval.pipeline.sheet import has_sampling_variances
@@ -128,19 +129,20 @@ def _nearest(
     """
     distinct = {id(scaled): scaled for scaled in scalings.values()}
     changed = {key: change(scaled) for key, scaled in distinct.items()}
-
-    @cache
-    def choose_by(key: int | None, unit: str, pool: tuple[str, ...], size: int) -> tuple[str, ...]:
-        others = _others(unit, pool)
-        scaled = None if key is None else changed[key]
-        if scaled is None or unit not in scaled.units:
-            return others[:size]
-        allowed = set(others)
-        reasons = {code: "not a donor" for code in scaled.units if code not in allowed}
-        return select_peers(unit, scaled, number or size, reasons).peers
+    of_donors: dict[tuple[int, int, int], tuple[object, dict[str, tuple[str, ...]]]] = {}
 
     def choose(unit: str, pool: tuple[str, ...], size: int, treated: str) -> tuple[str, ...]:
-        return choose_by(id(scalings[treated]) if treated in scalings else None, unit, pool, size)
+        scaled = changed[id(scalings[treated])] if treated in scalings else None
+        if scaled is None or unit not in scaled.places:
+            return _others(unit, pool)[:size]
+        k = number or size
+        if unit == treated:
+            return nearest_donors(scaled, pool, k, [unit])[unit]
+        # one donor is asked for after the other: all are answered at once, as long as it is the same pool
+        key = (id(scaled), id(pool), k)
+        if key not in of_donors:
+            of_donors[key] = (pool, nearest_donors(scaled, pool, k))
+        return of_donors[key][1][unit]
 
     return choose
 
@@ -327,19 +329,19 @@ def peer_stability(
     units : sequence of str, optional
         Some of the treated units; all by default.
     """
-    found: list[tuple[PeerSet, list[Alternative]]] = []
+    sets: list[PeerSet] = []
     scalings = [] if sources.scaled is None else other_scalings(sources.scaled)
     for unit in plan.treated if units is None else units:
         chosen = plan.peer_sets.get(unit)
         if chosen is None or chosen.scaled is None or not chosen.peers:
             continue
-        choices = other_choices(chosen.scaled, len(chosen.peers), scalings)
-        found.append((chosen, stability(chosen, choices, plan.donors.get(unit, ()))))
+        sets.append(chosen)
+    found = list(zip(sets, stability(sets, scalings), strict=True))
     estimates = _estimates(config, plan, found)
     return [
         StabilityOfUnit(
             chosen,
-            tuple(alternatives),
+            alternatives,
             estimates.get((chosen.unit, chosen.peers)),
             tuple(estimates.get((chosen.unit, item.peers)) for item in alternatives),
         )
@@ -348,7 +350,7 @@ def peer_stability(
 
 
 def _estimates(
-    config: Config, plan: OutcomePlan, found: Sequence[tuple[PeerSet, list[Alternative]]]
+    config: Config, plan: OutcomePlan, found: Sequence[tuple[PeerSet, tuple[Alternative, ...]]]
 ) -> dict[tuple[str, tuple[str, ...]], Estimated]:
     """Return the primary estimate for each unit and set of peers."""
     comparison = compared_design(config)

@@ -79,7 +79,7 @@ CATALOGUES = {
 #: fit series, and what asks for fits asks them.
 RUNGS = (
     {"plan", "sources"},
-    {"sheet", "notes", "peer_choice"},
+    {"sheet", "notes", "peer_choice", "donors"},
     {"estimate", "planning"},
     {"comparisons"},
     {"primary", "tables", "design_power", "period_weights", "set_parts"},

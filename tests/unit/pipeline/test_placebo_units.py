@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from its_eval.comparisons.catalogue import COMPARISONS
-from its_eval.pipeline.placebos import donor_targets, joint_placebo_check, placebos_in_space
+from its_eval.pipeline.donors import donor_targets
+from its_eval.pipeline.placebos import joint_placebo_check, placebos_in_space
 from its_eval.pipeline.primary import Analysis
 
 UNITS = ("T1", "T2", *(f"D{place}" for place in range(1, 8)))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from its_eval.comparisons.catalogue import COMPARISONS
-from its_eval.pipeline.placebos import donor_targets
+from its_eval.pipeline.donors import donor_targets
 from its_eval.pipeline.specifications import curve_checks, sensitivity_rows, specifications
 from its_eval.pipeline.variants import variants
 
