@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -217,8 +217,19 @@ def _tabulate(
         look.together,
         flags,
         inference,
+        _bends(credibility.rows["trend_bounds"]),
     )
     rows["verdicts"] += verdict_rows(found, terms)
+
+
+def _bends(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], float]:
+    """Return the bend that would undo each finding; a change stands while one of its terms does."""
+    bends: dict[tuple[str, str], float] = {}
+    for row in rows:
+        for name in (row["estimand"], CHANGE):
+            key = (row["unit"], name)
+            bends[key] = max(bends.get(key, 0.0), row["breakdown_bend"])
+    return bends
 
 
 def _about(config: Config, plan: OutcomePlan) -> dict[str, Any]:

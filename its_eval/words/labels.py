@@ -128,8 +128,8 @@ FLAG_WORDS = {
     "variance_changes": "the series varies more, or less, after the start than before",
     "not_converged": "the fit did not settle",
     "differenced": "the series was differenced, so that its level has no estimate",
-    "level_not_positive": "the level expected without the change is not above zero throughout, so that there is no "
-    "effect in per cent",
+    "level_not_positive": "the level expected without the change is not above zero throughout, so that "
+    "there is no effect in per cent",
     "overdispersed": "counts vary more than the model allows for, so its intervals are too narrow",
     "rank_differs": "the interval among other units and the rank among them lead to different conclusions",
     "donors_moved": "other units changed at that date too, on average",
