@@ -52,6 +52,8 @@ LARGEST = 10
 FEW_UNITS = 2
 #: Reasons for doubt that are named.
 NAMED_DOUBTS = 3
+#: Characters of a line.
+WIDTH = 100
 #: A name in a table is cut to so many characters.
 NAME_WIDTH = 19
 
@@ -196,7 +198,7 @@ def _together(
         parts = [f"{_capital(terms_words(shown, about))}." if shown else "", beside_words(row).strip()]
         yield Line(" ".join(filter(None, parts)), indent=2)
         open_ = row["label"] == NO_CLEAR_CHANGE and math.isfinite(row["minimum_detectable"])
-        power = f"80 % power to find {detectable_words(row, about)}." if open_ else ""
+        power = f"80 % power: {detectable_words(row, about)}." if open_ else ""
         if power or rest:
             yield Line(" ".join(filter(None, [power, *rest])), indent=2)
 
@@ -370,8 +372,10 @@ class _Table:
     def header(self) -> str:
         """Return the titles, on two lines where they are long."""
         cells = []
+        whole = [max(self._widths[place], len(self._titles[place])) for place in self._used]
+        fits = sum(whole) + 2 * len(whole) <= WIDTH
         for place in self._used:
-            width = max(self._widths[place], 8)
+            width = max(self._widths[place], len(self._titles[place]) if fits else 8)
             words, lines = self._titles[place].split(" "), [""]
             for word in words:
                 if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
