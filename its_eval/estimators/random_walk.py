@@ -159,7 +159,7 @@ def fit_random_walk(X: FloatArray, Y: FloatArray, relative_variance: FloatArray 
         solver = _WeightedWalk(X, pattern.observed)
         for series in pattern.series:
             one = slice(series, series + 1)
-            scatter(result, one, solver.fit(Y[:, one], relative_variance[:, series]))
+            scatter(result, one, solver.fit(Y[:, one], weights[:, series]))
     return result
 
 
