@@ -183,7 +183,7 @@ MUTATIONS: tuple[Mutation, ...] = (
              "the variance ratio is one of standard deviations", SEGMENT),
     Mutation("forms_kenward_roger", "covariance + 2.0 * scale", "covariance + scale",
              "KR1 by segment adds half of what it has to", KR1),
-    Mutation("noise_covariance", "model + 2.0 * scale * (phi @ excess @ phi)",
+    Mutation("dense_kenward_roger", "model + 2.0 * scale * (phi @ excess @ phi)",
              "model + scale * (phi @ excess @ phi)",
              "KR1 with noise adds half of what it has to", KR1),
     Mutation("noise_covariance", "slope = lags * rho", "slope = rho",
