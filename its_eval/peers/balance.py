@@ -109,7 +109,9 @@ def _shares(scaled: Scaled, unit: str, rows: Rows) -> NDArray[np.float64]:
     """Return which share of its squared distance from a unit each variable adds, shape (rows, variables)."""
     squares = scaled.contributions(unit, rows)
     total = squares.sum(axis=1, keepdims=True)
-    return np.divide(squares, total, out=np.zeros_like(squares), where=total > 0)
+    shares = np.zeros_like(squares)
+    np.divide(squares, total, out=shares, where=total > 0)
+    return shares
 
 
 def balance(peer_set: PeerSet) -> Iterator[Balance]:

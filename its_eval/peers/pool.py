@@ -71,7 +71,7 @@ class Pool:
             return laid.free
         if not all(group):
             return np.zeros(len(candidates), dtype=np.bool_)
-        return laid.free & (laid.groups == laid.numbers.get(group, -1))
+        return np.asarray(laid.free & (laid.groups == laid.numbers.get(group, -1)))
 
     def reasons_against(self, unit: str, candidates: Sequence[str]) -> dict[str, str]:
         """Return those of some candidates that cannot serve a unit, and why.

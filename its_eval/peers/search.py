@@ -237,11 +237,11 @@ class Search:
         farthest = np.full(len(own), -np.inf)
         np.maximum.at(farthest, at, exact**2 * (1.0 + MARGIN) + slack[at])
         nearer = squares <= farthest[:, None]
-        passed = (nearer & ~eligible).any(axis=1) if eligible is not None else nearer.any(axis=1)
+        passed = np.asarray((nearer & (allowed == np.inf)).any(axis=1))
         moved = passed[at]
         if moved.any():
-            place = (at[moved], column[moved], exact[moved])
-            found.ranks[block[at[moved]], position[moved]] = self._ranks(own, squares, slack, *place)
+            pairs = (at[moved], column[moved], exact[moved])
+            found.ranks[block[at[moved]], position[moved]] = self._ranks(own, squares, slack, *pairs)
 
     def _in_order(self, own: Places, at: Places, column: Places) -> tuple[Places, Places, FloatArray, Places]:
         """Return pairs of places in a block and columns sorted by place, distance and code.
@@ -301,7 +301,7 @@ class Search:
         ranks = np.empty(len(pair), dtype=np.int64)
         ranks[order] = 1 + passed[order] + np.arange(len(pair)) - np.searchsorted(zones, zones)
         # pairs of a place stand in the order of columns
-        return ranks[np.searchsorted(pair, at * width + column)]
+        return np.asarray(ranks[np.searchsorted(pair, at * width + column)])
 
     def _by_library(
         self,

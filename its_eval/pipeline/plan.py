@@ -230,7 +230,7 @@ def treatment_of(config: Config, rows: IndicatorRows) -> Treatment:
     units = config.treated_units
     if config.each:
         wanted = {name for outcome in evaluated_outcomes(config.outcomes) for name in source_names(outcome)}
-        units = tuple(sorted(set(rows.frame.loc[rows.frame["indicator"].isin(wanted), "unit"])))
+        units = tuple(sorted(rows.frame.loc[rows.frame["indicator"].isin(wanted), "unit"].unique()))
     common = config.intervention.date or ""
     return Treatment(units, {unit: config.treated_dates.get(unit, common) for unit in units}, config.each)
 
