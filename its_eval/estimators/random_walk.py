@@ -156,6 +156,8 @@ def fit_random_walk(X: FloatArray, Y: FloatArray, relative_variance: FloatArray 
             scatter(result, pattern.places, found)
             continue
         require_estimable(X, pattern.observed)
+        # simulated series share the weights of the one that they stand for
+        weights = np.broadcast_to(relative_variance, Y.shape)
         solver = _WeightedWalk(X, pattern.observed)
         for series in pattern.series:
             one = slice(series, series + 1)
