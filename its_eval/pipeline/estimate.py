@@ -225,10 +225,17 @@ class Estimates:
         """Fit other values, shape (n, R), with design, weights and estimator of one of the series."""
         if self.kind is None or self.entry is None:
             raise ValueError(f"{self.estimator} has no estimator that could fit other values")
-        relative = None if self.relative_variance is None else self.relative_variance[:, [position]]
-        context = replace(_context(self.sheet, self.design, int((~np.isnan(values[:, 0])).sum())))
-        context = replace(context, relative_variance=relative)
-        return self.kind.fit(self.design.matrix, values, self.entry, context)
+        context = _context(self.sheet, self.design, int((~np.isnan(values[:, 0])).sum()))
+        if self.relative_variance is None:
+            return self.kind.fit(self.design.matrix, values, self.entry, context)
+        own = self.relative_variance[:, [position]]
+        if values.shape[1] == 1 or not self.whitenable:
+            context = replace(context, relative_variance=np.broadcast_to(own, values.shape))
+            return self.kind.fit(self.design.matrix, values, self.entry, context)
+        # all share the weights of one series, and so a design; the few at a bound keep their own answer
+        root = np.sqrt(own)
+        plain = replace(self.kind, at_bound=None)
+        return plain.fit(self.design.matrix / root, values / root, self.entry, context)
 
 
 @dataclass(frozen=True)
