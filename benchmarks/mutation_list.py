@@ -69,6 +69,9 @@ PAIRED = of("unit/before_after/test_paired.py")
 EFFECT_SIZE = of("unit/before_after/test_effect_size.py")
 XMR = of("unit/spc/test_limits.py", "unit/spc/test_rules.py")
 FORM = of("unit/checks/test_check_form.py")
+BENDS = of("unit/checks/test_check_trend_bounds.py", "unit/test_effects_trend_bounds.py")
+BOUNDS = of("unit/test_effects_trend_bounds.py")
+ATTENTION = of("unit/checks/test_check_attention.py")
 FIGURE_LEVELS = of("unit/report/figures/test_figure_levels.py")
 PAGE_LEVELS = of("unit/report/pages/test_interval_levels.py")
 LAYOUT = of("unit/report/figures/test_figure_layout.py")
@@ -332,9 +335,9 @@ MUTATIONS: tuple[Mutation, ...] = (
              "the unit itself is not among the candidates", COMPARISON),
     Mutation("Placebo.rank", "self.n_extreme + 1", "self.n_extreme",
              "the most extreme unit is number 0", COMPARISON),
-    Mutation("count_at_least", "~(drawn < threshold)", "drawn > threshold",
+    Mutation("_as_large", "~(drawn < ", "(drawn > ",
              "what is NaN does not count", RANKS),
-    Mutation("count_at_least", "observed - TIE_TOLERANCE * abs(observed)",
+    Mutation("_as_large", "observed - TIE_TOLERANCE * abs(observed)",
              "observed + TIE_TOLERANCE * abs(observed)",
              "ties do not count as extreme", RANKS),
     Mutation("upper_p", "(1 + drawn.size)", "drawn.size",
@@ -450,12 +453,15 @@ MUTATIONS: tuple[Mutation, ...] = (
              "labels of marks stand half a line too high", LAYOUT),
     Mutation("before_each", "positions - 0.5 * np.concatenate", "positions - np.concatenate",
              "the line of the interruption stands a whole period before it", LAYOUT),
-    Mutation("curvature", "read.interval(confidence)", "read.interval(0.8)",
-             "the interval of a bend is of another level than its message says", FORM),
-    Mutation("curvature", "100.0 * confidence", "95.0",
-             "the message of a bend calls every interval one of 95 %", FORM),
-    Mutation("curvature", "np.where(after, 0.0, centred**2)", "centred**2",
-             "a bend after the interruption counts as one before", FORM),
+    Mutation("bends_before", "read.interval(confidence)", "read.interval(0.8)",
+             "the interval of a bend is of another level than it says", BENDS),
+    Mutation("before_square", "second_difference(1.0, start) / 2.0 * square, 0.0",
+             "second_difference(1.0, start) / 2.0 * square, second_difference(1.0, start) / 2.0 * square",
+             "a bend after the interruption counts as one before", BENDS),
+    Mutation("largest_bias", "knots[2:]", "knots[1:]",
+             "the largest bias counts a kink at the first period", BOUNDS),
+    Mutation("settled", "ATTENTION_FACTOR * alpha", "2.0 * ATTENTION_FACTOR * alpha",
+             "checks ask for attention twice as easily", ATTENTION),
     Mutation("pre_trend", "0.5 + confidence / 2.0", "confidence",
              "the interval of the drift is of another level than the message says", FORM),
     Mutation("equivalence", "(low > -margin) & (high < margin)", "high < margin",
