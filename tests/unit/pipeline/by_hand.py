@@ -61,8 +61,8 @@ def holm(p_values, size=None):
 def set_terms(fits, rows):
     """Return mean, standard error and degrees of freedom of several least-squares fits, for each row.
 
-    All on the same periods: V = K^-2 sum_ij s_i s_j (h_i'h_j)(e_i'e_j), with h_i the weights of the estimate
-    and e_i the residuals, both of length 1.
+    All on the same periods: V = K^-2 sum_ij A_ij r_ij with A_ij = s_i s_j h_i'h_j and r_ij = e_i'e_j, h_i the
+    weights of the estimate and e_i the residuals, both of length 1; df = f tr(Ar)^2 / tr(ArAr).
     """
     numbers = []
     for row in rows:
@@ -71,10 +71,10 @@ def set_terms(fits, rows):
         h = np.array([fit.X @ fit.inverse @ row for fit in fits])
         e = np.array([fit.residual for fit in fits])
         h, e = (part / np.linalg.norm(part, axis=1, keepdims=True) for part in (h, e))
-        C = np.outer(errors, errors) * (h @ h.T) * (e @ e.T)
-        K = len(fits)
-        df = np.mean([fit.df for fit in fits]) * np.trace(C) ** 2 / np.trace(C @ C)
-        numbers.append((np.mean([b for b, _, _ in read]), np.sqrt(C.sum()) / K, max(df, 1.0)))
+        product = (np.outer(errors, errors) * (h @ h.T)) @ (e @ e.T)
+        total = np.trace(product)
+        df = np.mean([fit.df for fit in fits]) * total**2 / np.trace(product @ product)
+        numbers.append((np.mean([b for b, _, _ in read]), np.sqrt(total) / len(fits), df))
     return np.array(numbers).T
 
 

@@ -141,13 +141,14 @@ def test_short_series_that_drift_are_answered(make):
     how = set()
     for unit, row in rows.iterrows():
         y, contrasts = world.values[unit], np.eye(4)[[2, 3]]
-        fit = fit_reml_ar(X, y[:, None], 2)
+        fit = fit_reml_ar(X, y[:, None], 1)  # so few periods have an autoregression of order 1
         expected = joint_f(fit, 0, contrasts).p_value
-        how.add(row["inference"] if row["inference"] == "random_walk" or expected == expected else "no F")
         if row["inference"] == "random_walk":
             expected = LeastSquares(np.diff(y), np.diff(X, axis=0)[:, 1:]).joint_p([1, 2])
         elif np.isnan(expected):
             expected = min(1.0, 2 * fit.contrasts(contrasts).p_value.min())
+            how.add("no F")
+        how.add(row["inference"])
         assert row["p_value"] == pytest.approx(expected, rel=1e-6), unit
     assert {"no F", "random_walk"} <= how
 
