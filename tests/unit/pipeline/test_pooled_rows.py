@@ -112,8 +112,8 @@ def test_logarithms_are_pooled_as_such_and_shown_as_ratios(world, pooled):
     ],
 )
 def test_units_that_are_not_fitted_alike_are_averaged_and_have_no_mean_series(world, changes, pooled):
-    for unit in UNITS:
-        world.add("rain", unit, np.random.default_rng(3).normal(0, 1, N) * len(unit))
+    for place, unit in enumerate(UNITS):
+        world.add("rain", unit, np.random.default_rng(place).normal(0, 1, N))
     _, rows, own = pooled(world, "difference", **changes)
     assert "set_union_of_peers" not in rows
     assert rows["set"]["estimate"] == pytest.approx(own.estimate.mean())
