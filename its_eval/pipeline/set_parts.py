@@ -32,7 +32,8 @@ def parts_of(estimates: Sequence[Estimates], names: Sequence[tuple[int, str]]) -
     or variances by segment; those of the differenced model by differences; counts and proportions by the
     variance of their family, as independent. Where single periods have no covariance (ARIMA, comparative
     models of several series) the residuals are those of least squares, for a comparative model of the
-    difference from the peers. Standard errors that have no meaning (synthetic controls) give no part.
+    difference from the peers. Standard errors that have no meaning (synthetic controls) or are rounding give
+    no part.
 
     Parameters
     ----------
@@ -48,7 +49,8 @@ def parts_of(estimates: Sequence[Estimates], names: Sequence[tuple[int, str]]) -
         places = [item.reading.names.index(name) for name in names]
         read, rows = item.statistics.estimates, item.reading.rows[..., places, :]
         every = (read.estimate, read.std_error, read.df, read.df_unclipped)
-        known = np.flatnonzero(~np.isnan(read.estimate + read.std_error)[:, places].any(axis=1))
+        known = ~np.isnan(read.estimate + read.std_error)[:, places].any(axis=1)
+        known = np.flatnonzero(known & ~item.stuck)
         n_numbers = item.design.matrix.size + item.design.n_periods
         for start in range(0, known.size, max(CHUNK_NUMBERS // n_numbers, 1)):
             chosen = known[start : start + max(CHUNK_NUMBERS // n_numbers, 1)]
