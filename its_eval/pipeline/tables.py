@@ -12,6 +12,7 @@ from its_eval.columns import Column, TableColumns, Texts
 from its_eval.effects.columns import EffectColumns, Kind, bands
 from its_eval.effects.nonlinear import above_zero
 from its_eval.peers.balance import balance, contributions
+from its_eval.pipeline.error_model import error_variance
 from its_eval.pipeline.estimate import Estimates, needs_level
 from its_eval.pipeline.peer_choice import pre_period_balance
 from its_eval.pipeline.sheet import NotEstimated
@@ -258,7 +259,7 @@ def add_series(answer: Answers, confidence: float, into: TableColumns) -> None:
     estimates = answer.estimates
     sheet, columns, plan = estimates.sheet, estimates.columns, estimates.sheet.plan
     own, scale = sheet.scale, estimates.scale
-    shown = bands(estimates.design, estimates.whole, confidence, estimates.error_variance())
+    shown = bands(estimates.design, estimates.whole, confidence, error_variance(estimates))
     prediction = shown.prediction
     if estimates.is_family:
         # a count varies around its mean in a way that no band on the link scale shows

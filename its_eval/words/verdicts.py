@@ -365,7 +365,7 @@ def gap_sentence(evaluation: Evaluation, outcome: str, row: Mapping[str, Any]) -
     )
     stood = f"it stood at {gap_in_words(before, str(about['unit']), log=log)} before the start"
     if row["label"] == NOT_ANSWERED:
-        found = "not answered"
+        found = NOT_ANSWERED
     elif row["label"] in OPEN_LABELS or not math.isfinite(size):
         found = "no clear evidence that it narrowed or widened"
     elif estimate * size < 0:

@@ -57,7 +57,7 @@ ALLOWED = {
     # series of a batch are estimated and tabulated as those of a run: it has nothing of its own to say of them
     "batch": {
         *("pipeline", "comparisons", "design", "peers", "data", "config"),
-        *("calendar", "columns", "report", "provenance", "errors"),
+        *("effects", "estimators", "evaluation", "calendar", "columns", "report", "provenance", "errors"),
     },
     "starter": {"data", "calendar", "errors"},
     "cli": {
@@ -82,9 +82,12 @@ RUNGS = (
     {"sheet", "notes", "peer_choice", "donors"},
     {"estimate", "planning"},
     {"comparisons"},
-    {"primary", "tables", "design_power", "period_weights", "set_parts"},
-    {"placebos", "placebo_dates", "diagnosis", "one_month", "pooled", "variants"},
-    {"trend_bounds"},
+    {"error_model"},
+    {"primary", "design_power", "period_weights", "set_parts"},
+    {"question", "tables"},
+    {"placebos", "placebo_dates", "diagnosis", "one_month", "variants"},
+    {"trend_bounds", "together"},
+    {"pooled"},
     {"credibility", "specifications", "calibration", "series_fits"},
     {"conclude"},
     {"run"},
@@ -128,8 +131,8 @@ PATTERNS = {
 }
 FOR_PEOPLE = ("words", "figures", "report", "cli")
 LABELS = {
-    *(evaluation.CONSISTENT, evaluation.DIFFERS, evaluation.GAP_CHANGED, evaluation.JUDGED_AS_A_SET),
-    *(evaluation.NO_CLEAR_EVIDENCE, evaluation.NOT_RECORDED, evaluation.NOT_UNUSUAL),
+    *(evaluation.CHANGED_MORE, evaluation.NOT_CLEARLY_MORE, evaluation.NO_CLEAR_CHANGE),
+    *(evaluation.NOT_ANSWERED, evaluation.NOT_RECORDED),
 }
 VAGUE = ("util", "helper", "manager", "misc", "common", "process")
 
