@@ -236,7 +236,7 @@ class Sheet:
         """Return counts, and exposure or trials (1 where one is missing), each of shape (S, n)."""
         per = self.plan.outcome.per if self.plan.outcome.kind == "count" else None
         sizes = self.denominators[:, columns].T / (per or 1.0)
-        known = ~np.isnan(sizes[:, observed]).any(axis=1)
+        known = np.asarray(~np.isnan(sizes[:, observed]).any(axis=1))
         return self.counts[:, columns].T, np.where(known[:, None], sizes, 1.0)
 
     def take(self, columns: NDArray[np.intp], targets: Sequence[Target]) -> Sheet:
