@@ -217,7 +217,7 @@ def _flags(answer: Answers, more_flags: dict[str, set[str]]) -> Texts:
             level = level + sheet.peer_means[np.ix_(after, columns)].T
         flags["counterfactual_outside_range"] = np.asarray(((level < 0) | (level > 100)).any(axis=1))
     if estimates.params is not None and estimates.scale.is_plain:
-        flags["level_not_positive"] = _not_positive(estimates)
+        flags["level_not_positive"] = _not_positive(estimates, estimates.params)
     for name in sorted({name for words in more_flags.values() for name in words}):
         flags[name] = np.array([name in more_flags.get(unit, ()) for unit in estimates.units])
     names = sorted(flags)
@@ -227,12 +227,11 @@ def _flags(answer: Answers, more_flags: dict[str, set[str]]) -> Texts:
     return Texts(codes.reshape(-1), words)
 
 
-def _not_positive(estimates: Estimates) -> BoolArray:
+def _not_positive(estimates: Estimates, params: FloatArray) -> BoolArray:
     """Return the series whose level without the intervention is 0 or less somewhere after it, shape (S,)."""
     sheet, design = estimates.sheet, estimates.design
     after = design.effect_periods() & estimates.observed
-    assert estimates.params is not None
-    level = estimates.params @ design.counterfactual[after].T
+    level = params @ design.counterfactual[after].T
     if not sheet.own_level:
         level = level + sheet.peer_means[np.ix_(after, estimates.columns)].T
     return ~above_zero(level)
