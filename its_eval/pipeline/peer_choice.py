@@ -77,8 +77,8 @@ def donor_pool(config: Config, sources: Sources, treatment: Treatment) -> set[st
     # the peers of a run, fed back as given, bring the same ranks
     if sources.scaled is not None:
         pool |= set(sources.scaled.units)
-    elif settings.match == "pre_period":
-        pool |= set(sources.rows.frame["unit"])
+    elif settings.match == "pre_period" or settings.k == "all":
+        pool |= set(sources.rows.frame["unit"]) - {""}
     return pool - treatment.barred
 
 
@@ -123,6 +123,9 @@ def choose_peers(
         donors[unit] = tuple(code for code in candidates if code not in reasons and code != unit)
         if unit in given:
             chosen = given_peers(unit, given[unit], scaled, reasons)
+        elif scaled is None and settings.k == "all":
+            others = tuple(code for code in candidates if code != unit)
+            chosen = given_peers(unit, others, None, reasons)
         elif scaled is None or unit not in scaled.units:
             table = (
                 "the characteristics table" if settings.match == "characteristics" else "the pre-period data"
