@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from its_eval.calendar import EXAMPLES, Calendar
-from its_eval.data.recognise import Asked, Recognised, recognise
+from its_eval.data.opening import Asked, Recognised
+from its_eval.data.recognise import recognise
 from its_eval.data.tables import code_column
 from its_eval.errors import OutputError, UsageError
 

@@ -5,7 +5,7 @@ import yaml
 
 from its_eval import starter
 from its_eval.config import load_config
-from its_eval.data.recognise import Asked
+from its_eval.data.opening import Asked
 from its_eval.errors import OutputError, UsageError
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from its_eval.data.load import IndicatorRows
-    from its_eval.data.recognise import Recognised
+    from its_eval.data.opening import Recognised
     from its_eval.pipeline.plan import OutcomePlan
     from its_eval.starter import Question
 
@@ -46,7 +46,7 @@ def init(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")] = False,
 ) -> None:
-    """Write a commented config for a table of your own, or lay out the demonstration.
+    """Write a commented config, or lay out the demonstration.
 
     The table is looked at: sheet, header, layout, columns, frequency and kind are written down with the
     reasons. Nothing is written when the config would not be valid on the data.
@@ -69,7 +69,7 @@ def init(
             typer.echo(str(path))
         typer.echo(f"next: its-eval run {folder / 'configs' / 'sample.yaml'}", err=True)
         return
-    from its_eval.data.recognise import Asked  # noqa: PLC0415
+    from its_eval.data.opening import Asked  # noqa: PLC0415
     from its_eval.starter import Question, recognised_table, starter_config  # noqa: PLC0415
 
     asked = Asked(tuple(unit or ()), tuple(date or ()), indicator, sheet, kind, header_row)
