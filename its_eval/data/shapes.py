@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from its_eval.data.numbers import MISSING_MARKS, to_numbers
-from its_eval.data.recognise import likely_header
+from its_eval.data.opening import likely_header
 from its_eval.data.tables import find_column, nearest, normalise_name, require_distinct
 from its_eval.errors import DataError
 

@@ -59,7 +59,10 @@ def test_a_starter_for_a_question_is_valid_on_its_data(its, study, monkeypatch):
     )  # fmt: skip
     assert answer.code == 0
     assert answer.out == "new/study/its-eval.yaml\n"
-    assert answer.err == "next: its-eval validate new/study/its-eval.yaml\n"
+    assert answer.err.endswith(
+        "better: not said; write `better: higher` or `better: lower` with the outcome\n"
+        "next: its-eval run new/study/its-eval.yaml\n"
+    )
     config = yaml.safe_load((study.folder / "new" / "study" / "its-eval.yaml").read_text())
     assert config["data"]["indicators"]["path"] == "../../indicators.csv"
     assert its("validate", "new/study/its-eval.yaml").out.startswith("new/study/its-eval.yaml: valid\n")
@@ -96,16 +99,25 @@ def test_columns_are_taken_from_the_tables(its, study):
     assert checked.out.startswith(f"{study.folder / 'its-eval.yaml'}: valid\n")
 
 
-def test_columns_that_cannot_be_told_are_listed_for_editing(its, study):
-    study.indicators.write_text("who,month,score\nA1,2015-01,3\n")
-    assert its("init", study.folder, "--indicators", study.indicators, "--indicator", "waits").code == 0
-    text = (study.folder / "its-eval.yaml").read_text()
-    assert "columns: {period: month}\n" in text
-    assert "# add the column of unit and of value to `columns`; the table has who, month, score\n" in text
-    checked = its("validate", study.folder / "its-eval.yaml")
-    assert checked.code == 3
-    assert "there is no column 'unit'" in checked.out
-    assert "there is no column 'value'" in checked.out
+def test_what_cannot_be_told_is_asked_and_nothing_is_written(its, study):
+    rows = [
+        f"A{place},{2010 + month // 12}-{month % 12 + 1:02d},{place},{month}"
+        for place in (1, 2)
+        for month in range(30)
+    ]
+    study.indicators.write_text("\n".join(["who,month,score,seen", *rows]))
+    answer = its("init", study.folder / "new", "--indicators", study.indicators, "--date", "2011-07")
+    assert (answer.code, answer.out) == (2, "")
+    assert "--indicator: which column holds the values? There are: 'score', 'seen'" in answer.err
+    arguments = ("--indicators", study.indicators, "--indicator", "score")
+    answer = its("init", study.folder / "new", *arguments)
+    assert answer.code == 2
+    assert "--date: the first affected month is missing; the table has 2010-01 to 2012-06" in answer.err
+    assert not (study.folder / "new").exists()
+    answer = its("init", study.folder / "new", *arguments, "--date", "2011-07", "--unit", "A2")
+    assert answer.code == 0
+    config = yaml.safe_load((study.folder / "new" / "its-eval.yaml").read_text())
+    assert config["data"]["indicators"]["columns"] == {"period": "month", "unit": "who", "value": "score"}
 
 
 def test_columns_are_recognised_by_their_usual_names(its, study):
@@ -118,28 +130,33 @@ def test_columns_are_recognised_by_their_usual_names(its, study):
     assert answer.code == 0
     config = yaml.safe_load((study.folder / "its-eval.yaml").read_text())
     assert config["data"]["indicators"]["columns"] == {
-        "unit": "Trust code", "period": "Month", "value": "waits",
+        "period": "Month", "unit": "Trust code", "value": "waits",
     }  # fmt: skip
     assert its("validate", study.folder / "its-eval.yaml").code == 0
 
 
 def test_units_and_indicators_that_the_table_does_not_hold(its, study):
-    answer = its(
-        "init", study.folder / "new", "--indicators", study.indicators, "--unit", "A1", "--unit", "A11",
-        "--indicator", "wait",
-    )  # fmt: skip
+    arguments = ("--indicators", study.indicators, "--unit", "A1", "--unit", "A11", "--date", "2015-07")
+    answer = its("init", study.folder / "new", *arguments, "--indicator", "waits")
     assert (answer.code, answer.out) == (2, "")
-    assert f"--unit 'A11': {study.indicators} holds no such unit; did you mean 'A1'" in answer.err
-    assert (
-        f"--indicator 'wait': {study.indicators} holds no such indicator; did you mean 'waits'?" in answer.err
-    )
+    assert f"{study.indicators}: --unit 'A11': it holds no such unit; did you mean 'A1'" in answer.err
+    answer = its("init", study.folder / "new", *arguments, "--indicator", "wait")
+    assert "--indicator 'wait': it holds no such indicator; did you mean 'waits'?" in answer.err
+    answer = its("init", study.folder / "new", "--indicators", study.indicators, "--date", "2015-07")
+    assert "--indicator: which one of 'seen', 'waits'?" in answer.err
     assert not (study.folder / "new").exists()
 
 
-def test_numerator_and_denominator_serve_as_value(its, study):
-    study.indicators.write_text("indicator,unit,period,numerator,denominator\nwaits,A1,2015-01,3,4\n")
-    assert its("init", study.folder, "--indicators", study.indicators).code == 0
-    assert "add the column" not in (study.folder / "its-eval.yaml").read_text()
+def test_numerator_and_denominator_are_a_percentage(its, study):
+    rows = [
+        f"waits,A1,{2013 + month // 12}-{month % 12 + 1:02d},{80 + month % 7},{100 + month % 5}"
+        for month in range(48)
+    ]
+    study.indicators.write_text("\n".join(["indicator,unit,period,numerator,denominator", *rows]))
+    assert its("init", study.folder, "--indicators", study.indicators, "--date", "2015-07").code == 0
+    config = yaml.safe_load((study.folder / "its-eval.yaml").read_text())
+    assert config["outcomes"] == [{"indicator": "waits", "kind": "percentage"}]
+    assert config["treated"] == ["A1"]
 
 
 def test_nothing_given_is_a_template_to_edit(its, tmp_path):
