@@ -177,10 +177,10 @@ def add_fits(answer: Answers, more_flags: dict[str, set[str]], into: TableColumn
         {
             **answer.keys,
             "unit": answer.units,
-            "n": float(observed.sum()) if fit is None else fit.n_used.astype(np.float64),
-            "n_pre": float((before & observed).sum()),
-            "n_post": float((after & observed).sum()),
-            "n_missing": float((design.usable & ~observed).sum()),
+            "n": _counted(observed) if fit is None else fit.n_used.astype(np.float64),
+            "n_pre": _counted(before & observed),
+            "n_post": _counted(after & observed),
+            "n_missing": _counted(design.usable & ~observed),
             "n_terms": float(len(design.terms)),
             "ar_order": float(order),
             "rho1": partials[:, 0] if order > 0 else nothing,
@@ -195,6 +195,11 @@ def add_fits(answer: Answers, more_flags: dict[str, set[str]], into: TableColumn
         },
     )
     return [flags.words[code] for code in flags.codes]
+
+
+def _counted(periods: BoolArray) -> float | FloatArray:
+    """Return how many periods there are, of each series where they differ."""
+    return float(periods.sum()) if periods.ndim == 1 else periods.sum(axis=1).astype(np.float64)
 
 
 def _flags(answer: Answers, more_flags: dict[str, set[str]]) -> Texts:
@@ -230,11 +235,11 @@ def _flags(answer: Answers, more_flags: dict[str, set[str]]) -> Texts:
 def _not_positive(estimates: Estimates, params: FloatArray) -> BoolArray:
     """Return the series whose level without the intervention is 0 or less somewhere after it, shape (S,)."""
     sheet, design = estimates.sheet, estimates.design
-    after = design.effect_periods() & estimates.observed
+    after = design.effect_periods()
     level = params @ design.counterfactual[after].T
     if not sheet.own_level:
         level = level + sheet.peer_means[np.ix_(after, estimates.columns)].T
-    return ~above_zero(level)
+    return ~above_zero(np.where(estimates.observed[..., after], level, np.nan))
 
 
 def _without_events(estimates: Estimates) -> BoolArray:

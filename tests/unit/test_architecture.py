@@ -80,6 +80,7 @@ CATALOGUES = {
 RUNGS = (
     {"plan", "sources"},
     {"sheet", "notes", "peer_choice", "donors"},
+    {"pieces"},
     {"estimate", "planning"},
     {"comparisons"},
     {"error_model"},
