@@ -252,7 +252,7 @@ def test_units_of_like_names_that_are_two_stay_two(case):
 
 
 def test_all_of_a_denominator_is_a_hundred_per_cent(case, tmp_path):
-    sizes = [300.1 + place / 7 for place in range(48)]
+    sizes = [1.1 * (151 + 5 * (place % 5)) for place in range(48)]
     rows = long_rows(
         "indicator,unit,period,numerator,denominator",
         lambda p, m: f"seen,Ash,{m},{sizes[p] * (0.9 if p % 4 == 0 else 1)!r},{sizes[p]!r}",
@@ -367,7 +367,7 @@ KEYS = {
     "no way to write dates": ({"dates": "dym"}, "'dym' is no way to write dates"),
     "a pattern without a month": ({"dates": "%Y"}, "'%Y': it has no month; expected what names a month"),
     "no encoding": ({"encoding": "utf8x"}, "'utf8x' is no encoding; expected e.g. cp1252"),
-    "no delimiter": ({"delimiter": ", "}, "', ' is no delimiter; expected one character"),
+    "no delimiter": ({"delimiter": "::"}, "'::' is no delimiter; expected one character"),
     "a sheet of a text file": ({"sheet": "A"}, "a text file has no sheet"),
     "row 0": ({"header_row": 0}, "expected a number of at least 1"),
     "across without an indicator": ({"layout": "across"}, "the columns of layout across are periods"),
