@@ -210,12 +210,12 @@ def _complete(long: pd.DataFrame, table: IndicatorTable) -> pd.DataFrame:
 
 
 def _only_words(column: pd.Series) -> bool:
-    """Return whether a column has cells, and none with a digit in it: words, true and false."""
+    """Return whether a column has cells, and none like a number, whatever its marks: words, true and false."""
     if pd.api.types.is_numeric_dtype(column):
         return False
     cells = column.str.strip()
     filled = cells[~cells.isin(MISSING_MARKS)]
-    return bool(len(filled)) and not filled.str.contains(r"\d", regex=True).any()
+    return bool(len(filled)) and not filled.str.fullmatch(r"[<>~]?\s*[+-]?\d[\d.,\s]*%?").any()
 
 
 def _unused(names: list[str]) -> str:
