@@ -15,7 +15,7 @@ from its_eval.report.source import ReportSource, with_every_table
 from its_eval.words.labels import compared_with
 
 #: How many other choices there are by design.
-DESIGNS = {"single": 4, "difference": 7}
+DESIGNS = {"single": 5, "difference": 8}
 
 
 def source_of(run, settings=None, **tables):

@@ -8,6 +8,7 @@ import re
 from dataclasses import replace
 from urllib.parse import unquote
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -104,7 +105,7 @@ def test_every_number_in_a_sentence_is_of_its_row(run, page):
             own = checks[(checks["outcome"] == row["outcome"]) & (checks["check"] == "joint_placebo")]
             known += [100.0, *(100.0 * own["p_value"])]
         for column, value in row.items():
-            if isinstance(value, float | int):
+            if isinstance(value, float | int | np.integer):
                 known += shown_values(row, column, float(value))
         text = re.sub(r"\b[AB]\d\b", "", element.text)
         for number in NUMBER.findall(text):
