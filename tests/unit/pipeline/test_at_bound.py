@@ -185,8 +185,8 @@ def test_tables_name_the_procedure_and_no_p_value_is_withheld(make_world):
     assert set(effects.query("inference == 'random_walk'")["unit"]) == set(at_bound)
     assert len(at_bound)
     assert summary["p_value"].notna().all()
-    assert not summary["label"].eq("not estimable").any()
-    changed = summary["label"] == "differs from before"
+    assert not summary["label"].eq("not answered").any()
+    changed = summary["label"] == "changed"
     np.testing.assert_array_equal(changed, reaches(summary["p_adjusted"].to_numpy(), 0.05))
 
 
