@@ -72,6 +72,9 @@ PAIRED = of("unit/before_after/test_paired.py")
 EFFECT_SIZE = of("unit/before_after/test_effect_size.py")
 XMR = of("unit/spc/test_limits.py", "unit/spc/test_rules.py")
 FORM = of("unit/checks/test_check_form.py")
+BENDS = of("unit/checks/test_check_trend_bounds.py", "unit/test_effects_trend_bounds.py")
+BOUNDS = of("unit/test_effects_trend_bounds.py")
+ATTENTION = of("unit/checks/test_check_attention.py")
 FIGURE_LEVELS = of("unit/report/figures/test_figure_levels.py")
 PAGE_LEVELS = of("unit/report/pages/test_interval_levels.py")
 LAYOUT = of("unit/report/figures/test_figure_layout.py")
@@ -186,7 +189,7 @@ MUTATIONS: tuple[Mutation, ...] = (
              "the variance ratio is one of standard deviations", SEGMENT),
     Mutation("forms_kenward_roger", "covariance + 2.0 * scale", "covariance + scale",
              "KR1 by segment adds half of what it has to", KR1),
-    Mutation("dense_covariance", "model + 2.0 * scale * (phi @ excess @ phi)",
+    Mutation("dense_kenward_roger", "model + 2.0 * scale * (phi @ excess @ phi)",
              "model + scale * (phi @ excess @ phi)",
              "KR1 with noise adds half of what it has to", KR1),
     Mutation("noise_covariance", "slope = lags * rho", "slope = rho",
@@ -349,9 +352,9 @@ MUTATIONS: tuple[Mutation, ...] = (
              "the unit itself is not among the candidates", COMPARISON),
     Mutation("Placebo.rank", "self.n_extreme + 1", "self.n_extreme",
              "the most extreme unit is number 0", COMPARISON),
-    Mutation("count_at_least", "~(drawn < threshold)", "drawn > threshold",
+    Mutation("_as_large", "~(drawn < ", "(drawn > ",
              "what is NaN does not count", RANKS),
-    Mutation("count_at_least", "observed - TIE_TOLERANCE * abs(observed)",
+    Mutation("_as_large", "observed - TIE_TOLERANCE * abs(observed)",
              "observed + TIE_TOLERANCE * abs(observed)",
              "ties do not count as extreme", RANKS),
     Mutation("upper_p", "(1 + drawn.size)", "drawn.size",
@@ -402,17 +405,17 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("two_sided_p", "2.0 * min(", "min(",
              "p-values of simulated nulls are one-sided", RANKS),
     # peers
-    Mutation("Scaled.contributions",
+    Mutation("Scaled._squares",
              "np.where(is_known, self.weights * np.where(is_known, difference, 0.0) ** 2, 0.0)",
              "np.where(is_known, (self.weights * np.where(is_known, difference, 0.0)) ** 2, 0.0)",
              "weights stand outside the square", DISTANCES),
-    Mutation("Scaled.contributions", "np.where(enough, total / shared, np.nan)",
+    Mutation("Scaled._squares", "np.where(enough, total / shared, np.nan)",
              "np.where(enough, 1.0, np.nan)",
              "pairs with missing cells come nearer than they are", DISTANCES),
     Mutation("_deviation", "ddof=0 if population else 1", "ddof=0",
              "all scales have the divisor n", DISTANCES),
-    Mutation("select_peers", "for rank, (distance, code, row) in enumerate(sorted(keys), start=1)",
-             "for rank, (distance, code, row) in enumerate(sorted(keys, key=lambda key: key[0]), start=1)",
+    Mutation("Search._in_order", "np.lexsort((self._by_code[column], tie_keys(exact), at))",
+             "np.lexsort((tie_keys(exact), at))",
              "ties are decided by the order of rows and not by code", DISTANCES),
     Mutation("compared", "known_pool.std(ddof=1)", "known_pool.std()",
              "balance divides by n", DISTANCES),
@@ -465,12 +468,15 @@ MUTATIONS: tuple[Mutation, ...] = (
              "labels of marks stand half a line too high", LAYOUT),
     Mutation("before_each", "positions - 0.5 * np.concatenate", "positions - np.concatenate",
              "the line of the interruption stands a whole period before it", LAYOUT),
-    Mutation("curvature", "read.interval(confidence)", "read.interval(0.8)",
-             "the interval of a bend is of another level than its message says", FORM),
-    Mutation("curvature", "100.0 * confidence", "95.0",
-             "the message of a bend calls every interval one of 95 %", FORM),
-    Mutation("curvature", "np.where(after, 0.0, centred**2)", "centred**2",
-             "a bend after the interruption counts as one before", FORM),
+    Mutation("bends_before", "read.interval(confidence)", "read.interval(0.8)",
+             "the interval of a bend is of another level than it says", BENDS),
+    Mutation("before_square", "second_difference(1.0, start) / 2.0 * square, 0.0",
+             "second_difference(1.0, start) / 2.0 * square, second_difference(1.0, start) / 2.0 * square",
+             "a bend after the interruption counts as one before", BENDS),
+    Mutation("largest_bias", "knots[2:]", "knots[1:]",
+             "the largest bias counts a kink at the first period", BOUNDS),
+    Mutation("settled", "ATTENTION_FACTOR * alpha", "2.0 * ATTENTION_FACTOR * alpha",
+             "checks ask for attention twice as easily", ATTENTION),
     Mutation("pre_trend", "0.5 + confidence / 2.0", "confidence",
              "the interval of the drift is of another level than the message says", FORM),
     Mutation("equivalence", "(low > -margin) & (high < margin)", "high < margin",

@@ -8,54 +8,26 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
+
+from its_eval.notations import (
+    EXAMPLES,
+    FINANCIAL_START,
+    MONTH_NAMES,
+    Column,
+    is_calendar_quarter,
+    pattern_fault,
+    read_notation,
+)
+
+__all__ = ["EXAMPLES", "MONTHS", "MONTH_NAMES", "Calendar", "Frequency", "describe_period", "format_period"]
+__all__ += ["PERIODS_PER_YEAR", "is_calendar_quarter", "parse_period", "period_start", "season_position"]
 
 Frequency = Literal["month", "quarter", "year", "week"]
 
 PERIODS_PER_YEAR: dict[str, int] = {"month": 12, "quarter": 4, "year": 1, "week": 52}
-EXAMPLES: dict[str, str] = {"month": "2015-07", "quarter": "2003Q2", "year": "1989", "week": "2020-W05"}
-MONTH_NAMES = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)
-
-#: A cell may hold a whole file, after an open quote.
-_LONGEST_SHOWN = 60
-_YEAR = re.compile(r"(\d{4})$")
-_QUARTER = re.compile(r"(\d{4})[- ]?[Qq]([1-4])$")
-_WEEK = re.compile(r"(\d{4})-?[Ww](\d{2})$")
-_MONTH = re.compile(r"(\d{4})-(\d{2})$")
-_DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ]00:00(?::00(?:\.0+)?)?)?$")
-_SLASHED = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})(?: 00:00(?::00)?)?$")
-
-
-def _iso_date(text: str, frequency: str) -> dt.date | None:
-    """Read any ISO text that names one period of this frequency; None when it does not."""
-    if match := _DAY.match(text):
-        return dt.date(*map(int, match.groups()))
-    if frequency in ("month", "quarter") and (match := _MONTH.match(text)):
-        return dt.date(int(match[1]), int(match[2]), 1)
-    if frequency == "quarter" and (match := _QUARTER.match(text)):
-        return dt.date(int(match[1]), 3 * int(match[2]) - 2, 1)
-    if frequency == "year" and (match := _YEAR.match(text)):
-        return dt.date(int(match[1]), 1, 1)
-    if frequency == "week" and (match := _WEEK.match(text)):
-        return dt.date.fromisocalendar(int(match[1]), int(match[2]), 1)
-    return None
-
-
-def _slashed_date(text: str, convention: str) -> dt.date | None:
-    match = _SLASHED.match(text)
-    if match is None:
-        return None
-    first, second, year = map(int, match.groups())
-    day, month = (first, second) if convention == "dmy" else (second, first)
-    return dt.date(year, month, day)
-
-
-def _quoted(text: str) -> str:
-    return repr(text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…")
 
 
 @dataclass(frozen=True)
@@ -88,37 +60,75 @@ class Calendar:
         """A period as text, for messages."""
         return EXAMPLES[self.frequency]
 
-    def parse(self, text: str, convention: str = "iso") -> int:
+    def parse(self, text: str, convention: str = "iso", column: Column | None = None) -> int:
         """Return the ordinal of the period that a text names.
 
         Parameters
         ----------
         text : str
-            Such as ``2015-07`` or ``2015-07-01`` (month), ``2003Q2`` (quarter), ``1989`` (year),
-            ``2020-W05`` (week); with ``dmy`` or ``mdy`` also ``01/07/2015``.
-        convention : {"iso", "dmy", "mdy"}
-            Order of day and month in slashed dates, which are refused under ``iso``.
+            Such as ``2015-07``, ``July 2015`` or ``2015-07-01`` (month), ``2003Q2`` (quarter), ``1989``
+            (year), ``2020-W05`` (week).
+        convention : str
+            What `its_eval.notations.read_notation` takes: ``iso``, ``dmy``, ``mdy``, ``financial`` or a
+            pattern. A financial year has the ordinal of the year in which it begins.
+        column : Column, optional
+            What the texts beside it settle.
 
         Raises
         ------
         ValueError
             When the text names no period of this frequency; the message says what was expected.
         """
-        stripped = text.strip()
+        day = read_notation(text, self.frequency, convention, column)
+        if convention == "financial" and self.frequency == "year":
+            return day.year - (day.month < FINANCIAL_START)
+        return self.containing(day)
+
+    def parse_column(
+        self, texts: Iterable[str], convention: str = "iso"
+    ) -> tuple[dict[str, int], dict[str, str]]:
+        """Return the ordinals of texts that stand in one column, and why some could not be read.
+
+        Parameters
+        ----------
+        texts : iterable of str
+            All of the column; it may repeat itself.
+        convention : str
+            As for `parse`.
+
+        Returns
+        -------
+        ordinals : dict of str to int
+            By text.
+        faults : dict of str to str
+            By text, what is wrong with it.
+        """
+        distinct = dict.fromkeys(texts)
+        column = Column.of(distinct, self.frequency) if "%" not in convention else None
+        ordinals: dict[str, int] = {}
+        faults: dict[str, str] = {}
+        for text in distinct:
+            try:
+                ordinals[text] = self.parse(text, convention, column)
+            except ValueError as error:
+                faults[text] = str(error)
+        return ordinals, faults
+
+    @staticmethod
+    def day_named(text: str, convention: str = "iso") -> dt.date | None:
+        """Return the day that a text names; None when it names a longer period, or none."""
+        if "%" in convention and not {"%d", "%j", "%u", "%A", "%a"} & set(re.findall("%.", convention)):
+            return None
         try:
-            day = _iso_date(stripped, self.frequency)
-            if day is None and convention != "iso":
-                day = _slashed_date(stripped, convention)
+            # what says which week and which year is a day: each alone says only one of them
+            read_notation(text, "week", convention)
+            return read_notation(text, "year", convention)
         except ValueError:
-            raise ValueError(f"{_quoted(text)} is not a date of the calendar") from None
-        if day is not None:
-            return self.containing(day)
-        expected = f"expected a {self.frequency} such as {self.example}"
-        if convention == "iso" and _SLASHED.match(stripped):
-            raise ValueError(
-                f"{_quoted(text)} is ambiguous; {expected}, or set `dates: dmy` (day first) or `dates: mdy`"
-            )
-        raise ValueError(f"{_quoted(text)} is not a {self.frequency}; {expected}")
+            return None
+
+    def pattern_fault(self, pattern: str) -> str:
+        """Return what a strptime pattern lacks to name a period; nothing when it can."""
+        return pattern_fault(pattern, self.frequency)
 
     def containing(self, day: dt.date) -> int:
         """Return the ordinal of the period in which a day lies."""

@@ -163,7 +163,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "not_estimated": ("outcome", "unit", "design", "estimator", "reason", "message"),
     "peers": ("outcome", "unit", "rank", "peer", "distance", "pool_rank"),
-    "peer_exclusions": ("outcome", "unit", "candidate", "distance", "reason"),
+    "peer_exclusions": ("outcome", "unit", "candidate", "distance", "reason", "count"),
     "peer_contributions": (
         *("unit", "peer", "variable", "weight", "unit_value", "peer_value", "scaled_difference", "share"),
     ),
@@ -177,6 +177,11 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "checks": ("outcome", "unit", "design", "check", "statistic", "p_value", "status", "message"),
     "placebo_units": ("outcome", "unit", "estimand", "placebo", "estimate", "statistic", "design"),
     "placebo_dates": ("outcome", "unit", "estimand", "placebo", "estimate", "statistic", "design"),
+    "trend_bounds": (
+        *("outcome", "unit", "design", "estimand", "bend", "estimate", "conf_low", "conf_high"),
+        *("breakdown_bend", "bend_before", "bend_before_low", "bend_before_high", "donor_bend_median"),
+        *("donor_bend_p90", "n_donors", "n_before"),
+    ),
     "sensitivity": (
         *("outcome", "unit", "design", "dimension", "choice", "estimand", "estimate", "std_error", "df"),
         *("p_value", "conf_low", "conf_high"),
@@ -211,13 +216,14 @@ SORT_KEYS: dict[str, tuple[str, ...]] = {
     "fits": ("outcome", "unit", "design", "estimator"),
     "not_estimated": ("outcome", "unit", "design", "estimator", "reason"),
     "peers": ("outcome", "unit", "rank"),
-    "peer_exclusions": ("outcome", "unit", "distance", "candidate"),
+    "peer_exclusions": ("outcome", "unit", "distance", "candidate", "reason"),
     "peer_contributions": ("unit", "peer", "variable"),
     "balance": ("outcome", "unit", "variable"),
     "series": ("outcome", "unit", "design", "period"),
     "checks": ("outcome", "unit", "design", "check"),
     "placebo_units": ("outcome", "unit", "design", "estimand", "placebo"),
     "placebo_dates": ("outcome", "unit", "design", "estimand", "placebo"),
+    "trend_bounds": ("outcome", "unit", "design", "estimand", "bend"),
     "sensitivity": ("outcome", "unit", "design", "dimension", "choice", "estimand"),
     "pooled": ("outcome", "design", "estimand", "method"),
     "power": ("outcome", "unit", "design", "estimand"),
@@ -261,7 +267,7 @@ _TEXT = frozenset(
 _WHOLE = frozenset(
     {
         *("n", "n_pre", "n_post", "n_missing", "n_terms", "rank", "pool_rank", "n_units", "event_time"),
-        *("ar_order", "n_donors", "look", "n_as_large"),
+        *("ar_order", "n_donors", "n_before", "look", "n_as_large", "count"),
     }
 )
 

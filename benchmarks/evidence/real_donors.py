@@ -1,10 +1,11 @@
 """How often real trusts without an intervention would be called unusual: each left out once as if treated.
 
-    python benchmarks/evidence/real_donors.py            every outcome and date, with intervals over the donors
+    python benchmarks/evidence/real_donors.py            what was held out, with intervals over the donors
+    python benchmarks/evidence/real_donors.py --tuned    the dates on which choices were made
 
-Differences from the mean of the ten nearest others by the published characteristics; nobody is a peer of, or a
-donor for, the trust that is left out. Reads NHS files beside the checkout (``ITS_EVAL_NHS_DATA``), which are not
-part of the repository.
+Differences from the mean of the ten nearest others by the published characteristics; nobody is a peer of, or
+a donor for, the trust that is left out. Reads NHS files beside the checkout (``ITS_EVAL_NHS_DATA``), which
+are not part of the repository.
 """
 
 import argparse
@@ -18,8 +19,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 import numpy as np
 import pandas as pd
 
-from its_eval.design.matrix import Interruption, build_design
-from its_eval.design.matrix import Season
+from its_eval.design.matrix import Interruption, Season, build_design
 from its_eval.effects.attribution import attribution
 from its_eval.estimators.fit import ContrastEstimates
 from its_eval.estimators.random_walk import fit_random_walk
@@ -58,7 +58,7 @@ def read(outcome):
     """Return the panel of an outcome, treated trusts left away."""
     if outcome == "ae_4h":
         long = pd.read_csv(DATA / "ae_4h_monthly.csv")
-        wide = long.pivot(index="month", columns="trust_code", values="within_4h_pct")
+        wide = long.pivot_table(index="month", columns="trust_code", values="within_4h_pct")
     elif outcome == "critical_care":
         long = pd.read_csv(DATA / "critical_care_beds_2002_20_clean.csv")
         long["month"] = long["date"].str[:7]
@@ -74,7 +74,9 @@ def read(outcome):
     table = table.map(lambda cell: 0.0 if cell in ("", "NULL") else float(cell))
     scaled = (table / table.std(ddof=1))[[name for name in table if name not in UNWEIGHTED]]
     varies = wide.std() > 0
-    units = [u for u in wide if wide[u].notna().all() and varies[u] and u in scaled.index and u not in TREATED]
+    units = [
+        u for u in wide if wide[u].notna().all() and varies[u] and u in scaled.index and u not in TREATED
+    ]
     place = scaled.loc[units].to_numpy()
     apart = np.sqrt(((place[:, None] - place) ** 2).sum(axis=2))
     order = np.argsort(apart, axis=1, kind="stable")
@@ -160,10 +162,15 @@ def judge(left, which):
     for unit, donors in enumerate(left.donors):
         (found,) = attribution(one(own, unit), terms(donors, which), centred=True)
         term = found.terms[-1]
-        rows.append((found.p_value, found.rank_p_value, (term.high - term.low) / 2, term.kappa, term.tau, term.factor))
+        rows.append(
+            (found.p_value, found.rank_p_value, (term.high - term.low) / 2, term.kappa, term.tau, term.factor)
+        )
     gap = np.minimum(own.p_value.min(axis=1) * len(which), 1.0)
-    half = (own.quantile(0.95) * own.std_error)[:, -1]
-    return pd.DataFrame(rows, columns=["p", "rank", "half", "kappa", "tau", "phi"]).assign(gap=gap, gap_half=half, df=own.df[:, -1])
+    # at the level of the attribution interval, which is shared between the terms
+    half = (own.quantile(1 - 0.05 / len(which)) * own.std_error)[:, -1]
+    return pd.DataFrame(rows, columns=["p", "rank", "half", "kappa", "tau", "phi"]).assign(
+        gap=gap, gap_half=half, df=own.df[:, -1]
+    )
 
 
 def resampled(rejected, rng, draws=4000):
@@ -187,14 +194,15 @@ def main():
             rejected = (found["p"] <= 0.05).to_numpy()
             low, high = resampled(rejected, rng)
             third = pd.qcut(found["df"].rank(method="first"), 3, labels=False)
-            by_df = " / ".join(f"{100 * rejected[third == t].mean():.0f}" for t in range(3))
+            by_df = "/".join(f"{100 * rejected[third == t].mean():.0f}" for t in range(3))
+            middle = found.median()
+            gap, rank = (100 * (found[name] <= 0.05).mean() for name in ("gap", "rank"))
             print(
-                f"{outcome:14s}{start:8s}{name:13s} J {len(found)} stuck {100 * left.stuck:.0f}% | "
-                f"gap {100 * (found['gap'] <= 0.05).mean():5.1f} | attribution {100 * rejected.mean():5.1f} "
-                f"({low:.1f} to {high:.1f}) by df {by_df} | rank {100 * (found['rank'] <= 0.05).mean():.1f} | "
-                f"half width {found['half'].median():.2f}, of the gap {found['gap_half'].median():.2f}, "
-                f"ratio {found['half'].median() / found['gap_half'].median():.2f} | "
-                f"kappa {found['kappa'].median():.2f} tau {found['tau'].median():.2f} phi {found['phi'].median():.2f}",
+                f"{outcome:14s}{start:8s}{name:13s} J {len(found)}, {100 * left.stuck:.0f} % at a bound | "
+                f"gap {gap:.1f} % | attribution {100 * rejected.mean():.1f} % ({low:.1f} to {high:.1f}; "
+                f"thirds by df {by_df}), rank {rank:.1f} % | half width {middle['half']:.2f}, of the gap "
+                f"{middle['gap_half']:.2f}, ratio {middle['half'] / middle['gap_half']:.2f} | "
+                f"kappa {middle['kappa']:.2f} tau {middle['tau']:.2f} phi {middle['phi']:.2f}",
                 flush=True,
             )
 

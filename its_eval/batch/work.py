@@ -99,7 +99,7 @@ def _evaluate(block: Block) -> BlockResult:
             if sheet.targets:
                 # the first estimator alone: a batch answers, and tries nothing else
                 sheets.append((sheet, comparison.entries(item.plan.outcome.estimators)[:1]))
-    estimates, lost = estimate(sheets, Ask(analysis.question, whole_fits=False))
+    estimates, lost = estimate(sheets, Ask(analysis.question, whole_fits=False, joined=True))
     failed += lost
     tables = {name: TableColumns(name) for name in TABLES}
     for family in _families(analysis, estimates):

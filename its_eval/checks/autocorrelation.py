@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.checks.result import (
-    ATTENTION_LEVEL,
+    DRAWS,
+    NOTE_LEVEL,
     CheckResult,
     judged,
     not_applicable,
@@ -30,6 +31,8 @@ from its_eval.estimators.reml.autoregression import autocovariances
 from its_eval.estimators.reml.reml_ar import reml_point_estimates
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 
@@ -100,7 +103,7 @@ def correlogram(
 
 
 def ljung_box(
-    residuals: FloatArray, simulated: FloatArray, positions: NDArray[np.intp], alpha: float = ATTENTION_LEVEL
+    residuals: FloatArray, simulated: FloatArray, positions: NDArray[np.intp], alpha: float = NOTE_LEVEL
 ) -> CheckResult:
     """Check ``ljung_box``: autocorrelation over the first h lags together.
 
@@ -135,7 +138,7 @@ def seasonal_autocorrelation(
     simulated: FloatArray,
     positions: NDArray[np.intp],
     per_year: int,
-    alpha: float = ATTENTION_LEVEL,
+    alpha: float = NOTE_LEVEL,
 ) -> CheckResult:
     """Check ``seasonal_autocorrelation``: residuals one year apart (lag 12 for months).
 
@@ -209,10 +212,6 @@ def breusch_godfrey(X: FloatArray, y: FloatArray, n_lags: int) -> CheckResult:
         "a description for comparison with older reports, since the error model allows for autocorrelation."
     )
     return CheckResult("breusch_godfrey", statistic, p_value, "pass", message)
-
-
-#: Simulated series for a p-value.
-DRAWS = 999
 
 
 def ar_coefficients(partials: FloatArray) -> FloatArray:
@@ -313,6 +312,18 @@ class Whitening:
         """Return the whitened residuals (n_used, S) of outcomes (n, S), NaN allowed where not observed."""
         return self.project(innovations(Y, self.partials[None], self.observed))
 
+    def errors(self, noise: FloatArray) -> FloatArray:
+        """Return error series (n, S) of standard normal innovations (n_used, S), NaN where not observed."""
+        series = np.full((self.observed.size, noise.shape[1]), np.nan)
+        series[self.observed] = np.linalg.solve(self.inverse_factor, noise)
+        return series
+
+    def coefficients(self, Y: FloatArray) -> FloatArray:
+        """Return the generalised least-squares coefficients (k, S) of outcomes (n, S)."""
+        basis, triangular = self.factored
+        white = innovations(Y, self.partials[None], self.observed)
+        return np.asarray(np.linalg.solve(triangular, basis.T @ white))
+
     def project(self, whitened: FloatArray) -> FloatArray:
         """Return whitened outcomes (n_used, S) without what the design explains."""
         basis = self.factored[0]
@@ -323,10 +334,14 @@ class Whitening:
 
 @dataclass(frozen=True)
 class SimulatedResiduals:
-    """What whitened residuals look like when the fit is right: one set for all residual checks.
+    """What whitened residuals look like when the fit is right: one set for all checks of a series.
 
     Attributes
     ----------
+    noise : ndarray, shape (n_used, B)
+        The standard normal innovations that were drawn.
+    errors : ndarray, shape (n, B)
+        The error series they make, NaN where not observed: the fit plus these is a simulated series.
     refitted : ndarray, shape (n_used, B)
         Innovations of simulated series, each whitened with the autocorrelation estimated from itself. Only
         the autocorrelation they were simulated with is plugged in. If it was taken as known in the whitening
@@ -336,33 +351,61 @@ class SimulatedResiduals:
         statistics of single periods, on which estimating the autocorrelation has little effect.
     """
 
+    noise: FloatArray
+    errors: FloatArray
     refitted: FloatArray
     known: FloatArray
 
 
+#: Series that are simulated and fitted at a time: more, and their arrays leave the cache.
+SERIES_AT_A_TIME = 8
+
+
 def simulate_residuals(
-    whitening: Whitening, rng: np.random.Generator, draws: int = DRAWS
-) -> SimulatedResiduals:
-    """Simulate Gaussian series under a fit, fit each again, and return their residuals.
+    whitenings: Sequence[Whitening], streams: Sequence[np.random.Generator], draws: int = DRAWS
+) -> list[SimulatedResiduals]:
+    """Simulate Gaussian series under some fits, fit each again, and return their residuals.
 
     Coefficients and variance need no simulation: the residuals do not depend on the first and no statistic
-    of them on the second.
+    of them on the second. Draws of fits with one design, missing periods and order are fitted together.
 
     Parameters
     ----------
-    whitening : Whitening
-        The fit.
-    rng : numpy.random.Generator
+    whitenings : sequence of Whitening
+        The fits.
+    streams : sequence of numpy.random.Generator
+        Of each.
     draws : int
         B.
     """
-    observed, order = whitening.observed, whitening.partials.size
-    noise = rng.standard_normal((int(observed.sum()), draws))
-    known = whitening.project(noise)
-    if order == 0:
-        return SimulatedResiduals(known, known)
-    series = np.full((observed.size, draws), np.nan)
-    series[observed] = np.linalg.solve(whitening.inverse_factor, noise)
-    params, partials = reml_point_estimates(whitening.matrix, series, order)
-    errors = series - whitening.matrix @ params.T
-    return SimulatedResiduals(innovations(errors, partials, observed), known)
+    noises = [
+        stream.standard_normal((int(whitening.observed.sum()), draws))
+        for whitening, stream in zip(whitenings, streams, strict=True)
+    ]
+    alike: dict[tuple[bytes, bytes, int], list[int]] = {}
+    for place, whitening in enumerate(whitenings):
+        key = (whitening.matrix.tobytes(), whitening.observed.tobytes(), whitening.partials.size)
+        alike.setdefault(key, []).append(place)
+    found: dict[int, SimulatedResiduals] = {}
+    for places in alike.values():
+        for start in range(0, len(places), SERIES_AT_A_TIME):
+            some = places[start : start + SERIES_AT_A_TIME]
+            made = _simulated([whitenings[place] for place in some], [noises[place] for place in some])
+            found |= dict(zip(some, made, strict=True))
+    return [found[place] for place in range(len(whitenings))]
+
+
+def _simulated(whitenings: Sequence[Whitening], noises: Sequence[FloatArray]) -> list[SimulatedResiduals]:
+    """Simulate fits with one design."""
+    first, draws = whitenings[0], noises[0].shape[1]
+    every = np.hstack([item.errors(noise) for item, noise in zip(whitenings, noises, strict=True)])
+    refitted = every[first.observed]
+    if first.partials.size:
+        params, partials = reml_point_estimates(first.matrix, every, first.partials.size)
+        refitted = innovations(every - first.matrix @ params.T, partials, first.observed)
+    parts = []
+    for place, (whitening, noise) in enumerate(zip(whitenings, noises, strict=True)):
+        own, known = slice(place * draws, (place + 1) * draws), whitening.project(noise)
+        again = refitted[:, own] if first.partials.size else known
+        parts.append(SimulatedResiduals(noise, every[:, own], again, known))
+    return parts

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from its_eval.checks.autocorrelation import (
-    DRAWS,
     Correlogram,
+    SimulatedResiduals,
     Whitening,
     correlogram,
     ljung_box,
     ljung_box_lags,
     seasonal_autocorrelation,
-    simulate_residuals,
 )
 from its_eval.checks.influence import Deletion, Influence, Outliers, Refit, influence, outliers
 from its_eval.checks.result import (
-    ATTENTION_LEVEL,
+    NOTE_LEVEL,
     CheckResult,
     judged,
     not_applicable,
     number,
     p_text,
-    two_sided_p,
     upper_p,
 )
+from its_eval.effects.several_units import reaches
 from its_eval.estimators.fit import BoolArray, FloatArray, degenerate_series
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def heteroscedasticity(
     time: FloatArray,
     after: BoolArray,
     denominators: FloatArray | None = None,
-    alpha: float = ATTENTION_LEVEL,
+    alpha: float = NOTE_LEVEL,
 ) -> CheckResult:
     """Check ``heteroscedasticity``: Breusch-Pagan on time, the interruption and 1/denominator.
 
@@ -118,7 +118,7 @@ def heteroscedasticity(
 
 
 def arch(
-    residuals: FloatArray, simulated: FloatArray, positions: NDArray[np.intp], alpha: float = ATTENTION_LEVEL
+    residuals: FloatArray, simulated: FloatArray, positions: NDArray[np.intp], alpha: float = NOTE_LEVEL
 ) -> CheckResult:
     """Check ``arch``: whether a large residual follows a large one, whatever the sign.
 
@@ -142,14 +142,18 @@ def arch(
 
 
 def variance_ratio(
-    residuals: FloatArray, simulated: FloatArray, after: BoolArray, leverage: FloatArray
+    residuals: FloatArray,
+    simulated: FloatArray,
+    after: BoolArray,
+    leverage: FloatArray,
+    alpha: float = NOTE_LEVEL,
 ) -> CheckResult:
     """Check ``variance_ratio``: residual variance from the interruption on over that before it.
 
     ``(sum_post e^2 / sum_post (1 - h)) / (sum_pre e^2 / sum_pre (1 - h))`` with h the leverages in the
-    whitened regression, so that it is about 1 when the variance is the same. ``attention`` goes by its size
-    and not by its p-value: outside 0.6 to 1.7 the interval of a common variance is too narrow or too wide,
-    and a short series cannot be relied on to show that.
+    whitened regression, so that it is about 1 when the variance is the same. Within 0.6 to 1.7 one variance
+    for both does little harm: the test is whether the ratio lies outside. Its interval at 1 - 2 alpha is the
+    ratio over the simulated ratios of a common variance, and asks for ``attention`` where all of it does.
 
     Parameters
     ----------
@@ -157,6 +161,8 @@ def variance_ratio(
         As for ``heteroscedasticity``.
     leverage : ndarray, shape (n_used,)
         ``diag(QQ')``.
+    alpha : float
+        Level of the test.
     """
     if min(after.sum(), (~after).sum()) < FEWEST:
         reason = f"Fewer than {FEWEST} periods before or from the interruption: too few to compare variances."
@@ -166,23 +172,31 @@ def variance_ratio(
     def ratio(series: FloatArray) -> FloatArray:
         return np.asarray(np.sum(series[after] ** 2, axis=0) / np.sum(series[~after] ** 2, axis=0) / freedom)
 
-    statistic = float(ratio(residuals[:, None])[0])
-    p_value = two_sided_p(statistic, ratio(simulated))
-    found = f"The variance from the interruption on is {number(statistic)} times that before"
-    if HARMLESS[0] <= statistic <= HARMLESS[1]:
+    statistic, drawn = float(ratio(residuals[:, None])[0]), ratio(simulated)
+    p_value = 1.0
+    if statistic > HARMLESS[1]:
+        p_value = upper_p(statistic, HARMLESS[1] * drawn)
+    elif statistic < HARMLESS[0]:
+        p_value = upper_p(-statistic, -HARMLESS[0] * drawn)
+    low, high = statistic / np.quantile(drawn, [1.0 - alpha, alpha])
+    found = (
+        f"The variance from the interruption on is {number(statistic)} times that before "
+        f"({number(low)} to {number(high)}"
+    )
+    if not reaches(np.array(p_value), alpha):
         message = (
-            f"{found} ({p_text(p_value)}), within {HARMLESS[0]} to {HARMLESS[1]}, where one variance for "
-            "both does little harm; nothing needs to be done."
+            f"{found}), not clearly outside {HARMLESS[0]} to {HARMLESS[1]}, where one variance for both does "
+            "little harm; nothing needs to be done."
         )
         return CheckResult("variance_ratio", statistic, p_value, "pass", message)
     message = (
-        f"{found} ({p_text(p_value)}), outside {HARMLESS[0]} to {HARMLESS[1]}: compare the estimate with a "
+        f"{found}, {p_text(p_value)}), outside {HARMLESS[0]} to {HARMLESS[1]}: compare the estimate with a "
         "variance for each segment before trusting its interval."
     )
     return CheckResult("variance_ratio", statistic, p_value, "attention", message)
 
 
-def normality(residuals: FloatArray, simulated: FloatArray, alpha: float = ATTENTION_LEVEL) -> CheckResult:
+def normality(residuals: FloatArray, simulated: FloatArray, alpha: float = NOTE_LEVEL) -> CheckResult:
     """Check ``normality``: Shapiro-Wilk of the residuals (Royston 1995, as in scipy).
 
     The statistic is W, suspicious when small. Parameters as for ``heteroscedasticity``.
@@ -227,7 +241,7 @@ class FittedSeries:
     denominators : ndarray, shape (n,), or None
         People behind each value.
     alpha : float
-        p-values up to this ask for attention.
+        p-values up to this are a note.
     """
 
     matrix: FloatArray
@@ -237,7 +251,32 @@ class FittedSeries:
     periods: Sequence[str]
     per_year: int
     denominators: FloatArray | None = None
-    alpha: float = ATTENTION_LEVEL
+    alpha: float = NOTE_LEVEL
+
+    @cached_property
+    def observed(self) -> BoolArray:
+        """Periods that entered the fit, shape (n,)."""
+        return ~np.isnan(self.outcome)
+
+    @cached_property
+    def whitening(self) -> Whitening:
+        """The fit at its partial autocorrelations.
+
+        Raises
+        ------
+        SingularDesignError
+            If the design cannot be estimated from the observed periods.
+        """
+        return Whitening(self.matrix, self.partials, self.observed)
+
+    @cached_property
+    def fits_exactly(self) -> bool:
+        """Whether least squares leaves nothing but rounding (flag ``degenerate`` of the fit)."""
+        matrix, outcome = self.matrix[self.observed], self.outcome[self.observed]
+        left = outcome - matrix @ np.linalg.lstsq(matrix, outcome, rcond=None)[0]
+        filled = np.where(self.observed, self.outcome, 0.0)[:, None]
+        sums = np.array([left @ left]), np.array([outcome @ outcome])
+        return bool(degenerate_series(filled, self.observed, *sums)[0])
 
 
 @dataclass(frozen=True)
@@ -267,8 +306,7 @@ def diagnose(
     series: FittedSeries,
     estimands: Mapping[str, tuple[FloatArray, float]],
     refit: Refit,
-    rng: np.random.Generator,
-    draws: int = DRAWS,
+    simulated: SimulatedResiduals,
 ) -> Diagnostics:
     """Make every residual check of one series.
 
@@ -279,54 +317,40 @@ def diagnose(
         Contrast and estimate of each effect whose dependence on single periods is wanted.
     refit : callable
         As for ``influence.outliers``.
-    rng : numpy.random.Generator
-    draws : int
-        Simulated series.
+    simulated : SimulatedResiduals
+        Of ``series.whitening``.
 
     Raises
     ------
-    SingularDesignError
-        If the design cannot be estimated from the observed periods.
     ValueError
-        If the design reproduces the series up to rounding (flag ``degenerate`` of the fit).
+        If the design reproduces the series up to rounding.
     """
-    observed = ~np.isnan(series.outcome)
-    whitening = Whitening(series.matrix, series.partials, observed)
-    if _fits_exactly(series, observed):
+    if series.fits_exactly:
         raise ValueError("the design reproduces the series exactly: there are no residuals to check")
-    simulated = simulate_residuals(whitening, rng, draws)
+    observed, whitening = series.observed, series.whitening
     residuals = whitening.residuals(series.outcome[:, None])[:, 0]
     positions, after = whitening.positions, series.after[observed]
     people = None if series.denominators is None else series.denominators[observed]
     leverage = np.sum(whitening.factored[0] ** 2, axis=1)
     deletion = Deletion(whitening)
     effects = {name: estimate for name, (_, estimate) in estimands.items()}
-    apart = outliers(deletion, series.outcome, simulated.known, series.periods, refit, effects)
+    null, alpha = simulated.refitted, series.alpha
+    apart = outliers(deletion, series.outcome, simulated.known, series.periods, refit, effects, alpha)
     leaning = {
         name: influence(
-            deletion, series.outcome, simulated.known, contrast, name, estimate, series.periods, series.alpha
+            deletion, series.outcome, simulated.known, contrast, name, estimate, series.periods, alpha
         )
         for name, (contrast, estimate) in estimands.items()
     }
-    null, alpha = simulated.refitted, series.alpha
     checks = (
         ljung_box(residuals, null, positions, alpha),
         seasonal_autocorrelation(residuals, null, positions, series.per_year, alpha),
         heteroscedasticity(residuals, null, positions.astype(np.float64), after, people, alpha),
         arch(residuals, null, positions, alpha),
-        variance_ratio(residuals, null, after, leverage),
+        variance_ratio(residuals, null, after, leverage, alpha),
         normality(residuals, null, alpha),
         apart.check,
         *(found.check for found in leaning.values()),
     )
     n_lags = min(max(ljung_box_lags(residuals.size), series.per_year), residuals.size - 1)
     return Diagnostics(checks, correlogram(residuals, null, positions, n_lags), apart, leaning, residuals)
-
-
-def _fits_exactly(series: FittedSeries, observed: BoolArray) -> bool:
-    """Whether least squares leaves nothing but rounding."""
-    matrix, outcome = series.matrix[observed], series.outcome[observed]
-    left = outcome - matrix @ np.linalg.lstsq(matrix, outcome, rcond=None)[0]
-    filled = np.where(observed, series.outcome, 0.0)[:, None]
-    sums = np.array([left @ left]), np.array([outcome @ outcome])
-    return bool(degenerate_series(filled, observed, *sums)[0])

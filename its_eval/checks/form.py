@@ -1,4 +1,4 @@
-"""Whether a straight line fits the time before, the fit stays in range, and an effect matters."""
+"""Whether the gap drifts before the start, the fit stays in range, shocks fade, and an effect matters."""
 
 from __future__ import annotations
 
@@ -8,9 +8,19 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from its_eval.checks.result import CheckResult, judged, not_applicable, number, p_text
-from its_eval.estimators.fit import DF_FLOOR, BoolArray, FloatArray, SingularDesignError
-from its_eval.estimators.reml.reml_ar import fit_reml_ar
+from its_eval.checks.autocorrelation import Whitening
+from its_eval.checks.result import (
+    DRAWS,
+    NOTE_LEVEL,
+    CheckResult,
+    judged,
+    not_applicable,
+    number,
+    p_text,
+    upper_p,
+)
+from its_eval.estimators.fit import BoolArray, FloatArray
+from its_eval.estimators.reml.reml_ar import reml_point_estimates
 
 
 def equivalence(low: FloatArray, high: FloatArray, margin: float) -> NDArray[np.str_]:
@@ -38,81 +48,11 @@ def equivalence(low: FloatArray, high: FloatArray, margin: float) -> NDArray[np.
     return np.asarray(np.where(within, "within", np.where(beyond, "beyond", "inconclusive")))
 
 
-#: First autocorrelation above which a series is close to a random walk.
-PERSISTENT = 0.9
-#: Gain in log-likelihood from which added noise is preferred.
-NOISE_GAIN = 2.0
-#: A column with less than this share left after the others is one of theirs.
-SPANNED = 1e-8
-#: Percentage points from 0 and 100 within which a straight line is doubtful.
-NEAR_LIMIT = 2.0
-
-
-def curvature(
-    X: FloatArray, outcome: FloatArray, start: int, order: int, *, confidence: float = 0.95
-) -> CheckResult:
-    """Check ``curvature``: a squared time over the periods before the interruption, and over those alone.
-
-    A bent trend that is fitted by a straight line shows as a change of slope that nobody made. REML with
-    AR errors and KR1 inference, as for the effects. The column is 0 from the interruption on, where level and
-    slope are free, so that only the periods before tell of a bend; season and autocorrelation come from the
-    whole window. The periods before alone hardly determine the autocorrelation: where 27 months with a term
-    for each month leave degrees of freedom for a test, it finds a bend in 34 % of straight trends at an
-    autocorrelation of 0.7; this one finds it in 5 %.
-
-    Parameters
-    ----------
-    X : ndarray, shape (n, k)
-        Design of the fit, its interruption included.
-    outcome : ndarray, shape (n,)
-        NaN where missing.
-    start : int
-        First period of the interruption.
-    order : int
-        Of the autoregression, 1 or 2.
-    confidence : float
-        Of the interval; p-values up to 1 - confidence ask for attention.
-    """
-    name = "curvature"
-    time = np.arange(outcome.size, dtype=np.float64)
-    observed = ~np.isnan(outcome)
-    after = time >= start
-    matrix = X
-    for column in (after.astype(np.float64), np.where(after, time - start, 0.0)):
-        matrix = _with_new(matrix, column, observed)
-    centred = time - (start - 1) / 2.0
-    matrix = np.column_stack([matrix, np.where(after, 0.0, centred**2)])
-    few = f"{int(np.sum(observed & ~after))} periods before the interruption are too few to see a bend."
-    try:
-        fit = fit_reml_ar(matrix, outcome[:, None], order)
-    except SingularDesignError:
-        return not_applicable(name, few)
-    read = fit.contrasts(np.eye(matrix.shape[1])[-1:])
-    statistic, df = float(read.statistic[0, 0]), float(read.df_unclipped[0, 0])
-    if math.isnan(statistic) or df < DF_FLOOR or fit.flags["at_bound"][0]:
-        reason = "The periods before the interruption carry too little information to see a bend."
-        return not_applicable(name, reason)
-    p_value = float(read.p_value[0, 0])
-    low, high = (float(limit[0, 0]) for limit in read.interval(confidence))
-    level = f"{100.0 * confidence:g} % confidence"
-    detail = f"(squared time {number(low)} to {number(high)} at {level}, {p_text(p_value)})"
-    return judged(
-        name,
-        statistic,
-        p_value,
-        f"The trend before the interruption is bent {detail}: the straight counterfactual is doubtful, so "
-        "compare shorter pre-periods and do not rely on the change of slope.",
-        f"No bend is seen in the trend before the interruption {detail}; absence of a bend is not proven.",
-        round(1.0 - confidence, 12),
-    )
-
-
-def _with_new(matrix: FloatArray, column: FloatArray, observed: BoolArray) -> FloatArray:
-    """Return the matrix with a column that it does not already span."""
-    left = column - matrix @ np.linalg.lstsq(matrix[observed], column[observed], rcond=None)[0]
-    if np.linalg.norm(left[observed]) <= SPANNED * np.linalg.norm(column[observed]):
-        return matrix
-    return np.column_stack([matrix, column])
+#: First autocorrelation up to which the intervals keep what they promise.
+FADING = 0.8
+#: Percentage points from 0 and 100 within which a straight line is doubtful, and the share of its usual
+#: distance to which a series has to come where it lies so close all the time.
+NEAR_LIMIT, CLOSER = 2.0, 0.5
 
 
 def pre_trend(
@@ -168,6 +108,8 @@ def floor_ceiling(
 ) -> CheckResult:
     """Check ``floor_ceiling``: fitted or counterfactual values within 2 points of 0 or 100, or beyond.
 
+    A rate of one per cent is always that close: there it has to come within half of its usual distance.
+
     Parameters
     ----------
     fitted, counterfactual : ndarray, shape (n,)
@@ -184,7 +126,8 @@ def floor_ceiling(
     both = np.vstack([fitted, counterfactual])
     room = np.where(used, np.minimum(both, 100.0 - both).min(axis=0), np.inf)
     closest = int(np.argmin(room))
-    tight = room < NEAR_LIMIT
+    usual = float(np.median(room[used]))
+    tight = room < min(NEAR_LIMIT, CLOSER * max(usual, 0.0))
     if not tight.any():
         message = (
             f"Fitted and counterfactual values stay {room[closest]:.1f} points or more from 0 and 100 %."
@@ -199,26 +142,62 @@ def floor_ceiling(
     return CheckResult(name, float(room[closest]), math.nan, "attention", message)
 
 
-def persistence(autocorrelation: float, noise_gain: float | None = None) -> CheckResult:
-    """Check ``persistence``: whether the series is close to a random walk or better fitted with added noise.
+def persistence(
+    autocorrelation: float,
+    drawn: FloatArray,
+    noise_gain: float | None = None,
+    alpha: float = NOTE_LEVEL,
+) -> CheckResult:
+    """Check ``persistence``: whether shocks last longer than intervals bear, or noise lies on a drift.
 
     Parameters
     ----------
     autocorrelation : float
         First partial autocorrelation of the fit.
+    drawn : ndarray, shape (B,)
+        The same of series with a first autocorrelation of `FADING`, as ``lasting_shocks`` gives them; they
+        are not looked at where the fit's is no larger.
     noise_gain : float, optional
-        Log-likelihood of the model with added noise minus that of the fit.
+        Log-likelihood of the model with added noise minus that of the fit. Twice the gain is at most
+        chi-squared(1) where the errors are an autoregression: the model with noise has a parameter more than
+        AR(1), and no more than AR(2).
+    alpha : float
+        Level of the test, which is of both together.
     """
-    walk = autocorrelation > PERSISTENT
-    noisy = noise_gain is not None and noise_gain > NOISE_GAIN
-    if not (walk or noisy):
-        message = f"Shocks fade (first autocorrelation {autocorrelation:.2f}); nothing needs to be done."
-        return CheckResult("persistence", autocorrelation, math.nan, "pass", message)
-    causes = [f"shocks hardly fade (first autocorrelation {autocorrelation:.2f})"] if walk else []
-    if noisy:
+    from scipy import special  # noqa: PLC0415  (start-up time)
+
+    p_shocks = upper_p(autocorrelation, drawn) if autocorrelation > FADING else 1.0
+    p_noise = 1.0 if noise_gain is None else float(special.chdtrc(1.0, 2.0 * max(noise_gain, 0.0)))
+    p_value = min(1.0, 2.0 * min(p_shocks, p_noise))
+    clear = f"Shocks fade (first autocorrelation {autocorrelation:.2f}); nothing needs to be done."
+    causes = []
+    if 2.0 * p_shocks <= max(alpha, p_value):
+        causes.append(f"shocks hardly fade (first autocorrelation {autocorrelation:.2f})")
+    if 2.0 * p_noise <= max(alpha, p_value):
         causes.append(f"a drifting level with noise fits better (by {noise_gain:.1f} in log-likelihood)")
-    message = (
-        f"In this series {' and '.join(causes)}: a drift can look like an effect, so read the estimate of "
-        "`reml_ar_noise` beside this one."
+    found = (
+        f"In this series {' and '.join(causes)} ({p_text(p_value)}): a drift can look like an effect, so "
+        "read the estimate of `reml_ar_noise` beside this one."
     )
-    return CheckResult("persistence", autocorrelation, math.nan, "attention", message)
+    return judged("persistence", autocorrelation, p_value, found, clear, alpha)
+
+
+def lasting_shocks(
+    matrix: FloatArray, observed: BoolArray, order: int, rng: np.random.Generator, draws: int = DRAWS
+) -> FloatArray:
+    """Return first partial autocorrelations estimated from series that have one of `FADING`, shape (B,).
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (n, k)
+        Design of the fit.
+    observed : ndarray of bool, shape (n,)
+    order : int
+        Order of the fit, 1 or 2; the second partial autocorrelation is 0.
+    rng : numpy.random.Generator
+    draws : int
+        B.
+    """
+    whitening = Whitening(matrix, np.array([FADING, 0.0][:order]), observed)
+    errors = whitening.errors(rng.standard_normal((int(observed.sum()), draws)))
+    return np.asarray(reml_point_estimates(matrix, errors, order)[1][:, 0])

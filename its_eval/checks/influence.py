@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.checks.autocorrelation import Whitening
-from its_eval.checks.result import ATTENTION_LEVEL, CheckResult, judged, number, p_text, upper_p
+from its_eval.checks.result import NOTE_LEVEL, CheckResult, judged, number, p_text, upper_p
+from its_eval.effects.several_units import reaches
 from its_eval.estimators.fit import ContrastEstimates, FloatArray
 
 if TYPE_CHECKING:
@@ -139,10 +140,11 @@ def outliers(
     periods: Sequence[str],
     refit: Refit,
     estimates: Mapping[str, float],
+    alpha: float = NOTE_LEVEL,
 ) -> Outliers:
-    """Check ``outliers``: externally studentised residuals beyond 3.5, with a refit without those periods.
+    """Check ``outliers``: the largest externally studentised residual, with a refit without such periods.
 
-    The p-value is that of the largest of them.
+    Those beyond 3.5 are named, or the largest alone where a smaller one is already rare.
 
     Parameters
     ----------
@@ -159,22 +161,23 @@ def outliers(
         period.
     estimates : mapping of str to float
         The effects with all periods, named, in the order of the refit.
+    alpha : float
+        Level of the test.
     """
     whitening = deletion.whitening
     residuals = whitening.residuals(outcome[:, None])
     studentised = deletion.studentised(residuals)[:, 0]
     largest = float(np.nanmax(np.abs(studentised)))
     p_value = upper_p(largest, np.nanmax(np.abs(deletion.studentised(simulated)), axis=0))
-    places = np.flatnonzero(np.abs(studentised) > OUTLIER)
+    clear = (
+        f"No period stands apart (largest studentised residual {number(largest)}, {p_text(p_value)}); "
+        "nothing needs to be done."
+    )
+    if not reaches(np.array(p_value), alpha):
+        check = judged("outliers", largest, p_value, "", clear, alpha)
+        return Outliers(check, studentised, np.empty(0, dtype=np.intp), None)
+    places = np.flatnonzero(np.abs(studentised) >= min(OUTLIER, largest))
     positions = whitening.positions[places]
-    if positions.size == 0:
-        message = (
-            f"No period stands apart (largest studentised residual {number(largest)}, {p_text(p_value)}); "
-            "nothing needs to be done."
-        )
-        return Outliers(
-            CheckResult("outliers", largest, p_value, "pass", message), studentised, positions, None
-        )
     without = outcome.copy()
     without[positions] = np.nan
     named = [f"{periods[whitening.positions[place]]} ({studentised[place]:+.1f})" for place in places[:NAMED]]
@@ -182,10 +185,11 @@ def outliers(
     verb, them = ("stands", "it") if places.size == 1 else ("stand", "them")
     refitted = refit(without[:, None])
     message = (
-        f"{', '.join(named)}{more} {verb} apart (studentised residual beyond {OUTLIER}, {p_text(p_value)}): "
-        f"look for errors in the data or a known event; without {them} {_changed(refitted, estimates)}."
+        f"{', '.join(named)}{more} {verb} apart (studentised residual of {number(largest)}, "
+        f"{p_text(p_value)}): look for errors in the data or a known event; without {them} "
+        f"{_changed(refitted, estimates)}."
     )
-    check = CheckResult("outliers", largest, p_value, "attention", message)
+    check = judged("outliers", largest, p_value, message, clear, alpha)
     return Outliers(check, studentised, positions, refitted)
 
 
@@ -225,12 +229,12 @@ def influence(
     estimand: str,
     estimate: float,
     periods: Sequence[str],
-    alpha: float = ATTENTION_LEVEL,
+    alpha: float = NOTE_LEVEL,
 ) -> Influence:
     """Check ``influence_<estimand>``: DFBETAS and the range of the effect over leaving out one period.
 
     DFBETAS beyond 2/sqrt(n) (Belsley, Kuh & Welsch 1980) are counted; about one period in twenty is expected
-    there. ``attention`` goes by the largest, against what the fit makes expect.
+    there. The test is of the largest, against what the fit makes expect.
 
     Parameters
     ----------

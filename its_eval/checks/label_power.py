@@ -8,13 +8,14 @@ small, because donors change by themselves.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import special
 
-from its_eval.estimators.fit import FloatArray
+from its_eval.estimators.fit import BoolArray, FloatArray
 from its_eval.estimators.reml.kenward_roger import joint_f
 
 if TYPE_CHECKING:
@@ -30,39 +31,62 @@ HALVINGS = 30
 DOUBLINGS = 60
 
 
-def joint_covariance(fit: Fit, series: int, contrasts: FloatArray) -> tuple[FloatArray, float]:
-    """Return C and m such that the joint F test of a fit rejects where ``b'C^{-1}b / l`` reaches F(l, m).
+@dataclass(frozen=True)
+class OwnTest:
+    """The test of a unit's own change by a question of l terms.
 
-    Parameters
+    Attributes
     ----------
-    fit : Fit
-    series : int
-        Which of its series.
-    contrasts : ndarray, shape (l, k)
-
-    Returns
-    -------
-    ndarray, shape (l, l), and float
-        NaN where there is no joint test. For one contrast its squared standard error and degrees of freedom.
+    covariance : ndarray, shape (l, l)
+        C: the joint F test rejects where ``b'C^{-1}b / l`` reaches F(l, df). For one term its squared
+        standard error.
+    df : float
+        Denominator degrees of freedom; infinite for a known variance, NaN where there is no joint test:
+        then ``min(1, l min p)`` of the terms' own tests is taken.
+    term_df : ndarray, shape (l,)
+        Degrees of freedom of each term's t test.
     """
-    test = joint_f(fit, series, contrasts)
-    read = fit.one(series).contrasts(contrasts)
-    covariance = fit.covariance
-    adjusted = contrasts @ covariance.adjusted[series] @ contrasts.T
-    model = contrasts @ covariance.model[series] @ contrasts.T
-    # in directions in which the adjusted covariance is smaller, the test takes the model's
-    root = np.linalg.cholesky(model)
-    inverse = np.linalg.inv(root)
-    values, axes = np.linalg.eigh(inverse @ adjusted @ inverse.T)
-    whole = root @ axes * np.maximum(values, 1.0) @ (root @ axes).T
-    change = read.estimate[0]
-    wald = float(change @ np.linalg.solve(whole, change)) / len(contrasts)
-    return np.asarray(whole * (wald / test.statistic)), test.df_den
+
+    covariance: FloatArray
+    df: float
+    term_df: FloatArray
+
+    @classmethod
+    def of(cls, fit: Fit, series: int, contrasts: FloatArray) -> OwnTest:
+        """Return the test of contrasts (l, k) of one series of a fit."""
+        read = fit.one(series).contrasts(contrasts)
+        if len(contrasts) == 1:
+            return cls(np.square(read.std_error), float(read.df[0, 0]), read.df[0])
+        test = joint_f(fit, series, contrasts)
+        adjusted, model = (
+            contrasts @ part[series] @ contrasts.T for part in (fit.covariance.adjusted, fit.covariance.model)
+        )
+        if not np.isfinite(model).all():
+            return cls(model, test.df_den, read.df[0])
+        # in directions in which the adjusted covariance is smaller, the test takes the model's
+        root = np.linalg.cholesky(model)
+        inverse = np.linalg.inv(root)
+        values, axes = np.linalg.eigh(inverse @ adjusted @ inverse.T)
+        covariance = root @ axes * np.maximum(values, 1.0) @ (root @ axes).T
+        if np.isnan(test.statistic):
+            return cls(covariance, test.df_den, read.df[0])
+        wald = float(read.estimate[0] @ np.linalg.solve(covariance, read.estimate[0])) / len(contrasts)
+        return cls(covariance * (wald / test.statistic), test.df_den, read.df[0])
+
+    def rejects(self, change: FloatArray, alpha: float) -> BoolArray:
+        """Return which changes (n, l) are found at level alpha."""
+        size = self.covariance.shape[0]
+        if np.isnan(self.df):
+            critical = special.stdtrit(self.term_df, 1.0 - alpha / size / 2.0)
+            return np.asarray((np.abs(change) >= critical * np.sqrt(np.diag(self.covariance))).any(axis=1))
+        known = np.isinf(self.df)
+        least = special.chdtri(size, alpha) / size if known else special.fdtri(size, self.df, 1.0 - alpha)
+        wald = ((change @ np.linalg.inv(self.covariance)) * change).sum(axis=1)
+        return np.asarray(wald >= size * least)
 
 
 def smallest_labelled(
-    covariance: FloatArray,
-    df: float,
+    test: OwnTest,
     terms: Sequence[TermAttribution],
     directions: FloatArray,
     *,
@@ -71,18 +95,16 @@ def smallest_labelled(
 ) -> FloatArray:
     """Return the smallest effects that both tests find together with the given power.
 
-    A unit's estimated change is its effect, a change of its own, and sampling error. In each term its own
-    change has the variance ``kappa^2 (tau^2 + phi s^2) - s^2``, not less than 0, and is t with the donors'
+    A unit's estimated change is its effect, a change of its own, and sampling error. In each term the change
+    of its own has the variance ``kappa^2 (tau^2 + phi s^2) - s^2``, at least 0, and is t with the donors'
     degrees of freedom; the error has the covariance of the estimates and is t with theirs. An effect counts
-    as found where the F test of all terms together rejects (for one term its t test) and the attribution p
-    does too, which is ``min(1, l min p)``.
+    as found where the F test of all terms together rejects (for one term its t test) and the attribution p,
+    ``min(1, l min p)``, does too.
 
     Parameters
     ----------
-    covariance : ndarray, shape (l, l)
-        Of the l terms of the question: ``joint_covariance``, for one term the squared standard error.
-    df : float
-        Denominator degrees of freedom of their test.
+    test : OwnTest
+        Of the unit's own change, by the l terms of the question.
     terms : sequence of TermAttribution
         One for each term, or none where there are no donors: then the test alone has to find it.
     directions : ndarray, shape (D, l)
@@ -96,55 +118,42 @@ def smallest_labelled(
     -------
     ndarray, shape (D,)
         Above 0; by 20,000 draws of a fixed seed, so that the simulated power is good to .3 percentage points.
-        Infinite where no effect is large enough, NaN where the covariance is.
+        Infinite where no effect is large enough, NaN where the estimates have no covariance.
 
     Examples
     --------
     An effect of a unit whose interval of 100 degrees of freedom stands alone:
 
-    >>> found = smallest_labelled(np.array([[1.0]]), 100.0, (), np.array([[1.0]]))
+    >>> alone = OwnTest(np.array([[1.0]]), 100.0, np.array([100.0]))
+    >>> found = smallest_labelled(alone, (), np.array([[1.0]]))
     >>> bool(abs(found[0] - 2.83) < 0.03)
     True
     """
-    size = covariance.shape[0]
-    if not np.isfinite(covariance).all() or np.isnan(df):
+    size = test.covariance.shape[0]
+    if not np.isfinite(test.covariance).all():
         return np.full(len(directions), np.nan)
-    errors = _changes(covariance, df, terms)
-    precision = np.linalg.inv(covariance)
-    least_f = (
-        float(special.fdtri(size, df, 1.0 - alpha)) if np.isfinite(df) else special.chdtri(size, alpha) / size
-    )
+    errors = _changes(test, terms)
     bounds = np.array([_critical(term, alpha / size) for term in terms])
 
-    scaled = errors @ precision
-    alone = np.einsum("ni,ni->n", scaled, errors) - size * least_f
+    def found(effect: float, direction: FloatArray) -> float:
+        change = errors + effect * direction
+        labelled = test.rejects(change, alpha)
+        if terms:
+            labelled &= (np.abs(change) >= bounds).any(axis=1)
+        return float(labelled.mean())
 
-    def power_of(direction: FloatArray) -> Callable[[float], float]:
-        """Return the power as a function of the effect: what is tested is quadratic in it."""
-        crossed, squared = 2.0 * (scaled @ direction), float(direction @ precision @ direction)
-
-        def found(effect: float) -> float:
-            rejects = alone + effect * crossed + effect**2 * squared >= 0.0
-            if terms:
-                reached = [np.abs(errors[:, i] + effect * direction[i]) >= bounds[i] for i in range(size)]
-                rejects &= np.logical_or.reduce(reached)
-            return float(rejects.mean())
-
-        return found
-
-    return np.array(
-        [_smallest(power_of(direction), direction, covariance, power) for direction in directions]
-    )
+    return np.array([_smallest(found, direction, test.covariance, power) for direction in directions])
 
 
 def _critical(term: TermAttribution, alpha: float) -> float:
     return term.kappa * float(special.stdtrit(term.df, 1.0 - alpha / 2.0)) * term.spread
 
 
-def _changes(covariance: FloatArray, df: float, terms: Sequence[TermAttribution]) -> FloatArray:
+def _changes(test: OwnTest, terms: Sequence[TermAttribution]) -> FloatArray:
     """Simulate changes without an effect, shape (DRAWS, l)."""
-    size = covariance.shape[0]
-    normals, chance = _draws(size)
+    covariance = test.covariance
+    normals, chance = _draws(covariance.shape[0])
+    df = float(test.term_df.min()) if np.isnan(test.df) else test.df
     errors = normals[0] @ np.linalg.cholesky(covariance).T * _t_factor(chance[:, 0], df)
     if not terms:
         return np.asarray(errors)
@@ -168,12 +177,12 @@ def _draws(size: int) -> tuple[FloatArray, FloatArray]:
 
 
 def _smallest(
-    found: Callable[[float], float], direction: FloatArray, covariance: FloatArray, power: float
+    found: Callable[[float, FloatArray], float], direction: FloatArray, covariance: FloatArray, power: float
 ) -> float:
     """Return the effect along a direction whose power is reached, by halving."""
     high = 1.0 / float(np.sqrt(direction @ np.linalg.solve(covariance, direction)))
     for _ in range(DOUBLINGS):
-        if found(high) >= power:
+        if found(high, direction) >= power:
             break
         high *= 2.0
     else:
@@ -181,5 +190,5 @@ def _smallest(
     low = 0.0
     for _ in range(HALVINGS):
         middle = 0.5 * (low + high)
-        low, high = (low, middle) if found(middle) >= power else (middle, high)
+        low, high = (low, middle) if found(middle, direction) >= power else (middle, high)
     return high

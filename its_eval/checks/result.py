@@ -1,4 +1,9 @@
-"""What every check returns, and p-values from simulated or permuted statistics.
+"""What every check returns, p-values from simulated statistics, and which checks of a series cry.
+
+A series has a dozen tests: were each to cry at 5 %, half of all clean series would. A small p-value alone is
+a *note*; it becomes *attention* where Holm's adjustment over the tests of the series is at most 7.5 %. With
+the two checks that have a rule of their own (``variance_ratio``, ``one_month``), which 2 to 3 % of clean
+series meet, at most one clean series in ten raises any attention.
 
 With B draws under the null hypothesis, p = (1 + number as extreme as observed) / (1 + B): exact where the
 statistic's null distribution has no unknown parameter (Dufour 2006, *Journal of Econometrics* 133:443).
@@ -7,18 +12,22 @@ statistic's null distribution has no unknown parameter (Dufour 2006, *Journal of
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from its_eval.effects.several_units import reaches
+from its_eval.effects.several_units import adjust, reaches
 from its_eval.estimators.fit import FloatArray
 
-Status = Literal["pass", "attention", "not_applicable"]
+Status = Literal["pass", "note", "attention", "not_applicable"]
 
-#: p-values up to this ask for the reader's attention, unless the config's confidence says otherwise.
-ATTENTION_LEVEL = 0.05
+#: p-values up to this are a note, unless the config's confidence says otherwise.
+NOTE_LEVEL = 0.05
+#: Holm-adjusted p-values up to so many times that level ask for the reader's attention.
+ATTENTION_FACTOR = 1.5
 
 
 @dataclass(frozen=True)
@@ -33,8 +42,9 @@ class CheckResult:
         What was measured; NaN where the check does not apply.
     p_value : float
         NaN where the check is not a test.
-    status : {"pass", "attention", "not_applicable"}
-        ``attention`` asks the reader to do what the message says; it does not invalidate an estimate.
+    status : {"pass", "note", "attention", "not_applicable"}
+        ``attention`` asks the reader to do what the message says; it does not invalidate an estimate. A
+        ``note`` is what one of so many checks shows by chance.
     message : str
         One sentence: what was found, and what to do about it.
     """
@@ -51,14 +61,36 @@ def not_applicable(check: str, reason: str) -> CheckResult:
     return CheckResult(check, math.nan, math.nan, "not_applicable", reason)
 
 
+class Tested(CheckResult):
+    """The outcome of a check that is one of the tests of its series, among which attention is shared out."""
+
+
 def judged(
-    check: str, statistic: float, p_value: float, found: str, clear: str, alpha: float = ATTENTION_LEVEL
-) -> CheckResult:
-    """Return ``attention`` with the message `found` for a p-value up to alpha, else ``pass`` with `clear`."""
-    attention = bool(reaches(np.array(p_value), alpha))
-    return CheckResult(
-        check, statistic, p_value, "attention" if attention else "pass", found if attention else clear
-    )
+    check: str, statistic: float, p_value: float, found: str, clear: str, alpha: float = NOTE_LEVEL
+) -> Tested:
+    """Return ``note`` with the message `found` for a p-value up to alpha, else ``pass`` with `clear`."""
+    small = bool(reaches(np.array(p_value), alpha))
+    return Tested(check, statistic, p_value, "note" if small else "pass", found if small else clear)
+
+
+def settled(checks: Sequence[CheckResult], alpha: float = NOTE_LEVEL) -> list[CheckResult]:
+    """Return the checks of one series, with attention where a note stands out among all its tests.
+
+    Parameters
+    ----------
+    checks : sequence of CheckResult
+        All of one series; those that are not ``Tested`` stay as they are.
+    alpha : float
+        Level of a note. Attention is a note whose Holm-adjusted p-value is at most 1.5 times that.
+    """
+    tests = [place for place, check in enumerate(checks) if isinstance(check, Tested)]
+    adjusted = adjust(np.array([checks[place].p_value for place in tests]), "holm")
+    loud = reaches(adjusted, ATTENTION_FACTOR * alpha)
+    result = list(checks)
+    for place, stands_out in zip(tests, loud, strict=True):
+        if checks[place].status == "note" and stands_out:
+            result[place] = replace(checks[place], status="attention")
+    return result
 
 
 def number(value: float) -> str:
@@ -83,8 +115,11 @@ def count_at_least(observed: float, drawn: FloatArray) -> int:
     observed : float
     drawn : ndarray, shape (B,)
     """
-    threshold = observed - TIE_TOLERANCE * abs(observed)
-    return int(np.sum(~(drawn < threshold)))
+    return int(np.sum(_as_large(observed, drawn)))
+
+
+def _as_large(observed: float, drawn: FloatArray) -> NDArray[np.bool_]:
+    return np.asarray(~(drawn < observed - TIE_TOLERANCE * abs(observed)))
 
 
 def upper_p(observed: float, drawn: FloatArray) -> float:
@@ -92,6 +127,40 @@ def upper_p(observed: float, drawn: FloatArray) -> float:
     if math.isnan(observed):
         return math.nan
     return (1 + count_at_least(observed, drawn)) / (1 + drawn.size)
+
+
+#: Simulated series for a p-value.
+DRAWS = 999
+#: Draws as extreme as the observed value after which simulation stops: p is above 0.1 then.
+ENOUGH = 100
+
+
+def sequential_p(
+    observed: float, draw: Callable[[slice], FloatArray], draws: int = DRAWS, batch: int = 111
+) -> float:
+    """Return the p-value of a statistic that is suspicious when large, drawing no more than it takes.
+
+    Drawing stops at the h-th draw as extreme as the observed value, the l-th of all, with p = h/l; without so
+    many it is as ever. Exact all the same (Besag & Clifford 1991, *Biometrika* 78:301).
+
+    Parameters
+    ----------
+    observed : float
+    draw : callable
+        From a range of draws their statistics.
+    draws : int
+        Most draws.
+    batch : int
+        Draws at a time.
+    """
+    found = 0
+    for start in range(0, draws, batch):
+        drawn = draw(slice(start, min(start + batch, draws)))
+        running = found + np.cumsum(_as_large(observed, drawn))
+        if running[-1] >= ENOUGH:
+            return ENOUGH / (start + 1 + int(np.argmax(running >= ENOUGH)))
+        found = int(running[-1])
+    return (1 + found) / (1 + draws)
 
 
 def two_sided_p(observed: float, drawn: FloatArray) -> float:

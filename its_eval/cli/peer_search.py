@@ -12,9 +12,10 @@ from its_eval.data.tables import code_column, nearest, read_table
 from its_eval.errors import UsageError
 from its_eval.peers.balance import type_notes
 from its_eval.peers.distance import caliper_distance
+from its_eval.peers.pool import Pool
 from its_eval.peers.recipes import PRESETS, MetricName, MissingRule, ScaleName, recipe_for
 from its_eval.peers.scaling import scale_characteristics
-from its_eval.peers.select import PeerSet, select_peers, within_reasons
+from its_eval.peers.select import PeerSet, select_all
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -138,38 +139,28 @@ def peers_of_table(source: Path, asked: PeerQuestion) -> Answer:
     scaled = scale_characteristics(table, recipe, str(source))
     codes = _chosen(asked.units, scaled)
     _require_codes("--exclude", asked.exclude, scaled)
-    sets, eligible = [], []
-    for code in codes:
-        reasons = within_reasons(code, scaled.units, asked.within, units)
-        reasons |= dict.fromkeys(asked.exclude, "excluded")
-        limit = caliper_distance(asked.caliper, scaled, code, asked.k)
-        sets.append(select_peers(code, scaled, asked.k, reasons, limit))
-        eligible.append([unit for unit in scaled.units if unit not in reasons and unit != code])
+    pool = Pool(dict.fromkeys(asked.exclude, "excluded"), asked.within, units)
+    calipers = [caliper_distance(asked.caliper, scaled, code, asked.k) for code in codes]
+    sets = select_all(codes, scaled, asked.k, pool, calipers)
     notes = list(scaled.notes)
     if preset is not None and preset.dated:
         notes.append(f"The characteristics of the {preset.title} describe {preset.dated}.")
     notes += [note for chosen in sets for note in type_notes(chosen.unit, chosen, units)]
     answer = Answer(sets, units, asked.k, notes)
     if asked.stability:
-        answer.stability.extend(_stability(sets, eligible, scaled))
+        answer.stability.extend(_stability(sets, scaled))
     return answer
 
 
-def _stability(
-    sets: Sequence[PeerSet], eligible: Sequence[Sequence[str]], scaled: Scaled
-) -> list[StabilityOfUnit]:
-    from its_eval.peers.select import other_choices, other_scalings, stability  # noqa: PLC0415  (start-up)
+def _stability(sets: Sequence[PeerSet], scaled: Scaled) -> list[StabilityOfUnit]:
+    from its_eval.peers.stability import other_scalings, stability  # noqa: PLC0415  (start-up time)
     from its_eval.pipeline.variants import StabilityOfUnit  # noqa: PLC0415
 
-    scalings = other_scalings(scaled)
-    stabilities = []
-    for chosen, candidates in zip(sets, eligible, strict=True):
-        if chosen.scaled is None or not chosen.peers:
-            continue
-        choices = other_choices(chosen.scaled, len(chosen.peers), scalings)
-        alternatives = tuple(stability(chosen, choices, candidates))
-        stabilities.append(StabilityOfUnit(chosen, alternatives, None, (None,) * len(alternatives)))
-    return stabilities
+    found = [chosen for chosen in sets if chosen.peers]
+    return [
+        StabilityOfUnit(chosen, alternatives, None, (None,) * len(alternatives))
+        for chosen, alternatives in zip(found, stability(found, other_scalings(scaled)), strict=True)
+    ]
 
 
 def _load_units(path: Path) -> Units:
@@ -195,9 +186,9 @@ def _require_columns(within: tuple[str, ...], units: Units, path: Path | None) -
 
 def _require_codes(option: str, codes: tuple[str, ...], scaled: Scaled) -> None:
     """Refuse codes that the table does not have."""
-    every = sorted(scaled.units)
-    unknown = [code for code in codes if code not in scaled.units]
+    unknown = [code for code in codes if code not in scaled.places]
     if unknown:
+        every = sorted(scaled.units)
         lines = (f"{option} {code!r} is not in the table; {nearest(code, every)}" for code in unknown)
         raise UsageError("\n".join(lines))
 

@@ -14,11 +14,12 @@ import numpy as np
 from rich.table import Table
 
 from its_eval.cli.console import data_console, print_table
-from its_eval.peers.balance import Contribution, contributions
+from its_eval.peers.balance import Contribution, contributions, largest_shares
 from its_eval.peers.distance import FAR, pool_percentiles
 from its_eval.peers.recipes import PRESETS
 from its_eval.peers.scaling import SCALE_UNITS
-from its_eval.peers.select import peer_overlap, steadiness
+from its_eval.peers.select import peer_overlap
+from its_eval.peers.stability import steadiness
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -143,7 +144,8 @@ def print_peers(answer: Answer, form: Literal["text", "csv", "json"], *, explain
         _print_csv(answer, explain=explain)
     elif form == "json":
         for place in range(len(answer.sets)):
-            sys.stdout.write(f"{',' if place else '['}\n {_indented(_as_dict(answer, place), 1)}")
+            found = _as_dict(answer, place, explain=explain)
+            sys.stdout.write(f"{',' if place else '['}\n {_indented(found, 1)}")
         sys.stdout.write("\n]\n" if answer.sets else "[]\n")
     else:
         console = data_console()
@@ -211,10 +213,10 @@ def _indented(value: object, level: int) -> str:
     return f"{{{start}{f',{start}'.join(parts)}{end}}}"
 
 
-def _as_dict(answer: Answer, place: int) -> dict[str, object]:
+def _as_dict(answer: Answer, place: int, *, explain: bool) -> dict[str, object]:
     peer_set, units = answer.sets[place], answer.units
     parts: dict[str, list[dict[str, object]]] = {}
-    for part in contributions(peer_set):
+    for part in contributions(peer_set) if explain else ():
         row = {key: _finite(value) for key, value in vars(part).items() if key != "peer"}
         parts.setdefault(part.peer, []).append(row)
     types = units.column("type") or {}
@@ -231,7 +233,7 @@ def _as_dict(answer: Answer, place: int) -> dict[str, object]:
                 "distance": _finite(float(distance)),
                 "pool_rank": int(pool_rank),
                 "pool_percent": _finite(float(share)),
-                "contributions": parts.get(peer, []),
+                **({"contributions": parts.get(peer, [])} if explain else {}),
             }
             for rank, (peer, distance, pool_rank, share) in enumerate(
                 zip(
@@ -247,6 +249,9 @@ def _as_dict(answer: Answer, place: int) -> dict[str, object]:
         "set_aside": [
             {"candidate": item.candidate, "distance": _finite(item.distance), "reason": item.reason}
             for item in peer_set.exclusions
+        ],
+        "others_set_aside": [
+            {"reason": reason, "count": count} for reason, count in peer_set.others_aside().items()
         ],
         "notes": answer.notes,
     }
@@ -269,16 +274,13 @@ def _shares(peer_set: PeerSet, k: int | None) -> np.ndarray[tuple[int, ...], np.
 
 def _print_text(console: Console, answer: Answer, peer_set: PeerSet, *, explain: bool) -> None:
     units = answer.units
-    parts: dict[str, list[Contribution]] = {}
-    for part in contributions(peer_set):
-        parts.setdefault(part.peer, []).append(part)
     types = units.column("type") or {}
     title = ", ".join(
         text for text in (peer_set.unit, units.names.get(peer_set.unit), types.get(peer_set.unit)) if text
     )
     console.print(f"Peers of {title}")
     shares = _shares(peer_set, answer.k)
-    _print_nearest(console, peer_set, units, shares, parts)
+    _print_nearest(console, peer_set, units, shares)
     if not np.isnan(shares).all():
         console.print(
             f"farther than: the share of all other units whose {_ordinal(answer.k)} nearest is nearer than "
@@ -288,6 +290,9 @@ def _print_text(console: Console, answer: Answer, peer_set: PeerSet, *, explain:
             console.print(f"The last peer is far: few units are like {peer_set.unit}.")
     _print_aside(console, answer, peer_set)
     if explain:
+        parts: dict[str, list[Contribution]] = {}
+        for part in contributions(peer_set):
+            parts.setdefault(part.peer, []).append(part)
         for peer in peer_set.peers:
             _print_explained(console, peer_set, peer, parts.get(peer, []))
 
@@ -297,7 +302,6 @@ def _print_nearest(
     peer_set: PeerSet,
     units: Units,
     shares: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
-    parts: dict[str, list[Contribution]],
 ) -> None:
     types = units.column("type") or {}
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -312,12 +316,12 @@ def _print_nearest(
     table.add_column("farthest apart on", ratio=3, overflow="fold")
     variables = () if peer_set.scaled is None else peer_set.scaled.variables
     names = {variable: " ".join(variable.split()) for variable in variables}
+    driving = largest_shares(peer_set, DRIVERS)
     rows = []
     for rank, (peer, distance, share) in enumerate(
         zip(peer_set.peers, peer_set.distances.tolist(), shares.tolist(), strict=True), start=1
     ):
-        driving = sorted(parts.get(peer, []), key=lambda part: (-part.share, part.variable))[:DRIVERS]
-        words = ", ".join([f"{names[part.variable]} {100 * part.share:.0f} %" for part in driving])
+        words = ", ".join([f"{names[name]} {100 * part:.0f} %" for name, part in driving.get(peer, ())])
         cells = [str(rank), peer]
         cells += [units.names.get(peer, "")] if units.names else []
         cells += [types.get(peer, "")] if types else []
@@ -338,9 +342,10 @@ def _print_aside(console: Console, answer: Answer, peer_set: PeerSet) -> None:
     short = asked is not None and len(peer_set.peers) < asked
     last = np.inf if short or not len(peer_set.distances) else peer_set.distances[-1]
     aside = [item for item in peer_set.exclusions if not item.distance > last]
-    if not aside:
+    others = peer_set.others_aside() if short else {}
+    if not aside and not others:
         return
-    if peer_set.nearest_kept < len(peer_set.peers):
+    if aside and peer_set.nearest_kept < len(peer_set.peers):
         console.print(
             f"{peer_set.nearest_kept} of the {len(peer_set.peers)} nearest are eligible; "
             "the next nearest fill up."
@@ -352,6 +357,8 @@ def _print_aside(console: Console, answer: Answer, peer_set: PeerSet) -> None:
         console.print(f"  {shown} ({_number(item.distance, '.4f')}): {item.reason}")
     if len(aside) > ASIDE:
         console.print(f"  and {len(aside) - ASIDE} more; --format json lists all.")
+    for reason, count in list(others.items())[:ASIDE]:
+        console.print(f"  {count:,} {'farther' if peer_set.peers else 'in all'}: {reason}")
 
 
 def _print_overlap(console: Console, sets: Sequence[PeerSet]) -> None:

@@ -76,6 +76,10 @@ def print_summary(evaluation: Evaluation, target: Path, *, report: bool, verbose
     if verbose:
         _listed(console, "To know", [*evaluation.notes, *data_sentences(evaluation)])
     console.print()
+    if evaluation.tables["verdicts"]["attribution_low"].notna().any():
+        _print(
+            console, Line("Intervals of units allow for how much other units change by themselves.", "note")
+        )
     if not any(about.get("chosen") for about in evaluation.outcomes.values()):
         words = (
             "How the units were chosen is not stated; units chosen for poor results recover by themselves."

@@ -80,6 +80,12 @@ class Checks(Settings):
     placebo_units: bool = Field(default=True, description="Every eligible donor as if it were treated.")
     placebo_dates: bool = Field(default=True, description="Dates at which nothing happened.")
     leave_one_peer_out: bool = Field(default=True, description="Each peer left out in turn.")
+    trend_bounds: bool = Field(
+        default=True, description="How far the trend would have to bend to undo the finding."
+    )
+    one_month: bool = Field(
+        default=True, description="Whether a jump rests on the two periods around the start."
+    )
     diagnostics: bool = Field(default=True, description="Checks of the residuals and of single periods.")
     pretrend_margin: float | None = Field(
         default=None,
@@ -138,7 +144,7 @@ class Output(Settings):
 
 
 _Count = Annotated[int, Field(ge=1)]
-_Order = Annotated[Literal[1, 2, "reml_ar_noise"], DIGITS]
+_Order = Annotated[Literal[1, 2, "reml_ar_noise", "reml_local_level", "reml_ar_sampling"], DIGITS]
 
 
 class Sensitivity(Settings):
@@ -161,7 +167,7 @@ class Sensitivity(Settings):
         default=0, ge=0, description="So many times k donors drawn at random instead of the nearest."
     )
     order: Annotated[tuple[_Order, ...], DISTINCT] = Field(
-        default=(), description="Error models: 1, 2 or reml_ar_noise."
+        default=(), description="Error models: 1, 2, reml_ar_noise, reml_local_level or reml_ar_sampling."
     )
     variance: Annotated[tuple[Literal["constant", "by_segment"], ...], DISTINCT] = Field(
         default=(), description="Error variance constant, or one before and one after."
@@ -180,10 +186,13 @@ class Sensitivity(Settings):
     transform: Annotated[tuple[Literal["none", "log", "logit"], ...], DISTINCT] = Field(
         default=(), description="Scales of the model."
     )
+    trend: Annotated[tuple[Literal["quadratic"], ...], DISTINCT] = Field(
+        default=(), description="Forms of the trend other than a straight line."
+    )
     standard: bool = Field(
         default=True,
-        description="Where reml_ar is the answer, also the other order, added noise and a variance for each "
-        "segment, each alone.",
+        description="Where reml_ar is the answer, also the other order, a drifting level (for weighted "
+        "percentages sampling noise), a variance for each segment and a quadratic trend, each alone.",
     )
     cross: bool = Field(default=False, description="Every combination of the choices, instead of each alone.")
 

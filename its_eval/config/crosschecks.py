@@ -101,9 +101,11 @@ def _table_faults(
     peers: PeerSettings, data: DataSettings, treated: Collection[str] | str | None
 ) -> Iterator[Fault]:
     searched = treated is not None and (isinstance(treated, str) or not set(treated) <= set(peers.given))
-    if searched and peers.match == "characteristics" and data.characteristics is None:
+    # every other unit is a peer whatever it is like
+    every = peers.k == "all" and peers.preset is None and not peers.variables
+    if searched and peers.match == "characteristics" and data.characteristics is None and not every:
         what = "peers cannot be searched without data.characteristics"
-        yield Fault((), what, "that table, or `given` for every treated unit")
+        yield Fault((), what, "that table, `given` for every treated unit, or `k: all`")
     if data.units is None:
         for place, column in enumerate(peers.within):
             if column.casefold().startswith("units."):
@@ -343,6 +345,8 @@ def _table_faults_of_batch_checks(data: DataSettings, peers: PeerSettings | None
             yield _fault((*at, "path"), f"{show(table.path.name)}: a batch run reads Parquet", "a .parquet")
         if table.layout != "long":
             yield _fault((*at, "layout"), f"{show(table.layout)}: a batch run reads rows", "long")
+        if table.combine is not None:
+            yield _fault((*at, "combine"), "a batch run reads a row a period", "this key left out")
     if data.units is not None and data.units.mergers == "combine":
         yield _fault(
             ("data", "units", "mergers"),

@@ -1,14 +1,16 @@
 """Settings of the data: tables, their columns, and the calendar."""
 
+import codecs
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_serializer, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_serializer, model_validator
 
 from its_eval.calendar import Calendar, Frequency
-from its_eval.config.faults import Fault, custom_error, refuse, show
+from its_eval.config.faults import Fault, custom_error, did_you_mean, one_of, refuse, show
 from its_eval.config.settings import (
+    DIGITS,
     Code,
     OneOf,
     Settings,
@@ -36,6 +38,42 @@ class _Table(Settings):
         return url_text(path)
 
 
+#: Orders of day and month, and years from April; anything else with a % is a pattern.
+DATES = ("iso", "dmy", "mdy", "financial")
+#: What only a text file or only a workbook has.
+_OF_TEXT: tuple[str, ...] = ("delimiter", "decimal", "encoding")
+_OF_WORKBOOK: tuple[str, ...] = ("sheet",)
+
+
+def dates_text(text: str) -> str:
+    """Return how dates are written: a word of `DATES`, or a pattern of strptime."""
+    if text not in DATES and "%" not in text:
+        expected = f"{one_of(DATES)}, or a pattern such as %d/%m/%Y"
+        raise custom_error(f"{show(text)} is no way to write dates{did_you_mean(text, DATES)}", expected)
+    return text
+
+
+def _encoding(text: str) -> str:
+    try:
+        codecs.lookup(text)
+    except LookupError:
+        raise custom_error(f"{show(text)} is no encoding", "e.g. cp1252, utf-16 or utf-8") from None
+    return text
+
+
+def _delimiter(text: object) -> object:
+    # blanks around a text are taken off, a tabulator among them: it has a word
+    if text in ("tab", "\t", "\\t"):
+        return "tab"
+    if not isinstance(text, str) or len(text.strip()) != 1:
+        raise custom_error(f"{show(text)} is no delimiter", "one character, e.g. ';', or tab")
+    return text
+
+
+#: The column that a layout does not have: it is spread over the names of the columns.
+_LACKING = {"wide": ("unit",), "across": ("period",)}
+
+
 class IndicatorTable(_Table):
     """A table of indicator values; long unless said otherwise: a row per unit, period and indicator."""
 
@@ -51,37 +89,90 @@ class IndicatorTable(_Table):
         default=None,
         description="Name of the indicator, for a table with one indicator and no indicator column.",
     )
-    dates: Literal["iso", "dmy", "mdy"] = Field(
-        default="iso", description="Order of day and month in dates; iso refuses slashed dates."
+    dates: Annotated[
+        str,
+        AfterValidator(dates_text),
+        WithJsonSchema({"anyOf": [{"enum": list(DATES)}, {"type": "string", "pattern": "%"}]}),
+    ] = Field(
+        default="iso",
+        description="iso: what can mean one thing only, such as 2015-07 or July 2015; dmy, mdy: order of day "
+        "and month in slashed dates; financial: years from April and their quarters, 2014/15 Q4; or a "
+        "pattern of strptime, %d/%m/%Y.",
     )
-    layout: Literal["long", "wide"] = Field(
-        default="long", description="wide: a period column, then a column per unit; needs `indicator`."
+    layout: Literal["long", "wide", "across"] = Field(
+        default="long",
+        description="wide: a period column, then a column per unit; across: a row per unit, then a column "
+        "per period. Both need `indicator`.",
+    )
+    sheet: Text | None = Field(
+        default=None, description="Sheet of a workbook; left out: the only visible one with anything on it."
+    )
+    header_row: Annotated[int, DIGITS, Field(ge=1)] = Field(
+        default=1, description="Row in which the names of the columns stand, counted from 1."
+    )
+    delimiter: Annotated[str, BeforeValidator(_delimiter)] = Field(
+        default=",", description="What separates the cells of a text file; `tab` for a tabulator."
+    )
+    decimal: Literal[".", ","] = Field(default=".", description="Decimal mark of numbers that are text.")
+    encoding: Annotated[Text, AfterValidator(_encoding)] = Field(
+        default="utf-8", description="Encoding of a text file, e.g. cp1252 or utf-16."
+    )
+    scale: Literal["proportion", "percent"] | None = Field(
+        default=None,
+        description="proportion: values such as 0.952, multiplied by 100; percent: they are percentages, "
+        "though none is above 1.",
+    )
+    combine: Literal["sum", "mean"] | None = Field(
+        default=None,
+        description="What becomes of several rows of one unit and period, such as days: added up or "
+        "averaged; left out: an error. Of days, a period that lacks one has no sum.",
     )
 
     @model_validator(mode="after")
     def _columns_fit_layout(self) -> Self:
         refuse("indicators", self._column_faults())
-        defaults = {"period": "period"} if self.layout == "wide" else {"unit": "unit", "period": "period"}
+        defaults = {name: name for name in ("unit", "period") if name not in _LACKING.get(self.layout, ())}
         if self.layout == "long" and self.indicator is None:
             defaults["indicator"] = "indicator"
         self.settle(columns={**defaults, **self.columns})
         return self
 
     def _column_faults(self) -> list[Fault]:
-        if self.layout == "wide":
-            faults = [
-                Fault(("columns", key), f"{show(column)}: layout wide has no {key} column", "only period")
+        faults = self._file_faults()
+        if self.layout != "long":
+            kept, heads = ("period", "units") if self.layout == "wide" else ("unit", "periods")
+            faults += [
+                Fault(
+                    ("columns", key),
+                    f"{show(column)}: layout {self.layout} has no {key} column",
+                    f"only {kept}",
+                )
                 for key, column in self.columns.items()
-                if key != "period"
+                if key != kept
             ]
             if self.indicator is None:
-                what = "missing: the columns of layout wide are units, so none says which indicator it is"
+                what = f"missing: the columns of layout {self.layout} are {heads}, "
+                what += "so none says which indicator it is"
                 faults.append(Fault(("indicator",), what, "the name of the indicator"))
             return faults
         if self.indicator is not None and "indicator" in self.columns:
             what = f"{show(self.indicator)}: columns.indicator already says which indicator a row belongs to"
-            return [Fault(("indicator",), what, "one of the two")]
-        return []
+            faults.append(Fault(("indicator",), what, "one of the two"))
+        return faults
+
+    def _file_faults(self) -> list[Fault]:
+        """Return the keys that a file of this kind does not have."""
+        name = self.path.name.lower()
+        kind, others = "a text file", _OF_WORKBOOK
+        if name.endswith(".parquet"):
+            kind, others = "a Parquet file", (*_OF_TEXT, *_OF_WORKBOOK, "header_row")
+        elif not name.endswith((".csv", ".csv.gz")):
+            kind, others = "a workbook", ("delimiter", "encoding")
+        return [
+            Fault((key,), f"{kind} has no {key}", "this key left out")
+            for key in others
+            if getattr(self, key) != type(self).model_fields[key].default
+        ]
 
 
 def _dated(value: object) -> object:
@@ -154,6 +245,21 @@ class DataSettings(Settings):
     min_denominator: float | None = Field(
         default=None, gt=0, description="Values with a smaller denominator are masked."
     )
+
+    @model_validator(mode="after")
+    def _dates_fit_frequency(self) -> Self:
+        faults = []
+        for place, table in enumerate(self.indicators):
+            fault = self.calendar.pattern_fault(table.dates) if "%" in table.dates else ""
+            if table.dates == "financial" and self.frequency == "week":
+                fault = "a week belongs to no financial year"
+            if fault:
+                expected = f"what names a {self.frequency}"
+                faults.append(
+                    Fault(("indicators", place, "dates"), f"{show(table.dates)}: {fault}", expected)
+                )
+        refuse("data", faults)
+        return self
 
     @property
     def calendar(self) -> Calendar:

@@ -97,6 +97,11 @@ class Estimator(Settings):
     seasonal_order: Annotated[
         tuple[int, int, int], BeforeValidator(_seasonal_entry, json_schema_input_type=tuple[int, int, int])
     ] = Field(default=(0, 0, 0), description="arima: [P, D, Q]; the season is that of the frequency.")
+    errors: Literal["independent", "ar1"] = Field(
+        default="independent",
+        description="A count or binomial family: independent periods, or autoregressive errors of the first "
+        "order on the scale of the link.",
+    )
 
     @model_validator(mode="after")
     def _order_of_name(self) -> Self:
@@ -123,6 +128,13 @@ class Estimator(Settings):
                 for key in sorted(strange)
             ),
         )
+        return self
+
+    @model_validator(mode="after")
+    def _one_covariance(self) -> Self:
+        if self.errors == "ar1" and self.lags is not None:
+            what = f"{self.lags}: Newey-West is for independent errors, and these are autoregressive"
+            refuse("estimators", [Fault(("lags",), what, "either errors: ar1 or lags")])
         return self
 
     @model_serializer(mode="wrap")

@@ -8,8 +8,9 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from its_eval.calendar import Calendar, Frequency
+from its_eval.config.data import dates_text
 from its_eval.config.faults import Fault, custom_error, did_you_mean, one_of, refuse, show
-from its_eval.config.reading import decode, problems_of, read_yaml
+from its_eval.config.reading import Problem, decode, problems_of, read_yaml
 from its_eval.config.settings import DIGITS, DISTINCT, Code, Settings, Text, as_list
 from its_eval.errors import ConfigError
 
@@ -57,11 +58,18 @@ Headings = Annotated[
 class HeaderRow(Settings):
     """How the header is found."""
 
-    marks: Names = Field(
-        min_length=1, description="Headings by which the header is recognised: all stand in one row."
+    marks: Annotated[tuple[Names, ...], BeforeValidator(_listed)] = Field(
+        min_length=1,
+        description="Headings by which the header is recognised: all stand in it; a list in the list gives "
+        "those that the publisher has used for the same column.",
     )
     rows: tuple[Annotated[int, DIGITS], Annotated[int, DIGITS]] = Field(
         default=(1, 40), description="First and last row in which the header may stand."
+    )
+    height: Annotated[int, DIGITS, Field(ge=1, le=4)] = Field(
+        default=1,
+        description="Rows that the header may take: the name of a column is the lowest text of its own, and "
+        "a text above it reaches over the columns to its right.",
     )
     over: bool = Field(default=False, description="true: the row above holds headings over several columns.")
 
@@ -82,27 +90,46 @@ class PeriodPlace(Settings):
     anywhere: bool = Field(
         default=False, description="true: the one month and year named in the cells above the header."
     )
-    dates: Literal["iso", "dmy", "mdy"] = Field(
-        default="iso", description="Order of day and month in dates; iso refuses slashed dates."
+    sheet: Names = Field(
+        default=(), description="Another sheet, or several it may be: the first cell with a month and year."
+    )
+    file: bool = Field(default=False, description="true: the month and year in the name of the file.")
+    within: Annotated[Text, AfterValidator(_pattern)] | None = Field(
+        default=None,
+        description="A regular expression: what it finds, or its group, is the period, and cells in which it "
+        "finds nothing are passed over.",
+    )
+    span: Annotated[int, DIGITS, Field(ge=1)] | None = Field(
+        default=None,
+        description="The period is written as `202510 to 202511`, so many periods apart; the later counts.",
+    )
+    dates: Annotated[str, AfterValidator(dates_text)] = Field(
+        default="iso", description="How dates are written, as data.indicators.dates says it."
     )
 
 
 class Parts(Settings):
-    """A number made of one or more columns: their sum or their mean."""
+    """A number made of one or more columns: their sum, their mean or their product."""
 
     sum: Names = Field(default=(), description="Columns that are added up.")
+    minus: Names = Field(default=(), description="Columns that are taken away from the sum.")
     mean: Names = Field(default=(), description="Columns of which the mean is taken.")
+    product: Names = Field(
+        default=(), description="Columns that are multiplied, such as a share and its base."
+    )
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> Self:
-        if bool(self.sum) == bool(self.mean):
-            refuse("parts", [Fault((), "neither or both of sum and mean", "one of the two")])
+    def _one_of_all(self) -> Self:
+        if sum(map(bool, (self.sum, self.mean, self.product))) != 1:
+            refuse("parts", [Fault((), "none or several of sum, mean and product", "one of the three")])
+        if self.minus and not self.sum:
+            refuse("parts", [Fault(("minus",), "stands alone", "`sum`, from which it is taken")])
         return self
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns it is made of."""
-        return self.sum or self.mean
+        return (*self.sum, *self.minus) or self.mean or self.product
 
 
 PartsEntry = Annotated[
@@ -128,6 +155,17 @@ class LayoutIndicator(Settings):
         if self.kind == "percentage" and self.denominator is None:
             refuse("indicator", [Fault(("denominator",), "missing", "what the percentage is of")])
         return self
+
+
+class Pivot(Settings):
+    """A long file that has a row for each of several numbers: what a column says it is."""
+
+    column: Text = Field(description="The column, one of `columns`, that says what the numbers of a row are.")
+    names: Mapping[Text, Names] = Field(
+        min_length=1,
+        description="New name by text of that column; each number of `columns` becomes NAME_NUMBER. A row "
+        "that is not there is missing.",
+    )
 
 
 class LayoutStratum(Settings):
@@ -160,6 +198,11 @@ class Layout(Settings):
         description="Where the period stands; left out: in the column `period`.",
     )
     frequency: Frequency = Field(default="month", description="How far apart two periods are.")
+    says: Annotated[Text, AfterValidator(_pattern)] | None = Field(
+        default=None,
+        description="A regular expression that the name of the file, of a sheet, or a cell above the header "
+        "or on the sheet of the period has to fit, where files of another kind look alike.",
+    )
     revision: Names = Field(
         default=(), description="Labels of the dates of publication and revision, above the header."
     )
@@ -168,6 +211,14 @@ class Layout(Settings):
     )
     columns: Mapping[Text, Headings] = Field(
         description="Headings by column: unit, name, period, stratum, and numbers under names of your own."
+    )
+    optional: Names = Field(default=(), description="Columns of numbers that a file may lack: all zero then.")
+    percent: Names = Field(
+        default=(), description="Columns of shares, written 12.3% or as a number from 0 to 1."
+    )
+    pivot: Pivot | None = Field(default=None, description="A row for each of several numbers.")
+    sum_rows: bool = Field(
+        default=False, description="true: rows of one unit and period are added up, such as sites of a trust."
     )
     other_columns: tuple[Annotated[ColumnHeading, BeforeValidator(_named)], ...] = Field(
         default=(), description="Headings that are known and not used."
@@ -203,7 +254,15 @@ class Layout(Settings):
     @property
     def numbers(self) -> tuple[str, ...]:
         """The columns of numbers, in order."""
-        return tuple(name for name in self.columns if name not in (*TEXT_COLUMNS, *self.keep))
+        text = (*TEXT_COLUMNS, *self.keep, *([self.pivot.column] if self.pivot is not None else []))
+        return tuple(name for name in self.columns if name not in text)
+
+    @property
+    def made(self) -> tuple[str, ...]:
+        """The numbers of a unit and period: the columns, or what a pivot makes of them."""
+        if self.pivot is None:
+            return self.numbers
+        return tuple(f"{name}_{number}" for name in self.pivot.names for number in self.numbers)
 
     def _needs(self) -> Iterator[Fault]:
         if "unit" not in self.columns:
@@ -214,10 +273,12 @@ class Layout(Settings):
             return
         if not self.indicators:
             yield Fault(("indicators",), "no indicator", "at least one")
-        places = [self.period.label is not None, self.period.anywhere, "period" in self.columns]
-        if sum(places) != 1:
-            what = "no place of the period" if not any(places) else "several places of the period"
-            yield Fault(("period",), what, "one of period.label, period.anywhere and columns.period")
+        place = self.period
+        places = [place.label is not None, place.anywhere, bool(place.sheet), place.file]
+        if any(places) == ("period" in self.columns):
+            what = "several places of the period" if any(places) else "no place of the period"
+            expected = "columns.period, or period.label, anywhere, sheet or file"
+            yield Fault(("period",), what, expected)
         if (self.stratum is None) == ("stratum" in self.columns):
             yield Fault(("stratum",), "stands alone", "both `stratum` and columns.stratum, or neither")
         if self.total is not None and "name" not in self.columns:
@@ -226,25 +287,34 @@ class Layout(Settings):
     def _unknown_names(self) -> Iterator[Fault]:
         used: list[tuple[tuple[str | int, ...], Iterable[str], Iterable[str]]] = [
             (("keep",), self.keep, self.columns),
-            (("sums",), self.sums, self.numbers),
+            (("sums",), self.sums, self.made),
+            (("optional",), self.optional, self.numbers),
+            (("percent",), self.percent, self.numbers),
         ]
-        used += [(("sums", name), parts, self.numbers) for name, parts in self.sums.items()]
+        if self.pivot is not None:
+            used.append((("pivot", "column"), [self.pivot.column], self.columns))
+        used += [(("sums", name), parts, self.made) for name, parts in self.sums.items()]
         for place, entry in enumerate(self.indicators):
             at = ("indicators", place)
-            used.append(((*at, "numerator"), entry.numerator.columns, self.numbers))
+            used.append(((*at, "numerator"), entry.numerator.columns, self.made))
             if entry.denominator is not None:
-                used.append(((*at, "denominator"), entry.denominator.columns, self.numbers))
+                used.append(((*at, "denominator"), entry.denominator.columns, self.made))
         for path, names, valid in used:
             names_there = tuple(valid)
             for name in names:
                 if name not in names_there:
-                    of = "" if path == ("keep",) else " of numbers"
+                    of = "" if path[0] in ("keep", "pivot") else " of numbers"
                     what = f"no column{of} is called {show(name)}{did_you_mean(name, names_there)}"
                     yield Fault(path, what, one_of(names_there))
 
 
 def load_layout(path: Path) -> Layout:
-    """Return the layout that a YAML file describes.
+    """Return the layout that a YAML file describes, the first where it has several; see `load_layouts`."""
+    return load_layouts(path)[0]
+
+
+def load_layouts(path: Path) -> tuple[Layout, ...]:
+    """Return the layouts that a YAML file describes, one a document.
 
     Raises
     ------
@@ -258,12 +328,20 @@ def load_layout(path: Path) -> Layout:
         raise ConfigError([f"{path}: {what}; expected a layout in YAML"], _HINT) from None
     if not text.strip():
         raise ConfigError([f"{path}: the file is empty; expected a layout"], _HINT)
-    document = read_yaml(text, str(path))
-    problems = document.problems
-    try:
-        layout = Layout.model_validate(document.tree)
-    except ValidationError as error:
-        problems = [*problems, *problems_of(error, document, Layout)]
+    layouts: list[Layout] = []
+    problems: list[Problem] = []
+    lines = 0
+    for part in re.split(r"(?m)^---[ \t]*$", text):
+        # blank lines keep the numbers of lines those of the file
+        padded, lines = "\n" * lines + part, lines + part.count("\n")
+        if not part.strip():
+            continue
+        document = read_yaml(padded, str(path))
+        problems += document.problems
+        try:
+            layouts.append(Layout.model_validate(document.tree))
+        except ValidationError as error:
+            problems += problems_of(error, document, Layout)
     if problems:
         raise ConfigError([str(problem) for problem in problems], _HINT)
-    return layout
+    return tuple(layouts)

@@ -99,9 +99,13 @@ def url_text(path: Path) -> str:
     return path.parts[0] + slashes + "/".join(path.parts[1:])
 
 
+#: Workbooks that the reading library knows.
+WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods")
+
+
 def _table_suffix(path: Path) -> Path:
     expected = ".csv, .csv.gz, .xlsx or .parquet"
-    if not (path.name.lower().endswith((".csv", ".csv.gz", ".xlsx")) or path.name.endswith(".parquet")):
+    if not (path.name.lower().endswith((".csv", ".csv.gz", *WORKBOOKS)) or path.name.endswith(".parquet")):
         raise custom_error(f"{show(path.name)} is not a kind of table that can be read", expected)
     return path
 

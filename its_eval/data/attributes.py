@@ -9,14 +9,8 @@ import numpy as np
 
 from its_eval.config.faults import show
 from its_eval.data.faults import shorten
-from its_eval.data.tables import (
-    find_column,
-    normalise_name,
-    number_hint,
-    read_table,
-    require_distinct,
-    to_numbers,
-)
+from its_eval.data.numbers import number_hint, to_numbers
+from its_eval.data.tables import find_column, normalise_name, read_table, require_distinct
 from its_eval.errors import DataError
 
 if TYPE_CHECKING:

@@ -158,7 +158,7 @@ class _Grid:
         self.name, self.stratum, self.calendar = name, stratum, calendar
         period = frame["period"].to_numpy(dtype=np.int64)
         self.start = int(period.min())
-        self.units = sorted(set(frame["unit"]))
+        self.units = sorted(set(frame["unit"].unique()))
         place = {unit: column for column, unit in enumerate(self.units)}
         shape = (int(period.max()) - self.start + 1, len(self.units))
         at = (period - self.start, frame["unit"].map(place).to_numpy(dtype=int))

@@ -195,13 +195,13 @@ def _read_table(
         if "" in texts and (blank := int((codes == texts.index("")).sum())):
             problems.append(f"{where}: {blank} rows have no {key}")
     codes, texts = column_codes(read, "period")
-    ordinals = np.zeros(len(texts), dtype=np.int64)
-    for place in np.flatnonzero(np.bincount(codes, minlength=len(texts))):
-        try:
-            ordinals[place] = settings.calendar.parse(texts[place], table.dates)
-        except ValueError as error:
-            problems.append(f"{where}: period {error}")
+    there = np.flatnonzero(np.bincount(codes, minlength=len(texts)))
+    read_periods, unread = settings.calendar.parse_column((texts[place] for place in there), table.dates)
+    problems += [f"{where}: period {fault}" for fault in unread.values()]
+    ordinals = np.array([read_periods.get(text, 0) for text in texts], dtype=np.int64)
     numbers = {key: numbers_of(read.column(key)) for key in NUMERIC if key in names}
+    if table.scale == "proportion" and "value" in numbers:
+        numbers["value"] = 100.0 * numbers["value"]
     return _Part(unit, indicator, ordinals[codes], numbers), problems
 
 

@@ -44,11 +44,25 @@ class Finding:
     message: str
 
 
-def shorten(problems: list[str]) -> list[str]:
+class Shortened(list[str]):
+    """Problems of which the last are only counted.
+
+    Parameters
+    ----------
+    problems : list of str
+        All of them.
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        more = len(problems) - SHOWN_PROBLEMS
+        counted = [f"… and {more} more of this kind"] if more > 0 else []
+        super().__init__([*problems[:SHOWN_PROBLEMS], *counted])
+        self.total = len(problems)
+
+
+def shorten(problems: list[str]) -> Shortened:
     """Return the first problems and a count of the rest."""
-    if len(problems) <= SHOWN_PROBLEMS:
-        return problems
-    return [*problems[:SHOWN_PROBLEMS], f"… and {len(problems) - SHOWN_PROBLEMS} more of this kind"]
+    return Shortened(problems)
 
 
 def findings_table(findings: Iterable[Finding]) -> pd.DataFrame:

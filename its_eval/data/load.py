@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -9,31 +10,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from its_eval.calendar import Calendar
+from its_eval.calendar import MONTH_NAMES, Calendar, is_calendar_quarter
 from its_eval.config.faults import show
 from its_eval.config.outcomes import series_name
+from its_eval.data.combine import combined, daily_findings
 from its_eval.data.faults import Finding
-from its_eval.data.tables import (
-    find_column,
-    normalise_name,
-    number_hint,
-    read_table,
-    require_distinct,
-    to_numbers,
-)
+from its_eval.data.numbers import MISSING_MARKS, number_hint, to_numbers
+from its_eval.data.shapes import NUMERIC, ORIGIN, shaped
+from its_eval.data.tables import NO_FILE, Reading, normalise_name, read_table
 from its_eval.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from its_eval.config import DataSettings, IndicatorTable
 
 
+#: Delimiters with a word of their own.
+_DELIMITERS = {"tab": "\t"}
 #: Ordinal of a row whose period could not be read.
 NO_PERIOD = -(10**9)
-_NUMERIC = ("value", "numerator", "denominator")
-#: Columns that say where a row comes from.
-ORIGIN = ("source_file", "source_sheet", "source_row")
 
 
 @dataclass(frozen=True)
@@ -52,15 +48,28 @@ class IndicatorRows:
         What was wrong in single cells.
     calendar : Calendar
         What the ordinals count.
+    notes : tuple of str
+        Columns and rows of the tables that are not used, and how their periods were taken.
+    percentages : frozenset of str
+        Indicators that are said to be percentages, by `scale` or by the per cent signs of their cells.
     """
 
     frame: pd.DataFrame
     findings: tuple[Finding, ...]
     calendar: Calendar
+    notes: tuple[str, ...] = ()
+    percentages: frozenset[str] = frozenset()
 
 
-def load_indicators(settings: DataSettings) -> IndicatorRows:
+def load_indicators(settings: DataSettings, only_unit: str | None = None) -> IndicatorRows:
     """Read every indicator table that the config names.
+
+    Parameters
+    ----------
+    settings : DataSettings
+        The tables and their calendar.
+    only_unit : str or None
+        The unit of tables without a column of units; None when there may be several.
 
     Raises
     ------
@@ -70,37 +79,143 @@ def load_indicators(settings: DataSettings) -> IndicatorRows:
     frames: list[pd.DataFrame] = []
     findings: list[Finding] = []
     problems: list[str] = []
+    hints: list[str] = []
+    notes: list[str] = []
+    percentages: set[str] = set()
     for table in settings.indicators:
         try:
-            frame, faults_of_cells = _load_table(table, settings.calendar)
+            loaded = _load_table(table, settings.calendar, only_unit)
         except DataError as error:
             problems += error.problems
+            hints += [error.hint] if error.hint and error.hint != NO_FILE else []
             continue
-        frames.append(frame)
-        findings += faults_of_cells
+        frames.append(loaded.frame)
+        findings += loaded.findings
+        notes += loaded.notes
+        percentages |= loaded.percentages
     if problems:
-        raise DataError(problems, "check the paths and columns under data.indicators")
+        general = "check the paths and columns under data.indicators"
+        raise DataError(problems, "; ".join(dict.fromkeys(hints)) or general)
     rows = pd.concat(frames, ignore_index=True)
     order = ["indicator", "unit", "period", "stratum", "source_file", "source_row"]
     rows = rows.sort_values(order, kind="stable")
-    return IndicatorRows(rows.reset_index(drop=True), tuple(findings), settings.calendar)
+    rows = rows.reset_index(drop=True)
+    return IndicatorRows(rows, tuple(findings), settings.calendar, tuple(notes), frozenset(percentages))
 
 
-def _load_table(table: IndicatorTable, calendar: Calendar) -> tuple[pd.DataFrame, list[Finding]]:
-    raw = read_table(table.path)
-    raw = _melted(raw, table) if table.layout == "wide" else _long(raw, table)
+@dataclass(frozen=True)
+class _Loaded:
+    """One table: its rows, what is wrong with them, and what is to be said of it."""
+
+    frame: pd.DataFrame
+    findings: list[Finding]
+    notes: tuple[str, ...]
+    percentages: set[str]
+
+
+def _load_table(table: IndicatorTable, calendar: Calendar, only_unit: str | None) -> _Loaded:
+    how = Reading(
+        table.sheet,
+        table.header_row,
+        _DELIMITERS.get(table.delimiter, table.delimiter),
+        table.encoding,
+        keyed=True,
+    )
+    shape = shaped(read_table(table.path, how), table, calendar, only_unit)
+    raw = shape.frame
     findings = _blank_codes(raw)
     raw["period_text"] = raw["period"].astype(str).str.strip()
     raw["period"] = _ordinals(raw, table, calendar, findings)
-    for name in _NUMERIC:
+    signs = False
+    for name in NUMERIC:
         if name not in raw:
             raw[name] = np.nan
             continue
-        values, faulty = to_numbers(raw[name])
-        column = table.columns.get(name, name) if table.layout == "long" else None
-        findings += _cell_findings(raw, name, column, faulty, calendar)
+        cells = raw[name]
+        if name == "value":
+            cells, signs = _without_signs(cells)
+        values, faulty = to_numbers(cells, table.decimal)
+        column = shape.columns.get(name)
+        findings += _cell_findings(raw, name, column, faulty, calendar, table.decimal)
         raw[name] = values
-    return raw[["indicator", "unit", "period", *_NUMERIC, "stratum", *ORIGIN]], findings
+    if table.scale == "proportion":
+        findings += _no_proportions(raw, signs=signs)
+        raw["value"] = 100.0 * raw["value"]
+    findings += _spellings(raw)
+    notes = [*shape.notes, *_calendar_quarters(raw, table, calendar)]
+    if table.combine is not None:
+        raw, more = combined(raw, table.combine, table.dates, calendar)
+        findings += more
+    else:
+        findings += daily_findings(raw, table.dates, calendar)
+    stated = set(raw["indicator"].unique()) if signs or table.scale is not None else set()
+    return _Loaded(
+        raw[["indicator", "unit", "period", *NUMERIC, "stratum", *ORIGIN]], findings, tuple(notes), stated
+    )
+
+
+def _without_signs(cells: pd.Series) -> tuple[pd.Series, bool]:
+    """Return cells without per cent signs where all have one; where only some do, these are faults."""
+    if pd.api.types.is_numeric_dtype(cells):
+        return cells, False
+    text = cells.astype(str).str.strip()
+    filled = ~text.isin(MISSING_MARKS)
+    signs = bool(filled.any() and text[filled].str.endswith("%").all())
+    return (text.str.rstrip("%") if signs else cells), signs
+
+
+def _no_proportions(raw: pd.DataFrame, *, signs: bool) -> Iterator[Finding]:
+    """Yield each value that is no proportion, where the config says that all are."""
+    value = raw["value"].to_numpy(dtype=np.float64)
+    for row in raw[(value < 0) | (value > 1)].itertuples():
+        number = f"{float(str(row.value)):g}{' %' if signs else ''}"
+        message = f"{place_of(row)}: {number} is no proportion from 0 to 1; leave `scale` out for percentages"
+        yield Finding(_series(row), str(row.unit), "no_proportion", "", number, "error", message)
+
+
+def _calendar_quarters(raw: pd.DataFrame, table: IndicatorTable, calendar: Calendar) -> Iterator[str]:
+    """Yield once that quarters by number are those of the calendar, where financial ones would look alike."""
+    if calendar.frequency != "quarter" or table.dates == "financial":
+        return
+    numbered = (text for text in raw["period_text"].unique() if is_calendar_quarter(text))
+    for text in numbered:
+        months = f"{calendar.first_day(calendar.parse(text)):%B} to {_last_month(text, calendar)}"
+        said = f"{text} is {months}; `dates: financial` reads years from April"
+        yield f"{table.path.name}: quarters are those of the calendar: {said}"
+        return
+
+
+def _last_month(text: str, calendar: Calendar) -> str:
+    following = calendar.first_day(calendar.parse(text) + 1)
+    return MONTH_NAMES[(following.month - 2) % 12] + f" {(following - dt.timedelta(days=1)).year}"
+
+
+def _spellings(raw: pd.DataFrame) -> Iterator[Finding]:
+    """Yield the units that differ in case or spaces alone and follow one another: one unit, twice named.
+
+    Units with rows in the same periods are two, whatever they are called.
+    """
+    codes = raw["unit"].unique()
+    by_key: dict[str, list[str]] = {}
+    for code in codes:
+        by_key.setdefault(normalise_name(code), []).append(code)
+    for spellings in by_key.values():
+        if len(spellings) < 2:
+            continue
+        own = raw[raw["unit"].isin(spellings)]
+        for (indicator, stratum), rows in own.groupby(["indicator", "stratum"], sort=True):
+            periods = {code: set(part["period"]) for code, part in rows.groupby("unit", sort=True)}
+            shared = set.intersection(*periods.values()) if len(periods) > 1 else {NO_PERIOD}
+            if len(periods) < 2 or 2 * len(shared) > min(map(len, periods.values())):
+                continue
+            named = " and ".join(show(code) for code in periods)
+            message = (
+                f"{rows['source_file'].iloc[0]}: {indicator}: the units {named} differ in case or spaces "
+                "alone, and each has its own part of the series; write one of them throughout"
+            )
+            series = series_name(str(indicator), *filter(None, [str(stratum)]))
+            for code in periods:
+                yield Finding(series, str(code), "spelling_changes", "", str(code), "error", message)
 
 
 def place_of(row: Any) -> str:
@@ -114,82 +229,11 @@ def _series(row: Any) -> str:
     return series_name(str(row.indicator), *filter(None, [str(row.stratum)]))
 
 
-def _long(raw: pd.DataFrame, table: IndicatorTable) -> pd.DataFrame:
-    columns = table.columns
-    present = {normalise_name(str(name)) for name in raw.columns}
-    names = ["unit", "period", *([] if table.indicator is not None else ["indicator"])]
-    # an unmapped tidy column is used when it is there; a mapped one has to be
-    optional = (*_NUMERIC, "stratum")
-    names += [name for name in optional if name in columns or name in present]
-    if "value" not in names and not {"numerator", "denominator"} <= set(names):
-        names.append("value")
-    columns_there = _found_columns(raw, {name: columns.get(name, name) for name in names}, str(table.path))
-    out = pd.DataFrame({name: raw[column] for name, column in columns_there.items()}, index=raw.index)
-    if table.indicator is not None:
-        out["indicator"] = table.indicator
-    if "stratum" not in out:
-        out["stratum"] = ""
-    for name in ("unit", "indicator", "stratum"):
-        out[name] = out[name].astype(str).str.strip()
-    return out.assign(**_origin(raw, table))
-
-
-def _found_columns(raw: pd.DataFrame, named: dict[str, str], where: str) -> dict[str, str]:
-    """Return the columns by what they are for; all that are not there are refused at once."""
-    matched: dict[str, str] = {}
-    problems: list[str] = []
-    for name, column in named.items():
-        try:
-            matched[name] = find_column(raw, column, where)
-        except DataError as error:
-            problems += error.problems
-    if problems:
-        raise DataError(problems)
-    return matched
-
-
-def _origin(raw: pd.DataFrame, table: IndicatorTable) -> dict[str, pd.Series]:
-    """Return where each row comes from: what the table itself says, else its own file and row."""
-    own = {
-        "source_file": pd.Series(table.path.name, index=raw.index),
-        "source_sheet": pd.Series("", index=raw.index),
-        "source_row": pd.Series(raw.index, index=raw.index),
-    }
-    if not set(ORIGIN) <= set(map(str, raw.columns)):
-        return own
-    rows, _ = to_numbers(raw["source_row"])
-    said = raw["source_file"].ne("") & ~np.isnan(rows)
-    given = {**{name: raw[name] for name in ORIGIN[:2]}, "source_row": pd.Series(rows, index=raw.index)}
-    return {name: given[name].where(said, own[name]) for name in ORIGIN[:2]} | {
-        "source_row": given["source_row"].where(said, own["source_row"]).astype(int)
-    }
-
-
-def _melted(raw: pd.DataFrame, table: IndicatorTable) -> pd.DataFrame:
-    """Return a wide table (a period column, then a column a unit) as rows."""
-    period = find_column(raw, table.columns.get("period", "period"), str(table.path))
-    require_distinct(raw.columns, str(table.path))
-    units = [name for name in raw.columns if name != period]
-    long = raw.reset_index(names="source_row").melt(
-        id_vars=["source_row", period], value_vars=units, var_name="unit", value_name="value"
-    )
-    long = long.rename(columns={period: "period"})
-    long["unit"] = long["unit"].astype(str).str.strip()
-    long["indicator"] = table.indicator
-    return long.assign(stratum="", source_file=table.path.name, source_sheet="")
-
-
 def _ordinals(
     raw: pd.DataFrame, table: IndicatorTable, calendar: Calendar, findings: list[Finding]
 ) -> pd.Series[int]:
-    ordinals: dict[str, int] = {}
-    faults: dict[str, str] = {}
-    for text in raw["period_text"].unique():
-        try:
-            ordinals[text] = calendar.parse(text, table.dates)
-        except ValueError as error:
-            ordinals[text] = NO_PERIOD
-            faults[text] = str(error)
+    ordinals, faults = calendar.parse_column(raw["period_text"].unique(), table.dates)
+    ordinals |= dict.fromkeys(faults, NO_PERIOD)
     faulty = raw[raw["period_text"].isin(list(faults))]
     for row in faulty.itertuples():
         message = f"{place_of(row)}: {faults[str(row.period_text)]}"
@@ -214,6 +258,7 @@ def _cell_findings(
     column: str | None,
     faulty: np.ndarray[tuple[int], np.dtype[np.bool_]],
     calendar: Calendar,
+    decimal: str,
 ) -> Sequence[Finding]:
     """Return a finding for each faulty cell; without a `column` of the file it is that of the unit."""
     findings = []
@@ -221,7 +266,7 @@ def _cell_findings(
         ordinal = int(str(row.period))
         period = "" if ordinal == NO_PERIOD else calendar.format(ordinal)
         place = f"{place_of(row)}, column {column or str(row.unit)!r}"
-        message = f"{place}: {show(text)} is not a number; {number_hint(text)}"
+        message = f"{place}: {show(text)} is not a number; {number_hint(text, decimal, keyed=True)}"
         findings.append(Finding(_series(row), str(row.unit), "not_a_number", period, text, "error", message))
     return findings
 

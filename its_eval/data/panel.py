@@ -150,14 +150,21 @@ def _values(
     if numerator is None:
         # a table has values, or else both parts of a fraction
         assert value is not None  # noqa: S101
-        return value
+        return _at_most_all(outcome, value)
     rebuilt = numerator
     if outcome.kind in ("percentage", "rate"):
         sizes = np.full(len(numerator), np.nan) if denominator is None else denominator
         with np.errstate(divide="ignore", invalid="ignore"):
             rebuilt = _factor(outcome) * numerator / sizes
         rebuilt[~np.isfinite(rebuilt)] = np.nan
-    return rebuilt if value is None else np.where(np.isnan(value), rebuilt, value)
+    return _at_most_all(outcome, rebuilt if value is None else np.where(np.isnan(value), rebuilt, value))
+
+
+def _at_most_all(outcome: Outcome, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return percentages that exceed 100 by rounding alone, as 100 × n / n may, as 100."""
+    if outcome.kind != "percentage":
+        return values
+    return np.where((values > 100.0) & (values <= 100.0 * (1 + 1e-12)), 100.0, values)
 
 
 def _factor(outcome: Outcome) -> float:
@@ -167,9 +174,10 @@ def _factor(outcome: Outcome) -> float:
 
 def indicator_arrays(frame: pd.DataFrame) -> tuple[IndicatorArrays, tuple[str, ...]]:
     """Return rows of a frame of `IndicatorRows` as arrays, and the sorted codes of their units."""
-    units = tuple(sorted(set(frame["unit"])))
+    numbers, codes = frame["unit"].factorize()
+    units = tuple(sorted(codes))
     places = {unit: place for place, unit in enumerate(units)}
-    unit = frame["unit"].map(places).to_numpy(dtype=np.int64)
+    unit = np.array([places[code] for code in codes], dtype=np.int64)[numbers]
     return IndicatorArrays(unit, frame["period"].to_numpy(dtype=np.int64), *_numbers(frame)), units
 
 

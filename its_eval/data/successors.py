@@ -11,7 +11,7 @@ import pandas as pd
 
 from its_eval.data.faults import Finding
 from its_eval.data.load import NO_PERIOD, IndicatorRows
-from its_eval.data.tables import MISSING_MARKS
+from its_eval.data.numbers import MISSING_MARKS
 from its_eval.errors import DataError
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def combine_successors(
         raise DataError(problems, _HINT)
     order = ["indicator", "unit", "period", "stratum", "source_file", "source_row"]
     whole = pd.concat(parts, ignore_index=True)[list(frame.columns)].sort_values(order, kind="stable")
-    return IndicatorRows(whole.reset_index(drop=True), tuple(findings), rows.calendar)
+    return replace(rows, frame=whole.reset_index(drop=True), findings=tuple(findings))
 
 
 def _add_up(series: pd.DataFrame, kind: str, factor: float) -> tuple[pd.DataFrame, list[int], list[int]]:

@@ -1,4 +1,4 @@
-"""Tables as text from CSV, Excel and Parquet: columns by name or role, and cells as numbers."""
+"""Tables as text from CSV, Excel and Parquet, and their columns by name or role."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from its_eval.data.workbook import WORKBOOK_SUFFIXES, cell_text, open_workbook
@@ -23,11 +22,6 @@ from its_eval.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence
 
-    from numpy.typing import NDArray
-
-
-#: Cells that mean "not known": blank, or a publisher's mark for suppressed. Never read as zero.
-MISSING_MARKS = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "*", "-", "..", ":"})
 
 _BLANK_LINE = re.compile(r"[ \t]*[\r\n]")
 
@@ -89,7 +83,37 @@ def require_distinct(columns: Iterable[Hashable], where: str) -> None:
         )
 
 
-def read_table(path: Path) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Reading:
+    """How a file is read.
+
+    Attributes
+    ----------
+    sheet : str or None
+        Sheet of a workbook; None for the only visible one with anything on it.
+    header_row : int
+        Row of the names of the columns, from 1.
+    delimiter, encoding : str
+        Of a text file.
+    keyed : bool
+        Whether a config says so, whose keys messages then name.
+    """
+
+    sheet: str | None = None
+    header_row: int = 1
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    keyed: bool = False
+
+    def key(self, name: str, value: object) -> str:
+        """Return which key to set, for a message; nothing where there are no keys."""
+        return f"set `{name}: {value}`, or " if self.keyed else ""
+
+
+PLAIN = Reading()
+
+
+def read_table(path: Path, how: Reading = PLAIN) -> pd.DataFrame:
     """Read a table: text cells, blank for missing; typed numbers of a Parquet file stay numbers.
 
     Parameters
@@ -97,6 +121,8 @@ def read_table(path: Path) -> pd.DataFrame:
     path : Path
         ``.csv``, ``.csv.gz``, ``.xlsx`` or another workbook (its only visible sheet), or ``.parquet`` (a
         file or a folder of them).
+    how : Reading
+        Sheet, row of the header, delimiter and encoding.
 
     Returns
     -------
@@ -107,20 +133,25 @@ def read_table(path: Path) -> pd.DataFrame:
     Raises
     ------
     DataError
-        When the file is absent, empty, not in UTF-8 or not a table.
+        When the file is absent, empty, in another encoding or not a table.
     """
     require_file(path)
     if path.suffix == ".parquet" or path.is_dir():
         frame = _read_parquet(path)
     else:
         read = _read_workbook if path.suffix.lower() in WORKBOOK_SUFFIXES else _read_csv
-        frame = _table_of(read(path))
+        frame = _table_of(read(path, how), how.header_row)
+        _require_cells(frame, path, how)
     if frame.empty:
         raise DataError([f"{path}: the table has no rows"])
     return frame
 
 
-def require_file(path: Path, hint: str = "check the path; in a config it is relative to the config") -> None:
+#: What to do about a file that is not there.
+NO_FILE = "check the path; in a config it is relative to the config"
+
+
+def require_file(path: Path, hint: str = NO_FILE) -> None:
     """Check that there is a table to read: a file, or a folder of Parquet files.
 
     Parameters
@@ -145,8 +176,8 @@ def require_file(path: Path, hint: str = "check the path; in a config it is rela
         raise DataError([f"{path}: neither a file nor a folder"])
 
 
-def read_text(path: Path) -> str:
-    """Return the text of a file in UTF-8, with or without a byte-order mark, packed or not.
+def read_text(path: Path, how: Reading = PLAIN) -> str:
+    """Return the text of a file, packed or not, without its byte-order mark.
 
     Raises
     ------
@@ -160,45 +191,60 @@ def read_text(path: Path) -> str:
     except (OSError, EOFError, zlib.error) as error:
         raise DataError([f"{path}: cannot be read as CSV: {error}"]) from None
     try:
-        text = raw.decode("utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            [f"{path}: line {line} is not UTF-8 text (byte 0x{raw[error.start]:02x})"],
-            "save the file as CSV UTF-8; from a Windows program it is often in the encoding cp1252",
-        ) from None
+        text = raw.decode(how.encoding).removeprefix("\ufeff")
+    except UnicodeError as error:
+        raise _undecoded(path, raw, how, getattr(error, "start", 0)) from None
     if not text.strip():
         raise DataError([f"{path}: the file is empty"])
     return text
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
+def _undecoded(path: Path, raw: bytes, how: Reading, start: int) -> DataError:
+    """Return the error of a text in another encoding, with the likely one."""
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        what, likely = "it begins with the mark of UTF-16", "utf-16"
+    else:
+        line, likely = raw.count(b"\n", 0, start) + 1, "cp1252"
+        name = "UTF-8" if how.encoding == "utf-8" else how.encoding
+        what = f"line {line} is not {name} text (byte 0x{raw[start]:02x})"
+    key = how.key("encoding", likely)
+    program = "; from a Windows program it is often in the encoding cp1252" if likely == "cp1252" else ""
+    return DataError([f"{path}: {what}"], f"{key}save the file as CSV UTF-8{program}")
+
+
+def _read_csv(path: Path, how: Reading) -> pd.DataFrame:
     try:
         # the header is read as a row like the others: pandas would rename the second of two equal names
-        text = read_text(path)
+        text = read_text(path, how)
+        # what stands above the header has other numbers of cells
+        lines = text.split("\n", how.header_row - 1)
+        _require_row(path, how, len(lines))
+        text = lines[-1]
         if _BLANK_LINE.match(text):
             raise DataError(
-                [f"{path}: line 1 is blank; expected the names of the columns"],
-                "remove what stands above the header",
+                [f"{path}: line {how.header_row} is blank; expected the names of the columns"],
+                how.key("header_row", "N") + "remove what stands above the header",
             )
         return pd.read_csv(
             io.StringIO(text),
+            sep=how.delimiter,
             dtype=str,
             keep_default_na=False,
             header=None,
             skip_blank_lines=False,
-        )
+        ).fillna("")
     except pd.errors.ParserError as error:
-        raise DataError(
-            [f"{path}: {_csv_fault(str(error))}"], "put a cell that holds a comma in quotes"
-        ) from None
+        hint = "put a cell that holds a comma in quotes"
+        if how.keyed:
+            hint += "; or name the row of the header (`header_row`) or the delimiter (`delimiter: ';'`)"
+        raise DataError([f"{path}: {_csv_fault(str(error))}"], hint) from None
 
 
-def _table_of(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return cells with the first row as header, without blank rows and nameless columns of nothing."""
+def _table_of(cells: pd.DataFrame, header_row: int) -> pd.DataFrame:
+    """Return cells with their first row as header, without blank rows and nameless columns of nothing."""
     names, frame = cells.iloc[0], cells.iloc[1:]
     frame.columns = [str(name).strip() for name in names]
-    frame.index = pd.RangeIndex(2, len(frame) + 2)
+    frame.index = pd.RangeIndex(header_row + 1, header_row + 1 + len(frame))
     frame = frame[(frame != "").any(axis=1)]
     # a comma at the end of every line, as spreadsheets write it, makes a column of nothing
     return frame.loc[
@@ -207,9 +253,31 @@ def _table_of(cells: pd.DataFrame) -> pd.DataFrame:
     ]
 
 
-def _read_workbook(path: Path) -> pd.DataFrame:
+def _require_row(path: Path, how: Reading, rows: int) -> None:
+    if rows < how.header_row:
+        raise DataError([f"{path}: there is no row {how.header_row} for the header; it has {rows}"])
+
+
+def _require_cells(frame: pd.DataFrame, path: Path, how: Reading) -> None:
+    """Refuse a table of one column whose name holds another delimiter."""
+    name = str(frame.columns[0]) if len(frame.columns) == 1 else ""
+    for mark, called, key in ((";", "semicolons", "';'"), ("\t", "tabulators", "tab")):
+        if mark in name and how.delimiter != mark:
+            comma = frame.iloc[:, 0].str.contains(r"\d,\d", regex=True).any()
+            also = " and `decimal: ','`" if comma and how.keyed else ""
+            hint = (
+                f"set `delimiter: {key}`{also}, or save it with commas"
+                if how.keyed
+                else "save it with commas"
+            )
+            raise DataError([f"{path}: its cells are separated by {called}, not by commas"], hint)
+
+
+def _read_workbook(path: Path, how: Reading) -> pd.DataFrame:
     book = open_workbook(path)
-    sheets = {name: book.rows(name) for name in book.visible}
+    if how.sheet is not None and how.sheet not in book.sheets:
+        raise DataError([f"{path}: there is no sheet {how.sheet!r}; {nearest(how.sheet, book.sheets)}"])
+    sheets = {name: book.rows(name) for name in ([how.sheet] if how.sheet is not None else book.visible)}
     filled = {name: rows for name, rows in sheets.items() if any(any(map(_is_filled, row)) for row in rows)}
     if not filled:
         raise DataError([f"{path}: the file is empty"])
@@ -217,9 +285,11 @@ def _read_workbook(path: Path) -> pd.DataFrame:
         sheet_names = ", ".join(repr(name) for name in filled)
         raise DataError(
             [f"{path}: {len(filled)} sheets hold something: {sheet_names}; expected one table"],
-            "keep the table in a workbook of its own, or hide the other sheets",
+            how.key("sheet", "NAME") + "keep the table in a workbook of its own, or hide the other sheets",
         )
     (rows,) = filled.values()
+    _require_row(path, how, len(rows))
+    rows = rows[how.header_row - 1 :]
     return pd.DataFrame([[cell_text(cell) for cell in row] for row in rows], dtype=str)
 
 
@@ -253,91 +323,6 @@ def _text_or_number(column: pd.Series) -> pd.Series:
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
         return column
     return column.astype("string").fillna("").astype(str)
-
-
-_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?$")
-#: Larger numbers are no measurements, and their squares leave the range of double precision.
-LARGEST = 1e50
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+$")
-#: Longer cells are no slip of a number; hints that repeat them would be as long.
-_LONGEST_NUMBER = 60
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-
-
-def number_hint(text: str) -> str:
-    """Return what to change so that a text becomes a number.
-
-    Examples
-    --------
-    >>> number_hint("35,744")
-    'write 35744: thousands separators are not read'
-    """
-    stripped = text.strip()
-    short = len(stripped) <= _LONGEST_NUMBER
-    if short and stripped.endswith("%"):
-        return f"write {stripped[:-1].strip()}: leave out the per cent sign"
-    if short and _THOUSANDS.match(stripped):
-        return f"write {stripped.replace(',', '')}: thousands separators are not read"
-    if short and _DECIMAL_COMMA.match(stripped):
-        return f"write {stripped.replace(',', '.')}: the decimal mark is a point"
-    if re.fullmatch(r"[+-]?(inf|infinity)", stripped, re.IGNORECASE):
-        return "an infinite value cannot be used; leave the cell blank when it is not known"
-    if _NUMBER.fullmatch(stripped):
-        return f"a number beyond {LARGEST:g} cannot be used; leave the cell blank when it is not known"
-    return "write digits with a decimal point, or leave the cell blank when it is not known"
-
-
-def to_numbers(column: pd.Series) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Convert a column to floats.
-
-    Returns
-    -------
-    values : ndarray of float
-        NaN where missing or not a number.
-    faulty : ndarray of bool
-        True where the cell holds something that is neither a number of at most `LARGEST` nor a mark for
-        missing.
-    """
-    if pd.api.types.is_numeric_dtype(column):
-        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-        # a missing value compares as false
-        useless = np.abs(values) > LARGEST
-        return np.where(useless, np.nan, values), useless
-    text = column.str.strip()
-    missing = text.isin(MISSING_MARKS).to_numpy()
-    values = np.array(pd.to_numeric(text.where(~missing, "nan"), errors="coerce"), dtype=np.float64)
-    faulty = ~missing & ~(np.abs(values) <= LARGEST)
-    values[faulty | missing] = np.nan
-    return values, faulty
-
-
-def read_numbers(
-    raw: pd.DataFrame, column: str, where: object, problems: list[str], blank: str = ""
-) -> pd.Series[float]:
-    """Return a column as numbers, and add a sentence to the problems for every cell that is none.
-
-    Parameters
-    ----------
-    raw : DataFrame
-        Cells, the rows numbered as a reader counts them.
-    column : str
-        Which column.
-    where : object
-        The file, for messages.
-    problems : list of str
-        What was wrong so far.
-    blank : str
-        Why a blank cell is a fault too; none by default.
-    """
-    values, faulty = to_numbers(raw[column])
-    problems += [
-        f"{where}: row {row}, column {column!r}: {text!r} is not a number; {number_hint(str(text))}"
-        for row, text in raw.loc[faulty, column].items()
-    ]
-    if blank:
-        absent = raw.index[np.isnan(values) & ~faulty]
-        problems += [f"{where}: row {row}, column {column!r}: {blank}, but blank" for row in absent]
-    return pd.Series(values, index=raw.index)
 
 
 @dataclass(frozen=True)

@@ -2,39 +2,61 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from its_eval.config.outcomes import listed_as
 from its_eval.data.faults import Finding, Severity
 from its_eval.data.load import NO_PERIOD, IndicatorRows, place_of
 from its_eval.data.panel import indicator_arrays
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
+    import pandas as pd
     from numpy.typing import NDArray
 
+    from its_eval.calendar import Calendar
     from its_eval.config import Outcome
     from its_eval.data.panel import IndicatorArrays, Panel
 
 #: A span that holds every period as ISO text, for `concerns_run`.
 ALL_PERIODS = ("", "~")
+#: What rounding of double precision may add to a number, with room.
+_RELATIVE = 1e-12
+#: Fewer values of a series do not show how far apart they are.
+_FEWEST_SPARSE = 5
+#: Coarser frequencies by frequency: every how many periods, in words, and the name.
+_COARSER = {
+    "month": ((12, "twelfth month", "year"), (3, "third month", "quarter")),
+    "quarter": ((4, "fourth quarter", "year"),),
+}
 #: So many rows of one unit and period are named; a table may repeat a row a million times.
 SHOWN_DUPLICATES = 5
 
 
 def row_findings(rows: IndicatorRows, outcome: Outcome) -> list[Finding]:
-    """Return duplicates and impossible values of one indicator."""
+    """Return duplicates and impossible values of one indicator, and series of another frequency or scale."""
     own = partial(_finding, outcome)
     frame = rows.frame
     frame = frame[frame["indicator"].eq(outcome.indicator) & frame["period"].ne(NO_PERIOD)]
-    arrays, _ = indicator_arrays(frame)
+    arrays, units = indicator_arrays(frame)
+    findings = [
+        *_contradictions(frame, arrays, outcome, rows),
+        *_sparse(arrays, units, outcome, rows.calendar),
+    ]
+    # values that their parts confirm are what they are
+    parts = frame["numerator"].notna() & frame["denominator"].notna()
+    written = frame["value"].where(~parts).to_numpy(dtype=np.float64)
     frame = frame.assign(value=arrays.values(outcome))
-    findings: list[Finding] = []
-    duplicated = frame.duplicated(["unit", "period", "stratum"], keep=False)
+    # said of such a series already
+    daily = {
+        item.unit for item in rows.findings if item.check == "several_days" and item.indicator == outcome.name
+    }
+    duplicated = frame.duplicated(["unit", "period", "stratum"], keep=False) & ~frame["unit"].isin(daily)
     for key, group in frame[duplicated].groupby(["unit", "period"], sort=True):
         unit, ordinal = map(str, key)
         few = group.head(SHOWN_DUPLICATES)
@@ -42,11 +64,20 @@ def row_findings(rows: IndicatorRows, outcome: Outcome) -> list[Finding]:
         places = ", ".join(place_of(row) for row in few.itertuples()) + more
         period = rows.calendar.format(int(ordinal))
         values = "; ".join(str(value) for value in few["value"]) + ("; …" if more else "")
-        message = f"{outcome.indicator}, {unit}, {period} stands {len(group)} times ({places}); keep one row"
+        message = f"{outcome.indicator}, {unit}, {period} stands {len(group)} times ({places})"
+        numbers = group[["value", "numerator", "denominator"]]
+        if len(numbers.drop_duplicates()) == 1:
+            message += ": duplicated rows; keep one row"
+        else:
+            message += " with different values; keep one row, or set `combine: sum` or `mean`"
         findings.append(own("duplicate_period", unit, period, values, "error", message))
-    if _look_like_shares(arrays.values(outcome), outcome):
-        message = f"{outcome.indicator}: no value is above 1; percentages are written as 95.2, not as 0.952"
-        findings.append(own("looks_like_proportions", "", "", "", "warning", message))
+    if _look_like_shares(written, outcome) and not {listed_as(outcome), outcome.name} & rows.percentages:
+        message = (
+            f"{outcome.indicator}: no value is above 1: these look like proportions; "
+            "set `scale: proportion`, or multiply by 100 "
+            "(`scale: percent` where they are percentages as they stand)"
+        )
+        findings += [own("looks_like_proportions", unit, "", "", "error", message) for unit in units]
     faults = list(impossible_values(arrays, outcome))
     for fault, row in zip(faults, frame.iloc[[fault.row for fault in faults]].itertuples(), strict=True):
         unit, period = str(row.unit), rows.calendar.format(int(str(row.period)))
@@ -64,6 +95,73 @@ def _finding(
 def _look_like_shares(values: NDArray[np.float64], outcome: Outcome) -> bool:
     given = values[~np.isnan(values)]
     return outcome.kind == "percentage" and bool((given > 0).any()) and bool(given.max() <= 1)
+
+
+def unused_denominators(rows: IndicatorRows, outcome: Outcome) -> str:
+    """Return that numerators are analysed as they stand, where they have denominators; nothing else."""
+    frame = rows.frame[rows.frame["indicator"].eq(outcome.indicator)]
+    parts = frame["value"].isna() & frame["numerator"].notna() & frame["denominator"].notna()
+    if outcome.kind != "number" or not parts.any():
+        return ""
+    return (
+        f"{outcome.indicator}: there are no values, so numerators are analysed and denominators not used; "
+        "`kind: percentage`, or `kind: rate` with `per`, divides them"
+    )
+
+
+def _contradictions(
+    frame: pd.DataFrame, arrays: IndicatorArrays, outcome: Outcome, rows: IndicatorRows
+) -> Iterator[Finding]:
+    """Yield each value that is not what its numerator and denominator make.
+
+    A value may be rounded to the decimals with which the column is written, and its parts to multiples of 5
+    where all are.
+    """
+    if outcome.kind not in ("percentage", "rate") or arrays.numerator is None or arrays.denominator is None:
+        return
+    value = frame["value"].to_numpy(dtype=np.float64)
+    made = replace(arrays, value=None).values(outcome)
+    known = ~np.isnan(value) & ~np.isnan(made)
+    if not known.any():
+        return
+    parts = np.concatenate([arrays.numerator[known], arrays.denominator[known]])
+    rounded = 2.5 if (parts % 5 == 0).all() else 0.0
+    factor = 100.0 if outcome.kind == "percentage" else (outcome.per or 1.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slack = factor * rounded * (1 + made / factor) / arrays.denominator
+    slack += 10.0 ** -_decimals(value[known]) + _RELATIVE * np.abs(made)
+    odd = known & (np.abs(value - made) > slack)
+    for row, shown, expected in zip(frame[odd].itertuples(), value[odd], made[odd], strict=True):
+        unit, period = str(row.unit), rows.calendar.format(int(str(row.period)))
+        message = (
+            f"{place_of(row)}: {outcome.indicator}, {unit}, {period}: value {shown:.10g} is not what "
+            f"numerator and denominator make, {expected:.4g}; correct them, or leave one of the two out"
+        )
+        yield _finding(outcome, "contradicts_parts", unit, period, f"{shown:.10g}", "error", message)
+
+
+def _decimals(values: NDArray[np.float64]) -> int:
+    """Return with how many decimals numbers are written, at most 9."""
+    return next((n for n in range(9) if np.allclose(np.round(values, n), values, rtol=0, atol=1e-12)), 9)
+
+
+def _sparse(
+    arrays: IndicatorArrays, units: Sequence[str], outcome: Outcome, calendar: Calendar
+) -> Iterator[Finding]:
+    """Yield the units that have a value in every third or twelfth month, or every fourth quarter, alone."""
+    values = arrays.values(outcome)
+    for place, unit in enumerate(units):
+        periods = np.unique(arrays.period[(arrays.unit == place) & ~np.isnan(values)])
+        if len(periods) < _FEWEST_SPARSE:
+            continue
+        step = int(np.gcd.reduce(np.diff(periods)))
+        for every, word, frequency in _COARSER.get(calendar.frequency, ()):
+            if step % every == 0:
+                message = (
+                    f"{outcome.indicator}, {unit} has a value every {word}: set `frequency: {frequency}`"
+                )
+                yield _finding(outcome, "coarser_frequency", unit, "", str(step), "error", message)
+                break
 
 
 @dataclass(frozen=True)
@@ -97,7 +195,9 @@ def impossible_values(rows: IndicatorArrays, outcome: Outcome) -> Iterator[Impos
     checks = []
     if outcome.kind == "percentage":
         reason = "a percentage lies between 0 and 100"
-        checks.append(("impossible_percentage", (value < 0) | (value > 100), "value", value, reason))
+        # 100 × n / n may exceed 100 in its last digit
+        beyond = (value < 0) | (value > 100.0 * (1 + _RELATIVE))
+        checks.append(("impossible_percentage", beyond, "value", value, reason))
     if outcome.kind in ("count", "rate"):
         reason = f"a {outcome.kind} cannot be negative"
         checks.append(("negative_value", value < 0, "value", value, reason))

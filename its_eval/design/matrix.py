@@ -331,9 +331,18 @@ def usable_periods(
 
 
 def time_terms(
-    n: int, interruptions: Sequence[Interruption]
+    n: int, interruptions: Sequence[Interruption], *, quadratic: bool = False
 ) -> tuple[NDArray[np.float64], tuple[str, ...], tuple[tuple[int, ...], ...]]:
     """Return constant, trend and interruption columns (methods §1, model 1).
+
+    Parameters
+    ----------
+    n : int
+        Periods of the window.
+    interruptions : sequence of Interruption
+        The intervention first.
+    quadratic : bool
+        Whether the trend is a parabola: ``pre_curvature`` ((C/n)^2) stands behind the other columns.
 
     Returns
     -------
@@ -351,6 +360,9 @@ def time_terms(
         columns.append(tuple(range(len(parts), len(parts) + len(own))))
         parts += own
         terms += [name if number == 0 else f"{name}: {interruption.name}" for name in names]
+    if quadratic:
+        parts.append((parts[1] / n) ** 2)
+        terms.append("pre_curvature")
     return np.column_stack(parts), tuple(terms), tuple(columns)
 
 
@@ -363,6 +375,8 @@ def build_design(
     masked: NDArray[np.bool_],
     covariates: NDArray[np.float64] | None = None,
     covariate_names: Sequence[str] = (),
+    *,
+    quadratic: bool = False,
 ) -> Design:
     """Build the design of one window.
 
@@ -385,13 +399,15 @@ def build_design(
         which one is missing is not usable.
     covariate_names : sequence of str
         q names.
+    quadratic : bool
+        As for ``time_terms``.
     """
     n = len(positions)
     usable = usable_periods(n, interruptions, masked)
     if covariates is not None:
         usable &= ~np.isnan(covariates).any(axis=1)
     resolved = season.resolve(int(usable.sum()), per_year)
-    matrix, terms, columns = time_terms(n, interruptions)
+    matrix, terms, columns = time_terms(n, interruptions, quadratic=quadratic)
     main = matrix.shape[1]
     seasonal, names = seasonal_terms(resolved, positions, per_year, season_name)
     matrix, terms = np.hstack([matrix, seasonal]), terms + names

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from its_eval.effects.estimands import Segment, asked, linear_contrasts, year_effect
-from its_eval.effects.nonlinear import fieller_sets, relative_effects, standardised_effects
+from its_eval.effects.means import mean_difference
+from its_eval.effects.nonlinear import above_zero, fieller_sets, relative_effects, standardised_effects
 from its_eval.estimators.fit import DF_FLOOR, ContrastEstimates, Fit
 from its_eval.scales import NONE, Scale
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 ShownScale = Literal["response", "link", "ratio"]
-InferenceScale = Literal["identity", "log", "fieller"]
+InferenceScale = Literal["identity", "log", "fieller", "means"]
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,11 @@ class Setting:
     weights : ndarray, shape (S, n), or None
         Multiplies the effect of each period in the cumulative effect (denominators of a percentage, as
         hundreds). A series that is NaN throughout has no cumulative effect; None: none has.
+    by_weight : bool
+        The weights are what counts arose from: periods count by them in the relative effect too, which then
+        is the cumulative effect in per cent of the events expected without the intervention.
+    counts, sizes : ndarray, shape (S, n), or None
+        Of a family: its counts, with their exposure or trials.
     """
 
     observed: BoolArray
@@ -76,6 +82,9 @@ class Setting:
     is_family: bool = False
     offset: FloatArray | None = None
     weights: FloatArray | None = None
+    by_weight: bool = False
+    counts: FloatArray | None = None
+    sizes: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -88,9 +97,10 @@ class Kind:
         A name of the contract, e.g. ``slope_change``; slopes are per period.
     scale : {"response", "link", "ratio"}
         Outcome units, log units, or a ratio.
-    inference_scale : {"identity", "log", "fieller"}
+    inference_scale : {"identity", "log", "fieller", "means"}
         Where ``estimate ± t(df) std_error`` is the interval: on the row's own scale, on its logarithm (for
-        a per cent change: of 1 + estimate/100), or nowhere (Fieller's theorem).
+        a per cent change: of 1 + estimate/100), or nowhere (Fieller's theorem; a difference of mean rates
+        where one of them is 0, `mean_difference`).
     interruption : int
         Which one of the design's; 0 is the intervention.
     """
@@ -253,17 +263,27 @@ def _add_nonlinear(
     """Add the effects in per cent of the counterfactual, and those of other scales in outcome units."""
     segment = Segment(design, setting.observed, number)
     chosen = segment.periods
+    if fit.no_estimate is not None and segment.switched_off[chosen][:, fit.no_estimate].any():
+        return  # the level of a differenced series has no estimate
     if setting.scale.is_plain:
-        level = (
-            np.zeros(len(fit.params)) if setting.offset is None else setting.offset[:, chosen].mean(axis=1)
-        )
-        effect_row = segment.difference[chosen].mean(axis=0)
-        base_row = segment.switched_off[chosen].mean(axis=0)
+        share, of_whom = np.full(int(chosen.sum()), 1.0 / chosen.sum()), "average_effect"
+        if (
+            setting.by_weight
+            and setting.weights is not None
+            and not np.isnan(setting.weights[:, chosen]).any()
+        ):
+            own, of_whom = setting.weights[:, chosen], "cumulative_effect"
+            share = own / own.sum(axis=1, keepdims=True)
+        known = np.zeros((1, share.shape[-1])) if setting.offset is None else setting.offset[:, chosen]
+        level = np.broadcast_to((share * known).sum(axis=1), len(fit.params))
+        effect_row = share @ segment.difference[chosen]
+        base_row = share @ segment.switched_off[chosen]
         estimates, there, uncertain = relative_effects(fit, effect_row, base_row, level)
+        there &= above_zero(fit.params @ segment.switched_off[chosen].T + known)
         name = "relative_average_effect"
         builder.read(Kind(name, "response", "identity", number), estimates, there & ~uncertain)
         if (there & uncertain).any():
-            average = builder.column(Kind("average_effect", "response", "identity", number))
+            average = builder.column(Kind(of_whom, "response", "identity", number))
             _add_fieller(
                 builder, number, fit, (effect_row, base_row), level, estimates, there & uncertain, average
             )
@@ -271,6 +291,7 @@ def _add_nonlinear(
     if setting.scale.name == "log" and not setting.is_family:
         return
     at = {k: segment.interruption.full + k for k in question.at_of(design, number)}
+    by_means = _add_mean_differences(builder, design, segment, setting)
     for name, there, estimates in standardised_effects(
         fit,
         (design.matrix, segment.switched_off),
@@ -279,8 +300,42 @@ def _add_nonlinear(
         offset=setting.offset,
         weights=setting.weights,
         at=at,
+        by_weight=setting.by_weight,
     ):
-        builder.read(Kind(name, "response", "identity", number), estimates, there)
+        modelled = there & ~by_means if name in BY_MEANS else there
+        builder.read(Kind(name, "response", "identity", number), estimates, modelled)
+
+
+#: What a difference of mean rates stands for where a model has no estimate.
+BY_MEANS = ("average_effect", "cumulative_effect")
+
+
+def _add_mean_differences(
+    builder: _Builder, design: Design, segment: Segment, setting: Setting
+) -> NDArray[np.bool_]:
+    """Add average and cumulative effects of series without events before or after; return which have them."""
+    if setting.counts is None or setting.sizes is None or len(design.interruptions) > 1:
+        return np.zeros(1, dtype=np.bool_)
+    binomial = setting.scale.name == "logit"
+    used = segment.periods | (design.segments()[0] & setting.observed)
+    found = [
+        mean_difference(
+            counts[used], sizes[used], segment.periods[used], builder.confidence, binomial=binomial
+        )
+        for counts, sizes in zip(setting.counts, setting.sizes, strict=True)
+    ]
+    there = np.array([item is not None for item in found])
+    if there.any():
+        rows = [
+            (item.estimate, item.low, item.high, item.p_value, item.size) if item else (np.nan,) * 5
+            for item in found
+        ]
+        estimate, low, high, p_value, size = np.array(rows).T
+        nothing, no_floor = np.full(there.size, np.nan), np.zeros(there.size, dtype=np.bool_)
+        for name, factor in zip(BY_MEANS, (100.0 if binomial else 1.0, size), strict=True):
+            columns = (factor * estimate, nothing, nothing, nothing, p_value, factor * low, factor * high)
+            builder.add(Kind(name, "response", "means", segment.number), columns, no_floor, there)
+    return there
 
 
 def _add_fieller(
@@ -315,7 +370,7 @@ class _Builder:
     """Columns in the making."""
 
     def __init__(self, confidence: float) -> None:
-        self._confidence = confidence
+        self.confidence = confidence
         self._kinds: list[Kind] = []
         self._columns: list[tuple[FloatArray, ...]] = []
         self._floors: list[BoolArray] = []
@@ -341,7 +396,7 @@ class _Builder:
 
     def read(self, kind: Kind, estimates: ContrastEstimates, present: BoolArray) -> None:
         """Add one contrast of each series."""
-        low, high = estimates.interval(self._confidence)
+        low, high = estimates.interval(self.confidence)
         own = (estimates.estimate, estimates.std_error, estimates.df, estimates.statistic, estimates.p_value)
         columns = tuple(array[:, 0] for array in (*own, low, high))
         self.add(kind, columns, estimates.df_unclipped[:, 0] < DF_FLOOR, present)

@@ -20,6 +20,19 @@ if TYPE_CHECKING:
 FIELLER_BELOW = 4.0
 
 
+def above_zero(levels: FloatArray) -> NDArray[np.bool_]:
+    """Return of which series a change in per cent of the level means something, shape (S,).
+
+    Of a level below zero, or one that passes through it, a share has no sign that anybody could read.
+
+    Parameters
+    ----------
+    levels : ndarray, shape (S, m)
+        Levels expected without the intervention; NaN where nobody knows them, which is no objection.
+    """
+    return np.asarray(~(levels <= 0.0).any(axis=1))
+
+
 def relative_effects(
     fit: Fit, effect_row: FloatArray, base_row: FloatArray, level: FloatArray
 ) -> tuple[ContrastEstimates, NDArray[np.bool_], NDArray[np.bool_]]:
@@ -31,8 +44,8 @@ def relative_effects(
     ----------
     fit : Fit
         Of S series.
-    effect_row, base_row : ndarray, shape (k,)
-        Average effect and average counterfactual.
+    effect_row, base_row : ndarray, shape (k,) or (S, k)
+        Average effect and average counterfactual; the second form averages each series in a way of its own.
     level : ndarray, shape (S,)
         Known part of the counterfactual: the mean of the peers of a difference.
 
@@ -46,7 +59,7 @@ def relative_effects(
     uncertain : ndarray of bool, shape (S,)
         Where the counterfactual mean is within four standard errors of zero.
     """
-    both = fit.contrasts(np.array([effect_row, base_row]))
+    both = fit.contrasts(np.stack([effect_row, base_row], axis=-2))
     base = both.estimate[:, 1] + level
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = both.estimate[:, 0] / base
@@ -67,21 +80,20 @@ def fieller_sets(
     limits and p-value agree. A set that leaves out an interval only, which may be one around 0, has infinite
     limits too.
     """
-    effect_row, base_row = rows
+    effect_rows, base_rows = (np.broadcast_to(row, fit.params.shape) for row in rows)
 
     def forms(matrices: FloatArray) -> list[FloatArray]:
         """Return variance of the effect, covariance, and variance of the base."""
-        return [
-            np.asarray((matrices @ right) @ left)
-            for left, right in ((effect_row, effect_row), (effect_row, base_row), (base_row, base_row))
-        ]
+        pairs = ((effect_rows, effect_rows), (effect_rows, base_rows), (base_rows, base_rows))
+        return [np.asarray(np.einsum("si,sij,sj->s", left, matrices, right)) for left, right in pairs]
 
     adjusted, model = forms(fit.covariance.adjusted), forms(fit.covariance.model)
     larger = adjusted[0] >= model[0]
     var_effect, covariance, var_base = (
         np.where(larger, first, second) for first, second in zip(adjusted, model, strict=True)
     )
-    effect, base = fit.params @ effect_row, fit.params @ base_row + level
+    effect = np.sum(fit.params * effect_rows, axis=1)
+    base = np.sum(fit.params * base_rows, axis=1) + level
     low, high = fieller_limits(effect, base, var_effect, covariance, var_base, quantile)
     return 100.0 * low, 100.0 * high
 
@@ -119,6 +131,7 @@ def standardised_effects(
     offset: FloatArray | None,
     weights: FloatArray | None,
     at: Mapping[int, int],
+    by_weight: bool = False,
 ) -> Iterator[tuple[str, NDArray[np.bool_], ContrastEstimates]]:
     """Yield average, cumulative and relative effects in outcome units, and those at single periods.
 
@@ -142,6 +155,8 @@ def standardised_effects(
         Weight of each period in the cumulative effect; None: it has none.
     at : mapping of int to int
         Period of each k of ``effect_at_k``.
+    by_weight : bool
+        Periods count by their weights in the relative effect too, which then is that of the sum.
 
     Yields
     ------
@@ -177,9 +192,13 @@ def standardised_effects(
         rows = np.einsum("sp,spk->sk", weight, gradient[:, chosen])
         summed = np.einsum("sp,sp->s", weight, change[:, chosen])
         yield "cumulative_effect", np.asarray(~np.isnan(weights).all(axis=1)), read(summed, rows)
-    base = mean_0[:, chosen].mean(axis=1)
+    base, base_row = mean_0[:, chosen].mean(axis=1), base_gradient[:, chosen].mean(axis=1)
+    if by_weight and weights is not None:
+        total, average = summed, rows
+        base = np.einsum("sp,sp->s", weight, mean_0[:, chosen])
+        base_row = np.einsum("sp,spk->sk", weight, base_gradient[:, chosen])
     there = base > 0
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(there, total / base, np.nan)
-        rows = (100.0 / base)[:, None] * (average - ratio[:, None] * base_gradient[:, chosen].mean(axis=1))
+        rows = (100.0 / base)[:, None] * (average - ratio[:, None] * base_row)
     yield "relative_average_effect", there, read(100.0 * ratio, np.where(there[:, None], rows, 0.0))

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -230,7 +230,8 @@ def fit_arima(
     one the season). Such a column has no coefficient in the likelihood, because an integrated series has no
     expected level: what is returned puts the line through the observed series,
     ``(A'A)^{-1}A'(y - Kb)`` with A the removed and K the kept columns, and its covariance is what follows
-    from that of b. Effects, which do not involve these columns, are not touched by this.
+    from that of b. It serves to draw a line: contrasts of removed columns have no estimate (``no_estimate``).
+    Effects, which do not involve these columns, are not touched by this.
 
     Parameters
     ----------
@@ -267,7 +268,9 @@ def fit_arima(
     n_series, n_terms = Y.shape[1], X.shape[1]
     result = blank_fit(n_series, n_terms, 0, p, FLAGS)
     kept = kept_columns(X, d, seasonal_d, season)
-    result.flags["differenced"][:] = kept.size < n_terms
+    if kept.size < n_terms:
+        result.flags["differenced"][:] = True
+        result = replace(result, no_estimate=~np.isin(np.arange(n_terms), kept))
     spent = p + q + seasonal_p + seasonal_q + d + seasonal_d * season
     for pattern in missing_patterns(Y):
         observed = pattern.observed

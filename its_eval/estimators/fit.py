@@ -182,13 +182,16 @@ class Fit:
     flags : dict of str to ndarray of bool, shape (S,)
         Warnings as data, e.g. ``at_bound``; every flag is a word listed in ``docs/flags.md``.
     variance_ratio : ndarray, shape (S,), or None
-        Variance after over variance before the interruption, or of the signal over the noise; None for
-        estimators without such a ratio.
+        Variance after over variance before the interruption, or of the autoregressive part over the other
+        one; None for estimators without such a ratio.
     dispersion : ndarray, shape (S,), or None
-        Of count and binomial families; None for others.
+        Of count and binomial families, and of sampling noise; None for others.
     walk_variances : ndarray, shape (S, 2), or None
         Of a random walk with added noise: variance of a step from one period to the next, and of the noise
         where the relative variance is 1; None for other errors.
+    no_estimate : ndarray of bool, shape (k,), or None
+        Coefficients that the model does not have, such as the level of a differenced series: what stands for
+        them only places a line, and no contrast of them has an estimate. None: there are none such.
     """
 
     params: FloatArray
@@ -201,6 +204,7 @@ class Fit:
     variance_ratio: FloatArray | None = None
     dispersion: FloatArray | None = None
     walk_variances: FloatArray | None = None
+    no_estimate: BoolArray | None = None
 
     def one(self, series: int) -> Fit:
         """Return the fit of one series alone, so that contrasts of its own cost nothing for the others."""
@@ -226,11 +230,17 @@ class Fit:
             None if self.variance_ratio is None else self.variance_ratio[pick],
             None if self.dispersion is None else self.dispersion[pick],
             None if self.walk_variances is None else self.walk_variances[pick],
+            self.no_estimate,
         )
 
     def contrasts(self, matrix: FloatArray) -> ContrastEstimates:
-        """Estimate contrasts, rows of an (m, k) or (S, m, k) array."""
-        return self.covariance.estimate(self.params, matrix)
+        """Estimate contrasts, rows of an (m, k) or (S, m, k) array; NaN where there is no estimate."""
+        read = self.covariance.estimate(self.params, matrix)
+        if self.no_estimate is None:
+            return read
+        lacking = np.broadcast_to((matrix[..., self.no_estimate] != 0.0).any(axis=-1), read.estimate.shape)
+        numbers = (read.estimate, read.std_error, read.df, read.df_unclipped)
+        return ContrastEstimates(*(np.where(lacking, np.nan, values) for values in numbers))
 
 
 def _products(contrasts: FloatArray, params: FloatArray) -> FloatArray:

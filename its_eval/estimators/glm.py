@@ -20,14 +20,13 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from scipy import special
 
 from its_eval.errors import NotEstimableError
 from its_eval.estimators.fit import NOISE_FLOOR, blank_fit, missing_patterns, require_estimable
-from its_eval.estimators.kind import Entry, EstimatorKind, FitContext
 
 if TYPE_CHECKING:
     from its_eval.estimators.fit import BoolArray, Fit, FloatArray
@@ -317,7 +316,7 @@ def fit_glm(
     ValueError
         For another family, negative lags, or exposure and trials with the wrong family.
     """
-    sizes = _sizes(family, exposure, trials)
+    sizes = check_sizes(family, exposure, trials)
     if lags is not None and lags < 0:
         raise ValueError(f"lags is {lags}; it has to be 0 or more")
     check_counts(Y, exposure=exposure, trials=trials)
@@ -351,7 +350,7 @@ def fit_glm(
     return result
 
 
-def _sizes(family: Family, exposure: FloatArray | None, trials: FloatArray | None) -> FloatArray | None:
+def check_sizes(family: Family, exposure: FloatArray | None, trials: FloatArray | None) -> FloatArray | None:
     """Return trials or exposure, whichever the family takes."""
     if family not in get_args(Family):
         raise ValueError(f"family is {family!r}; it has to be one of {', '.join(get_args(Family))}")
@@ -371,50 +370,3 @@ def _sandwich(model: SeriesModel, observed: BoolArray, lags: int) -> FloatArray:
     scores = np.zeros((observed.size, model.scores.shape[1]))
     scores[observed] = model.scores
     return np.asarray(model.bread @ S_hac_simple(scores, nlags=lags) @ model.bread)
-
-
-def _fit_entry(X: FloatArray, Y: FloatArray, estimator: Entry, context: FitContext) -> Fit:
-    """Fit a family to the numerators of the periods that Y has."""
-    family = cast("Family", estimator.name)
-    if context.counts is None:
-        raise ValueError(f"{family} needs counts")
-    counts = np.where(np.isnan(Y), np.nan, context.counts)
-    if family in BINOMIAL:
-        return fit_glm(X, counts, family, trials=context.sizes, lags=estimator.lags)
-    return fit_glm(X, counts, family, exposure=context.sizes, lags=estimator.lags)
-
-
-def _family(name: Family, title: str, assumes: str) -> EstimatorKind:
-    binomial = name in BINOMIAL
-    return EstimatorKind(
-        name,
-        title,
-        assumes,
-        _fit_entry,
-        options=("lags",),
-        of_kind="percentage" if binomial else "count",
-        link="logit" if binomial else "log",
-    )
-
-
-POISSON = _family("poisson", "Poisson regression", "independent counts whose variance is their mean")
-QUASI_POISSON = _family(
-    "quasi_poisson",
-    "quasi-Poisson regression",
-    "independent counts whose variance is proportional to their mean",
-)
-NEGATIVE_BINOMIAL = _family(
-    "negative_binomial",
-    "negative binomial regression",
-    "independent counts whose variance grows with the square of their mean",
-)
-BINOMIAL_FAMILY = _family(
-    "binomial",
-    "logistic regression",
-    "independent answers, and a level that moves for no other reason than chance",
-)
-QUASI_BINOMIAL = _family(
-    "quasi_binomial",
-    "quasi-binomial regression",
-    "independent months whose variance is proportional to that of a binomial",
-)

@@ -58,6 +58,10 @@ class Entry(Protocol):
     def seasonal_order(self) -> tuple[int, int, int]:
         """Of an ARIMA process."""
 
+    @property
+    def errors(self) -> str:
+        """Of a count or binomial family: ``independent`` or ``ar1``."""
+
 
 class ShortSeriesError(NotEstimableError):
     """A series is too short for any inference by this estimator."""
@@ -78,7 +82,8 @@ class FitContext:
     per_year : int
         Seasons in a year.
     relative_variance : ndarray, shape (n, S), or None
-        Variance of each period over its geometric mean, for weighted series.
+        Variance of each period over its geometric mean, for weighted series; the sampling variance itself for
+        estimators that model it.
     counts, sizes : ndarray, shape (n, S), or None
         Numerators and denominators, for count and binomial families; ``sizes`` None without denominators.
     """
@@ -164,11 +169,15 @@ class EstimatorKind:
     has_error_model : bool
         Models the errors of neighbouring periods, which takes `DESCRIPTIVE_BELOW` observations.
     can_weigh : bool
-        Takes sampling variances, unless its variance changes at the start.
+        Takes sampling variances as weights.
+    models_sampling : bool
+        Takes sampling variances as a part of its error model, and cannot do without.
     whitenable : bool
         Errors are autoregressive with the fit's partial autocorrelations, or independent.
     of_several_series : bool
         Describes a unit and its peers in one model.
+    joins_patterns : bool
+        Series that miss different periods may be handed over in one call.
     slow : bool
         Takes milliseconds a series.
     procedure : str
@@ -189,8 +198,10 @@ class EstimatorKind:
     link: str = ""
     has_error_model: bool = False
     can_weigh: bool = False
+    models_sampling: bool = False
     whitenable: bool = False
     of_several_series: bool = False
+    joins_patterns: bool = False
     slow: bool = False
     procedure: str = ""
     at_bound: EstimatorKind | None = None
@@ -205,9 +216,10 @@ class EstimatorKind:
         """Whether it is a generalised linear model, whose mean is on the response scale."""
         return bool(self.link)
 
-    def weighs(self, estimator: Entry) -> bool:
-        """Return whether an entry of the config takes sampling variances as weights."""
-        return self.can_weigh and estimator.variance == "constant"
+    @property
+    def weighs(self) -> bool:
+        """Whether it takes sampling variances, as weights or as a part of its error model."""
+        return self.can_weigh or self.models_sampling
 
     def fit(self, X: FloatArray, Y: FloatArray, estimator: Entry, context: FitContext) -> Fit:
         """Fit series that miss the same periods.
@@ -297,11 +309,17 @@ class EstimatorKind:
         return replace(read, flags=_raised(read.flags, bound, other.flags))
 
     def _require_length(self, context: FitContext) -> None:
-        if self.has_error_model and context.n_used < DESCRIPTIVE_BELOW:
-            raise ShortSeriesError(
-                f"{context.n_used} usable observations; an error model needs {DESCRIPTIVE_BELOW}. "
-                "Show the series, or extend the window"
-            )
+        if self.has_error_model:
+            require_length(context.n_used)
+
+
+def require_length(n_used: int) -> None:
+    """Raise when there are too few usable observations for an error model."""
+    if n_used < DESCRIPTIVE_BELOW:
+        raise ShortSeriesError(
+            f"{n_used} usable observations; an error model needs {DESCRIPTIVE_BELOW}. "
+            "Show the series, or extend the window"
+        )
 
 
 def at_bound(flags: Mapping[str, BoolArray]) -> NDArray[np.intp]:

@@ -34,7 +34,7 @@ from its_eval.estimators.fit import (
     scatter,
 )
 from its_eval.estimators.kind import Entry, EstimatorKind, FitContext, Statistics
-from its_eval.estimators.reml.dense import dense_covariance
+from its_eval.estimators.reml.kenward_roger import dense_kenward_roger
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -156,10 +156,12 @@ def fit_random_walk(X: FloatArray, Y: FloatArray, relative_variance: FloatArray 
             scatter(result, pattern.places, found)
             continue
         require_estimable(X, pattern.observed)
+        # simulated series share the weights of the one that they stand for
+        weights = np.broadcast_to(relative_variance, Y.shape)
         solver = _WeightedWalk(X, pattern.observed)
         for series in pattern.series:
             one = slice(series, series + 1)
-            scatter(result, one, solver.fit(Y[:, one], relative_variance[:, series]))
+            scatter(result, one, solver.fit(Y[:, one], weights[:, series]))
     return result
 
 
@@ -216,13 +218,9 @@ class _WeightedWalk:
         degenerate = degenerate_series(y, self.observed, residual_sum, np.array([np.sum(outcome**2)]))
         variance = np.where(degenerate, 0.0, residual_sum / self.df)
         correlation = (1.0 - share) * np.diag(noise) + share * self.walk
-        covariance = dense_covariance(
-            self.X,
-            np.asarray(np.linalg.inv(correlation)[None], dtype=np.float64),
-            [self.walk - np.diag(noise)],
-            variance,
-            np.array([[share in (0.0, 1.0)]]),
-        )
+        known = np.array([[False, share in (0.0, 1.0)]])
+        slopes = [(self.walk - np.diag(noise))[None]]
+        covariance = dense_kenward_roger(self.X, correlation[None], slopes, variance, known)
         constant = self.df * (np.log(2.0 * np.pi / self.df) + 1.0) + np.log(noise).sum()
         parts = np.array([share / self.mean, 1.0 - share])
         return Fit(

@@ -38,6 +38,7 @@ FIGURES: Catalogue[FigureKind[Any]] = Catalogue(
         "balance": "its_eval.figures.balance:BALANCE",
         "placebo_units": "its_eval.figures.placebo_units:PLACEBO_UNITS",
         "placebo_dates": "its_eval.figures.placebo_dates:PLACEBO_DATES",
+        "trend_bounds": "its_eval.figures.trend_bounds:TREND_BOUNDS",
         "specification_curve": "its_eval.figures.specification_curve:SPECIFICATION_CURVE",
         "forest": "its_eval.figures.forest:FOREST",
         "residuals": "its_eval.figures.residuals:RESIDUALS",

@@ -127,7 +127,12 @@ _DIMENSIONS = {
     "transition": "phase-in",
 }
 #: Choices that are not their own words.
-_CHOICES = {("order", "reml_ar_noise"): "1 with noise"}
+_CHOICES = {
+    ("order", "reml_ar_noise"): "1 with noise",
+    ("order", "reml_local_level"): "1 with drift",
+    ("order", "reml_ar_sampling"): "1 with sampling noise",
+    ("trend", "quadratic"): "a parabola",
+}
 
 
 def draw_specification_curve(frame: pd.DataFrame, labels: FigureLabels) -> Figure:

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.config.layouts import Layout, load_layout
+from its_eval.config.layouts import Layout, load_layout, load_layouts
 from its_eval.data.faults import Finding
+from its_eval.data.opening import likely_header
 from its_eval.data.tables import nearest
 from its_eval.errors import DataError, OutputError, UsageError
 from its_eval.importers.extract import Extract, extract
-from its_eval.importers.headings import choose_sheet, open_source
+from its_eval.importers.headings import NoHeaderError, choose_sheet, open_source, trimmed
 from its_eval.importers.tidy import characteristics_table, tidy_table
 
 if TYPE_CHECKING:
@@ -177,9 +178,11 @@ def read_extract(path: Path, layouts: Sequence[Layout], strata: Collection[str] 
         except DataError as error:
             refused.append(error)
             continue
-        return extract(sheet, header, layout, strata)
-    if len(refused) == 1:
-        raise refused[0]
+        return extract(source, sheet, header, layout, strata)
+    # a file with the header of one layout alone is of that one, whatever else is wrong with it
+    near = [error for error in refused if not isinstance(error, NoHeaderError)]
+    if len(refused) == 1 or len(near) == 1:
+        raise (near or refused)[0]
     reasons = [
         f"{layout.title}: {problem.removeprefix(f'{path.name}: ')}"
         for layout, error in zip(layouts, refused, strict=True)
@@ -281,13 +284,13 @@ def layouts_of(kind: str, own: Path | None = None) -> tuple[Layout, ...]:
         When there is no such kind, or the user's layout is of another one.
     """
     if own is not None:
-        layout = load_layout(own)
-        if layout.kind != kind:
+        layouts = load_layouts(own)
+        if others := [layout.kind for layout in layouts if layout.kind != kind]:
             raise UsageError(
-                f"the layout {own} is of kind {layout.kind!r}, and the command says {kind!r}",
-                f"its-eval import {layout.kind} … --layout {own}",
+                f"the layout {own} is of kind {others[0]!r}, and the command says {kind!r}",
+                f"its-eval import {others[0]} … --layout {own}",
             )
-        return (layout,)
+        return layouts
     layouts = tuple(layout for layout in bundled_layouts() if layout.kind == kind)
     if not layouts:
         raise UsageError(
@@ -295,11 +298,6 @@ def layouts_of(kind: str, own: Path | None = None) -> tuple[Layout, ...]:
             f"the kinds are {', '.join(kinds())}; another one needs a layout of your own (--layout)",
         )
     return layouts
-
-
-#: Where a header is looked for, and how many texts it has at least.
-_ROWS = 60
-_FEWEST = 2
 
 
 @dataclass(frozen=True)
@@ -339,15 +337,18 @@ class LayoutFit:
         The sheet that it fits; None when it does not.
     reason : str
         Why it does not.
+    read : str
+        What an import would read.
     """
 
     layout: Layout
     sheet: str | None
     reason: str = ""
+    read: str = ""
 
 
 def inspect_file(path: Path, layouts: Sequence[Layout]) -> tuple[list[SheetSummary], list[LayoutFit]]:
-    """Return the sheets of a file and how each layout fits it.
+    """Return the sheets of a file and what an import by each layout would give.
 
     Raises
     ------
@@ -359,23 +360,31 @@ def inspect_file(path: Path, layouts: Sequence[Layout]) -> tuple[list[SheetSumma
     fits = []
     for layout in layouts:
         try:
-            sheet, _ = choose_sheet(source, layout)
+            sheet, header = choose_sheet(source, layout)
+            read = extract(source, sheet, header, layout)
         except DataError as error:
             reason = error.problems[0].removeprefix(f"{path.name}: ").removeprefix(f"{path.name}, ")
             fits.append(LayoutFit(layout, None, reason))
         else:
-            fits.append(LayoutFit(layout, sheet.name))
+            fits.append(LayoutFit(layout, sheet.name, read=_contents(read)))
     return sheets, fits
 
 
+def _contents(read: Extract) -> str:
+    """Return how many units and which periods a file has."""
+    count = len(set(read.units))
+    units = f"{count} unit{'s' if count > 1 else ''}"
+    if read.layout.table == "characteristics":
+        return units
+    first, last = (read.layout.calendar.format(int(end)) for end in (read.periods.min(), read.periods.max()))
+    return f"{units}, {first}" + (f" to {last}" if last != first else "")
+
+
 def _summary(sheet: Sheet, *, visible: bool) -> SheetSummary:
-    """Return a sheet with the row of most texts among the first ones, which is the likely header."""
-    texts = [
-        [" ".join(cell.split()) for cell in row if isinstance(cell, str) and cell.strip()]
-        for row in sheet.rows[:_ROWS]
-    ]
-    best = max(range(len(texts)), key=lambda row: (len(set(texts[row])), -row), default=0)
+    """Return a sheet with its likely header."""
     shape = (len(sheet.rows), max((len(row) for row in sheet.rows), default=0))
-    if not texts or len(texts[best]) < _FEWEST:
-        return SheetSummary(sheet.name, visible, shape, 0, ())
-    return SheetSummary(sheet.name, visible, shape, best + 1, tuple(texts[best]))
+    row = likely_header(sheet.rows)
+    headings = (
+        tuple(" ".join(text.split()) for text in map(trimmed, sheet.rows[row - 1]) if text) if row else ()
+    )
+    return SheetSummary(sheet.name, visible, shape, row, headings)

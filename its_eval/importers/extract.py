@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.data.tables import MISSING_MARKS, normalise_name
+from its_eval.data.numbers import MISSING_MARKS
+from its_eval.data.tables import normalise_name
 from its_eval.errors import DataError
 from its_eval.importers.headings import to_number, trimmed
-from its_eval.importers.metadata import check_name, file_period, read_period, revision_date
+from its_eval.importers.metadata import check_name, file_period, read_period, require_kind, revision_date
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from its_eval.config.layouts import Layout, LayoutStratum
-    from its_eval.importers.headings import Header, Sheet
+    from its_eval.importers.headings import Header, Sheet, Source
 
     Values = NDArray[np.float64]
 
@@ -56,7 +57,7 @@ class UnitRows:
         self.strata: list[str] = []
         self.total: int | None = None
         self._marks = MISSING_MARKS.union(layout.missing)
-        self._numbers = layout.numbers
+        self._numbers = tuple(name for name in layout.numbers if name in header.columns)
         codes = self._about_units()
         self.kept = list(codes)
         for column, allowed in layout.keep.items():
@@ -83,16 +84,18 @@ class UnitRows:
             if not any(cells):
                 continue
             code = trimmed(cells[at]) if at < len(cells) else ""
+            if self.layout.total is not None and self._is_total(row):
+                continue
             if is_code(code) and ((named < len(cells) and cells[named]) or not self._empty(row)):
                 codes[row] = code
             elif self._empty(row):
                 continue  # a footnote
-            elif code not in _NO_CODE:
+            elif code not in _NO_CODE and code not in self._marks:
                 self.problems.append(
                     f"{self.sheet.place(row, at)}: {code!r} is no code of a unit "
                     f"({self.layout.unit_pattern}), but numbers stand beside it"
                 )
-            elif not self._is_total(row):
+            else:
                 name = trimmed(self.cell(row, "name")) if "name" in self.header.columns else ""
                 untitled.append(f"{name} (row {row + 1})".strip())
         if untitled:
@@ -142,9 +145,12 @@ class UnitRows:
 
     def _require_once(self) -> None:
         """Refuse a unit that stands twice with the same stratum and period."""
-        if len(set(self.units)) == len(self.units):
+        if self.layout.sum_rows or len(set(self.units)) == len(self.units):
             return
         keys: list[tuple[str, ...]] = [(unit,) for unit in self.units]
+        if self.layout.pivot is not None:
+            kinds = [trimmed(self.cell(row, self.layout.pivot.column)) for row in self.kept]
+            keys = [(*key, kind.casefold()) for key, kind in zip(keys, kinds, strict=True)]
         if self.strata:
             keys = [(*key, name.casefold()) for key, name in zip(keys, self.strata, strict=True)]
         if "period" in self.header.columns:
@@ -159,6 +165,10 @@ class UnitRows:
                 what = f"{', '.join(key)} stands in row {before + 1} already"
                 self.problems.append(f"{self.sheet.place(row)}: {what}")
 
+    def texts(self, column: str) -> list[str]:
+        """Return a column of text of the rows kept."""
+        return [trimmed(self.cell(row, column)) for row in self.kept]
+
     def numbers(self, kept: Sequence[int]) -> dict[str, Values]:
         """Return the columns of numbers of some rows."""
         places = [self.header.columns[name] for name in self._numbers]
@@ -170,12 +180,17 @@ class UnitRows:
         if len(places) == 1:
             chosen = map(itemgetter(*places), cells)
         flat, marks = list(chosen), self._marks
+        if self.layout.percent:
+            shares = [name in self.layout.percent for name in self._numbers]
+            flat = [_share(cell) if shares[place % len(places)] else cell for place, cell in enumerate(flat)]
         try:
             values = [cell if type(cell) is float else to_number(cell, marks) for cell in flat]
         except ValueError:
             values = self._faulty(kept, places, flat)
         table = np.array(values, dtype=np.float64).reshape(len(kept), len(places))
-        return dict(zip(self._numbers, np.ascontiguousarray(table.T), strict=True))
+        columns = dict(zip(self._numbers, np.ascontiguousarray(table.T), strict=True))
+        zeros = np.zeros(len(kept))
+        return {name: columns.get(name, zeros) for name in self.layout.numbers}
 
     def _faulty(self, kept: Sequence[int], places: Sequence[int], flat: Sequence[object]) -> list[float]:
         """Report every cell that holds no number."""
@@ -187,12 +202,12 @@ class UnitRows:
                 self.problems.append(f"{self.sheet.place(kept[row], places[column])}: {error}")
         return [np.nan] * len(flat)
 
-    def periods(self) -> NDArray[np.int64]:
-        """Return the period of each row, from the column of periods or from above the header."""
+    def periods(self, source: Source) -> NDArray[np.int64]:
+        """Return the period of each row, from the column of periods or from where the file says it."""
         if self.layout.table == "characteristics":
             return np.zeros(len(self.kept), dtype=np.int64)
         if "period" not in self.header.columns:
-            period = file_period(self.sheet, self.header, self.layout)
+            period = file_period(source, self.sheet, self.header, self.layout)
             return np.full(len(self.kept), period, dtype=np.int64)
         ordinals: dict[object, int] = {}
         at = self.header.columns["period"]
@@ -200,7 +215,7 @@ class UnitRows:
             cell = self.cell(row, "period")
             if cell not in ordinals:
                 try:
-                    ordinals[cell] = read_period(cell, self.layout.calendar, self.layout.period.dates)
+                    ordinals[cell] = read_period(cell, self.layout.calendar, self.layout.period)
                 except ValueError as error:
                     ordinals[cell] = 0
                     self.problems.append(f"{self.sheet.place(row, at)}: the period {error}")
@@ -210,8 +225,19 @@ class UnitRows:
         return np.array([ordinals[self.cell(row, "period")] for row in self.kept], dtype=np.int64)
 
 
+def _share(cell: object) -> object:
+    """Return a cell with a per cent sign as a share; any other as it is."""
+    if isinstance(cell, str) and cell.strip().endswith("%"):
+        try:
+            return float(cell.strip()[:-1]) / 100.0
+        except ValueError:
+            return cell
+    return cell
+
+
 #: So many faults of a file are shown one by one.
 _MOST_FAULTS = 10
+_OWN_LAYOUT = "mend a copy of the file, or describe it in a layout of your own (--layout)"
 
 
 @dataclass(frozen=True)
@@ -255,11 +281,15 @@ class Extract:
     notes: tuple[str, ...] = ()
 
 
-def extract(sheet: Sheet, header: Header, layout: Layout, strata: Collection[str] = ()) -> Extract:
+def extract(
+    source: Source, sheet: Sheet, header: Header, layout: Layout, strata: Collection[str] = ()
+) -> Extract:
     """Return the rows about units.
 
     Parameters
     ----------
+    source : Source
+        The file, of which another sheet may say the period.
     sheet : Sheet
         All its cells.
     header : Header
@@ -274,15 +304,16 @@ def extract(sheet: Sheet, header: Header, layout: Layout, strata: Collection[str
     DataError
         When the period cannot be told, a code is strange, a cell holds no number, or no row is left.
     """
+    require_kind(source, sheet, header, layout)
     rows = UnitRows(sheet, header, layout, strata)
-    _require_sound(rows, "mend a copy of the file, or describe it in a layout of your own (--layout)")
+    _require_sound(rows, _OWN_LAYOUT)
     if not rows.kept:
         what = f"no row about a unit ({layout.unit_pattern}) follows the header"
         raise DataError(
             [f"{sheet.place(header.row)}: {what}"], "look at it with `its-eval import --inspect FILE`"
         )
     numbers = rows.numbers(rows.kept)
-    periods = rows.periods()
+    periods = rows.periods(source)
     totals = {}
     if rows.total is not None:
         totals = {name: float(column[0]) for name, column in rows.numbers([rows.total]).items()}
@@ -290,7 +321,11 @@ def extract(sheet: Sheet, header: Header, layout: Layout, strata: Collection[str
         "; how dates are written stands in the layout (period.dates)" if "period" in header.columns else ""
     )
     _require_sound(rows, f"leave a cell blank when its value is not known{dates}")
-    return Extract(
+    notes = list(rows.notes)
+    if header.unknown:
+        several = "s" if len(header.unknown) > 1 else ""
+        notes.append(f"unknown column{several} left out: {', '.join(header.unknown)}")
+    read = Extract(
         sheet.file,
         sheet.name,
         layout,
@@ -301,8 +336,64 @@ def extract(sheet: Sheet, header: Header, layout: Layout, strata: Collection[str
         numbers,
         totals,
         revision_date(sheet, header, layout),
-        (*rows.notes, *(f"unknown column left out: {name}" for name in header.unknown)),
+        tuple(notes),
     )
+    if layout.pivot is not None:
+        return pivoted(read, rows.texts(layout.pivot.column))
+    return read
+
+
+def pivoted(read: Extract, texts: Sequence[str]) -> Extract:
+    """Return an extract with a row a unit and period, where its file had one for each of several numbers.
+
+    Parameters
+    ----------
+    read : Extract
+        As the file has it.
+    texts : sequence of str
+        What the numbers of each row are.
+
+    Raises
+    ------
+    DataError
+        For a text that the layout does not know.
+    """
+    assert read.layout.pivot is not None  # noqa: S101
+    spelled = {
+        normalise_name(text): name for name, others in read.layout.pivot.names.items() for text in others
+    }
+    strange = sorted({text for text in texts if normalise_name(text) not in spelled})
+    if strange:
+        known = ", ".join(repr(text) for others in read.layout.pivot.names.values() for text in others)
+        said = ", ".join(map(repr, strange))
+        raise DataError([f"{read.file}: the layout does not know {said}; it knows {known}"], _OWN_LAYOUT)
+    first, place = grouped(read)
+    numbers = {name: np.full(len(first), np.nan) for name in read.layout.made}
+    for row, text in enumerate(texts):
+        for name, column in read.numbers.items():
+            numbers[f"{spelled[normalise_name(text)]}_{name}"][place[row]] = column[row]
+    return replace(
+        read,
+        units=[read.units[row] for row in first],
+        strata=[read.strata[row] for row in first] if read.strata else [],
+        rows=read.rows[first],
+        periods=read.periods[first],
+        numbers=numbers,
+    )
+
+
+def grouped(read: Extract) -> tuple[list[int], list[int]]:
+    """Return the first row of each unit, stratum and period, and the group of every row."""
+    strata = read.strata or [""] * len(read.units)
+    places: dict[tuple[str, str, int], int] = {}
+    first: list[int] = []
+    group: list[int] = []
+    for row, key in enumerate(zip(read.units, strata, read.periods.tolist(), strict=True)):
+        if key not in places:
+            places[key] = len(first)
+            first.append(row)
+        group.append(places[key])
+    return first, group
 
 
 def _require_sound(rows: UnitRows, hint: str) -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from its_eval.data.tables import MISSING_MARKS, nearest, normalise_name, number_hint, read_text
+from its_eval.data.numbers import MISSING_MARKS, number_hint
+from its_eval.data.tables import nearest, normalise_name, read_text
 from its_eval.data.workbook import WORKBOOK_SUFFIXES, Workbook, cell_text, open_workbook
 from its_eval.errors import DataError
 
@@ -155,6 +156,10 @@ _FARTHEST = 60
 _NEW_LAYOUT = "look at it with `its-eval import --inspect FILE`; a layout of your own (--layout) can read it"
 
 
+class NoHeaderError(DataError):
+    """A file has nothing of what a layout is recognised by."""
+
+
 @dataclass(frozen=True)
 class Header:
     """The header of one sheet.
@@ -162,7 +167,9 @@ class Header:
     Attributes
     ----------
     row : int
-        Where it stands, counted from 0.
+        Its last row, counted from 0.
+    first : int
+        Its first row.
     columns : dict of str to int
         Position of each column of the layout.
     unknown : tuple of str
@@ -170,6 +177,7 @@ class Header:
     """
 
     row: int
+    first: int
     columns: dict[str, int]
     unknown: tuple[str, ...]
 
@@ -183,37 +191,97 @@ def find_header(sheet: Sheet, layout: Layout) -> Header:
         When there is none, when it stands elsewhere, or when its columns are others.
     """
     where = sheet.place(0).rpartition(", row")[0]
-    row = _header_row(sheet, layout, where)
-    names = tuple(normalise_name(trimmed(cell)) for cell in sheet.rows[row])
-    over = _over(sheet.rows[row - 1]) if layout.header.over and row else ("",) * len(names)
-    columns, unknown, problems = _columns(_Recipe(layout), names, over)
+    first, row = _header_rows(sheet, layout, where)
+    texts, over = _texts(sheet.rows[first : row + 1])
+    if layout.header.over and first:
+        over = _over(sheet.rows[first - 1], len(texts))
+    names = tuple(map(normalise_name, texts))
+    columns, unknown, missing, problems = _columns(_Recipe(layout), names, over)
+    absent = [column for column in missing if column not in layout.optional]
+    if absent:
+        problems = (*problems, _absent(layout, absent, names))
     if problems:
         raise DataError([f"{where}: {problem}" for problem in problems], _NEW_LAYOUT)
     unknown = tuple(sorted({*unknown, *_untitled(sheet, row, names)}))
-    cells = sheet.rows[row]
     written = [
-        f"{_as_written(cells[column] if column < len(cells) else '')} (column {column_letters(column)})"
+        f"{_as_written(texts[column] if column < len(texts) else '')} (column {column_letters(column)})"
         for column in unknown
     ]
     if unknown and layout.unknown_columns == "refuse":
         what = f"{len(unknown)} column{'s' if len(unknown) > 1 else ''} that the layout does not know"
         raise DataError([f"{where}: {what}: {', '.join(written)}"], _NEW_LAYOUT)
-    return Header(row, dict(columns), tuple(written))
+    return Header(row, first, dict(columns), tuple(written))
 
 
-def _header_row(sheet: Sheet, layout: Layout, where: str) -> int:
-    marks = {normalise_name(mark) for mark in layout.header.marks}
+def _texts(rows: Sequence[Sequence[object]]) -> tuple[list[str], tuple[str, ...]]:
+    """Return the name of each column of a header of one or more rows, and the heading over it.
+
+    The name is the lowest text of the column; above it stands what began at or before it.
+    """
+    width = max(map(len, rows))
+    texts, over = [""] * width, [""] * width
+    for cells in rows:
+        reaching = _over(cells, width)
+        for column in range(width):
+            text = " ".join(trimmed(cells[column]).split()) if column < len(cells) else ""
+            if text:
+                over[column] = normalise_name(texts[column]) or over[column]
+                texts[column] = text
+            elif not texts[column]:
+                over[column] = reaching[column]
+    return texts, tuple(over)
+
+
+def _header_rows(sheet: Sheet, layout: Layout, where: str) -> tuple[int, int]:
+    """Return the first and the last row of the header."""
     first, last = layout.header.rows
-    for row, cells in enumerate(sheet.rows[first - 1 : last], start=first - 1):
-        if marks <= {normalise_name(cell) for cell in cells if isinstance(cell, str)}:
-            return row
-    quoted = ", ".join(repr(mark) for mark in layout.header.marks)
+    found = _marked(sheet, layout, first - 1, last)
+    if found is not None:
+        return found
+    quoted = ", ".join(repr(mark[0]) for mark in layout.header.marks)
     expected = f"row {first}" if first == last else f"rows {first} to {last}"
-    for row, cells in enumerate(sheet.rows[:_FARTHEST]):
-        if marks <= {normalise_name(cell) for cell in cells if isinstance(cell, str)}:
-            what = f"the header has moved: it stands in row {row + 1}; expected {expected}"
-            raise DataError([f"{where}: {what}"], _NEW_LAYOUT)
-    raise DataError([f"{where}: there is no header with {quoted} in {expected}"], _NEW_LAYOUT)
+    moved = _marked(sheet, layout, 0, _FARTHEST)
+    if moved is not None:
+        what = f"the header has moved: it stands in row {moved[1] + 1}; expected {expected}"
+        raise DataError([f"{where}: {what}"], _NEW_LAYOUT)
+    raise NoHeaderError([f"{where}: there is no header with {quoted} in {expected}"], _NEW_LAYOUT)
+
+
+def _marked(sheet: Sheet, layout: Layout, start: int, end: int) -> tuple[int, int] | None:
+    """Return the first and last row of the shortest block of rows that holds every mark."""
+    marks = [{normalise_name(text) for text in mark} for mark in layout.header.marks]
+    rows = [
+        {normalise_name(cell) for cell in cells if isinstance(cell, str)} for cells in sheet.rows[start:end]
+    ]
+    every = set().union(*marks)
+    for place in range(len(rows)):
+        if not every & rows[place]:
+            continue
+        there: set[str] = set()
+        for height, texts in enumerate(rows[place : place + layout.header.height]):
+            there |= texts
+            if all(mark & there for mark in marks):
+                return start + place, start + place + height
+    return None
+
+
+def _absent(layout: Layout, columns: Sequence[str], names: Sequence[str]) -> str:
+    """Return in one sentence which columns are not there, and where they may be."""
+    headings = [layout.columns[column][0] for column in columns]
+    offers = []
+    for heading in headings:
+        key = normalise_name(heading.name)
+        elsewhere = [column_letters(place) for place, name in enumerate(names) if name == key]
+        offers.append(f"under other headings it stands in {', '.join(elsewhere)}" if elsewhere else "")
+    if len(headings) == 1:
+        offer = offers[0] or nearest(headings[0].name, [name for name in names if name])
+        return f"there is no column {_said(headings[0])}; {offer}"
+    said = [
+        f"{_said(heading)}{f' ({offer})' if offer else ''}"
+        for heading, offer in zip(headings, offers, strict=True)
+    ]
+    there = "" if all(offers) else f"; there are: {', '.join(repr(name) for name in names if name)}"
+    return f"there are no columns {', '.join(said)}{there}"
 
 
 def _untitled(sheet: Sheet, header: int, names: Sequence[str]) -> list[int]:
@@ -238,11 +306,11 @@ def _as_written(cell: object) -> str:
     return repr(text) if text else "one without a heading"
 
 
-def _over(cells: Sequence[object]) -> tuple[str, ...]:
+def _over(cells: Sequence[object], width: int) -> tuple[str, ...]:
     """Return the heading over each column: it stands over its first column and reaches to the next one."""
     above, current = [], ""
-    for cell in cells:
-        current = normalise_name(trimmed(cell)) or current
+    for column in range(width):
+        current = (normalise_name(trimmed(cells[column])) if column < len(cells) else "") or current
         above.append(current)
     return tuple(above)
 
@@ -265,11 +333,15 @@ class _Recipe:
 @lru_cache(maxsize=64)
 def _columns(
     recipe: _Recipe, names: tuple[str, ...], over: tuple[str, ...]
-) -> tuple[tuple[tuple[str, int], ...], tuple[int, ...], tuple[str, ...]]:
-    """Return the columns found, the unknown ones and what is wrong; the same for files with equal headers."""
+) -> tuple[tuple[tuple[str, int], ...], tuple[int, ...], tuple[str, ...], tuple[str, ...]]:
+    """Return the columns found, the unknown and the missing ones, and what is wrong.
+
+    It is the same for files with equal headers.
+    """
     layout = recipe.layout
     columns: list[tuple[str, int]] = []
     problems: list[str] = []
+    missing: list[str] = []
     expected: set[int] = set()
     for column, headings in layout.columns.items():
         matches = sorted({place for heading in headings for place in _places(heading, names, over)})
@@ -282,16 +354,11 @@ def _columns(
                 f"{len(matches)} columns are headed {_said(headings[0])} ({letters}); expected one"
             )
         else:
-            key = normalise_name(headings[0].name)
-            elsewhere = [column_letters(place) for place, name in enumerate(names) if name == key]
-            offer = f"under other headings it stands in {', '.join(elsewhere)}"
-            if not elsewhere:
-                offer = nearest(headings[0].name, [name for name in names if name])
-            problems.append(f"there is no column {_said(headings[0])}; {offer}")
+            missing.append(column)
     for heading in layout.other_columns:
         expected.update(_places(heading, names, over))
     unknown = tuple(place for place, name in enumerate(names) if name and place not in expected)
-    return tuple(columns), unknown, tuple(problems)
+    return tuple(columns), unknown, tuple(missing), tuple(problems)
 
 
 def _places(heading: ColumnHeading, names: Sequence[str], over: Sequence[str]) -> list[int]:
@@ -317,7 +384,7 @@ def choose_sheet(source: Source, layout: Layout) -> tuple[Sheet, Header]:
         if not named:
             names = " or ".join(repr(name) for name in layout.sheet)
             offer = nearest(layout.sheet[0], source.visible)
-            raise DataError([f"{source.file}: there is no sheet {names}; {offer}"], _NEW_LAYOUT)
+            raise NoHeaderError([f"{source.file}: there is no sheet {names}; {offer}"], _NEW_LAYOUT)
         sheet = source.sheet(named[0])
         return sheet, find_header(sheet, layout)
     fitting: list[tuple[Sheet, Header]] = []
@@ -338,5 +405,5 @@ def choose_sheet(source: Source, layout: Layout) -> tuple[Sheet, Header]:
         )
     if len(refused) == 1:
         raise refused[0]
-    marks = ", ".join(repr(mark) for mark in layout.header.marks)
-    raise DataError([f"{source.file}: no sheet has a header with {marks}"], _NEW_LAYOUT)
+    marks = ", ".join(repr(mark[0]) for mark in layout.header.marks)
+    raise NoHeaderError([f"{source.file}: no sheet has a header with {marks}"], _NEW_LAYOUT)

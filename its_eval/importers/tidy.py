@@ -11,6 +11,7 @@ import pandas as pd
 
 from its_eval.data.faults import Finding
 from its_eval.errors import DataError
+from its_eval.importers.extract import grouped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -113,14 +114,20 @@ def _indicator(
     value = numerator
     if recipe.denominator is not None:
         denominator = _part(extract, recipe.denominator)
+    rows = np.arange(len(units))
+    if extract.layout.sum_rows:
+        first, group = grouped(extract)
+        rows = np.array(first)
+        numerator, denominator = (_added(part, group, len(rows)) for part in (numerator, denominator))
+        value = numerator
     columns: dict[str, NDArray[Any]] = {
-        "unit": units,
-        "stratum": strata,
-        "period": extract.periods,
+        "unit": units[rows],
+        "stratum": strata[rows],
+        "period": extract.periods[rows],
         "numerator": numerator,
         "denominator": denominator,
-        "row": extract.rows,
-        "file": np.full(len(units), place),
+        "row": extract.rows[rows],
+        "file": np.full(len(rows), place),
     }
     if recipe.kind == "percentage":
         there = denominator != 0.0
@@ -130,11 +137,19 @@ def _indicator(
     return columns
 
 
+def _added(part: Values, group: Sequence[int], groups: int) -> Values:
+    """Return the sums of rows by group; missing where any row is."""
+    sums = np.zeros(groups)
+    np.add.at(sums, group, part)
+    return sums
+
+
 def _part(extract: Extract, parts: Parts) -> Values:
-    """Return a sum or mean of columns; missing where any of them is."""
+    """Return a sum, mean or product of columns; missing where any of them is."""
     total = extract.numbers[parts.columns[0]]
     for name in parts.columns[1:]:
-        total = total + extract.numbers[name]
+        number = extract.numbers[name]
+        total = total * number if parts.product else total + (-number if name in parts.minus else number)
     return total / len(parts.mean) if parts.mean else total
 
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from its_eval.data.numbers import read_numbers
 from its_eval.data.tables import (
     Role,
     assign_columns,
     find_column,
     nearest,
     normalise_name,
-    read_numbers,
     read_table,
     require_file,
 )

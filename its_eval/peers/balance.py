@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.data.attributes import Characteristics
+from its_eval.peers.distance import EVERY, Rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,22 +73,45 @@ def contributions(peer_set: PeerSet) -> Iterator[Contribution]:
     scaled = peer_set.scaled
     if scaled is None:
         return
-    place = {unit: row for row, unit in enumerate(scaled.units)}
-    peers = [peer for peer in peer_set.peers if peer in place]
-    rows = [place[peer] for peer in peers]
-    values = _values(scaled, peer_set.unit)
-    differences = -scaled.differences(peer_set.unit)[rows]
+    peers = [peer for peer in peer_set.peers if peer in scaled.places]
+    rows = np.array([scaled.row(peer) for peer in peers], dtype=np.intp)
+    differences = -scaled.differences(peer_set.unit, rows)
     differences[:, scaled.is_category] *= -1.0
-    squares = scaled.contributions(peer_set.unit)[rows]
-    total = squares.sum(axis=1, keepdims=True)
-    shares = np.divide(squares, total, out=np.zeros_like(squares), where=total > 0)
-    own = values[place[peer_set.unit]].tolist()
+    shares = _shares(scaled, peer_set.unit, rows)
+    (own,) = _values(scaled, peer_set.unit, np.array([scaled.row(peer_set.unit)])).tolist()
     columns = list(zip(scaled.variables, scaled.weights.tolist(), own, strict=True))
     # lists, not arrays: a number at a time out of an array costs more than all else here
-    of_peers = (values[rows].tolist(), (differences + 0.0).tolist(), shares.tolist())
+    of_peers = (_values(scaled, peer_set.unit, rows).tolist(), (differences + 0.0).tolist(), shares.tolist())
     for peer, *parts in zip(peers, *of_peers, strict=True):
         for (variable, weight, value), *numbers in zip(columns, *parts, strict=True):
             yield Contribution(peer, variable, weight, value, *numbers)
+
+
+def largest_shares(peer_set: PeerSet, count: int) -> dict[str, list[tuple[str, float]]]:
+    """Return the variables that add most to the distance of each peer with their shares, largest first."""
+    scaled = peer_set.scaled
+    if scaled is None:
+        return {}
+    peers = [peer for peer in peer_set.peers if peer in scaled.places]
+    by_name = sorted(range(len(scaled.variables)), key=scaled.variables.__getitem__)
+    names = [scaled.variables[place] for place in by_name]
+    rows = np.array([scaled.row(peer) for peer in peers], dtype=np.intp)
+    shares = _shares(scaled, peer_set.unit, rows)[:, by_name]
+    order = np.argsort(-shares, axis=1, kind="stable")[:, :count]
+    largest = np.take_along_axis(shares, order, axis=1)
+    return {
+        peer: [(names[place], share) for place, share in zip(*pair, strict=True)]
+        for peer, *pair in zip(peers, order.tolist(), largest.tolist(), strict=True)
+    }
+
+
+def _shares(scaled: Scaled, unit: str, rows: Rows) -> NDArray[np.float64]:
+    """Return which share of its squared distance from a unit each variable adds, shape (rows, variables)."""
+    squares = scaled.contributions(unit, rows)
+    total = squares.sum(axis=1, keepdims=True)
+    shares = np.zeros_like(squares)
+    np.divide(squares, total, out=shares, where=total > 0)
+    return shares
 
 
 def balance(peer_set: PeerSet) -> Iterator[Balance]:
@@ -96,8 +120,8 @@ def balance(peer_set: PeerSet) -> Iterator[Balance]:
     if scaled is None:
         return
     own = scaled.row(peer_set.unit)
-    rows = [scaled.row(peer) for peer in peer_set.peers if peer in scaled.units]
-    pool = [row for row in range(len(scaled.units)) if row != own]
+    rows = [scaled.row(peer) for peer in peer_set.peers if peer in scaled.places]
+    pool = np.flatnonzero(np.arange(len(scaled.units)) != own)
     for variable, values in zip(scaled.variables, _values(scaled, peer_set.unit).T, strict=True):
         value = f"{variable} = {scaled.cell(peer_set.unit, variable)}"
         yield compared(
@@ -118,12 +142,14 @@ def compared(variable: str, own: float, peers: NDArray[np.float64], pool: NDArra
     return Balance(variable, own, peer_mean, pool_mean, smd)
 
 
-def _values(scaled: Scaled, unit: str) -> NDArray[np.float64]:
+def _values(scaled: Scaled, unit: str, rows: Rows = EVERY) -> NDArray[np.float64]:
     """Return the raw values, with 1 or 0 for a category that is or is not the unit's."""
+    raw = scaled.raw[rows]
     if not scaled.categories:
-        return scaled.raw
-    alike = np.where(np.isnan(scaled.differences(unit)), np.nan, scaled.differences(unit) == 0.0)
-    return np.asarray(np.where(scaled.is_category, alike, scaled.raw), dtype=np.float64)
+        return raw
+    differences = scaled.differences(unit, rows)
+    alike = np.where(np.isnan(differences), np.nan, differences == 0.0)
+    return np.asarray(np.where(scaled.is_category, alike, raw), dtype=np.float64)
 
 
 def type_notes(label: str, chosen: PeerSet, units: Units) -> list[str]:
@@ -198,7 +224,7 @@ def outcome_balance(
     """
     means, slopes = _means_and_slopes(values)
     centred = values - means
-    errors = np.array([_prediction_error(centred, column, peers) for column in range(values.shape[1])])
+    errors = _prediction_errors(centred, peers)
     measures = {"mean": means, "slope": slopes, "RMSPE": errors}
     return [
         compared(
@@ -225,15 +251,30 @@ def _means_and_slopes(values: NDArray[np.float64]) -> tuple[NDArray[np.float64],
     return means, slopes
 
 
-def _prediction_error(centred: NDArray[np.float64], column: int, peers: Sequence[int]) -> float:
-    """Return the root mean squared gap of one centred series to the mean of the peers without itself."""
-    others = centred[:, [peer for peer in peers if peer != column]]
-    counts = (~np.isnan(others)).sum(axis=1)
-    comparable = (counts > 0) & ~np.isnan(centred[:, column])
-    if not comparable.any():
-        return float("nan")
-    gap = centred[comparable, column] - np.nansum(others[comparable], axis=1) / counts[comparable]
-    return float(np.sqrt(np.mean(gap**2)))
+def _prediction_errors(centred: NDArray[np.float64], peers: Sequence[int]) -> NDArray[np.float64]:
+    """Return the root mean squared gap of each centred series to the mean of the peers without itself."""
+    errors = np.full(centred.shape[1], np.nan)
+    outside = np.ones(centred.shape[1], dtype=np.bool_)
+    outside[list(peers)] = False
+    # a peer has others than everybody who is none
+    groups = [(np.array([own]), [peer for peer in peers if peer != own]) for own in dict.fromkeys(peers)]
+    for columns, others in (*groups, (np.flatnonzero(outside), list(peers))):
+        known = ~np.isnan(centred[:, others])
+        counts = known.sum(axis=1)
+        series = centred[:, columns]
+        comparable = (counts > 0)[:, None] & ~np.isnan(series)
+        with np.errstate(invalid="ignore"):
+            means = np.nansum(centred[:, others], axis=1) / np.where(counts > 0, counts, np.nan)
+        _, first, which = np.unique(
+            np.packbits(comparable, axis=0), axis=1, return_index=True, return_inverse=True
+        )
+        for place, pattern in enumerate(comparable.T[first]):
+            alike = np.flatnonzero(which.ravel() == place)
+            if pattern.any():
+                gap = series[np.ix_(pattern, alike)] - means[pattern, None]
+                # a series in a row: summed in the order of one alone
+                errors[columns[alike]] = np.sqrt(np.mean(np.ascontiguousarray(gap.T) ** 2, axis=1))
+    return errors
 
 
 #: Weight of the row that makes the weights sum to 1, in units of the largest singular value.

@@ -8,12 +8,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from its_eval.errors import DataError
+from its_eval.peers.search import Search
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from its_eval.data.attributes import Characteristics
     from its_eval.peers.recipes import DistanceRecipe, MetricName, ScaleName
 
@@ -91,13 +91,13 @@ def mahalanobis_parts(
             continue
         rows = np.flatnonzero(which.ravel() == number)
         some = stretched[np.ix_(rows, pattern)]
-        solved = np.linalg.solve(covariance[np.ix_(pattern, pattern)], some.T).T
+        # a single right side is solved in another order of operations than several
+        right = np.repeat(some, 2, axis=0) if len(some) == 1 else some
+        solved = np.linalg.solve(covariance[np.ix_(pattern, pattern)], right.T).T[: len(some)]
         parts[np.ix_(rows, pattern)] = some * solved
     return parts
 
 
-#: Above so many units a search tree is faster than every distance.
-MANY_UNITS = 500
 #: Percentile of the pool beyond which the last peer is called far.
 FAR = 90.0
 
@@ -118,26 +118,13 @@ def nearest_distances(scaled: Scaled, k: int) -> NDArray[np.float64]:
         NaN for a unit that can be compared with fewer than k others.
     """
     reach = min(k, len(scaled.units) - 1)
-    points = scaled.coordinates() if len(scaled.units) > MANY_UNITS else None
-    if points is not None:
-        from sklearn.neighbors import NearestNeighbors  # noqa: PLC0415  (start-up time)
-
-        reached, _ = NearestNeighbors(n_neighbors=reach).fit(points).kneighbors()
-        return np.asarray(reached[:, -1], dtype=np.float64)
-    rows = np.empty(len(scaled.units))
-    for row, unit in enumerate(scaled.units):
-        distances = scaled.distances(unit)
-        distances[row] = np.nan
-        # what cannot be compared sorts to the end
-        rows[row] = np.sort(distances)[reach - 1]
-    return rows
+    return scaled.search.everyone(reach).distances[:, reach - 1]
 
 
 def others_nearest(scaled: Scaled, unit: str, k: int) -> NDArray[np.float64]:
     """Return the known distances of all units but one to their k-th nearest, sorted."""
-    every = scaled.nearest(k)
-    kept = every[[code != unit for code in scaled.units]]
-    return np.sort(kept[~np.isnan(kept)])
+    every, own = scaled.nearest_sorted(k), scaled.nearest(k)[scaled.row(unit)]
+    return every if np.isnan(own) else np.delete(every, np.searchsorted(every, own))
 
 
 def pool_percentiles(
@@ -163,10 +150,12 @@ def pool_percentiles(
     ndarray
         Per cent, of the shape of `distances`; NaN where the distance is.
     """
-    others = others_nearest(scaled, unit, k)
-    if not len(others):
+    every, own = scaled.nearest_sorted(k), scaled.nearest(k)[scaled.row(unit)]
+    others = len(every) - (not np.isnan(own))
+    if not others:
         return np.full(distances.shape, np.nan)
-    below = 100.0 * np.searchsorted(others, distances, side="left") / len(others)
+    below = np.searchsorted(every, distances, side="left") - (own < distances)
+    below = 100.0 * below / others
     return np.asarray(np.where(np.isnan(distances), np.nan, below), dtype=np.float64)
 
 
@@ -198,6 +187,9 @@ def caliper_distance(caliper: float | str | None, scaled: Scaled, unit: str, k: 
     return float(np.percentile(others, float(caliper[1:]))) if len(others) else None
 
 
+#: Rows of a table; all of them.
+Rows = slice | NDArray[np.intp]
+EVERY = slice(None)
 #: A pair of units is comparable when variables with this share of the total weight are known for both.
 MINIMUM_SHARED_WEIGHT = 0.7
 
@@ -256,9 +248,19 @@ class Scaled:
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     scale: ScaleName = "zscore"
     notes: tuple[str, ...] = ()
-    _nearest: dict[int, NDArray[np.float64]] = field(
+    _nearest: dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """The row of each unit."""
+        return {unit: row for row, unit in enumerate(self.units)}
+
+    @cached_property
+    def search(self) -> Search:
+        """Searches among all units."""
+        return Search(self)
 
     @cached_property
     def is_category(self) -> NDArray[np.bool_]:
@@ -287,13 +289,21 @@ class Scaled:
 
     def nearest(self, k: int) -> NDArray[np.float64]:
         """Return the distance of every unit to its k-th nearest, worked out once."""
+        return self._kth(k)[0]
+
+    def nearest_sorted(self, k: int) -> NDArray[np.float64]:
+        """Return the known ones among those distances, sorted."""
+        return self._kth(k)[1]
+
+    def _kth(self, k: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         if k not in self._nearest:
-            self._nearest[k] = nearest_distances(self, k)
+            found = nearest_distances(self, k)
+            self._nearest[k] = (found, np.sort(found[~np.isnan(found)]))
         return self._nearest[k]
 
     def row(self, unit: str) -> int:
         """Return the row of a unit."""
-        return self.units.index(unit)
+        return self.places[unit]
 
     def cell(self, unit: str, variable: str) -> float | str:
         """Return a value as it stands in the table: a number, or the text of a category; NaN if missing."""
@@ -301,19 +311,26 @@ class Scaled:
         texts = self.categories.get(variable)
         return value if texts is None or np.isnan(value) else texts[int(value)]
 
-    def differences(self, unit: str) -> NDArray[np.float64]:
-        """Return scaled differences from one unit, shape (units, variables); NaN where not known.
+    def differences(self, unit: str, rows: Rows = EVERY) -> NDArray[np.float64]:
+        """Return scaled differences of all or some units from one, shape (units, variables); NaN not known.
 
         That of two different categories is 1 / sqrt(2), so that a category adds half its weight.
         """
-        differences = self.scaled - self.scaled[self.row(unit)]
+        return self._apart(self.row(unit), rows)
+
+    def _apart(self, one: int | Rows, other: Rows) -> NDArray[np.float64]:
+        differences = self.scaled[other] - self.scaled[one]
         if self.categories:
             unlike = np.where(np.isnan(differences), np.nan, (differences != 0) / np.sqrt(2.0))
             differences = np.where(self.is_category, unlike, differences)
         return np.asarray(differences, dtype=np.float64)
 
-    def contributions(self, unit: str) -> NDArray[np.float64]:
-        """Return what each variable adds to the squared distances from one unit.
+    def enough(self, shared: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return whether so much weight of the variables known for both makes a pair comparable."""
+        return np.asarray(shared >= MINIMUM_SHARED_WEIGHT * self.weights.sum() * (1.0 - 1e-12))
+
+    def contributions(self, unit: str, rows: Rows = EVERY) -> NDArray[np.float64]:
+        """Return what each variable adds to the squared distances of all or some units from one.
 
         Returns
         -------
@@ -322,12 +339,18 @@ class Scaled:
             re-weighted for missing cells so that each row sums to the squared distance; NaN rows where too
             little is known of the pair.
         """
-        difference = self.differences(unit)
+        return self._squares(self.differences(unit, rows))
+
+    def _squares(self, difference: NDArray[np.float64]) -> NDArray[np.float64]:
         is_known = ~np.isnan(difference)
+        shared = np.zeros(len(difference))
+        for column, weight in zip(is_known.T, self.weights.tolist(), strict=True):
+            shared += column * weight
         total = self.weights.sum()
-        shared = is_known @ self.weights
+        # however the sum of all weights is rounded, nothing is corrected where nothing is missing
+        shared[is_known.all(axis=1)] = total
+        enough = self.enough(shared)
         with np.errstate(divide="ignore", invalid="ignore"):
-            enough = shared >= MINIMUM_SHARED_WEIGHT * total * (1.0 - 1e-12)
             correction = np.where(enough, total / shared, np.nan)
         squares = np.where(is_known, self.weights * np.where(is_known, difference, 0.0) ** 2, 0.0)
         if self.metric == "mahalanobis" and not self.is_category.all():
@@ -339,9 +362,11 @@ class Scaled:
 
     def distances(self, unit: str) -> NDArray[np.float64]:
         """Return the distance of every unit from one unit, shape (units,); NaN where not comparable."""
-        # parts of a Mahalanobis distance may cancel to a tiny negative sum
-        squared = np.maximum(self.contributions(unit).sum(axis=1), 0.0)
-        return np.asarray(np.sqrt(squared), dtype=np.float64)
+        return _root(self.contributions(unit))
+
+    def between(self, one: Rows, other: Rows) -> NDArray[np.float64]:
+        """Return the distances of pairs of rows, shape (pairs,); NaN where not comparable."""
+        return _root(self._squares(self._apart(one, other)))
 
     def coordinates(self) -> NDArray[np.float64] | None:
         """Return points whose straight-line distances are the distances; None when a cell is missing."""
@@ -355,3 +380,12 @@ class Scaled:
             codes = self.scaled[:, column]
             parts.append(0.5 * np.sqrt(self.weights[column]) * (codes[:, None] == np.unique(codes)))
         return np.hstack(parts)
+
+
+def _root(contributions: NDArray[np.float64]) -> NDArray[np.float64]:
+    squared = np.zeros(len(contributions))
+    # variable by variable, in whatever way the array is laid out: the digits are those of the pair alone
+    for column in contributions.T:
+        squared += column
+    # parts of a Mahalanobis distance may cancel to a tiny negative sum
+    return np.asarray(np.sqrt(np.maximum(squared, 0.0)), dtype=np.float64)

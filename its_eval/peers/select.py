@@ -1,27 +1,24 @@
-"""Ranking candidates by distance, setting aside those that cannot serve, and how steady the choice is."""
+"""Choosing peers by distance, and who is set aside and why."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.errors import DataError
-from its_eval.peers.distance import Scaled
-from its_eval.peers.recipes import MetricName, ScaleName
-from its_eval.peers.scaling import rescaled
+from its_eval.peers.pool import Group, Pool, kind_of
+from its_eval.peers.search import Neighbours, tie_keys
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from its_eval.calendar import Calendar
-    from its_eval.data.attributes import Units
     from its_eval.data.panel import Panel
     from its_eval.data.successors import Lifetimes
+    from its_eval.peers.distance import Scaled
 
 
 @dataclass(frozen=True)
@@ -57,42 +54,91 @@ class PeerSet:
         NaN for given peers without characteristics.
     pool_ranks : ndarray of int, shape (peers,)
         Rank among all candidates before exclusions, 1 for the nearest; 0 when not known.
-    exclusions : tuple of Exclusion
-        In order of distance.
     nearest_kept : int
         How many of the k nearest candidates are among the peers.
     scaled : Scaled or None
         What the distances were made of.
+    pool : Pool
+        Who may serve.
+    given_aside : tuple of Exclusion, or None
+        Of given peers those that cannot serve; None for a search.
+    beyond : tuple of int, or None
+        Rows beyond the caliper that would be peers but for it; None where all within it are peers.
+    caliper : float or None
+        Largest distance of a peer.
     """
 
     unit: str
     peers: tuple[str, ...]
     distances: NDArray[np.float64]
     pool_ranks: NDArray[np.int64]
-    exclusions: tuple[Exclusion, ...]
     nearest_kept: int
     scaled: Scaled | None
+    pool: Pool
+    given_aside: tuple[Exclusion, ...] | None = None
+    beyond: tuple[int, ...] | None = ()
+    caliper: float | None = None
+
+    @property
+    def exclusions(self) -> tuple[Exclusion, ...]:
+        """Candidates set aside that are nearer than the last peer, nearest first.
+
+        Behind them whoever would be a peer but for the caliper. Worked out anew each time: they may be nearly
+        the whole table.
+        """
+        if self.given_aside is not None or self.scaled is None:
+            return self.given_aside or ()
+        passed, beyond = self._passed_over(self.scaled), list(self.beyond or ())
+        codes = [self.scaled.units[row] for row in (*passed, *beyond)]
+        own = self.scaled.row(self.unit)
+        rows = np.array([*passed, *beyond], dtype=np.intp)
+        distances = self.scaled.between(np.full_like(rows, own), rows).tolist()
+        against = self.pool.reasons_against(self.unit, codes[: len(passed)])
+        reasons = [against[code] for code in codes[: len(passed)]]
+        reasons += [
+            f"{_TOO_FAR}: {distance:.4g} is more than {self.caliper:.4g}"
+            for distance in distances[len(passed) :]
+        ]
+        return tuple(map(Exclusion, codes, distances, reasons))
+
+    def _passed_over(self, scaled: Scaled) -> list[int]:
+        """Return the rows of barred candidates before the last peer, in order."""
+        if not self.peers or self.pool_ranks[-1] == len(self.peers):
+            return []
+        distances, last = scaled.distances(self.unit), float(self.distances[-1])
+        near = distances <= last * (1.0 + 1e-11)
+        near &= ~self.pool.eligible(self.pool.group(self.unit), scaled.units)
+        near[scaled.row(self.unit)] = False
+        rows = np.flatnonzero(near)
+        end = (float(f"{last:.12g}"), self.peers[-1])
+        keys = tie_keys(distances[rows]).tolist()
+        keyed = sorted((key, scaled.units[row], row) for key, row in zip(keys, rows.tolist(), strict=True))
+        return [row for key, code, row in keyed if (key, code) < end]
+
+    def others_aside(self) -> dict[str, int]:
+        """Return how many candidates besides those of `exclusions` are set aside for each kind of reason.
+
+        The commonest stands first.
+        """
+        if self.given_aside is not None or self.scaled is None:
+            return {}
+        units = self.scaled.units
+        counts = self.pool.counts_against(self.unit, units)
+        passed = [units[row] for row in self._passed_over(self.scaled)]
+        counts.subtract(map(kind_of, self.pool.reasons_against(self.unit, passed).values()))
+        distances = self.scaled.distances(self.unit)
+        free = self.pool.eligible(self.pool.group(self.unit), units).copy()
+        free[self.scaled.row(self.unit)] = False
+        counts[INCOMPARABLE] += int((free & np.isnan(distances)).sum())
+        if self.beyond is None and self.caliper is not None:
+            counts[_TOO_FAR] += int((free & (distances > self.caliper)).sum())
+        every = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        return {reason: count for reason, count in every if count}
 
 
-def within_reasons(
-    unit: str, candidates: tuple[str, ...], columns: tuple[str, ...], units: Units
-) -> dict[str, str]:
-    """Return the candidates that differ from the unit in a column on which peers must agree.
-
-    A value that is not known fails, on either side.
-    """
-    reasons: dict[str, str] = {}
-    for name in columns:
-        values = units.column(name) or {}
-        own = values.get(unit, "")
-        for candidate in candidates:
-            other = values.get(candidate, "")
-            if not own or other != own:
-                seen = f"{other!r}" if other else "not known"
-                reasons.setdefault(
-                    candidate, f"{name} is {seen}, not {own!r}" if own else f"{name} of {unit} is not known"
-                )
-    return reasons
+#: Why a candidate is set aside that is not barred.
+INCOMPARABLE = "too many characteristics missing to compare"
+_TOO_FAR = "farther than the caliper"
 
 
 def select_peers(
@@ -102,7 +148,7 @@ def select_peers(
     ineligible: Mapping[str, str],
     caliper: float | None = None,
 ) -> PeerSet:
-    """Take the k nearest eligible candidates, ties by code.
+    """Take the k nearest eligible candidates of one unit, ties by code.
 
     Parameters
     ----------
@@ -121,64 +167,111 @@ def select_peers(
     -----
     Distances equal to twelve digits count as a tie: they differ by rounding alone.
     """
-    distances = scaled.distances(unit)
-    keys = [
-        (float(f"{distance:.12g}") if math.isfinite(distance) else math.inf, code, row)
-        for row, (distance, code) in enumerate(zip(distances.tolist(), scaled.units, strict=True))
-        if code != unit
-    ]
-    peers: list[tuple[int, int]] = []
-    exclusions: list[Exclusion] = []
-    beyond = 0
-    for rank, (distance, code, row) in enumerate(sorted(keys), start=1):
-        if code in ineligible:
-            exclusions.append(Exclusion(code, float(distances[row]), ineligible[code]))
-        elif not math.isfinite(distance):
-            exclusions.append(Exclusion(code, float("nan"), "too many characteristics missing to compare"))
-        elif k is None or len(peers) + beyond < k:
-            if caliper is not None and distances[row] > caliper:
-                beyond += 1
-                reason = f"farther than the caliper: {distance:.4g} is more than {caliper:.4g}"
-                exclusions.append(Exclusion(code, float(distances[row]), reason))
-            else:
-                peers.append((row, rank))
-    rows = [row for row, _ in peers]
-    ranks = np.array([rank for _, rank in peers], dtype=np.int64)
-    return PeerSet(
-        unit,
-        tuple(scaled.units[row] for row in rows),
-        distances[rows],
-        ranks,
-        tuple(exclusions),
-        int((ranks <= len(peers)).sum()),
-        scaled,
-    )
+    return select_all([unit], scaled, k, Pool(ineligible), [caliper])[0]
 
 
-def given_peers(
-    unit: str, peers: tuple[str, ...], scaled: Scaled | None, ineligible: Mapping[str, str]
-) -> PeerSet:
+def select_all(
+    units: Sequence[str],
+    scaled: Scaled,
+    k: int | None,
+    pool: Pool,
+    calipers: Sequence[float | None] | None = None,
+) -> list[PeerSet]:
+    """Take the k nearest eligible candidates of each of many units, as `select_peers` does of one.
+
+    Parameters
+    ----------
+    units : sequence of str
+        For whom.
+    scaled, k : Scaled, int or None
+        As for one unit.
+    pool : Pool
+        Who may serve them.
+    calipers : sequence of (float or None), optional
+        Largest distance for each unit.
+    """
+    chosen: list[PeerSet] = []
+    limits = calipers or [None] * len(units)
+    for places, found in _found(units, scaled, k, pool):
+        for place, rows, distances, ranks in zip(
+            places, found.rows, found.distances, found.ranks, strict=True
+        ):
+            limit = limits[place]
+            count = int((rows >= 0).sum())
+            kept = count if limit is None else int((distances[:count] <= limit).sum())
+            peers = tuple(scaled.units[row] for row in rows[:kept].tolist())
+            chosen.append(
+                PeerSet(
+                    units[place],
+                    peers,
+                    distances[:kept],
+                    ranks[:kept],
+                    int((ranks[:kept] <= kept).sum()),
+                    scaled,
+                    pool,
+                    beyond=None if k is None else tuple(rows[kept:count].tolist()),
+                    caliper=limit,
+                )
+            )
+    order = {item.unit: item for item in chosen}
+    return [order[unit] for unit in units]
+
+
+def nearest_codes(units: Sequence[str], scaled: Scaled, k: int, pool: Pool) -> list[tuple[str, ...]]:
+    """Return the codes of the k nearest eligible candidates of each of many units, nearest first."""
+    codes: dict[int, tuple[str, ...]] = {}
+    for places, found in _found(units, scaled, k, pool, ranks=False):
+        for place, rows in zip(places, found.rows.tolist(), strict=True):
+            codes[place] = tuple(scaled.units[row] for row in rows if row >= 0)
+    return [codes[place] for place in range(len(units))]
+
+
+def _found(
+    units: Sequence[str], scaled: Scaled, k: int | None, pool: Pool, *, ranks: bool = True
+) -> Iterator[tuple[list[int], Neighbours]]:
+    """Yield places among the units with their neighbours; those that share their candidates at once."""
+    groups: dict[Group, list[int]] = {}
+    for place, unit in enumerate(units):
+        groups.setdefault(pool.group(unit), []).append(place)
+    others = len(scaled.units) - 1
+    for group, places in groups.items():
+        eligible = pool.eligible(group, scaled.units)
+        rows = np.array([scaled.row(units[place]) for place in places], dtype=np.intp)
+        if k is not None:
+            yield places, scaled.search.nearest(rows, min(k, others), eligible, ranks=ranks)
+            continue
+        for place, row in zip(places, rows, strict=True):
+            yield [place], scaled.search.nearest(np.array([row]), others, eligible, ranks=ranks)
+
+
+def given_peers(unit: str, peers: tuple[str, ...], scaled: Scaled | None, pool: Pool) -> PeerSet:
     """Return the peers that the config names, less those that cannot serve, in the order given.
 
     Distances are filled in when characteristics are there.
     """
-    kept = tuple(peer for peer in peers if peer not in ineligible)
-    comparable = scaled is not None and unit in scaled.units
-    distances = np.full(len(kept), np.nan)
-    ranks = np.zeros(len(kept), dtype=np.int64)
-    every: dict[str, float] = {}
+    against = pool.reasons_against(unit, peers)
+    kept = tuple(peer for peer in peers if peer not in against)
+    comparable = scaled is not None and unit in scaled.places
+    found: dict[str, tuple[float, int]] = {}
     if scaled is not None and comparable:
-        full = select_peers(unit, scaled, None, {})
-        every = dict(zip(full.peers, full.distances, strict=True))
-        positions = dict(zip(full.peers, full.pool_ranks, strict=True))
-        distances = np.array([every.get(peer, np.nan) for peer in kept])
-        ranks = np.array([positions.get(peer, 0) for peer in kept], dtype=np.int64)
-    exclusions = tuple(
-        Exclusion(peer, every.get(peer, float("nan")), ineligible[peer])
-        for peer in peers
-        if peer in ineligible
+        there = [peer for peer in dict.fromkeys(peers) if peer in scaled.places and peer != unit]
+        rows = np.array([scaled.row(peer) for peer in there], dtype=np.intp)
+        measured = scaled.search.ranked(scaled.row(unit), rows)
+        found = dict(zip(there, zip(*(values.tolist() for values in measured), strict=True), strict=True))
+    nothing = (float("nan"), 0)
+    aside = tuple(
+        Exclusion(peer, found.get(peer, nothing)[0], against[peer]) for peer in peers if peer in against
     )
-    return PeerSet(unit, kept, distances, ranks, exclusions, len(kept), scaled if comparable else None)
+    return PeerSet(
+        unit,
+        kept,
+        np.array([found.get(peer, nothing)[0] for peer in kept], dtype=np.float64),
+        np.array([found.get(peer, nothing)[1] for peer in kept], dtype=np.int64),
+        len(kept),
+        scaled if comparable else None,
+        pool,
+        given_aside=aside,
+    )
 
 
 def coverage_reasons(
@@ -200,9 +293,9 @@ def coverage_reasons(
     for name, segment in zip(("before", "after"), segments, strict=True):
         counts = observed[segment].sum(axis=0)
         total = int(segment.sum())
-        for unit, count in zip(panel.units, counts, strict=True):
-            if count < min_coverage * total - 1e-9:
-                reasons.setdefault(unit, f"{count} of {total} periods {name} the start observed")
+        for place in np.flatnonzero(counts < min_coverage * total - 1e-9).tolist():
+            reason = f"{counts[place]} of {total} periods {name} the start observed"
+            reasons.setdefault(panel.units[place], reason)
     return reasons
 
 
@@ -277,140 +370,3 @@ def peer_overlap(peers: Mapping[str, AbstractSet[str]]) -> NDArray[np.float64]:
         raise ValueError(f"no peers for {', '.join(alone)}: their overlap with others is not defined")
     sets = list(peers.values())
     return np.array([[len(own & other) / len(own) for other in sets] for own in sets], dtype=np.float64)
-
-
-#: So many peers more and fewer are tried.
-STEP = 5
-
-#: Dimension, choice, and the characteristics scaled so.
-Scaling = tuple[str, str, Scaled]
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Another way to choose peers.
-
-    Attributes
-    ----------
-    dimension, choice : str
-        What differs, and what it is instead.
-    scaled : Scaled
-        What distances are made of.
-    k : int
-        Number of peers.
-    """
-
-    dimension: str
-    choice: str
-    scaled: Scaled
-    k: int
-
-
-@dataclass(frozen=True)
-class Alternative:
-    """The peers under another choice, beside those that were chosen.
-
-    Attributes
-    ----------
-    dimension, choice : str
-        As of the choice.
-    peers : tuple of str
-        Nearest first; none where the choice cannot be made.
-    kept : int
-        How many of the chosen peers are among them.
-    left, entered : tuple of str
-        Chosen peers that are not among them, and those that are new, nearest first.
-    obstacle : str
-        Why the choice cannot be made; blank when it can.
-    """
-
-    dimension: str
-    choice: str
-    peers: tuple[str, ...]
-    kept: int
-    left: tuple[str, ...]
-    entered: tuple[str, ...]
-    obstacle: str = ""
-
-
-def other_choices(scaled: Scaled, k: int, scalings: Iterable[Scaling] = ()) -> Iterator[Choice]:
-    """Yield the choices that an analyst might as well have made, one thing changed at a time.
-
-    Five peers fewer and more, each characteristic left out, the other metric, the other scalings (not
-    ``none``), and equal weights where they differ.
-
-    Parameters
-    ----------
-    scaled : Scaled
-        As chosen.
-    k : int
-        Number of peers.
-    scalings : iterable of Scaling
-        The same characteristics under another metric or scale, such as `other_scalings` gives.
-    """
-    for number in (k - STEP, k + STEP):
-        if number > 0:
-            yield Choice("k", str(number), scaled, number)
-    for name in scaled.variables if len(scaled.variables) > 1 else ():
-        yield Choice("drop_characteristic", " ".join(name.split()), scaled.without(name), k)
-    for dimension, choice, changed in scalings:
-        yield Choice(dimension, choice, changed, k)
-    if (scaled.weights != scaled.weights[0]).any():
-        yield Choice("weights", "equal", scaled.equally_weighted(), k)
-
-
-def other_scalings(scaled: Scaled) -> list[Scaling]:
-    """Return the other metric and the other scalings, made once for all units that share the table."""
-    metrics: list[Scaling] = [
-        ("metric", metric, rescaled(scaled, metric=metric))
-        for metric in get_args(MetricName)
-        if metric != scaled.metric
-    ]
-    # without a scale the variable with the largest numbers decides alone
-    scales: list[Scaling] = [
-        ("scale", scale, rescaled(scaled, scale=scale))
-        for scale in get_args(ScaleName)
-        if scale not in (scaled.scale, "none")
-    ]
-    return metrics + scales
-
-
-def stability(chosen: PeerSet, choices: Iterable[Choice], eligible: Collection[str]) -> list[Alternative]:
-    """Return the peers of a unit under other choices, among the same eligible candidates.
-
-    Parameters
-    ----------
-    chosen : PeerSet
-        The peers as chosen.
-    choices : iterable of Choice
-        Such as ``other_choices`` gives.
-    eligible : collection of str
-        Candidates that may serve. A caliper is not applied: the question is who is nearest.
-    """
-    return [_alternative(chosen, choice, set(eligible)) for choice in choices]
-
-
-def _alternative(chosen: PeerSet, choice: Choice, eligible: set[str]) -> Alternative:
-    reasons = {code: "not eligible" for code in choice.scaled.units if code not in eligible}
-    try:
-        peers = select_peers(chosen.unit, choice.scaled, choice.k, reasons).peers
-    except DataError as error:
-        # one metric that these data do not have is an answer about that metric, not about the others
-        return Alternative(choice.dimension, choice.choice, (), 0, (), (), error.message)
-    return Alternative(
-        choice.dimension,
-        choice.choice,
-        peers,
-        len(set(peers) & set(chosen.peers)),
-        tuple(peer for peer in chosen.peers if peer not in peers),
-        tuple(peer for peer in peers if peer not in chosen.peers),
-    )
-
-
-def steadiness(chosen: PeerSet, alternatives: Sequence[Alternative]) -> tuple[dict[str, int], int]:
-    """Return in how many alternatives each chosen peer stays, and of how many.
-
-    Fewer or more peers say nothing new about who is near, so that those alternatives do not count.
-    """
-    counted = [item for item in alternatives if item.dimension != "k" and not item.obstacle]
-    return {peer: sum(peer in item.peers for item in counted) for peer in chosen.peers}, len(counted)

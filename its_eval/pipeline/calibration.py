@@ -23,7 +23,7 @@ from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.estimators.fit import ContrastEstimates
 from its_eval.estimators.kind import FitContext
 from its_eval.estimators.reml.autoregression import autocovariances, marginal_variance
-from its_eval.pipeline.placebos import donor_targets
+from its_eval.pipeline.donors import donor_targets
 from its_eval.pipeline.planning import make_plan
 from its_eval.pipeline.primary import Analysis
 from its_eval.pipeline.sources import load_sources
@@ -206,7 +206,7 @@ def estimates_of(
     Parameters
     ----------
     estimator : Estimator
-        Not a count or binomial family.
+        Neither a count or binomial family nor one that models sampling.
     series : FittedSeries
         Design and contrasts.
     values : ndarray, shape (n, S)
@@ -221,7 +221,7 @@ def estimates_of(
     kind = ESTIMATORS[estimator.name]
     after = np.arange(len(series.observed)) >= series.start
     context = FitContext(int(series.observed.sum()), after, series.per_year)
-    if not kind.weighs(estimator):
+    if not kind.can_weigh:
         return kind.read(series.matrix, values, contrasts, estimator, context).estimates
     # rows divided by the roots of the weights: all simulated series share them, and so a design
     root = series.root[:, None]
@@ -342,7 +342,9 @@ def _require_designs(config: Config) -> list[Comparison]:
 
 
 def _linear(estimators: Sequence[Estimator]) -> list[Estimator]:
-    return [item for item in estimators if not ESTIMATORS[item.name].is_family]
+    # sampling noise is drawn with its answers, which these series have not
+    kinds = ((item, ESTIMATORS[item.name]) for item in estimators)
+    return [item for item, kind in kinds if not (kind.is_family or kind.models_sampling)]
 
 
 def _asked(analysis: Analysis) -> tuple[str, ...]:

@@ -8,8 +8,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from its_eval.catalogue import Catalogue
-from its_eval.checks.result import CheckResult
+from its_eval.checks.result import CheckResult, settled
 from its_eval.pipeline.diagnosis import diagnostics
+from its_eval.pipeline.one_month import one_month_checks
 from its_eval.pipeline.placebo_dates import placebos_in_time
 from its_eval.pipeline.placebos import placebo_check, placebo_rows
 from its_eval.pipeline.pooled import (
@@ -21,6 +22,7 @@ from its_eval.pipeline.pooled import (
 )
 from its_eval.pipeline.primary import Analysis, PrimaryColumns
 from its_eval.pipeline.together import joint_placebo_check
+from its_eval.pipeline.trend_bounds import TrendBoundRows
 
 if TYPE_CHECKING:
     from its_eval.comparisons.base import Comparison
@@ -45,7 +47,8 @@ class Credibility:
     Attributes
     ----------
     rows : dict of str to list of dict
-        Rows of ``checks``, ``placebo_units``, ``placebo_dates``, ``residuals`` and ``pooled``.
+        Rows of ``checks``, ``placebo_units``, ``placebo_dates``, ``residuals``, ``trend_bounds`` and
+        ``pooled``.
     p_crawford_howell : dict of str to float
         By unit.
     flags : dict of str to set of str
@@ -54,7 +57,8 @@ class Credibility:
 
     rows: dict[str, list[Row]] = field(
         default_factory=lambda: {
-            name: [] for name in ("checks", "placebo_units", "placebo_dates", "residuals", "pooled")
+            name: []
+            for name in ("checks", "placebo_units", "placebo_dates", "residuals", "trend_bounds", "pooled")
         }
     )
     p_crawford_howell: dict[str, float] = field(default_factory=dict)
@@ -151,10 +155,26 @@ def _joint_change(look: Look) -> Iterator[Finding]:
 def _diagnostics(look: Look) -> Iterator[Finding]:
     if not look.config.checks.diagnostics:
         return
-    for unit, item, position in look.series():
-        checks, residuals = diagnostics(look.analysis, look.config.checks.pretrend_margin, item, position)
-        look.credibility.rows["residuals"] += residuals
-        yield from ((unit, check) for check in checks)
+    for item in look.estimates:
+        margin = look.config.checks.pretrend_margin
+        for unit, checks, residuals in diagnostics(look.analysis, margin, item):
+            look.credibility.rows["residuals"] += residuals
+            yield from ((unit, check) for check in checks)
+
+
+def _one_month(look: Look) -> Iterator[Finding]:
+    for item in look.estimates if look.config.checks.one_month else ():
+        yield from one_month_checks(look.analysis, item)
+
+
+def _trend_bounds(look: Look) -> Iterator[Finding]:
+    if not look.config.checks.trend_bounds:
+        return
+    maker = TrendBoundRows(look.config, look.sources, look.plan, look.comparison, look.analysis)
+    for item in look.estimates:
+        for unit, check, rows in maker.of(item):
+            look.credibility.rows["trend_bounds"] += rows
+            yield unit, check
 
 
 def _placebo_dates(look: Look) -> Iterator[Finding]:
@@ -201,6 +221,8 @@ def _placebo_units(look: Look) -> Iterator[Finding]:
 
 JOINT_CHANGE = Check("joint_change", _joint_change)
 DIAGNOSTICS = Check("diagnostics", _diagnostics)
+ONE_MONTH = Check("one_month", _one_month)
+TREND_BOUNDS = Check("trend_bounds", _trend_bounds)
 PLACEBO_DATES = Check("placebo_dates", _placebo_dates)
 EQUIVALENCE = Check("equivalence", _equivalence)
 CRAWFORD_HOWELL = Check("crawford_howell", _crawford_howell)
@@ -214,6 +236,8 @@ CHECKS: Catalogue[Check] = Catalogue(
     {
         "joint_change": f"{_HOME}:JOINT_CHANGE",
         "diagnostics": f"{_HOME}:DIAGNOSTICS",
+        "one_month": f"{_HOME}:ONE_MONTH",
+        "trend_bounds": f"{_HOME}:TREND_BOUNDS",
         "placebo_dates": f"{_HOME}:PLACEBO_DATES",
         "equivalence": f"{_HOME}:EQUIVALENCE",
         "crawford_howell": f"{_HOME}:CRAWFORD_HOWELL",
@@ -225,7 +249,11 @@ CHECKS: Catalogue[Check] = Catalogue(
 
 def examine(look: Look) -> Credibility:
     """Make every check of the catalogue, and return what was found."""
+    found: dict[str, list[CheckResult]] = {}
     for check in CHECKS.values():
         for unit, result in check.run(look):
-            look.credibility.add(look.plan.outcome.name, look.comparison.name, unit, [result])
+            found.setdefault(unit, []).append(result)
+    for unit, checks in found.items():
+        settled_checks = settled(checks, look.analysis.alpha)
+        look.credibility.add(look.plan.outcome.name, look.comparison.name, unit, settled_checks)
     return look.credibility

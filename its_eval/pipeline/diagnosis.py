@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from its_eval.checks.autocorrelation import breusch_godfrey, durbin_watson, ljung_box_lags
-from its_eval.checks.break_elsewhere import search_break
+from its_eval.checks.autocorrelation import (
+    SERIES_AT_A_TIME,
+    SimulatedResiduals,
+    breusch_godfrey,
+    durbin_watson,
+    ljung_box_lags,
+    simulate_residuals,
+)
+from its_eval.checks.break_elsewhere import nearness, search_break
 from its_eval.checks.diagnostics import FittedSeries, diagnose
-from its_eval.checks.form import curvature, floor_ceiling, persistence, pre_trend
+from its_eval.checks.family_autocorrelation import family_autocorrelation
+from its_eval.checks.form import FADING, floor_ceiling, lasting_shocks, persistence, pre_trend
 from its_eval.checks.result import CheckResult, not_applicable
 from its_eval.effects.estimands import linear_contrasts
 from its_eval.errors import NotEstimableError
-from its_eval.estimators.kind import autoregressive_order
 from its_eval.estimators.reml.noise import fit_reml_ar_noise
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
 
@@ -21,77 +31,135 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from its_eval.estimators.fit import ContrastEstimates
+    from its_eval.estimators.glm import Family
     from its_eval.pipeline.estimate import Estimates
     from its_eval.pipeline.primary import Analysis
 
 
 #: Estimands whose dependence on single periods is shown.
 INFLUENCED = ("level_change", "slope_change")
-#: Simulated series for the search of a break at another date.
-BREAK_DRAWS = 199
 
 Row = dict[str, object]
 
 
+@dataclass(frozen=True)
+class _Series:
+    """One series of a fit whose residuals can be checked."""
+
+    analysis: Analysis
+    item: Estimates
+    position: int
+
+    @property
+    def unit(self) -> str:
+        return self.item.units[self.position]
+
+    @property
+    def column(self) -> int:
+        return int(self.item.columns[self.position])
+
+    @cached_property
+    def root(self) -> NDArray[np.float64]:
+        """Relative standard deviations of the errors, shape (n,)."""
+        return np.asarray(np.sqrt(self.item.period_variance()[self.position]))
+
+    @cached_property
+    def values(self) -> NDArray[np.float64]:
+        return np.where(self.item.observed, self.item.sheet.values[:, self.column], np.nan)
+
+    @cached_property
+    def fitted(self) -> FittedSeries:
+        item, plan = self.item, self.item.sheet.plan
+        return FittedSeries(
+            item.design.matrix / self.root[:, None],
+            self.values / self.root,
+            item.whole.partial_autocorrelations[self.position],
+            np.arange(len(self.values)) >= item.design.interruption.start,
+            plan.panel.periods,
+            plan.per_year,
+            _denominators(item, self.column),
+            self.analysis.alpha,
+        )
+
+    def stream(self, purpose: str) -> np.random.Generator:
+        plan = self.item.sheet.plan
+        return self.analysis.stream(plan.outcome.name, self.unit, self.item.sheet.comparison, purpose)
+
+
 def diagnostics(
-    analysis: Analysis, pretrend_margin: float | None, item: Estimates, position: int
-) -> tuple[list[CheckResult], list[Row]]:
-    """Return the checks of one series of a fit and its rows of ``residuals``.
+    analysis: Analysis, pretrend_margin: float | None, item: Estimates
+) -> Iterator[tuple[str, list[CheckResult], list[Row]]]:
+    """Yield, for every series of a fit, its unit, its checks and its rows of ``residuals``.
 
     The residual checks need a fit whose errors are autoregressive or independent, on one series; for other
-    estimators and designs they are not applicable.
+    estimators and designs they are not applicable. Simulated series of a few units are fitted together.
     """
-    sheet, plan = item.sheet, item.sheet.plan
-    column, fit = item.columns[position], item.whole
-    unit, design_name = item.units[position], sheet.comparison
-    own = sheet.values[:, column]
-    partials = fit.partial_autocorrelations[position]
-    degenerate = fit.flags.get("degenerate", np.zeros(len(item.columns), dtype=bool))[position]
-    if not item.whitenable or np.isnan(partials).any() or degenerate:
-        reason = "Residual checks are for linear models of one series with autoregressive errors."
-        return [not_applicable("residuals", reason)], []
-    root = np.sqrt(item.period_variance()[position])
-    values = np.where(item.observed, own, np.nan)
-    fitted = FittedSeries(
-        item.design.matrix / root[:, None],
-        values / root,
-        partials,
-        np.arange(len(own)) >= item.design.interruption.start,
-        plan.panel.periods,
-        plan.per_year,
-        _denominators(item, column),
-        analysis.alpha,
-    )
+    every = [_Series(analysis, item, position) for position in range(len(item.columns))]
+    shocks = _LastingShocks(analysis, item)
+    for start in range(0, len(every), SERIES_AT_A_TIME):
+        some = every[start : start + SERIES_AT_A_TIME]
+        usable = [series for series in some if _can_be_checked(series)]
+        simulated = simulate_residuals(
+            [series.fitted.whitening for series in usable], [series.stream("residuals") for series in usable]
+        )
+        drawn = {series.position: draws for series, draws in zip(usable, simulated, strict=True)}
+        for series in some:
+            if series.position in drawn:
+                yield series.unit, *_of_series(series, pretrend_margin, drawn[series.position], shocks)
+            elif item.is_family and not _degenerate(series):
+                yield series.unit, [_family_autocorrelation(analysis, item, series.position)], []
+            else:
+                reason = "Residual checks are for linear models of one series with autoregressive errors."
+                yield series.unit, [not_applicable("residuals", reason)], []
+
+
+def _can_be_checked(series: _Series) -> bool:
+    item, position = series.item, series.position
+    if not item.whitenable:
+        return False
+    unknown = np.isnan(item.whole.partial_autocorrelations[position]).any()
+    return not _degenerate(series) and not unknown
+
+
+def _degenerate(series: _Series) -> bool:
+    nothing = np.zeros(len(series.item.columns), dtype=np.bool_)
+    return bool(series.item.whole.flags.get("degenerate", nothing)[series.position])
+
+
+def _of_series(
+    series: _Series, pretrend_margin: float | None, simulated: SimulatedResiduals, shocks: _LastingShocks
+) -> tuple[list[CheckResult], list[Row]]:
+    """Return the checks of one series and its rows of ``residuals``."""
+    item, position, fitted = series.item, series.position, series.fitted
+    plan = item.sheet.plan
     rows = linear_contrasts(item.design, item.observed, ())
     contrasts = {name: rows[name] for name in INFLUENCED if name in rows}
     contrast_rows = np.array(list(contrasts.values()))
-    read = fit.one(position).contrasts(contrast_rows)
+    read = item.whole.one(position).contrasts(contrast_rows)
     estimands = {
         name: (row, float(read.estimate[0, place])) for place, (name, row) in enumerate(contrasts.items())
     }
 
     def refit(outcome: NDArray[np.float64]) -> ContrastEstimates | None:
         try:
-            return item.refit(outcome * root[:, None], position).contrasts(contrast_rows)
+            return item.refit(outcome * series.root[:, None], position).contrasts(contrast_rows)
         except NotEstimableError:
             # without the outliers too little is left; the check still names them
             return None
 
-    stream = analysis.stream(plan.outcome.name, unit, design_name, "residuals")
-    diagnosis = diagnose(fitted, estimands, refit, stream)
-    break_stream = analysis.stream(plan.outcome.name, unit, design_name, "break")
+    diagnosis = diagnose(fitted, estimands, refit, simulated)
     checks = [
         *diagnosis.checks,
-        durbin_watson(item.design.matrix, values),
-        breusch_godfrey(item.design.matrix, values, ljung_box_lags(int(item.observed.sum()))),
-        *_form_checks(analysis, pretrend_margin, item, position),
-        _break_elsewhere(item, values, root, len(partials), break_stream, analysis.alpha),
+        durbin_watson(item.design.matrix, series.values),
+        breusch_godfrey(item.design.matrix, series.values, ljung_box_lags(int(item.observed.sum()))),
+        *_form_checks(series, pretrend_margin, shocks),
+        _break_elsewhere(series, simulated),
     ]
     residual_rows: list[Row] = [
         {
             "outcome": plan.outcome.name,
-            "unit": unit,
-            "design": design_name,
+            "unit": series.unit,
+            "design": item.sheet.comparison,
             "period": plan.period(int(index)),
             "innovation": value,
         }
@@ -105,44 +173,79 @@ def _denominators(item: Estimates, column: int) -> NDArray[np.float64] | None:
     return None if np.isnan(values[item.observed]).any() else values
 
 
+class _LastingShocks:
+    """Autocorrelations of series whose shocks hardly fade, once for all series of a fit that need them.
+
+    Without weights, which matter little to them.
+    """
+
+    def __init__(self, analysis: Analysis, item: Estimates) -> None:
+        self._analysis, self._item = analysis, item
+
+    @cached_property
+    def drawn(self) -> NDArray[np.float64]:
+        item = self._item
+        stream = self._analysis.stream(item.sheet.plan.outcome.name, item.sheet.comparison, "persistence")
+        order = item.whole.partial_autocorrelations.shape[1]
+        return lasting_shocks(item.design.matrix, item.observed, order, stream)
+
+
+def _family_autocorrelation(analysis: Analysis, item: Estimates, position: int) -> CheckResult:
+    """Return the residual check of a count or binomial family that takes its periods as independent."""
+    sheet, column, entry = item.sheet, item.columns[position], item.entry
+    if entry is None or entry.errors != "independent":
+        return not_applicable("ljung_box", "The errors of neighbouring periods are modelled by this family.")
+    per = sheet.plan.outcome.per if item.scale.name == "log" else None
+    counts = np.where(item.observed, sheet.counts[:, column], np.nan)
+    sizes = sheet.denominators[:, column] / (per or 1.0)
+    if np.isnan(sizes[item.observed]).any():
+        sizes = np.ones_like(sizes)
+    linear = item.design.matrix @ item.whole.params[position]
+    share = np.exp(linear) if item.scale.name == "log" else 1.0 / (1.0 + np.exp(-linear))
+    dispersion = item.whole.dispersion
+    return family_autocorrelation(
+        item.design.matrix,
+        counts,
+        sizes * share,
+        sizes,
+        cast("Family", entry.name),
+        1.0 if dispersion is None else float(dispersion[position]),
+        analysis.stream(sheet.plan.outcome.name, item.units[position], sheet.comparison, "residuals"),
+        analysis.alpha,
+    )
+
+
 def _form_checks(
-    analysis: Analysis, pretrend_margin: float | None, item: Estimates, position: int
-) -> list[CheckResult]:
-    """Return the checks of the form: bend and drift before the start, floor and ceiling, persistence."""
-    design, sheet, column = item.design, item.sheet, item.columns[position]
-    values = np.where(item.observed, sheet.values[:, column], np.nan)
-    partials = item.whole.partial_autocorrelations[position]
-    order = len(partials) or autoregressive_order("auto", int(item.observed.sum()))
-    checks = [
-        curvature(design.matrix, values, design.interruption.start, order, confidence=analysis.confidence)
-    ]
+    series: _Series, pretrend_margin: float | None, shocks: _LastingShocks
+) -> Iterator[CheckResult]:
+    """Yield the checks of the form: drift before the start, floor and ceiling, persistence."""
+    analysis, item, position, column = series.analysis, series.item, series.position, series.column
+    design, sheet = item.design, item.sheet
     single = item.whole.one(position)
     if not sheet.own_level:
         rows = linear_contrasts(design, item.observed, ())
         read = single.contrasts(rows["pre_slope"][None])
-        checks.append(
-            pre_trend(
-                float(read.estimate[0, 0]),
-                float(read.std_error[0, 0]),
-                float(read.df[0, 0]),
-                pretrend_margin,
-                analysis.confidence,
-            )
+        yield pre_trend(
+            float(read.estimate[0, 0]),
+            float(read.std_error[0, 0]),
+            float(read.df[0, 0]),
+            pretrend_margin,
+            analysis.confidence,
         )
     level = 0.0 if sheet.own_level else sheet.peer_means[:, column]
     params = single.params[0]
-    checks.append(
-        floor_ceiling(
-            item.scale.back(design.matrix @ params + level),
-            item.scale.back(design.counterfactual @ params + level),
-            item.observed,
-            sheet.plan.panel.periods,
-            percentage=sheet.plan.outcome.kind == "percentage",
-        )
+    yield floor_ceiling(
+        item.scale.back(design.matrix @ params + level),
+        item.scale.back(design.counterfactual @ params + level),
+        item.observed,
+        sheet.plan.panel.periods,
+        percentage=sheet.plan.outcome.kind == "percentage",
     )
+    partials = series.fitted.partials
     if partials.size:
-        checks.append(persistence(float(partials[0]), _noise_gain(item, values, len(partials))))
-    return checks
+        gain = _noise_gain(item, series.values, len(partials))
+        drawn = shocks.drawn if partials[0] > FADING else np.empty(0)
+        yield persistence(float(partials[0]), drawn, gain, analysis.alpha)
 
 
 def _noise_gain(item: Estimates, values: NDArray[np.float64], order: int) -> float | None:
@@ -156,29 +259,21 @@ def _noise_gain(item: Estimates, values: NDArray[np.float64], order: int) -> flo
     return float(gain[0])
 
 
-def _break_elsewhere(
-    item: Estimates,
-    values: NDArray[np.float64],
-    root: NDArray[np.float64],
-    order: int,
-    stream: np.random.Generator,
-    alpha: float,
-) -> CheckResult:
+def _break_elsewhere(series: _Series, simulated: SimulatedResiduals) -> CheckResult:
     """Return the check whether a break at another date fits better."""
-    design, plan = item.design, item.sheet.plan
-    own = list(design.columns[0])
-    kept = [index for index in range(len(design.terms)) if index not in own]
+    design, plan = series.item.design, series.item.sheet.plan
+    near = nearness(plan.per_year)
     try:
         search = search_break(
-            design.matrix[:, kept],
-            values,
-            order,
+            series.fitted.whitening,
+            design.columns[0],
+            series.fitted.outcome,
             design.interruption.shape,
             design.interruption.start,
-            stream,
-            BREAK_DRAWS,
-            root,
+            near,
+            simulated,
+            series.root,
         )
     except ValueError as error:
         return not_applicable("break_elsewhere", f"No other date can be searched: {error}.")
-    return search.check(plan.panel.periods, plan.per_year, alpha)
+    return search.check(plan.panel.periods, near, series.analysis.alpha)

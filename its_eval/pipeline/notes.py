@@ -12,6 +12,7 @@ from its_eval.config.outcomes import StratumOutcome, evaluated_outcomes, listed_
 from its_eval.data.tables import nearest
 from its_eval.peers.balance import type_notes
 from its_eval.peers.distance import FAR, pool_percentiles
+from its_eval.peers.pool import kind_of
 from its_eval.peers.recipes import PRESETS
 from its_eval.pipeline.plan import concerning
 
@@ -30,7 +31,7 @@ SHOWN = 3
 
 def unknown_names(config: Config, sources: Sources) -> list[str]:
     """Return a note for each unit and outcome that the config names and that nothing is known of."""
-    known = set(sources.rows.frame["unit"])
+    known = set(sources.rows.frame["unit"].unique())
     if sources.scaled is not None:
         known |= set(sources.scaled.units)
     evaluated = evaluated_outcomes(config.outcomes)
@@ -52,9 +53,26 @@ def unknown_names(config: Config, sources: Sources) -> list[str]:
     return notes
 
 
+def events_outside(config: Config, outcomes: Sequence[OutcomePlan]) -> list[str]:
+    """Return a note for each event that is to change something and lies in no outcome's window."""
+    notes = []
+    for event in config.events:
+        spans = [
+            (plan.panel.start, plan.panel.start + plan.panel.n_periods - 1)
+            for plan in outcomes
+            if not event.outcomes or listed_as(plan.outcome) in event.outcomes
+        ]
+        calendar = config.data.calendar
+        first = calendar.parse(event.date)
+        last = first if event.until is None else calendar.parse(event.until)
+        if event.as_ != "note" and not any(first <= end and last >= start for start, end in spans):
+            notes.append(f"The event {event.name!r} ({event.date}) lies outside the data and has no effect.")
+    return notes
+
+
 def plan_notes(config: Config, outcomes: list[OutcomePlan], units: Units | None = None) -> list[str]:
     """Return what a reader has to know about the peers before any number: their date, and who filled up."""
-    notes = dated_after(config, outcomes)
+    notes = [*events_outside(config, outcomes), *dated_after(config, outcomes)]
     # what is true of the scaling is true of every outcome
     scalings = [peers.scaled.notes for plan in outcomes for peers in plan.peer_sets.values() if peers.scaled]
     notes += dict.fromkeys(note for found in scalings for note in found)
@@ -192,9 +210,8 @@ def _no_peers(plan: OutcomePlan) -> list[str]:
     found = []
     for unit, why in plan.no_peers.items():
         chosen = plan.peer_sets.get(unit)
-        every = () if chosen is None else chosen.exclusions
-        # what follows a colon is about one candidate, such as its distance
-        reasons = Counter(item.reason.partition(":")[0] for item in every)
+        reasons = Counter() if chosen is None else Counter(chosen.others_aside())
+        reasons.update(kind_of(item.reason) for item in (() if chosen is None else chosen.exclusions))
         often = ""
         if reasons:
             reason, count = min(reasons.items(), key=lambda item: (-item[1], item[0]))

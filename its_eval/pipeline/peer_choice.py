@@ -13,6 +13,7 @@ from its_eval.design.matrix import usable_periods
 from its_eval.errors import DataError
 from its_eval.peers.balance import outcome_balance, pre_period_characteristics
 from its_eval.peers.distance import caliper_distance
+from its_eval.peers.pool import Donors, Pool
 from its_eval.peers.recipes import DistanceRecipe
 from its_eval.peers.scaling import scale_characteristics
 from its_eval.peers.select import (
@@ -20,8 +21,7 @@ from its_eval.peers.select import (
     coverage_reasons,
     given_peers,
     lifetime_reasons,
-    select_peers,
-    within_reasons,
+    select_all,
 )
 from its_eval.scales import SCALES
 
@@ -77,8 +77,8 @@ def donor_pool(config: Config, sources: Sources, treatment: Treatment) -> set[st
     # the peers of a run, fed back as given, bring the same ranks
     if sources.scaled is not None:
         pool |= set(sources.scaled.units)
-    elif settings.match == "pre_period":
-        pool |= set(sources.rows.frame["unit"])
+    elif settings.match == "pre_period" or settings.k == "all":
+        pool |= set(sources.rows.frame["unit"].unique()) - {""}
     return pool - treatment.barred
 
 
@@ -100,42 +100,51 @@ def choose_peers(
     if settings is None:
         return PeerChoice()
     candidates = tuple(sorted(donor_pool(config, sources, treatment) | set(treatment.units)))
-    by_start: dict[Interruption, tuple[dict[str, str], Scaled | None]] = {}
     given = settings.given_for(listed_as(outcome), outcome.name)
     k = None if settings.k == "all" else int(settings.k)
-    peer_sets: dict[str, PeerSet] = {}
-    missing: dict[str, str] = {}
-    donors: dict[str, tuple[str, ...]] = {}
+    by_start: dict[Interruption, list[str]] = {}
     for unit in treatment.units:
-        if unit not in panel.units:
-            continue
-        start = interruptions[unit]
-        if start not in by_start:
-            found = ineligible(config, outcome, panel, candidates, start, masked)
-            found = _lifetimes(config, sources, panel) | found
-            scaled = sources.scaled
-            if settings.match == "pre_period":
-                scaled = _pre_period(config, outcome, panel, start, masked)
-            by_start[start] = (found, scaled)
-        found, scaled = by_start[start]
-        base = found | dict.fromkeys(treatment.barred, "treated itself")
-        reasons = within_reasons(unit, candidates, settings.within, sources.units) | base
-        donors[unit] = tuple(code for code in candidates if code not in reasons and code != unit)
-        if unit in given:
-            chosen = given_peers(unit, given[unit], scaled, reasons)
-        elif scaled is None or unit not in scaled.units:
-            table = (
-                "the characteristics table" if settings.match == "characteristics" else "the pre-period data"
-            )
-            missing[unit] = f"{unit} is not in {table}, so it has no peers; list them under peers.given"
-            continue
-        else:
-            limit = caliper_distance(settings.caliper, scaled, unit, k)
-            chosen = select_peers(unit, scaled, k, reasons, limit)
-        if not chosen.peers:
-            missing[unit] = f"no candidate can serve as a peer of {unit}; see peer_exclusions"
-        peer_sets[unit] = chosen
-    return PeerChoice(peer_sets, missing, donors)
+        if unit in panel.places:
+            by_start.setdefault(interruptions[unit], []).append(unit)
+    found: dict[str, PeerSet] = {}
+    missing: dict[str, str] = {}
+    pools: dict[str, Pool] = {}
+    lifetimes = _lifetimes(config, sources, panel) if by_start else {}
+    for start, units in by_start.items():
+        reasons = lifetimes | ineligible(config, outcome, panel, candidates, start, masked)
+        reasons |= dict.fromkeys(treatment.barred, "treated itself")
+        pool = Pool(reasons, settings.within, sources.units)
+        pools |= dict.fromkeys(units, pool)
+        scaled = sources.scaled
+        if settings.match == "pre_period":
+            scaled = _pre_period(config, outcome, panel, start, masked)
+        found |= {unit: given_peers(unit, given[unit], scaled, pool) for unit in units if unit in given}
+        searched = [unit for unit in units if unit not in given]
+        if scaled is not None:
+            known = [unit for unit in searched if unit in scaled.places]
+            calipers = [caliper_distance(settings.caliper, scaled, unit, k) for unit in known]
+            found |= {item.unit: item for item in select_all(known, scaled, k, pool, calipers)}
+        elif settings.k == "all":
+            for unit in searched:
+                others = tuple(code for code in candidates if code != unit)
+                found[unit] = given_peers(unit, others, None, pool)
+        table = "the characteristics table" if settings.match == "characteristics" else "the pre-period data"
+        missing |= {
+            unit: f"{unit} is not in {table}, so it has no peers; list them under peers.given"
+            for unit in searched
+            if unit not in found
+        }
+    missing |= {
+        unit: f"no candidate can serve as a peer of {unit}; see peer_exclusions"
+        for unit, chosen in found.items()
+        if not chosen.peers
+    }
+    in_order = [unit for unit in treatment.units if unit in pools]
+    return PeerChoice(
+        {unit: found[unit] for unit in in_order if unit in found},
+        {unit: missing[unit] for unit in in_order if unit in missing},
+        Donors({unit: pools[unit] for unit in in_order}, candidates),
+    )
 
 
 def _lifetimes(config: Config, sources: Sources, panel: Panel) -> dict[str, str]:
@@ -207,12 +216,11 @@ def ineligible(
     coverage = settings.min_coverage if settings is not None else 1.0
     if config.data.missing != "mask":
         coverage = 1.0
-    reasons = {unit: f"no data for {outcome.indicator}" for unit in candidates if unit not in panel.units}
+    reasons = {unit: f"no data for {outcome.indicator}" for unit in candidates if unit not in panel.places}
     reasons |= coverage_reasons(panel, (usable & ~after, usable & after), coverage)
-    for unit in panel.units:
-        obstacle = SCALES[outcome.transform].obstacle(
-            panel.values[usable, panel.column(unit)], panel.denominators[usable, panel.column(unit)]
-        )
+    scale = SCALES[outcome.transform]
+    for column in np.flatnonzero(scale.blocked(panel.values)).tolist():
+        obstacle = scale.obstacle(panel.values[usable, column], panel.denominators[usable, column])
         if obstacle:
-            reasons[unit] = obstacle
+            reasons[panel.units[column]] = obstacle
     return reasons | dict.fromkeys(() if settings is None else settings.exclude, "excluded by the config")

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.checks.result import CheckResult, not_applicable
+from its_eval.checks.autocorrelation import Whitening
+from its_eval.checks.break_elsewhere import distinct, f_statistics
+from its_eval.checks.result import DRAWS, CheckResult, judged, not_applicable, p_text, sequential_p
 from its_eval.design.matrix import require_segments
 from its_eval.effects.estimands import linear_contrasts
 from its_eval.effects.several_units import reaches
 from its_eval.errors import NotEstimableError
-from its_eval.estimators.fit import require_estimable
+from its_eval.estimators.fit import require_estimable, t_quantile
+from its_eval.estimators.reml.reml_ar import reml_point_estimates
 from its_eval.pipeline.estimate import Estimates, estimate
 from its_eval.pipeline.plan import Target
 
@@ -28,20 +31,20 @@ if TYPE_CHECKING:
 #: periods that are kept on either side of one (methods §11.13, §6), in years of so many periods.
 YEARS_BEFORE = 4
 YEARS_ASIDE = 1
-#: More than this share of small p-values asks for attention.
-TOO_MANY = 0.1
 
 Row = dict[str, object]
 
 
 @dataclass(frozen=True)
 class _Dated:
-    """What a start at which nothing happened seemed to do."""
+    """What a start at which nothing happened seemed to do, and the fit that says so, if there is one."""
 
     start: int
     estimate: float
     statistic: float
     p_value: float
+    fit: Estimates | None = None
+    position: int = 0
 
 
 def placebos_in_time(
@@ -91,8 +94,8 @@ def placebos_in_time(
                         "statistic": date.statistic,
                     }
                 )
-            p_values = np.array([date.p_value for date in dated[position]])
-            checks.append((unit, _share(analysis.alpha, p_values)))
+            stream = analysis.stream(plan.outcome.name, unit, item.sheet.comparison, "placebo dates")
+            checks.append((unit, _share(analysis, dated[position], stream)))
             lead = [date for date in dated[position] if date.start == start - plan.per_year]
             checks += [(unit, _lead(analysis.alpha, plan.per_year, date)) for date in lead]
     return rows, checks
@@ -106,10 +109,18 @@ def _dated(analysis: Analysis, item: Estimates, end: int) -> list[list[_Dated]]:
         return found
     estimates, _ = estimate([(sheet, [item.entry])], analysis.ask)
     by_target = {result.target: result for result in analysis.primary(estimates)}
+    fits = {
+        one.sheet.targets[column]: (one, position)
+        for one in estimates
+        for position, column in enumerate(one.columns)
+    }
     for place, start, target in zip(places, starts, sheet.targets, strict=True):
         result = by_target.get(target)
-        numbers = (np.nan,) * 3 if result is None else (result.estimate, result.statistic, result.p_value)
-        found[place].append(_Dated(start, *numbers))
+        if result is None:
+            found[place].append(_Dated(start, np.nan, np.nan, np.nan))
+            continue
+        numbers = result.estimate, result.statistic, result.p_value
+        found[place].append(_Dated(start, *numbers, *fits[target]))
     return found
 
 
@@ -158,21 +169,75 @@ def _can_be_estimated(analysis: Analysis, one: Sheet) -> bool:
     return analysis.shown_estimand(design) in linear_contrasts(design, used, analysis.question.at_of(design))
 
 
-def _share(alpha: float, p_values: NDArray[np.float64]) -> CheckResult:
-    """Return the check ``placebo_dates``: the share of dates at which an effect would have been found."""
-    known = p_values[~np.isnan(p_values)]
-    if known.size == 0:
-        return not_applicable("placebo_dates", "No placebo date leaves enough periods on either side.")
-    hits = reaches(known, alpha)
-    share = float(hits.mean())
-    counted = f"At {int(hits.sum())} of {known.size} dates before the start the model finds an effect"
-    if share > TOO_MANY:
-        message = (
-            f"{counted}: the series moves by itself in ways the model takes for effects; distrust the "
-            "p-value."
-        )
-        return CheckResult("placebo_dates", share, np.nan, "attention", message)
-    return CheckResult("placebo_dates", share, np.nan, "pass", f"{counted}; nothing needs to be done.")
+def _share(analysis: Analysis, dated: Sequence[_Dated], stream: np.random.Generator) -> CheckResult:
+    """Return the check ``placebo_dates``: the share of dates at which an effect would have been found.
+
+    Neighbouring dates find the same, so that a tenth of them is nothing to wonder at: the p-value is how
+    often a series without any interruption, simulated from the time before, has as large a share.
+    """
+    name = "placebo_dates"
+    known = [date for date in dated if not np.isnan(date.p_value)]
+    if not known:
+        return not_applicable(name, "No placebo date leaves enough periods on either side.")
+    hits = int(reaches(np.array([date.p_value for date in known]), analysis.alpha).sum())
+    share = hits / len(known)
+    placed = [(date.fit, date.position) for date in known if date.fit is not None]
+    p_value = _share_p(analysis, placed, stream) if hits else 1.0
+    counted = f"At {hits} of {len(known)} dates before the start the model finds an effect"
+    told = "" if np.isnan(p_value) else f" ({p_text(p_value)})"
+    return judged(
+        name,
+        share,
+        p_value,
+        f"{counted}{told}: the series moves by itself in ways the model takes for effects; distrust the "
+        "p-value.",
+        f"{counted}{told}; nothing needs to be done." if hits else f"{counted}.",
+        analysis.alpha,
+    )
+
+
+def _share_p(
+    analysis: Analysis, dated: Sequence[tuple[Estimates, int]], stream: np.random.Generator
+) -> float:
+    """Return the p-value of the share of dates with an effect, in the series and in simulated ones alike.
+
+    All dates of a series are tested with the autocorrelation that it has without an interruption: one fit a
+    series instead of one a date. NaN for a fit whose errors are not known to be autoregressive, and for an
+    estimand that is not one of the interruption's terms alone.
+    """
+    contrasts = np.array([_own_contrast(analysis, fit) for fit, _ in dated])
+    known = [(fit, place) for fit, place in dated if fit.whitenable]
+    if not known or np.isnan(contrasts).any():
+        return np.nan
+    first, position = known[0]
+    values = first.sheet.observed[:, first.columns[position]]
+    root = np.sqrt(first.period_variance()[position])[:, None]
+    matrix = np.delete(first.design.matrix, list(first.design.columns[0]), axis=1) / root
+    candidates = np.array([fit.design.matrix[:, list(fit.design.columns[0])] for fit, _ in dated]) / root
+    observed, order = ~np.isnan(values), first.whole.partial_autocorrelations.shape[1]
+    every = distinct(matrix, candidates, observed)
+
+    def shares(series: NDArray[np.float64]) -> NDArray[np.float64]:
+        partials = np.empty((series.shape[1], 0))
+        if order:
+            partials = reml_point_estimates(matrix, series, order)[1]
+        squares = f_statistics(matrix, candidates[every], series, partials, observed, contrasts[every])
+        df = observed.sum() - matrix.shape[1] - candidates.shape[2]
+        return np.asarray(np.mean(squares >= t_quantile(1.0 - analysis.alpha / 2.0, df) ** 2, axis=0))
+
+    own = values[:, None] / root
+    partials = reml_point_estimates(matrix, own, order)[1][0] if order else np.empty(0)
+    whitening = Whitening(matrix, partials, observed)
+    noise = stream.standard_normal((whitening.positions.size, DRAWS))
+    return sequential_p(float(shares(own)[0]), lambda draws: shares(whitening.errors(noise[:, draws])))
+
+
+def _own_contrast(analysis: Analysis, item: Estimates) -> NDArray[np.float64]:
+    """Return an estimand in the interruption's own coefficients; NaN where it has others too."""
+    every = linear_contrasts(item.design, item.observed, analysis.question.at_of(item.design))
+    row = every[analysis.shown_estimand(item.design)]
+    own = list(item.design.columns[0])
+    return row[own] if not np.delete(row, own).any() else np.full(len(own), np.nan)
 
 
 def _lead(alpha: float, per_year: int, date: _Dated) -> CheckResult:
@@ -181,7 +246,5 @@ def _lead(alpha: float, per_year: int, date: _Dated) -> CheckResult:
     if np.isnan(p_value):
         return not_applicable("lead_test", "A start one year earlier cannot be fitted to the periods before.")
     words = f"With a start {per_year} periods earlier, on the periods before the real one, p = {p_value:.3f}"
-    if reaches(np.array(p_value), alpha):
-        message = f"{words}: the series changed before the intervention; look for the reason."
-        return CheckResult("lead_test", date.statistic, p_value, "attention", message)
-    return CheckResult("lead_test", date.statistic, p_value, "pass", f"{words}; nothing needs to be done.")
+    found = f"{words}: the series changed before the intervention; look for the reason."
+    return judged("lead_test", date.statistic, p_value, found, f"{words}; nothing needs to be done.", alpha)

@@ -10,22 +10,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.checks.conclusion import LABEL_DONORS, SHOWN_DONORS
-from its_eval.checks.label_power import joint_covariance, smallest_labelled
+from its_eval.checks.label_power import OwnTest, smallest_labelled
 from its_eval.checks.placebo import placebo
 from its_eval.checks.result import CheckResult
 from its_eval.effects.attribution import Attribution, TermAttribution, attribution, donor_mean
 from its_eval.effects.estimands import linear_contrasts
 from its_eval.estimators.fit import ContrastEstimates
-from its_eval.peers.select import select_peers, within_reasons
-from its_eval.pipeline.plan import Target, fitted_events
+from its_eval.pipeline.donors import targets_of_donors
 from its_eval.pipeline.primary import interruption_number, primary_columns
 
 if TYPE_CHECKING:
     from its_eval.comparisons.base import Comparison
     from its_eval.config import Config
-    from its_eval.peers.distance import Scaled
     from its_eval.pipeline.estimate import Estimates
-    from its_eval.pipeline.plan import OutcomePlan
+    from its_eval.pipeline.plan import OutcomePlan, Target
     from its_eval.pipeline.primary import Analysis, PrimaryColumns, PrimaryEstimate
     from its_eval.pipeline.question import Asked
     from its_eval.pipeline.sources import Sources
@@ -126,49 +124,6 @@ class DonorFits:
     estimates: tuple[Estimates, ...] = field(repr=False)
 
 
-def donor_targets(config: Config, sources: Sources, plan: OutcomePlan, unit: str) -> list[Target]:
-    """Return the donors of a treated unit as if they had been treated at its start.
-
-    Each has as many peers as the unit, its own nearest among the donors; without characteristics, where peers
-    are given, all other donors. Treated units are never among them.
-    """
-    start = plan.interruptions[unit][0]
-    pool = plan.donors.get(unit, ())
-    chosen = plan.peer_sets.get(unit)
-    if chosen is None:
-        return []
-    settings = config.peers
-    wanted = None if settings is not None and settings.k == "all" else len(chosen.peers)
-    scaled = chosen.scaled or sources.scaled
-    within = settings.within if settings is not None else ()
-    return [
-        Target(
-            donor,
-            (start, *fitted_events(config, plan.outcome, plan.panel, donor)[0]),
-            donor_peers(within, sources, scaled, pool, donor, wanted),
-        )
-        for donor in pool
-    ]
-
-
-def donor_peers(
-    within: tuple[str, ...],
-    sources: Sources,
-    scaled: Scaled | None,
-    pool: tuple[str, ...],
-    donor: str,
-    wanted: int | None,
-) -> tuple[str, ...]:
-    """Return the peers of a donor: its nearest in the pool, or all others without characteristics."""
-    others = tuple(code for code in pool if code != donor)
-    if scaled is None or donor not in scaled.units:
-        return others
-    allowed = set(others)
-    reasons = within_reasons(donor, others, within, sources.units)
-    reasons |= {code: "not a donor" for code in scaled.units if code not in allowed}
-    return select_peers(donor, scaled, wanted, reasons).peers or others
-
-
 def donor_fits(
     config: Config, sources: Sources, plan: OutcomePlan, comparison: Comparison, analysis: Analysis
 ) -> list[DonorFits]:
@@ -183,25 +138,28 @@ def donor_fits(
     analysis : Analysis
         What is asked.
     """
-    asked: dict[tuple[Target, ...], list[str]] = {}
-    for unit in plan.treated:
-        targets = donor_targets(config, sources, plan, unit)
-        if not comparison.is_controlled:
-            targets = [replace(item, peers=()) for item in targets]
-        elif comparison.takes_all_donors:
-            # the treated unit is in the pools of its donors, as they are in its own
-            pool = (*plan.donors.get(unit, ()), unit)
-            targets = [
-                replace(item, peers=tuple(code for code in pool if code != item.unit)) for item in targets
-            ]
+    every = targets_of_donors(config, sources, plan, plan.treated)
+    # treated units that ask for the same share one tuple
+    asked: dict[object, tuple[tuple[Target, ...], list[str]]] = {}
+    for unit, targets in every.items():
         if targets:
-            asked.setdefault(tuple(targets), []).append(unit)
+            own = unit if comparison.takes_all_donors else ""
+            asked.setdefault((id(targets), own), (targets, []))[1].append(unit)
     entries = comparison.entries(plan.outcome.estimators)[:1]
     found = []
-    for targets_asked, units in asked.items():
-        estimates, _ = comparison.estimates(plan, analysis.ask, targets_asked, entries)
-        donors = tuple(target.unit for target in targets_asked)
-        found.append(DonorFits(tuple(units), donors, targets_asked, tuple(estimates)))
+    for targets, units in asked.values():
+        chosen = targets
+        if not comparison.is_controlled:
+            chosen = tuple(replace(item, peers=()) for item in targets)
+        elif comparison.takes_all_donors:
+            # the treated unit is in the pools of its donors, as they are in its own
+            pool = (*plan.donors.get(units[0], ()), units[0])
+            chosen = tuple(
+                replace(item, peers=tuple(code for code in pool if code != item.unit)) for item in targets
+            )
+        estimates, _ = comparison.estimates(plan, analysis.ask, chosen, entries)
+        donors = tuple(target.unit for target in chosen)
+        found.append(DonorFits(tuple(units), donors, chosen, tuple(estimates)))
     return found
 
 
@@ -339,17 +297,15 @@ def _smallest(
     """Return the smallest change of each term alone that would be labelled, with 80 % power."""
     if len(asked.terms) == 1:
         item = own[asked.terms[0]]
-        covariance, df = np.array([[item.std_error**2]]), item.df
+        test = OwnTest(np.array([[item.std_error**2]]), item.df, np.array([item.df]))
     elif fitted is None:
         return {}
     else:
         estimates, position = fitted
         number = interruption_number(estimates.design, asked.key) or 0
         rows = linear_contrasts(estimates.design, estimates.observed, (), number)
-        covariance, df = joint_covariance(
-            estimates.whole, position, np.array([rows[name] for name in asked.terms])
-        )
-    found = smallest_labelled(covariance, df, whole.terms, np.eye(len(asked.terms)), alpha=alpha)
+        test = OwnTest.of(estimates.whole, position, np.array([rows[name] for name in asked.terms]))
+    found = smallest_labelled(test, whole.terms, np.eye(len(asked.terms)), alpha=alpha)
     return dict(zip(asked.terms, found.tolist(), strict=True))
 
 

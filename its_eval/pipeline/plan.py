@@ -79,6 +79,8 @@ class OutcomePlan:
         Whether percentages with denominators are weighted by their sampling variance.
     complete_only : bool
         Whether a unit with a gap in a usable period is left out.
+    quadratic : bool
+        Whether the trend is a parabola instead of a straight line.
     """
 
     outcome: Outcome
@@ -96,6 +98,7 @@ class OutcomePlan:
     donors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     weighted: bool = True
     complete_only: bool = False
+    quadratic: bool = False
 
     def usable(self, interruptions: tuple[Interruption, ...]) -> NDArray[np.bool_]:
         """Return the periods that may enter a fit: not masked for all units, in no excluded phase-in."""
@@ -227,7 +230,7 @@ def treatment_of(config: Config, rows: IndicatorRows) -> Treatment:
     units = config.treated_units
     if config.each:
         wanted = {name for outcome in evaluated_outcomes(config.outcomes) for name in source_names(outcome)}
-        units = tuple(sorted(set(rows.frame.loc[rows.frame["indicator"].isin(wanted), "unit"])))
+        units = tuple(sorted(rows.frame.loc[rows.frame["indicator"].isin(wanted), "unit"].unique()))
     common = config.intervention.date or ""
     return Treatment(units, {unit: config.treated_dates.get(unit, common) for unit in units}, config.each)
 
@@ -302,6 +305,10 @@ def interruptions_of(
     return interruptions, tuple(dict.fromkeys(outside))
 
 
+#: So many units with the same fault are named.
+_SHOWN_UNITS = 6
+
+
 def starts_outside(outcome: Outcome, panel: Panel, treatment: Treatment) -> list[str]:
     """Return a problem for each date of the intervention without a period before it or outside the window."""
     span = " to ".join(panel.calendar.format(panel.start + index) for index in (0, panel.n_periods - 1))
@@ -310,9 +317,12 @@ def starts_outside(outcome: Outcome, panel: Panel, treatment: Treatment) -> list
         start = panel.index_of(panel.calendar.parse(date))
         if not 0 < start < panel.n_periods:
             where = "leaves no period before it in" if start == 0 else "lies outside"
-            problems.append(
-                f"outcome {outcome.indicator!r}: the intervention {date} {where} its data, {span}"
-            )
+            units = [unit for unit, own in treatment.dates.items() if own == date]
+            problem = f"outcome {outcome.indicator!r}: the intervention {date} {where} its data, {span}"
+            if len(units) < len(treatment.dates):
+                named = ", ".join(units[:_SHOWN_UNITS]) + (", …" if len(units) > _SHOWN_UNITS else "")
+                problem += f" (of {named}): correct the date, or take the unit out of `treated`"
+            problems.append(problem)
     return problems
 
 

@@ -56,7 +56,7 @@ def load_covariates(rows: IndicatorRows, outcome: Outcome, panel: Panel) -> dict
         When the data have no such indicator.
     """
     frame = rows.frame
-    known = sorted(set(frame["indicator"]))
+    known = sorted(frame["indicator"].unique())
     problems: list[str] = []
     found: dict[str, NDArray[np.float64]] = {}
     for covariate in outcome.covariates:
@@ -70,11 +70,11 @@ def load_covariates(rows: IndicatorRows, outcome: Outcome, panel: Panel) -> dict
         values = np.full((panel.n_periods, len(panel.units)), np.nan)
         place = own["period"].to_numpy() - panel.start + covariate.lag
         inside = (place >= 0) & (place < panel.n_periods)
-        units = sorted(set(own["unit"]))
-        if len(units) == 1 and units[0] not in panel.units:
+        units = own["unit"].unique()
+        if len(units) == 1 and units[0] not in panel.places:
             values[place[inside]] = own["value"].to_numpy(dtype=np.float64)[inside, None]
         else:
-            columns = own["unit"].map({unit: column for column, unit in enumerate(panel.units)})
+            columns = own["unit"].map(panel.places)
             inside &= columns.notna().to_numpy()
             at = (place[inside], columns.to_numpy()[inside].astype(int))
             values[at] = own["value"].to_numpy(dtype=np.float64)[inside]
@@ -138,7 +138,7 @@ def gap_panel(outcome: Outcome, first: Panel, second: Panel) -> Panel:
         the difference on that scale. It has no denominators: its sampling variance is the sum of those of its
         `parts`. A value is suppressed where either stratum's is.
     """
-    units = tuple(unit for unit in first.units if unit in second.units)
+    units = tuple(unit for unit in first.units if unit in second.places)
     columns = [[panel.column(unit) for unit in units] for panel in (first, second)]
     one, other = (_only(panel, units, own) for panel, own in zip((first, second), columns, strict=True))
     transform = strata_of_gap(outcome)[0].transform
@@ -183,7 +183,7 @@ def make_plan(config: Config, sources: Sources) -> Plan:
     outcomes: list[OutcomePlan] = []
     absent: list[Outcome] = []
     findings: list[Finding] = list(sources.rows.findings)
-    indicators = set(sources.rows.frame["indicator"])
+    indicators = set(sources.rows.frame["indicator"].unique())
     for outcome in evaluated_outcomes(config.outcomes):
         if not indicators.issuperset(source_names(outcome)):
             # what a gap lacks has been said of its strata
@@ -217,22 +217,22 @@ def make_plan(config: Config, sources: Sources) -> Plan:
 def _has_treated(sources: Sources, outcome: Outcome, treatment: Treatment) -> bool:
     """Return whether any treated unit has a row of the outcome; for a gap, of both strata."""
     frame = sources.rows.frame
-    there = set(frame.loc[frame["unit"].isin(treatment.units), "indicator"])
+    there = set(frame.loc[frame["unit"].isin(treatment.units), "indicator"].unique())
     return there.issuperset(source_names(outcome))
 
 
 def _unknown_units(config: Config, sources: Sources, treatment: Treatment) -> list[str]:
-    known = sorted(set(sources.rows.frame["unit"]))
+    known = set(sources.rows.frame["unit"].unique())
     problems = [
-        f"treated unit {unit!r} is not in the indicator data; {nearest(unit, known)}"
+        f"treated unit {unit!r} is not in the indicator data; {nearest(unit, sorted(known))}"
         for unit in treatment.units
         if unit not in known
     ]
     if config.peers is not None:
         listed = {peer for peers in config.peers.given.values() for peer in peers}
         problems += [
-            f"peers.given names {peer!r}, which is not in the indicator data; {nearest(peer, known)}"
-            for peer in sorted(listed - set(known))
+            f"peers.given names {peer!r}, which is not in the indicator data; {nearest(peer, sorted(known))}"
+            for peer in sorted(listed - known)
         ]
     return problems
 
@@ -268,9 +268,11 @@ def _plan_outcome(config: Config, sources: Sources, outcome: Outcome, treatment:
     interruptions, outside = interruptions_of(config, outcome, panel, treatment)
     masked, reasons = masked_periods(config, outcome, panel)
     unit_masks = unit_masked_periods(config, outcome, panel)
-    usable = {
-        unit: usable_periods(panel.n_periods, interruptions.get(unit, ()), masked) for unit in panel.units
-    }
+    # most units share what happened to them
+    distinct = {interruptions.get(unit, ()) for unit in panel.units}
+    usable_of = {found: usable_periods(panel.n_periods, found, masked) for found in distinct}
+    unused_of = {found: set(np.flatnonzero(~periods).tolist()) for found, periods in usable_of.items()}
+    usable = {unit: usable_of[interruptions.get(unit, ())] for unit in panel.units}
     gaps = missing_findings(
         panel,
         outcome,
@@ -278,7 +280,8 @@ def _plan_outcome(config: Config, sources: Sources, outcome: Outcome, treatment:
         gaps_are_errors=config.data.missing == "error",
         treated=treatment.units,
         unused={
-            unit: {*np.flatnonzero(~usable[unit]).tolist(), *unit_masks.get(unit, ())} for unit in panel.units
+            unit: unused_of[interruptions.get(unit, ())].union(unit_masks.get(unit, ()))
+            for unit in panel.units
         },
     )
     problems = starts_outside(outcome, panel, treatment)

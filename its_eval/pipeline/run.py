@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from its_eval.config.outcomes import listed_as, strata_of_gap
 from its_eval.data.faults import findings_table
 from its_eval.effects.estimands import CHANGE
 from its_eval.errors import NothingEstimatedError
+from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.evaluation import COLUMNS, Evaluation, make_table
 from its_eval.pipeline.conclude import (
     Findings,
@@ -217,8 +218,19 @@ def _tabulate(
         look.together,
         flags,
         inference,
+        _bends(credibility.rows["trend_bounds"]),
     )
     rows["verdicts"] += verdict_rows(found, terms)
+
+
+def _bends(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], float]:
+    """Return the bend that would undo each finding; a change stands while one of its terms does."""
+    bends: dict[tuple[str, str], float] = {}
+    for row in rows:
+        for name in (row["estimand"], CHANGE):
+            key = (row["unit"], name)
+            bends[key] = max(bends.get(key, 0.0), row["breakdown_bend"])
+    return bends
 
 
 def _about(config: Config, plan: OutcomePlan) -> dict[str, Any]:
@@ -238,6 +250,7 @@ def _about(config: Config, plan: OutcomePlan) -> dict[str, Any]:
         "events_near": events_near(config, plan),
         "better": outcome.better,
         "transform": outcome.transform,
+        "link": ESTIMATORS[outcome.estimators[0].name].link,
         "frequency": plan.panel.frequency,
         "interruption": config.intervention.name,
         "interruption_period": plan.start_period,

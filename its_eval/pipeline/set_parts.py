@@ -49,8 +49,8 @@ def parts_of(estimates: Sequence[Estimates], names: Sequence[tuple[int, str]]) -
         places = [item.reading.names.index(name) for name in names]
         read, rows = item.statistics.estimates, item.reading.rows[..., places, :]
         every = (read.estimate, read.std_error, read.df, read.df_unclipped)
-        known = ~np.isnan(read.estimate + read.std_error)[:, places].any(axis=1)
-        known = np.flatnonzero(known & ~item.stuck)
+        unknown = np.isnan(read.estimate + read.std_error)[:, places].any(axis=1)
+        known = np.flatnonzero(~(unknown | item.stuck))
         n_numbers = item.design.matrix.size + item.design.n_periods
         for start in range(0, known.size, max(CHUNK_NUMBERS // n_numbers, 1)):
             chosen = known[start : start + max(CHUNK_NUMBERS // n_numbers, 1)]

@@ -210,21 +210,35 @@ class Sheet:
             plan.masked,
             self.covariates[column] if self.covariates else None,
             self.covariate_names[column] if self.covariates else (),
+            quadratic=plan.quadratic,
         )
 
     def weights(self, columns: NDArray[np.intp], observed: BoolArray) -> FloatArray | None:
         """Return what the effect of each period counts in a cumulative effect, shape (S, n).
 
-        A percentage without all its denominators has none: NaN throughout; None where no series has any.
+        A percentage without all its denominators has none, nor has a rate that is per nobody knows how many:
+        NaN throughout; None where no series has any.
         """
         outcome = self.plan.outcome
         sizes = self.denominators[:, columns].T
-        known = np.asarray(~np.isnan(sizes[:, observed]).any(axis=1))[:, None]
+        known = np.asarray(~(np.isnan(sizes) & observed).any(axis=1))[:, None]
         if outcome.kind == "percentage":
             return np.where(known, sizes / 100.0, np.nan) if known.any() else None
         if outcome.kind == "count":
             return np.where(known, sizes / (outcome.per or 1.0), 1.0)
+        if outcome.kind == "rate":
+            # a sum of rates is of nothing: events are
+            if outcome.per is None or not known.any():
+                return None
+            return np.where(known, sizes / outcome.per, np.nan)
         return np.ones_like(sizes)
+
+    def family_counts(self, columns: NDArray[np.intp], observed: BoolArray) -> tuple[FloatArray, FloatArray]:
+        """Return counts, and exposure or trials (1 where one is missing), each of shape (S, n)."""
+        per = self.plan.outcome.per if self.plan.outcome.kind == "count" else None
+        sizes = self.denominators[:, columns].T / (per or 1.0)
+        known = np.asarray(~np.isnan(sizes[:, observed]).any(axis=1))
+        return self.counts[:, columns].T, np.where(known[:, None], sizes, 1.0)
 
     def take(self, columns: NDArray[np.intp], targets: Sequence[Target]) -> Sheet:
         """Return some series with other targets, each column as often as it is named."""
@@ -430,6 +444,16 @@ def sampling_variances(plan: OutcomePlan, targets: Sequence[Target]) -> FloatArr
         some = [targets[place] for place in places]
         variances[:, places] = _variances_of_alike(plan, some)
     return variances
+
+
+def has_sampling_variances(plan: OutcomePlan) -> bool:
+    """Return whether any value of an outcome has a sampling variance by which it is weighted."""
+    outcome = plan.outcome
+    if not plan.weighted or outcome.kind != "percentage":
+        return False
+    panels = plan.panel.parts or (plan.panel,)
+    known = any(not np.isnan(panel.denominators).all() for panel in panels)
+    return known and SCALES[outcome.transform].sampling(np.ones(1), np.ones(1)) is not None
 
 
 def _variances_of_alike(plan: OutcomePlan, targets: Sequence[Target]) -> FloatArray:

@@ -153,7 +153,7 @@ def load_sources(config: Config) -> Sources:
     workshops: Workshops | None = None
     try:
         stratified = {outcome.indicator for outcome in config.outcomes if outcome.strata is not None}
-        rows = by_stratum(load_indicators(config.data), stratified)
+        rows = by_stratum(load_indicators(config.data, _only_unit(config)), stratified)
     except DataError as error:
         problems += error.problems
         hint = error.hint
@@ -183,6 +183,11 @@ def load_sources(config: Config) -> Sources:
     if problems or rows is None:
         raise DataError(problems, hint)
     return Sources(rows, scaled, units, lifetimes, workshops)
+
+
+def _only_unit(config: Config) -> str | None:
+    """Return the unit of tables that have no column of units: the treated one, where there is one alone."""
+    return config.treated_units[0] if len(config.treated_units) == 1 and config.peers is None else None
 
 
 def _with_mergers(config: Config, rows: IndicatorRows, units: Units, lifetimes: Lifetimes) -> IndicatorRows:

@@ -16,7 +16,7 @@ import numpy as np
 
 from its_eval.checks.conclusion import SpecificationSummary, summarise_specifications
 from its_eval.checks.result import CheckResult, Status, number
-from its_eval.pipeline.placebos import donor_targets
+from its_eval.pipeline.donors import targets_of_donors
 from its_eval.pipeline.primary import Analysis, PrimaryEstimate
 from its_eval.pipeline.variants import Variant, standard_variants, variants
 
@@ -184,6 +184,8 @@ class SensitivityRow:
 
 #: Dimensions in which donors and treated units cannot be fitted in one way.
 UNLIKE = frozenset({"transform", "weighting"})
+#: The error model that needs the sampling variances which unweighted fits do without.
+OF_SAMPLING = ("order", "reml_ar_sampling")
 #: Below this share of the same sign a curve asks for attention.
 STEADY = 0.9
 
@@ -249,6 +251,10 @@ def _in_words(summary: SpecificationSummary, apart: str) -> str:
     )
 
 
+def _is_unlike(part: Variant) -> bool:
+    return part.dimension in UNLIKE or (part.dimension, part.choice) == OF_SAMPLING
+
+
 def _joint(
     config: Config, sources: Sources, plan: OutcomePlan, comparison: Comparison
 ) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
@@ -259,21 +265,23 @@ def _joint(
         return {}
     plain = replace(plan, weighted=False)
     every = [Specification("primary", "", ()), *specifications(config, sources, plan, comparison)]
-    every = [item for item in every if not UNLIKE & {part.dimension for part in item.parts}]
+    every = [item for item in every if not any(map(_is_unlike, item.parts))]
     treated: dict[str, list[float]] = {unit: [] for unit in plan.peer_sets}
     donors: dict[str, list[NDArray[np.float64]]] = {unit: [] for unit in plan.peer_sets}
-    base = {unit: tuple(donor_targets(config, sources, plan, unit)) for unit in plan.peer_sets}
+    base = targets_of_donors(config, sources, plan, plan.peer_sets)
     fitted = _Statistics(Analysis.of(config), comparison)
     for specification in every:
         changed, targets, entries = apply(specification, plain, comparison)
         # one call for all units: their series are columns of one matrix, and those of shared donors the same
         asked = list(targets)
-        places: dict[tuple[tuple[Target, ...], Interruption], slice] = {}
-        keys = [(base[target.unit], changed.interruptions[target.unit][0]) for target in targets]
+        # donors that units share are one object
+        places: dict[tuple[int, Interruption], slice] = {}
+        keys = [(id(base[target.unit]), changed.interruptions[target.unit][0]) for target in targets]
         for target, key in zip(targets, keys, strict=True):
             if key not in places:
-                places[key] = slice(len(asked), len(asked) + len(key[0]))
-                asked += _moved(*key, specification, plan.donors[target.unit], target.unit)
+                placed = base[target.unit]
+                places[key] = slice(len(asked), len(asked) + len(placed))
+                asked += _moved(placed, key[1], specification, plan.donors[target.unit], target.unit)
         values = np.array(fitted.of(changed, asked, entries[0]) if asked else ())
         for target, key, own in zip(targets, keys, values[: len(targets)], strict=True):
             treated[target.unit].append(float(own))
@@ -315,7 +323,8 @@ class _Statistics:
 
     def of(self, plan: OutcomePlan, targets: Sequence[Target], entry: Estimator) -> list[float]:
         """Return the statistic of every target, NaN where it cannot be fitted."""
-        described = (plan.panel.start, plan.panel.n_periods, plan.season, plan.masked.tobytes(), entry)
+        window = (plan.panel.start, plan.panel.n_periods, plan.masked.tobytes())
+        described = (*window, plan.season, plan.quadratic, entry)
         setting = self._settings.setdefault(described, len(self._settings))
         keys = [(setting, target) for target in targets]
         missing = {key: target for key, target in zip(keys, targets, strict=True) if key not in self._known}

@@ -150,7 +150,7 @@ def _glance(source: ReportSource) -> Section:
                 "some changes are to be expected by chance alone."
             )
         )
-        rows = [row[:_FOUND] for row in answer_rows(source.evaluation, "summary", "")]
+        rows = [row[:_FOUND] for row in answer_rows(source.evaluation, "verdicts", "")]
         more = "" if len(rows) <= MOST_ROWS else f". The first {MOST_ROWS} of {len(rows):,}"
         caption = f"All answers, with intervals beneath{more}"
         blocks.append(Table("table-glance", caption, ANSWER_TITLES[:_FOUND], rows[:MOST_ROWS]))

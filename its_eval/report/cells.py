@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pandas as pd
 
-from its_eval.evaluation import Evaluation, Row, in_order_of_designs, records
+from its_eval.evaluation import THE_SET, Evaluation, Row, in_order_of_designs, records
 from its_eval.figures.catalogue import FIGURES, describe, in_section
 from its_eval.report.blocks import (
     Cell,
@@ -23,7 +23,7 @@ from its_eval.report.blocks import (
     text_cell,
 )
 from its_eval.report.source import anchor
-from its_eval.words.labels import PEERS, compared_with, conclusion_words, estimand_words, message_words
+from its_eval.words.labels import PEERS, compared_with, estimand_words, message_words, verdict_words
 from its_eval.words.numbers import detectable_words, measure, p_number, printed, rounded
 from its_eval.words.sentences import not_estimated
 
@@ -163,7 +163,7 @@ def _is_asked(setting: Any) -> bool:
 #: Of a row per answer, as `answer_rows` gives them.
 ANSWER_TITLES = columns(
     *("Unit", "Outcome", "Compared with", "What can be said", "Estimate#", "Of"),
-    *("Adjusted p#", "Placebo p#", "Smallest detectable change"),
+    *("Adjusted p#", "p beside others#", "Smallest detectable change"),
 )
 
 
@@ -180,11 +180,13 @@ def answer_rows(evaluation: Evaluation, source: str, address: str | None) -> lis
         The page that units are linked to; blank for the own page, None for no links.
     """
     lines = []
-    for place, row in records(in_order_of_designs(evaluation.tables["summary"], "outcome", "unit")):
+    table = evaluation.tables["verdicts"]
+    answers = table[table["label"].ne("") & table["unit"].ne(THE_SET) & table["estimand"].ne("")]
+    for place, row in records(in_order_of_designs(answers, "outcome", "unit")):
         about = evaluation.outcomes[str(row["outcome"])]
         measured = measure(row, about)
         what = estimand_words(row["estimand"], about)
-        said = conclusion_words(row["label"], row["direction"])
+        said = verdict_words(row)
         smallest = detectable_words(row, about) if math.isfinite(row["minimum_detectable"]) else ""
         lines.append(
             [
@@ -195,7 +197,7 @@ def answer_rows(evaluation: Evaluation, source: str, address: str | None) -> lis
                 estimate_cell(source, place, row),
                 text_cell(f"{what}{f', {measured}' if measured else ''}"),
                 p_value(source, "p_adjusted")(place, row),
-                p_value(source, "p_placebo")(place, row),
+                p_value(source, "p_attribution")(place, row),
                 Cell((smallest,), sort=repr(float(row["minimum_detectable"]))) if smallest else BLANK,
             ]
         )

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 #: A status in words; never a colour alone.
 STATUS_WORDS = {
     "attention": "needs attention",
+    "note": "a note",
     "pass": "nothing found",
     "not_applicable": "does not apply",
 }
@@ -54,7 +55,6 @@ TELLING = frozenset(
         *(
             "placebo_units",
             "joint_placebo",
-            "set_conclusion",
             "crawford_howell",
             "joint_change",
             "equivalence",
@@ -146,6 +146,10 @@ def _alarms(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
 def _counted(table: pd.DataFrame) -> str:
     told = {
         "needs attention": ("asks for attention", "ask for attention"),
+        "a note": (
+            "is a note, as one in so many shows by chance",
+            "are notes, as some of so many show by chance",
+        ),
         "nothing found": ("found nothing", "found nothing"),
         TOLD: ("informs", "inform"),
         "does not apply": ("does not apply", "do not apply"),
@@ -203,10 +207,11 @@ def _choices(source: ReportSource) -> Section:
 def _estimators(source: ReportSource, outcome: str) -> list[Block]:
     about = source.about(outcome)
     rows = source.rows("effects", outcome)
-    rows = rows[(rows["estimand"] == source.primary) & preferred_scale(rows)]
+    shown = source.shown_estimand(outcome)
+    rows = rows[(rows["estimand"] == shown) & preferred_scale(rows)]
     if not rows["role"].eq("sensitivity").any():
         return []
-    what = estimand_words(source.primary, about)
+    what = estimand_words(shown, about)
     caption = f"{about['label']}: {what} by every estimator, the first being the answer"
     makers = who(source) | {
         "Estimator": told(
@@ -253,7 +258,7 @@ def _alternatives(source: ReportSource, outcome: str) -> list[Block]:
 def _agreement(source: ReportSource, outcome: str, rows: pd.DataFrame) -> list[Sentence]:
     """Return, per unit and design, how many alternatives point the same way: a count, not a test."""
     ratio = source.scale(outcome) == "ratio"
-    others = rows[(rows["dimension"] != PRIMARY) & (rows["estimand"] == source.primary)]
+    others = rows[(rows["dimension"] != PRIMARY) & (rows["estimand"] == source.shown_estimand(outcome))]
     found = []
     for unit, design in in_order_of_designs(others, "unit")[["unit", "design"]].drop_duplicates().to_numpy():
         # the same numbers as in the figure, so that both say the same

@@ -29,8 +29,9 @@ from its_eval.report.cells import (
     who,
 )
 from its_eval.report.source import anchor
-from its_eval.words.labels import compared_with, conclusion_words, estimand_words, pooling_words
+from its_eval.words.labels import compared_with, estimand_words, pooling_words, verdict_words
 from its_eval.words.numbers import detectable_words, measure, printed
+from its_eval.words.verdicts import answers_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +43,8 @@ if TYPE_CHECKING:
     from its_eval.report.source import ReportSource
 
 
-#: After the primary estimand and the effects at so many periods.
+#: After the answer the terms of a change, then effects at so many periods, and last these.
+_TERMS = ("level_change", "slope_change")
 _LAST = ("average_effect", "relative_average_effect")
 
 
@@ -67,15 +69,15 @@ def _effects(source: ReportSource) -> Section:
     return Section("effects", "The effects in numbers", blocks)
 
 
-def _shown_estimands(source: ReportSource, rows: pd.DataFrame) -> list[str]:
+def _shown_estimands(source: ReportSource, outcome: str, rows: pd.DataFrame) -> list[str]:
     at = [f"effect_at_{periods}" for periods in source.settings["estimands"]["at"]]
-    wanted = dict.fromkeys([source.primary, *at, *_LAST])
+    wanted = dict.fromkeys([source.shown_estimand(outcome), *_TERMS, *at, *_LAST])
     return [name for name in wanted if rows["estimand"].eq(name).any()]
 
 
 def _main_table(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
     about = source.about(outcome)
-    estimands = _shown_estimands(source, rows)
+    estimands = _shown_estimands(source, outcome, rows)
     several = len(set(rows["interruption"])) > 1
     titles = ["Unit", "Compared with", *(["What began"] if several else [])]
     for estimand in estimands:
@@ -116,8 +118,8 @@ def _pooled(source: ReportSource, outcome: str) -> list[Block]:
     if rows.empty:
         return []
     about, scale = source.about(outcome), source.scale(outcome)
-    unit = measure({"scale": scale, "estimand": source.primary}, about)
-    what = estimand_words(source.primary, about)
+    unit = measure({"scale": scale, "estimand": source.shown_estimand(outcome)}, about)
+    what = estimand_words(source.shown_estimand(outcome), about)
     caption = f"{about['label']}: all units together, {what}{f', {unit}' if unit else ''}"
     makers = {
         "How": told(lambda row: pooling_words(row["method"])),
@@ -145,8 +147,10 @@ def _prediction(place: int, row: Row) -> Cell:
 
 
 _EXPLAINED = (
-    "The smallest change that a series like this, alone and before adjustment for several units, would show "
-    "four times in five. Where it is larger than any change that matters, finding nothing says little."
+    "The smallest change that the interval of a series like this, alone and before adjustment for several "
+    "units, would show with 80 % power; and, where there are enough other units, the smallest that would be "
+    "called a change beyond theirs. Where it is larger than any change that matters, finding nothing says "
+    "little."
 )
 
 
@@ -154,14 +158,17 @@ def _power(source: ReportSource) -> Section:
     """Return the smallest detectable change of every answer, and the power table where there is one."""
     blocks: list[Block] = [plain(_EXPLAINED)]
     for outcome in source.outcomes:
-        rows = in_order_of_designs(source.rows("summary", outcome), "unit")
+        rows = source.rows("verdicts", outcome)
+        rows = in_order_of_designs(rows[rows["minimum_detectable"].notna()], "unit")
         if rows.empty:
             continue
         about = source.about(outcome)
-        caption = f"{about['label']}: {estimand_words(source.primary, about)}"
+        caption = f"{about['label']}: what would have been found, with 80 % power"
         makers = who(source) | {
-            "Smallest detectable change#": _detectable(about),
-            "Estimate#": estimate("summary"),
+            "Quantity": _quantity(about),
+            "By the interval#": _detectable(about, "minimum_detectable"),
+            "As more than others change#": _detectable(about, "minimum_detectable_label"),
+            "Estimate#": estimate("verdicts"),
         }
         blocks.append(table_of(rows, anchor("table-power", outcome), caption, makers))
         blocks += pictures(source, "power", outcome)
@@ -169,13 +176,17 @@ def _power(source: ReportSource) -> Section:
     return Section("power", "What could have been found", blocks)
 
 
-def _detectable(about: Mapping[str, Any]) -> Maker:
+def _quantity(about: Mapping[str, Any]) -> Maker:
+    return told(lambda row: estimand_words(row["estimand"], about))
+
+
+def _detectable(about: Mapping[str, Any], column: str) -> Maker:
     def cell(place: int, row: Row) -> Cell:
-        smallest = float(row["minimum_detectable"])
+        smallest = float(row[column])
         if not math.isfinite(smallest):
             return BLANK
-        words = detectable_words(row, about)
-        return Cell((number("summary", place, row, "minimum_detectable", words),), sort=repr(smallest))
+        words = detectable_words({**row, "minimum_detectable": smallest}, about)
+        return Cell((number("verdicts", place, row, column, words),), sort=repr(smallest))
 
     return cell
 
@@ -199,58 +210,64 @@ def _asked(source: ReportSource, outcome: str) -> list[Block]:
 
 _TITLE = "Is it unusual for a unit?"
 _EXPLAINED_PLACEBOS = (
-    "A small p-value against the peers says that the gap changed. Units also change for reasons of their "
-    "own; so each unit that had no intervention is treated as if it had one, with its own peers, and the "
-    "real change is ranked among theirs."
+    "A small p-value says that something changed in the unit, or in its difference from its peers. Units "
+    "also change for reasons of their own. So each unit that had no intervention is treated as if it had "
+    "one, with its own peers. From how much they change by themselves follow the interval and the p-value "
+    "beside them; the rank counts who changed as much."
 )
 
 
 def _placebos(source: ReportSource) -> Section:
     """Return how a unit's change stands among changes that no intervention made."""
-    if set(source.designs) == {"single"}:
-        units: list[Block] = [plain("Only a comparison with other units can be set beside theirs.", "quiet")]
-    else:
-        units = [plain(_EXPLAINED_PLACEBOS), *_units(source)]
+    units = [plain(_EXPLAINED_PLACEBOS), *_units(source)]
     blocks = [*units, Heading("At other dates", ident="placebo-dates"), *_dates(source)]
     return Section("placebos", _TITLE, blocks)
 
 
 def _units(source: ReportSource) -> list[Block]:
-    if source.table("placebo_units").empty and source.table("summary")["p_placebo"].isna().all():
+    verdicts = source.table("verdicts")
+    if verdicts["n_donors"].isna().all():
         return [not_asked(source, "checks", "placebo_units")]
     blocks: list[Block] = []
     for outcome in source.outcomes:
-        rows = source.rows("summary", outcome)
-        rows = rows[rows["p_placebo"].notna() | rows["p_crawford_howell"].notna()]
+        rows = answers_of(source.evaluation, outcome)
+        rows = rows[rows["n_donors"].notna()]
         if rows.empty:
             continue
         blocks.append(Heading(source.label(outcome), ident=anchor("placebos", outcome)))
-        blocks.append(_ranks(source, outcome, rows))
+        blocks.append(_beside(source, outcome, rows))
         blocks += folded_pictures(source, "placebos", outcome, "Each unit among the others")
     return blocks
 
 
-def _others(source: ReportSource, outcome: str, row: Row) -> str:
-    """Return how many placebo units a treated unit has, which stands among them itself."""
-    rows = source.rows("placebo_units", outcome, str(row["unit"]))
-    same = (rows["estimand"] == row["estimand"]) & (rows["design"] == row["design"])
-    return str(int((same & (rows["placebo"] != row["unit"])).sum()) or "–")
-
-
-def _ranks(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
+def _beside(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
     caption = (
-        f"{source.label(outcome)}: did the gap change (p, adjusted p), and is that unusual for a unit "
-        "(placebo p: its rank among so many other units; Crawford–Howell: the unit against its own peers)"
+        f"{source.label(outcome)}: did anything change (p, adjusted p), and is it more than other units "
+        "change (interval and p beside them, adjusted with the first; the rank among them)"
     )
-    makers = who(source) | {
-        "p#": p_value("summary"),
-        "Adjusted p#": p_value("summary", "p_adjusted"),
-        "Placebo p#": p_value("summary", "p_placebo"),
-        "Among#": told(lambda row: _others(source, outcome, row)),
-        "Crawford–Howell p#": p_value("summary", "p_crawford_howell"),
-        "What can be said": told(lambda row: conclusion_words(row["label"])),
+    several = len(set(rows["interruption"])) > 1
+    makers = who(source) | ({"What began": text("interruption")} if several else {})
+    makers |= {
+        "p#": p_value("verdicts"),
+        "Adjusted p#": p_value("verdicts", "p_adjusted"),
+        "Beside others#": _attribution,
+        "p beside others#": p_value("verdicts", "p_attribution"),
+        "Both, adjusted#": p_value("verdicts", "p_attribution_adjusted"),
+        "Rank p#": p_value("verdicts", "p_rank"),
+        "Changed as much#": told(lambda row: f"{row['n_as_large']} of {row['n_donors']}"),
+        "What can be said": told(verdict_words),
     }
     return table_of(rows, anchor("table-placebos", outcome), caption, makers)
+
+
+def _attribution(place: int, row: Row) -> Cell:
+    if math.isnan(row["attribution_low"]):
+        return BLANK
+    low, high = (
+        number("verdicts", place, row, name, printed(row[name], row))
+        for name in ("attribution_low", "attribution_high")
+    )
+    return Cell((low, " to ", high), sort=low.exact)
 
 
 def _dates(source: ReportSource) -> list[Block]:

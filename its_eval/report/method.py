@@ -99,7 +99,7 @@ def _trend_facts(source: ReportSource) -> str:
         return "Nothing was fitted."
     drifting = n_drifting(fits)
     curved = source.table("checks")
-    curved = curved[curved["check"].astype(str).str.contains("curvature") & (curved["status"] == "attention")]
+    curved = curved[curved["check"].astype(str).eq("trend_bounds") & curved["status"].eq("attention")]
     shortest = int(fits["n_pre"].min())
     words = f"A straight line through at least {shortest} periods before the start."
     words += f" {drifting} of {len(fits)} series drift like a random walk." if drifting else ""

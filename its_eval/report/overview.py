@@ -77,7 +77,7 @@ def _all_answers(entries: Sequence[OverviewEntry]) -> Section:
         [*line, text_cell(entry.name)]
         for entry in entries
         for line in answer_rows(
-            with_every_table(entry.evaluation), f"{entry.name}:summary", entry.report or None
+            with_every_table(entry.evaluation), f"{entry.name}:verdicts", entry.report or None
         )
     ]
     opening = plain(

@@ -130,7 +130,7 @@ def _excluded(source: ReportSource, outcome: str, unit: str) -> Table:
     farthest = source.rows("peers", outcome, unit)["distance"].max()
     caption = (
         f"{source.unit_name(unit)}: candidates nearer than its farthest peer that are set aside; the table "
-        f"peer_exclusions has all {len(rows)}"
+        f"peer_exclusions counts all {rows['count'].sum()}"
     )
     makers = {
         "Candidate": told(lambda row: source.unit_name(row["candidate"])),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from its_eval.errors import UsageError
-from its_eval.evaluation import BESIDE, COLUMNS, Evaluation, make_table
+from its_eval.evaluation import BESIDE, COLUMNS, Evaluation, make_table, records
 from its_eval.provenance import RESOLVED, require_manifest
 from its_eval.words.labels import listed_flags
 from its_eval.words.sentences import primary_fits
@@ -25,9 +25,19 @@ _NOT_IN_ANCHOR = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 def with_every_table(evaluation: Evaluation) -> Evaluation:
-    """Return an evaluation that has every table, empty where it was not asked for."""
-    absent = {name: make_table(name, []) for name in COLUMNS if name not in evaluation.tables}
-    return replace(evaluation, tables={**evaluation.tables, **absent})
+    """Return an evaluation that has every table, empty where it was not asked for.
+
+    A result that is older than the table of verdicts has what its summary says for them.
+    """
+    tables = dict(evaluation.tables)
+    if "verdicts" not in tables and "summary" in tables:
+        rows = (
+            {**row, "question": row["estimand"], "p_rank": row["p_placebo"]}
+            for _, row in records(tables["summary"])
+        )
+        tables["verdicts"] = make_table("verdicts", rows)
+    absent = {name: make_table(name, []) for name in COLUMNS if name not in tables}
+    return replace(evaluation, tables={**tables, **absent})
 
 
 def anchor(*parts: str) -> str:
@@ -92,6 +102,11 @@ class ReportSource:
     def primary(self) -> str:
         """The estimand that counts."""
         return str(self.settings["estimands"]["primary"])
+
+    def shown_estimand(self, outcome: str) -> str:
+        """Return the estimand that is shown as the answer: of a change the effect after one year."""
+        shown = self.rows("summary", outcome)["estimand"]
+        return self.primary if shown.empty else str(shown.iloc[0])
 
     def table(self, name: str) -> pd.DataFrame:
         """Return a table of the run; empty when it was not asked for."""

@@ -67,9 +67,9 @@ def conclusion_words(
     """
     subject = subject_words(question)
     if label == NO_CLEAR_CHANGE:
-        return f"no clear change of {subject}" if subject else "no clear change"
+        return f"{label} of {subject}" if subject else label
     if label in (NOT_ANSWERED, NOT_RECORDED):
-        return "not answered" if label == NOT_ANSWERED else "the conclusion is not recorded"
+        return label if label == NOT_ANSWERED else "the conclusion is not recorded"
     verb = _VERBS.get(direction, "changed")
     said = f"{subject} {verb}" if subject else verb
     beside = {
@@ -128,6 +128,8 @@ FLAG_WORDS = {
     "variance_changes": "the series varies more, or less, after the start than before",
     "not_converged": "the fit did not settle",
     "differenced": "the series was differenced, so that its level has no estimate",
+    "level_not_positive": "the level expected without the change is not above zero throughout, so that "
+    "there is no effect in per cent",
     "overdispersed": "counts vary more than the model allows for, so its intervals are too narrow",
     "rank_differs": "the interval among other units and the rank among them lead to different conclusions",
     "donors_moved": "other units changed at that date too, on average",
@@ -186,6 +188,8 @@ _CHECKS = {
     "floor_ceiling": "floor or ceiling",
     "pre_trend": "trend before the start",
     "joint_change": "jump and trend together",
+    "trend_bounds": "how far the trend may bend",
+    "one_month": "jump made by one month",
     "lead_test": "change ahead of the start",
     "break_elsewhere": "break elsewhere",
     "influence_level_change": "influence on the jump",

@@ -71,7 +71,7 @@ def cases_of(  # noqa: PLR0911  (a reason each)
     title = f"{about.get('counted', 'cases')} a {about['frequency']}"
     if verdict["label"] in (NO_CLEAR_CHANGE, NOT_ANSWERED):
         return Cases(f"{scaled[1]} to {scaled[2]}", title)
-    return Cases(f"{scaled[0]} ({scaled[1]} to {scaled[2]})", title)
+    return Cases(f"{scaled[0]} ({scaled[1]}, {scaled[2]})", title)
 
 
 def _expected(row: pd.Series) -> float:

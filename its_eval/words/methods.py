@@ -121,7 +121,7 @@ def _estimation(settings: Mapping[str, Any]) -> Iterator[str]:
         beside = f" Beside it, for comparison: {'; '.join(others)}." if others else ""
         yield f"Estimator of {labels}: {first}.{beside}"
     used = {entry["name"]: entry for outcome in settings["outcomes"] for entry in outcome["estimators"]}
-    if used.keys() & {"reml_ar", "reml_ar_noise"}:
+    if any(name.startswith("reml_") for name in used):
         yield (
             "REML: restricted maximum likelihood with first-order Kenward–Roger standard errors and "
             "Satterthwaite degrees of freedom, which keep their level on short autocorrelated series."

@@ -115,7 +115,7 @@ def measure(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     if row["estimand"] == "relative_average_effect":
         return "%"
     if row["scale"] == "ratio":
-        return "% of the odds" if about.get("transform") == "logit" else "%"
+        return "% of the odds" if "logit" in (about.get("transform"), about.get("link")) else "%"
     if row["scale"] == "link":
         return "on the logarithmic scale"
     if about["kind"] != "percentage":

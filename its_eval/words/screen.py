@@ -20,7 +20,13 @@ from its_eval.evaluation import (
     records,
 )
 from its_eval.words.doubts import doubts
-from its_eval.words.labels import compared_with, message_words, short_words, verdict_words
+from its_eval.words.labels import (
+    compared_with,
+    conclusion_words,
+    message_words,
+    short_words,
+    verdict_words,
+)
 from its_eval.words.magnitude import Cases, cases_of
 from its_eval.words.numbers import counted, detectable_words, printed, range_words, signed, units_of
 from its_eval.words.verdicts import (
@@ -31,7 +37,6 @@ from its_eval.words.verdicts import (
     headline,
     p_of,
     remarks,
-    smallest_words,
     terms_words,
 )
 
@@ -47,8 +52,10 @@ LARGEST = 10
 FEW_UNITS = 2
 #: Reasons for doubt that are named.
 NAMED_DOUBTS = 3
+#: Characters of a line.
+WIDTH = 100
 #: A name in a table is cut to so many characters.
-NAME_WIDTH = 26
+NAME_WIDTH = 19
 
 
 @dataclass(frozen=True)
@@ -83,8 +90,9 @@ def screen(evaluation: Evaluation, *, verbose: bool) -> Iterator[Line]:
         Also each unit in every comparison, in sentences.
     """
     yield Line(evaluation.title, "title")
-    for outcome, about in evaluation.outcomes.items():
-        yield Line("")
+    for number, (outcome, about) in enumerate(evaluation.outcomes.items()):
+        if number:
+            yield Line("")
         yield from _outcome(evaluation, outcome, about, verbose=verbose)
 
 
@@ -113,7 +121,7 @@ def _outcome(
                 for _, row in records(here[here["design"] == main])
             )
         elif len(units) > FEW_UNITS:
-            yield from _each(evaluation, outcome, about, here[here["design"] == main], heading, main)
+            yield from _each(evaluation, outcome, about, here[here["design"] == main], heading)
         if len(units) <= FEW_UNITS or verbose:
             yield from _sentences(evaluation, outcome, about, here, heading)
     yield from _failed(failed, verbose=verbose)
@@ -182,18 +190,43 @@ def _together(
 ) -> Iterator[Line]:
     """Yield what is said of all treated units together: the main comparison, then the others in a line."""
     everyone = "BOTH" if len(units) == 2 else f"ALL {counted(len(units), 'unit').split()[0].upper()}"
+    rest = [_beside_set(row) for _, row in records(sets[sets["design"] != main])]
     for _, row in records(sets[sets["design"] == main]):
-        numbers = f": {terms_words([row], about)}" if math.isfinite(row["estimate"]) else ""
-        p = f" ({p_of(row)})" if p_of(row) else ""
-        yield Line(f"{heading}{everyone} TOGETHER  {_capital(verdict_words(row))}{p}{numbers}.", "head")
+        yield Line(f"{heading}{everyone}: {verdict_words(row)}{_number(row, about)}.", "head")
         beside = _children(evaluation, row)
-        shown = beside if row["question"] == CHANGE else beside[:1]
+        shown = [item for item in beside if row["question"] == CHANGE or _is_year(item)]
         parts = [f"{_capital(terms_words(shown, about))}." if shown else "", beside_words(row).strip()]
-        yield Line(" ".join(filter(None, [*parts, smallest_words(row, about).strip()])), indent=2)
-    for _, row in records(sets[sets["design"] != main]):
-        against = compared_with(str(row["design"]), several=True)
-        words = f"{terms_words([row], about)}" if math.isfinite(row["estimate"]) else ""
-        yield Line(f"Compared with {against}: {verdict_words(row)}{f'; {words}' if words else ''}.", indent=2)
+        yield Line(" ".join(filter(None, parts)), indent=2)
+        open_ = row["label"] == NO_CLEAR_CHANGE and math.isfinite(row["minimum_detectable"])
+        power = f"80 % power: {detectable_words(row, about)}." if open_ else ""
+        if power or rest:
+            yield Line(" ".join(filter(None, [power, *rest])), indent=2)
+
+
+def _is_year(row: Row) -> bool:
+    """Return whether a quantity is the effect one year after the start."""
+    return str(row["estimand"]).startswith("effect_at_")
+
+
+def _number(row: Row, about: Mapping[str, Any]) -> str:
+    """Return the number of an answer: of a change what it is, of one term just its size, with its p-value."""
+    p = p_of(row)
+    if not math.isfinite(row["estimate"]):
+        return f" ({p})" if p else ""
+    if row["question"] == CHANGE:
+        return f" ({p}): {terms_words([row], about)}"
+    size = f"{signed(row['estimate'], row)} {units_of(row, about)}".strip()
+    return f", {size} ({'; '.join(filter(None, [range_words(row), p]))})"
+
+
+def _beside_set(row: Row) -> str:
+    """Return what another comparison says of the set, in one sentence."""
+    words = f", {signed(row['estimate'], row)} ({range_words(row)})" if math.isfinite(row["estimate"]) else ""
+    if row["design"] == "single":
+        said = conclusion_words(str(row["label"]), str(row["direction"]), CHANGE, "other sets")
+        return f"Own earlier trend: {said}{words}."
+    against = compared_with(str(row["design"]), several=True)
+    return f"Compared with {against}: {verdict_words(row)}{words}."
 
 
 def _children(evaluation: Evaluation, row: Row) -> list[Row]:
@@ -214,22 +247,17 @@ def _each(
     about: Mapping[str, Any],
     rows: pd.DataFrame,
     heading: str,
-    main: str,
 ) -> Iterator[Line]:
     """Yield a line a unit, those of one conclusion together, what changed first."""
     listed = [row for _, row in records(rows)]
     groups: dict[str, list[Row]] = {}
     for row in sorted(listed, key=lambda row: (str(row["label"]) in OPEN_LABELS, -_size(row))):
         groups.setdefault(verdict_words(row), []).append(row)
-    against = compared_with(main)
-    attributed = any(not math.isnan(row["attribution_low"]) for row in listed)
-    allows = "; intervals allow for how much other units change by themselves" if attributed else ""
-    yield Line(f"{heading}EACH UNIT compared with {against}{allows}", "head")
     shown = listed if len(listed) <= MOST_UNITS else []
     many = len(listed) > MOST_UNITS
-    table = _Table(evaluation, about, listed)
+    table = _Table(evaluation, about, listed, f"{heading}EACH UNIT")
     if not many:
-        yield Line(table.header(), "note", table=True)
+        yield Line(table.header(), "head", table=True)
     left = LARGEST
     for words, group in groups.items():
         yield Line(
@@ -245,7 +273,7 @@ def _each(
         yield Line(note, "note", 1)
     said: dict[str, list[str]] = {}
     for row in shown:
-        for kind, words in remarks(row, _children(evaluation, row), about, len(listed)):
+        for kind, words, _ in remarks(row, _children(evaluation, row), about, len(listed)):
             said.setdefault(kind, []).append(f"{row['unit']} {words}".strip())
     for kind, found in said.items():
         yield Line(f"{kind}: {', '.join(found)}.", "note", 1)
@@ -290,9 +318,13 @@ class _Table:
         What is known of the outcome.
     rows : sequence of mapping
         Their verdicts.
+    title : str
+        Of the column of units.
     """
 
-    def __init__(self, evaluation: Evaluation, about: Mapping[str, Any], rows: Sequence[Row]) -> None:
+    def __init__(
+        self, evaluation: Evaluation, about: Mapping[str, Any], rows: Sequence[Row], title: str
+    ) -> None:
         self.notes: list[str] = []
         self._cells: dict[str, list[str]] = {}
         year: Row | None = None
@@ -316,7 +348,7 @@ class _Table:
         self._notes(rows, cases)
         first = rows[0]
         self._titles = [
-            "",
+            title,
             _title(first, about),
             _title(year, about) if year is not None else "",
             next((item.title for item in cases if not isinstance(item, str)), ""),
@@ -340,8 +372,10 @@ class _Table:
     def header(self) -> str:
         """Return the titles, on two lines where they are long."""
         cells = []
+        whole = [max(self._widths[place], len(self._titles[place])) for place in self._used]
+        fits = sum(whole) + 2 * len(whole) <= WIDTH
         for place in self._used:
-            width = max(self._widths[place], 8)
+            width = max(self._widths[place], len(self._titles[place]) if fits else 8)
             words, lines = self._titles[place].split(" "), [""]
             for word in words:
                 if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
@@ -360,7 +394,7 @@ class _Table:
 
     def _joined(self, cells: Sequence[str]) -> str:
         padded = (cell.ljust(self._widths[place]) for place, cell in zip(self._used, cells, strict=True))
-        return f"   {'  '.join(padded)}".rstrip()
+        return f"  {'  '.join(padded)}".rstrip()
 
 
 def _title(row: Row, about: Mapping[str, Any]) -> str:
@@ -378,7 +412,8 @@ def _with_interval(row: Row) -> str:
         columns = ("attribution_low", "attribution_high")
     if math.isnan(row[columns[0]]):
         return signed(row["estimate"], row)
-    return f"{signed(row['estimate'], row)} ({range_words(row, *columns)})"
+    low, high = (printed(row[name], row) for name in columns)
+    return f"{signed(row['estimate'], row)} ({low}, {high})"
 
 
 def _sentences(
@@ -391,8 +426,8 @@ def _sentences(
             children = _children(evaluation, row)
             beside = terms_words(children, about)
             yield Line(f"{headline(row, about)}{f' {_capital(beside)}.' if beside else ''}", indent=2)
-            for kind, words in remarks(row, children, about, rows["unit"].nunique()):
-                yield Line(f"{kind}: {words}.".replace(": .", "."), indent=2)
+            for kind, _, words in remarks(row, children, about, len(set(rows["unit"]))):
+                yield Line(f"{kind}: {words}." if words else f"{kind}.", indent=2)
             year = next(
                 (item for item in [row, *children] if str(item["estimand"]).startswith("effect_at_")), None
             )

@@ -141,7 +141,7 @@ def beside_words(row: Mapping[str, Any]) -> str:
         if math.isnan(share):
             return ""
         many = f"{100.0 * share:.0f}" if share >= 0.01 else "fewer than 1"
-        return f" Of 100 other sets of units {many} changed at least as much."
+        return f" Of 100 other sets {many} changed as much."
     if pd.isna(row["n_as_large"]) or pd.isna(row["n_donors"]):
         return ""
     judged = row["label"] in (CHANGED_MORE, NOT_CLEARLY_MORE)
@@ -170,7 +170,7 @@ def terms_words(rows: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> 
 
 def remarks(
     row: Mapping[str, Any], beside: Sequence[Mapping[str, Any]], about: Mapping[str, Any], n_units: int
-) -> list[tuple[str, str]]:
+) -> list[tuple[str, str, str]]:
     """Return what a reader would otherwise take for a contradiction, or miss, of one answer.
 
     Parameters
@@ -186,24 +186,27 @@ def remarks(
 
     Returns
     -------
-    list of (str, str)
-        What kind of remark, the same for several units, and the numbers of this one.
+    list of (str, str, str)
+        What kind of remark, the same for several units, and the numbers of this one, in few words and in all.
     """
     found = []
     alpha = 1.0 - float(about["confidence"])
     if row["label"] == NO_CLEAR_CHANGE and _excludes(row) and row["p_value"] <= alpha < row["p_adjusted"]:
-        kind = f"On its own this would count as a change, with {n_units} units tested it does not"
-        found.append((kind, f"(adjusted {p_words(row['p_adjusted'])})"))
+        kind = f"A change on its own, but not with {n_units} units tested"
+        adjusted = f"adjusted {p_words(row['p_adjusted'])}"
+        found.append((kind, f"({adjusted})", adjusted))
     if row["question"] == CHANGE:
         if row["label"] not in OPEN_LABELS and not any(_excludes(item) for item in (row, *beside)):
-            found.append(("Something changed; whether level or trend cannot be told", ""))
+            found.append(("Something changed; whether level or trend cannot be told", "", ""))
         return found
     for item in beside:
         if str(item["estimand"]).startswith("effect_at_") or not item["p_value"] <= alpha:
             continue
         kind = f"Not the declared question, {short_words(item['estimand'], about)}"
-        words = f"{signed(item['estimate'], item)} {units_of(item, about)}".strip()
-        found.append((kind, f"{words} ({range_words(item)}; {p_of(item)})"))
+        size = signed(item["estimate"], item)
+        words = f"{size} {units_of(item, about)}".strip()
+        few = f"{size} (adjusted {p_words(item['p_adjusted'])})"
+        found.append((kind, few, f"{words} ({range_words(item)}; {p_of(item)})"))
     return found
 
 
@@ -362,7 +365,7 @@ def gap_sentence(evaluation: Evaluation, outcome: str, row: Mapping[str, Any]) -
     )
     stood = f"it stood at {gap_in_words(before, str(about['unit']), log=log)} before the start"
     if row["label"] == NOT_ANSWERED:
-        found = "not answered"
+        found = NOT_ANSWERED
     elif row["label"] in OPEN_LABELS or not math.isfinite(size):
         found = "no clear evidence that it narrowed or widened"
     elif estimate * size < 0:

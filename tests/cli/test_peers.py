@@ -70,7 +70,9 @@ def test_json_stands_as_the_library_indents_it(its, study, arguments):
 
 def test_json(its, study):
     arguments = ("--unit", "A1", "-k", "2", "--units", study.units, "--format", "json")
-    (found,) = json.loads(its("peers", study.characteristics, *arguments).out)
+    (bare,) = json.loads(its("peers", study.characteristics, *arguments).out)
+    assert "contributions" not in bare["peers"][0]
+    (found,) = json.loads(its("peers", study.characteristics, *arguments, "--explain").out)
     assert (found["unit"], found["name"]) == ("A1", "Trust A1")
     assert [peer["peer"] for peer in found["peers"]] == ["A2", "B1"]
     assert sum(part["share"] for part in found["peers"][0]["contributions"]) == pytest.approx(1.0)

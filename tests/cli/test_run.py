@@ -610,3 +610,16 @@ def test_columns_of_projects_are_named_in_the_config(its, study):
     assert answer.code == 3
     assert "no column is recognised as baseline" in answer.err
     assert "hint: before_after.columns and before_after.follow_ups say which columns hold them" in answer.err
+
+
+def test_a_level_that_drifts_as_the_answer(its, study):
+    study.write(changes={"estimators: [reml_ar, ols]": "estimators: [reml_local_level]"})
+    out = study.folder / "out"
+    answer = its("run", study.config, "-o", out, *TABLES, "-q")
+    assert (answer.code, answer.err) == (0, "")
+    fits = pd.read_csv(out / "tables" / "fits.csv")
+    effects = pd.read_csv(out / "tables" / "effects.csv")
+    assert set(fits["estimator"]) == set(effects["estimator"]) == {"reml_local_level"}
+    assert (fits["ar_order"] == 1).all()
+    slopes = effects[effects["estimand"] == "slope_change"]
+    assert slopes[["estimate", "std_error", "p_value"]].notna().all(axis=None)

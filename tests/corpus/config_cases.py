@@ -115,7 +115,7 @@ CASES = [
     config("peers without a table", "peers", "  characteristics: {path: characteristics.csv}\n", ""),
     # time
     config("a month 13", "not a month of the calendar", DATE, "date: 2016-13"),
-    config("a month in words", "not a month of the calendar", DATE, "date: July 2016"),
+    config("a season in words", "not a month of the calendar", DATE, "date: summer 2016"),
     config("a two-digit year", "not a month of the calendar", DATE, "date: 07/16"),
     config("a year alone", "not a month of the calendar", DATE, "date: 2016"),
     config("a date with a slash", "not a month of the calendar", DATE, "date: 01/07/2016"),

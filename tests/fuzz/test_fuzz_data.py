@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from its_eval.calendar import Calendar
 from its_eval.config import load_config
-from its_eval.data.tables import LARGEST, to_numbers
+from its_eval.data.numbers import LARGEST, to_numbers
 from its_eval.errors import DataError
 from its_eval.pipeline.planning import make_plan
 from its_eval.pipeline.sources import load_sources

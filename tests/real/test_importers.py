@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from its_eval.data.tables import read_table
+from its_eval.errors import DataError
 from its_eval.importers.collect import import_files, layouts_of
 
 DEFAULT = Path(__file__).parents[2].parent / "shared" / "data" / "nhs"
@@ -139,3 +140,89 @@ def test_the_characteristics_are_those_of_the_appendix(tmp_path):
     # the column of origins is no variable
     assert "source" not in load_characteristics(tmp_path / "c.parquet", "Procode").variables
     assert len(read_table(tmp_path / "c.parquet")) == 208
+
+
+def test_leaver_rates_are_leavers_over_the_mean_of_start_and_end():
+    """All 247 organisations of the turnover file, by headcount and by full-time equivalent."""
+    files = sorted((FOLDER / "turnover").glob("*.csv"))
+    table = import_files(files, layouts_of("nhs-turnover")).table
+    published = pd.concat([pd.read_csv(path) for path in files])
+    published = published[published["STAFF_GROUP_1_NAME"] == "All staff groups"]
+    for indicator, column in (("leaver_rate", "HC"), ("leaver_rate_fte", "FTE")):
+        ours = table[table["indicator"] == indicator].set_index("unit")
+        theirs = published.pivot_table(index="REPORTING_ORG_CODE", columns="TYPE", values=column)
+        staff = theirs[["Denominator at start of period", "Denominator at end of period"]].mean(axis=1)
+        expected = (100 * theirs["Leavers"] / staff).reindex(ours.index)
+        assert len(ours) == 247
+        assert set(ours["period"]) == {"2025-10"}
+        assert ours.index[ours["value"].isna()].tolist() == ["QK1"]
+        assert expected.isna().sum() == 1
+        assert (ours["value"] / expected - 1).abs().max() <= 1e-12
+    groups = import_files(files, layouts_of("nhs-turnover"), ("all",)).table
+    assert groups["stratum"].nunique() == 14
+    assert not groups.duplicated(["indicator", "unit", "stratum", "period"]).any()
+
+
+def test_friends_and_family_of_a_filled_template():
+    workbook = FOLDER / "fft" / "FFT_AE_MacroWebfile_Jul-25.xlsx"
+    table = import_files([workbook], layouts_of("nhs-fft-ae")).table
+    sheet = pd.read_excel(workbook, sheet_name="Trusts", header=None, engine="calamine")
+    counts = sheet[sheet[1].isin(table["unit"])].set_index(1)[list(range(7, 13))]
+    counts = counts.apply(pd.to_numeric, errors="coerce")
+    expected = 100 * (counts[7] + counts[8]) / counts.sum(axis=1, skipna=False)
+    assert set(table["period"]) == {"2025-07"}
+    assert len(table) == 6
+    ours = table.set_index("unit")["value"]
+    pd.testing.assert_series_equal(ours.sort_index(), expected.sort_index(), check_names=False, rtol=1e-14)
+    assert ours.index[ours.isna()].tolist() == ["RAN"]
+
+
+def test_friends_and_family_of_sites_add_up_to_what_was_published():
+    path = FOLDER / "fft" / "hospitalcompare_Emergency_2019-02.csv"
+    table = import_files([path], layouts_of("nhs-fft-ae")).table.set_index("unit")
+    published = {"RR8": 85.9, "RTP": 94.8, "RKB": 77.2, "RXW": 96.6, "RF4": 92.4}
+    assert table.loc[list(published), "value"].round(1).to_dict() == published
+    assert round(100 * table["numerator"].sum() / table["denominator"].sum(), 1) == 85.1
+    assert set(table["period"]) == {"2019-02"}
+
+
+@pytest.mark.parametrize("name", ["FFT_AE_template.xlsm", "FFT_IP_template.xlsm"])
+def test_a_template_without_data_says_so(name):
+    kind = "nhs-fft-ae" if "AE" in name else "nhs-fft-inpatient"
+    with pytest.raises(DataError, match="no row about a unit"):
+        import_files([FOLDER / "fft" / name], layouts_of(kind))
+
+
+def test_the_csv_of_attendances_agrees_with_its_own_total():
+    files = sorted((FOLDER / "ae_csv").glob("*.csv"))
+    imported = import_files(files, layouts_of("nhs-ae"))
+    assert sorted(set(imported.table["period"])) == ["2024-05", "2024-08", "2024-11"]
+    assert [found for found in imported.findings if found.check == "total_differs"] == []
+    raw = pd.read_csv(files[0]).set_index("Org Code").loc["TOTAL"]
+    sums = imported.table[imported.table["period"] == "2024-05"].groupby("indicator")["numerator"].sum()
+    assert sums["ae_attendances_all"] == raw.filter(like="A&E attendances").sum()
+    assert sums["ae_breaches_all"] == raw.filter(like="over 4hrs").sum()
+
+
+def test_headline_sickness_rates_are_those_published():
+    files = sorted((FOLDER / "sickness_rates").glob("*.csv"))
+    table = import_files(files, layouts_of("nhs-sickness")).table
+    published = pd.concat([pd.read_csv(path) for path in files])
+    published["period"] = pd.to_datetime(published["DATE"], dayfirst=True).dt.strftime("%Y-%m")
+    both = table.merge(published, left_on=["unit", "period"], right_on=["ORG_CODE", "period"])
+    assert len(both) == len(table) == 683
+    assert (both["value"] - both["SICKNESS_ABSENCE_RATE_PERCENT"]).abs().max() <= 0.005 + 1e-9
+
+
+def test_beds_of_both_kinds():
+    beds = import_files([FOLDER / "beds_quarterly.csv"], layouts_of("nhs-beds")).table
+    raw = pd.read_csv(FOLDER / "beds_quarterly.csv", keep_default_na=False)
+    raw = raw[raw["unit"] != "NA"]
+    assert len(beds[beds["indicator"] == "ga_beds"]) == len(raw)
+    assert beds["period"].min() == "2010Q2"
+    care = FOLDER / "critical_care_beds_2002_20_clean.csv"
+    table = import_files([care], layouts_of("nhs-critical-care")).table
+    months = table[(table["indicator"] == "adult_critical_care_beds") & (table["period"] >= "2010-08")]
+    assert months["period"].nunique() == 115
+    whole = months.groupby("unit")["period"].size().eq(115)
+    assert {"RTP", "RR8", "RKB", "RXW", "RF4"} <= set(whole.index[whole])

@@ -5,7 +5,7 @@ nearest peers among the others. Treated units that are alike share peers, and re
 are near each other. Run by ``make simulation``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -126,15 +126,68 @@ def p_values(cell, terms, seed, panels=PANELS, draws=0):
         at = {date: parts_at(date, gaps, terms) for date in set(cell.dates)}
         for panel in range(BLOCK):
             own = [at[date][panel][unit] for unit, date in enumerate(cell.dates)]
-            estimate, std_error = (
-                np.array([getattr(part, name)[-1] for part in own]) for name in ("estimate", "std_error")
-            )
+            estimate = np.array([part.estimate[-1] for part in own])
+            std_error = np.array([part.std_error[-1] for part in own])
             p_placebo = np.nan
             if draws:
-                candidates = {date: {str(u): part for u, part in enumerate(at[date][panel])} for date in at}
-                places = {str(unit): candidates[date] for unit, date in enumerate(cell.dates)}
+                everyone = {date: dict(enumerate(parts[panel])) for date, parts in at.items()}
+                places = {unit: everyone[date] for unit, date in enumerate(cell.dates)}
                 p_placebo = joint_placebo(places, rng, draws).p_value
-            found.append(
-                (set_effect(own).p_value, p_placebo, pool(estimate, std_error, "paule_mandel_mkh").p_value)
-            )
+            pooled = pool(estimate, std_error, "paule_mandel_mkh").p_value
+            found.append((set_effect(own).p_value, p_placebo, pooled))
     return np.array(found).T
+
+
+def size(p):
+    return np.mean(p <= 0.05)
+
+
+STARTS = pytest.mark.parametrize("dates", [COMMON, STAGGERED], ids=["common", "staggered"])
+QUESTION = pytest.mark.parametrize("terms", [SLOPE, CHANGE], ids=["slope", "change"])
+NULL = {
+    "others": Cell(alike=False),
+    "alike": Cell(),
+    "alike, three peers": Cell(k=3),
+    "alike, regional shocks": Cell(regional=0.5),
+    "alike, three peers, regional shocks": Cell(k=3, regional=0.5),
+}
+
+
+@pytest.mark.slow
+@QUESTION
+@STARTS
+@pytest.mark.parametrize("world", NULL)
+def test_size_of_the_set(world, dates, terms):
+    own, _, _ = p_values(replace(NULL[world], dates=dates), terms, seed=1, panels=4 * PANELS)
+    print(f"{world}, {dates[-1]}, {terms}: {100 * size(own):.1f} %")
+    assert 0.035 <= size(own) <= 0.065
+
+
+@pytest.mark.slow
+@STARTS
+def test_size_where_effects_differ_and_their_mean_is_nil(dates):
+    own, _, _ = p_values(Cell(dates, slopes=(3, -3, 2, -2, 0)), SLOPE, seed=1, panels=4 * PANELS)
+    print(f"mean nil, {dates[-1]}: {100 * size(own):.1f} %")
+    assert 0.035 <= size(own) <= 0.065
+
+
+@pytest.mark.slow
+@STARTS
+@pytest.mark.parametrize(
+    "slopes", [(1.5,) * 5, (5, -1, 4, 0, 2), (10, 0, 0, 0, 0)], ids=["equal", "spread", "one"]
+)
+def test_power_where_random_effects_have_little(slopes, dates):
+    own, _, pooled = p_values(Cell(dates, alike=False, slopes=slopes), SLOPE, seed=1)
+    print(f"{slopes}, {dates[-1]}: {100 * size(own):.1f} %, Paule-Mandel {100 * size(pooled):.1f} %")
+    assert size(own) >= 0.82
+    assert size(pooled) <= 0.65
+
+
+@pytest.mark.slow
+@STARTS
+@pytest.mark.parametrize("world", [*NULL, "alike, breaks of their own"])
+def test_size_of_the_joint_placebo(world, dates):
+    cell = NULL.get(world, Cell(breaks=2.0))
+    _, placebo, _ = p_values(replace(cell, dates=dates), SLOPE, seed=1, draws=999)
+    print(f"{world}, {dates[-1]}: {100 * size(placebo):.1f} %")
+    assert size(placebo) == pytest.approx(0.05, abs=3.5 * np.sqrt(0.05 * 0.95 / PANELS))

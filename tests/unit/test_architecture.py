@@ -18,7 +18,8 @@ HALF_A_THOUGHT = 60
 #: knows nothing of words, pictures and pages.
 ALLOWED = {
     "errors": set(),
-    "calendar": set(),
+    "notations": set(),
+    "calendar": {"notations"},
     "catalogue": set(),
     "scales": {"catalogue"},
     "evaluation": set(),
@@ -55,8 +56,8 @@ ALLOWED = {
     },
     # series of a batch are estimated, tabulated and judged as those of a run, by columns
     "batch": {
-        *("pipeline", "comparisons", "effects", "estimators", "design", "peers", "data", "config"),
-        *("calendar", "columns", "evaluation", "report", "provenance", "errors"),
+        *("pipeline", "comparisons", "design", "peers", "data", "config"),
+        *("effects", "estimators", "evaluation", "calendar", "columns", "report", "provenance", "errors"),
     },
     "starter": {"data", "calendar", "errors"},
     "cli": {
@@ -78,13 +79,15 @@ CATALOGUES = {
 #: fit series, and what asks for fits asks them.
 RUNGS = (
     {"plan", "sources"},
-    {"sheet", "notes", "peer_choice"},
+    {"sheet", "notes", "peer_choice", "donors"},
+    {"pieces"},
     {"estimate", "planning"},
     {"comparisons"},
-    {"primary", "design_power", "set_parts"},
-    {"tables", "question"},
-    {"placebos", "placebo_dates", "diagnosis", "variants"},
-    {"together"},
+    {"error_model"},
+    {"primary", "design_power", "period_weights", "set_parts"},
+    {"question", "tables"},
+    {"placebos", "placebo_dates", "diagnosis", "one_month", "variants"},
+    {"trend_bounds", "together"},
     {"pooled"},
     {"credibility", "specifications", "calibration", "series_fits"},
     {"conclude"},

@@ -71,7 +71,7 @@ def test_limits_of_many_ratios_are_those_of_each():
 def test_relative_effects_near_a_level_of_zero_are_by_fieller_series_by_series(with_offset):
     """Some series have a level that is well known, some may be zero, and one may be anything."""
     design = build()
-    levels = [50.0, -2.0, 0.3, 20.0, -0.5, 1.5]
+    levels = [50.0, -2.0, 0.3, 20.0, -0.5, 1.5, -30.0]
     fit = fit_reml_ar(design.matrix, series(levels), 1)
     offset = np.linspace(-1, 1, len(levels))[:, None] + np.zeros(N) if with_offset else None
     used = np.ones(N, dtype=bool)
@@ -82,8 +82,14 @@ def test_relative_effects_near_a_level_of_zero_are_by_fieller_series_by_series(w
     seen = set()
     for place in range(len(levels)):
         found = by_kind(columns, place)
-        (kind,) = [item for item in found if item.estimand == "relative_average_effect"]
-        seen.add(kind.inference_scale)
+        kinds = [item for item in found if item.estimand == "relative_average_effect"]
+        known = 0.0 if offset is None else offset[place]
+        lowest = (design.counterfactual @ fit.params[place] + known)[after].min()
+        assert bool(kinds) == (lowest > 0)  # a share of what is below zero has no sign to read
+        seen.add(kinds[0].inference_scale if kinds else "none")
+        if not kinds:
+            continue
+        (kind,) = kinds
         level = 0.0 if offset is None else offset[place][after].mean()
         alone = fit.one(place)
         both = alone.contrasts(np.array([effect, base]))
@@ -114,6 +120,35 @@ def test_relative_effects_near_a_level_of_zero_are_by_fieller_series_by_series(w
             tuple(100 * np.array(limits)), rel=1e-9
         )
         assert (numbers["statistic"], numbers["p_value"]) == (own["statistic"], own["p_value"])
+    assert seen == {"identity", "fieller", "none"}
+
+
+def test_relative_effects_of_counts_weigh_periods_by_what_they_arose_from():
+    """The cumulative effect in per cent of the sum expected, with its own p-value where Fieller's set stands."""
+    design = build()
+    levels = [50.0, 20.0, 0.9, 0.4, 0.2]
+    fit = fit_reml_ar(design.matrix, series(levels), 1)
+    weights = np.random.default_rng(4).uniform(1, 9, (5, N))
+    columns = read(design, fit, Setting(np.ones(N, dtype=bool), weights=weights, by_weight=True))
+    after = np.arange(N) >= T0
+    change = (fit.params @ (design.matrix - design.counterfactual).T)[:, after]
+    expected = (fit.params @ design.counterfactual.T)[:, after]
+    seen = set()
+    for place in range(5):
+        found = by_kind(columns, place)
+        kinds = [item for item in found if item.estimand == "relative_average_effect"]
+        assert bool(kinds) == (expected[place] > 0).all()
+        if not kinds:
+            continue
+        (kind,) = kinds
+        (total,) = [item for item in found if item.estimand == "cumulative_effect"]
+        seen.add(kind.inference_scale)
+        own = weights[place, after]
+        ratio = 100 * (own @ change[place]) / (own @ expected[place])
+        numbers = dict(zip(NUMBERS, found[kind], strict=True))
+        assert numbers["estimate"] == pytest.approx(ratio, rel=1e-10)
+        if kind.inference_scale == "fieller":
+            assert numbers["p_value"] == dict(zip(NUMBERS, found[total], strict=True))["p_value"]
     assert seen == {"identity", "fieller"}
 
 

@@ -102,6 +102,12 @@ def test_integrated_errors_are_those_of_the_differenced_series():
     np.testing.assert_allclose(fit.log_likelihood, differenced.log_likelihood, rtol=1e-9)
     np.testing.assert_allclose(fit.sigma, differenced.sigma, rtol=1e-5)
     assert fit.flags["differenced"].tolist() == [True]
+    read = fit.contrasts(np.eye(X.shape[1]))
+    assert np.isnan(read.estimate[0, 0])  # the level: nothing but a place to draw the line
+    assert np.isnan(read.std_error[0, 0])
+    assert np.isfinite(read.std_error[0, 1:]).all()
+    np.testing.assert_array_equal(fit.one(0).no_estimate, fit.no_estimate)
+    assert differenced.no_estimate is None
     assert not differenced.flags["differenced"].any()
     assert fit.partial_autocorrelations.shape == (1, 0)
     # the removed constant puts the line through the mean of the series

@@ -108,10 +108,10 @@ def _list_kinds() -> None:
 
 
 def _inspect(path: Path, own: Path | None) -> None:
-    from its_eval.config.layouts import load_layout  # noqa: PLC0415
+    from its_eval.config.layouts import load_layouts  # noqa: PLC0415
     from its_eval.importers.collect import bundled_layouts, inspect_file  # noqa: PLC0415
 
-    layouts = bundled_layouts() if own is None else (load_layout(own),)
+    layouts = bundled_layouts() if own is None else load_layouts(own)
     sheets, fits = inspect_file(path, layouts)
     for sheet in sheets:
         hidden = "" if sheet.visible else ", hidden"
@@ -119,12 +119,16 @@ def _inspect(path: Path, own: Path | None) -> None:
         typer.echo(f"{name}: {sheet.shape[0]} rows, {sheet.shape[1]} columns{hidden}")
         if sheet.header_row:
             typer.echo(f"  likely header in row {sheet.header_row}: {' | '.join(sheet.headings)}")
+    if own is None and all(fit.sheet is None for fit in fits):
+        typer.echo(
+            "no known layout fits; `its-eval init DIR --indicators FILE` begins with an ordinary table"
+        )
     for fit in fits:
         if fit.sheet is None:
             typer.echo(f"{fit.layout.kind} ({fit.layout.title}): does not fit: {fit.reason}")
         else:
             where = f", sheet {fit.sheet!r}" if fit.sheet else ""
-            typer.echo(f"{fit.layout.kind} ({fit.layout.title}): fits{where}")
+            typer.echo(f"{fit.layout.kind} ({fit.layout.title}): fits{where}; an import reads {fit.read}")
 
 
 def _write_coverage(imported: Imported, folder: Path) -> None:

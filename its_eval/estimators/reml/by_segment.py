@@ -14,7 +14,6 @@ from its_eval.estimators.fit import (
     BoolArray,
     Fit,
     FloatArray,
-    SingularDesignError,
     missing_patterns,
     require_estimable,
     scatter,
@@ -29,7 +28,12 @@ from its_eval.estimators.reml.forms import (
     shared_forms,
     weighted_columns,
 )
-from its_eval.estimators.reml.forms_fit import blank_forms_fit, chunk_size, fit_forms
+from its_eval.estimators.reml.forms_fit import (
+    blank_forms_fit,
+    chunk_size,
+    fit_forms,
+    require_both_variances,
+)
 from its_eval.estimators.reml.reduction import SPAN_TOLERANCE, pack_symmetric
 
 #: Up to so many series of a design the search grid is evaluated one by one and not through tables.
@@ -82,7 +86,7 @@ def fit_reml_by_segment(X: FloatArray, Y: FloatArray, order: int, after: BoolArr
     result = blank_forms_fit(model, Y.shape[1], X.shape[1])
     for pattern in missing_patterns(Y):
         require_estimable(X, pattern.observed, minimum_df=order + 2)
-        _require_both_variances(X, pattern.observed, after)
+        require_both_variances(X, pattern.observed, after)
         shared = _SharedDesign(model, X, pattern.observed)
         size = chunk_size(model, shared.n_columns)
         for chunk in pattern.chunks(size):
@@ -90,23 +94,6 @@ def fit_reml_by_segment(X: FloatArray, Y: FloatArray, order: int, after: BoolArr
                 result, chunk.places, shared.fit(chunk.fill(Y), tabulate=pattern.series.size > FEW_SERIES)
             )
     return result
-
-
-def _require_both_variances(X: FloatArray, observed: BoolArray, after: BoolArray) -> None:
-    """Raise unless residuals of both segments are left: those of the other one alone hold no ratio."""
-    used = X[observed]
-    for inside, name in ((~after, "before"), (after, "after")):
-        outside = X[observed & ~inside]
-        rank = np.linalg.matrix_rank(outside) if outside.size else 0
-        own_df = int((observed & inside).sum()) - (used.shape[1] - int(rank))
-        if own_df < 1:
-            raise SingularDesignError(
-                f"the {int((observed & inside).sum())} usable observations {name} the interruption leave no "
-                f"degree of freedom for a variance of their own",
-                terms=(),
-                n_used=used.shape[0],
-                n_terms=used.shape[1],
-            )
 
 
 class _SharedDesign:

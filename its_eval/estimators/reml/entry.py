@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from its_eval.errors import NotEstimableError
 from its_eval.estimators.kind import Entry, EstimatorKind, FitContext, Statistics, autoregressive_order
 from its_eval.estimators.random_walk import RANDOM_WALK
 
@@ -15,18 +16,20 @@ if TYPE_CHECKING:
 
 def _fit_reml_ar(X: FloatArray, Y: FloatArray, estimator: Entry, context: FitContext) -> Fit:
     order = autoregressive_order(estimator.order, context.n_used)
-    if estimator.variance == "by_segment":
+    by_segment = estimator.variance == "by_segment"
+    if context.relative_variance is not None:
+        from its_eval.estimators.reml.forms_fit import fit_reml_ar_own  # noqa: PLC0415  (start-up time)
+
+        root = np.sqrt(context.relative_variance)
+        after = context.after if by_segment else None
+        return fit_reml_ar_own(X[None] / root.T[:, :, None], Y / root, order, after)
+    if by_segment:
         from its_eval.estimators.reml.by_segment import fit_reml_by_segment  # noqa: PLC0415  (start-up time)
 
         return fit_reml_by_segment(X, Y, order, context.after)
-    if context.relative_variance is None:
-        from its_eval.estimators.reml.reml_ar import fit_reml_ar  # noqa: PLC0415  (start-up time)
+    from its_eval.estimators.reml.gaps import fit_reml_ar_patterns  # noqa: PLC0415  (start-up time)
 
-        return fit_reml_ar(X, Y, order)
-    from its_eval.estimators.reml.forms_fit import fit_reml_ar_own  # noqa: PLC0415  (start-up time)
-
-    root = np.sqrt(context.relative_variance)
-    return fit_reml_ar_own(X[None] / root.T[:, :, None], Y / root, order)
+    return fit_reml_ar_patterns(X, Y, order)
 
 
 def _read_reml_ar(
@@ -48,6 +51,29 @@ def _fit_reml_ar_noise(X: FloatArray, Y: FloatArray, _estimator: Entry, _context
     return fit_reml_ar_noise(X, Y)
 
 
+class NoSamplingVarianceError(NotEstimableError):
+    """The sampling variances of a series are not known."""
+
+    reason = "no_denominators"
+
+
+def _fit_reml_local_level(X: FloatArray, Y: FloatArray, _estimator: Entry, _context: FitContext) -> Fit:
+    from its_eval.estimators.reml.local_level import fit_reml_local_level  # noqa: PLC0415  (start-up time)
+
+    return fit_reml_local_level(X, Y)
+
+
+def _fit_reml_ar_sampling(X: FloatArray, Y: FloatArray, _estimator: Entry, context: FitContext) -> Fit:
+    from its_eval.estimators.reml.sampling_noise import fit_reml_ar_sampling  # noqa: PLC0415  (start-up time)
+
+    if context.relative_variance is None:
+        raise NoSamplingVarianceError(
+            "reml_ar_sampling needs the sampling variances of the series: a percentage with a denominator in "
+            "every used period, of the unit and of its peers"
+        )
+    return fit_reml_ar_sampling(X, Y, context.relative_variance)
+
+
 REML_AR = EstimatorKind(
     "reml_ar",
     "REML with autoregressive errors",
@@ -59,6 +85,7 @@ REML_AR = EstimatorKind(
     has_error_model=True,
     can_weigh=True,
     whitenable=True,
+    joins_patterns=True,
     procedure="kr1",
     at_bound=RANDOM_WALK,
 )
@@ -71,4 +98,22 @@ REML_AR_NOISE = EstimatorKind(
     has_error_model=True,
     procedure="kr1",
     at_bound=RANDOM_WALK,
+)
+REML_LOCAL_LEVEL = EstimatorKind(
+    "reml_local_level",
+    "REML with autoregressive errors around a random walk",
+    "an autoregressive process of the first order around a level that drifts as a random walk; restricted "
+    "maximum likelihood with first-order Kenward-Roger standard errors",
+    _fit_reml_local_level,
+    has_error_model=True,
+)
+REML_AR_SAMPLING = EstimatorKind(
+    "reml_ar_sampling",
+    "REML with autoregressive errors and sampling noise",
+    "a latent autoregressive process of the first order observed with sampling noise whose variance is known "
+    "from the denominators up to a factor; restricted maximum likelihood with first-order Kenward-Roger "
+    "standard errors",
+    _fit_reml_ar_sampling,
+    has_error_model=True,
+    models_sampling=True,
 )

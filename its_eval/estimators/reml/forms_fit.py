@@ -29,7 +29,7 @@ from its_eval.estimators.fit import (
     scatter,
 )
 from its_eval.estimators.reml.autoregression import marginal_variance
-from its_eval.estimators.reml.error_model import ErrorModel, constant_variance
+from its_eval.estimators.reml.error_model import ErrorModel, constant_variance, variance_by_segment
 from its_eval.estimators.reml.forms import (
     FINER,
     OrthonormalDesigns,
@@ -199,11 +199,11 @@ def fit_forms(
         chosen = designs.take(regular)
         series = SeriesForms(reduce(chosen, residuals[regular]), length[regular], coordinates[regular])
         theta = best_optimum(model, series, designs.residual_df, search(series, residuals[regular]))
-        scatter(whole, regular, _fit_at(model, chosen, series, theta))
+        scatter(whole, regular, fit_at(model, chosen, series, theta))
     return whole
 
 
-def _fit_at(model: ErrorModel, designs: OrthonormalDesigns, series: SeriesForms, theta: FloatArray) -> Fit:
+def fit_at(model: ErrorModel, designs: OrthonormalDesigns, series: SeriesForms, theta: FloatArray) -> Fit:
     """Fit at given parameters."""
     df, order = designs.residual_df, model.order
     n_series, n_terms = series.coordinates.shape
@@ -238,10 +238,40 @@ def _flags(model: ErrorModel, theta: FloatArray) -> dict[str, BoolArray]:
     return flags
 
 
-def fit_reml_ar_own(X: FloatArray, Y: FloatArray, order: int) -> Fit:
+def require_both_variances(X: FloatArray, observed: BoolArray, after: BoolArray) -> None:
+    """Raise unless residuals of both segments are left: those of the other one alone hold no ratio.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, k)
+    observed, after : ndarray of bool, shape (n,)
+        Months with a value, and months of the second segment.
+
+    Raises
+    ------
+    SingularDesignError
+    """
+    used = X[observed]
+    for inside, name in ((~after, "before"), (after, "after")):
+        outside = X[observed & ~inside]
+        rank = np.linalg.matrix_rank(outside) if outside.size else 0
+        own_df = int((observed & inside).sum()) - (used.shape[1] - int(rank))
+        if own_df < 1:
+            raise SingularDesignError(
+                f"the {int((observed & inside).sum())} usable observations {name} the interruption leave no "
+                f"degree of freedom for a variance of their own",
+                terms=(),
+                n_used=used.shape[0],
+                n_terms=used.shape[1],
+            )
+
+
+def fit_reml_ar_own(X: FloatArray, Y: FloatArray, order: int, after: BoolArray | None = None) -> Fit:
     """Fit series that each have a design and missing months of their own.
 
-    The same numbers and flags as ``fit_reml_ar(X[s], Y[:, [s]], order)`` for one series after the other.
+    The same numbers and flags as ``fit_reml_ar(X[s], Y[:, [s]], order)`` for one series after the other, or
+    as ``fit_reml_by_segment(X[s], Y[:, [s]], order, after)``. With rows divided by the roots of relative
+    variances W, ``V = sigma^2 W^{1/2} D R D W^{1/2}``: the variance of a segment times that of the month.
 
     Parameters
     ----------
@@ -251,16 +281,18 @@ def fit_reml_ar_own(X: FloatArray, Y: FloatArray, order: int) -> Fit:
         Outcomes, NaN where a month is missing.
     order : int
         p, 1 or 2.
+    after : ndarray of bool, shape (n,), optional
+        Months with a variance of their own; one variance by default.
 
     Returns
     -------
     Fit
-        Flags as those of ``fit_reml_ar``.
+        Flags as those of ``fit_reml_ar`` or ``fit_reml_by_segment``.
 
     Raises
     ------
     SingularDesignError
-        As ``fit_reml_ar``, for the first series concerned; a note on the error says which it is.
+        As either of these, for the first series concerned; a note on the error says which it is.
     ValueError
         For another order, and when X and Y differ in series or months.
     """
@@ -269,11 +301,13 @@ def fit_reml_ar_own(X: FloatArray, Y: FloatArray, order: int) -> Fit:
             f"X has {X.shape[0]} series of {X.shape[1]} months and "
             f"Y {Y.shape[1]} series of {Y.shape[0]} months"
         )
-    model = constant_variance(order, Y.shape[0])
+    model = constant_variance(order, Y.shape[0]) if after is None else variance_by_segment(order, after)
     observed = ~np.isnan(Y.T)
     for series in range(Y.shape[1]):
         try:
-            require_estimable(X[series], observed[series], minimum_df=order + 1)
+            require_estimable(X[series], observed[series], minimum_df=model.n_parameters + 1)
+            if after is not None:
+                require_both_variances(X[series], observed[series], after)
         except SingularDesignError as error:
             error.add_note(f"series {series}, counted from 0")
             raise

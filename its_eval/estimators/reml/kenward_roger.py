@@ -16,6 +16,14 @@ parametrisation and explodes near a unit root (methods §2). The variance parame
 The terms of Phi_A that involve sigma_e^2 cancel. N_a Q lies in the span of Z = [Q F], so W_ab needs only
 ``Z'N_a Q`` and ``Z'N^{-1}Z``, a weighted sum of n fixed matrices.
 
+For any other ``V = sigma^2 U(theta)`` the same from dense matrices over the observed months, with variance
+parameters ``(log sigma^2, theta)``, ``V_a = dV/dtheta_a`` and ``P = V^{-1} - V^{-1}X Phi X'V^{-1}``:
+
+  ``I_ab = tr(P V_a P V_b)/2``,  ``P_a = -X'V^{-1}V_a V^{-1}X``,
+  ``Phi_A = Phi + 2 Phi [sum_ab (I^{-1})_ab (X'V^{-1}V_a V^{-1}V_b V^{-1}X - P_a Phi P_b)] Phi``.
+
+A parameter on the edge of its range is taken as known: it has no part in I.
+
 Kenward & Roger 1997, *Biometrics* 53:983, section 2, with the covariance model of the fit: for l contrasts L,
 ``Theta = L'(L Phi L')^{-1}L``, ``G_i = Phi P_i Phi`` and W the covariance of the variance parameters,
 
@@ -39,11 +47,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import linalg, special
 
-from its_eval.estimators.fit import MINIMUM_DF, CovarianceModel, FloatArray
+from its_eval.estimators.fit import MINIMUM_DF, BoolArray, CovarianceModel, FloatArray
 from its_eval.estimators.reml.autoregression import autocovariances, form_pairs
 from its_eval.estimators.reml.profile import DesignMatrices, trace_products
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from its_eval.estimators.fit import Fit
     from its_eval.estimators.reml.reduction import ReducedDesign
 
@@ -126,6 +136,78 @@ def _information(
     symmetric = projected + np.swapaxes(projected, 1, 2)
     information[:, 1:, 1:] = (whole - symmetric + trace_products(relative)) / 2.0
     return information
+
+
+def dense_kenward_roger(
+    X: FloatArray,
+    covariance: FloatArray,
+    slopes: Sequence[FloatArray],
+    variance: FloatArray,
+    known: BoolArray,
+) -> CovarianceModel:
+    """Covariance model of the coefficients of S series from dense matrices.
+
+    Parameters
+    ----------
+    X : ndarray, shape (N, k)
+        Design over the observed months.
+    covariance : ndarray, shape (S, N, N)
+        U of each series.
+    slopes : sequence of ndarray, shape (S, N, N)
+        Its derivative by each parameter.
+    variance : ndarray, shape (S,)
+        sigma^2.
+    known : ndarray of bool, shape (S, 1 + len(slopes))
+        Variance parameters that are not estimated, sigma^2 first.
+
+    Returns
+    -------
+    CovarianceModel
+        Rows and columns of parameters that are known are 0 in the covariance of the parameters.
+    """
+    n_used, n_terms = X.shape
+    inverse = np.linalg.inv(covariance)
+    half = inverse @ X
+    phi = np.linalg.inv(X.T @ half)
+    residual = inverse - half @ phi @ np.swapaxes(half, 1, 2)
+    products = [residual @ matrix for matrix in slopes]
+    information = np.empty((len(variance), 1 + len(slopes), 1 + len(slopes)))
+    information[:, 0, 0] = (n_used - n_terms) / 2.0
+    for a, left in enumerate(products, start=1):
+        information[:, 0, a] = information[:, a, 0] = np.trace(left, axis1=1, axis2=2) / 2.0
+        for b, right in enumerate(products[:a], start=1):
+            crossed = np.einsum("sij,sji->s", left, right) / 2.0
+            information[:, a, b] = information[:, b, a] = crossed
+    spread = _inverse_information(information, known)
+
+    carried = [matrix @ half for matrix in slopes]
+    pulls = [np.swapaxes(half, 1, 2) @ one for one in carried]
+    excess = np.zeros_like(phi)
+    for a in range(len(slopes)):
+        for b in range(len(slopes)):
+            crossed = np.swapaxes(carried[a], 1, 2) @ inverse @ carried[b] - pulls[a] @ phi @ pulls[b]
+            excess += spread[:, a + 1, b + 1, None, None] * crossed
+    scale = variance[:, None, None]
+    model = scale * phi
+    adjusted = model + 2.0 * scale * (phi @ excess @ phi)
+    gradients = np.stack([-model, *(-scale * (phi @ pull @ phi) for pull in pulls)], axis=1)
+    return CovarianceModel(
+        adjusted=(adjusted + np.swapaxes(adjusted, 1, 2)) / 2.0,
+        model=(model + np.swapaxes(model, 1, 2)) / 2.0,
+        gradients=gradients,
+        parameter_covariance=spread,
+        df_residual=np.full(len(variance), float(n_used - n_terms)),
+    )
+
+
+def _inverse_information(information: FloatArray, known: BoolArray) -> FloatArray:
+    """Return the inverse information of the parameters that are not known, 0 elsewhere."""
+    beside = known[:, :, None] | known[:, None]
+    # A 1 for each known parameter keeps the matrix invertible and the others as they are.
+    kept = np.where(beside, np.eye(known.shape[1]), information)
+    scale = np.sqrt(np.einsum("sii->si", kept))
+    unit = kept / (scale[:, :, None] * scale[:, None])
+    return np.where(beside, 0.0, np.linalg.inv(unit) / (scale[:, :, None] * scale[:, None]))
 
 
 #: A contrast counts as a combination of others when less than this fraction of its variance is left.

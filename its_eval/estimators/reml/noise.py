@@ -13,11 +13,11 @@ the basis,
   ``log|V| = sum log D_T + sum_u log[1 - (1 - s) rho^2 m_u] - log(1 - rho^2)``,
 
 ``m_u = sum u^2 / D_T``, ``h_u = 1 / [1 - (1 - s) rho^2 m_u]`` (Woodbury's identity for the corners). An
-evaluation costs a few products of length n, without any n x n matrix. Derivatives come from complex steps
-(Squire & Trapp 1998, *SIAM Review* 40:110), which are exact to rounding.
+evaluation costs a few products of length n, without any n x n matrix.
 
-The covariance is that of ``dense`` over the observed months, for the variance parameters
-``(log sigma^2, rho, w)`` of ``V = sigma^2 [(1 - w) I + w R(rho)]``: ``C_rho = w dR/drho``, ``C_w = R - I``.
+The covariance of the coefficients is ``dense_kenward_roger`` over the observed months, for the variance
+parameters ``(log sigma^2, rho, w)`` of ``V = sigma^2 [(1 - w) I + w R(rho)]``: ``V_rho = w dR/drho``,
+``V_w = R - I``. KR1 does not depend on how the variance is parametrised.
 
 A slow autoregressive drift under white noise is what a trust's series often looks like; a pure AR(1) must
 split the difference between the two and understates the uncertainty of a trend (methods §2, "AN").
@@ -45,12 +45,10 @@ from its_eval.estimators.fit import (
 )
 from its_eval.estimators.reml.ar1 import to_rho, to_warped
 from its_eval.estimators.reml.autoregression import BOUNDS
-from its_eval.estimators.reml.dense import dense_covariance
+from its_eval.estimators.reml.complex_steps import StepProfile, profile_by_steps
 from its_eval.estimators.reml.error_model import minimise
+from its_eval.estimators.reml.kenward_roger import dense_kenward_roger
 from its_eval.estimators.reml.reml_ar import FLAGS, autocorrelation_flags
-
-#: Imaginary step of first derivatives, and real step of the differences of these that give the second.
-COMPLEX_STEP, REAL_STEP = 1e-20, 1e-5
 
 
 @dataclass(frozen=True)
@@ -166,42 +164,9 @@ def objective(design: NoiseDesign, residuals: FloatArray, rho: Any, share: Any) 
     return np.log(rss) + (forms.log_determinant + log_inner + np.log(sign)) / design.residual_df
 
 
-@dataclass(frozen=True)
-class NoiseProfile:
-    """The objective of S series with derivatives by (rho, s), as ``projected_newton`` wants it."""
-
-    value: FloatArray
-    gradient: FloatArray
-    hessian: FloatArray
-
-
-def evaluate_profile(design: NoiseDesign, residuals: FloatArray, points: FloatArray) -> NoiseProfile:
-    """Evaluate the objective and its derivatives at points (S, 2).
-
-    First derivatives are exact; second ones are central differences of them, which only the length of a
-    Newton step depends on.
-    """
-    value, gradient = _gradient(design, residuals, points)
-    hessian = np.empty((*gradient.shape, 2))
-    for axis in range(2):
-        offset = np.zeros(2)
-        offset[axis] = REAL_STEP
-        above, below = (_gradient(design, residuals, points + sign * offset)[1] for sign in (1.0, -1.0))
-        hessian[:, axis] = (above - below) / (2.0 * REAL_STEP)
-    return NoiseProfile(value, gradient, (hessian + np.swapaxes(hessian, 1, 2)) / 2.0)
-
-
-def _gradient(
-    design: NoiseDesign, residuals: FloatArray, points: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Objective (S,) and its gradient (S, 2)."""
-    gradient = np.empty(points.shape)
-    for axis in range(2):
-        stepped = points.astype(np.complex128)
-        stepped[:, axis] += 1j * COMPLEX_STEP
-        value = objective(design, residuals, stepped[:, 0], stepped[:, 1])
-        gradient[:, axis] = value.imag / COMPLEX_STEP
-    return np.asarray(value.real), gradient
+def evaluate_profile(design: NoiseDesign, residuals: FloatArray, points: FloatArray) -> StepProfile:
+    """Evaluate the objective and its derivatives at points (S, 2)."""
+    return profile_by_steps(lambda stepped: objective(design, residuals, *stepped.T), points)
 
 
 #: w says nothing at rho = 0, where signal and noise are the same: derivatives are taken this far from it.
@@ -232,9 +197,10 @@ def noise_covariance(
     slope = lags * rho[:, None, None] ** (lags - 1.0)
     identity = np.eye(len(X))
     weight = share[:, None, None]
-    inverse = np.linalg.inv((1.0 - weight) * identity + weight * correlation)
-    known = np.column_stack([np.zeros(len(points), dtype=np.bool_), share >= 1.0])
-    return dense_covariance(X, inverse, (weight * slope, correlation - identity), variance, known)
+    known = np.zeros((len(points), 3), dtype=np.bool_)
+    known[:, 2] = share >= 1.0
+    covariance = (1.0 - weight) * identity + weight * correlation
+    return dense_kenward_roger(X, covariance, (weight * slope, correlation - identity), variance, known)
 
 
 #: Least share of the innovations in what is new each month; below it rho says nothing.
@@ -380,7 +346,7 @@ class PreparedNoise:
         row, column, owner = np.nonzero(shaped == lowest)
         start = self._grid[row * len(SHARES) + column]
 
-        def profile(which: NDArray[np.intp], points: FloatArray) -> NoiseProfile:
+        def profile(which: NDArray[np.intp], points: FloatArray) -> StepProfile:
             return evaluate_profile(self.design, residuals[owner[which]], points)
 
         low, high = BOUNDS[1][0]

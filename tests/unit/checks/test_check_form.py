@@ -1,84 +1,12 @@
-"""Bends, drifts, limits, persistence and margins."""
+"""Drifts, limits, persistence and margins."""
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from its_eval.checks.form import curvature, equivalence, floor_ceiling, persistence, pre_trend
+from its_eval.checks.form import equivalence, floor_ceiling, lasting_shocks, persistence, pre_trend
+from its_eval.checks.result import upper_p
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
-
-
-def window(n, start, *, slope=True):
-    t = np.arange(n, dtype=float)
-    after = t >= start
-    columns = [np.ones(n), t, after, np.where(after, t - start, 0.0)]
-    return np.column_stack(columns[: 4 if slope else 3]).astype(float), t
-
-
-def test_curvature_finds_a_bend_and_only_a_bend(made):
-    X, t = window(90, 60)
-    noise = made.ar_series(1, (0.3,), 90, 1)[:, 0]
-    straight = curvature(X, 40.0 + 0.5 * t + noise, 60, 1)
-    assert straight.status == "pass"
-    assert "not proven" in straight.message
-    bend = 0.01 * (t - 20) ** 2 * (t < 60)
-    bent = curvature(X, 40.0 + bend + noise, 60, 1)
-    assert bent.status == "attention"
-    assert "shorter pre-periods" in bent.message
-    # any straight line may be added, and any change of level and slope
-    moved = curvature(X, 40.0 + bend + noise - 3.0 * t + 9.0 * X[:, 2] + 2.0 * X[:, 3], 60, 1)
-    assert moved.statistic == pytest.approx(bent.statistic, rel=1e-6)
-
-
-def test_curvature_is_that_of_the_periods_before(made):
-    # without autocorrelation it is the coefficient of a least-squares fit to the periods before alone
-    X, t = window(90, 60)
-    y = made.ar_series(4, (), 90, 1)[:, 0]
-    y[[5, 70]] = np.nan
-    late = y + 0.02 * np.where(t >= 60, (t - 60) ** 2, 0.0)
-    used = ~np.isnan(y) & (t < 60)
-    pre = np.column_stack([np.ones(90), t, t**2])[used]
-    expected = np.linalg.lstsq(pre, y[used], rcond=None)[0][2]
-    for outcome in (y, late):
-        matrix = np.column_stack([X, np.where(t < 60, (t - 29.5) ** 2, 0.0)])
-        fit = fit_reml_ar(matrix, outcome[:, None], 1)
-        read = fit.contrasts(np.eye(5)[-1:])
-        found = curvature(X, outcome, 60, 1)
-        assert found.statistic == pytest.approx(float(read.statistic[0, 0]), rel=1e-9)
-        for level, told in ((0.95, found), (0.9, curvature(X, outcome, 60, 1, confidence=0.9))):
-            half = stats.t.ppf(0.5 + level / 2, read.df[0, 0]) * read.std_error[0, 0]
-            low, high = read.estimate[0, 0] - half, read.estimate[0, 0] + half
-            assert f"(squared time {low:.3g} to {high:.3g} at {100 * level:g} % confidence" in told.message
-    assert np.linalg.lstsq(matrix[~np.isnan(y)], y[~np.isnan(y)], rcond=None)[0][4] == pytest.approx(expected)
-    # a design without a slope of its own after the start, as for a step, tells the same
-    step, _ = window(90, 60, slope=False)
-    assert curvature(step, y, 60, 1).statistic == pytest.approx(curvature(X, y, 60, 1).statistic, rel=1e-6)
-
-
-@pytest.mark.parametrize("rho", [0.4, 0.7])
-def test_curvature_has_its_size_where_few_months_lie_before(made, rho):
-    # 27 months before and 56 from the start, a term for each month
-    X, t = made.design(83, 27), np.arange(83)
-    Y = made.ar_series(2, (rho,), 83, 1000)
-    fit = fit_reml_ar(np.column_stack([X, np.where(t < 27, (t - 13.0) ** 2, 0.0)]), Y, 2)
-    read = fit.contrasts(np.eye(X.shape[1] + 1)[-1:])
-    told = ~fit.flags["at_bound"] & (read.df_unclipped[:, 0] >= 3.0)
-    assert told.mean() > 0.9
-    p_values = read.p_value[:, 0]
-    for place in np.flatnonzero(told)[:3]:
-        assert curvature(X, Y[:, place], 27, 2).p_value == pytest.approx(p_values[place], rel=1e-6)
-    assert (p_values[told] < 0.05).mean() == pytest.approx(0.05, abs=3.5 * np.sqrt(0.05 * 0.95 / told.sum()))
-
-
-def test_curvature_needs_periods_and_information(made):
-    X, _ = window(40, 3)
-    short = curvature(X, made.ar_series(3, (), 40, 1)[:, 0], 2, 1)
-    assert short.status == "not_applicable"
-    assert short.message.startswith("2 periods before the interruption are too few")
-    X, t = window(40, 20)
-    exact = curvature(X, 2.0 + 3.0 * t, 20, 1)
-    assert exact.status == "not_applicable"
-    assert "too little information" in exact.message
 
 
 def test_pre_trend_is_judged_by_its_margin():
@@ -143,12 +71,32 @@ def test_floor_and_ceiling():
     assert floor_ceiling(fitted, fitted, used, periods, percentage=False).status == "not_applicable"
 
 
-def test_persistence():
-    assert persistence(0.5).status == "pass"
-    assert persistence(0.9).status == "pass"
-    assert persistence(0.5, 1.9).status == "pass"
-    assert "hardly fade (first autocorrelation 0.95)" in persistence(0.95).message
-    noisy = persistence(0.5, 2.1)
-    assert noisy.status == "attention"
-    assert "fits better (by 2.1 in log-likelihood)" in noisy.message
-    assert " and " in persistence(0.95, 3.0).message
+def test_persistence(made):
+    drawn = np.linspace(0.5, 0.95, 100)
+    assert persistence(0.5, drawn).p_value == 1.0
+    assert persistence(0.9, drawn).status == "pass"
+    # half of the level for each of the two causes
+    lasting = persistence(0.951, drawn)
+    assert lasting.p_value == pytest.approx(2 / 101)
+    assert "hardly fade (first autocorrelation 0.95)" in lasting.message
+    gain = stats.chi2.isf(0.025, 1) / 2
+    assert persistence(0.5, drawn, gain - 1e-6).status == "pass"
+    noisy = persistence(0.5, drawn, gain + 1e-6)
+    assert noisy.status == "note"
+    assert f"fits better (by {gain:.1f} in log-likelihood)" in noisy.message
+    assert "hardly fade" not in noisy.message
+    assert " and " in persistence(0.951, drawn, 6.0).message
+    assert persistence(0.5, drawn, -3.0).p_value == 1.0
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_lasting_shocks_are_autocorrelations_of_refitted_series(made, order):
+    X, observed = made.design(83, 27, months=False), np.ones(83, dtype=bool)
+    observed[40] = False
+    drawn = lasting_shocks(X, observed, order, np.random.default_rng(1), 400)
+    Y = made.ar_series(2, (0.8,), 83, 400)
+    Y[40] = np.nan
+    other = fit_reml_ar(X, Y, order).partial_autocorrelations[:, 0]
+    assert stats.ks_2samp(drawn, other).pvalue > 1e-3
+    p = np.array([upper_p(value, drawn) if value > 0.8 else 1.0 for value in other])
+    assert np.mean(p <= 0.05) == pytest.approx(0.05, abs=3.5 * np.sqrt(2 * 0.05 * 0.95 / 400))

@@ -75,8 +75,8 @@ def test_simulated_residuals_are_reproducible_and_orthogonal_to_the_design(made,
     X, partials = made.design(60, 20, months=False), np.array([0.5, 0.2])[:order]
     observed = gaps(60, [30])
     whitening = Whitening(X, partials, observed)
-    first = simulate_residuals(whitening, np.random.default_rng(5), draws=50)
-    again = simulate_residuals(whitening, np.random.default_rng(5), draws=50)
+    first = simulate_residuals([whitening], [np.random.default_rng(5)], draws=50)[0]
+    again = simulate_residuals([whitening], [np.random.default_rng(5)], draws=50)[0]
     np.testing.assert_array_equal(first.refitted, again.refitted)
     assert first.known.shape == first.refitted.shape == (59, 50)
     np.testing.assert_allclose(whitening.factored[0].T @ first.known, 0.0, atol=1e-12)
@@ -90,7 +90,7 @@ def test_simulated_residuals_are_reproducible_and_orthogonal_to_the_design(made,
 
 def test_known_residuals_have_the_covariance_of_the_projection(made):
     whitening = Whitening(made.design(24, 10, months=False), np.array([0.6]), np.ones(24, dtype=bool))
-    drawn = simulate_residuals(whitening, np.random.default_rng(6), draws=4000).known
+    drawn = simulate_residuals([whitening], [np.random.default_rng(6)], draws=4000)[0].known
     basis = whitening.factored[0]
     expected = np.eye(24) - basis @ basis.T
     np.testing.assert_allclose(drawn @ drawn.T / 4000, expected, atol=0.1)
@@ -121,6 +121,29 @@ def test_two_sided_p_doubles_the_smaller_tail():
     assert two_sided_p(98.0, drawn) == pytest.approx(2 * 3 / 100)
     assert two_sided_p(2.0, drawn) == pytest.approx(2 * 3 / 100)
     assert two_sided_p(50.0, drawn) == 1.0
+
+
+def test_series_of_several_fits_are_simulated_as_each_alone(made):
+    X, every = made.design(60, 20, months=False), np.ones(60, dtype=bool)
+    partials = [np.array([0.5, 0.1]), np.array([-0.2, 0.0]), np.array([0.8])]
+    fits = [Whitening(X, one, every) for one in (*partials, partials[0])]
+    fits[3] = Whitening(X, partials[0], gaps(60, [30]))
+    together = simulate_residuals(fits, [np.random.default_rng(place) for place in range(4)], draws=20)
+    for place, whitening in enumerate(fits):
+        (alone,) = simulate_residuals([whitening], [np.random.default_rng(place)], draws=20)
+        np.testing.assert_array_equal(together[place].noise, alone.noise)
+        np.testing.assert_allclose(together[place].refitted, alone.refitted, atol=1e-6)
+        np.testing.assert_allclose(whitening.residuals(alone.errors), alone.known, atol=1e-10)
+
+
+def test_coefficients_are_those_of_generalised_least_squares(made):
+    X, observed = made.design(60, 20, months=False), gaps(60, [30, 31])
+    whitening = Whitening(X, np.array([0.6]), observed)
+    y = np.random.default_rng(3).standard_normal((60, 1))
+    V = made.covariance((0.6,), 60)[np.ix_(observed, observed)]
+    inverse = np.linalg.inv(V)
+    expected = np.linalg.solve(X[observed].T @ inverse @ X[observed], X[observed].T @ inverse @ y[observed])
+    np.testing.assert_allclose(whitening.coefficients(y), expected, rtol=1e-8)
 
 
 def test_upper_p_is_exact_under_exchangeability():

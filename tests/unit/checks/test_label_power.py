@@ -4,13 +4,17 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from its_eval.checks.label_power import joint_covariance, smallest_labelled
+from its_eval.checks.label_power import OwnTest, smallest_labelled
 from its_eval.effects.attribution import attribution
 from its_eval.estimators.fit import ContrastEstimates
 from its_eval.estimators.reml.kenward_roger import joint_f
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
 
 ONE = np.array([[1.0]])
+
+
+def single(s, df):
+    return OwnTest(np.array([[s**2]]), df, np.array([df]))
 
 
 def record(s, df, tau, rng, n_donors=60, n_terms=1, level=0.95):
@@ -32,7 +36,7 @@ def test_alone_it_is_the_effect_of_the_t_test(df, alpha):
     exact = optimize.brentq(
         lambda d: stats.t.sf(critical - d, df) + stats.t.cdf(-critical - d, df) - 0.8, 0, 10 * critical
     )
-    (found,) = smallest_labelled(np.array([[4.0]]), df, (), ONE, alpha=alpha)
+    (found,) = smallest_labelled(single(2.0, df), (), ONE, alpha=alpha)
     # density of the power curve at .8, and 3.5 standard errors of 20,000 draws
     slope = stats.t.pdf(critical - exact, df)
     assert found / 2 == pytest.approx(exact, abs=3.5 * np.sqrt(0.16 / 20_000) / slope)
@@ -44,7 +48,7 @@ def test_four_of_five_such_effects_are_labelled(tau, alpha):
     """Other draws, the two p-values computed one by one."""
     s, df, rng = 0.8, 25.0, np.random.default_rng(3)
     (term,) = record(s, df, tau, rng)
-    (effect,) = smallest_labelled(np.array([[s**2]]), df, (term,), ONE, alpha=alpha)
+    (effect,) = smallest_labelled(single(s, df), (term,), ONE, alpha=alpha)
     n = 40_000
     own = np.sqrt(max((term.kappa * term.spread) ** 2 - s**2, 0.0))
     change = effect + own * rng.standard_t(term.df, n) + s * rng.standard_t(df, n)
@@ -57,19 +61,19 @@ def test_four_of_five_such_effects_are_labelled(tau, alpha):
 def test_own_changes_make_it_larger_and_units_scale_it():
     s, df, rng = 1.0, 30.0, np.random.default_rng(5)
     effects = [
-        smallest_labelled(np.array([[s**2]]), df, record(s, df, tau, np.random.default_rng(5)), ONE)[0]
+        smallest_labelled(single(s, df), record(s, df, tau, np.random.default_rng(5)), ONE)[0]
         for tau in (0.0, 2.0, 8.0)
     ]
     assert effects[0] < effects[1] < effects[2]
     one = record(s, df, 2.0, np.random.default_rng(5))
-    (tenfold,) = smallest_labelled(np.array([[s**2]]), df, one, 0.1 * ONE)
+    (tenfold,) = smallest_labelled(single(s, df), one, 0.1 * ONE)
     assert tenfold == pytest.approx(10 * effects[1], rel=1e-9)
     del rng
 
 
 def test_more_tests_ask_for_more():
     terms = record(1.0, 30.0, 1.0, np.random.default_rng(6))
-    found = [smallest_labelled(ONE, 30.0, terms, ONE, alpha=0.05 / m)[0] for m in (1, 2, 5)]
+    found = [smallest_labelled(single(1.0, 30.0), terms, ONE, alpha=0.05 / m)[0] for m in (1, 2, 5)]
     assert found == sorted(found)
     assert found[0] < found[2]
 
@@ -81,7 +85,7 @@ def test_two_terms_both_ways():
     s = np.sqrt(np.diag(covariance))
     terms = record(s, df, s, rng, n_terms=2)
     directions = np.array([[1.0, 0.0], [0.0, 1 / 12]])
-    effects = smallest_labelled(covariance, df, terms, directions)
+    effects = smallest_labelled(OwnTest(covariance, df, np.array([df, df])), terms, directions)
     n = 40_000
     for effect, direction in zip(effects, directions, strict=True):
         error = (
@@ -105,20 +109,30 @@ def test_the_region_is_that_of_the_joint_test(rows):
     fit = fit_reml_ar(X, Y, 1)
     contrasts = np.eye(4)[rows]
     for series in range(3):
-        covariance, df = joint_covariance(fit, series, contrasts)
+        own = OwnTest.of(fit, series, contrasts)
+        covariance = own.covariance
         test = joint_f(fit, series, contrasts)
         change = contrasts @ fit.params[series]
         assert change @ np.linalg.inv(covariance) @ change / len(rows) == pytest.approx(test.statistic)
-        assert df == test.df_den
+        assert own.df == pytest.approx(test.df_den)
     if len(rows) == 1:
         assert np.sqrt(covariance[0, 0]) == pytest.approx(fit.contrasts(contrasts).std_error[2, 0])
 
 
 def test_nothing_known_is_nothing_said():
-    assert np.isnan(smallest_labelled(np.array([[np.nan]]), 5.0, (), ONE)).all()
-    assert np.isnan(smallest_labelled(ONE, np.nan, (), ONE)).all()
+    assert np.isnan(smallest_labelled(single(np.nan, 5.0), (), ONE)).all()
+
+
+def test_without_a_joint_test_the_terms_have_their_own():
+    """min(1, l min p): the level of l = 2 terms is shared."""
+    own = OwnTest(np.diag([1.0, 4.0]), np.nan, np.array([12.0, 30.0]))
+    critical = stats.t.ppf(1 - 0.05 / 4, [12, 30]) * [1, 2]
+    for at, expected in ((critical * 1.001, [True, True]), (critical * 0.999, [False, False])):
+        assert own.rejects(np.diag(at), 0.05).tolist() == expected
+    (found,) = smallest_labelled(own, (), np.array([[1.0, 0.0]]))
+    assert found == pytest.approx(critical[0] + stats.t.ppf(0.8, 12), abs=0.1)
 
 
 def test_a_known_variance_has_a_normal_test():
-    (found,) = smallest_labelled(ONE, np.inf, (), ONE)
+    (found,) = smallest_labelled(single(1.0, np.inf), (), ONE)
     assert found == pytest.approx(stats.norm.ppf(0.975) + stats.norm.ppf(0.8), abs=0.05)

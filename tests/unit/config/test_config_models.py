@@ -259,7 +259,7 @@ def test_the_question_is_whether_anything_changed(load, shape):
     ],
 )
 def test_effects_are_asked_for_a_year_and_two_years_after(load, frequency, date, at):
-    data = "{indicators: {path: i.csv}, characteristics: {path: c.csv}, frequency: %s}" % frequency
+    data = f"{{indicators: {{path: i.csv}}, characteristics: {{path: c.csv}}, frequency: {frequency}}}"
     config = load(data=data, intervention=f"{{date: {date}}}")
     assert config.estimands.at == at
     assert load(data=data, intervention=f"{{date: {date}}}", estimands="{at: []}").estimands.at == ()
@@ -338,6 +338,16 @@ def test_options_of_estimators(load):
     assert arima.label == "arima(order=[1 0 0], seasonal_order=[0 0 0])"
     assert seasonal.label == "arima(order=[2 1 0], seasonal_order=[1 0 0])"
     assert (rho.rho, two.order, two.variance) == ("dw", 2, "by_segment")
+
+
+def test_families_have_errors_that_are_independent_or_autoregressive(load):
+    plain, correlated = (
+        load(outcomes="[{indicator: a, kind: count, estimators: [poisson, {name: poisson, errors: ar1}]}]")
+        .outcomes[0]
+        .estimators
+    )
+    assert (plain.errors, correlated.errors) == ("independent", "ar1")
+    assert (plain.label, correlated.label) == ("poisson(errors=independent)", "poisson(errors=ar1)")
 
 
 def test_families_go_with_their_kind_of_outcome(load):

@@ -3,8 +3,8 @@
 import pytest
 
 ESTIMATORS = (
-    "one of reml_ar, reml_ar_noise, ols, newey_west, prais_winsten, arima, poisson, quasi_poisson, "
-    "negative_binomial, binomial, quasi_binomial"
+    "one of reml_ar, reml_ar_noise, reml_local_level, reml_ar_sampling, ols, newey_west, prais_winsten, arima, "
+    "poisson, quasi_poisson, negative_binomial, binomial, quasi_binomial"
 )
 DESIGNS = "one of single, difference, peer_mean, stacked, synthetic"
 TREATED = "a list of unit codes, e.g. [RTP, RR8], a date for each, e.g. {RTP: 2015-07}, or each"
@@ -137,8 +137,8 @@ RULES = [
         "3: intervention.date: '2015-13' is not a month of the calendar; expected a month such as 2015-07",
     ),
     (
-        {"data": data(frequency="quarter"), "intervention": "{date: July 2015}"},
-        "3: intervention.date: 'July 2015' is not a quarter of the calendar; expected a quarter such as 2003Q2",
+        {"data": data(frequency="quarter"), "intervention": "{date: summer 2015}"},
+        "3: intervention.date: 'summer 2015' is not a quarter of the calendar; expected a quarter such as 2003Q2",
     ),
     (
         {"intervention": "{date: 2015-07, shape: stp}"},
@@ -221,7 +221,7 @@ RULES = [
     ),
     (
         {"data": "{indicators: {path: a.csv}}", "peers": "{given: {RTP: [A]}}"},
-        "6: peers: peers cannot be searched without data.characteristics; expected that table, or `given` for every treated unit",
+        "6: peers: peers cannot be searched without data.characteristics; expected that table, `given` for every treated unit, or `k: all`",
     ),
     (
         {"designs": "[single, difference]"},
@@ -398,7 +398,7 @@ RULES = [
     ),
     (
         {"data": "{indicators: {path: a.csv}}", "treated": "each", "peers": "{given: {RTP: [A]}}"},
-        "6: peers: peers cannot be searched without data.characteristics; expected that table, or `given` for every treated unit",
+        "6: peers: peers cannot be searched without data.characteristics; expected that table, `given` for every treated unit, or `k: all`",
     ),
     # fitted events
     (
@@ -515,7 +515,7 @@ RULES = [
     ),
     (
         {"estimators": "[{name: poisson, order: 1}]"},
-        "6: estimators[0].order: 1: poisson has no such option; expected lags",
+        "6: estimators[0].order: 1: poisson has no such option; expected one of errors, lags",
     ),
     # estimators, designs and kinds of outcome
     *(
@@ -554,7 +554,7 @@ RULES = [
     ({"checks": "{pretrend_margin: -1}"}, "6: checks.pretrend_margin: found '-1'; expected a number above 0"),
     (
         {"checks": "{placebo_unit: true}"},
-        "6: checks.placebo_unit: unknown key (did you mean 'placebo_units' or 'placebo_dates'?); expected one of placebo_units, placebo_dates, leave_one_peer_out, diagnostics, pretrend_margin",
+        "6: checks.placebo_unit: unknown key (did you mean 'placebo_units' or 'placebo_dates'?); expected one of placebo_units, placebo_dates, leave_one_peer_out, trend_bounds, one_month, diagnostics, pretrend_margin",
     ),
     # sensitivity
     *(
@@ -585,7 +585,8 @@ RULES = [
     ),
     (
         {"sensitivity": "{order: [3]}"},
-        "6: sensitivity.order[0]: found 3; expected one of 1, 2, reml_ar_noise",
+        "6: sensitivity.order[0]: found 3; expected one of 1, 2, reml_ar_noise, reml_local_level, "
+        "reml_ar_sampling",
     ),
     ({"sensitivity": "{order: [1, 1]}"}, "6: sensitivity.order[1]: 1 stands twice; expected it once"),
     (
@@ -627,7 +628,7 @@ RULES = [
     ({"sensitivity": "[k]"}, "6: sensitivity: found ['k']; expected a mapping, `key: value`"),
     (
         {"sensitivity": "{ks: [5]}"},
-        "6: sensitivity.ks: unknown key (did you mean 'k'?); expected one of k, metric, scale, drop_characteristic, random_donors, order, variance, season, pre_window, transition, end, weighting, transform, standard, cross",
+        "6: sensitivity.ks: unknown key (did you mean 'k'?); expected one of k, metric, scale, drop_characteristic, random_donors, order, variance, season, pre_window, transition, end, weighting, transform, trend, standard, cross",
     ),
     # units, characteristics and peers
     (

@@ -1,12 +1,11 @@
 """Coverage: what is there, what is not, and jumps that are known to be there."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from its_eval.calendar import MONTHS
+from its_eval.config.data import DataSettings
 from its_eval.data.coverage import coverage_findings, coverage_table, from_tidy, jumps
 from its_eval.data.load import NO_PERIOD, IndicatorRows, load_indicators, place_of
 
@@ -167,10 +166,7 @@ TIDY = (
 
 
 def settings(path, **more):
-    table = SimpleNamespace(
-        path=path, columns={}, indicator=None, dates="iso", layout="long", **more
-    )  # what the loader asks of a table
-    return SimpleNamespace(indicators=(table,), calendar=MONTHS)
+    return DataSettings(indicators=[{"path": path, **more}])
 
 
 def test_an_imported_table_points_to_the_publishers_file(tmp_path):

@@ -180,7 +180,7 @@ def test_faults_of_lifetimes_are_told_together():
     with pytest.raises(DataError) as caught:
         lifetimes_of(
             units(
-                opened={"A": "May 2013", "B": "2015-01"},
+                opened={"A": "spring 2013", "B": "2015-01"},
                 closed={"B": "2014-01"},
                 successor={"P": "Q", "Q": "P", "R": "Q"},
             ),
@@ -188,7 +188,7 @@ def test_faults_of_lifetimes_are_told_together():
             "u.csv",
         )
     assert caught.value.problems == [
-        "u.csv: unit A, opened: 'May 2013' is not a month; expected a month such as 2015-07",
+        "u.csv: unit A, opened: 'spring 2013' is not a month; expected a month such as 2015-07",
         "u.csv: unit B closed before it opened",
         "u.csv: unit P: its successors lead round in a circle",
         "u.csv: unit Q: its successors lead round in a circle",

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from its_eval.data.attributes import Characteristics
-from its_eval.peers.distance import MANY_UNITS, caliper_distance, nearest_distances, pool_percentiles
+from its_eval.peers.distance import caliper_distance, nearest_distances, pool_percentiles
 from its_eval.peers.recipes import DistanceRecipe
 from its_eval.peers.scaling import scale_characteristics
+from its_eval.peers.search import MANY_UNITS
 from its_eval.peers.select import select_peers
 
 NAN = float("nan")
@@ -57,15 +58,17 @@ def test_peers_beyond_the_caliper_are_set_aside_and_nobody_takes_their_place():
     (beyond,) = select_peers("A", FOUND, 4, {}, 7.0).exclusions
     assert beyond.candidate == "E"
     assert select_peers("A", FOUND, 2, {}, 7.0).exclusions == ()
-    assert select_peers("A", FOUND, None, {}, 7.0).peers == ("B", "C", "D")
+    every = select_peers("A", FOUND, None, {}, 7.0)
+    assert every.peers == ("B", "C", "D")
+    assert (every.exclusions, every.others_aside()) == ((), {"farther than the caliper": 2})
     assert select_peers("A", FOUND, 2, {}, 1.0).peers == ("B",)
 
 
 @pytest.mark.parametrize("metric", ["euclidean", "mahalanobis"])
-def test_a_large_table_is_searched_by_tree_with_the_same_answer(metric):
+def test_a_large_table_is_searched_by_a_library_with_the_same_answer(metric):
     values = np.random.default_rng(1).normal(size=(MANY_UNITS + 1, 3))
     table = Characteristics(tuple(map(str, range(MANY_UNITS + 1))), ("x", "y", "z"), values)
     found = scale_characteristics(table, DistanceRecipe(metric=metric), "t")
     some = [0, 17, 250]
     expected = [np.sort(found.distances(str(unit)))[5] for unit in some]
-    np.testing.assert_allclose(nearest_distances(found, 5)[some], expected, rtol=1e-10)
+    np.testing.assert_array_equal(nearest_distances(found, 5)[some], expected)

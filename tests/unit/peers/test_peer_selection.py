@@ -8,9 +8,10 @@ from its_eval.data.attributes import Characteristics, Units
 from its_eval.data.panel import Panel
 from its_eval.errors import DataError
 from its_eval.peers.balance import balance, contributions
+from its_eval.peers.pool import Pool, within_reasons
 from its_eval.peers.recipes import DistanceRecipe, Preset, recipe_for
 from its_eval.peers.scaling import scale_characteristics
-from its_eval.peers.select import coverage_reasons, given_peers, select_peers, within_reasons
+from its_eval.peers.select import coverage_reasons, given_peers, select_peers
 
 NAN = float("nan")
 
@@ -96,10 +97,8 @@ def test_missing_is_rescaled_and_needs_enough_weight():
     assert np.isnan(distances[2])
     chosen = select_peers("A", found, 3, {})
     assert chosen.peers == ("B", "D")
-    assert [(item.candidate, item.reason) for item in chosen.exclusions] == [
-        ("C", "too many characteristics missing to compare")
-    ]
-    assert np.isnan(chosen.exclusions[0].distance)
+    assert chosen.exclusions == ()
+    assert chosen.others_aside() == {"too many characteristics missing to compare": 1}
     weights = dict.fromkeys(("a", "b", "c", "d", "e", "f", "g", "h", "i", "j"), 0.1)
     rows = np.vstack([np.zeros(10), np.ones(10), np.arange(10) + 2.0])
     rows[1, 7:] = NAN
@@ -158,8 +157,8 @@ def test_set_aside_with_reasons_and_ranks_of_the_whole_pool():
     assert chosen.nearest_kept == 1
     assert [(item.candidate, item.reason) for item in chosen.exclusions] == [
         ("ZZ3", "treated itself"),
-        ("ZZ4", "excluded by the config"),
     ]
+    assert chosen.others_aside() == {"excluded by the config": 1}
     assert chosen.exclusions[0].distance == chosen.distances[0]
 
 
@@ -186,14 +185,14 @@ def test_within():
 
 def test_given_peers_keep_their_order():
     found = scaled()
-    chosen = given_peers("ZZ1", ("ZZ4", "ZZ3", "ZZ9", "ZZ2"), found, {"ZZ2": "no data for x"})
+    chosen = given_peers("ZZ1", ("ZZ4", "ZZ3", "ZZ9", "ZZ2"), found, Pool({"ZZ2": "no data for x"}))
     assert chosen.peers == ("ZZ4", "ZZ3", "ZZ9")
     assert chosen.pool_ranks.tolist() == [4, 1, 0]
     assert np.isnan(chosen.distances).tolist() == [False, False, True]
     assert chosen.exclusions[0].distance == found.distances("ZZ1")[3]
     assert {part.peer for part in contributions(chosen)} == {"ZZ4", "ZZ3"}
     for table in (None, found):
-        bare = given_peers("ZZ8", ("ZZ4", "ZZ3"), table, {"ZZ3": "thin"})
+        bare = given_peers("ZZ8", ("ZZ4", "ZZ3"), table, Pool({"ZZ3": "thin"}))
         assert bare.peers == ("ZZ4",)
         assert np.isnan(bare.distances).all()
         assert bare.pool_ranks.tolist() == [0]

@@ -5,7 +5,8 @@ import numpy as np
 from its_eval.data.attributes import Characteristics
 from its_eval.peers.recipes import DistanceRecipe
 from its_eval.peers.scaling import scale_characteristics
-from its_eval.peers.select import other_choices, other_scalings, select_peers, stability, steadiness
+from its_eval.peers.select import select_peers
+from its_eval.peers.stability import other_choices, other_scalings, stability, steadiness
 
 UNITS = tuple(f"U{index:02d}" for index in range(30))
 TABLE = Characteristics(
@@ -40,8 +41,7 @@ def test_which_choices_are_tried():
 def test_who_stays_leaves_and_enters_among_the_eligible():
     barred = {"U03": "no", "U07": "no"}
     chosen = select_peers("U00", FOUND, 10, barred)
-    eligible = [code for code in UNITS if code not in barred]
-    found = stability(chosen, other_choices(FOUND, 10, other_scalings(FOUND)), eligible)
+    (found,) = stability([chosen], other_scalings(FOUND))
     fewer, more, without = found[:3]
     assert (fewer.peers, fewer.kept, fewer.left, fewer.entered) == (
         chosen.peers[:5],
@@ -70,7 +70,7 @@ def test_a_metric_that_the_data_do_not_have_is_said_and_not_counted():
     recipe = DistanceRecipe(exceptions={"Beds": 8.0})
     found = scale_characteristics(table, recipe, "t")
     chosen = select_peers("U00", found, 5, {})
-    alternatives = stability(chosen, other_choices(found, 5, other_scalings(found)), UNITS)
+    (alternatives,) = stability([chosen], other_scalings(found))
     (stuck,) = (item for item in alternatives if item.obstacle)
     assert stuck.dimension == "metric"
     assert stuck.obstacle.startswith("metric mahalanobis: every characteristic is known for 2 units")

@@ -5,6 +5,8 @@ import pytest
 import statsmodels.api as sm
 from scipy import optimize, stats
 
+from its_eval.words.numbers import measure
+
 N, START = 60, 30
 
 
@@ -83,7 +85,8 @@ def test_poisson_with_exposure(counted):
         return (counted.days / 1000 * change)[after].sum()
 
     def relative(params):
-        return 100 * averaged(params) / np.exp(off() @ params)[after].mean()
+        """Falls more or fewer, of those expected: months count by their bed days, as in the sum."""
+        return 100 * summed(params) / (counted.days / 1000 * np.exp(off() @ params))[after].sum()
 
     for name, function in (
         ("average_effect", averaged),
@@ -262,3 +265,99 @@ def test_a_month_without_events_is_a_count_like_others(make_world):
     alone = world.run(estimators=["poisson"])
     assert alone.tables["not_estimated"].empty
     assert set(alone.tables["summary"]["unit"]) == {"T1", "T2"}
+
+
+@pytest.mark.parametrize("family", ["poisson", "negative_binomial"])
+def test_autoregressive_errors_of_a_family(counted, family):
+    """Wider where months resemble their neighbours, on the same scales; the plain family says that they do."""
+    rng = np.random.default_rng(11)
+    latent = np.zeros(N)
+    for month in range(1, N):
+        latent[month] = 0.7 * latent[month - 1] + 0.25 * rng.standard_normal()
+    falls = rng.poisson(counted.days / 20 * np.exp(latent)).astype(float)
+    counted.values["T1"], counted.counts["T1"] = falls, falls
+    found = counted.run(
+        estimators=[family, {"name": family, "errors": "ar1", "label": "ar"}], checks={"diagnostics": True}
+    )
+    plain, wide = (effect(found, "level_change", "link", estimator=name) for name in (family, "ar"))
+    assert wide["std_error"] > 1.3 * plain["std_error"]
+    fits = found.tables["fits"].set_index("estimator")
+    assert 0.2 < fits.loc["ar", "rho1"] < 0.95
+    assert np.isnan(fits.loc[family, "rho1"])
+    average = effect(found, "average_effect", estimator="ar")
+    half = stats.t.ppf(0.975, average["df"]) * average["std_error"]
+    assert average["conf_high"] - average["estimate"] == pytest.approx(half)
+    checks = found.tables["checks"].set_index("check")
+    assert checks.loc["ljung_box", "status"] == "attention"
+    assert "residual_autocorrelation" in fits.loc[family, "flags"]
+
+
+def test_percentage_points_stand_beside_the_odds_ratios_of_a_binomial(shares):
+    found = shares.run(estimators=["binomial"])
+    points = effect(found, "average_effect")
+    assert points["scale"] == "response"
+    assert -100 < points["conf_low"] < points["conf_high"] < 100
+    assert found.outcomes["y"]["link"] == "logit"
+    assert measure(effect(found, "level_change", "ratio"), found.outcomes["y"]) == "% of the odds"
+    assert measure(points, found.outcomes["y"]) == "percentage points"
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+@pytest.mark.parametrize("family", ["poisson", "binomial"])
+def test_without_events_in_a_segment_means_are_compared(make_world, family, where):
+    binomial = family == "binomial"
+    days = np.full(N, 200.0)
+    events = np.where((np.arange(N) >= START) == (where == "before"), 3.0 + np.arange(N) % 3, 0.0)
+    values = 100 * events / days if binomial else events
+    world = make_world({"T1": values}, denominators={"T1": days}, counts={"T1": events})
+    kind = {"kind": "percentage"} if binomial else {"kind": "count", "per": 1000}
+    found = world.run(outcomes=[world.outcome(**kind)], estimators=[family])
+    row = effect(found, "average_effect")  # one row, not two
+    sign = 1 if where == "before" else -1
+    rate = 100 * 4 / 200 if binomial else 1000 * 4 / 200
+    assert row["estimate"] == pytest.approx(sign * rate)
+    assert row["inference_scale"] == "means"
+    assert row["conf_low"] < row["estimate"] < row["conf_high"]
+    assert row["p_value"] < 1e-6
+    assert effect(found, "cumulative_effect")["estimate"] == pytest.approx(sign * 120)
+    assert not np.isinf(found.tables["effects"].select_dtypes("number")).drop(columns="df").any(axis=None)
+
+
+def test_a_sum_of_rates_is_of_the_events_they_were_made_of(make_world):
+    days = 800 + 10.0 * np.arange(N)
+    rng = np.random.default_rng(3)
+    falls = rng.poisson(days / 100).astype(float)
+    world = make_world({"T1": 1000 * falls / days}, denominators={"T1": days}, counts={"T1": falls})
+    found = world.run(outcomes=[world.outcome(kind="rate", per=1000)], estimators=["ols"])
+    y = 1000 * falls / days
+    b = np.linalg.lstsq(base(), y, rcond=None)[0]
+    change = (base() - off()) @ b
+    summed = effect(found, "cumulative_effect")
+    assert summed["estimate"] == pytest.approx((days / 1000 * change)[START:].sum(), rel=1e-9)
+    bare = make_world({"T1": y}).run(outcomes=[world.outcome(kind="rate", per=1000)], estimators=["ols"])
+    assert "cumulative_effect" not in set(bare.tables["effects"]["estimand"])
+
+
+@pytest.mark.parametrize("level", [-40.0, 0.5])
+def test_no_per_cent_of_a_level_that_is_not_above_zero(make_world, level):
+    values = level + np.sin(np.arange(N)) + np.where(np.arange(N) >= START, 3.0, 0.0) - 0.05 * np.arange(N)
+    world = make_world({"T1": values})
+    found = world.run(outcomes=[world.outcome(kind="number")], estimators=["ols"])
+    assert "relative_average_effect" not in set(found.tables["effects"]["estimand"])
+    assert "level_not_positive" in found.tables["fits"]["flags"][0]
+    above = make_world({"T1": values + 60.0})
+    found = above.run(outcomes=[above.outcome(kind="number")], estimators=["ols"])
+    assert "relative_average_effect" in set(found.tables["effects"]["estimand"])
+    assert "level_not_positive" not in str(found.tables["fits"]["flags"][0])
+
+
+def test_levels_of_a_differenced_series_have_no_number(make_world):
+    rng = np.random.default_rng(2)
+    world = make_world({"T1": 500 + np.cumsum(rng.normal(1, 3, N))})
+    entry = {"name": "arima", "order": [1, 1, 0], "seasonal_order": [0, 1, 1]}
+    found = world.run(outcomes=[world.outcome(kind="number")], estimators=[entry])
+    table = found.tables["effects"].set_index("estimand")
+    for name in ("counterfactual_at_start", "pre_slope", "post_slope"):
+        assert table.loc[name, ["estimate", "std_error", "p_value", "conf_low"]].isna().all()
+    assert table.loc[["level_change", "slope_change", "average_effect"], "std_error"].notna().all()
+    assert "relative_average_effect" not in table.index

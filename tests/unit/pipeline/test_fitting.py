@@ -210,8 +210,8 @@ def test_unknown_options_are_refused(values, options, message):
     ("change", "message"),
     [
         (
-            lambda some: some.set_axis(["July 2013", *PERIODS[1:]]),
-            "index: 'July 2013' is not a month; expected",
+            lambda some: some.set_axis(["July", *PERIODS[1:]]),
+            "index: 'July' is not a month; expected",
         ),
         (
             lambda some: some.set_axis([PERIODS[1], *PERIODS[1:]]),

@@ -40,7 +40,7 @@ def test_a_sound_study_has_no_findings(study):
     [
         ("35,744", "write 35744: thousands separators are not read"),
         ("95.2%", "write 95.2: leave out the per cent sign"),
-        ("1,5", "write 1.5: the decimal mark is a point"),
+        ("1,5", "write 1.5: the decimal mark is a point, or set `decimal: ','`"),
         ("inf", "an infinite value cannot be used; leave the cell blank when it is not known"),
     ],
 )
@@ -75,12 +75,12 @@ def test_several_faults_in_one_pass(study):
         [
             (
                 f"waits.csv row {rows[0]}, column 'value': '1,5' is not a number; write 1.5: "
-                "the decimal mark is a point"
+                "the decimal mark is a point, or set `decimal: ','`"
             ),
             f"waits.csv row {rows[1]}: waits, T2, 2013-05: value 140.0: a percentage lies between 0 and 100",
             f"waits.csv row {rows[2]}: waits, D1, 2013-06: denominator -7.0: it cannot be negative",
             f"waits.csv row {rows[3]}: '2013-13' is not a date of the calendar",
-            "waits, T1, 2013-08 stands 2 times (waits.csv row 9, waits.csv row 290); keep one row",
+            "waits, T1, 2013-08 stands 2 times (waits.csv row 9, waits.csv row 290): duplicated rows; keep one row",
         ]
     )
 
@@ -239,7 +239,7 @@ def test_missing_months_are_masked_or_refused(study):
 def test_several_tables_at_once(study):
     study.config()
     gz = study.folder / "more.csv.gz"
-    gz.write_bytes(gzip.compress(b"indicator,unit,period,value\nwaits,D1,2017-01,1%\n"))
+    gz.write_bytes(gzip.compress(b"indicator,unit,period,value\nwaits,D1,2017-01,1x\n"))
     parquet = study.folder / "p.parquet"
     pd.DataFrame({"unit": ["T1"], "month": [pd.Timestamp("2013-01-01")], "value": [5.0]}).to_parquet(parquet)
     wide = study.folder / "wide.csv"
@@ -255,7 +255,8 @@ def test_several_tables_at_once(study):
     frame = sources.rows.frame
     assert frame["indicator"].value_counts().to_dict() == {"waits": 289, "wide": 4, "stay": 1}
     assert [item.message for item in sources.rows.findings] == [
-        "more.csv.gz row 2, column 'value': '1%' is not a number; write 1: leave out the per cent sign",
+        "more.csv.gz row 2, column 'value': '1x' is not a number; write digits with a decimal point, or leave "
+        "the cell blank when it is not known",
         (
             "wide.csv row 2, column 'T2': 'x' is not a number; write digits with a decimal point, or leave "
             "the cell blank when it is not known"

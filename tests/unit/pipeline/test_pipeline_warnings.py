@@ -86,9 +86,10 @@ def test_many_units_without_peers_are_counted(study):
 
 def test_proportions_are_suspected(study):
     study.frame["value"] = [f"{float(value) / 100:.4f}" for value in study.frame["value"]]
-    (finding,) = [item for item in study.plan().findings if item.check == "looks_like_proportions"]
-    assert finding.severity == "warning"
-    assert finding.message == "waits: no value is above 1; percentages are written as 95.2, not as 0.952"
+    (fault,) = study.faults()
+    assert fault.startswith(
+        "waits: no value is above 1: these look like proportions; set `scale: proportion`, "
+    )
 
 
 @pytest.mark.parametrize(("unit", "stops"), [("D4", False), ("D1", True), ("T1", True)])

@@ -57,7 +57,9 @@ def test_every_start_with_a_year_on_either_side_is_fitted(world, dated):
 
     small = (2 * stats.t.sf(np.abs(p_values), START - 4) < 0.05).mean()
     assert share.statistic == pytest.approx(small)
-    assert share.status == ("attention" if small > 0.1 else "pass")
+    # a few neighbouring dates are nothing to wonder at
+    assert share.status == "pass"
+    assert share.p_value > 0.05
     # a year earlier is one of the starts
     (lead,) = [row for row in rows if row["placebo"] == world.period(START - 12)]
     assert checks["T1", "lead_test"].statistic == pytest.approx(lead["statistic"])
@@ -99,14 +101,15 @@ def test_a_series_with_a_break_of_its_own_asks_for_attention(world, dated):
     world.values["T1"] = 60 + 0.6 * np.maximum(time - 30, 0) + np.random.default_rng(1).normal(0, 0.3, N)
     _, checks = dated(world)
     share = checks["T1", "placebo_dates"]
-    assert share.status == "attention"
+    assert share.status == "note"
     assert share.statistic > 0.5
+    assert share.p_value <= 0.01
     assert share.message.startswith("At ")
     assert share.message.endswith(
         "the series moves by itself in ways the model takes for effects; distrust the p-value."
     )
     lead = checks["T1", "lead_test"]
-    assert lead.status == "attention"
+    assert lead.status == "note"
     assert lead.message.startswith(
         "With a start 12 periods earlier, on the periods before the real one, p = "
     )
@@ -118,7 +121,8 @@ def test_a_quiet_series_passes(world, dated):
     _, checks = dated(world)
     share, lead = checks["T1", "placebo_dates"], checks["T1", "lead_test"]
     assert (share.status, lead.status) == ("pass", "pass")
-    assert share.message.endswith("the model finds an effect; nothing needs to be done.")
+    assert share.message.startswith("At ")
+    assert share.p_value > 0.05
     assert lead.message.endswith("nothing needs to be done.")
 
 
@@ -162,7 +166,7 @@ def test_an_effect_beyond_the_placebo_window_has_no_dates(world, dated):
     rows, checks = dated(world, estimands={"primary": "effect_at_20", "at": [20]})
     # the periods from a placebo start on have to reach 20 further
     assert [row["placebo"] for row in rows] == [world.period(start) for start in range(12, START - 20)]
-    assert checks["T1", "placebo_dates"].status in ("pass", "attention")
+    assert checks["T1", "placebo_dates"].status in ("pass", "note")
     assert ("T1", "lead_test") not in checks
 
 

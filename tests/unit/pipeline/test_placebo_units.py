@@ -7,7 +7,8 @@ from by_hand import LeastSquares, segments, set_statistic
 from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.effects.attribution import attribution, donor_mean
 from its_eval.estimators.fit import ContrastEstimates
-from its_eval.pipeline.placebos import beside_donors, donor_fits, donor_targets, placebo_check, placebo_rows
+from its_eval.pipeline.donors import donor_targets
+from its_eval.pipeline.placebos import beside_donors, donor_fits, placebo_check, placebo_rows
 from its_eval.pipeline.primary import Analysis
 from its_eval.pipeline.question import questions
 

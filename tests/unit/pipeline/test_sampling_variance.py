@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from its_eval.comparisons.catalogue import COMPARISONS
+from its_eval.estimators.reml.forms_fit import fit_reml_ar_own
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
+from its_eval.estimators.reml.sampling_noise import fit_reml_ar_sampling
 from its_eval.pipeline.plan import Target
-from its_eval.pipeline.sheet import sampling_variances
+from its_eval.pipeline.sheet import relative_variance, sampling_variances
+from its_eval.pipeline.specifications import specifications
 
 N, START = 40, 20
 PEOPLE = {"T1": 200.0, "D1": 100.0, "D2": 400.0, "D3": 900.0}
@@ -122,3 +125,54 @@ def test_the_weights_of_a_run_are_one_over_that_plus_the_latent_variance(world, 
     shown = table[table["design"] == name]
     np.testing.assert_allclose(shown["estimate"], fit.params[0], rtol=1e-8)
     np.testing.assert_allclose(shown["std_error"], fit.contrasts(np.eye(4)).std_error[0], rtol=1e-8)
+
+
+@pytest.mark.parametrize("name", ["single", "difference"])
+def test_error_models_keep_the_sampling_variances(world, fitted, name):
+    """By segment the weights of the constant variance; sampling noise takes the variances as they are."""
+    entries = [{"name": "reml_ar", "variance": "by_segment"}, "reml_ar_sampling"]
+    config, _, plan = world.plan(outcomes=[world.outcome(kind="percentage", estimators=entries)])
+    comparison = COMPARISONS[name]
+    series, _ = comparison.sheet(plan, comparison.targets(plan))
+    X, y, sampling = design(), series.values, series.sampling
+    by_segment, noisy = fitted(config, plan, name)[0]
+    relative = relative_variance(X, y[:, 0], sampling[:, 0], np.ones(N, dtype=bool))[:, None]
+    root, after = np.sqrt(relative), np.arange(N) >= START
+    expected = fit_reml_ar_own(X[None] / root.T[:, :, None], y / root, 1, after)
+    np.testing.assert_allclose(by_segment.whole.params, expected.params, rtol=1e-9)
+    np.testing.assert_allclose(by_segment.whole.covariance.adjusted, expected.covariance.adjusted, rtol=1e-8)
+    change = np.where(after, expected.variance_ratio[0], 1.0)
+    np.testing.assert_allclose(by_segment.period_variance()[0], relative[:, 0] * change, rtol=1e-8)
+
+    expected = fit_reml_ar_sampling(X, y, sampling)
+    np.testing.assert_allclose(noisy.whole.params, expected.params, rtol=1e-9)
+    np.testing.assert_allclose(noisy.whole.dispersion, expected.dispersion, rtol=1e-9)
+    share = 1.0 / (1.0 + expected.variance_ratio[0])
+    # the latent variance, the same in every period, and phi b_t
+    parts = (1.0 - share) * expected.sigma[0] ** 2 + expected.dispersion[0] * sampling[:, 0]
+    np.testing.assert_allclose(noisy.period_variance()[0] * expected.sigma[0] ** 2, parts, rtol=1e-9)
+
+
+@pytest.mark.parametrize("weighted", [True, False])
+def test_standard_choices_of_weighted_percentages_keep_their_weights(world, weighted):
+    keys = {} if weighted else {"transform": "log"}
+    outcome = world.outcome(kind="percentage", **keys)
+    config, sources, plan = world.plan(outcomes=[outcome])
+    found = [
+        (item.dimension, item.choice) for item in specifications(config, sources, plan, COMPARISONS["single"])
+    ]
+    errors = "reml_ar_sampling" if weighted else "reml_local_level"
+    assert found == [("order", "2"), ("order", errors), ("variance", "by_segment")]
+    rows = world.run(outcomes=[outcome]).tables["sensitivity"]
+    rows = rows[rows["design"] == "single"].set_index(["dimension", "choice"])
+    assert set(rows.index) == {("primary", "as configured"), *found}
+    assert rows["std_error"].notna().all()
+
+
+def test_sampling_noise_without_denominators_is_not_estimated(world, fitted):
+    world.denominators["T1"][7] = np.nan
+    outcome = world.outcome(kind="percentage", estimators=["reml_ar_sampling"])
+    config, _, plan = world.plan(outcomes=[outcome])
+    found, missing = fitted(config, plan, "difference")
+    assert found == []
+    assert [(item.unit, item.reason) for item in missing] == [("T1", "no_denominators")]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from its_eval.comparisons.catalogue import COMPARISONS
-from its_eval.pipeline.placebos import donor_targets
+from its_eval.pipeline.donors import donor_targets
 from its_eval.pipeline.specifications import curve_checks, sensitivity_rows, specifications
 from its_eval.pipeline.variants import variants
 
@@ -155,6 +155,7 @@ def test_choices_of_the_estimator(world, rows_by_choice, primaries):
         "order": [1, 2, "reml_ar_noise"],
         "variance": ["constant", "by_segment"],
         "weighting": ["sampling_variance", "none"],
+        "standard": False,
     }
     outcome = world.outcome(kind="percentage")
     changes = {"outcomes": [outcome], "sensitivity": sensitivity}
@@ -318,10 +319,10 @@ def standard(rows_by_choice):
 
 def test_other_error_models_stand_beside_every_answer_by_reml(world, standard, primaries):
     found, rows = standard(world, estimators=["reml_ar"])
-    assert found == [("order", "1"), ("order", "reml_ar_noise"), ("variance", "by_segment")]
+    assert found == [("order", "1"), ("order", "reml_local_level"), ("variance", "by_segment")]
     for key, estimator in (
         (found[0], {"name": "reml_ar", "order": 1}),
-        (found[1], "reml_ar_noise"),
+        (found[1], "reml_local_level"),
         (found[2], {"name": "reml_ar", "variance": "by_segment"}),
     ):
         config, _, plan = world.plan(estimators=[estimator])
@@ -333,7 +334,7 @@ def test_other_error_models_stand_beside_every_answer_by_reml(world, standard, p
 def test_standard_choices_are_not_those_of_the_answer(world, standard):
     assert standard(world, estimators=[{"name": "reml_ar", "order": 1}])[0][0] == ("order", "2")
     by_segment = [{"name": "reml_ar", "variance": "by_segment"}]
-    assert standard(world, estimators=by_segment)[0] == [("order", "1"), ("order", "reml_ar_noise")]
+    assert standard(world, estimators=by_segment)[0] == [("order", "1"), ("order", "reml_local_level")]
     assert standard(world, estimators=["ols"])[0] == []
     assert standard(world, estimators=["reml_ar"], sensitivity={"standard": False})[0] == []
 
@@ -345,7 +346,7 @@ def test_standard_choices_are_made_once_and_never_crossed(world):
     ]
     assert sorted(found) == [
         ("order", "1"),
-        ("order", "reml_ar_noise"),
+        ("order", "reml_local_level"),
         ("transition", "2"),
         ("variance", "by_segment"),
     ]
@@ -356,7 +357,7 @@ def test_standard_choices_are_made_once_and_never_crossed(world):
     ]
     assert len(found) == 5
     assert [dimension for dimension, _ in found].count("combination") == 3
-    assert ("order", "reml_ar_noise") in found
+    assert ("order", "reml_local_level") in found
     assert ("variance", "by_segment") in found
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from its_eval.calendar import MONTHS, Calendar
-from its_eval.config.layouts import Layout
+from its_eval.config.layouts import Layout, PeriodPlace
 from its_eval.errors import DataError
 from its_eval.importers.extract import extract
 from its_eval.importers.headings import Sheet, Source, choose_sheet, column_letters, find_header, to_number
@@ -25,10 +25,12 @@ from its_eval.importers.metadata import periods_in, read_date, read_period
         ("30/04/2019", "2019-04"),
         (dt.datetime.fromisoformat("2019-04-30"), "2019-04"),
         (dt.date(2019, 4, 1), "2019-04"),
+        (43922.0, "2020-04"),
+        ("43922", "2020-04"),
     ],
 )
 def test_periods(cell, month):
-    assert MONTHS.format(read_period(cell, MONTHS, "dmy")) == month
+    assert MONTHS.format(read_period(cell, MONTHS, PeriodPlace(dates="dmy"))) == month
 
 
 @pytest.mark.parametrize(
@@ -37,24 +39,26 @@ def test_periods(cell, month):
         (
             "Aprli 2020",
             "iso",
-            "'Aprli 2020' is not a month; expected a month such as 'April 2019' or 2015-07",
+            "'Aprli 2020' is not a month; expected a month such as 2015-07",
         ),
         ("31 April 2020", "iso", "'31 April 2020' is not a date; expected e.g. 30 April 2019"),
         ("April 2019 to June 2019", "iso", "is not a month"),
-        (43922.0, "iso", "'43922' is not a month"),
+        (4392.0, "iso", "'4392' is not a month"),
         ("01/04/2020", "iso", "'01/04/2020' is ambiguous"),
     ],
 )
 def test_what_is_no_period(cell, dates, message):
     with pytest.raises(ValueError, match=message.replace("(", r"\(")):
-        read_period(cell, MONTHS, dates)
+        read_period(cell, MONTHS, PeriodPlace(dates=dates))
 
 
 def test_other_frequencies():
-    assert read_period(2019.0, Calendar("year"), "iso") == 2019
-    assert read_period("April 2019", Calendar("quarter"), "iso") == Calendar("quarter").parse("2019Q2")
+    assert read_period(2019.0, Calendar("year"), PeriodPlace()) == 2019
+    assert read_period("April 2019", Calendar("quarter"), PeriodPlace()) == Calendar("quarter").parse(
+        "2019Q2"
+    )
     with pytest.raises(ValueError, match="'x' is not a year"):
-        read_period("x", Calendar("year"), "iso")
+        read_period("x", Calendar("year"), PeriodPlace())
 
 
 @pytest.mark.parametrize(
@@ -115,7 +119,7 @@ LAYOUT = Layout.model_validate(
 
 def read(*rows, layout=LAYOUT, file="f.csv"):
     sheet = Sheet(file, "", rows)
-    return extract(sheet, find_header(sheet, layout), layout)
+    return extract(Source(file, ("",), ("",), rows), sheet, find_header(sheet, layout), layout)
 
 
 TOP = (("Report, May 2021",), ("Area", "Code", "Seen"))

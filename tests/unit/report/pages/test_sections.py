@@ -163,7 +163,7 @@ def test_the_assumptions_say_what_the_run_found(run):
         "outcome": "waits",
         "unit": "A1",
         "design": "single",
-        "check": "curvature",
+        "check": "trend_bounds",
         "status": "attention",
     }
     settings = {

@@ -1,0 +1,40 @@
+"""The weight of every period in an estimate, which is a weighted sum of the series."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from its_eval.effects.trend_bounds import gls_weights
+from its_eval.pipeline.error_model import error_covariance
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from its_eval.pipeline.estimate import Estimates
+
+    FloatArray = NDArray[np.float64]
+
+
+def period_weights(item: Estimates, position: int, contrast: FloatArray) -> FloatArray | None:
+    """Return the weight of every period in an estimate of one series, shape (n,), 0 where unused.
+
+    None where the estimator does not say what its errors are: the estimate is then no known sum of periods.
+
+    Parameters
+    ----------
+    item, position : Estimates, int
+        The series.
+    contrast : ndarray, shape (k,)
+        The estimate in the coefficients.
+    """
+    if item.is_family or item.placebo_only:
+        return None
+    try:
+        covariance = error_covariance(item, position)
+    except ValueError:
+        return None  # an estimator without an error model
+    if np.isnan(covariance).any():
+        return None
+    return gls_weights(item.design.matrix, covariance, item.observed, contrast)

@@ -1,0 +1,102 @@
+"""How often a unit without an intervention is called unusual, and how often an effect of the stated size is.
+
+Run by ``make simulation``. 60 donors whose noise differs, with breaks of their own or without, the treated
+unit being quiet, ordinary or noisy.
+"""
+
+import numpy as np
+import pytest
+from attribution_panels import TERMS, World, panels
+
+from its_eval.checks.label_power import OwnTest, smallest_labelled
+from its_eval.effects.attribution import attribution
+from its_eval.estimators.fit import ContrastEstimates
+from its_eval.estimators.reml.kenward_roger import joint_f
+
+pytestmark = pytest.mark.slow
+
+PANELS = 1000
+ONE = np.array([[1.0]])
+SHOCKS = {"breaks": "absolute", "regional": 0.5, "k": 3}
+CELLS = {
+    (name, sd): {**kinds, "treated_sd": sd}
+    for name, kinds in {
+        "absolute": {"breaks": "absolute"},
+        "proportional": {"breaks": "proportional"},
+        "none": {},
+        "regional shocks, three peers": SHOCKS,
+    }.items()
+    for sd in (0.4, 1.0, 2.5)
+}
+WORST = 8 + 3.5 * np.sqrt(8 * 92 / PANELS)
+
+
+def sizes(seed, n_panels=PANELS, world=World(), **kinds):  # noqa: B008
+    """Percentages of panels rejected at 5 %: attribution and rank of level, of slope, and of both as one question."""
+    drawn = panels(np.random.default_rng(seed), n_panels, world, **kinds)
+    rejected = np.zeros((n_panels, 3, 2))
+    for panel in range(n_panels):
+        for column, which in enumerate(([0], [1], [0, 1])):
+            (found,) = attribution(*drawn.pair(panel, which), centred=True)
+            rejected[panel, column] = found.p_value <= 0.05, found.rank_p_value <= 0.05
+    return 100 * rejected.mean(axis=0)
+
+
+@pytest.fixture(scope="module")
+def found():
+    return {cell: sizes([20150701, place], **kinds) for place, (cell, kinds) in enumerate(CELLS.items())}
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=str)
+def test_no_kind_of_unit_is_often_called_unusual(found, cell):
+    assert (found[cell] <= WORST).all(), found[cell]
+
+
+def test_units_are_called_unusual_at_the_nominal_rate(found):
+    mean = np.mean(list(found.values()), axis=0)
+    assert (mean >= 4).all(), mean
+    assert (mean <= 6).all(), mean
+
+
+@pytest.mark.parametrize(
+    ("world", "J"), [(World(rho=0.8), 60), (World(n=24, start=12), 60), (World(n=134, start=78), 60)]
+)
+def test_other_lengths_and_autocorrelations(world, J):
+    for breaks in ("none", "absolute"):
+        assert (sizes(3, 500, world, J=J, breaks=breaks) <= 8 + 3.5 * np.sqrt(8 * 92 / 500)).all()
+
+
+def moved(own, effect):
+    return ContrastEstimates(own.estimate + effect, own.std_error, own.df, own.df_unclipped)
+
+
+@pytest.mark.parametrize("breaks", ["none", "absolute"])
+def test_an_effect_of_the_stated_size_is_labelled_four_times_in_five(breaks):
+    """The smallest effect by each panel's own record, added to the treated unit of that panel."""
+    n_panels = 500
+    drawn = panels(np.random.default_rng(32), n_panels, breaks=breaks)
+    labelled = np.zeros((n_panels, 3))
+    directions = np.array([[1.0, 0.0], [0.0, 1 / 12]])
+    for panel in range(n_panels):
+        own, donors = drawn.pair(panel, [1])
+        (found,) = attribution(own, donors, centred=True)
+        (effect,) = smallest_labelled(OwnTest(own.std_error**2, own.df[0, 0], own.df[0]), found.terms, ONE)
+        changed = moved(own, effect)
+        (after,) = attribution(changed, donors, centred=True)
+        labelled[panel, 0] = max(changed.p_value[0, 0], after.p_value) <= 0.05
+        own, donors = drawn.pair(panel)
+        (found,) = attribution(own, donors, centred=True)
+        fit = drawn.fit(panel)
+        effects = smallest_labelled(OwnTest.of(fit, 0, TERMS), found.terms, directions)
+        for column, (effect, direction) in enumerate(zip(effects, directions, strict=True), start=1):
+            fit.params[0, 2:] += effect * direction
+            (after,) = attribution(moved(own, effect * direction), donors, centred=True)
+            joint = joint_f(fit, 0, TERMS).p_value
+            if np.isnan(joint):  # no joint test: as the verdicts do
+                joint = min(1.0, 2 * fit.contrasts(TERMS).p_value.min())
+            fit.params[0, 2:] -= effect * direction
+            labelled[panel, column] = max(joint, after.p_value) <= 0.05
+    shares, error = labelled.mean(axis=0), 3.5 * np.sqrt(0.16 / n_panels)
+    # kappa and phi are at least 1: where units have no changes of their own, the stated effect is rather large
+    assert (shares >= 0.8 - error).all(), shares
+    assert (shares <= 0.8 + error + 0.03).all(), shares
