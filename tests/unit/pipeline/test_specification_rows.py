@@ -36,7 +36,6 @@ def world(make_world, noisy):
 def table_rows(config, sources, plan, design, estimates):
     """Return the rows of the table ``sensitivity`` beside those that curves are made of."""
     rows = sensitivity_rows(config, sources, plan, COMPARISONS[design], estimates)
-    estimand = config.estimands.primary
     return rows, [row.row(plan.outcome.name, design) for row in rows]
 
 
