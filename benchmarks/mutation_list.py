@@ -299,7 +299,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("standardised_effects", 'np.einsum("sp,spk->sk", weight, gradient[:, chosen])',
              "gradient[:, chosen].sum(axis=1)",
              "the error of a cumulative effect counts every period alike", FAMILIES),
-    Mutation("standardised_effects", "(average - ratio[:, None] * base_row)", "average",
+    Mutation("standardised_effects", "- ratio[:, None] * base_row", "",
              "the per cent effect on a log or logit scale takes the counterfactual as known", FAMILIES),
     Mutation("Sheet.weights", "sizes / 100.0", "sizes",
              "the cumulative effect of a percentage counts people a hundredfold", FAMILIES),
