@@ -147,11 +147,8 @@ def search_values(model: ErrorModel, X: FloatArray, outcomes: FloatArray, groups
         Series that miss equally many months, and which.
     """
     basis = np.linalg.qr(X)[0]
-    # least squares of what stands there, zeros included: any residual of the same outcomes will do
-    residuals = outcomes - (outcomes @ basis) @ basis.T
-    residuals /= np.maximum(np.sqrt((residuals**2).sum(axis=1)), np.finfo(np.float64).tiny)[:, None]
     order = np.concatenate([places for places, _ in groups])
-    residuals = residuals[order]
+    residuals = np.vstack([_residuals(basis, outcomes[places], months) for places, months in groups])
     edges = np.cumsum([0, *(places.size for places, _ in groups)]).tolist()
     n_rows, n_terms = X.shape
     terms = model.terms(search_grid(model))
@@ -175,10 +172,26 @@ def search_values(model: ErrorModel, X: FloatArray, outcomes: FloatArray, groups
             bordered[size, size] = sums[first:end]
             log_gaps, rss = _pivots(bordered)
             df = n_rows - size - n_terms
+            rss = np.maximum(rss, np.finfo(np.float64).tiny)
             values[point, first:end] = np.log(rss) + (log_inner + log_gaps) / df
     found = np.empty((len(outcomes), len(terms.weights)))
     found[order] = values.T
     return found
+
+
+def _residuals(basis: FloatArray, outcomes: FloatArray, months: NDArray[np.intp]) -> FloatArray:
+    """Return least-squares residuals of length 1 of series that miss these months, and 0 there, (S, n)."""
+    rows, gaps = basis[months], (np.arange(len(outcomes))[:, None], months)
+    kept = np.eye(months.shape[1]) - rows @ np.swapaxes(rows, 1, 2)
+    residuals = outcomes.copy()
+    for _ in range(2):  # a second pass removes what rounding left of a high level
+        coordinates = residuals @ basis
+        at_gaps = np.linalg.solve(kept, rows @ coordinates[:, :, None])
+        coordinates += (np.swapaxes(rows, 1, 2) @ at_gaps)[:, :, 0]
+        residuals -= coordinates @ basis.T
+        residuals[gaps] = 0.0
+    length = np.sqrt(np.einsum("st,st->s", residuals, residuals))
+    return residuals / np.where(length > 0.0, length, 1.0)[:, None]
 
 
 def _pairs(months: NDArray[np.intp], n_rows: int) -> NDArray[np.intp]:
