@@ -20,13 +20,19 @@ from its_eval.pipeline.plan import Target
 from its_eval.pipeline.sheet import NotEstimated, comparative_covariates, make_sheet
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from its_eval.comparisons.base import Fitted
     from its_eval.config import Estimator
     from its_eval.pipeline.estimate import Ask
     from its_eval.pipeline.plan import OutcomePlan
     from its_eval.pipeline.sheet import Sheet
 
+    FloatArray = NDArray[np.float64]
+    BoolArray = NDArray[np.bool_]
 
+#: Units in the last place of the largest value by which a series may vary from rounding alone.
+ULPS = 8
 #: A prediction error of so small a share of the values is rounding: the mixture reproduces the unit.
 ROUNDING = 1e-10
 
@@ -100,6 +106,11 @@ class Synthetic(Comparison):
         return found, failed
 
 
+def varies(values: FloatArray) -> BoolArray:
+    """Return which series (n, S) vary by more than the rounding of their values, shape (S,)."""
+    return np.asarray(np.ptp(values, axis=0) > ULPS * np.finfo(float).eps * np.abs(values).max(axis=0))
+
+
 def mixed(sheet: Sheet) -> tuple[Sheet, dict[str, dict[str, float]], list[NotEstimated]]:
     """Return the gaps of units to their mixtures, and the weights of each mixture.
 
@@ -115,7 +126,7 @@ def mixed(sheet: Sheet) -> tuple[Sheet, dict[str, dict[str, float]], list[NotEst
     weights : dict of str to dict of str to float
         By unit and donor.
     failed : list of NotEstimated
-        Units without complete periods before the start.
+        Units without complete periods before the start, or without donors that vary there.
     """
     plan = sheet.plan
     values, means = sheet.values.copy(), np.full_like(sheet.values, np.nan)
@@ -129,11 +140,17 @@ def mixed(sheet: Sheet) -> tuple[Sheet, dict[str, dict[str, float]], list[NotEst
         donors, codes = donors[:, complete], tuple(np.array(target.peers)[complete])
         own = sheet.unit_values[:, column]
         before = usable & (np.arange(len(own)) < target.interruptions[0].start) & ~np.isnan(own)
+        message = ""
         if len(codes) < 2 or before.sum() < 3:
             message = (
                 f"{target.unit} has {len(codes)} donors without gaps and {before.sum()} periods before the "
                 "start; 2 and 3 are needed"
             )
+        elif varies(own[before][:, None]).any() and not varies(donors[before]).any():
+            message = (
+                f"no donor of {target.unit} varies before the start, so that no mixture of them can follow it"
+            )
+        if message:
             row = (plan.outcome.name, target.unit, sheet.comparison, SYNTHETIC.own_label)
             failed.append(NotEstimated(*row, "no_donors", message))
             values[:, column] = np.nan

@@ -28,9 +28,13 @@ def adjust(p_values: NDArray[np.float64], method: Method) -> NDArray[np.float64]
     known = ~np.isnan(p_values)
     if method == "none" or not known.any():
         return np.where(known, p_values, np.nan)
-    from statsmodels.stats.multitest import multipletests  # noqa: PLC0415  (start-up time)
-
-    adjusted[known] = multipletests(p_values[known], method={"holm": "holm", "bh": "fdr_bh"}[method])[1]
+    ordered = np.sort(p_values[known])
+    count = ordered.size
+    if method == "holm":
+        found = np.maximum.accumulate(ordered * np.arange(count, 0, -1))
+    else:
+        found = np.minimum.accumulate((ordered / (np.arange(1, count + 1) / count))[::-1])[::-1]
+    adjusted[known] = np.minimum(found, 1.0)[np.argsort(np.argsort(p_values[known], kind="stable"))]
     return adjusted
 
 

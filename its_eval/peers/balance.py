@@ -314,7 +314,8 @@ def synthetic_weights(
     centred = donors - centre
     scale = max(float(np.mean(centred**2)), np.finfo(float).tiny)
     penalty = np.sqrt(ridge * scale * len(unit))
-    strong = SUM_WEIGHT * np.sqrt(scale * len(unit))
+    # a unit that varies beyond all measure of the donors must not outweigh the sum
+    strong = SUM_WEIGHT * np.sqrt(max(scale, 1e-6 * float(np.var(unit))) * len(unit))
     J = donors.shape[1]
     rows = np.vstack([centred, penalty * np.eye(J), np.full((1, J), strong)])
     target = np.concatenate([unit - unit.mean(), np.zeros(J), [strong]])

@@ -14,8 +14,6 @@ from its_eval.errors import NotEstimableError
 from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.estimators.fit import ContrastEstimates, Fit, MissingPattern, missing_patterns
 from its_eval.estimators.kind import EstimatorKind, Statistics, at_bound
-from its_eval.estimators.random_walk import walk_covariance, walk_positions
-from its_eval.estimators.reml.autoregression import error_correlation
 from its_eval.pipeline.pieces import Piece, fit_context, not_estimated, pieces
 from its_eval.pipeline.sheet import NotEstimated, Sheet
 from its_eval.scales import Scale
@@ -183,33 +181,6 @@ class Estimates:
         if ratio is not None and self.entry is not None and self.entry.variance == "by_segment":
             spread[:, self.design.interruption.start :] *= ratio[:, None]
         return spread
-
-    def error_variance(self) -> FloatArray:
-        """Return the error variance of each period, shape (S, n); that of a random walk grows."""
-        fit, relative = self.whole, self.period_variance()
-        walk = fit.walk_variances
-        if walk is None:
-            return np.asarray((fit.sigma**2)[:, None] * relative)
-        return np.outer(walk[:, 0], walk_positions(self.observed)) + walk[:, 1:] * relative
-
-    def error_covariance(self, position: int) -> FloatArray:
-        """Return the error covariance of one series over its used periods, up to a factor, shape (N, N).
-
-        Raises
-        ------
-        ValueError
-            When the estimator has no error model with a covariance matrix.
-        """
-        root = np.sqrt(self.period_variance()[position])
-        walk = self.whole.walk_variances
-        if walk is not None:
-            noise = walk[position, 1] * np.diag(root[self.observed] ** 2)
-            return np.asarray(walk[position, 0] * walk_covariance(self.observed) + noise)
-        name, one = "" if self.entry is None else self.entry.name, self.whole.one(position)
-        if name != "reml_ar_noise":
-            one = replace(one, variance_ratio=None)  # it is in the root already
-        whole = error_correlation(name, one, 0, self.design.n_periods) * np.outer(root, root)
-        return np.asarray(whole[np.ix_(self.observed, self.observed)])
 
     def take(self, pick: NDArray[np.intp]) -> Estimates:
         """Return the estimates of some of the series."""

@@ -104,6 +104,9 @@ def questions(analysis: Analysis, estimates: Sequence[Estimates]) -> list[Asked]
             name: primary_columns(estimates, name, analysis.question, key)
             for name in quantities_of(question, interruption.shape)
         }
+        if question != CHANGE and set(quantities[CHANGE].estimands) == {question}:
+            # what is shown after a year is what was asked, and is told once
+            del quantities[CHANGE]
         asked.append(
             Asked(
                 interruption.name,

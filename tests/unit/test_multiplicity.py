@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from statsmodels.stats.multitest import multipletests
 
 from its_eval.effects.several_units import adjust
 
@@ -18,6 +19,15 @@ P = np.array([0.01, 0.04, np.nan, 0.03, 0.005])
 )
 def test_by_hand(method, expected):
     np.testing.assert_allclose(adjust(P, method), expected)
+
+
+@pytest.mark.parametrize(("method", "name"), [("holm", "holm"), ("bh", "fdr_bh")])
+def test_against_statsmodels(method, name):
+    rng = np.random.default_rng(4)
+    for size in (1, 2, 7, 40):
+        for digits in (2, 6):  # with ties and without
+            p_values = np.round(rng.random(size) ** 3, digits)
+            np.testing.assert_array_equal(adjust(p_values, method), multipletests(p_values, method=name)[1])
 
 
 def test_holm_stops_at_one_and_keeps_order():

@@ -221,7 +221,7 @@ RULES = [
     ),
     (
         {"data": "{indicators: {path: a.csv}}", "peers": "{given: {RTP: [A]}}"},
-        "6: peers: peers cannot be searched without data.characteristics; expected that table, or `given` for every treated unit",
+        "6: peers: peers cannot be searched without data.characteristics; expected that table, `given` for every treated unit, or `k: all`",
     ),
     (
         {"designs": "[single, difference]"},
@@ -398,7 +398,7 @@ RULES = [
     ),
     (
         {"data": "{indicators: {path: a.csv}}", "treated": "each", "peers": "{given: {RTP: [A]}}"},
-        "6: peers: peers cannot be searched without data.characteristics; expected that table, or `given` for every treated unit",
+        "6: peers: peers cannot be searched without data.characteristics; expected that table, `given` for every treated unit, or `k: all`",
     ),
     # fitted events
     (
@@ -515,7 +515,7 @@ RULES = [
     ),
     (
         {"estimators": "[{name: poisson, order: 1}]"},
-        "6: estimators[0].order: 1: poisson has no such option; expected lags",
+        "6: estimators[0].order: 1: poisson has no such option; expected one of errors, lags",
     ),
     # estimators, designs and kinds of outcome
     *(
@@ -554,7 +554,7 @@ RULES = [
     ({"checks": "{pretrend_margin: -1}"}, "6: checks.pretrend_margin: found '-1'; expected a number above 0"),
     (
         {"checks": "{placebo_unit: true}"},
-        "6: checks.placebo_unit: unknown key (did you mean 'placebo_units' or 'placebo_dates'?); expected one of placebo_units, placebo_dates, leave_one_peer_out, diagnostics, pretrend_margin",
+        "6: checks.placebo_unit: unknown key (did you mean 'placebo_units' or 'placebo_dates'?); expected one of placebo_units, placebo_dates, leave_one_peer_out, trend_bounds, one_month, diagnostics, pretrend_margin",
     ),
     # sensitivity
     *(
@@ -628,7 +628,7 @@ RULES = [
     ({"sensitivity": "[k]"}, "6: sensitivity: found ['k']; expected a mapping, `key: value`"),
     (
         {"sensitivity": "{ks: [5]}"},
-        "6: sensitivity.ks: unknown key (did you mean 'k'?); expected one of k, metric, scale, drop_characteristic, random_donors, order, variance, season, pre_window, transition, end, weighting, transform, standard, cross",
+        "6: sensitivity.ks: unknown key (did you mean 'k'?); expected one of k, metric, scale, drop_characteristic, random_donors, order, variance, season, pre_window, transition, end, weighting, transform, trend, standard, cross",
     ),
     # units, characteristics and peers
     (

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from its_eval.config import json_schema, to_yaml
-from its_eval.starter import starter_config
+from its_eval.starter import Asked, Question, starter_config
 
 #: Every key of the contract, by the settings it belongs to.
 KEYS = {
@@ -29,12 +29,13 @@ KEYS = {
     "Harmonics": "harmonics",
     "Estimator": "name label order variance lags rho seasonal_order errors",
     "Estimands": "primary at margin",
-    "Checks": "placebo_units placebo_dates leave_one_peer_out diagnostics pretrend_margin",
+    "Checks": "placebo_units placebo_dates leave_one_peer_out trend_bounds one_month diagnostics "
+    "pretrend_margin",
     "Covariate": "indicator lag",
     "BeforeAfter": "path columns follow_ups",
     "Strata": "values gap min_denominator",
     "Sensitivity": "k metric scale drop_characteristic random_donors order variance season pre_window "
-    "transition end weighting transform standard cross",
+    "transition end weighting transform trend standard cross",
     "Multiplicity": "method across",
     "Output": "tables figures report detail",
     "ReportSettings": "style answers",
@@ -157,6 +158,7 @@ def test_an_editor_has_nothing_to_say_about_the_shipped_configs(path):
 
 
 def test_an_editor_has_nothing_to_say_about_a_starter(tmp_path):
-    text = starter_config(tmp_path, None, None, ("RTP", "RR8"), "waits", "2018-10")
+    question = Question(asked=Asked(units=("RTP", "RR8"), indicator="waits", dates=("2018-10",)))
+    text = starter_config(tmp_path, question, None)
     assert accepts(SCHEMA, yaml.safe_load(text))
     assert not accepts(SCHEMA, yaml.safe_load(text.replace("treated:", "treted:")))

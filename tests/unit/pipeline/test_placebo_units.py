@@ -2,31 +2,32 @@
 
 import numpy as np
 import pytest
+from by_hand import LeastSquares, segments, set_statistic
 
 from its_eval.comparisons.catalogue import COMPARISONS
+from its_eval.effects.attribution import attribution, donor_mean
+from its_eval.estimators.fit import ContrastEstimates
 from its_eval.pipeline.donors import donor_targets
-from its_eval.pipeline.placebos import joint_placebo_check, placebos_in_space
+from its_eval.pipeline.placebos import beside_donors, donor_fits, placebo_check, placebo_rows
 from its_eval.pipeline.primary import Analysis
+from its_eval.pipeline.question import questions
 
 UNITS = ("T1", "T2", *(f"D{place}" for place in range(1, 8)))
 N, START = 60, 30
 EVERY = {"placebo_dates": False, "diagnostics": False, "leave_one_peer_out": False}
 
 
-def regressors(n=N, start=START):
-    time = np.arange(n)
-    return np.column_stack([np.ones(n), time - start, time >= start, np.maximum(time - start, 0)]).astype(
-        float
-    )
+def slope(y, start=START):
+    """Return estimate, standard error and their ratio."""
+    estimate, error, _ = LeastSquares(y, segments(len(y), start)).read([0, 0, 0, 1])
+    return estimate, error, estimate / error
 
 
-def slope_statistic(y, start=START):
-    X = regressors(len(y), start)
-    used = ~np.isnan(y)
-    X, y = X[used], y[used]
-    b = np.linalg.lstsq(X, y, rcond=None)[0]
-    variance = ((y - X @ b) ** 2).sum() / (len(y) - 4) * np.linalg.inv(X.T @ X)
-    return b[3], b[3] / np.sqrt(variance[3, 3])
+def contrasts(read):
+    """Return estimates and standard errors of N - 4 degrees of freedom, one series a row."""
+    b, s = (np.array([[item[place]] for item in read]) for place in (0, 1))
+    df = np.full(b.shape, N - 4.0)
+    return ContrastEstimates(b, s, df, df)
 
 
 @pytest.fixture
@@ -38,15 +39,22 @@ def world(make_world, noisy):
 
 @pytest.fixture
 def found_placebos(fitted):
-    """Return the plan and the placebos of a design."""
+    """Return the plan, what donors say of each unit, and the rows about it."""
 
     def look(world, design="difference", **changes):
         config, sources, plan = world.plan(**changes)
+        analysis, comparison = Analysis.of(config), COMPARISONS[design]
         estimates, _ = fitted(config, plan, design)
-        own = Analysis.of(config).primary(estimates)
-        return plan, placebos_in_space(config, sources, plan, COMPARISONS[design], own, estimates)
+        (asked,) = questions(analysis, estimates)
+        fits = donor_fits(config, sources, plan, comparison, analysis)
+        found = beside_donors(analysis, comparison, asked, estimates, fits, len(plan.treated))
+        return plan, found, list(placebo_rows(plan, design, asked, found))
 
     return look
+
+
+def gap(world, unit, peers):
+    return world.values[unit] - np.mean([world.values[peer] for peer in peers], axis=0)
 
 
 def test_every_donor_has_its_own_nearest_peers_and_none_of_them_is_treated(world):
@@ -68,63 +76,113 @@ def test_every_donor_has_its_own_nearest_peers_and_none_of_them_is_treated(world
         assert sorted(target.peers) == sorted(nearest)
 
 
-def test_the_rank_is_that_of_the_studentised_estimate(world, found_placebos):
+def test_donors_are_fitted_in_the_place_of_the_unit_and_ranked_with_it(world, found_placebos):
     config, sources, plan = world.plan()
-    _, found = found_placebos(world)
-    y = world.values
-    targets = {target.unit: target.peers for target in donor_targets(config, sources, plan, "T1")}
+    _, found, every = found_placebos(world)
     for unit in ("T1", "T2"):
-        item = found.units[unit]
-        expected = []
-        for donor in item.donors:
-            gap = y[donor] - np.mean([y[peer] for peer in targets[donor]], axis=0)
-            expected.append(slope_statistic(gap))
-        np.testing.assert_allclose(np.column_stack([item.estimates, item.statistics]), expected, rtol=1e-6)
-        own = y[unit] - np.mean([y[peer] for peer in plan.peer_sets[unit].peers], axis=0)
-        estimate, statistic = slope_statistic(own)
-        assert item.own == pytest.approx(statistic)
-        extreme = int((np.abs(item.statistics) >= abs(statistic)).sum())
-        assert item.rank.p_value == pytest.approx((1 + extreme) / 8)
-        rows = [row for row in found.rows if row["unit"] == unit]
+        item, targets = found[unit], donor_targets(config, sources, plan, unit)
+        assert item.donors == tuple(target.unit for target in targets)
+        donors = [slope(gap(world, target.unit, target.peers)) for target in targets]
+        own = slope(gap(world, unit, plan.peer_sets[unit].peers))
+        expected = np.array(donors)
+        np.testing.assert_allclose(item.estimates, expected[:, 0])
+        np.testing.assert_allclose(item.statistics, expected[:, 2])
+        assert item.statistic == pytest.approx(own[2])
+        (whole,) = attribution(contrasts([own]), contrasts(donors), centred=True)
+        assert item.p_rank == pytest.approx(whole.rank_p_value)
+        assert (item.n_donors, item.least_p, item.compared) == (7, pytest.approx(1 / 8), False)
+        assert item.quantities["slope_change"].n_as_large == whole.terms[0].as_large
+        # seven are too few for an interval
+        assert np.isnan([item.p_value, item.quantities["slope_change"].low]).all()
+        assert "few_donors" in item.flags
+        rows = [row for row in every if row["unit"] == unit]
         assert [row["placebo"] for row in rows] == [*item.donors, unit]
-        assert rows[-1]["estimate"] == pytest.approx(estimate)
+        np.testing.assert_allclose([row["estimate"] for row in rows], [*expected[:, 0], own[0]])
+        np.testing.assert_allclose([row["statistic"] for row in rows], [*expected[:, 2], own[2]])
+        check = placebo_check(item)
+        rank = round(8 * whole.rank_p_value)
+        assert (check.check, check.statistic, check.status) == ("placebo_units", rank, "pass")
+        assert check.message == (
+            f"Its change is number {rank} of 8, itself and 7 units without the intervention "
+            f"(p = {item.p_rank:.3f}; no smaller p than 0.125 is possible)."
+        )
 
 
-def test_the_joint_p_value_is_that_of_every_pair_of_donors(world, found_placebos):
-    _, found = found_placebos(world)
-    own = abs(np.mean([found.units[unit].own for unit in ("T1", "T2")]))
-    statistics = found.units["T1"].statistics
-    pairs = [abs(statistics[a] + statistics[b]) / 2 for a in range(7) for b in range(a)]
-    extreme = sum(pair >= own for pair in pairs)
-    assert found.joint == pytest.approx((1 + extreme) / (1 + len(pairs)))
+def test_the_table_has_every_donor_and_the_unit(world):
+    table = world.run().tables["placebo_units"]
+    assert sorted(table["placebo"]) == sorted([*UNITS[2:] * 2, "T1", "T2"])
+    assert set(table["estimand"]) == {"slope_change"}
+
+
+def test_a_change_of_two_terms_is_shown_by_the_effect_after_a_year(world, found_placebos):
+    _, found, every = found_placebos(world, estimands={"primary": "change"})
+    config, sources, plan = world.plan()
+    (target,) = [item for item in donor_targets(config, sources, plan, "T1") if item.unit == "D4"]
+    fit = LeastSquares(gap(world, "D4", target.peers), segments(N, START))
+    estimate, error, _ = fit.read([0, 0, 1, 12])
+    (row,) = [row for row in every if row["unit"] == "T1" and row["placebo"] == "D4"]
+    assert [row["estimate"], row["statistic"]] == pytest.approx([estimate, estimate / error])
+    assert row["estimand"] == "effect_at_12"
+    assert set(found["T1"].quantities) == {"change", "level_change", "slope_change"}
 
 
 def test_a_donor_that_cannot_be_fitted_counts_as_extreme(world, found_placebos):
-    # D3 is near enough to be eligible, but its own nearest share none of its last periods
     world.settings["peers"] = {"k": 2, "min_coverage": 0.2}
     world.values["D3"][36:] = np.nan
-    _, found = found_placebos(world)
-    item = found.units["T1"]
+    plan, found, every = found_placebos(world)
+    item = found["T1"]
     assert np.isnan(item.statistics[item.donors.index("D3")])
-    assert item.rank.n_unfitted == 1
-    others = np.abs(item.statistics[~np.isnan(item.statistics)])
-    assert item.rank.n_extreme == 1 + int((others >= abs(item.own)).sum())
-    rows = {row["placebo"]: row for row in found.rows if row["unit"] == "T1"}
-    assert np.isnan(rows["D3"]["statistic"])
-    assert np.isnan(rows["D3"]["estimate"])
+    donors = contrasts(list(zip(item.estimates, item.estimates / item.statistics, strict=True)))
+    own = slope(gap(world, "T1", plan.peer_sets["T1"].peers))
+    (whole,) = attribution(contrasts([own]), donors, centred=True)
+    assert (whole.n_donors, whole.n_unfitted) == (6, 1)
+    assert item.p_rank == pytest.approx(whole.rank_p_value)
+    assert (item.n_donors, item.least_p) == (7, pytest.approx(1 / 8))
+    rows = {row["placebo"]: row for row in every if row["unit"] == "T1"}
+    assert np.isnan([rows["D3"]["statistic"], rows["D3"]["estimate"]]).all()
 
 
 def test_staggered_units_have_placebos_at_their_own_start(world, found_placebos):
     dates = {"T1": world.period(24), "T2": world.period(36)}
-    _, found = found_placebos(world, treated=dates, intervention={"name": "Law"})
+    _, found, _ = found_placebos(world, treated=dates, intervention={"name": "Law"})
     config, sources, plan = world.plan(treated=dates, intervention={"name": "Law"})
-    y = world.values
     for unit, start in (("T1", 24), ("T2", 36)):
         targets = {target.unit: target.peers for target in donor_targets(config, sources, plan, unit)}
-        item = found.units[unit]
-        gap = y["D5"] - np.mean([y[peer] for peer in targets["D5"]], axis=0)
-        assert item.statistics[item.donors.index("D5")] == pytest.approx(slope_statistic(gap, start)[1])
-    assert 0 < found.joint <= 1
+        item = found[unit]
+        expected = slope(gap(world, "D5", targets["D5"]), start)[2]
+        assert item.statistics[item.donors.index("D5")] == pytest.approx(expected)
+
+
+def test_donors_of_single_series_are_taken_by_themselves(make_world, noisy, found_placebos):
+    """Their mean change is no longer 0: what happened to all of them at that date is taken off."""
+    units = ("T1", *(f"D{place:02d}" for place in range(1, 13)))
+    world = make_world(noisy(units, n=N), start=START)
+    world.settings |= {"peers": {"k": 2}, "designs": ["single"], "checks": EVERY}
+    for unit in units:
+        world.values[unit] = world.values[unit] + 0.3 * np.maximum(np.arange(N) - START, 0)
+    _, found, _ = found_placebos(world, "single")
+    donors = contrasts([slope(world.values[unit]) for unit in units[1:]])
+    (whole,) = attribution(contrasts([slope(world.values["T1"])]), donors, centred=False)
+    read = found["T1"].quantities["slope_change"]
+    assert [read.low, read.high] == pytest.approx([whole.terms[0].low, whole.terms[0].high], rel=1e-6)
+    assert found["T1"].p_value == pytest.approx(whole.p_value, rel=1e-6)
+    assert "donors_moved" not in found["T1"].flags
+
+
+def test_donors_that_moved_together_are_told_where_they_should_not(make_world, noisy, found_placebos):
+    units = ("T1", *(f"D{place:02d}" for place in range(1, 13)))
+    world = make_world(noisy(units, n=N), start=START)
+    # peers that did not move, and donors that did
+    given = {"given": {"T1": [f"D{place:02d}" for place in range(1, 13)]}}
+    world.settings |= {"peers": given, "designs": ["difference"], "checks": EVERY}
+    for unit in units[2:]:
+        world.values[unit] = world.values[unit] + 0.3 * np.maximum(np.arange(N) - START, 0)
+    world.values["D01"] = world.values["D01"] - 3.0 * np.maximum(np.arange(N) - START, 0)
+    _, found, _ = found_placebos(world)
+    pool = units[1:]
+    gaps = [gap(world, unit, [other for other in pool if other != unit]) for unit in pool]
+    expected = donor_mean(contrasts([slope(series) for series in gaps])).deviates
+    assert ("donors_moved" in found["T1"].flags) == expected
 
 
 def test_peers_that_are_given_make_all_other_donors_the_peers_of_a_placebo(world):
@@ -143,13 +201,12 @@ def test_the_only_donor_has_nobody_to_be_compared_with_so_that_there_is_no_place
         "treated": ["T1"],
         "data": {"characteristics": None},
     }
-    plan, found = found_placebos(world, **changes)
+    plan, found, rows = found_placebos(world, **changes)
     assert plan.donors["T1"] == ("D1",)
-    assert (found.units, list(found.rows)) == ({}, [])
-    assert np.isnan(found.joint)
+    assert (found, rows) == ({}, [])
     summary = world.run(**changes).tables["summary"]
     assert summary["p_placebo"].isna().all()
-    assert set(summary["label"]) <= {"no clear evidence", "gap to peers changed"}
+    assert set(summary["label"]) <= {"no clear change", "changed"}
 
 
 def by_type(world):
@@ -161,46 +218,44 @@ def by_type(world):
     return {"data": {"units": units}, "peers": {"k": 2, "within": ["units.type"]}}
 
 
-def test_units_with_different_donors_are_compared_with_sets_of_their_own_donors(world, found_placebos):
-    world.values["T1"] += 0.05 * np.maximum(np.arange(N) - START, 0)
-    plan, found = found_placebos(world, **by_type(world))
+def test_units_with_different_donors_are_compared_with_sets_of_their_own_donors(world):
+    plan = world.plan(**by_type(world))[2]
     assert plan.donors["T1"] == ("D1", "D3", "D5", "D7")
     assert plan.donors["T2"] == ("D2", "D4", "D6")
-    own = abs(np.mean([found.units[unit].own for unit in ("T1", "T2")]))
-    pairs = [
-        abs(first + second) / 2
-        for first in found.units["T1"].statistics
-        for second in found.units["T2"].statistics
-    ]
-    share = np.mean([pair >= own for pair in pairs])
-    assert 0 < share < 1
-    assert found.joint == pytest.approx(share, abs=3.5 * np.sqrt(share * (1 - share) / 9999) + 1e-4)
-
-
-def test_a_label_needs_the_joint_placebo_of_different_donors_too(world):
-    # every unit changes, each its own way
-    for place, unit in enumerate(UNITS):
-        world.values[unit] += (1 + place) * np.maximum(np.arange(N) - START, 0)
     result = world.run(**by_type(world))
-    checks = result.tables["checks"].query("unit == ''").set_index("check")
-    assert checks.loc["joint_placebo", "message"].startswith(
-        "Among sets of 2 of the 7 units without the intervention, a mean change as extreme as that of the "
-        "treated has p = "
-    )
-    assert checks.loc["joint_placebo", "p_value"] > 0.05
-    assert checks.loc["set_conclusion", "message"].startswith(
-        "The treated units as a set: gap changed, not unusual"
-    )
+    (answer,) = result.tables["verdicts"].query("unit == 'set' and label != ''").to_dict("records")
+    config, sources, plan = world.plan(**by_type(world))
+    X, row = segments(N, START), np.array([0, 0, 0, 1])
+    own = {unit: LeastSquares(gap(world, unit, plan.peer_sets[unit].peers), X) for unit in plan.treated}
+    places = []
+    for unit in plan.treated:
+        fits = {
+            t.unit: LeastSquares(gap(world, t.unit, t.peers), X)
+            for t in donor_targets(config, sources, plan, unit)
+        }
+        places.append(fits)
+    # of one start: each treated unit may stand in the place of the other
+    pairs = [(a, b) for a in {**places[0], **own} for b in {**places[1], **own} if a != b]
+    statistic = {
+        (a, b): set_statistic([({**places[0], **own})[a], ({**places[1], **own})[b]], [row]) for a, b in pairs
+    }
+    observed = statistic["T1", "T2"]
+    share = np.mean([value >= observed * (1 - 1e-9) for value in statistic.values()])
+    assert answer["set_p_placebo"] == pytest.approx(share)
 
 
-def test_a_unit_without_an_estimate_has_no_placebo_and_is_not_in_the_joint_one(world, found_placebos):
+def test_a_unit_without_an_estimate_has_nobody_beside_it(world, found_placebos):
     world.values["T2"][33:] = np.nan
-    plan, found = found_placebos(world)
-    assert set(found.units) == {"T1"}
-    assert found.joint == pytest.approx(found.units["T1"].rank.p_value)
-    (check,) = joint_placebo_check(found, len(plan.treated))
-    assert "that of the 1 of 2 treated that have one has p = " in check.message
-    assert check.statistic == pytest.approx(found.units["T1"].own)
+    _, found, rows = found_placebos(world)
+    assert set(found) == {"T1"}
+    assert {row["unit"] for row in rows} == {"T1"}
+
+
+def test_a_unit_that_does_not_vary_has_nobody_beside_it(world, found_placebos):
+    world.values["T2"] = np.full(N, 7.0)
+    world.settings["designs"] = ["single"]
+    _, found, _ = found_placebos(world, "single")
+    assert set(found) == {"T1"}
 
 
 def test_a_unit_without_peers_has_no_targets(world):
@@ -211,18 +266,18 @@ def test_a_unit_without_peers_has_no_targets(world):
 @pytest.mark.parametrize("design", ["peer_mean", "stacked"])
 def test_placebos_of_stacked_designs(world, design, found_placebos, primaries):
     config, sources, plan = world.plan(designs=[design])
-    _, found = found_placebos(world, design, designs=[design])
+    _, found, _ = found_placebos(world, design, designs=[design])
     targets = [target for target in donor_targets(config, sources, plan, "T1") if target.unit == "D4"]
     (expected,) = primaries(config, plan, design, targets)
-    item = found.units["T1"]
+    item = found["T1"]
     assert item.statistics[item.donors.index("D4")] == pytest.approx(expected.statistic)
 
 
 def test_logarithms_are_shown_as_ratios(world, found_placebos):
     outcome = world.outcome(transform="log")
-    _, found = found_placebos(world, outcomes=[outcome])
-    item = found.units["T1"]
-    rows = [row["estimate"] for row in found.rows if row["unit"] == "T1"]
+    _, found, every = found_placebos(world, outcomes=[outcome])
+    item = found["T1"]
+    rows = [row["estimate"] for row in every if row["unit"] == "T1"]
     np.testing.assert_allclose(rows[:-1], np.exp(item.estimates))
 
 
@@ -240,8 +295,7 @@ def test_units_with_different_numbers_of_peers_have_placebos_of_their_own(world,
     sizes = {unit: len(plan.peer_sets[unit].peers) for unit in ("T1", "T2")}
     assert plan.donors["T1"] == plan.donors["T2"]
     assert sizes["T1"] != sizes["T2"]
-    _, placebos_of_both = found_placebos(world, peers={"k": 3, "caliper": 1.5})
-    found = placebos_of_both.units
+    _, found, _ = found_placebos(world, peers={"k": 3, "caliper": 1.5})
     for unit, placebos in found.items():
         targets = donor_targets(config, sources, plan, unit)
         assert {len(target.peers) for target in targets} == {sizes[unit]}

@@ -2,31 +2,23 @@
 
 import numpy as np
 import pytest
+from by_hand import LeastSquares, segments, set_terms
 
 from its_eval.checks.power import minimum_detectable
 from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.effects.several_units import METHODS, pool
-from its_eval.estimators.reml.reml_ar import fit_reml_ar
-from its_eval.pipeline.credibility import examine
+from its_eval.pipeline.credibility import Credibility, Look, examine
 from its_eval.pipeline.pooled import overlap_check, pooled_rows
 from its_eval.pipeline.primary import Analysis
+from its_eval.pipeline.question import questions
+from its_eval.pipeline.together import set_answer
 
 UNITS = ("T1", "T2", "T3", "D1", "D2", "D3", "D4")
 N, START = 60, 30
 
 
-def regressors():
-    time = np.arange(N)
-    return np.column_stack([np.ones(N), time - START, time >= START, np.maximum(time - START, 0)]).astype(
-        float
-    )
-
-
 def slope(y):
-    X = regressors()
-    b = np.linalg.lstsq(X, y, rcond=None)[0]
-    variance = ((y - X @ b) ** 2).sum() / (N - 4) * np.linalg.inv(X.T @ X)
-    return b[3], np.sqrt(variance[3, 3])
+    return LeastSquares(y, segments(N, START)).read([0, 0, 0, 1])[:2]
 
 
 @pytest.fixture
@@ -38,42 +30,44 @@ def world(make_world, noisy):
 
 @pytest.fixture
 def pooled(fitted):
-    """Return the plan, the pooled rows by method and the p-value of the set."""
+    """Return the plan, the pooled rows by method and the primary estimand of each unit."""
 
     def look(world, design="difference", **changes):
         config, _, plan = world.plan(**changes)
         estimates, _ = fitted(config, plan, design)
         analysis = Analysis.of(config)
         own = analysis.primary(estimates)
-        rows, p_set = pooled_rows(analysis, plan, COMPARISONS[design], estimates, own)
-        return plan, {row["method"]: row for row in rows}, p_set
+        together = [set_answer(analysis, one, estimates, 3) for one in questions(analysis, estimates)]
+        rows = pooled_rows(analysis, plan, COMPARISONS[design], estimates, own, together[0])
+        return plan, {row["method"]: row for row in rows}, own
 
     return look
 
 
-def test_the_set_is_the_mean_series_against_the_mean_of_the_peer_means(world, pooled):
-    plan, rows, p_set = pooled(world)
+def test_the_set_is_the_mean_of_the_units_and_its_union_has_each_peer_once(world, pooled):
+    plan, rows, _ = pooled(world)
     y = world.values
     peers = {unit: plan.peer_sets[unit].peers for unit in plan.treated}
     gaps = [y[unit] - np.mean([y[peer] for peer in peers[unit]], axis=0) for unit in plan.treated]
-    estimate, std_error = slope(np.mean(gaps, axis=0))
-    assert rows["set"]["estimate"] == pytest.approx(estimate)
-    assert rows["set"]["std_error"] == pytest.approx(std_error)
-    assert rows["set"]["n_units"] == 3
-    assert rows["set"]["minimum_detectable"] == pytest.approx(minimum_detectable(std_error, N - 4))
-    assert p_set == rows["set"]["p_value"]
+    fits = [LeastSquares(gap, segments(N, START)) for gap in gaps]
+    (estimate,), (error,), (df,) = set_terms(fits, [np.array([0, 0, 0, 1])])
+    found = rows["set"]
+    assert [found["estimate"], found["std_error"], found["df"]] == pytest.approx([estimate, error, df])
+    assert [estimate, error] == pytest.approx(slope(np.mean(gaps, axis=0)))
+    assert found["n_units"] == 3
+    assert found["minimum_detectable"] == pytest.approx(minimum_detectable(error, df))
     union = sorted({peer for own in peers.values() for peer in own})
     treated = np.mean([y[unit] for unit in plan.treated], axis=0)
-    estimate, std_error = slope(treated - np.mean([y[peer] for peer in union], axis=0))
-    assert rows["set_union_of_peers"]["estimate"] == pytest.approx(estimate)
-    assert rows["set_union_of_peers"]["std_error"] == pytest.approx(std_error)
+    estimate, error = slope(treated - np.mean([y[peer] for peer in union], axis=0))
+    found = rows["set_union_of_peers"]
+    assert [found["estimate"], found["std_error"]] == pytest.approx([estimate, error])
+    assert found["n_units"] == 3
 
 
 def test_the_set_of_single_series_has_no_peers(world, pooled):
     plan, rows, _ = pooled(world, "single")
-    estimate, std_error = slope(np.mean([world.values[unit] for unit in plan.treated], axis=0))
-    assert rows["set"]["estimate"] == pytest.approx(estimate)
-    assert rows["set"]["std_error"] == pytest.approx(std_error)
+    mean = np.mean([world.values[unit] for unit in plan.treated], axis=0)
+    assert [rows["set"]["estimate"], rows["set"]["std_error"]] == pytest.approx(slope(mean))
     assert "set_union_of_peers" not in rows
 
 
@@ -117,53 +111,43 @@ def test_logarithms_are_pooled_as_such_and_shown_as_ratios(world, pooled):
         {"outcomes": [{"indicator": "y", "seasonality": "none", "covariates": ["rain"]}]},
     ],
 )
-def test_units_that_are_not_fitted_alike_have_no_mean_series(world, changes, pooled):
-    for unit in UNITS:
-        world.add("rain", unit, np.random.default_rng(3).normal(0, 1, N) * len(unit))
-    _, rows, p_set = pooled(world, "single", **changes)
-    assert not [method for method in rows if method.startswith("set")]
-    # the set is judged by what is left: the pooled estimate
-    assert p_set == rows[METHODS[0]]["p_value"]
+def test_units_that_are_not_fitted_alike_are_averaged_and_have_no_mean_series(world, changes, pooled):
+    for place, unit in enumerate(UNITS):
+        world.add("rain", unit, np.random.default_rng(place).normal(0, 1, N))
+    _, rows, own = pooled(world, "difference", **changes)
+    assert "set_union_of_peers" not in rows
+    assert rows["set"]["estimate"] == pytest.approx(own.estimate.mean())
+    assert rows["set"]["n_units"] == 3
 
 
-def test_families_and_stacked_designs_have_no_mean_series(world, pooled):
+@pytest.mark.parametrize(("design", "estimator"), [("single", "poisson"), ("stacked", "ols")])
+def test_families_and_models_of_several_series_have_a_set_too(world, pooled, design, estimator):
     for unit in UNITS:
         world.values[unit] = np.round(world.values[unit])
-    outcome = world.outcome(kind="count")
-    _, rows, _ = pooled(world, "single", outcomes=[outcome], estimators=["poisson"], designs=["single"])
-    assert "set" not in rows
+    outcome = world.outcome(kind="count", transform="none")
+    _, rows, own = pooled(world, design, outcomes=[outcome], estimators=[estimator], designs=[design])
+    mean = own.estimate.mean()
+    assert rows["set"]["estimate"] == pytest.approx(np.exp(mean) if estimator == "poisson" else mean)
+    assert 0 < rows["set"]["std_error"] <= own.std_error.max()
     assert METHODS[0] in rows
-    _, rows, _ = pooled(world, "stacked", designs=["stacked"])
-    assert "set" not in rows
 
 
 def test_weights_of_percentages_go_into_the_mean(world, pooled):
-    world.denominators = {unit: 200 + 3.0 * np.arange(N) for unit in UNITS}
+    world.denominators = {unit: 200 + 30.0 * np.arange(N) for unit in UNITS}
     outcome = world.outcome(kind="percentage")
-    _, weighted, _ = pooled(world, "single", outcomes=[outcome], estimators=["reml_ar"])
+    _, weighted, own = pooled(world, "single", outcomes=[outcome], estimators=["reml_ar"])
     _, plain, _ = pooled(world, "single", estimators=["reml_ar"])
+    assert weighted["set"]["estimate"] == pytest.approx(own.estimate.mean())
     assert weighted["set"]["estimate"] != plain["set"]["estimate"]
     assert weighted["set"]["estimate"] == pytest.approx(plain["set"]["estimate"], abs=0.2)
 
 
-def test_the_sampling_variance_of_the_mean_is_that_of_a_mean(world, pooled):
-    world.denominators = {unit: 40 + 12.0 * np.arange(N) for unit in UNITS}
-    outcome = world.outcome(kind="percentage")
-    plan, rows, _ = pooled(world, "single", outcomes=[outcome], estimators=["reml_ar"])
-    X = regressors()
-    sampling = np.zeros(N)
-    for unit in plan.treated:
-        y, people = world.values[unit], world.denominators[unit]
-        share = np.clip((X @ np.linalg.lstsq(X, y, rcond=None)[0]) / 100, 0.5 / people, 1 - 0.5 / people)
-        sampling += 1e4 * share * (1 - share) / people / len(plan.treated) ** 2
-    mean = np.mean([world.values[unit] for unit in plan.treated], axis=0)
-    left = mean - X @ np.linalg.lstsq(X, mean, rcond=None)[0]
-    variance = max(0.0, left @ left / (N - 4) - sampling.mean()) + sampling
-    root = np.sqrt(variance)
-    fit = fit_reml_ar(X / root[:, None], (mean / root)[:, None], 2)
-    read = fit.contrasts(np.eye(4)[[3]])
-    assert rows["set"]["estimate"] == pytest.approx(float(read.estimate[0, 0]), rel=1e-6)
-    assert rows["set"]["std_error"] == pytest.approx(float(read.std_error[0, 0]), rel=1e-6)
+def test_units_that_lost_most_of_their_months_leave_the_set_of_the_others(world, pooled):
+    world.values["T2"][33:] = np.nan
+    _, rows, own = pooled(world, "single")
+    assert [target.unit for target in own.targets] == ["T1", "T3"]
+    assert rows["set"]["n_units"] == rows[METHODS[0]]["n_units"] == 2
+    assert rows["set"]["estimate"] == pytest.approx(own.estimate.mean())
 
 
 def test_one_usable_unit_is_not_pooled(world, pooled):
@@ -173,13 +157,12 @@ def test_one_usable_unit_is_not_pooled(world, pooled):
     assert not set(METHODS) & set(rows)
 
 
-def test_a_set_at_a_bound_has_no_p_value(world, pooled):
+def test_units_that_do_not_vary_are_no_set(world, pooled):
     for unit in ("T1", "T2", "T3"):
-        world.values[unit] = regressors() @ [50.0, 0.1, 1.0, 0.2]
-    _, rows, p_set = pooled(world, "single")
-    assert np.isnan(p_set)
-    assert np.isnan(rows["set"]["p_value"])
-    assert rows["set"]["estimate"] == pytest.approx(0.2)
+        world.values[unit] = segments(N, START) @ [50.0, 0.1, 1.0, 0.2]
+    _, rows, own = pooled(world, "single")
+    assert len(own) == 3
+    assert rows == {}
 
 
 def test_overlap_of_peers_is_told(world, fitted):
@@ -198,7 +181,8 @@ def test_overlap_of_peers_is_told(world, fitted):
     told = {}
     for design in ("single", "difference"):
         estimates, _ = fitted(config, plan, design)
-        rows = examine(config, sources, plan, COMPARISONS[design], estimates).rows["checks"]
+        look = Look(config, sources, plan, COMPARISONS[design], Analysis.of(config), estimates, Credibility())
+        rows = examine(look).rows["checks"]
         told[design] = [row["message"] for row in rows if row["check"] == "peer_overlap"]
     assert told == {"single": [], "difference": [shared]}
     _, _, alone = world.plan(treated=["T1"])
@@ -213,15 +197,11 @@ def test_pooled_rows_reach_the_tables(world):
     assert world.run(treated=["T1"]).tables["pooled"].empty
 
 
-def test_a_mean_of_differences_has_no_level_that_an_effect_could_be_relative_to(world, pooled):
-    """Its row is empty, and the set is judged by nothing else in its place."""
-    estimands = {"primary": "relative_average_effect"}
-    _, rows, p_set = pooled(world, "difference", estimands=estimands)
-    for method in ("set", "set_union_of_peers"):
-        assert np.isnan([rows[method][name] for name in ("estimate", "std_error", "p_value")]).all()
-    assert np.isnan(p_set)
-    assert np.isfinite(rows[METHODS[0]]["p_value"])
-    # single series have a level of their own
-    _, rows, p_set = pooled(world, "single", estimands=estimands)
-    assert p_set == rows["set"]["p_value"]
-    assert np.isfinite(p_set)
+def test_a_relative_effect_is_averaged_over_units_of_which_it_is_not_known_what_they_share(world, pooled):
+    """It is no contrast of the fit: the units count as independent."""
+    _, rows, own = pooled(world, "difference", estimands={"primary": "relative_average_effect"})
+    assert rows["set"]["estimate"] == pytest.approx(own.estimate.mean())
+    assert rows["set"]["std_error"] == pytest.approx(np.sqrt((own.std_error**2).sum()) / 3)
+    # a mean of differences has no level that an effect could be relative to
+    union = rows["set_union_of_peers"]
+    assert np.isnan([union[name] for name in ("estimate", "std_error", "p_value")]).all()

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from by_hand import LeastSquares, segments
 from scipy import optimize
 
-from its_eval.comparisons.synthetic import SYNTHETIC, mixed, prediction_error_ratio
+from its_eval.comparisons.synthetic import SYNTHETIC, mixed
 from its_eval.peers.balance import RIDGE, synthetic_weights
 from its_eval.pipeline.sheet import make_sheet
 
@@ -104,31 +105,103 @@ def test_the_gap_to_the_mixture_is_described_without_standard_errors(world):
     assert set(found.tables["effects"]["estimator"]) == {"synthetic"}
     (row,) = found.tables["summary"].to_dict("records")
     assert np.isnan(row["p_value"])
-    assert row["label"] == "not estimable"
+    assert row["label"] == "not answered"
     assert found.tables["power"].empty
     assert found.tables["sensitivity"].empty
 
 
-def test_only_placebos_tell_how_unusual_a_gap_is(world):
-    found = world.run(checks={"placebo_dates": False, "diagnostics": False}, confidence=0.8)
+RANKED = {"placebo_dates": False, "diagnostics": False}
+
+
+def judged(world, unit, row):
+    """Return an estimate of a unit against the mixture of all others, and that over its earlier errors."""
+    others = [code for code in world.units if code != unit]
+    donors = np.column_stack([world.values[code] for code in others])
+    weights, level = synthetic_weights(world.values[unit][:START], donors[:START])
+    gap = world.values[unit] - donors @ weights - level
+    estimate = LeastSquares(gap, segments(N, START)).read(row)[0]
+    error = np.sqrt((gap[:START] ** 2).mean())
+    return estimate, estimate / error if error > 0 else np.nan
+
+
+@pytest.mark.parametrize(
+    ("question", "row"),
+    [("slope_change", [0, 0, 0, 1]), ("level_change", [0, 0, 1, 0]), ("change", [0, 0, 1, 12])],
+)
+def test_the_printed_estimate_over_earlier_errors_is_ranked(world, question, row):
+    found = world.run(checks=RANKED, confidence=0.8, estimands={"primary": question})
     rows = found.tables["placebo_units"].set_index("placebo")
     assert sorted(rows.index) == sorted(UNITS)
-    ratios = {}
+    expected = np.array([judged(world, unit, row) for unit in UNITS])
+    shown = rows.loc[list(UNITS), ["estimate", "statistic"]]
+    np.testing.assert_allclose(shown, expected, rtol=1e-6, atol=1e-9)
+    (answer,) = found.tables["verdicts"].query("label != ''").to_dict("records")
+    p_rank = np.mean(np.abs(expected[:, 1]) >= abs(expected[0, 1]))
+    assert answer["p_value"] == answer["p_rank"] == pytest.approx(p_rank)
+    assert answer["estimate"] == pytest.approx(expected[0, 0])
+    # 1/6 is below 0.2, so that the rank decides; five others are too few to say that others change less
+    assert answer["label"] == ("changed" if p_rank <= 0.2 else "no clear change")
+    assert answer["n_donors"] == 5
+    assert answer["n_as_large"] == (np.abs(expected[1:, 0]) >= abs(expected[0, 0])).sum()
+    assert "few_donors" in answer["flags"]
+    assert found.tables["summary"]["p_placebo"].item() == answer["p_rank"]
+
+
+def test_five_donors_cannot_answer_at_a_level_that_they_do_not_reach(world):
+    """A jump of sixty errors: the smallest p-value of a rank among six is 1/6."""
+    found = world.run(checks=RANKED, estimands={"primary": "level_change"})
+    (answer,) = found.tables["verdicts"].query("label != ''").to_dict("records")
+    assert answer["p_rank"] == pytest.approx(1 / 6)
+    assert (answer["label"], answer["direction"]) == ("not answered", "unclear")
+    assert np.isnan([answer["p_value"], answer["p_adjusted"]]).all()
+    assert "few_donors" in answer["flags"]
+    (check,) = found.tables["checks"].query("check == 'placebo_units'").to_dict("records")
+    assert "no smaller p than 0.167 is possible" in check["message"]
+
+
+@pytest.mark.parametrize(
+    ("jump", "label"), [(3.0, "changed, more than other units do"), (0, "no clear change")]
+)
+def test_twenty_donors_decide(make_world, noisy, jump, label):
+    units = ("T1", *(f"D{place:02d}" for place in range(1, 21)))
+    world = make_world(noisy(units, n=N), start=START)
+    world.values["T1"] = (
+        0.5 * (world.values["D03"] + world.values["D11"])
+        + np.random.default_rng(3).normal(0, 0.3, N)
+        + jump * (np.arange(N) >= START)
+    )
+    world.settings |= {"designs": ["synthetic"], "peers": {"k": 2}, "checks": RANKED}
+    outcome = world.outcome(better="higher")
+    found = world.run(estimands={"primary": "level_change"}, outcomes=[outcome])
+    (answer,) = found.tables["verdicts"].query("label != ''").to_dict("records")
+    expected = np.array([judged(world, unit, [0, 0, 1, 0]) for unit in units])
+    p_rank = np.mean(np.abs(expected[:, 1]) >= abs(expected[0, 1]))
+    assert answer["p_value"] == pytest.approx(p_rank)
+    assert answer["label"] == label
+    assert answer["direction"] == ("better" if jump else "unclear")
+    # more units ask for a smaller p-value than such a rank can have
+    both = world.run(estimands={"primary": "level_change"}, outcomes=[outcome], treated=["T1", "D20"])
+    rows = both.tables["verdicts"].query("label != '' and unit != 'set'")
+    assert rows["label"].tolist() == ["not answered"] * 2
+
+
+def test_without_a_prediction_error_nothing_is_ranked_and_nothing_is_infinite(world):
+    """All series are 0 before the start: a ratio to nothing says nothing."""
     for unit in UNITS:
-        others = [code for code in UNITS[1:] if code != unit]
-        donors = np.column_stack([world.values[code] for code in others])
-        weights, level = synthetic_weights(world.values[unit][:START], donors[:START])
-        gap = world.values[unit] - donors @ weights - level
-        ratios[unit] = np.sqrt((gap[START:] ** 2).mean() / (gap[:START] ** 2).mean())
-    np.testing.assert_allclose(rows["statistic"][list(UNITS)], [ratios[unit] for unit in UNITS], rtol=1e-8)
-    (row,) = found.tables["summary"].to_dict("records")
-    extreme = sum(ratios[unit] >= ratios["T1"] for unit in UNITS[1:])
-    assert row["p_placebo"] == pytest.approx((1 + extreme) / 6)
-    assert extreme == 0
-    # the placebo is all there is: below 0.2 it decides
-    assert row["label"] == "consistent with an effect"
-    assert np.isnan(row["p_adjusted"])
-    assert row["direction"] == "unclear"
+        world.values[unit] = np.where(np.arange(N) < START, 0.0, world.values[unit])
+    found = world.run(checks=RANKED, confidence=0.8, estimands={"primary": "level_change"})
+    (answer,) = found.tables["verdicts"].query("label != ''").to_dict("records")
+    assert answer["label"] == "not answered"
+    assert np.isnan([answer["p_value"], answer["p_rank"], answer["p_attribution"]]).all()
+    # the effect and its place by size are shown all the same
+    expected = np.array([judged(world, unit, [0, 0, 1, 0])[0] for unit in UNITS])
+    assert answer["estimate"] == pytest.approx(expected[0])
+    assert answer["n_as_large"] == (np.abs(expected[1:]) >= abs(expected[0])).sum()
+    (check,) = found.tables["checks"].query("check == 'placebo_units'").to_dict("records")
+    assert check["message"].startswith("Its change cannot be ranked: there is no prediction error before")
+    assert check["status"] == "not_applicable"
+    for table in found.tables.values():
+        assert not np.isinf(table.select_dtypes("number").astype(float)).any(axis=None)
 
 
 def test_donors_with_gaps_are_left_out_of_the_mixture(world):
@@ -175,11 +248,27 @@ def test_a_short_segment_is_told(world, fitted):
     assert [(item.estimator, item.reason) for item in failed] == [("synthetic", "segment_too_short")]
 
 
-def test_the_ratio_of_prediction_errors():
-    gap = np.array([1.0, -1.0, np.nan, 3.0, -3.0, np.nan])
-    before = np.array([True, True, True, False, False, False])
-    assert prediction_error_ratio(gap, before, ~before) == pytest.approx(3)
-    assert prediction_error_ratio(np.array([0.0, 0.0, 0.0, 1.0, 1.0, 1.0]), before, ~before) == np.inf
+@pytest.mark.parametrize("level", [1.0, 1e-6, 0.1])
+def test_constant_donors_make_no_mixture_and_that_is_a_row(world, level):
+    for place, unit in enumerate(UNITS[1:]):
+        # up to rounding
+        world.values[unit] = np.full(N, level * (40.0 + place)) * (1 + np.spacing(1.0) * (np.arange(N) % 2))
+    found = world.run(designs=["single", "synthetic"])
+    (row,) = found.tables["not_estimated"].to_dict("records")
+    assert (row["unit"], row["design"], row["estimator"]) == ("T1", "synthetic", "synthetic")
+    assert row["reason"] == "no_donors"
+    assert (
+        row["message"] == "no donor of T1 varies before the start, so that no mixture of them can follow it"
+    )
+
+
+def test_a_mixture_of_donors_that_hardly_vary_has_weights_that_sum_to_one():
+    """All of them move against the unit, whose variation is a million times theirs."""
+    unit = np.random.default_rng(1).normal(0, 1, 30)
+    donors = 5.0 - 1e-8 * np.column_stack([unit, 2 * unit, unit + 0.1])
+    weights, level = synthetic_weights(unit, donors)
+    assert weights.sum() == pytest.approx(1, abs=1e-9)
+    assert level == pytest.approx(unit.mean() - donors.mean(axis=0) @ weights)
 
 
 def test_covariates_are_those_of_the_mixture(make_world, noisy):

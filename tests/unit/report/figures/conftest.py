@@ -221,6 +221,26 @@ def _unit_rows(tables, unit, design, start, index, rng, given):
                 | {"estimand": "slope_change", "placebo": period}
                 | {"estimate": value * std_error, "statistic": value}
             )
+    bounds = {
+        "breakdown_bend": 0.8,
+        "bend_before": -0.5,
+        "bend_before_low": -2.0,
+        "bend_before_high": 1.0,
+        "donor_bend_median": 0.4,
+        "donor_bend_p90": 1.2,
+        "n_donors": 20,
+        "n_before": given["begins"],
+    }
+    if design == "single":
+        bounds |= {"donor_bend_median": np.nan, "donor_bend_p90": np.nan, "n_donors": 0}
+    for bend in np.linspace(0.0, 1.8, 7):
+        half = (1.0 + bend / 0.8) * std_error
+        tables["trend_bounds"].append(
+            keys
+            | bounds
+            | {"estimand": "slope_change", "bend": bend, "estimate": respond(2.0 * std_error)}
+            | {"conf_low": respond(2.0 * std_error - half), "conf_high": respond(2.0 * std_error + half)}
+        )
     for number in range(given["n_specifications"]):
         value = np.nan if number < given["failed_specifications"] else estimate + rng.normal(0.0, std_error)
         ends = (value - 2.0 * std_error, value + 2.0 * std_error)

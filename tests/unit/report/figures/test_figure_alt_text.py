@@ -106,6 +106,25 @@ def test_placebo_dates(run, run_with):
     assert told(evaluation, "placebo_dates", "U00", "difference")[0].endswith("at nine earlier dates.")
 
 
+def test_trend_bounds(run, run_with):
+    text, frame = told(run, "trend_bounds", "U02", "difference")
+    assert text.startswith("Interval of the effect on ")
+    for words in (
+        "by allowed bend of the trend: it includes no change once the trend may bend by 0.8",
+        "; this series bends by 0.5",
+        ", half of 20 others by more than 0.4",
+        ", one in ten by more than 1.2",
+    ):
+        assert words in text, words
+    assert frame["bend"].is_monotonic_increasing
+    assert "others" not in told(run, "trend_bounds", "U02", "single")[0]
+    evaluation = run_with(n_units=1)
+    table = evaluation.tables["trend_bounds"]
+    evaluation.tables["trend_bounds"] = table.assign(breakdown_bend=0.0, bend_before=np.nan, n_donors=0)
+    text, _ = told(evaluation, "trend_bounds", "U00", "difference")
+    assert text.endswith("by allowed bend of the trend: it includes no change already with a straight trend.")
+
+
 def test_specification_curve(run):
     text, frame = told(run, "specification_curve", "U02", "single")
     assert f"in 14 specifications: from {rounded(frame['estimate'].min())} to" in text
@@ -157,7 +176,7 @@ def test_power_curve(run, run_with):
     rows = frame[(frame["estimand"] == "level_change") & (frame["n_pre"] == 40)].set_index("autocorrelation")
     least, most = (rounded(rows.loc[rho, "minimum_detectable"]) for rho in (0.0, 0.8))
     assert (
-        f"Smallest detectable jump at the start, with 120 months: {least} at autocorrelation 0 and {most} at "
+        f"Smallest detectable immediate change in level, with 120 months: {least} at autocorrelation 0 and {most} at "
         "autocorrelation 0.8, in standard deviations of the noise."
     ) in text
     evaluation = run_with(n_units=1)

@@ -91,6 +91,7 @@ class TestTasks:
         assert {kind: kinds.count(kind) for kind in KINDS} == {
             **dict.fromkeys(KINDS, 5),
             **dict.fromkeys(("main_its", "cumulative_effect", "specification_curve", "residuals"), 10),
+            "trend_bounds": 10,
             **dict.fromkeys(("small_multiples", "forest", "power_curve"), 2),
         }
 
@@ -107,6 +108,7 @@ class TestTasks:
             ("balance", {"balance"}),
             ("placebo_units", {"placebo_units"}),
             ("placebo_dates", {"placebo_dates"}),
+            ("trend_bounds", {"trend_bounds"}),
             ("sensitivity", {"specification_curve"}),
             ("residuals", {"residuals"}),
             ("power_curve", {"power_curve"}),
