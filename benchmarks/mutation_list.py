@@ -54,6 +54,9 @@ SCALES = of("unit/design/test_design_transform.py")
 EFFECTS = of("unit/test_effects.py")
 FAMILIES = of("unit/pipeline/test_families.py")
 POOLING = of("unit/test_pooling.py")
+VERDICTS = of("unit/pipeline/test_verdict_records.py")
+TOGETHER = of("unit/pipeline/test_together.py")
+SETS = of("unit/checks/test_check_joint_placebo.py")
 HOLM = of("unit/test_multiplicity.py")
 COMPARISON = of("unit/checks/test_check_comparison.py")
 RANKS = of("unit/checks/test_check_innovations.py")
@@ -77,7 +80,7 @@ PAGE_LEVELS = of("unit/report/pages/test_interval_levels.py")
 LAYOUT = of("unit/report/figures/test_figure_layout.py")
 WORDS = of("unit/test_narrative.py")
 STRATA = of("unit/pipeline/test_strata.py::TestGap::test_its_sampling_variance_is_the_sum_of_both")
-RATIO = of("unit/pipeline/test_synthetic_design.py::test_the_ratio_of_prediction_errors")
+RATIO = of("unit/pipeline/test_synthetic_design.py::test_the_printed_estimate_over_earlier_errors_is_ranked")
 MIXTURE = of("unit/pipeline/test_synthetic_design.py::test_a_mixture_without_noise_is_recovered")
 STACKED = of("unit/pipeline/test_controlled_designs.py::test_empty_rows_keep_panels_apart")
 SUMMARY = of("unit/pipeline/test_summary_scale.py::test_a_change_in_per_cent_of_logarithms_stays_one")
@@ -182,7 +185,7 @@ MUTATIONS: tuple[Mutation, ...] = (
              "the variance after is the square of the ratio times that before", SEGMENT),
     Mutation("ErrorModel.terms", "base.log_determinant - n_after * log_ratio", "base.log_determinant",
              "the likelihood by segment lacks the determinant of the ratio", SEGMENT),
-    Mutation("_fit_at", "np.exp(theta[:, order])", "np.exp(theta[:, order] / 2.0)",
+    Mutation("fit_at", "np.exp(theta[:, order])", "np.exp(theta[:, order] / 2.0)",
              "the variance ratio is one of standard deviations", SEGMENT),
     Mutation("forms_kenward_roger", "covariance + 2.0 * scale", "covariance + scale",
              "KR1 by segment adds half of what it has to", KR1),
@@ -296,7 +299,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("standardised_effects", 'np.einsum("sp,spk->sk", weight, gradient[:, chosen])',
              "gradient[:, chosen].sum(axis=1)",
              "the error of a cumulative effect counts every period alike", FAMILIES),
-    Mutation("standardised_effects", "- ratio[:, None] * base_gradient[:, chosen].mean(axis=1)", "",
+    Mutation("standardised_effects", "- ratio[:, None] * base_row", "",
              "the per cent effect on a log or logit scale takes the counterfactual as known", FAMILIES),
     Mutation("Sheet.weights", "sizes / 100.0", "sizes",
              "the cumulative effect of a percentage counts people a hundredfold", FAMILIES),
@@ -307,15 +310,29 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("standardised_effects", "fit.params @ without.T + known", "fit.params @ without.T",
              "the counterfactual of a difference on a log or logit scale leaves out the peers", FAMILIES),
     # several units
-    Mutation("adjust", '{"holm": "holm"', '{"holm": "bonferroni"',
+    Mutation("adjust", "ordered * np.arange(count, 0, -1)", "ordered * count",
              "Holm's steps all multiply by m", HOLM),
-    Mutation("adjust", '"bh": "fdr_bh"', '"bh": "fdr_by"',
-             "Benjamini-Hochberg becomes its dependent form", HOLM),
-    Mutation("three_way_label", 'adjust(np.where(np.isnan(p_gap), 1.0, p_gap), "holm")',
-             'adjust(p_gap, "holm")',
-             "a unit without a p-value makes Holm easier for the others", COMPARISON),
-    Mutation("enough_donors", "(n_donors + 1) * alpha", "n_donors * alpha",
-             "the unit itself is no candidate", COMPARISON),
+    Mutation("adjust", "(np.arange(1, count + 1) / count)", "1.0",
+             "Benjamini-Hochberg does not adjust", HOLM),
+    Mutation("conclude", "np.ones(max(size - p_gap.size, 0))", "np.ones(0)",
+             "a unit that was lost makes Holm easier for the others", COMPARISON),
+    Mutation("conclude", "own = np.where(answered, p_gap, 1.0)", "own = np.where(answered, p_gap, 0.0)",
+             "a unit that is not answered takes the first step of Holm", COMPARISON),
+    Mutation("set_label", "CHANGED_MORE if reaches(np.array(p_placebo), alpha)",
+             "CHANGED_MORE if reaches(np.array(p_set), alpha)",
+             "the set needs no place among sets of others", COMPARISON),
+    Mutation("direction", "sign = next(one for one in signs if one)", "sign = signs[-1]",
+             "a direction is that of the last interval and not of the first clear one", VERDICTS),
+    Mutation("verdict_rows", "terms.n_units * max(len(found.asked), 1)", "terms.n_units",
+             "a family does not count interruptions", VERDICTS),
+    Mutation("joint_test", "len(contrasts) * min(separate)", "min(separate)",
+             "without an F test the better of two p-values is taken", VERDICTS),
+    Mutation("PrimaryEstimate.limits_at", "1.0 - alpha / 2.0", "1.0 - alpha",
+             "directions are told by one-sided intervals", VERDICTS),
+    Mutation("set_answer", "len(p_terms) * min(p_terms)", "min(p_terms)",
+             "a set's change takes the better of level and trend", TOGETHER),
+    Mutation("parts_of", "unknown | item.stuck", "unknown",
+             "a unit without variation is averaged as one known for certain", TOGETHER),
     Mutation("paule_mandel", "df = float(effects.size - 1)", "df = float(effects.size)",
              "tau² solves Q = K and not Q = K − 1", POOLING),
     Mutation("pool", "max(1.0, scale)", "scale",
@@ -342,15 +359,13 @@ MUTATIONS: tuple[Mutation, ...] = (
              "ties do not count as extreme", RANKS),
     Mutation("upper_p", "(1 + drawn.size)", "drawn.size",
              "p-values of simulations may exceed 1", RANKS),
-    Mutation("joint_placebo", "(combinations if same_dates else permutations)",
-             "(permutations if same_dates else combinations)",
-             "sets of donors at different dates are not told apart", COMPARISON),
-    Mutation("prediction_error_ratio", "np.mean(gap[after & known] ** 2)",
-             "np.mean(np.abs(gap[after & known]))",
-             "the ratio of prediction errors is not one of root mean squares", RATIO),
+    Mutation("joint_placebo", "(as_large + (not listed)) / n_sets", "as_large / n_sets",
+             "the treated are not among the random sets", SETS),
+    Mutation("Synthetic.scales", "np.sqrt(np.mean(gap**2))", "np.mean(np.abs(gap))",
+             "the prediction error is not the root of a mean square", RATIO),
     Mutation("synthetic_weights", "float(unit.mean() - centre @ weights)", "0.0",
              "the synthetic control has no intercept", MIXTURE),
-    Mutation("three_way_label", "np.fmax(p_gap, p_placebo)", "np.fmin(p_gap, p_placebo)",
+    Mutation("conclude", "np.fmax(own, p_attribution)", "np.fmin(own, p_attribution)",
              "one of two tests is enough for an effect", COMPARISON),
     # power
     Mutation("minimum_detectable", "1.0 - alpha / 2.0", "1.0 - alpha",

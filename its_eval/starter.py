@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from its_eval.calendar import EXAMPLES, Calendar
+from its_eval.data.opening import Asked, Recognised
+from its_eval.data.recognise import recognise
+from its_eval.data.tables import code_column
 from its_eval.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from collections.abc import Mapping, Sequence
 
 #: Files of the demonstration, relative to its root.
 _DEMO_FOLDERS = (
@@ -22,15 +26,8 @@ _DEMO_FOLDERS = (
 
 #: A date to be replaced.
 EXAMPLE_DATE = "2018-10"
-#: Usual names of the columns of an indicator table; those of the tidy table come first.
-_USUAL = {
-    "unit": ("trust_code", "org_code", "organisation_code", "provider_code", "trust", "organisation", "site"),
-    "period": ("month", "date", "quarter", "week", "year"),
-    "indicator": ("measure", "metric"),
-    "value": ("measure_value", "rate", "count"),
-    "numerator": (),
-    "denominator": (),
-}
+#: Effects a year and two after the start.
+_PER_TWO_YEARS = {"month": "[12, 24]", "quarter": "[4, 8]", "year": "[1, 2]", "week": "[52, 104]"}
 #: Words that YAML takes for something else than text.
 _YAML_WORDS = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
 
@@ -52,169 +49,206 @@ def demo_files() -> dict[Path, bytes]:
     return files
 
 
-def starter_config(
-    folder: Path,
-    indicators: Path | None,
-    characteristics: Path | None,
-    units: tuple[str, ...],
-    indicator: str | None,
-    date: str | None,
-) -> str:
-    """Return a commented config, filled in with what is given; the rest are placeholders to edit.
+@dataclass(frozen=True)
+class Question:
+    """What a starter config is to ask.
 
-    Paths are written relative to the folder of the config, and columns as the tables call them where that
-    can be told.
+    Attributes
+    ----------
+    indicators, characteristics : Path or None
+        The tables.
+    asked : Asked
+        What is said of the indicator table and of the question.
+    better : str or None
+        Which direction is an improvement.
+    """
+
+    indicators: Path | None = None
+    characteristics: Path | None = None
+    asked: Asked = field(default_factory=Asked)
+    better: str | None = None
+
+
+def recognised_table(question: Question) -> Recognised | None:
+    """Return what the indicator table looks like; None without one.
 
     Raises
     ------
     UsageError
-        When a table does not exist, or holds no such unit or indicator.
+        When a table does not exist, something of it cannot be told, or it holds no such unit or indicator.
     DataError
-        When a table cannot be read.
+        When it cannot be read.
     """
-    for name, path in (("--indicators", indicators), ("--characteristics", characteristics)):
+    for name, path in (
+        ("--indicators", question.indicators),
+        ("--characteristics", question.characteristics),
+    ):
         if path is not None and not path.exists():
             raise UsageError(f"{name}: {path} does not exist")
-    table = None if indicators is None else _read(indicators)
-    columns = {} if table is None else _usual_columns(table, indicator)
-    if table is not None and indicators is not None:
-        _require_known(table, columns, indicators, {"unit": units, "indicator": (indicator,)})
+    return None if question.indicators is None else recognise(question.indicators, question.asked)
 
-    def relative(path: Path | None, default: str) -> str:
-        return quoted(default if path is None else Path(os.path.relpath(path, folder)).as_posix())
 
-    peers = ""
-    characteristics_line = ""
-    if characteristics is not None or indicators is None:
-        unit_column = "unit"
-        if characteristics is not None:
-            from its_eval.data.tables import code_column  # noqa: PLC0415  (start-up time)
+def starter_config(folder: Path, question: Question, found: Recognised | None) -> str:
+    """Return a commented config, filled in with what is given and recognised; the rest are placeholders.
 
-            unit_column = code_column(characteristics)
-        characteristics_line = (
-            "  # a row per unit, a column per characteristic; `unit` names the column of unit codes\n"
-            "  characteristics:\n"
-            f"    path: {relative(characteristics, 'characteristics.csv')}\n"
-            f"    columns: {{unit: {quoted(unit_column)}}}\n"
-        )
-        peers = (
-            "peers:\n"
-            "  # the nearest units by characteristics; leave `peers` out for a single-group evaluation\n"
-            "  k: 10\n"
-        )
-    listed = ", ".join(quoted(unit) for unit in units or ("UNIT01",))
+    Paths are written relative to the folder of the config.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the config will stand.
+    question : Question
+        What it asks.
+    found : Recognised or None
+        What the indicator table looks like.
+
+    Raises
+    ------
+    UsageError
+        When a date is no period.
+    DataError
+        When the table of characteristics cannot be read.
+    """
+    asked = question.asked
+    units = asked.units or ("UNIT01",)
+    frequency = _frequency(asked.dates)
+    indicator, kind, reasons = asked.indicator or "indicator", asked.kind or "number", {}
+    if found is not None:
+        units, frequency, indicator = found.units, found.frequency, found.indicator
+        kind, reasons = found.kind, found.reasons
+    dates = asked.dates or (EXAMPLE_DATE,)
+    characteristics, peers = _about_peers(folder, question, others=found is not None and found.others)
+    listed = ", ".join(quoted(unit) for unit in units)
     return (
         "# A config of its-eval. Check it with `its-eval validate`, run it with `its-eval run`.\n"
         "# `its-eval schema` lists every key; all that is left out has a default, which the file\n"
         "# config.resolved.yaml of a result spells out.\n"
         "version: 1\n"
         "# what the report is called\n"
-        f"title: {quoted(_title(units, indicator, date))}\n"
+        f"title: {quoted(_title(units, indicator, dates))}\n"
         "data:\n"
-        "  # a row per unit, period and indicator, with columns indicator, unit, period, value\n"
-        "  # (and denominator or numerator); `columns` maps other names\n"
-        "  indicators:\n"
-        f"    path: {relative(indicators, 'indicators.csv')}\n"
-        f"{_about_columns(table, columns, indicator)}"
-        f"{characteristics_line}"
-        f"  frequency: {_frequency(date)}\n"
+        f"{_about_table(folder, question.indicators, found)}"
+        f"{characteristics}"
+        f"{_line('  ', 'frequency', frequency, reasons)}"
         "intervention:\n"
         "  name: Intervention\n"
         "  # the first period that may be affected\n"
-        f"  date: {quoted(date or EXAMPLE_DATE)}\n"
-        f"treated: [{listed}]\n"
+        f"  date: {quoted(dates[0])}\n"
+        f"{_about_events(dates[1:])}"
+        f"{_line('', 'treated', f'[{listed}]', reasons)}"
         f"{peers}"
         "outcomes:\n"
         "  # kind: percentage, rate, count or number. A percentage with denominators is weighted by them.\n"
-        "  # better: higher or lower; until you say which, no change is called one for the better.\n"
-        f"  - indicator: {quoted(indicator or 'indicator')}\n"
+        f"  - indicator: {quoted(indicator)}\n"
         "    # label: what it is called in the report\n"
-        "    kind: number\n"
-        "    # better: higher\n"
+        f"{_line('    ', 'kind', kind, reasons)}"
+        f"{_line('    ', 'transform', found.transform if found else '', reasons)}"
+        f"{_about_better(question.better)}"
         "estimands:\n"
-        "  # the question declared before looking: a change of trend, and effects after 12 and 24 periods\n"
-        "  primary: slope_change\n"
-        "  at: [12, 24]\n"
+        "  # effects a year and two years after the start\n"
+        f"  at: {_PER_TWO_YEARS[frequency]}\n"
     )
 
 
-def _title(units: tuple[str, ...], indicator: str | None, date: str | None) -> str:
+def _line(indent: str, key: str, value: str, reasons: Mapping[str, str]) -> str:
+    """Return a line of the config below the reason for it; nothing without a value."""
+    if not value:
+        return ""
+    reason = reasons.get(key)
+    return (f"{indent}# {reason}\n" if reason else "") + f"{indent}{key}: {value}\n"
+
+
+def _about_table(folder: Path, path: Path | None, found: Recognised | None) -> str:
+    """Return the lines about the indicator table."""
+    written = quoted("indicators.csv" if path is None else Path(os.path.relpath(path, folder)).as_posix())
+    if found is None:
+        return (
+            "  # a row per unit, period and indicator, with columns indicator, unit, period, value\n"
+            "  # (and denominator or numerator); `columns` maps other names\n"
+            "  indicators:\n"
+            f"    path: {written}\n"
+            "    # columns: {unit: trust_code, period: month, value: rate}\n"
+        )
+    reading, reasons = found.reading, found.reasons
+    pairs = ", ".join(
+        f"{role}: {quoted(name)}" for role, name in found.columns.items() if name.casefold() != role
+    )
+    keys = {
+        "sheet": quoted(reading.sheet) if reading.sheet else "",
+        "header_row": str(reading.header_row) if reading.header_row > 1 else "",
+        "encoding": reading.encoding if reading.encoding != "utf-8" else "",
+        "delimiter": {",": "", "\t": "tab"}.get(reading.delimiter, quoted(reading.delimiter)),
+        "decimal": quoted(found.decimal) if found.decimal != "." else "",
+        "layout": found.layout if found.layout != "long" else "",
+        "columns": f"{{{pairs}}}" if pairs else "",
+        "indicator": "" if found.has_indicators else quoted(found.indicator),
+        "dates": found.dates if found.dates != "iso" else "",
+        "scale": found.scale,
+        "combine": found.combine,
+    }
+    lines = "".join(_line("    ", key, value, reasons) for key, value in keys.items())
+    return f"  indicators:\n    path: {written}\n{lines}"
+
+
+def _about_peers(folder: Path, question: Question, *, others: bool) -> tuple[str, str]:
+    """Return the lines about characteristics, and those about peers."""
+    path = question.characteristics
+    if path is None and question.indicators is not None:
+        return "", "# peers: {k: all}   # compares with every other unit of the table\n" if others else ""
+    unit_column, written = "unit", "characteristics.csv"
+    if path is not None:
+        unit_column, written = code_column(path), Path(os.path.relpath(path, folder)).as_posix()
+    characteristics = (
+        "  # a row per unit, a column per characteristic; `unit` names the column of unit codes\n"
+        "  characteristics:\n"
+        f"    path: {quoted(written)}\n"
+        f"    columns: {{unit: {quoted(unit_column)}}}\n"
+    )
+    peers = (
+        "peers:\n"
+        "  # the nearest units by characteristics; leave `peers` out for a single-group evaluation\n"
+        "  k: 10\n"
+    )
+    return characteristics, peers
+
+
+def _about_events(dates: Sequence[str]) -> str:
+    """Return the lines about further interruptions, each fitted like the first."""
+    if not dates:
+        return ""
+    lines = [
+        f"  - {{name: Intervention {place}, date: {quoted(date)}, as: step_and_slope}}\n"
+        for place, date in enumerate(dates, start=2)
+    ]
+    return "# what else happened, each with a jump and a change of trend of its own\nevents:\n" + "".join(
+        lines
+    )
+
+
+def _about_better(better: str | None) -> str:
+    if better is not None:
+        return f"    better: {better}\n"
+    return (
+        "    # better: higher or lower? Until you say which, no change is called one for the better.\n"
+        "    # better: higher\n"
+    )
+
+
+def _title(units: Sequence[str], indicator: str, dates: Sequence[str]) -> str:
     """Return a title that tells one question from another, to be bettered by hand."""
-    who = f" of {', '.join(units)}" if units else ""
-    return f"{indicator or 'Indicator'}{who} from {date or EXAMPLE_DATE}"
+    return f"{indicator} of {', '.join(units)} from {' and '.join(dates)}"
 
 
-def _frequency(date: str | None) -> str:
+def _frequency(dates: Sequence[str]) -> str:
     """Return the frequency whose periods a date is written like."""
     for frequency in EXAMPLES:
         try:
-            Calendar(frequency).parse(date or EXAMPLE_DATE)
+            Calendar(frequency).parse(dates[0] if dates else EXAMPLE_DATE)
         except ValueError:
             continue
         return frequency
     examples = ", ".join(f"{example} ({frequency})" for frequency, example in EXAMPLES.items())
-    raise UsageError(f"--date {date!r}: expected a period such as {examples}")
-
-
-def _read(path: Path) -> pd.DataFrame:
-    from its_eval.data.tables import read_table  # noqa: PLC0415  (start-up time)
-
-    return read_table(path)
-
-
-def _usual_columns(table: pd.DataFrame, indicator: str | None) -> dict[str, str]:
-    """Return the columns of an indicator table by what they are for, as far as their names tell."""
-    from its_eval.data.tables import Role, assign_columns  # noqa: PLC0415  (start-up time)
-
-    roles = [Role(name, aliases) for name, aliases in _USUAL.items()]
-    columns, _ = assign_columns(table.columns, roles, {}, "")
-    free = set(map(str, table.columns)) - set(columns.values())
-    if "value" not in columns and indicator is not None and indicator in free:
-        columns["value"] = indicator
-    return columns
-
-
-def _require_known(
-    table: pd.DataFrame, columns: dict[str, str], path: Path, asked: dict[str, tuple[str | None, ...]]
-) -> None:
-    """Refuse units and indicators that a table does not hold, with the nearest that it does."""
-    from its_eval.data.tables import nearest  # noqa: PLC0415  (start-up time)
-
-    problems = []
-    for role, names in asked.items():
-        if role not in columns:
-            continue
-        there = sorted(set(table[columns[role]].astype(str).str.strip()))
-        problems += [
-            f"--{role} {name!r}: {path} holds no such {role}; {nearest(name, there)}"
-            for name in names
-            if name is not None and name not in there
-        ]
-    if problems:
-        raise UsageError("\n".join(problems))
-
-
-def _about_columns(table: pd.DataFrame | None, columns: dict[str, str], indicator: str | None) -> str:
-    """Return the lines about columns of the indicator table; what cannot be told is left to edit."""
-    example = "    # columns: {unit: trust_code, period: month, value: rate}\n"
-    if table is None:
-        return example
-    lines = ""
-    if "indicator" not in columns and indicator is not None:
-        lines += "    # the table has no column of indicators: all of it is this one\n"
-        lines += f"    indicator: {quoted(indicator)}\n"
-    pairs = [f"{role}: {quoted(name)}" for role, name in columns.items() if name.casefold() != role]
-    if pairs:
-        lines += f"    columns: {{{', '.join(pairs)}}}\n"
-    needed = ["unit", "period", *([] if {"numerator", "denominator"} <= set(columns) else ["value"])]
-    missing = [role for role in needed if role not in columns]
-    if not missing:
-        return lines if pairs else lines + example
-    listed = ", ".join(quoted(" ".join(str(name).split())) for name in table.columns)
-    return (
-        f"{lines}    # add the column of {' and of '.join(missing)} to `columns`; the table has {listed}\n"
-        + ("" if pairs else example)
-    )
+    raise UsageError(f"--date {dates[0]!r}: expected a period such as {examples}")
 
 
 def quoted(text: str) -> str:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.columns import TableColumns, Texts
-from its_eval.effects.estimands import CHANGE, terms_of
+from its_eval.effects.estimands import terms_of
 from its_eval.effects.several_units import adjust, reaches
 from its_eval.estimators.fit import t_quantile
 from its_eval.evaluation import CHANGED, NO_CLEAR_CHANGE, NOT_ANSWERED
 from its_eval.pipeline.conclude import Terms, smallest_effects
+from its_eval.pipeline.question import interruptions_asked, question_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,7 +26,26 @@ _LABELS = (NOT_ANSWERED, NO_CLEAR_CHANGE, CHANGED)
 _DIRECTIONS = ("unclear", "better", "worse")
 
 
-def add_summary(family: Sequence[Answers], terms: Terms, question: str, into: TableColumns) -> None:
+def n_interruptions(family: Sequence[Answers]) -> int:
+    """Return how many interruptions the series of a family have between them."""
+    return len(interruptions_asked([answer.estimates for answer in family]))
+
+
+def of_events(family: Sequence[Answers], question: str) -> FloatArray:
+    """Return the p-values of fitted events, which are of the family too."""
+    found = [
+        _p_values(answer, question_of(question, event.shape), number)
+        for answer in family
+        for number, event in enumerate(answer.estimates.design.interruptions)
+        if number
+    ]
+    every = np.concatenate([np.empty(0), *found])
+    return np.asarray(every[~np.isnan(every)])
+
+
+def add_summary(
+    family: Sequence[Answers], terms: Terms, question: str, others: FloatArray, into: TableColumns
+) -> None:
     """Add a row for every series of one outcome and design.
 
     Of ``change`` the p-value is the smallest of its terms' times their number (Bonferroni): the joint F of a
@@ -39,14 +59,17 @@ def add_summary(family: Sequence[Answers], terms: Terms, question: str, into: Ta
         How they are judged.
     question : str
         ``change`` or an estimand.
+    others : ndarray
+        p-values of other interruptions in the family.
     into : TableColumns
         The table ``summary``.
     """
     chosen = [_shown(answer) for answer in family]
-    p_values = [_p_values(answer, question, place) for answer, place in zip(family, chosen, strict=True)]
+    p_values = [_p_values(answer, question) for answer in family]
     known = [~np.isnan(values) for values in p_values]
-    every = np.concatenate([values[there] for values, there in zip(p_values, known, strict=True)])
-    lost = np.ones(max(terms.n_units - every.size, 0))
+    size = terms.size(n_interruptions(family))
+    every = np.concatenate([*(values[there] for values, there in zip(p_values, known, strict=True)), others])
+    lost = np.ones(max(size - every.size, 0))
     adjusted = adjust(np.concatenate([every, lost]), terms.method)
     start = 0
     for answer, place, p_value, there in zip(family, chosen, p_values, known, strict=True):
@@ -57,7 +80,7 @@ def add_summary(family: Sequence[Answers], terms: Terms, question: str, into: Ta
             continue
         here = answer.effects.present[:, place]
         if here.any():
-            _add(answer, place, here, p_value, p_adjusted, terms, into)
+            _add(answer, place, here, p_value, p_adjusted, terms, size, into)
 
 
 def _shown(answer: Answers) -> int | None:
@@ -66,15 +89,20 @@ def _shown(answer: Answers) -> int | None:
     return next(iter(ratios or answer.primary), None)
 
 
-def _p_values(answer: Answers, question: str, place: int | None) -> FloatArray:
-    """Return the p-value of the question by series; NaN where there is none."""
+def _p_values(answer: Answers, question: str, number: int = 0) -> FloatArray:
+    """Return the p-value of the question about an interruption by series; NaN where there is none.
+
+    Of an estimand with a ratio it is that of the ratio.
+    """
     effects, counts = answer.effects, answer.counts
-    names: tuple[str, ...] = (question,) if place is None else (effects.kinds[place].estimand,)
-    if question == CHANGE:
-        names = terms_of(CHANGE, answer.estimates.design.interruption.shape)
-    columns = [found[0] for name in names if (found := effects.places(name))]
-    if len(columns) < len(names):
+    names = terms_of(question, answer.estimates.design.interruptions[number].shape)
+    places = [
+        sorted(effects.places(name, number), key=lambda place: effects.kinds[place].scale != "ratio")
+        for name in names
+    ]
+    if not all(places):
         return np.full(len(answer.estimates.units), np.nan)
+    columns = [found[0] for found in places]
     smallest = np.where(counts[:, columns], effects.p_value[:, columns], np.nan)
     return np.asarray(np.minimum(1.0, len(columns) * smallest.min(axis=1)))
 
@@ -86,6 +114,7 @@ def _add(
     p_value: FloatArray,
     p_adjusted: FloatArray,
     terms: Terms,
+    size: int,
     into: TableColumns,
 ) -> None:
     """Add the series that have the answer."""
@@ -98,7 +127,7 @@ def _add(
     changed = reaches(p_adjusted, terms.alpha)
     labels = np.where(np.isnan(p_value), 0, np.where(changed, 2, 1))
     centre = np.log(estimate) if kind.scale == "ratio" else estimate
-    reach = t_quantile(1.0 - terms.alpha / (2.0 * terms.n_units), df) * std_error
+    reach = t_quantile(1.0 - terms.alpha / (2.0 * size), df) * std_error
     clear = changed & (np.abs(centre) > reach) & (terms.better is not None)
     good = (centre > 0.0) == (terms.better == "higher")
     keys = answer.keys

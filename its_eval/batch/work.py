@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.batch.outcome import PeerMemory, PlannedOutcome, plan_outcome
-from its_eval.batch.summary import add_summary
+from its_eval.batch.summary import add_summary, n_interruptions, of_events
 from its_eval.columns import TableColumns, Texts
 from its_eval.comparisons.base import comparison_of
 from its_eval.data.dataset import read_indicators
@@ -99,20 +99,21 @@ def _evaluate(block: Block) -> BlockResult:
             if sheet.targets:
                 # the first estimator alone: a batch answers, and tries nothing else
                 sheets.append((sheet, comparison.entries(item.plan.outcome.estimators)[:1]))
-    estimates, lost = estimate(sheets, Ask(analysis.question, whole_fits=False))
+    estimates, lost = estimate(sheets, Ask(analysis.question, whole_fits=False, joined=True))
     failed += lost
     tables = {name: TableColumns(name) for name in TABLES}
     for family in _families(analysis, estimates):
         better = family[0].estimates.sheet.plan.outcome.better
         terms = Terms.of(config, better, len(block.treatment.units))
         question = config.estimands.primary
-        adjusted = adjusted_p(family, terms.n_units, terms.method)
+        others, size = of_events(family, question), terms.size(n_interruptions(family))
+        adjusted = adjusted_p(family, size, terms.method, others)
         for answer, p_adjusted in zip(family, adjusted, strict=True):
             shown = p_adjusted if question != CHANGE else np.full_like(p_adjusted, np.nan)
             add_effects(answer, shown, config.confidence, tables["effects"])
             add_fits(answer, {}, tables["fits"])
             failed += without_primary(answer)
-        add_summary(family, terms, question, tables["summary"])
+        add_summary(family, terms, question, others, tables["summary"])
     add_not_estimated(failed, tables["not_estimated"])
     if config.peers is not None:
         _add_peers(planned, tables["peers"])

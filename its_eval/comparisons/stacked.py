@@ -20,7 +20,8 @@ from its_eval.errors import NotEstimableError
 from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.estimators.kind import FitContext
 from its_eval.estimators.least_squares import newey_west_lags
-from its_eval.pipeline.estimate import Estimates, not_estimated, whole_estimates
+from its_eval.pipeline.estimate import Estimates, whole_estimates
+from its_eval.pipeline.pieces import not_estimated
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

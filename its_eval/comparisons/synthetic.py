@@ -14,7 +14,8 @@ from its_eval.errors import NotEstimableError
 from its_eval.estimators.fit import CovarianceModel
 from its_eval.estimators.least_squares import fit_ols
 from its_eval.peers.balance import synthetic_weights
-from its_eval.pipeline.estimate import Estimates, not_estimated, whole_estimates
+from its_eval.pipeline.estimate import Estimates, whole_estimates
+from its_eval.pipeline.pieces import not_estimated
 from its_eval.pipeline.plan import Target
 from its_eval.pipeline.sheet import NotEstimated, comparative_covariates, make_sheet
 

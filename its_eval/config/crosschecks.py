@@ -101,9 +101,11 @@ def _table_faults(
     peers: PeerSettings, data: DataSettings, treated: Collection[str] | str | None
 ) -> Iterator[Fault]:
     searched = treated is not None and (isinstance(treated, str) or not set(treated) <= set(peers.given))
-    if searched and peers.match == "characteristics" and data.characteristics is None:
+    # every other unit is a peer whatever it is like
+    every = peers.k == "all" and peers.preset is None and not peers.variables
+    if searched and peers.match == "characteristics" and data.characteristics is None and not every:
         what = "peers cannot be searched without data.characteristics"
-        yield Fault((), what, "that table, or `given` for every treated unit")
+        yield Fault((), what, "that table, `given` for every treated unit, or `k: all`")
     if data.units is None:
         for place, column in enumerate(peers.within):
             if column.casefold().startswith("units."):

@@ -62,10 +62,12 @@ def _encoding(text: str) -> str:
 
 
 def _delimiter(text: object) -> object:
-    word = {"tab": "\t", "\\t": "\t"}.get(str(text), text)
-    if not isinstance(word, str) or len(word) != 1:
+    # blanks around a text are taken off, a tabulator among them: it has a word
+    if text in ("tab", "\t", "\\t"):
+        return "tab"
+    if not isinstance(text, str) or len(text.strip()) != 1:
         raise custom_error(f"{show(text)} is no delimiter", "one character, e.g. ';', or tab")
-    return word
+    return text
 
 
 #: The column that a layout does not have: it is spread over the names of the columns.

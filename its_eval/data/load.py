@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from its_eval.config import DataSettings, IndicatorTable
 
 
+#: Delimiters with a word of their own.
+_DELIMITERS = {"tab": "\t"}
 #: Ordinal of a row whose period could not be read.
 NO_PERIOD = -(10**9)
 
@@ -112,7 +114,13 @@ class _Loaded:
 
 
 def _load_table(table: IndicatorTable, calendar: Calendar, only_unit: str | None) -> _Loaded:
-    how = Reading(table.sheet, table.header_row, table.delimiter, table.encoding, keyed=True)
+    how = Reading(
+        table.sheet,
+        table.header_row,
+        _DELIMITERS.get(table.delimiter, table.delimiter),
+        table.encoding,
+        keyed=True,
+    )
     shape = shaped(read_table(table.path, how), table, calendar, only_unit)
     raw = shape.frame
     findings = _blank_codes(raw)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from its_eval.data.numbers import MISSING_MARKS, to_numbers
-from its_eval.data.recognise import likely_header
+from its_eval.data.opening import likely_header
 from its_eval.data.tables import find_column, nearest, normalise_name, require_distinct
 from its_eval.errors import DataError
 
@@ -210,12 +210,12 @@ def _complete(long: pd.DataFrame, table: IndicatorTable) -> pd.DataFrame:
 
 
 def _only_words(column: pd.Series) -> bool:
-    """Return whether a column has cells, and none with a digit in it: words, true and false."""
+    """Return whether a column has cells, and none like a number: words, true and false."""
     if pd.api.types.is_numeric_dtype(column):
         return False
     cells = column.str.strip()
     filled = cells[~cells.isin(MISSING_MARKS)]
-    return bool(len(filled)) and not filled.str.contains(r"\d", regex=True).any()
+    return bool(len(filled)) and not filled.str.fullmatch(r"[<>~]?\s*[+-]?\d[\d.,\s]*%?").any()
 
 
 def _unused(names: list[str]) -> str:

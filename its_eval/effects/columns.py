@@ -302,9 +302,8 @@ def _add_nonlinear(
         at=at,
         by_weight=setting.by_weight,
     ):
-        if name in BY_MEANS:
-            there = there & ~by_means
-        builder.read(Kind(name, "response", "identity", number), estimates, there)
+        modelled = there & ~by_means if name in BY_MEANS else there
+        builder.read(Kind(name, "response", "identity", number), estimates, modelled)
 
 
 #: What a difference of mean rates stands for where a model has no estimate.

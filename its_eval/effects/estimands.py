@@ -26,8 +26,9 @@ class Segment:
     ----------
     design : Design
         The design.
-    observed : ndarray of bool, shape (n,)
-        Periods that entered the fit; averages run over those from T1 on.
+    observed : ndarray of bool, shape (n,) or (S, n)
+        Periods that entered the fit; averages run over those from T1 on. With the second form rows that
+        depend on them are of shape (S, k).
     number : int
         Which interruption; its effects are relative to the segment before.
     """
@@ -82,6 +83,8 @@ class Segment:
         """
         if not self.periods.any():
             return None
+        if self.periods.ndim == 2:
+            return np.asarray(np.where(self.periods, np.nan_to_num(weights), 0.0) @ self.difference)
         chosen = np.nan_to_num(weights[..., self.periods])
         return np.asarray(chosen @ self.difference[self.periods], dtype=np.float64)
 
@@ -117,7 +120,11 @@ def _start(segment: Segment) -> FloatArray:
 
 def _average(segment: Segment) -> FloatArray | None:
     chosen = segment.periods
-    return np.asarray(segment.difference[chosen].mean(axis=0)) if chosen.any() else None
+    if not chosen.any():
+        return None
+    if chosen.ndim == 2:
+        return np.asarray(chosen @ segment.difference / chosen.sum(axis=1, keepdims=True))
+    return np.asarray(segment.difference[chosen].mean(axis=0))
 
 
 COUNTERFACTUAL_AT_START = Estimand("counterfactual_at_start", _start, "level expected at the start")

@@ -2,9 +2,9 @@
 
 A rate of 0 has no logarithm, so that a model on the scale of the link has no finite estimate. The rates of
 the two segments themselves differ by something finite, with an interval from the exact limits of either rate
-(Garwood 1936, *Biometrika* 28:437; Clopper & Pearson 1934, *Biometrika* 26:404), put together by the method of
-variance estimates recovery (Donner & Zou 2012, *Statistical Methods in Medical Research* 21:347). Counts that
-vary more than their mean says count for less, by Pearson's dispersion of the segment that has events. Neither
+(Garwood 1936, *Biometrika* 28:437; Clopper & Pearson 1934, *Biometrika* 26:404), put together by recovering
+variances from them (Donner & Zou 2012, *Statistical Methods in Medical Research* 21:347). Counts that vary
+more than their mean says count for less, by Pearson's dispersion of the segment that has events. Neither
 trend nor season nor autocorrelation is allowed for.
 """
 

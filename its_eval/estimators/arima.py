@@ -230,8 +230,8 @@ def fit_arima(
     one the season). Such a column has no coefficient in the likelihood, because an integrated series has no
     expected level: what is returned puts the line through the observed series,
     ``(A'A)^{-1}A'(y - Kb)`` with A the removed and K the kept columns, and its covariance is what follows
-    from that of b. It serves to draw a line: contrasts of removed columns have no estimate (``no_estimate`` of
-    the fit). Effects, which do not involve these columns, are not touched by this.
+    from that of b. It serves to draw a line: contrasts of removed columns have no estimate (``no_estimate``).
+    Effects, which do not involve these columns, are not touched by this.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Count and binomial families as estimators of the config: independent periods, or AR(1) errors on the link."""
+"""Count and binomial families as estimators of the config: periods independent, or with AR(1) errors."""
 
 from __future__ import annotations
 

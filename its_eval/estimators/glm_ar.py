@@ -21,13 +21,20 @@ the process is a random walk.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from its_eval.estimators.fit import blank_fit, missing_patterns, require_estimable
-from its_eval.estimators.glm import BINOMIAL, Family, check_counts, check_sizes, fit_series
+from its_eval.estimators.glm import (
+    BINOMIAL,
+    Family,
+    SeriesModel,
+    check_counts,
+    check_sizes,
+    fit_series,
+)
 from its_eval.estimators.reml.latent import (
     ZERO,
     Extra,
@@ -53,8 +60,8 @@ EXTRAS: dict[Family, Extra] = {
     "negative_binomial": "constant",
 }
 FLAGS = ("at_bound", "near_unit_root", "not_converged", "degenerate")
-#: Beta has settled when no coefficient moves by so many standard errors. Three digits would do for people; the
-#: rest makes the result independent of where the iteration started.
+#: Beta has settled when no coefficient moves by so many standard errors. Three digits would do for people;
+#: the rest makes the result independent of where the iteration started.
 SETTLED = 1e-7
 MAXIMUM_ROUNDS = 100
 #: From this round on steps are halved: some series jump to and fro.
@@ -83,8 +90,8 @@ def fit_glm_ar(
     Returns
     -------
     Fit
-        The variance parameters are s^2, rho and, of families other than Poisson and binomial, phi or a; those
-        that are known have no uncertainty. ``partial_autocorrelations`` is rho, NaN where ``s^2`` is 0;
+        The variance parameters are s^2, rho and, but for Poisson and binomial, phi or a; those that are
+        known have no uncertainty. ``partial_autocorrelations`` is rho, NaN where ``s^2`` is 0;
         ``sigma`` is s, the standard deviation of the process on the scale of the link (of a random walk: of
         a step); ``dispersion`` is a of the negative binomial and phi of the others. The restricted
         log-likelihood is that of the working response, for which fits of unlike mean are not comparable.
@@ -103,21 +110,22 @@ def fit_glm_ar(
     check_counts(Y, exposure=exposure, trials=trials)
     extra = EXTRAS.get(family, "")
     n_series, n_terms = Y.shape[1], X.shape[1]
-    blank = blank_fit(n_series, n_terms, 2 + bool(extra), 1, FLAGS)
-    result = replace(blank, dispersion=np.ones(n_series))
+    dispersion = np.ones(n_series)
+    result = replace(blank_fit(n_series, n_terms, 2 + bool(extra), 1, FLAGS), dispersion=dispersion)
     result.params[:] = result.partial_autocorrelations[:] = result.log_likelihood[:] = np.nan
     for pattern in missing_patterns(Y):
         observed = pattern.observed
         require_estimable(X, observed, minimum_df=3 + bool(extra))
         result.n_used[pattern.series] = pattern.n_used
         result.covariance.df_residual[pattern.series] = pattern.n_used - n_terms
-        points = (n_terms + 1) * ((extra and 12) or 6) * 2
-        for chunk in pattern.chunks(max(8, CHUNK_NUMBERS // (pattern.n_used * (points + pattern.n_used)))):
-            counts = Y[np.ix_(observed, chunk.series)].T
-            of_all = np.ones_like(counts) if sizes is None else sizes[np.ix_(observed, chunk.series)].T
-            _fit_chunk(
-                result, chunk.series, _Counts(X[observed], np.flatnonzero(observed), counts, of_all, family)
-            )
+        # a search takes at most 12 complex numbers a period and column, a covariance a matrix of all periods
+        numbers = pattern.n_used * (24 * (n_terms + 1) + pattern.n_used)
+        for chunk in pattern.chunks(max(8, CHUNK_NUMBERS // numbers)):
+            where = np.ix_(observed, chunk.series)
+            counts = Y[where].T
+            own = np.ones_like(counts) if sizes is None else sizes[where].T
+            data = _Counts(X[observed], np.flatnonzero(observed), counts, own, family)
+            _fit_chunk(result, dispersion, chunk.series, data)
     return result
 
 
@@ -165,7 +173,32 @@ class _Counts:
         return LatentSeries(self.basis, self.triangular, self.places, response, noise, typical)
 
 
-def _fit_chunk(result: Fit, series: NDArray[np.intp], data: _Counts) -> None:
+@dataclass(frozen=True)
+class _Found:
+    """Where the iterations of S series ended.
+
+    Attributes
+    ----------
+    coordinates : ndarray, shape (S, k)
+        Linear predictor on Q.
+    theta : ndarray, shape (S, q)
+        Variance parameters.
+    unit : ndarray, shape (S,)
+        Unit of these.
+    settled : ndarray of bool, shape (S,)
+    """
+
+    coordinates: FloatArray
+    theta: FloatArray
+    unit: FloatArray
+    settled: BoolArray
+
+    def take(self, pick: NDArray[Any]) -> _Found:
+        """Return those of some of the series."""
+        return _Found(self.coordinates[pick], self.theta[pick], self.unit[pick], self.settled[pick])
+
+
+def _fit_chunk(result: Fit, dispersion: FloatArray, series: NDArray[np.intp], data: _Counts) -> None:
     """Fit series that miss the same periods and write them into their places."""
     plain_family: Family = "binomial" if data.family in BINOMIAL else "poisson"
     plain = [
@@ -174,93 +207,85 @@ def _fit_chunk(result: Fit, series: NDArray[np.intp], data: _Counts) -> None:
     ]
     infinite = np.array([model.infinite for model in plain])
     result.flags["degenerate"][series] = infinite
-    finite = np.flatnonzero(~infinite)
-    if not finite.size:
+    left = np.flatnonzero(~infinite)
+    if not left.size:
         return
-    left, data = series[finite], data.take(finite)
-    start = np.array([plain[place].params for place in finite]) @ data.triangular.T
+    start = np.array([plain[place].params for place in left]) @ data.triangular.T
     extra = EXTRAS.get(data.family, "")
-    whole = LatentModel(extra)
-    coordinates, theta, settled = _iterate(data, whole, start)
+    model, own = LatentModel(extra), data.take(left)
+    found = _iterate(own, model, start)
     if extra:
         # where rho may be 0 the rest of the noise is known
-        at = data.working(coordinates, data.working(start).unit)
-        lost = (search(whole, at, independent=True)[1] - _value(whole, at, theta)) * at.residual_df
-        certain = (lost > RANGE_95) & (theta[:, 0] > ZERO)
-        _write(result, left, data, whole, np.flatnonzero(certain), (start, coordinates, theta, settled))
-        left, data, start = left[~certain], data.take(~certain), start[~certain]
+        at = own.working(found.coordinates, found.unit)
+        lost = (search(model, at, independent=True)[1] - _value(model, at, found.theta)) * at.residual_df
+        certain = (lost > RANGE_95) & (found.theta[:, 0] > ZERO)
+        _write(result, dispersion, series[left[certain]], own.take(certain), model, found.take(certain))
+        left, own, start = left[~certain], own.take(~certain), start[~certain]
         if not left.size:
             return
-        whole = LatentModel()
-        coordinates, theta, settled = _iterate(data, whole, start)
-    some = theta[:, 0] > ZERO
-    _write(result, left, data, whole, np.flatnonzero(some), (start, coordinates, theta, settled))
-    for place in np.flatnonzero(~some):
-        model = plain[int(np.flatnonzero(series == left[place])[0])]
-        factor = max(1.0, model.pearson / (data.X.shape[0] - data.X.shape[1]))
-        own = left[place]
-        result.params[own] = model.params
-        result.covariance.model[own] = result.covariance.adjusted[own] = factor * model.bread
-        result.log_likelihood[own] = model.log_likelihood
-        result.flags["not_converged"][own] = not model.converged
-        assert result.dispersion is not None
-        result.dispersion[own] = 0.0 if extra == "constant" else factor
+        model = LatentModel()
+        found = _iterate(own, model, start)
+    some = found.theta[:, 0] > ZERO
+    _write(result, dispersion, series[left[some]], own.take(some), model, found.take(some))
+    for place in left[~some]:
+        _write_plain(result, dispersion, int(series[place]), plain[place], extra)
 
 
-_Found = tuple["FloatArray", "FloatArray", "FloatArray", "BoolArray"]
+def _write_plain(result: Fit, dispersion: FloatArray, series: int, model: SeriesModel, extra: Extra) -> None:
+    """Write the fit of the plain family, where no autoregressive process is seen."""
+    factor = max(1.0, model.pearson / float(result.covariance.df_residual[series]))
+    result.params[series] = model.params
+    result.covariance.model[series] = result.covariance.adjusted[series] = factor * model.bread
+    result.log_likelihood[series] = model.log_likelihood
+    result.flags["not_converged"][series] = not model.converged
+    dispersion[series] = 0.0 if extra == "constant" else factor
 
 
 def _write(
     result: Fit,
+    dispersion: FloatArray,
     series: NDArray[np.intp],
     data: _Counts,
     model: LatentModel,
-    pick: NDArray[np.intp],
     found: _Found,
 ) -> None:
-    """Write the fits of some series, as random walks where rho is at its upper bound."""
-    if not pick.size:
-        return
-    start, coordinates, theta, settled = (array[pick] for array in found)
-    own, places = data.take(pick), series[pick]
-    walk = np.zeros(pick.size, dtype=np.bool_)
+    """Write fits into their places, as random walks where rho is at its upper bound."""
     if not model.walk:
-        walk = theta[:, 1] >= model.bounds()[1][1] - ZERO
+        walk = found.theta[:, 1] >= model.bounds()[1][1] - ZERO
         if walk.any():
-            steps = LatentModel(model.extra, walk=True)
-            refitted = _iterate(own.take(walk), steps, coordinates[walk])
-            every = np.arange(int(walk.sum()))
-            _write(result, places[walk], own.take(walk), steps, every, (coordinates[walk], *refitted))
-    kept = np.flatnonzero(~walk)
-    if not kept.size:
+            steps, own = LatentModel(model.extra, walk=True), data.take(walk)
+            refitted = _iterate(own, steps, found.coordinates[walk])
+            _write(result, dispersion, series[walk], own, steps, refitted)
+        series, data, found = series[~walk], data.take(~walk), found.take(~walk)
+    if not series.size:
         return
-    at = own.working(coordinates, own.working(start).unit).take(kept)
-    theta, places = theta[kept], places[kept]
-    _put_covariance(result, places, model, latent_covariance(model, at, theta))
-    variance, rho, _ = model.parts(at, np.arange(kept.size), theta)
-    result.params[places] = np.linalg.solve(data.triangular, coordinates[kept].T).T
-    result.sigma[places] = np.sqrt(variance)
-    result.partial_autocorrelations[places, 0] = rho
+    at = data.working(found.coordinates, found.unit)
+    _write_covariance(result, series, model, latent_covariance(model, at, found.theta))
+    variance, rho, _ = model.parts(at, np.arange(series.size), found.theta)
+    result.params[series] = np.linalg.solve(data.triangular, found.coordinates.T).T
+    result.sigma[series] = np.sqrt(variance)
+    result.partial_autocorrelations[series, 0] = rho
     df = at.residual_df
     constant = df * math.log(2.0 * math.pi) + 2.0 * np.log(np.abs(np.diag(data.triangular))).sum()
-    result.log_likelihood[places] = -(df * _value(model, at, theta) + constant) / 2.0
-    assert result.dispersion is not None
-    if data.family == "negative_binomial":
-        result.dispersion[places] = at.unit * np.expm1(theta[:, -1]) if model.extra else 0.0
+    result.log_likelihood[series] = -(df * _value(model, at, found.theta) + constant) / 2.0
+    if model.extra == "constant":
+        dispersion[series] = found.unit * np.expm1(found.theta[:, -1])
+    elif model.extra == "factor":
+        dispersion[series] = np.exp(found.theta[:, -1])
     else:
-        result.dispersion[places] = np.exp(theta[:, -1]) if model.extra else 1.0
-    result.flags["not_converged"][places] = ~settled[kept]
-    result.flags["at_bound"][places] = True if model.walk else on_edge(model, theta)[:, 1]
-    result.flags["near_unit_root"][places] = rho > NEAR_UNIT_ROOT
+        dispersion[series] = 0.0 if data.family == "negative_binomial" else 1.0
+    result.flags["not_converged"][series] = ~found.settled
+    result.flags["at_bound"][series] = True if model.walk else on_edge(model, found.theta)[:, 1]
+    result.flags["near_unit_root"][series] = rho > NEAR_UNIT_ROOT
 
 
-def _put_covariance(
+def _write_covariance(
     result: Fit, series: NDArray[np.intp], model: LatentModel, covariance: CovarianceModel
 ) -> None:
     """Write a covariance model whose parameters may be fewer than those of the family."""
     whole = result.covariance
     whole.model[series], whole.adjusted[series] = covariance.model, covariance.adjusted
-    names = [0] + [1] * (not model.walk) + [2] * bool(model.extra)
+    names = np.array([0] + [1] * (not model.walk) + [2] * bool(model.extra), dtype=np.intp)
     whole.gradients[np.ix_(series, names)] = covariance.gradients
     whole.parameter_covariance[np.ix_(series, names, names)] = covariance.parameter_covariance
 
@@ -270,38 +295,22 @@ def _value(model: LatentModel, series: LatentSeries, theta: FloatArray) -> Float
     return np.asarray(regress(model, series, np.arange(len(theta)), theta).value)
 
 
-def _iterate(
-    data: _Counts, model: LatentModel, start: FloatArray
-) -> tuple[FloatArray, FloatArray, BoolArray]:
-    """Make the working response anew until the coefficients settle.
-
-    Parameters
-    ----------
-    start : ndarray, shape (S, k)
-        Coordinates of the linear predictor on Q.
-
-    Returns
-    -------
-    coordinates : ndarray, shape (S, k)
-    theta : ndarray, shape (S, q)
-    settled : ndarray of bool, shape (S,)
-    """
-    unit = data.working(start).unit
-    coordinates = start.copy()
-    theta = search(model, data.working(start))[0]
-    active = np.arange(len(start))
+def _iterate(data: _Counts, model: LatentModel, start: FloatArray) -> _Found:
+    """Make the working response anew until the coefficients settle, from coordinates (S, k) on Q."""
+    at = data.working(start)
+    unit = at.unit
+    coordinates, theta = start.copy(), search(model, at)[0]
+    settled = np.zeros(len(start), dtype=np.bool_)
     for done in range(MAXIMUM_ROUNDS):
-        own = data.take(active)
-        at = own.working(coordinates[active], unit[active])
+        active = np.flatnonzero(~settled)
+        if not active.size:
+            break
+        at = data.take(active).working(coordinates[active], unit[active])
         # the first step moves the mean most: look everywhere again
         theta[active] = search(model, at)[0] if done == 1 else follow(model, at, theta[active])[0]
         found = regress(model, at, np.arange(active.size), theta[active])
         step = found.shift - coordinates[active]
         spread = np.sqrt(np.einsum("sii->si", np.linalg.inv(found.inner)))
         coordinates[active] += step if done < DAMPED_FROM else step / 2.0
-        active = active[(np.abs(step) / spread).max(axis=1) >= SETTLED]
-        if not active.size:
-            break
-    settled = np.ones(len(start), dtype=np.bool_)
-    settled[active] = False
-    return coordinates, theta, settled
+        settled[active] = (np.abs(step) / spread).max(axis=1) < SETTLED
+    return _Found(coordinates, theta, unit, settled)

@@ -176,6 +176,8 @@ class EstimatorKind:
         Errors are autoregressive with the fit's partial autocorrelations, or independent.
     of_several_series : bool
         Describes a unit and its peers in one model.
+    joins_patterns : bool
+        Series that miss different periods may be handed over in one call.
     slow : bool
         Takes milliseconds a series.
     procedure : str
@@ -199,6 +201,7 @@ class EstimatorKind:
     models_sampling: bool = False
     whitenable: bool = False
     of_several_series: bool = False
+    joins_patterns: bool = False
     slow: bool = False
     procedure: str = ""
     at_bound: EstimatorKind | None = None

@@ -16,7 +16,7 @@ import numpy as np
 
 from its_eval.config.layouts import Layout, load_layout, load_layouts
 from its_eval.data.faults import Finding
-from its_eval.data.recognise import likely_header
+from its_eval.data.opening import likely_header
 from its_eval.data.tables import nearest
 from its_eval.errors import DataError, OutputError, UsageError
 from its_eval.importers.extract import Extract, extract

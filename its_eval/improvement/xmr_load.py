@@ -171,15 +171,13 @@ def _wanted(
 def _ordinals(
     column: pd.Series, calendar: Calendar, dates: str, path: Path, problems: list[str]
 ) -> pd.Series[int]:
-    ordinals = []
-    for row, text in column.astype(str).items():
-        try:
-            ordinals.append(calendar.parse(text, dates))
-        except ValueError as error:
-            fault = str(error).replace("set `dates: dmy`", "use --dates dmy").replace("`dates: mdy`", "mdy")
+    texts = column.astype(str)
+    ordinals, faults = calendar.parse_column(texts, dates)
+    for row, text in texts.items():
+        if text in faults:
+            fault = faults[text].replace("set `dates: dmy`", "use --dates dmy").replace("`dates: mdy`", "mdy")
             problems.append(f"{path}: row {row}: {fault}")
-            ordinals.append(0)
-    return pd.Series(ordinals, index=column.index, dtype=np.int64)
+    return pd.Series([ordinals.get(text, 0) for text in texts], index=column.index, dtype=np.int64)
 
 
 def _repeated(frame: pd.DataFrame, calendar: Calendar, path: Path) -> list[str]:

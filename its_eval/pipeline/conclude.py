@@ -73,6 +73,10 @@ class Terms:
         """Level of the tests."""
         return round(1.0 - self.confidence, 12)
 
+    def size(self, n_interruptions: int) -> int:
+        """Return the size of the family of units and interruptions; without adjustment each is one alone."""
+        return 1 if self.method == "none" else self.n_units * max(n_interruptions, 1)
+
 
 @dataclass(frozen=True)
 class Findings:
@@ -123,7 +127,7 @@ def verdict_rows(found: Findings, terms: Terms) -> Iterator[Row]:
         How they are judged.
     """
     cases = [(one, unit) for one in found.asked for unit in one.p_values]
-    size = terms.n_units * max(len(found.asked), 1)
+    size = terms.size(len(found.asked))
     beside = [found.beside.get((unit, one.key)) for one, unit in cases]
     own = np.array([one.p_values[unit] for one, unit in cases])
     if found.by_rank:
@@ -263,7 +267,7 @@ def _over_all(found: Findings, terms: Terms) -> Iterator[Row]:
         p_values,
         nothing,
         np.zeros(len(units), dtype=np.bool_),
-        size=terms.n_units,
+        size=terms.size(1),
         alpha=terms.alpha,
         method=terms.method,
     )
@@ -330,7 +334,9 @@ def summary_rows(
             }
 
 
-def adjusted_p(family: Sequence[Answers], size: int, method: Method) -> list[FloatArray]:
+def adjusted_p(
+    family: Sequence[Answers], size: int, method: Method, others: FloatArray | None = None
+) -> list[FloatArray]:
     """Return adjusted p-values of the primary rows of each answer, shape (S, K), NaN elsewhere.
 
     Parameters
@@ -341,7 +347,10 @@ def adjusted_p(family: Sequence[Answers], size: int, method: Method) -> list[Flo
         Size of the family, fixed by the config: a series without a p-value counts as one of 1.
     method : {"holm", "bh", "none"}
         Method of adjustment.
+    others : ndarray, optional
+        p-values of the other interruptions, which are of the same family.
     """
+    beside = np.empty(0) if others is None else others
     adjusted = [np.full(answer.effects.p_value.shape, np.nan) for answer in family]
     scales: dict[str, list[tuple[int, int]]] = {}
     for place, answer in enumerate(family):
@@ -353,7 +362,7 @@ def adjusted_p(family: Sequence[Answers], size: int, method: Method) -> list[Flo
             family[place].effects.p_value[chosen, column]
             for (place, column), chosen in zip(members, counts, strict=True)
         ]
-        every = np.concatenate(p_values)
+        every = np.concatenate([*p_values, beside])
         found = adjust(np.concatenate([every, np.ones(max(size - len(every), 0))]), method)
         start = 0
         for (place, column), chosen in zip(members, counts, strict=True):

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.design.matrix import require_segments
 from its_eval.effects.columns import EffectColumns, Question, Reading, Setting, effect_columns, reading_of
 from its_eval.errors import NotEstimableError
 from its_eval.estimators.catalogue import ESTIMATORS
-from its_eval.estimators.fit import ContrastEstimates, Fit, SingularDesignError, missing_patterns
-from its_eval.estimators.kind import EstimatorKind, FitContext, Statistics, at_bound
-from its_eval.estimators.random_walk import walk_covariance, walk_positions
-from its_eval.estimators.reml.autoregression import error_correlation
-from its_eval.pipeline.sheet import NotEstimated, Sheet, relative_variance
-from its_eval.scales import SCALES, Scale
+from its_eval.estimators.fit import ContrastEstimates, Fit, MissingPattern, missing_patterns
+from its_eval.estimators.kind import EstimatorKind, Statistics, at_bound
+from its_eval.pipeline.pieces import Piece, fit_context, not_estimated, pieces
+from its_eval.pipeline.sheet import NotEstimated, Sheet
+from its_eval.scales import Scale
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,10 +42,13 @@ class Ask:
     whole_fits : bool
         Keep the fits: for bands, checks, and estimands that are not linear. Without them only contrasts are
         estimated, as fast as the estimator can, and series of several sheets are fitted together.
+    joined : bool
+        Series that miss different periods stay in one `Estimates` where they were fitted together.
     """
 
     question: Question
     whole_fits: bool = True
+    joined: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ class Estimates:
         Where the series come from.
     columns : ndarray of int, shape (S,)
         Which of its columns, in the order of the fit.
-    observed : ndarray of bool, shape (n,)
-        Periods that entered the fit.
+    observed : ndarray of bool, shape (n,) or (S, n)
+        Periods that entered the fit; the second form under `Ask.joined` alone.
     design : Design
         Design matrix: the rows of the unit itself, for models of several series at once.
     estimator : str
@@ -181,39 +182,13 @@ class Estimates:
             spread[:, self.design.interruption.start :] *= ratio[:, None]
         return spread
 
-    def error_variance(self) -> FloatArray:
-        """Return the error variance of each period, shape (S, n); that of a random walk grows."""
-        fit, relative = self.whole, self.period_variance()
-        walk = fit.walk_variances
-        if walk is None:
-            return np.asarray((fit.sigma**2)[:, None] * relative)
-        return np.outer(walk[:, 0], walk_positions(self.observed)) + walk[:, 1:] * relative
-
-    def error_covariance(self, position: int) -> FloatArray:
-        """Return the error covariance of one series over its used periods, up to a factor, shape (N, N).
-
-        Raises
-        ------
-        ValueError
-            When the estimator has no error model with a covariance matrix.
-        """
-        root = np.sqrt(self.period_variance()[position])
-        walk = self.whole.walk_variances
-        if walk is not None:
-            noise = walk[position, 1] * np.diag(root[self.observed] ** 2)
-            return np.asarray(walk[position, 0] * walk_covariance(self.observed) + noise)
-        name, one = "" if self.entry is None else self.entry.name, self.whole.one(position)
-        if name != "reml_ar_noise":
-            one = replace(one, variance_ratio=None)  # it is in the root already
-        whole = error_correlation(name, one, 0, self.design.n_periods) * np.outer(root, root)
-        return np.asarray(whole[np.ix_(self.observed, self.observed)])
-
     def take(self, pick: NDArray[np.intp]) -> Estimates:
         """Return the estimates of some of the series."""
         rows = self.reading.rows
         return replace(
             self,
             columns=self.columns[pick],
+            observed=self.observed if self.observed.ndim == 1 else self.observed[pick],
             reading=self.reading if rows.ndim == 2 else replace(self.reading, rows=rows[pick]),
             statistics=self.statistics.take(pick),
             fit=None if self.fit is None else self.fit.take(pick),
@@ -225,7 +200,7 @@ class Estimates:
         """Fit other values, shape (n, R), with design, weights and estimator of one of the series."""
         if self.kind is None or self.entry is None:
             raise ValueError(f"{self.estimator} has no estimator that could fit other values")
-        context = _context(self.sheet, self.design, int((~np.isnan(values[:, 0])).sum()))
+        context = fit_context(self.sheet, self.design, int((~np.isnan(values[:, 0])).sum()))
         if self.relative_variance is None:
             return self.kind.fit(self.design.matrix, values, self.entry, context)
         own = self.relative_variance[:, [position]]
@@ -236,46 +211,6 @@ class Estimates:
         root = np.sqrt(own)
         plain = replace(self.kind, at_bound=None)
         return plain.fit(self.design.matrix / root, values / root, self.entry, context)
-
-
-@dataclass(frozen=True)
-class _Piece:
-    """Series of one sheet that are to be fitted together by one estimator."""
-
-    sheet: Sheet
-    columns: NDArray[np.intp]
-    observed: BoolArray
-    design: Design
-    entry: Estimator
-    kind: EstimatorKind
-    relative: FloatArray | None
-
-    @property
-    def scale(self) -> Scale:
-        """Scale of the fit."""
-        return SCALES[self.kind.link] if self.kind.is_family else self.sheet.scale
-
-    @cached_property
-    def values(self) -> FloatArray:
-        """What is fitted, shape (n, S)."""
-        return np.where(self.observed[:, None], self.sheet.values[:, self.columns], np.nan)
-
-    def context(self) -> FitContext:
-        """Return what the estimator needs beside design and series."""
-        context = _context(self.sheet, self.design, int(self.observed.sum()))
-        if not self.kind.is_family:
-            return replace(context, relative_variance=self.relative)
-        sizes = self.sheet.denominators[:, self.columns]
-        if self.kind.link == "log" and self.sheet.plan.outcome.per is not None:
-            sizes = sizes / self.sheet.plan.outcome.per
-        known = not np.isnan(sizes[self.observed]).any()
-        counts = self.sheet.counts[:, self.columns]
-        return replace(context, counts=counts, sizes=sizes if known else None)
-
-
-def _context(sheet: Sheet, design: Design, n_used: int) -> FitContext:
-    after = np.arange(design.n_periods) >= design.interruption.start
-    return FitContext(n_used, after, sheet.plan.per_year)
 
 
 def estimate(
@@ -301,74 +236,53 @@ def estimate(
     """
     found: list[Estimates] = []
     failed: list[NotEstimated] = []
-    pieces: list[_Piece] = []
+    waiting: list[Piece] = []
     for sheet, entries in sheets:
-        for piece in _pieces(sheet, entries, failed):
+        for piece in pieces(sheet, entries, failed):
             if not ask.whole_fits and not piece.kind.is_family and piece.relative is None:
-                pieces.append(piece)
-                continue
-            try:
-                found += _estimated(piece, ask)
-            except NotEstimableError as error:
-                failed += not_estimated(sheet, piece.columns, piece.entry.label, error, piece.design)
-    found += _together(pieces, ask, failed)
+                waiting.append(piece)
+            else:
+                found += _one_by_one(piece, ask, failed)
+    found += _together(waiting, ask, failed)
     return found, failed
 
 
-def _pieces(sheet: Sheet, entries: Sequence[Estimator], failed: list[NotEstimated]) -> Iterator[_Piece]:
-    """Yield the series that are fitted together; those with too short a segment are written down."""
-    for group in sheet.groups():
-        for pattern in missing_patterns(sheet.known_values(group)):
-            columns = group[pattern.series]
-            design = sheet.design(int(columns[0]), pattern.n_used)
-            try:
-                require_segments(design.interruptions, pattern.observed & design.usable)
-            except NotEstimableError as error:
-                for entry in entries:
-                    failed += not_estimated(sheet, columns, entry.label, error, design)
-                continue
-            for entry in entries:
-                kind = ESTIMATORS[entry.name]
-                weighted = np.zeros(len(columns), dtype=np.bool_)
-                if kind.weighs:
-                    unknown = np.isnan(sheet.sampling[np.ix_(pattern.observed, columns)])
-                    weighted = np.asarray(~unknown.any(axis=0))
-                plain = columns[~weighted]
-                if plain.size:
-                    yield _Piece(sheet, plain, pattern.observed, design, entry, kind, None)
-                if weighted.any():
-                    own = columns[weighted]
-                    relative = np.column_stack(
-                        [
-                            sheet.sampling[:, column]
-                            if kind.models_sampling
-                            else relative_variance(
-                                design.matrix,
-                                sheet.values[:, column],
-                                sheet.sampling[:, column],
-                                pattern.observed,
-                            )
-                            for column in own
-                        ]
-                    )
-                    yield _Piece(sheet, own, pattern.observed, design, entry, kind, relative)
+def _one_by_one(piece: Piece, ask: Ask, failed: list[NotEstimated]) -> list[Estimates]:
+    """Fit one piece; where it cannot be fitted, what of it misses the same periods."""
+    try:
+        return _estimated(piece, ask)
+    except NotEstimableError as error:
+        if piece.observed.ndim == 1:
+            failed += not_estimated(piece.sheet, piece.columns, piece.entry.label, error, piece.design)
+            return []
+        return [item for part in piece.by_pattern() for item in _one_by_one(part, ask, failed)]
 
 
-def _estimated(piece: _Piece, ask: Ask) -> list[Estimates]:
+def _estimated(piece: Piece, ask: Ask) -> list[Estimates]:
     """Fit one piece and read its contrasts."""
     blank = _nothing_yet(piece)
     reading = reading_of(piece.design, blank.setting(), ask.question)
     if ask.whole_fits:
         fit = piece.kind.fit(piece.design.matrix, piece.values, piece.entry, piece.context())
         read = Statistics.of(fit, reading.rows)
-        return _apart(replace(blank, reading=reading, statistics=read, fit=fit, params=fit.params))
+        whole = replace(blank, reading=reading, statistics=read, fit=fit, params=fit.params)
+        return _apart(whole, ask)
     rows = _with_coefficients(piece, reading)
     read = piece.kind.read(piece.design.matrix, piece.values, rows, piece.entry, piece.context())
-    return _apart(_read_off(blank, reading, read))
+    if piece.observed.ndim == 2:
+        # as where contrasts alone are read
+        read = replace(read, sigma=None, log_likelihood=None)
+    return _apart(_read_off(blank, reading, read), ask)
 
 
-def _apart(item: Estimates) -> list[Estimates]:
-    """Return series that answer for themselves, and those at a bound with the kind that answers for them."""
+def _apart(item: Estimates, ask: Ask) -> list[Estimates]:
+    """Return series that answer for themselves, and those at a bound with the kind that answers for them.
+
+    Those that miss different periods are taken apart too, unless they may stay together.
+    """
+    if item.observed.ndim == 2 and not ask.joined:
+        patterns = missing_patterns(np.where(item.observed.T, 0.0, np.nan))
+        return [part for pattern in patterns for part in _apart(_of_pattern(item, pattern), ask)]
     instead = None if item.kind is None else item.kind.at_bound
     bound = at_bound(item.statistics.flags)
     if instead is None or not bound.size:
@@ -378,7 +292,16 @@ def _apart(item: Estimates) -> list[Estimates]:
     return [*([own] if len(own.columns) else []), replace(item.take(bound), kind=instead)]
 
 
-def _nothing_yet(piece: _Piece) -> Estimates:
+def _of_pattern(item: Estimates, pattern: MissingPattern) -> Estimates:
+    """Return the series of one pattern out of several."""
+    part = replace(item.take(pattern.series), observed=pattern.observed)
+    rows = part.reading.rows
+    if not (rows == rows[:1]).all():
+        return part
+    return replace(part, reading=replace(part.reading, rows=rows[0]))
+
+
+def _nothing_yet(piece: Piece) -> Estimates:
     """Return a piece before it is fitted."""
     return Estimates(
         piece.sheet,
@@ -396,7 +319,7 @@ def _nothing_yet(piece: _Piece) -> Estimates:
     )
 
 
-def _with_coefficients(piece: _Piece, reading: Reading) -> FloatArray:
+def _with_coefficients(piece: Piece, reading: Reading) -> FloatArray:
     """Return contrasts, and behind them the coefficients where a level has to be held against its range."""
     if not needs_level(piece.sheet, piece.scale):
         return reading.rows
@@ -420,10 +343,13 @@ def needs_level(sheet: Sheet, scale: Scale) -> bool:
     return sheet.plan.outcome.kind == "percentage" and scale.is_plain
 
 
-def _together(pieces: Sequence[_Piece], ask: Ask, failed: list[NotEstimated]) -> Iterator[Estimates]:
+def _together(waiting: Sequence[Piece], ask: Ask, failed: list[NotEstimated]) -> Iterator[Estimates]:
     """Yield the contrasts of pieces that share matrix, contrasts and pattern, of whatever outcome."""
-    groups: dict[Hashable, list[tuple[_Piece, Estimates, Reading, FloatArray]]] = {}
-    for piece in pieces:
+    groups: dict[Hashable, list[tuple[Piece, Estimates, Reading, FloatArray]]] = {}
+    for piece in waiting:
+        if piece.observed.ndim == 2:
+            yield from _one_by_one(piece, ask, failed)
+            continue
         blank = _nothing_yet(piece)
         reading = reading_of(piece.design, blank.setting(), ask.question)
         rows = _with_coefficients(piece, reading)
@@ -443,7 +369,8 @@ def _together(pieces: Sequence[_Piece], ask: Ask, failed: list[NotEstimated]) ->
             continue
         edges = np.cumsum([0, *(len(piece.columns) for piece, *_ in members)])
         for place, (_, blank, reading, _) in enumerate(members):
-            yield from _apart(_read_off(blank, reading, read.take(slice(edges[place], edges[place + 1]))))
+            part = read.take(slice(edges[place], edges[place + 1]))
+            yield from _apart(_read_off(blank, reading, part), ask)
 
 
 def whole_estimates(
@@ -493,22 +420,3 @@ def whole_estimates(
     return replace(
         blank, reading=reading, statistics=Statistics.of(fit, reading.rows), fit=fit, params=fit.params
     )
-
-
-def not_estimated(
-    sheet: Sheet,
-    columns: Iterable[int],
-    label: str,
-    error: NotEstimableError,
-    design: Design | None = None,
-) -> list[NotEstimated]:
-    """Return a row for each series that an expected error stopped, in terms that a reader knows."""
-    message = str(error)
-    if isinstance(error, SingularDesignError) and error.terms and design is not None:
-        names = ", ".join(design.terms[column] for column in error.terms)
-        message = f"{names} cannot be told apart from the other terms over the {error.n_used} usable periods"
-    outcome = sheet.plan.outcome.name
-    return [
-        NotEstimated(outcome, sheet.units[column], sheet.comparison, label, error.reason, message)
-        for column in columns
-    ]

@@ -53,9 +53,26 @@ def unknown_names(config: Config, sources: Sources) -> list[str]:
     return notes
 
 
+def events_outside(config: Config, outcomes: Sequence[OutcomePlan]) -> list[str]:
+    """Return a note for each event that is to change something and lies in no outcome's window."""
+    notes = []
+    for event in config.events:
+        spans = [
+            (plan.panel.start, plan.panel.start + plan.panel.n_periods - 1)
+            for plan in outcomes
+            if not event.outcomes or listed_as(plan.outcome) in event.outcomes
+        ]
+        calendar = config.data.calendar
+        first = calendar.parse(event.date)
+        last = first if event.until is None else calendar.parse(event.until)
+        if event.as_ != "note" and not any(first <= end and last >= start for start, end in spans):
+            notes.append(f"The event {event.name!r} ({event.date}) lies outside the data and has no effect.")
+    return notes
+
+
 def plan_notes(config: Config, outcomes: list[OutcomePlan], units: Units | None = None) -> list[str]:
     """Return what a reader has to know about the peers before any number: their date, and who filled up."""
-    notes = dated_after(config, outcomes)
+    notes = [*events_outside(config, outcomes), *dated_after(config, outcomes)]
     # what is true of the scaling is true of every outcome
     scalings = [peers.scaled.notes for plan in outcomes for peers in plan.peer_sets.values() if peers.scaled]
     notes += dict.fromkeys(note for found in scalings for note in found)

@@ -10,6 +10,7 @@ import numpy as np
 from its_eval.checks.one_month import JumpEvidence, contradicted, jump_evidence, one_month
 from its_eval.checks.result import DRAWS, CheckResult, not_applicable, number, upper_p
 from its_eval.effects.estimands import linear_contrasts
+from its_eval.pipeline.error_model import error_covariance
 from its_eval.pipeline.period_weights import period_weights
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def _without_a_jump(
     """Return the jumps of series that have none, simulated under the fit, and how their years' means move."""
     plan, unit = item.sheet.plan, item.units[position]
     stream = analysis.stream(plan.outcome.name, unit, item.sheet.comparison, NAME)
-    factor = np.linalg.cholesky(item.error_covariance(position))
+    factor = np.linalg.cholesky(error_covariance(item, position))
     errors = np.full((item.observed.size, DRAWS), np.nan)
     errors[item.observed] = factor @ stream.standard_normal((len(factor), DRAWS))
     fit = item.refit(errors, position)

@@ -77,8 +77,8 @@ def donor_pool(config: Config, sources: Sources, treatment: Treatment) -> set[st
     # the peers of a run, fed back as given, bring the same ranks
     if sources.scaled is not None:
         pool |= set(sources.scaled.units)
-    elif settings.match == "pre_period":
-        pool |= set(sources.rows.frame["unit"].unique())
+    elif settings.match == "pre_period" or settings.k == "all":
+        pool |= set(sources.rows.frame["unit"].unique()) - {""}
     return pool - treatment.barred
 
 
@@ -124,6 +124,10 @@ def choose_peers(
             known = [unit for unit in searched if unit in scaled.places]
             calipers = [caliper_distance(settings.caliper, scaled, unit, k) for unit in known]
             found |= {item.unit: item for item in select_all(known, scaled, k, pool, calipers)}
+        elif settings.k == "all":
+            for unit in searched:
+                others = tuple(code for code in candidates if code != unit)
+                found[unit] = given_peers(unit, others, None, pool)
         table = "the characteristics table" if settings.match == "characteristics" else "the pre-period data"
         missing |= {
             unit: f"{unit} is not in {table}, so it has no peers; list them under peers.given"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.effects.trend_bounds import gls_weights
+from its_eval.pipeline.error_model import error_covariance
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,10 +29,11 @@ def period_weights(item: Estimates, position: int, contrast: FloatArray) -> Floa
     contrast : ndarray, shape (k,)
         The estimate in the coefficients.
     """
-    if item.is_family or item.placebo_only:
+    # of a model of a unit with its peers the rows of the unit alone are no whole fit
+    if item.is_family or item.placebo_only or item.kind is None or item.kind.of_several_series:
         return None
     try:
-        covariance = item.error_covariance(position)
+        covariance = error_covariance(item, position)
     except ValueError:
         return None  # an estimator without an error model
     if np.isnan(covariance).any():

@@ -305,6 +305,10 @@ def interruptions_of(
     return interruptions, tuple(dict.fromkeys(outside))
 
 
+#: So many units with the same fault are named.
+_SHOWN_UNITS = 6
+
+
 def starts_outside(outcome: Outcome, panel: Panel, treatment: Treatment) -> list[str]:
     """Return a problem for each date of the intervention without a period before it or outside the window."""
     span = " to ".join(panel.calendar.format(panel.start + index) for index in (0, panel.n_periods - 1))
@@ -313,9 +317,12 @@ def starts_outside(outcome: Outcome, panel: Panel, treatment: Treatment) -> list
         start = panel.index_of(panel.calendar.parse(date))
         if not 0 < start < panel.n_periods:
             where = "leaves no period before it in" if start == 0 else "lies outside"
-            problems.append(
-                f"outcome {outcome.indicator!r}: the intervention {date} {where} its data, {span}"
-            )
+            units = [unit for unit, own in treatment.dates.items() if own == date]
+            problem = f"outcome {outcome.indicator!r}: the intervention {date} {where} its data, {span}"
+            if len(units) < len(treatment.dates):
+                named = ", ".join(units[:_SHOWN_UNITS]) + (", …" if len(units) > _SHOWN_UNITS else "")
+                problem += f" (of {named}): correct the date, or take the unit out of `treated`"
+            problems.append(problem)
     return problems
 
 

@@ -79,6 +79,12 @@ def interruptions_asked(estimates: Sequence[Estimates]) -> dict[str, Interruptio
     return found
 
 
+def question_of(estimand: str, shape: str) -> str:
+    """Return the question about a fitted event: any change where it lacks the term that is asked for."""
+    lacks = estimand in ("level_change", "slope_change") and estimand not in terms_of(CHANGE, shape)
+    return CHANGE if lacks else estimand
+
+
 def questions(analysis: Analysis, estimates: Sequence[Estimates]) -> list[Asked]:
     """Return the question about each interruption of some series, the intervention first.
 
@@ -92,10 +98,7 @@ def questions(analysis: Analysis, estimates: Sequence[Estimates]) -> list[Asked]
     """
     asked = []
     for key, interruption in interruptions_asked(estimates).items():
-        question = analysis.estimand
-        has = {*terms_of(CHANGE, interruption.shape)}
-        if key and question in ("level_change", "slope_change") and question not in has:
-            question = CHANGE
+        question = question_of(analysis.estimand, interruption.shape) if key else analysis.estimand
         terms = terms_of(question, interruption.shape)
         if len(terms) == 1:
             # the effect after a year of a level or a trend alone is that level, or a multiple of the trend

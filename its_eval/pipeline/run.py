@@ -154,7 +154,7 @@ def _answer(config: Config, sources: Sources, plan: OutcomePlan, comparison: Com
     primary = [item for item in estimates if item.estimator == first]
     asked = questions(analysis, primary)
     fits = donor_fits(config, sources, plan, comparison, analysis) if config.checks.placebo_units else []
-    size = len(plan.treated) * max(len(asked), 1)
+    size = Terms.of(config, plan.outcome.better, len(plan.treated)).size(len(asked))
     beside = {
         (unit, one.key): item
         for one in asked
@@ -188,8 +188,9 @@ def _tabulate(
     confidence, credibility = config.confidence, answered.look.credibility
     outcome, design = answered.plan.outcome, answered.comparison.name
     terms = Terms.of(config, outcome.better, len(plan.treated))
-    size = len(plan.treated) * max(len(answered.look.asked), 1)
-    adjusted = adjusted_p(answered.answers, size, terms.method)
+    asked = answered.look.asked
+    others = np.array([p for one in asked if one.key for p in one.p_values.values() if not np.isnan(p)])
+    adjusted = adjusted_p(answered.answers, terms.size(len(asked)), terms.method, others)
     flags: dict[str, str] = {}
     inference: dict[str, str] = {}
     for answer, p_adjusted in zip(answered.answers, adjusted, strict=True):

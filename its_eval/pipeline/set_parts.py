@@ -12,6 +12,7 @@ from its_eval.checks.autocorrelation import innovations
 from its_eval.effects.set_effect import UnitPart, whitened_parts
 from its_eval.estimators.fit import ContrastEstimates
 from its_eval.estimators.reml import autoregression
+from its_eval.pipeline.error_model import error_covariance
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,8 +50,8 @@ def parts_of(estimates: Sequence[Estimates], names: Sequence[tuple[int, str]]) -
         places = [item.reading.names.index(name) for name in names]
         read, rows = item.statistics.estimates, item.reading.rows[..., places, :]
         every = (read.estimate, read.std_error, read.df, read.df_unclipped)
-        known = ~np.isnan(read.estimate + read.std_error)[:, places].any(axis=1)
-        known = np.flatnonzero(known & ~item.stuck)
+        unknown = np.isnan(read.estimate + read.std_error)[:, places].any(axis=1)
+        known = np.flatnonzero(~(unknown | item.stuck))
         n_numbers = item.design.matrix.size + item.design.n_periods
         for start in range(0, known.size, max(CHUNK_NUMBERS // n_numbers, 1)):
             chosen = known[start : start + max(CHUNK_NUMBERS // n_numbers, 1)]
@@ -70,21 +71,19 @@ def _whitened(item: Estimates, chosen: NDArray[np.intp]) -> tuple[FloatArray, Fl
         gap = (sheet.unit_values - sheet.peer_means)[:, columns]
         return autoregressive(X, gap, observed, np.empty((chosen.size, 0)))
     Y = sheet.values[:, columns]
-    if getattr(item, "inference", "") == RANDOM_WALK:
+    walks, weighted = item.inference == RANDOM_WALK, item.relative_variance is not None
+    if walks and not weighted:
         return differenced(X, Y, observed)
-    if item.whitenable:
+    if item.whitenable and not walks:
         scale = None
-        if item.relative_variance is not None or (
-            item.entry is not None and item.entry.variance != "constant"
-        ):
+        if weighted or (item.entry is not None and item.entry.variance != "constant"):
             scale = np.sqrt(item.period_variance()[chosen])
         return autoregressive(X, Y, observed, item.statistics.partial_autocorrelations[chosen], scale)
-    if item.kind.name not in autoregression.NAMES:
+    if not walks and item.kind.name not in autoregression.NAMES:
         return autoregressive(X, Y, observed, np.empty((chosen.size, 0)))
     both = np.concatenate([np.broadcast_to(X, (chosen.size, *X.shape)), Y.T[:, :, None]], axis=2)[:, observed]
     for place, series in enumerate(chosen):
-        covariance = autoregression.error_correlation(item.kind.name, item.whole, int(series), len(X))
-        factor = np.linalg.cholesky(covariance[np.ix_(observed, observed)])
+        factor = np.linalg.cholesky(error_covariance(item, int(series)))
         both[place] = linalg.solve_triangular(factor, both[place], lower=True)
     return both[:, :, :-1], both[:, :, -1]
 

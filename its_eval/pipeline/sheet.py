@@ -221,7 +221,7 @@ class Sheet:
         """
         outcome = self.plan.outcome
         sizes = self.denominators[:, columns].T
-        known = np.asarray(~np.isnan(sizes[:, observed]).any(axis=1))[:, None]
+        known = np.asarray(~(np.isnan(sizes) & observed).any(axis=1))[:, None]
         if outcome.kind == "percentage":
             return np.where(known, sizes / 100.0, np.nan) if known.any() else None
         if outcome.kind == "count":

@@ -12,6 +12,7 @@ from its_eval.columns import Column, TableColumns, Texts
 from its_eval.effects.columns import EffectColumns, Kind, bands
 from its_eval.effects.nonlinear import above_zero
 from its_eval.peers.balance import balance, contributions
+from its_eval.pipeline.error_model import error_variance
 from its_eval.pipeline.estimate import Estimates, needs_level
 from its_eval.pipeline.peer_choice import pre_period_balance
 from its_eval.pipeline.sheet import NotEstimated
@@ -176,10 +177,10 @@ def add_fits(answer: Answers, more_flags: dict[str, set[str]], into: TableColumn
         {
             **answer.keys,
             "unit": answer.units,
-            "n": float(observed.sum()) if fit is None else fit.n_used.astype(np.float64),
-            "n_pre": float((before & observed).sum()),
-            "n_post": float((after & observed).sum()),
-            "n_missing": float((design.usable & ~observed).sum()),
+            "n": _counted(observed) if fit is None else fit.n_used.astype(np.float64),
+            "n_pre": _counted(before & observed),
+            "n_post": _counted(after & observed),
+            "n_missing": _counted(design.usable & ~observed),
             "n_terms": float(len(design.terms)),
             "ar_order": float(order),
             "rho1": partials[:, 0] if order > 0 else nothing,
@@ -194,6 +195,11 @@ def add_fits(answer: Answers, more_flags: dict[str, set[str]], into: TableColumn
         },
     )
     return [flags.words[code] for code in flags.codes]
+
+
+def _counted(periods: BoolArray) -> float | FloatArray:
+    """Return how many periods there are, of each series where they differ."""
+    return float(periods.sum()) if periods.ndim == 1 else periods.sum(axis=1).astype(np.float64)
 
 
 def _flags(answer: Answers, more_flags: dict[str, set[str]]) -> Texts:
@@ -216,7 +222,7 @@ def _flags(answer: Answers, more_flags: dict[str, set[str]]) -> Texts:
             level = level + sheet.peer_means[np.ix_(after, columns)].T
         flags["counterfactual_outside_range"] = np.asarray(((level < 0) | (level > 100)).any(axis=1))
     if estimates.params is not None and estimates.scale.is_plain:
-        flags["level_not_positive"] = _not_positive(estimates)
+        flags["level_not_positive"] = _not_positive(estimates, estimates.params)
     for name in sorted({name for words in more_flags.values() for name in words}):
         flags[name] = np.array([name in more_flags.get(unit, ()) for unit in estimates.units])
     names = sorted(flags)
@@ -226,15 +232,14 @@ def _flags(answer: Answers, more_flags: dict[str, set[str]]) -> Texts:
     return Texts(codes.reshape(-1), words)
 
 
-def _not_positive(estimates: Estimates) -> BoolArray:
+def _not_positive(estimates: Estimates, params: FloatArray) -> BoolArray:
     """Return the series whose level without the intervention is 0 or less somewhere after it, shape (S,)."""
     sheet, design = estimates.sheet, estimates.design
-    after = design.effect_periods() & estimates.observed
-    assert estimates.params is not None
-    level = estimates.params @ design.counterfactual[after].T
+    after = design.effect_periods()
+    level = params @ design.counterfactual[after].T
     if not sheet.own_level:
         level = level + sheet.peer_means[np.ix_(after, estimates.columns)].T
-    return ~above_zero(level)
+    return ~above_zero(np.where(estimates.observed[..., after], level, np.nan))
 
 
 def _without_events(estimates: Estimates) -> BoolArray:
@@ -258,7 +263,7 @@ def add_series(answer: Answers, confidence: float, into: TableColumns) -> None:
     estimates = answer.estimates
     sheet, columns, plan = estimates.sheet, estimates.columns, estimates.sheet.plan
     own, scale = sheet.scale, estimates.scale
-    shown = bands(estimates.design, estimates.whole, confidence, estimates.error_variance())
+    shown = bands(estimates.design, estimates.whole, confidence, error_variance(estimates))
     prediction = shown.prediction
     if estimates.is_family:
         # a count varies around its mean in a way that no band on the link scale shows

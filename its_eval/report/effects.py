@@ -219,7 +219,8 @@ _EXPLAINED_PLACEBOS = (
 
 def _placebos(source: ReportSource) -> Section:
     """Return how a unit's change stands among changes that no intervention made."""
-    units = [plain(_EXPLAINED_PLACEBOS), *_units(source)]
+    beside = _units(source)
+    units = [plain(_EXPLAINED_PLACEBOS), *beside] if len(beside) > 1 else beside
     blocks = [*units, Heading("At other dates", ident="placebo-dates"), *_dates(source)]
     return Section("placebos", _TITLE, blocks)
 

@@ -67,9 +67,9 @@ def conclusion_words(
     """
     subject = subject_words(question)
     if label == NO_CLEAR_CHANGE:
-        return f"no clear change of {subject}" if subject else "no clear change"
+        return f"{label} of {subject}" if subject else label
     if label in (NOT_ANSWERED, NOT_RECORDED):
-        return "not answered" if label == NOT_ANSWERED else "the conclusion is not recorded"
+        return label if label == NOT_ANSWERED else "the conclusion is not recorded"
     verb = _VERBS.get(direction, "changed")
     said = f"{subject} {verb}" if subject else verb
     beside = {

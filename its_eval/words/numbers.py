@@ -137,7 +137,8 @@ def detectable_words(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     smallest, unit = row["minimum_detectable"], units_of(row, about)
     if row["scale"] != "ratio":
         return f"{printed(smallest, row)} {unit}".strip()
-    return f"{printed(1.0 / smallest, row)} or +{printed(smallest, row)} {unit}"
+    fall = f"{printed(1.0 / smallest, row)} {measure(row, about)}"
+    return f"{fall} or +{printed(smallest, row)} {unit}"
 
 
 def interval_words(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:

@@ -194,7 +194,8 @@ def _together(
     for _, row in records(sets[sets["design"] == main]):
         yield Line(f"{heading}{everyone}: {verdict_words(row)}{_number(row, about)}.", "head")
         beside = _children(evaluation, row)
-        shown = [item for item in beside if row["question"] == CHANGE or _is_year(item)]
+        wanted = [item for item in beside if row["question"] == CHANGE or _is_year(item)]
+        shown = [item for item in wanted if item["estimate"] != row["estimate"]]
         parts = [f"{_capital(terms_words(shown, about))}." if shown else "", beside_words(row).strip()]
         yield Line(" ".join(filter(None, parts)), indent=2)
         open_ = row["label"] == NO_CLEAR_CHANGE and math.isfinite(row["minimum_detectable"])
@@ -424,7 +425,8 @@ def _sentences(
         yield Line(f"{heading}{_name(evaluation, str(unit))}", "head")
         for _, row in records(rows[rows["unit"] == unit]):
             children = _children(evaluation, row)
-            beside = terms_words(children, about)
+            # of a step the effect after a year is the level itself
+            beside = terms_words([one for one in children if one["estimate"] != row["estimate"]], about)
             yield Line(f"{headline(row, about)}{f' {_capital(beside)}.' if beside else ''}", indent=2)
             for kind, _, words in remarks(row, children, about, len(set(rows["unit"]))):
                 yield Line(f"{kind}: {words}." if words else f"{kind}.", indent=2)

@@ -20,7 +20,7 @@ from its_eval.evaluation import (
     in_order_of_designs,
     records,
 )
-from its_eval.words.labels import compared_with, estimand_words, short_words, subject_words, verdict_words
+from its_eval.words.labels import compared_with, short_words, subject_words, verdict_words
 from its_eval.words.numbers import (
     counted,
     detectable_words,
@@ -358,14 +358,13 @@ def gap_sentence(evaluation: Evaluation, outcome: str, row: Mapping[str, Any]) -
     estimate = math.log(row["estimate"]) if row["scale"] == "ratio" else float(row["estimate"])
     size = math.log(before) if log else before
     against = compared_with(str(row["design"]))
-    p_values = [f"{kind}{p_words(row[name])}" for kind, name in _P_VALUES if p_words(row[name])]
     numbers = (
-        f"{estimand_words(row['estimand'], about)} {quantity(row['estimate'], row, about)} "
-        f"({'; '.join([interval_words(row, about), *p_values])})"
+        f"{short_words(row['estimand'], about)} {quantity(row['estimate'], row, about)} "
+        f"({'; '.join(filter(None, [interval_words(row, about), p_words(row['p_value'])]))})"
     )
     stood = f"it stood at {gap_in_words(before, str(about['unit']), log=log)} before the start"
     if row["label"] == NOT_ANSWERED:
-        found = "not answered"
+        found = NOT_ANSWERED
     elif row["label"] in OPEN_LABELS or not math.isfinite(size):
         found = "no clear evidence that it narrowed or widened"
     elif estimate * size < 0:
@@ -375,9 +374,6 @@ def gap_sentence(evaluation: Evaluation, outcome: str, row: Mapping[str, Any]) -
     else:
         found = "it widened"
     return f"Did the gap narrow? {row['unit']}, compared with {against}: {found}; {stood}; {numbers}."
-
-
-_P_VALUES = (("", "p_value"), ("placebo ", "p_placebo"))
 
 
 def gap_sentences(evaluation: Evaluation, outcome: str, unit: str) -> list[str]:

@@ -67,34 +67,16 @@ def test_with_the_files_every_trust_has_ten_peers_on_both_indicators(its, folder
     columns = ["indicator", "unit", "period", "value", "numerator", "denominator"]
     pd.DataFrame(answers, columns=columns).to_parquet(data / "fft_ae.parquet")
     # headcounts are published from the end of September 2009 on, so the first leavers are those of October
-    ends = [f"{month.end_time:%Y-%m-%d}" for month in pd.period_range("2009-10", "2020-02", freq="M")]
-    header = [
-        "period_end", "org_code", "org_name", "nhse_region_code", "nhse_region_name", "ics_code", "staff_group",
-        "leavers_hc", "joiners_hc", "denom_start_hc", "denom_end_hc", "leavers_fte", "denom_end_fte",
-        "leaver_rate",
-    ]  # fmt: skip
+    months = pd.period_range("2009-10", "2020-02", freq="M")
+    kinds = {"Denominator at start of period": 2000, "Denominator at end of period": 2000, "Joiners": 30}
     write_rows(
         folder / "turnover.csv",
-        header,
+        ["PERIOD", "TYPE", "REPORTING_ORG_NAME", "REPORTING_ORG_CODE", "STAFF_GROUP_1_NAME", "HC", "FTE"],
         [
-            [
-                end,
-                unit,
-                "",
-                "",
-                "",
-                "",
-                "All staff groups",
-                20 + (row + place) % 9,
-                30,
-                2000,
-                2000,
-                "",
-                "",
-                "",
-            ]
-            for place, end in enumerate(ends)
+            [f"{month - 1:%Y%m} to {month:%Y%m}", kind, "", unit, "All staff groups", count, count]
+            for place, month in enumerate(months)
             for row, unit in enumerate(UNITS)
+            for kind, count in (*kinds.items(), ("Leavers", 20 + (row + place) % 9))
         ],
     )
     target = data / "leavers.parquet"

@@ -13,7 +13,6 @@ class NearestPeer(Comparison):
 
 NEAREST_PEER = NearestPeer(
     "nearest_peer",
-    changed="gap to the nearest peer changed",
     in_words=("its nearest peer", "their nearest peers"),
     subtracts=True,
 )

@@ -32,7 +32,7 @@ class DenseCounts:
 
     def covariance(self, parameters, noise):
         """V for ``(s^2, rho[, phi or a])``."""
-        V = parameters[0] * parameters[1] ** self.lags
+        V = parameters[0] * (parameters[1] ** np.arange(self.lags.max() + 1.0))[self.lags]
         if len(parameters) == 2:
             return V + np.diag(noise)
         if self.family == "negative_binomial":

@@ -27,7 +27,7 @@ def test_the_rule_of_three():
 def test_counts_with_nothing_in_one_segment(empty):
     rng = np.random.default_rng(1)
     sizes = rng.uniform(1, 2, 48)
-    counts = np.where(AFTER == (empty == "before"), rng.poisson(3 * sizes), 0).astype(float)
+    counts = np.where((empty == "before") == AFTER, rng.poisson(3 * sizes), 0).astype(float)
     found = mean_difference(counts, sizes, AFTER, 0.95, binomial=False)
     eventful = AFTER if empty == "before" else ~AFTER
     sign = 1 if empty == "before" else -1

@@ -7,11 +7,25 @@ import re
 import pandas as pd
 import pytest
 
-from its_eval.evaluation import COLUMNS, JUDGED_AS_A_SET, Evaluation, make_table
+from its_eval.evaluation import (
+    CHANGED,
+    CHANGED_MORE,
+    COLUMNS,
+    NO_CLEAR_CHANGE,
+    NOT_ANSWERED,
+    NOT_CLEARLY_MORE,
+    THE_SET,
+    Evaluation,
+    make_table,
+)
 from its_eval.words import labels, numbers, sentences, verdicts
 
-ABOUT = {"frequency": "month", "kind": "percentage", "unit": "%", "confidence": 0.95}
+ABOUT = {"frequency": "month", "kind": "percentage", "unit": "%", "confidence": 0.95, "per_year": 12}
 ROW = {
+    "outcome": "o",
+    "unit": "u",
+    "interruption": "Law",
+    "question": "slope_change",
     "design": "single",
     "estimand": "slope_change",
     "scale": "response",
@@ -22,7 +36,13 @@ ROW = {
     "p_adjusted": 0.342,
     "minimum_detectable": 0.7523,
     "direction": "unclear",
-    "label": "no clear evidence",
+    "label": "no clear change",
+    "flags": "",
+    "p_attribution": math.nan,
+    "p_rank": math.nan,
+    "n_donors": None,
+    "n_as_large": None,
+    "set_p_placebo": math.nan,
 }
 CAUSAL = re.compile(
     r"caus|led to|leads to|effect of|because|thanks to|due to|impact|result of", re.IGNORECASE
@@ -38,12 +58,12 @@ CAUSAL = re.compile(
         (-0.3319, "−0.33"),
         (0.005, "0.01"),
         (-0.00512, "−0.01"),
-        (0.00499, "0.005"),
-        (-0.0012, "−0.001"),
-        (0.0000321, "0.00003"),
-        (0.0000009, "0.000001"),
-        (0.0000004, "0"),
-        (-1e-12, "0"),
+        (0.00499, "0.0050"),
+        (-0.0012, "−0.0012"),
+        (0.0000321, "0.000032"),
+        (0.0000009, "9.0e−7"),
+        (3.004e-7, "3.0e−7"),
+        (-1e-12, "−1.0e−12"),
         (9.876, "9.88"),
         (-12.345, "−12.3"),
         (123.45, "123"),
@@ -105,7 +125,7 @@ def test_p_words(value, text):
         ("slope_change", "month", "change of trend, per month"),
         ("pre_slope", "quarter", "trend before, per quarter"),
         ("post_slope", "week", "trend after, per week"),
-        ("level_change", "year", "jump at the start"),
+        ("level_change", "year", "immediate change in level"),
         ("counterfactual_at_start", "year", "level expected at the start"),
         ("effect_at_12", "month", "effect 12 months after the start"),
         ("effect_at_1", "month", "effect 1 month after the start"),
@@ -148,65 +168,115 @@ def test_an_interval_without_limits():
 
 def test_a_small_quantity_keeps_its_interval():
     row = ROW | {"estimate": -0.00716, "conf_low": -0.01212, "conf_high": -0.00221}
-    assert "per month −0.0072 percentage points (95 % interval −0.0121 to −0.0022;" in verdicts.headline(
-        row, ABOUT
-    )
+    words = "change of trend −0.0072 points a month (95 % interval −0.0121 to −0.0022;"
+    assert words in verdicts.headline(row, ABOUT)
 
 
-def test_no_clear_evidence_says_what_could_have_been_found():
+def test_no_clear_change_says_what_would_have_been_found():
     assert verdicts.headline(ROW, ABOUT) == (
-        "Compared with its own earlier trend: no clear evidence of a change; change of trend, per month "
-        "−0.33 percentage points (95 % interval −0.87 to 0.21; p = 0.17, adjusted p = 0.34). "
-        "Taken alone, a change of 0.75 percentage points would be found four times in five."
+        "Compared with its own earlier trend: no clear change of trend; change of trend −0.33 points a month "
+        "(95 % interval −0.87 to 0.21; p = 0.17, adjusted p = 0.34). The smallest change found with 80 % power is "
+        "0.75 points a month."
     )
 
 
-def test_no_clear_evidence_without_a_smallest_change():
+def test_no_clear_change_without_a_smallest_change():
     sentence = verdicts.headline(ROW | {"minimum_detectable": math.nan}, ABOUT)
     assert sentence.endswith("adjusted p = 0.34).")
     assert verdicts.headline(ROW | {"minimum_detectable": math.inf}, ABOUT) == sentence
 
 
-def test_without_adjustment_there_is_one_p_value():
+def test_where_adjustment_makes_no_difference_there_is_one_p_value():
     assert "; p = 0.17). " in verdicts.headline(ROW | {"p_adjusted": math.nan}, ABOUT)
+    assert "; p = 0.17). " in verdicts.headline(ROW | {"p_adjusted": ROW["p_value"]}, ABOUT)
 
 
-def test_not_estimable_has_no_p_value():
-    row = ROW | {
-        "label": "not estimable",
-        "p_value": math.nan,
-        "p_adjusted": math.nan,
-        "design": "difference",
-    }
+def test_what_is_not_answered_has_no_p_value_and_says_why():
+    row = ROW | {"label": NOT_ANSWERED, "p_value": math.nan, "p_adjusted": math.nan, "design": "difference"}
+    numbers_told = "change of trend −0.33 points a month (95 % interval −0.87 to 0.21)."
+    assert verdicts.headline(row, ABOUT) == f"Compared with its peers: not answered; {numbers_told}"
+    few = row | {"flags": "few_donors", "p_rank": 1 / 6, "n_donors": 5}
+    assert ": not answered: with 5 others no p-value can be small enough; " in verdicts.headline(few, ABOUT)
+    lost = verdicts.headline(row | {"estimate": math.nan}, ABOUT)
+    assert lost == "Compared with its peers: not answered."
+
+
+def test_a_change_is_told_with_both_terms_tested_together():
+    row = ROW | {"question": "change", "estimand": "effect_at_12", "label": CHANGED, "direction": "better"}
     assert verdicts.headline(row, ABOUT) == (
-        "Compared with its peers: change of trend, per month −0.33 percentage points "
-        "(95 % interval −0.87 to 0.21); not estimable, so no p-value."
+        "Compared with its own earlier trend: improved (p = 0.17, adjusted p = 0.34 for level and trend together); "
+        "one year after the start −0.33 points (95 % interval −0.87 to 0.21)."
+    )
+    short = verdicts.headline(row | {"estimand": "effect_at_5"}, ABOUT)
+    assert "; 5 months after the start −0.33 points (" in short
+
+
+def test_all_interruptions_together_have_a_p_value_alone():
+    row = ROW | {"question": "change", "interruption": "all interruptions", "estimate": math.nan}
+    assert verdicts.headline(row, ABOUT) == (
+        "Compared with its own earlier trend, all interruptions together: no clear change (p = 0.17, adjusted p = 0.34)."
     )
 
 
 @pytest.mark.parametrize(
-    ("direction", "words"), [("better", ", for the better"), ("worse", ", for the worse"), ("unclear", "")]
-)
-@pytest.mark.parametrize(
-    ("design", "estimand", "changed"),
+    ("label", "direction", "words"),
     [
-        ("single", "slope_change", "the trend differs from before"),
-        ("single", "level_change", "the level differs from before"),
-        ("difference", "slope_change", "the gap changed"),
-        ("difference", "level_change", "the gap changed"),
+        (CHANGED_MORE, "better", "trend improved, more than in other units"),
+        (CHANGED_MORE, "worse", "trend worsened, more than in other units"),
+        (NOT_CLEARLY_MORE, "mixed", "trend changed, but not clearly more than in other units"),
+        (CHANGED, "unclear", "trend changed"),
+        (NO_CLEAR_CHANGE, "unclear", "no clear change of trend"),
+        (NOT_ANSWERED, "unclear", "not answered"),
     ],
 )
-def test_a_change_and_its_direction(design, estimand, changed, direction, words):
-    row = ROW | {"design": design, "estimand": estimand, "label": "changed", "direction": direction}
-    assert f": {changed}{words}; " in verdicts.headline(row, ABOUT)
+def test_a_label_says_of_what_and_which_way(label, direction, words):
+    row = ROW | {"design": "difference", "label": label, "direction": direction}
+    assert labels.verdict_words(row) == words
+    of_any = labels.verdict_words(row | {"question": "change"})
+    assert of_any == words.replace("trend ", "", 1).replace(" of trend", "")
+    alone = labels.verdict_words(row | {"design": "single"})
+    assert alone == words.replace("other units", "other units at that date")
+    together = labels.verdict_words(row | {"unit": THE_SET})
+    assert together == words.replace("other units", "other sets of units")
+
+
+def test_who_else_changed_as_much():
+    row = ROW | {"n_as_large": 3, "n_donors": 53, "p_attribution": 0.0004, "label": CHANGED_MORE}
+    assert verdicts.beside_words(row) == " 3 of 53 other units changed as much; p < 0.001 among them."
+    assert verdicts.beside_words(row | {"label": NO_CLEAR_CHANGE}) == " 3 of 53 other units changed as much."
+    assert verdicts.beside_words(ROW) == ""
+    together = ROW | {"unit": THE_SET, "set_p_placebo": 0.163}
+    assert verdicts.beside_words(together) == " Of 100 other sets 16 changed as much."
+    assert "fewer than 1 changed" in verdicts.beside_words(together | {"set_p_placebo": 0.0001})
+    assert verdicts.beside_words(together | {"set_p_placebo": math.nan}) == ""
+
+
+def test_remarks_tell_what_would_be_missed():
+    level = ROW | {"estimand": "level_change", "label": "", "p_value": 0.02, "p_adjusted": 0.085}
+    level |= {"estimate": 8.6, "conf_low": 1.6, "conf_high": 15.6}
+    ((kind, few, whole),) = verdicts.remarks(ROW, [level], ABOUT, 5)
+    assert kind == "Not the declared question, immediate change in level"
+    assert few == "+8.60 (adjusted p = 0.085)"
+    assert whole == "+8.60 points (1.60 to 15.6; p = 0.020, adjusted p = 0.085)"
+    # another quantity that is not clear by itself, and the effect after a year, are no news
+    assert verdicts.remarks(ROW, [level | {"p_value": 0.06}], ABOUT, 5) == []
+    assert verdicts.remarks(ROW, [level | {"estimand": "effect_at_12"}], ABOUT, 5) == []
+    alone = ROW | {"conf_high": -0.1, "p_value": 0.013, "p_adjusted": 0.065}
+    ((kind, few, whole),) = verdicts.remarks(alone, [], ABOUT, 5)
+    assert kind == "A change on its own, but not with 5 units tested"
+    assert (few, whole) == ("(adjusted p = 0.065)", "adjusted p = 0.065")
+    change = ROW | {"question": "change", "label": CHANGED}
+    ((kind, *_),) = verdicts.remarks(change, [level | {"conf_low": -1.0}], ABOUT, 5)
+    assert kind == "Something changed; whether level or trend cannot be told"
+    assert verdicts.remarks(change, [level], ABOUT, 5) == []
 
 
 def every_sentence():
-    labels = ("not estimable", "no clear evidence", "differs from before")
+    every = (NOT_ANSWERED, NO_CLEAR_CHANGE, CHANGED, CHANGED_MORE, NOT_CLEARLY_MORE)
     estimands = ("slope_change", "level_change", "post_slope", "pre_slope")
     choices = (
         ("single", "difference"),
-        labels,
+        every,
         estimands,
         ("better", "worse", "unclear"),
         ("response", "ratio"),
@@ -221,7 +291,7 @@ def every_sentence():
 def test_no_sentence_says_significant_and_none_of_a_single_series_names_a_cause():
     for row, sentence in every_sentence():
         assert "signific" not in sentence.casefold()
-        assert "prove" not in sentence.casefold()
+        assert not re.search(r"\bprove", sentence.casefold())
         if row["design"] == "single":
             assert not CAUSAL.search(sentence)
 
@@ -231,7 +301,7 @@ def test_every_number_of_a_sentence_is_of_its_row():
         change = {"ratio": lambda value: 100 * (value - 1), "response": lambda value: value}[row["scale"]]
         limits = [change(row[name]) for name in ("estimate", "conf_low", "conf_high", "minimum_detectable")]
         fall = [100 * (1 / row["minimum_detectable"] - 1)] if row["scale"] == "ratio" else []
-        known = [95, 0.001, row["p_value"], row["p_adjusted"], *limits, *fall]
+        known = [95, 80, 0.001, row["p_value"], row["p_adjusted"], *limits, *fall]
         for text in re.findall(r"−?\d[\d,]*(?:\.\d+)?", sentence):
             number = float(text.replace(",", "").replace("−", "-"))
             assert any(math.isclose(number, value, rel_tol=0.02) for value in known), (text, sentence)
@@ -344,7 +414,9 @@ def test_units_of_relative_and_cumulative_effects():
     relative = ROW | {"estimand": "relative_average_effect"}
     assert numbers.quantity(-12.75, relative, ABOUT).endswith(" %")
     people = ABOUT | {"kind": "percentage"}
-    assert numbers.quantity(321.0, ROW | {"estimand": "cumulative_effect"}, people) == "321 people"
+    assert numbers.quantity(321.0, ROW | {"estimand": "cumulative_effect"}, people) == "321 cases"
+    staff = people | {"counted": "staff"}
+    assert numbers.quantity(321.0, ROW | {"estimand": "cumulative_effect"}, staff) == "321 staff"
 
 
 def test_a_fall_and_a_rise_of_one_log_size():
@@ -355,51 +427,15 @@ def test_a_fall_and_a_rise_of_one_log_size():
         "conf_high": 1.4,
         "minimum_detectable": 1.25,
     }
-    assert numbers.detectable_words(row, ABOUT) == "−20.0 % or +25.0 %"
+    assert numbers.detectable_words(row, ABOUT) == "−20.0 % or +25.0 % a month"
+    level = row | {"estimand": "level_change"}
+    assert numbers.detectable_words(level, ABOUT) == "−20.0 % or +25.0 %"
 
 
-def test_the_place_among_placebo_units_stands_beside_the_other_p_values():
-    row = ROW | {"design": "difference", "p_placebo": 0.034}
-    assert "; p = 0.17, adjusted p = 0.34, placebo p = 0.034). " in verdicts.headline(row, ABOUT)
-    stuck = row | {"label": "not estimable", "p_value": math.nan, "p_adjusted": math.nan}
-    assert verdicts.headline(stuck, ABOUT).endswith(
-        "; not estimable, so no p-value of its own (placebo p = 0.034)."
-    )
-
-
-@pytest.mark.parametrize(
-    ("label", "words"),
-    [
-        ("consistent with an effect", ", for the better, more than is usual among other units; change of"),
-        (
-            "gap changed, not unusual",
-            ", for the better, but no more than is usual among other units; change of",
-        ),
-    ],
-)
-def test_a_change_that_was_set_beside_other_units(label, words):
-    row = ROW | {"design": "difference", "direction": "better", "label": label}
-    assert f"the gap changed{words}" in verdicts.headline(row, ABOUT)
-
-
-def test_a_unit_that_cannot_be_judged_by_itself():
-    row = ROW | {"design": "difference", "label": JUDGED_AS_A_SET}
-    assert verdicts.headline(row, ABOUT) == (
-        "Compared with its peers: change of trend, per month −0.33 percentage points (95 % interval −0.87 to "
-        "0.21; p = 0.17, adjusted p = 0.34). Taken alone, a change of 0.75 percentage points would be found "
-        "four times in five. Other units are too few to judge this one by itself; see the units together."
-    )
-    clear = row | {"conf_low": -0.87, "conf_high": -0.21}
-    assert "four times in five" not in verdicts.headline(clear, ABOUT)
-
-
-def test_without_an_interval_there_is_the_placebo_alone():
-    none = {"conf_low": math.nan, "conf_high": math.nan, "p_value": math.nan, "p_adjusted": math.nan}
-    row = ROW | none | {"design": "synthetic", "p_placebo": 0.02, "minimum_detectable": math.nan}
-    assert verdicts.headline(row, ABOUT).endswith("percentage points (no interval; placebo p = 0.020).")
-    assert verdicts.headline(row | {"p_placebo": math.nan}, ABOUT).endswith(
-        "percentage points (no interval)."
-    )
+def test_without_an_interval_there_is_the_p_value_alone():
+    none = {"conf_low": math.nan, "conf_high": math.nan, "p_value": 0.02, "p_adjusted": math.nan}
+    row = ROW | none | {"design": "synthetic", "minimum_detectable": math.nan}
+    assert verdicts.headline(row, ABOUT).endswith("points a month (no interval; p = 0.020).")
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,13 @@ import yaml
 
 from its_eval import starter
 from its_eval.config import load_config
+from its_eval.data.opening import Asked
 from its_eval.errors import OutputError, UsageError
 
 
-def starting(folder, **given):
-    wanted = {"indicators": None, "characteristics": None, "units": (), "indicator": None, "date": None}
-    return starter.starter_config(folder, **(wanted | given))
+def starting(folder, indicators=None, characteristics=None, **asked):
+    question = starter.Question(indicators, characteristics, Asked(**asked))
+    return starter.starter_config(folder, question, starter.recognised_table(question))
 
 
 @pytest.mark.parametrize("text", ["RTP", "a.b/c-d_e", "2018-10", "1989"])
@@ -32,28 +33,32 @@ def test_other_texts_survive_yaml(text):
 )
 def test_the_frequency_is_that_of_the_date(tmp_path, date, frequency):
     path = tmp_path / "its.yaml"
-    path.write_text(starting(tmp_path, date=date))
+    path.write_text(starting(tmp_path, dates=(date,) if date else ()))
     config = load_config(path)
     assert config.data.frequency == frequency
     assert config.intervention.date == (date or starter.EXAMPLE_DATE)
 
 
 def test_a_week_is_understood_as_one(tmp_path):
-    assert "frequency: week\n" in starting(tmp_path, date="2020-W05")
+    assert "frequency: week\n" in starting(tmp_path, dates=("2020-W05",))
 
 
 def test_every_starter_loads_with_strange_names(tmp_path):
     folder = tmp_path / "a folder, #1"
     folder.mkdir()
     table = folder / "it's my: data.csv"
-    table.write_text('unit,period,value\nNO,2015-01,1\n0123,2015-01,1\n"A, B",2015-01,1\n')
+    rows = [
+        f"{unit},2015-{month},{month}" for unit in ("NO", "0123", '"A, B"') for month in ("01", "02", "03")
+    ]
+    table.write_text("\n".join(["unit,period,value", *rows]))
     path = tmp_path / "its.yaml"
+    units = ("NO", "0123", "A, B")
     path.write_text(
-        starting(tmp_path, indicators=table, units=("NO", "0123", "A, B"), indicator="four-hour: %")
+        starting(tmp_path, indicators=table, units=units, indicator="four-hour: %", dates=("2015-02",))
     )
     config = load_config(path)
     assert config.treated == ("NO", "0123", "A, B")
-    assert config.title == "four-hour: % of NO, 0123, A, B from 2018-10"
+    assert config.title == "four-hour: % of NO, 0123, A, B from 2015-02"
     assert config.outcomes[0].indicator == "four-hour: %"
     assert config.data.indicators[0].indicator == "four-hour: %"
     assert config.data.indicators[0].path == table

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from its_eval.data.load import IndicatorRows
+    from its_eval.data.opening import Recognised
+    from its_eval.peers.distance import Scaled
     from its_eval.pipeline.plan import OutcomePlan
+    from its_eval.starter import Question
 
 
 def init(
@@ -25,34 +28,86 @@ def init(
         Path | None, typer.Option(help="Your characteristics table, for peers.")
     ] = None,
     unit: Annotated[list[str] | None, typer.Option(help="A treated unit. Repeatable.")] = None,
-    indicator: Annotated[str | None, typer.Option(help="The indicator to evaluate.")] = None,
-    date: Annotated[str | None, typer.Option(help="First affected period, e.g. 2018-10.")] = None,
+    indicator: Annotated[
+        str | None, typer.Option(help="The indicator to evaluate, or the column that holds it.")
+    ] = None,
+    date: Annotated[
+        list[str] | None,
+        typer.Option(help="First affected period, e.g. 2018-10. Repeatable: each further one is an event."),
+    ] = None,
+    sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook.")] = None,
+    header_row: Annotated[
+        int | None, typer.Option(min=1, help="Row in which the names of the columns stand.")
+    ] = None,
+    kind: Annotated[
+        Literal["percentage", "rate", "count", "number"] | None, typer.Option(help="What the values are.")
+    ] = None,
+    better: Annotated[
+        Literal["higher", "lower"] | None, typer.Option(help="Which direction is an improvement.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")] = False,
 ) -> None:
     """Write a commented config, or lay out the demonstration.
+
+    The table is looked at: sheet, header, layout, columns, frequency and kind are written down with the
+    reasons. Nothing is written when the config would not be valid on the data.
 
     \b
     Examples:
       its-eval init --demo demo
       its-eval init study --indicators data.csv --unit ABC --indicator waits --date 2018-10
+      its-eval init study --indicators book.xlsx --unit ABC --date 2018-10 --better lower
     """  # noqa: D301  (a backspace keeps the lines of the help apart)
-    from its_eval.starter import demo_files, starter_config, write_files  # noqa: PLC0415  (start-up time)
+    from its_eval.starter import demo_files, write_files  # noqa: PLC0415  (start-up time)
 
-    given = (indicators, characteristics, unit, indicator, date)
     if demo:
         from its_eval.errors import UsageError  # noqa: PLC0415
 
+        given = (indicators, characteristics, unit, indicator, date, sheet, header_row, kind, better)
         if any(value is not None for value in given):
             raise UsageError("--demo lays out the sample as it is; leave the other options out")
-        files = demo_files()
-        following = f"its-eval run {folder / 'configs' / 'sample.yaml'}"
-    else:
-        text = starter_config(folder, indicators, characteristics, tuple(unit or ()), indicator, date)
-        files = {Path("its-eval.yaml"): text.encode()}
-        following = f"its-eval validate {folder / 'its-eval.yaml'}"
+        for path in write_files(folder, demo_files(), force=force):
+            typer.echo(str(path))
+        typer.echo(f"next: its-eval run {folder / 'configs' / 'sample.yaml'}", err=True)
+        return
+    from its_eval.data.opening import Asked  # noqa: PLC0415
+    from its_eval.starter import Question, recognised_table, starter_config  # noqa: PLC0415
+
+    asked = Asked(tuple(unit or ()), tuple(date or ()), indicator, sheet, kind, header_row)
+    question = Question(indicators, characteristics, asked, better)
+    found = recognised_table(question)
+    target = folder / "its-eval.yaml"
+    if found is not None:
+        _require_valid(question, found, target)
+    files = {Path(target.name): starter_config(folder, question, found).encode()}
     for path in write_files(folder, files, force=force):
         typer.echo(str(path))
-    typer.echo(f"next: {following}", err=True)
+    if found is None:
+        typer.echo(f"next: edit {target}, then its-eval validate {target}", err=True)
+        return
+    for key, reason in found.reasons.items():
+        typer.echo(f"{key}: {reason}", err=True)
+    if better is None:
+        typer.echo("better: not said; write `better: higher` or `better: lower` with the outcome", err=True)
+    typer.echo(f"next: its-eval run {target}", err=True)
+
+
+def _require_valid(question: Question, found: Recognised, target: Path) -> None:
+    """Refuse a config that would not be valid on its data; nothing is written then."""
+    from tempfile import TemporaryDirectory  # noqa: PLC0415
+
+    from its_eval.errors import ConfigError, DataError  # noqa: PLC0415
+    from its_eval.starter import starter_config  # noqa: PLC0415
+
+    with TemporaryDirectory() as folder:
+        draft = Path(folder).resolve() / target.name
+        draft.write_text(starter_config(draft.parent, question, found), encoding="utf-8")
+        try:
+            _check(draft)
+        except (ConfigError, DataError) as error:
+            problems = [problem.replace(str(draft), str(target)) for problem in error.problems]
+            error.problems, error.message = problems, "\n".join(problems)
+            raise
 
 
 def validate(
@@ -106,12 +161,27 @@ def _check(path: Path) -> list[str]:
     for outcome in plan.outcomes:
         used |= {peer for chosen in outcome.peer_sets.values() for peer in chosen.peers}
     parts = filter(None, (unused_denominators(sources.rows, item.outcome) for item in plan.outcomes))
+    alone = _own_characteristics_missing(sources.scaled, plan.treated)
     covered = [message for outcome in plan.outcomes for message in _coverage(sources.rows, outcome)]
     told = [item.message for item in plan.findings if item.unit in used or item.severity != "info"]
     others = len(plan.findings) - len(told)
     if others:
         told.append(f"{others} more about units that are neither treated nor peers; a run lists them")
-    return [*sources.rows.notes, *parts, *plan.notes, *covered, *told]
+    return [*sources.rows.notes, *alone, *parts, *plan.notes, *covered, *told]
+
+
+def _own_characteristics_missing(scaled: Scaled | None, treated: Sequence[str]) -> list[str]:
+    """Return the treated units of which nothing is known that peers could be compared by."""
+    if scaled is None:
+        return []
+    # a missing number is not equal to itself
+    blank = dict(zip(scaled.units, (scaled.scaled != scaled.scaled).all(axis=1), strict=True))
+    return [
+        f"{unit}: all its own characteristics are missing, so nobody can be compared with it; "
+        "fill them in, or list its peers under peers.given"
+        for unit in treated
+        if blank.get(unit, False)
+    ]
 
 
 def _coverage(rows: IndicatorRows, outcome: OutcomePlan) -> Iterator[str]:

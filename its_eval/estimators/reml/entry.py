@@ -27,9 +27,9 @@ def _fit_reml_ar(X: FloatArray, Y: FloatArray, estimator: Entry, context: FitCon
         from its_eval.estimators.reml.by_segment import fit_reml_by_segment  # noqa: PLC0415  (start-up time)
 
         return fit_reml_by_segment(X, Y, order, context.after)
-    from its_eval.estimators.reml.reml_ar import fit_reml_ar  # noqa: PLC0415  (start-up time)
+    from its_eval.estimators.reml.gaps import fit_reml_ar_patterns  # noqa: PLC0415  (start-up time)
 
-    return fit_reml_ar(X, Y, order)
+    return fit_reml_ar_patterns(X, Y, order)
 
 
 def _read_reml_ar(
@@ -85,6 +85,7 @@ REML_AR = EstimatorKind(
     has_error_model=True,
     can_weigh=True,
     whitenable=True,
+    joins_patterns=True,
     procedure="kr1",
     at_bound=RANDOM_WALK,
 )

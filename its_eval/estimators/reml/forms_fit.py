@@ -199,11 +199,11 @@ def fit_forms(
         chosen = designs.take(regular)
         series = SeriesForms(reduce(chosen, residuals[regular]), length[regular], coordinates[regular])
         theta = best_optimum(model, series, designs.residual_df, search(series, residuals[regular]))
-        scatter(whole, regular, _fit_at(model, chosen, series, theta))
+        scatter(whole, regular, fit_at(model, chosen, series, theta))
     return whole
 
 
-def _fit_at(model: ErrorModel, designs: OrthonormalDesigns, series: SeriesForms, theta: FloatArray) -> Fit:
+def fit_at(model: ErrorModel, designs: OrthonormalDesigns, series: SeriesForms, theta: FloatArray) -> Fit:
     """Fit at given parameters."""
     df, order = designs.residual_df, model.order
     n_series, n_terms = series.coordinates.shape

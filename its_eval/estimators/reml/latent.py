@@ -5,10 +5,10 @@ proportions has (``glm_ar``). N may carry a factor phi or a constant a that is e
 rho the process is a random walk: ``s^2 K`` with ``K_st = min(s, t)`` takes the place of ``s^2 R``.
 
 ``y'V^{-1}z`` and ``log|V|`` come from the one-step prediction errors of the Kalman filter (Jones 1980,
-*Technometrics* 22:389), whose state is one number, at a cost linear in the number of periods; a missing period
-is a longer step. All series, and all points at which derivatives are wanted, go through the filter together.
-First derivatives come from complex steps (Squire & Trapp 1998, *SIAM Review* 40:110), exact to rounding;
-second ones are differences of these, which only the length of a Newton step depends on.
+*Technometrics* 22:389), whose state is one number, at a cost linear in the number of periods; a missing
+period is a longer step. All series, and all points at which derivatives are wanted, go through the filter
+together. First derivatives come from complex steps (Squire & Trapp 1998, *SIAM Review* 40:110), exact to
+rounding; second ones are differences of these, which only the length of a Newton step depends on.
 
 KR1 (``kenward_roger``) is worked out on dense matrices, once a series; parameters on the edge of their range
 count as known.
@@ -38,6 +38,8 @@ LONGEST_LOG, LONGEST_RHO = 1.5, 0.3
 RHO_GRID = (-0.8, -0.4, 0.0, 0.3, 0.6, 0.8, 0.93, 0.99)
 VARIANCE_GRID = (0.0, 0.1, 0.4, 1.0, 3.0, 10.0, 100.0, 1e4)
 EXTRA_GRID = (0.0, 0.5, 3.0)
+#: Points of grids that go through the filter together: few series need few passes.
+SEARCHED_AT_ONCE = 256
 
 Extra = Literal["", "factor", "constant"]
 
@@ -268,9 +270,12 @@ def search(
     grid = np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=1)
     n_series, shape = len(series.values), [axis.size for axis in axes]
     every = np.arange(n_series)
-    values = np.stack(
-        [regress(model, series, every, np.tile(point, (n_series, 1))).value for point in grid], axis=1
-    )
+    at_once = max(1, SEARCHED_AT_ONCE // n_series)
+    parts = [
+        regress(model, series, np.tile(every, len(some)), np.repeat(some, n_series, axis=0)).value
+        for some in np.array_split(grid, -(-len(grid) // at_once))
+    ]
+    values = np.concatenate(parts).reshape(len(grid), n_series).T
     owner, *places = np.nonzero(axis_minima(values.reshape(n_series, *shape)))
     start = np.stack([axis[place] for axis, place in zip(axes, places, strict=True)], axis=1)
     theta, value = follow(model, series, start, owner, independent=independent)
@@ -297,7 +302,7 @@ def latent_covariance(model: LatentModel, series: LatentSeries, theta: FloatArra
     series : LatentSeries
     theta : ndarray, shape (S, q)
     """
-    n_series, (n_periods, n_terms) = len(theta), series.basis.shape
+    n_series, n_periods = len(theta), series.basis.shape[0]
     variance, rho, noise = model.parts(series, np.arange(n_series), theta)
     identity = np.eye(n_periods)
     if model.walk:

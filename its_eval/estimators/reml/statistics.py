@@ -30,6 +30,7 @@ from its_eval.estimators.fit import (
     require_estimable,
     scatter,
 )
+from its_eval.estimators.patterns import rare_patterns
 from its_eval.estimators.reml.ar1 import Ar1Solver, to_rho, warped_bounds
 from its_eval.estimators.reml.ar2_cells import (
     ON_SIDE,
@@ -48,6 +49,7 @@ from its_eval.estimators.reml.ar2_search import (
     warped_box,
 )
 from its_eval.estimators.reml.error_model import refine
+from its_eval.estimators.reml.gaps import fit_reml_ar_gaps
 from its_eval.estimators.reml.kenward_roger import kenward_roger
 from its_eval.estimators.reml.profile import design_matrices, objective_table, rss_table
 from its_eval.estimators.reml.reduction import ReducedSeries, reduce_design, reduce_series
@@ -454,7 +456,12 @@ def reml_ar_statistics(X: FloatArray, Y: FloatArray, contrasts: FloatArray, orde
         As ``fit_reml_ar``.
     """
     result = blank_statistics(Y.shape[1], contrasts.shape[0], order)
-    for pattern in missing_patterns(Y):
+    common, rare = rare_patterns(missing_patterns(Y))
+    if rare.size:
+        fit = fit_reml_ar_gaps(X, Y[:, rare], order)
+        part = ArStatistics(fit.contrasts(contrasts), fit.partial_autocorrelations, fit.flags)
+        scatter(result, rare, part)
+    for pattern in common:
         span, policy = pattern.span, TABLES.get(order)
         if policy is not None and pattern.series.size >= policy.enough_series:
             tables = policy.tables(X[span], contrasts, pattern.observed[span])

@@ -31,7 +31,7 @@ def test_precision_is_that_of_dense_matrices(made, partials, missing):
     y = np.random.default_rng(1).standard_normal(int(observed.sum()))
     rows, variance, _ = dense.inference(np.array(partials), y, CONTRASTS)
     np.testing.assert_allclose(found.std_error[0], rows[:, 1] / np.sqrt(variance), rtol=1e-8)
-    np.testing.assert_allclose(found.df[0], np.clip(rows[:, 2], 2, dense.df), rtol=1e-8)
+    np.testing.assert_allclose(found.df[0], np.clip(rows[:, 2], 1, dense.df), rtol=1e-8)
 
 
 def test_at_the_estimate_it_is_the_standard_error_of_the_fit(made):
@@ -64,7 +64,8 @@ def test_an_independent_table(lengths, rho, level, slope):
     [
         *((n, start, rho, (0.79, 0.79)) for n, start in ((83, 27), (134, 78)) for rho in (0.0, 0.4)),
         (83, 27, 0.7, (0.83, 0.74)),
-        (48, 24, 0.7, (0.85, 0.67)),
+        # degrees of freedom from 1 on: where few are left they are themselves hardly known
+        (48, 24, 0.7, (0.85, 0.643)),
     ],
 )
 def test_power_of_the_estimator_at_the_smallest_detectable_effect(made, n, start, rho, powers):
@@ -121,8 +122,8 @@ def test_what_cannot_be_estimated_is_not_a_number():
     short = power_by_length([(3, 3)], [0.0], order=2)
     assert all(np.isnan(row.minimum_detectable) and np.isnan(row.df) for row in short)
     persistent = power_by_length([(8, 8)], [0.95], order=1)
-    assert np.isnan(persistent[1].minimum_detectable)
-    assert persistent[1].df < 3.0
+    # hardly any information is left, and the smallest effect is the larger for it
+    assert (persistent[1].df, persistent[1].minimum_detectable > 60.0) == (1.0, True)
 
 
 def test_faults_are_named(made):

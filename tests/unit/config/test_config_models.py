@@ -259,7 +259,7 @@ def test_the_question_is_whether_anything_changed(load, shape):
     ],
 )
 def test_effects_are_asked_for_a_year_and_two_years_after(load, frequency, date, at):
-    data = "{indicators: {path: i.csv}, characteristics: {path: c.csv}, frequency: %s}" % frequency
+    data = f"{{indicators: {{path: i.csv}}, characteristics: {{path: c.csv}}, frequency: {frequency}}}"
     config = load(data=data, intervention=f"{{date: {date}}}")
     assert config.estimands.at == at
     assert load(data=data, intervention=f"{{date: {date}}}", estimands="{at: []}").estimands.at == ()

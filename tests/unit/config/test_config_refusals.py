@@ -221,7 +221,7 @@ RULES = [
     ),
     (
         {"data": "{indicators: {path: a.csv}}", "peers": "{given: {RTP: [A]}}"},
-        "6: peers: peers cannot be searched without data.characteristics; expected that table, or `given` for every treated unit",
+        "6: peers: peers cannot be searched without data.characteristics; expected that table, `given` for every treated unit, or `k: all`",
     ),
     (
         {"designs": "[single, difference]"},
@@ -398,7 +398,7 @@ RULES = [
     ),
     (
         {"data": "{indicators: {path: a.csv}}", "treated": "each", "peers": "{given: {RTP: [A]}}"},
-        "6: peers: peers cannot be searched without data.characteristics; expected that table, or `given` for every treated unit",
+        "6: peers: peers cannot be searched without data.characteristics; expected that table, `given` for every treated unit, or `k: all`",
     ),
     # fitted events
     (
@@ -515,7 +515,7 @@ RULES = [
     ),
     (
         {"estimators": "[{name: poisson, order: 1}]"},
-        "6: estimators[0].order: 1: poisson has no such option; expected lags",
+        "6: estimators[0].order: 1: poisson has no such option; expected one of errors, lags",
     ),
     # estimators, designs and kinds of outcome
     *(

@@ -1,27 +1,20 @@
-"""What checks say beside the estimates, and the labels that come of them."""
+"""What checks say beside the estimates."""
 
 import numpy as np
 import pytest
+from by_hand import LeastSquares, segments
 
 from its_eval.checks.placebo import crawford_howell
 from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.estimators.reml.noise import fit_reml_ar_noise
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
-from its_eval.evaluation import JUDGED_AS_A_SET as TOO_FEW_DONORS
-from its_eval.pipeline.credibility import examine
+from its_eval.pipeline.credibility import CHECKS, Credibility, Look, examine
 from its_eval.pipeline.pooled import crawford_howell_p, equivalence_check
 from its_eval.pipeline.primary import Analysis
 
 UNITS = ("T1", "T2", *(f"D{place}" for place in range(1, 7)))
 N, START = 60, 30
 PLACEBOS = {"placebo_dates": False, "diagnostics": False, "leave_one_peer_out": False}
-
-
-def regressors():
-    time = np.arange(N)
-    return np.column_stack([np.ones(N), time - START, time >= START, np.maximum(time - START, 0)]).astype(
-        float
-    )
 
 
 @pytest.fixture
@@ -37,12 +30,13 @@ def change(world, unit, slope):
 
 @pytest.fixture
 def examined(fitted):
-    """Return what checks found about the fits of a design."""
+    """Return what checks found about the fits of a design, nobody beside them."""
 
     def look(world, design="difference", **changes):
         config, sources, plan = world.plan(**changes)
         estimates, _ = fitted(config, plan, design)
-        return examine(config, sources, plan, COMPARISONS[design], estimates)
+        comparison, analysis = COMPARISONS[design], Analysis.of(config)
+        return examine(Look(config, sources, plan, comparison, analysis, estimates, Credibility()))
 
     return look
 
@@ -51,122 +45,43 @@ def checks_of(found, name, unit):
     return [row for row in found.rows["checks"] if row["check"] == name and row["unit"] == unit]
 
 
-def labels(world, **changes):
-    summary = world.run(**changes).tables["summary"]
-    return summary.set_index(["unit", "design"])["label"].to_dict()
-
-
-def test_with_enough_donors_every_unit_has_a_label_of_its_own(world):
-    change(world, "T1", 1.0)
-    # at level 0.4 six donors are enough for two units: 7 x 0.4 > 2
-    found = labels(world, confidence=0.6)
-    assert found["T1", "difference"] == "consistent with an effect"
-    assert found["T2", "difference"] in ("no clear evidence", "gap changed, not unusual")
-    assert TOO_FEW_DONORS not in found.values()
-
-
-def test_a_changed_gap_that_many_donors_show_too_is_not_unusual(world):
-    for place, unit in enumerate(UNITS):
-        # everyone changes its own way
-        change(world, unit, (-1) ** place * (1 + place))
-    found = labels(world, confidence=0.6)
-    assert found["T1", "difference"] == "gap changed, not unusual"
-
-
-def test_with_too_few_donors_the_set_is_labelled(world):
-    for unit in ("T1", "T2"):
-        change(world, unit, 1.0)
-    result = world.run()
-    assert set(result.tables["summary"]["label"]) == {TOO_FEW_DONORS}
-    checks = result.tables["checks"].query("unit == ''").set_index("check")
-    assert checks.loc["donors", "status"] == "attention"
-    assert checks.loc["donors", "message"] == (
-        "6 donors are too few to label 2 single units at level 0.05 (39 would do); the label is given for "
-        "the set."
+def test_every_check_of_the_catalogue_is_made_once_for_each_unit_or_for_all(world):
+    result = world.run(estimands={"margin": 50.0}, checks=PLACEBOS | {"diagnostics": True})
+    checks = result.tables["checks"]
+    assert not checks.duplicated(["unit", "check"]).any()
+    of_units = checks.query("unit != ''").groupby("unit")["check"].agg(set)
+    assert (
+        of_units["T1"]
+        == of_units["T2"]
+        >= {"joint_change", "equivalence", "crawford_howell", "placebo_units"}
     )
-    # 15 pairs of donors: the smallest joint p-value is 1/16
-    assert checks.loc["joint_placebo", "p_value"] == pytest.approx(1 / 16)
-    assert checks.loc["set_conclusion", "message"] == (
-        "The treated units as a set: gap changed, not unusual (p < 0.001 for their mean series)."
-    )
-    assert "y, difference, the 2 treated units as a set: gap changed, not unusual." in result.notes
+    assert set(checks.query("unit == ''")["check"]) == {"joint_placebo", "peer_overlap"}
+    assert set(CHECKS) >= {"joint_change", "equivalence", "crawford_howell", "placebo_units", "peer_overlap"}
 
 
-def test_units_of_different_starts_are_labelled_as_a_set_by_their_pooled_estimates(world):
-    for unit in ("T1", "T2"):
-        change(world, unit, 1.0)
-    dates = {"T1": world.period(START), "T2": world.period(START + 3)}
-    result = world.run(treated=dates, intervention={"name": "Law"}, confidence=0.8)
-    assert set(result.tables["summary"]["label"]) == {TOO_FEW_DONORS}
-    pooled = result.tables["pooled"].set_index("method")
-    checks = result.tables["checks"].query("unit == ''").set_index("check")
-    assert checks.loc["set_conclusion", "p_value"] == pooled.loc["paule_mandel_mkh", "p_value"]
-    assert checks.loc["set_conclusion", "message"].startswith("The treated units as a set: ")
-    assert checks.loc["set_conclusion", "message"].endswith(" for their pooled estimates).")
-    assert any("the 2 treated units as a set: " in note for note in result.notes)
+def test_without_placebos_nobody_is_ranked(world):
+    result = world.run(checks=PLACEBOS | {"placebo_units": False})
+    assert result.tables["placebo_units"].empty
+    names = set(result.tables["checks"]["check"])
+    assert not names & {"placebo_units", "joint_placebo"}
+    assert {"crawford_howell", "peer_overlap"} <= names
+    assert result.tables["summary"]["p_placebo"].isna().all()
+    assert result.tables["summary"]["p_crawford_howell"].notna().all()
 
 
-def test_a_set_that_is_fitted_exactly_is_not_estimable(world):
-    given = {"given": {"T1": ["D1", "D2"], "T2": ["D1", "D2"]}}
-    for unit in ("D1", "D2", "T1"):
-        world.values[unit] = np.round(world.values[unit])  # so that sums are exact
-    mean = np.mean([world.values[unit] for unit in ("D1", "D2")], axis=0)
-    # the mean of both treated units is that of their peers: nothing is left of the mean series
-    world.values["T2"] = 2.0 * mean - world.values["T1"]
-    result = world.run(peers=given)
-    checks = result.tables["checks"].query("unit == ''").set_index("check")
-    assert checks.loc["set_conclusion", "message"] == "The treated units as a set: not estimable."
-    assert np.isnan(checks.loc["set_conclusion", "p_value"])
-
-
-def test_a_synthetic_control_is_judged_as_a_set_by_its_joint_placebo(world):
-    for unit in ("T1", "T2"):
-        change(world, unit, 1.0)
-    result = world.run(designs=["synthetic"], estimands={"primary": "average_effect"}, confidence=0.8)
-    assert set(result.tables["summary"]["label"]) == {TOO_FEW_DONORS}
-    checks = result.tables["checks"].query("unit == ''").set_index("check")
-    assert checks.loc["set_conclusion", "p_value"] == checks.loc["joint_placebo", "p_value"]
-    assert checks.loc["set_conclusion", "message"] in (
-        "The treated units as a set: consistent with an effect.",
-        "The treated units as a set: no clear evidence.",
-    )
-
-
-def test_one_unit_with_too_few_donors_keeps_the_label_of_its_p_value(world):
-    change(world, "T1", 1.0)
-    result = world.run(treated=["T1"])
-    assert result.tables["summary"]["label"].tolist() == ["gap to peers changed"]
-    assert not set(result.tables["checks"]["check"]) & {"donors", "joint_placebo", "set_conclusion"}
-
-
-def test_the_placebo_says_its_place(world, examined):
-    change(world, "T1", 1.0)
-    found = examined(world)
-    (row,) = checks_of(found, "placebo_units", "T1")
-    assert found.p_placebo["T1"] == pytest.approx(1 / 7)
-    assert row["message"] == (
-        "Among 6 units without the intervention and itself, its change is number 1 from the most extreme "
-        "(p = 0.143; no smaller p than 0.143 is possible)."
-    )
-
-
-def test_without_placebos_there_are_no_labels_but_those_of_the_p_value(world, examined):
-    found = examined(world, checks=PLACEBOS | {"placebo_units": False})
-    assert (found.labels, found.p_placebo, found.rows["placebo_units"]) == ({}, {}, [])
-    assert set(found.p_crawford_howell) == {"T1", "T2"}
-
-
-def test_a_single_design_has_neither_placebo_nor_peers_to_compare(world, examined):
+def test_a_single_design_has_no_peers_to_compare_with(world, examined):
     found = examined(world, "single")
-    assert (found.labels, found.p_placebo, found.p_crawford_howell) == ({}, {}, {})
+    assert found.p_crawford_howell == {}
     assert found.rows["pooled"]
+    assert not {row["check"] for row in found.rows["checks"]} & {"crawford_howell", "peer_overlap"}
 
 
-def test_a_degenerate_unit_is_not_estimable_and_counts_as_one_of_the_family(world):
-    world.values["T2"] = np.mean([world.values[unit] for unit in ("D1", "D2")], axis=0)
-    given = {"given": {"T1": ["D1", "D2"], "T2": ["D1", "D2"]}}
-    found = labels(world, confidence=0.6, peers=given)
-    assert found["T2", "difference"] == "not estimable"
+def test_the_own_change_among_those_of_the_peers_reaches_the_summary(world, examined):
+    change(world, "T1", 5.0)
+    found = examined(world)
+    shown = world.run().tables["summary"].set_index("unit")["p_crawford_howell"]
+    assert shown.to_dict() == pytest.approx(found.p_crawford_howell)
+    assert shown["T1"] < 0.05
 
 
 def test_crawford_howell_is_of_least_squares_over_the_common_periods(world):
@@ -177,7 +92,7 @@ def test_crawford_howell_is_of_least_squares_over_the_common_periods(world):
     assert "D2" in peers
     y = np.column_stack([world.values[unit] for unit in ("T1", *peers)])
     used = ~np.isnan(y).any(axis=1)
-    slopes = np.linalg.lstsq(regressors()[used], y[used], rcond=None)[0][3]
+    slopes = np.linalg.lstsq(segments(N, START)[used], y[used], rcond=None)[0][3]
     expected = crawford_howell(slopes[:1], slopes[1:, None])
     p_value, check = crawford_howell_p(Analysis.of(config), plan, "T1")
     assert p_value == pytest.approx(expected.p_value[0])
@@ -257,8 +172,11 @@ def test_level_and_slope_together_are_told_as_a_hypothesis(world, examined):
     found = examined(world)
     (row,) = checks_of(found, "joint_change", "T1")
     assert row["message"].startswith(
-        "Level and slope together: the hypothesis that neither changed has F(2, "
+        "Level and slope together: the hypothesis that neither changed has F(2, 56) = "
     )
+    plan = world.plan()[2]
+    gap = world.values["T1"] - np.mean([world.values[peer] for peer in plan.peer_sets["T1"].peers], axis=0)
+    assert row["p_value"] == pytest.approx(LeastSquares(gap, segments(N, START)).joint_p([2, 3]))
 
 
 def test_a_margin_reaches_the_checks(world, examined):
@@ -282,7 +200,7 @@ def test_left_autocorrelation_becomes_a_flag_of_the_fit(make_world):
     checks = found.tables["checks"].query("unit == 'T1'").set_index("check")
     assert checks.loc["ljung_box", "status"] == "attention"
     residuals = found.tables["residuals"].query("unit == 'T1'")
-    y, X = world.values["T1"], regressors()
+    y, X = world.values["T1"], segments(N, START)
     expected = y - X @ np.linalg.lstsq(X, y, rcond=None)[0]
     assert np.corrcoef(residuals["innovation"], expected)[0, 1] > 0.999
 

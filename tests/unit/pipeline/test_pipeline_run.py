@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 
-from its_eval.columns import TableColumns
+from its_eval.checks.conclusion import conclude
 from its_eval.effects.columns import EffectColumns, Kind
 from its_eval.errors import NothingEstimatedError
-from its_eval.pipeline.conclude import add_summary, adjusted_p
+from its_eval.pipeline.conclude import adjusted_p
 from its_eval.pipeline.tables import Answers
 
 T0, N = 24, 48
@@ -67,9 +67,9 @@ def test_single_and_difference_are_least_squares_of_the_series(study):
     assert set(found.rows_of("summary", "waits")["unit"]) == {"T1", "T2"}
     exported = found.to_dict()
     by_design = {row["design"]: row for row in exported["tables"]["summary"]}
-    assert by_design["single"]["p_placebo"] is None
     # four donors and the unit itself
-    assert by_design["difference"]["p_placebo"] in [pytest.approx(rank / 5) for rank in range(1, 6)]
+    for which in ("single", "difference"):
+        assert by_design[which]["p_placebo"] in [pytest.approx(rank / 5) for rank in range(1, 6)]
     assert found.unit_names["T1"] == "One"
     assert (
         list(found.peer_values["waits"].columns)
@@ -283,6 +283,9 @@ def test_a_count_without_denominators_is_taken_as_it_is(study):
 )
 def test_a_blank_value_is_rebuilt(study, outcome, factor):
     study.frame["numerator"] = 50
+    sizes = study.frame["denominator"].astype(float)
+    study.frame["value"] = 50.0 if factor is None else factor * 50 / sizes
+    study.frame = study.frame.astype({"value": object})
     study.put("T1", 3)
     study.put("T1", 4)
     study.put("T1", 4, "denominator", to=0)
@@ -395,7 +398,7 @@ def test_a_series_of_zeros_is_not_estimable_and_no_crash(study):
     study.frame.loc[study.frame["unit"] == "T1", "value"] = 0
     found = study.run(**OLS, peers=None)
     row = found.tables["summary"].query("unit == 'T1'").iloc[0]
-    assert (row["label"], row["direction"]) == ("not estimable", "unclear")
+    assert (row["label"], row["direction"]) == ("not answered", "unclear")
     assert np.isnan(row["p_value"])
     assert np.isnan(row["minimum_detectable"])
     assert "relative_average_effect" not in estimates(found, "T1")
@@ -434,7 +437,7 @@ def test_low_degrees_of_freedom_are_flagged_and_keep_their_p_value(study):
     harmonics = harmonics | {"end": "2015-04"}
     found = study.run(**OLS | {"outcomes": [harmonics]}, peers=None, intervention=step)
     assert found.tables["fits"]["flags"].tolist() == ["df_floor", "df_floor"]
-    assert not found.tables["summary"]["label"].eq("not estimable").any()
+    assert not found.tables["summary"]["label"].eq("not answered").any()
     assert found.tables["summary"][["p_value", "p_adjusted", "conf_low"]].notna().all(axis=None)
 
 
@@ -493,8 +496,8 @@ def test_direction_follows_better(study):
         summary = found.tables["summary"].set_index("design")
         assert summary["direction"].tolist() == [direction] * 2
         assert summary["label"].to_dict() == {
-            "single": "differs from before",
-            "difference": "gap to peers changed",
+            "single": "changed",
+            "difference": "changed",
         }
 
 
@@ -578,17 +581,24 @@ def test_the_family_of_holm_is_all_treated_units():
     parts = [answered([0.01], [False], [False]), answered([0.5, 0.02], [False] * 2, [True, False])]
     first, second = adjusted_p(parts, 4, "holm")
     np.testing.assert_array_equal(np.concatenate([first, second]), adjusted)
+    # other interruptions are of the family
+    (adjusted,) = adjusted_p([whole], 6, "holm", np.array([0.001, 0.9]))
+    assert adjusted[[0, 2], 0].tolist() == pytest.approx([0.05, 0.08])
 
 
 @pytest.mark.parametrize("confidence", [0.9, 0.95, 0.99])
 def test_an_adjusted_p_value_equal_to_alpha_reaches_it(confidence):
     """Whatever 1 - 0.9 is in a computer."""
     alpha = round(1 - confidence, 2)
-    answer = answered([alpha] * 3, [False] * 3, [False] * 3)
-    into = TableColumns("summary")
-    p_adjusted = np.array([[alpha], [alpha * 1.001], [alpha * 0.999]])
-    add_summary(answer, p_adjusted, confidence, "changed", None, into)
-    assert into.frame()["label"].tolist() == ["changed", "no clear evidence", "changed"]
+    for p_value, label in (
+        (alpha, "changed"),
+        (alpha * 1.001, "no clear change"),
+        (alpha * 0.999, "changed"),
+    ):
+        found = conclude(
+            np.array([p_value]), np.array([np.nan]), np.array([False]), size=1, alpha=1 - confidence
+        )
+        assert found.labels == (label,)
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,9 @@ def test_many_units_without_peers_are_counted(study):
 def test_proportions_are_suspected(study):
     study.frame["value"] = [f"{float(value) / 100:.4f}" for value in study.frame["value"]]
     (fault,) = study.faults()
-    assert fault.startswith("waits: no value is above 1: these look like proportions; set `scale: proportion`, ")
+    assert fault.startswith(
+        "waits: no value is above 1: these look like proportions; set `scale: proportion`, "
+    )
 
 
 @pytest.mark.parametrize(("unit", "stops"), [("D4", False), ("D1", True), ("T1", True)])

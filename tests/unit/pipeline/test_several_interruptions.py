@@ -148,8 +148,10 @@ def test_dates_outside_the_window_are_faults_of_the_run(make_world, noisy):
     world = make_world(noisy(UNITS))
     dates = {"T1": "2030-01", "T2": world.period(0)}
     assert world.faults(treated=dates, intervention={}) == [
-        "outcome 'y': the intervention 2010-01 leaves no period before it in its data, 2010-01 to 2015-12",
-        "outcome 'y': the intervention 2030-01 lies outside its data, 2010-01 to 2015-12",
+        "outcome 'y': the intervention 2010-01 leaves no period before it in its data, 2010-01 to 2015-12 "
+        "(of T2): correct the date, or take the unit out of `treated`",
+        "outcome 'y': the intervention 2030-01 lies outside its data, 2010-01 to 2015-12 (of T1): correct the "
+        "date, or take the unit out of `treated`",
     ]
 
 

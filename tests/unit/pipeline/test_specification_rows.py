@@ -36,8 +36,7 @@ def world(make_world, noisy):
 def table_rows(config, sources, plan, design, estimates):
     """Return the rows of the table ``sensitivity`` beside those that curves are made of."""
     rows = sensitivity_rows(config, sources, plan, COMPARISONS[design], estimates)
-    estimand = config.estimands.primary
-    return rows, [row.row(plan.outcome.name, design, estimand) for row in rows]
+    return rows, [row.row(plan.outcome.name, design) for row in rows]
 
 
 @pytest.fixture

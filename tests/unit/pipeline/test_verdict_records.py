@@ -20,7 +20,7 @@ from its_eval.evaluation import (
     NOT_ANSWERED,
     NOT_CLEARLY_MORE,
 )
-from its_eval.pipeline.placebos import donor_targets
+from its_eval.pipeline.donors import donor_targets
 
 TREATED = ("T1", "T2", "T3")
 MANY, FEW, TOO_FEW = 24, 12, 6

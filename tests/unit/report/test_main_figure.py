@@ -417,7 +417,7 @@ class TestDrawing:
 
     def test_what_is_not_estimable_is_said_to_be(self, design):
         sentence = "The change is not estimable from this series."
-        assert sentence in said(draw(series(verdict="not estimable"), design))
+        assert sentence in said(draw(series(verdict="not answered"), design))
         assert sentence not in said(draw(series(), design))
 
     def test_one_peer_is_named(self, design):

@@ -222,8 +222,14 @@ def _unit_rows(tables, unit, design, start, index, rng, given):
                 | {"estimate": value * std_error, "statistic": value}
             )
     bounds = {
-        **{"breakdown_bend": 0.8, "bend_before": -0.5, "bend_before_low": -2.0, "bend_before_high": 1.0},
-        **{"donor_bend_median": 0.4, "donor_bend_p90": 1.2, "n_donors": 20, "n_before": given["begins"]},
+        "breakdown_bend": 0.8,
+        "bend_before": -0.5,
+        "bend_before_low": -2.0,
+        "bend_before_high": 1.0,
+        "donor_bend_median": 0.4,
+        "donor_bend_p90": 1.2,
+        "n_donors": 20,
+        "n_before": given["begins"],
     }
     if design == "single":
         bounds |= {"donor_bend_median": np.nan, "donor_bend_p90": np.nan, "n_donors": 0}

@@ -176,7 +176,7 @@ def test_power_curve(run, run_with):
     rows = frame[(frame["estimand"] == "level_change") & (frame["n_pre"] == 40)].set_index("autocorrelation")
     least, most = (rounded(rows.loc[rho, "minimum_detectable"]) for rho in (0.0, 0.8))
     assert (
-        f"Smallest detectable jump at the start, with 120 months: {least} at autocorrelation 0 and {most} at "
+        f"Smallest detectable immediate change in level, with 120 months: {least} at autocorrelation 0 and {most} at "
         "autocorrelation 0.8, in standard deviations of the noise."
     ) in text
     evaluation = run_with(n_units=1)

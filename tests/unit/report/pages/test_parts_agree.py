@@ -15,7 +15,7 @@ from its_eval.report.source import ReportSource, with_every_table
 from its_eval.words.labels import compared_with
 
 #: How many other choices there are by design.
-DESIGNS = {"single": 4, "difference": 7}
+DESIGNS = {"single": 5, "difference": 8}
 
 
 def source_of(run, settings=None, **tables):
@@ -48,7 +48,7 @@ def as_text(part):
 def test_the_choices_are_counted_as_in_their_figure(run):
     source = source_of(run)
     lines = [line for line in told(section(checks, "choices", source)) if "point the same way" in line]
-    # another estimator and the three that stand beside every answer; with peers, each of three left out too
+    # another estimator and the four that stand beside every answer; with peers, each of three left out too
     series = [
         (*key, *design) for key in product(("waits", "seen"), ("A1", "A2")) for design in DESIGNS.items()
     ]
@@ -99,7 +99,7 @@ def test_a_warning_is_given_once_with_all_its_units(run):
     fits = run.evaluation.tables["fits"].copy()
     fits["flags"] = ["near_unit_root" if outcome == "waits" else "" for outcome in fits["outcome"]]
     lines = told(section(checks, "checks", source_of(run, fits=fits)))
-    drifts = "the series drifts like a random walk; its trend is hardly determined."
+    drifts = "uncertain: the series drifts, so its own history says little about its trend."
     assert [line for line in lines if drifts in line] == [
         f"Waits, A1, A2 compared with their own earlier trend: {drifts}",
         f"Waits, A1, A2 compared with their peers: {drifts}",

@@ -6,13 +6,12 @@ from dataclasses import replace
 import pytest
 
 from its_eval.evaluation import (
+    CHANGED,
+    CHANGED_MORE,
     COLUMNS,
-    CONSISTENT,
-    DIFFERS,
-    GAP_CHANGED,
-    NO_CLEAR_EVIDENCE,
-    NOT_ESTIMABLE,
-    NOT_UNUSUAL,
+    NO_CLEAR_CHANGE,
+    NOT_ANSWERED,
+    NOT_CLEARLY_MORE,
     THE_SET,
     make_table,
 )
@@ -31,12 +30,13 @@ ROW = {
     "conf_high": -0.2,
     "scale": "response",
     "direction": "better",
-    "label": "gap to peers changed",
+    "label": CHANGED,
+    "question": "slope_change",
+    "interruption": "New rota",
     "minimum_detectable": 0.4,
 }
 
-MORE = ", more than is usual among other units"
-STATED = "−0.50 days, 95 % interval −0.80 to −0.20"
+STATED = "−0.50 (−0.80 to −0.20) days a month"
 
 
 def source_of(run, *, settings=None, **rows):
@@ -45,8 +45,8 @@ def source_of(run, *, settings=None, **rows):
     return ReportSource(evaluation, {**run.settings, **(settings or {})})
 
 
-def said(run, *summary, **rows):
-    source = source_of(run, summary=list(summary), **rows)
+def said(run, *answers, **rows):
+    source = source_of(run, summary=list(answers), verdicts=list(answers), **rows)
     return verdict_sentences(source.evaluation, "waits", source.units("waits"))
 
 
@@ -58,15 +58,16 @@ def asked(source):
 def test_the_question_names_units_outcomes_and_quantity(run):
     source = source_of(run, summary=[ROW | {"unit": "A1"}, ROW | {"unit": "A2"}])
     assert asked(source) == (
-        "New rota, from July 2015, in two units (A1 Trust A1 & Sons; A2 Trust A2 & Sons). Of “Waits” (lower "
-        "is better), “Seen in time” (higher is better) it is asked: (1) did the unit's own course change at "
-        "that time, compared with its earlier trend; (2) did the gap between the unit and similar units, its "
-        "peers, change at that time? The answer is read from one quantity that the config declares "
-        "beforehand: change of trend, per month."
+        "New rota, from July 2015, in two units (A1 Trust A1 & Sons; A2 Trust A2 & Sons). Did the monthly trend "
+        "change at that time, compared with their own earlier trend and with their peers? Outcomes: Waits (lower "
+        "is better), Seen in time (higher is better)."
     )
-    alone = asked(source_of(run, summary=[ROW | {"unit": "A1"}], settings={"designs": ["single"]}))
-    assert "in one unit (A1 Trust A1 & Sons)." in alone
-    assert "it is asked: did the unit's own course change" in alone
+    one = source_of(run, summary=[ROW | {"unit": "A1"}], settings={"designs": ["single"]})
+    assert "in one unit (A1 Trust A1 & Sons)." in asked(one)
+    assert "change at that time, compared with its own earlier trend?" in asked(one)
+    estimands = {"estimands": {**source.settings["estimands"], "primary": "change"}}
+    any_change = source_of(run, summary=[ROW | {"unit": "A1"}], settings=estimands)
+    assert "Did level or trend change at that time" in asked(any_change)
 
 
 def test_of_many_units_the_question_gives_the_codes(run):
@@ -79,64 +80,64 @@ def test_of_many_units_the_first_are_listed(run):
     units = [f"U{place:02d}" for place in range(1, 13)]
     (told,) = said(run, *(ROW | {"unit": unit} for unit in units))
     assert f"; U10: {STATED}; and 2 more, which the tables have)." in told
-    (told,) = said(run, *(ROW | {"unit": unit, "label": "not estimable"} for unit in units))
+    (told,) = said(run, *(ROW | {"unit": unit, "label": NOT_ANSWERED} for unit in units))
     assert told.endswith("in 12 of 12 (" + ", ".join(units[:10]) + ", and 2 more, which the tables have).")
 
 
 def test_changes_come_first_with_their_intervals(run):
     unclear = ROW | {"estimate": 0.1, "conf_low": -0.2, "conf_high": 0.4, "direction": "unclear"}
-    none = unclear | {"label": "no clear evidence"}
+    none = unclear | {"label": NO_CLEAR_CHANGE}
     told = said(
         run,
         none | {"unit": "U1", "minimum_detectable": 0.6},
         ROW | {"unit": "U2"},
         none | {"unit": "U3"},
-        ROW | {"unit": "U4", "design": "single", "label": "differs from before", "direction": "worse"},
+        ROW | {"unit": "U4", "design": "single", "direction": "worse"},
     )
     assert told == [
-        (
-            "Compared with their own earlier trend: a change from before, for the worse, in 1 of 4 (U4: "
-            "−0.50 days, 95 % interval −0.80 to −0.20)."
-        ),
-        (
-            "Compared with their peers: the gap changed, for the better, in 1 of 4 (U2: −0.50 days, 95 % "
-            "interval −0.80 to −0.20); no clear evidence of a change in 2 of 4 (U1, U3; taken alone, a "
-            "change of 0.40 days to 0.60 days would be found four times in five)."
-        ),
+        f"Compared with their own earlier trend: trend worsened in 1 of 4 (U4: {STATED}).",
+        f"Compared with their peers: trend improved in 1 of 4 (U2: {STATED}); no clear change of trend in 2 of 4 "
+        "(U1, U3).",
     ]
 
 
-def test_the_three_way_label_in_words(run):
+def test_every_label_in_words(run):
     told = said(
         run,
-        ROW | {"unit": "U1", "label": "consistent with an effect"},
-        ROW | {"unit": "U2", "label": "gap changed, not unusual", "direction": "unclear"},
-        ROW | {"unit": "U3", "label": "judged as a set"},
-        ROW | {"unit": "U4", "label": "not estimable", "minimum_detectable": math.nan},
+        ROW | {"unit": "U1", "label": CHANGED_MORE},
+        ROW | {"unit": "U2", "label": NOT_CLEARLY_MORE, "direction": "unclear"},
+        ROW | {"unit": "U3", "label": NO_CLEAR_CHANGE},
+        ROW | {"unit": "U4", "label": NOT_ANSWERED, "minimum_detectable": math.nan},
     )
     assert told == [
         "Compared with their peers: "
         + "; ".join(
             (
-                f"the gap changed, but no more than is usual among other units, in 1 of 4 (U2: {STATED})",
-                f"the gap changed, for the better{MORE}, in 1 of 4 (U1: {STATED})",
-                "not estimable in 1 of 4 (U4)",
-                f"not judged one by one in 1 of 4 (U3: {STATED}).",
+                f"trend changed, but not clearly more than in other units, in 1 of 4 (U2: {STATED})",
+                f"trend improved, more than in other units, in 1 of 4 (U1: {STATED})",
+                "no clear change of trend in 1 of 4 (U3)",
+                "not answered in 1 of 4 (U4).",
             )
         )
     ]
 
 
+def test_several_interruptions_are_told_apart(run):
+    told = said(
+        run, ROW | {"unit": "U1"}, ROW | {"unit": "U1", "interruption": "Ward", "label": NO_CLEAR_CHANGE}
+    )
+    assert told == [
+        f"Compared with their peers, New rota: trend improved in 1 of 1 (U1: {STATED}).",
+        "Compared with their peers, Ward: no clear change of trend in 1 of 1 (U1).",
+    ]
+
+
 def test_units_that_failed_are_counted_and_named(run):
     failed = {"outcome": "waits", "unit": "U9", "design": "difference", "message": "m"}
-    (told,) = said(
-        run,
-        ROW | {"unit": "U1", "label": "no clear evidence", "minimum_detectable": math.nan},
-        not_estimated=[failed],
-    )
+    lost = ROW | {"unit": "U1", "label": NO_CLEAR_CHANGE, "minimum_detectable": math.nan}
+    (told,) = said(run, lost, not_estimated=[failed])
     assert told == (
-        "Compared with their peers: no clear evidence of a change in 1 of 2 (U1); not estimated in 1 of 2 "
-        "(U9)."
+        "Compared with their peers: no clear change of trend in 1 of 2 (U1); not estimated in 1 of 2 (U9)."
     )
 
 
@@ -147,7 +148,8 @@ SET = {
 }  # fmt: skip
 VERDICT = {
     **{key: value for key, value in SET.items() if key not in ("method", "n_units")},
-    "unit": THE_SET, "scale": "response", "direction": "better", "label": "gap to peers changed",
+    "unit": THE_SET, "scale": "response", "direction": "better", "label": CHANGED,
+    "question": "slope_change", "interruption": "New rota",
 }  # fmt: skip
 JOINT = {"outcome": "waits", "unit": "", "design": "difference", "check": "joint_placebo", "p_value": 0.1637}
 
@@ -168,37 +170,34 @@ def in_words(told):
     return "".join(part if isinstance(part, str) else part.text for part in told.parts)
 
 
-def test_all_units_together_with_their_place_among_placebo_sets(run):
+def test_all_units_together_with_their_place_among_sets_of_others(run):
     source = source_of(
         run,
         pooled=[SET, SET | {"method": "fixed_effect"}],
         verdicts=[
-            VERDICT | {"label": "gap changed, not unusual", "set_p_placebo": 0.1637},
+            VERDICT | {"label": NOT_CLEARLY_MORE, "set_p_placebo": 0.1637},
             VERDICT | {"design": "single", "set_p_placebo": 0.5},
             VERDICT | {"unit": "A1", "set_p_placebo": 0.7},
         ],
     )
     (told,) = set_sentences(source)
     assert in_words(told) == (
-        "Both units together, compared with their peers: the gap changed, for the better, but no more than "
-        "is usual among other units; change of trend, per month −0.25 days (95 % interval −0.45 to −0.05; "
-        "p = 0.012, placebo p = 0.16)."
+        "Both units together, compared with their peers: trend improved, but not clearly more than in other sets of "
+        "units; change of trend −0.25 days a month (95 % interval −0.45 to −0.05; p = 0.012). Of 100 other sets 16 "
+        "changed as much."
     )
-    assert told.parts[1] == Strong(
-        "the gap changed, for the better, but no more than is usual among other units"
-    )
+    assert told.parts[1] == Strong("trend improved, but not clearly more than in other sets of units")
     assert told.row == "pooled:1"
 
 
 @pytest.mark.parametrize(
     ("label", "words"),
     [
-        (CONSISTENT, f"the gap changed, for the better{MORE}"),
-        (NOT_UNUSUAL, "the gap changed, for the better, but no more than is usual among other units"),
-        (GAP_CHANGED, "the gap changed, for the better"),
-        (DIFFERS, "a change from before, for the better"),
-        (NO_CLEAR_EVIDENCE, "no clear evidence of a change"),
-        (NOT_ESTIMABLE, "not estimable"),
+        (CHANGED_MORE, "trend improved, more than in other sets of units"),
+        (NOT_CLEARLY_MORE, "trend improved, but not clearly more than in other sets of units"),
+        (CHANGED, "trend improved"),
+        (NO_CLEAR_CHANGE, "no clear change of trend"),
+        (NOT_ANSWERED, "not answered"),
     ],
 )
 def test_every_label_of_the_set_is_told_in_full(run, label, words):
@@ -206,25 +205,23 @@ def test_every_label_of_the_set_is_told_in_full(run, label, words):
 
 
 def test_a_set_is_told_with_its_direction_and_size(run):
-    changed = "compared with their peers: the gap changed, for the better; change of trend"
-    assert changed in of_the_set(run)
     worse = {"estimate": 0.25, "conf_low": 0.05, "conf_high": 0.45, "direction": "worse"}
-    told = of_the_set(run, 3, design="single", label="differs from before", **worse)
-    alone = "All three units together, compared with their own earlier trend: a change from before, for the"
-    assert f"{alone} worse; change of trend" in told
+    told = of_the_set(run, 3, design="single", **worse)
+    assert told.startswith(
+        "All three units together, compared with their own earlier trend: trend worsened; change of trend +0.25"
+    )
 
 
 def test_a_null_result_of_all_units_says_what_would_have_been_found(run):
-    said = of_the_set(run, conf_high=0.1, p_value=0.2, label="no clear evidence")
-    assert "compared with their peers: no clear evidence of a change; change of trend" in said
-    assert said.endswith("A change of 0.30 days would be found four times in five.")
+    said = of_the_set(run, conf_high=0.1, p_value=0.2, label=NO_CLEAR_CHANGE)
+    assert said.endswith("The smallest change found with 80 % power is 0.30 days a month.")
 
 
-def test_a_set_that_is_not_estimable_has_neither_direction_nor_p_value(run):
-    said = of_the_set(run, p_value=math.nan, label="not estimable")
+def test_a_set_without_an_answer_has_no_p_value(run):
+    said = of_the_set(run, p_value=math.nan, label=NOT_ANSWERED)
     assert said == (
-        "Both units together, compared with their peers: not estimable; change of trend, per month "
-        "−0.25 days (95 % interval −0.45 to −0.05)."
+        "Both units together, compared with their peers: not answered; change of trend −0.25 days a month "
+        "(95 % interval −0.45 to −0.05)."
     )
 
 
@@ -232,9 +229,10 @@ def test_of_a_result_older_than_the_verdicts_nothing_is_concluded_of_the_set(run
     source = source_of(run, pooled=[SET | {"conf_high": 0.1}], checks=[JOINT, JOINT | {"design": "single"}])
     del source.evaluation.tables["pooled"]["minimum_detectable"]
     del source.evaluation.tables["verdicts"]
+    source = replace(source, evaluation=with_every_table(source.evaluation))
     assert in_words(set_sentences(source)[0]) == (
-        "Both units together, compared with their peers: the conclusion is not recorded; change of trend, per "
-        "month −0.25 days (95 % interval −0.45 to 0.10; p = 0.012, placebo p = 0.16)."
+        "Both units together, compared with their peers: the conclusion is not recorded; change of trend −0.25 days "
+        "a month (95 % interval −0.45 to 0.10; p = 0.012). Of 100 other sets 16 changed as much."
     )
 
 

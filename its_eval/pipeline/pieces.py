@@ -1,0 +1,208 @@
+"""Series that are fitted in one call: of one design and one kind of weighting, with their used periods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from its_eval.design.matrix import require_segments
+from its_eval.errors import NotEstimableError
+from its_eval.estimators.catalogue import ESTIMATORS
+from its_eval.estimators.fit import MissingPattern, SingularDesignError, missing_patterns
+from its_eval.estimators.kind import DESCRIPTIVE_BELOW, EstimatorKind, FitContext, autoregressive_order
+from its_eval.estimators.patterns import rare_patterns
+from its_eval.pipeline.sheet import NotEstimated, Sheet, relative_variance
+from its_eval.scales import SCALES, Scale
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from its_eval.config import Estimator
+    from its_eval.design.matrix import Design, Season
+
+    FloatArray = NDArray[np.float64]
+    BoolArray = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Series of one sheet that are to be fitted together by one estimator.
+
+    Attributes
+    ----------
+    sheet : Sheet
+        Where they come from.
+    columns : ndarray of int, shape (S,)
+        Which of its columns.
+    observed : ndarray of bool, shape (n,) or (S, n)
+        Periods that enter the fit; the second form where they differ.
+    design, entry, kind : Design, Estimator, EstimatorKind
+        What is fitted how.
+    relative : ndarray, shape (n, S), or None
+        Error variance of each period over its geometric mean, for weighted series.
+    """
+
+    sheet: Sheet
+    columns: NDArray[np.intp]
+    observed: BoolArray
+    design: Design
+    entry: Estimator
+    kind: EstimatorKind
+    relative: FloatArray | None
+
+    @property
+    def scale(self) -> Scale:
+        """Scale of the fit."""
+        return SCALES[self.kind.link] if self.kind.is_family else self.sheet.scale
+
+    @cached_property
+    def values(self) -> FloatArray:
+        """What is fitted, shape (n, S)."""
+        return np.where(_by_series(self.observed), self.sheet.values[:, self.columns], np.nan)
+
+    def context(self) -> FitContext:
+        """Return what the estimator needs beside design and series."""
+        context = fit_context(self.sheet, self.design, int(self.observed.sum(axis=-1).min()))
+        if not self.kind.is_family:
+            return replace(context, relative_variance=self.relative)
+        sizes = self.sheet.denominators[:, self.columns]
+        if self.kind.link == "log" and self.sheet.plan.outcome.per is not None:
+            sizes = sizes / self.sheet.plan.outcome.per
+        known = not np.isnan(sizes[self.observed]).any()
+        counts = self.sheet.counts[:, self.columns]
+        return replace(context, counts=counts, sizes=sizes if known else None)
+
+    def by_pattern(self) -> Iterator[Piece]:
+        """Yield the series that miss the same periods as pieces of their own."""
+        for pattern in missing_patterns(self.values):
+            relative = None if self.relative is None else self.relative[:, pattern.series]
+            columns = self.columns[pattern.series]
+            yield replace(self, columns=columns, observed=pattern.observed, relative=relative)
+
+
+def fit_context(sheet: Sheet, design: Design, n_used: int) -> FitContext:
+    """Return what estimators need beside a design and series of so many used periods."""
+    after = np.arange(design.n_periods) >= design.interruption.start
+    return FitContext(n_used, after, sheet.plan.per_year)
+
+
+def _by_series(observed: BoolArray) -> BoolArray:
+    """Return used periods so that they stand beside columns (n, S)."""
+    return observed[:, None] if observed.ndim == 1 else observed.T
+
+
+def pieces(sheet: Sheet, entries: Sequence[Estimator], failed: list[NotEstimated]) -> Iterator[Piece]:
+    """Yield the series of a sheet that are fitted together; those with too short a segment are written down.
+
+    Series that miss periods which few others miss are one piece for estimators that can fit them so, and a
+    piece for each pattern for others.
+    """
+    for group in sheet.groups():
+        values = sheet.known_values(group)
+        for series, observed, design in _batches(sheet, group, values, entries, failed):
+            columns = group[series]
+            for entry in entries:
+                kind = ESTIMATORS[entry.name]
+                if observed.ndim == 1 or kind.joins_patterns:
+                    yield from _by_weight(sheet, columns, observed, design, entry)
+                    continue
+                for pattern in missing_patterns(values[:, series]):
+                    own = columns[pattern.series]
+                    yield from _by_weight(sheet, own, pattern.observed, design, entry)
+
+
+def _batches(
+    sheet: Sheet,
+    group: NDArray[np.intp],
+    values: FloatArray,
+    entries: Sequence[Estimator],
+    failed: list[NotEstimated],
+) -> Iterator[tuple[NDArray[np.intp], BoolArray, Design]]:
+    """Yield series of a group with their used periods and their design, rare patterns last."""
+    designs: dict[Season, Design] = {}
+    kept: list[MissingPattern] = []
+    for pattern in missing_patterns(values):
+        season = sheet.plan.season.resolve(pattern.n_used, sheet.plan.per_year)
+        if season not in designs:
+            designs[season] = sheet.design(int(group[pattern.series[0]]), pattern.n_used)
+        design = designs[season]
+        try:
+            require_segments(design.interruptions, pattern.observed & design.usable)
+        except NotEstimableError as error:
+            for entry in entries:
+                failed += not_estimated(sheet, group[pattern.series], entry.label, error, design)
+            continue
+        kept.append(pattern)
+    common, rare = rare_patterns(kept)
+    for pattern in common:
+        season = sheet.plan.season.resolve(pattern.n_used, sheet.plan.per_year)
+        yield pattern.series, pattern.observed, designs[season]
+    joined: dict[tuple[Season, int, int], list[int]] = {}
+    observed = ~np.isnan(values[:, rare]).T
+    for series, used in zip(rare.tolist(), observed, strict=True):
+        n_used = int(used.sum())
+        season = sheet.plan.season.resolve(n_used, sheet.plan.per_year)
+        alone = -1 if _has_effects(designs[season], used) and n_used >= DESCRIPTIVE_BELOW else series
+        joined.setdefault((season, autoregressive_order("auto", n_used), alone), []).append(series)
+    for (season, _, alone), together in joined.items():
+        series = np.array(together, dtype=np.intp)
+        used = ~np.isnan(values[:, series]).T
+        yield series, used if alone < 0 else used[0], designs[season]
+
+
+def _has_effects(design: Design, used: BoolArray) -> bool:
+    """Return whether every interruption has a used period over which its effect is averaged."""
+    return all((design.effect_periods(number) & used).any() for number in range(len(design.interruptions)))
+
+
+def _by_weight(
+    sheet: Sheet, columns: NDArray[np.intp], observed: BoolArray, design: Design, entry: Estimator
+) -> Iterator[Piece]:
+    """Yield weighted series apart from those without sampling variances."""
+    kind = ESTIMATORS[entry.name]
+    weighted = np.zeros(len(columns), dtype=np.bool_)
+    if kind.weighs:
+        unknown = np.isnan(sheet.sampling[:, columns]) & _by_series(observed)
+        weighted = np.asarray(~unknown.any(axis=0))
+    plain = ~weighted
+    if plain.any():
+        used = observed if observed.ndim == 1 else observed[plain]
+        yield Piece(sheet, columns[plain], used, design, entry, kind, None)
+    if weighted.any():
+        own = columns[weighted]
+        used = observed if observed.ndim == 1 else observed[weighted]
+        of_each = np.broadcast_to(used, (len(own), used.shape[-1]))
+        relative = np.column_stack(
+            [
+                sheet.sampling[:, column]
+                if kind.models_sampling
+                else relative_variance(
+                    design.matrix, sheet.values[:, column], sheet.sampling[:, column], periods
+                )
+                for column, periods in zip(own, of_each, strict=True)
+            ]
+        )
+        yield Piece(sheet, own, used, design, entry, kind, relative)
+
+
+def not_estimated(
+    sheet: Sheet,
+    columns: Iterable[int],
+    label: str,
+    error: NotEstimableError,
+    design: Design | None = None,
+) -> list[NotEstimated]:
+    """Return a row for each series that an expected error stopped, in terms that a reader knows."""
+    message = str(error)
+    if isinstance(error, SingularDesignError) and error.terms and design is not None:
+        names = ", ".join(design.terms[column] for column in error.terms)
+        message = f"{names} cannot be told apart from the other terms over the {error.n_used} usable periods"
+    outcome = sheet.plan.outcome.name
+    return [
+        NotEstimated(outcome, sheet.units[column], sheet.comparison, label, error.reason, message)
+        for column in columns
+    ]
