@@ -30,7 +30,7 @@ def period_weights(item: Estimates, position: int, contrast: FloatArray) -> Floa
         The estimate in the coefficients.
     """
     # of a model of a unit with its peers the rows of the unit alone are no whole fit
-    if item.is_family or item.placebo_only or item.kind is None or item.kind.of_several_series:
+    if item.is_family or item.placebo_only or item.kind is None:
         return None
     try:
         covariance = error_covariance(item, position)
