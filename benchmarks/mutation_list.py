@@ -323,7 +323,7 @@ MUTATIONS: tuple[Mutation, ...] = (
              "the set needs no place among sets of others", COMPARISON),
     Mutation("direction", "sign = next(one for one in signs if one)", "sign = signs[-1]",
              "a direction is that of the last interval and not of the first clear one", VERDICTS),
-    Mutation("verdict_rows", "terms.n_units * max(len(found.asked), 1)", "terms.n_units",
+    Mutation("Terms.size", "self.n_units * max(n_interruptions, 1)", "self.n_units",
              "a family does not count interruptions", VERDICTS),
     Mutation("joint_test", "len(contrasts) * min(separate)", "min(separate)",
              "without an F test the better of two p-values is taken", VERDICTS),
@@ -370,7 +370,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     # power
     Mutation("minimum_detectable", "1.0 - alpha / 2.0", "1.0 - alpha",
              "detectable effects are those of one side", POWER),
-    Mutation("minimum_detectable", "float(upper + lower - power)", "float(upper - power)",
+    Mutation("_found", "upper + np.nan_to_num(1.0 - special.nctdtr(df, -noncentrality, critical))", "upper",
              "a significant effect of the wrong sign is no detection", POWER),
     Mutation("power_by_length", "np.sqrt(1.0 + 1.0 / n_peers)", "np.sqrt(1.0 / n_peers)",
              "the noise of a difference is that of the peers alone", DESIGN_POWER),
