@@ -2,8 +2,8 @@
 
     python benchmarks/checks_power.py [SERIES]        the table of docs/checks.md, from so many series a row
 
-Series of 134 months, 78 before, first-order autocorrelation 0.4, marginal variance 1. "Alone" is a p-value up to
-5 %, as every check had it in 0.1; "attention" is after sharing out over the checks of a series.
+Series of 134 months, 78 before, first-order autocorrelation 0.4, marginal variance 1. "Alone" is a p-value up
+to 5 %, as every check had it in 0.1; "attention" is after sharing out over the checks of a series.
 """
 
 import sys
@@ -88,7 +88,7 @@ def checks(folder: Path, values: np.ndarray) -> pd.DataFrame:
 def main() -> None:
     """Print the table."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 200
-    print("| what is wrong | any attention | checks: attention (alone), % |\n|---|---|---|")  # noqa: T201
+    print("| what is wrong | any attention | checks: attention (alone), % |\n|---|---|---|")
     for place, (what, make) in enumerate(WRONG.items()):
         with tempfile.TemporaryDirectory() as folder:
             found = checks(Path(folder), make(np.random.default_rng([29, place]), count))
@@ -101,7 +101,7 @@ def main() -> None:
             alone = rows["status"].isin(["attention", "note"]).sum() / count
             if alone >= 0.1:
                 shares.append(f"`{name}` {100 * attention:.0f} ({100 * alone:.0f})")
-        print(f"| {what} | {100 * any_loud:.0f} % | {', '.join(shares)} |", flush=True)  # noqa: T201
+        print(f"| {what} | {100 * any_loud:.0f} % | {', '.join(shares)} |", flush=True)
 
 
 if __name__ == "__main__":
