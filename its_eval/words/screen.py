@@ -115,7 +115,8 @@ def _outcome(
         heading = "" if len(names) == 1 else f"{interruption}: "
         if len(units) > 1:
             chosen = sets[sets["interruption"] == interruption]
-            yield from _told(evaluation, about, chosen, main, f"{heading}{_everyone(len(units))}")
+            everyone = "BOTH" if len(units) == 2 else f"ALL {counted(len(units), 'unit').split()[0].upper()}"
+            yield from _told(evaluation, about, chosen, main, f"{heading}{everyone}")
         if interruption == ALL_INTERRUPTIONS:
             yield from (
                 Line(f"{_name(evaluation, str(row['unit']))}: {headline(row, about)}")
@@ -172,24 +173,22 @@ def _data(evaluation: Evaluation, outcome: str, about: Mapping[str, Any], units:
     """Return how many periods there are on either side, and those of treated units that are not used."""
     series = evaluation.rows_of("series", outcome)
     period = str(about["frequency"])
-    if series.empty or not units:
+    if series.empty:
         return "no data"
-    first = series[series["unit"] == units[0]].drop_duplicates("period")
+    known = [unit for unit in units if unit in set(series["unit"])]
+    first = series[series["unit"] == known[0]].drop_duplicates("period")
     before, after = int(first["event_time"].lt(0).sum()), int(first["event_time"].ge(0).sum())
     lost = series[~series["used"]].drop_duplicates(["unit", "period"]).groupby("unit", sort=True).size()
     named = f"{int(lost.sum())} of {len(lost)} units not used"
     if len(lost) <= NAMED_DOUBTS:
         named = f"not used: {', '.join(f'{count} of {unit}' for unit, count in lost.items())}"
-    gaps = named if len(lost) else "none missing"
+    # of units without an estimate the table has no periods; why is said of each below
+    whole = "" if len(known) == len(units) else " in units with an estimate"
+    gaps = named if len(lost) else f"none missing{whole}"
     staggered = len({start for start, _ in about.get("starts", {}).values()}) > 1
     if staggered:
         return f"{len(first)} {period}s; {gaps}"
     return f"{before} {period}s before, {after} after; {gaps}"
-
-
-def _everyone(n_units: int) -> str:
-    """Return what all treated units together are called."""
-    return "BOTH" if n_units == 2 else f"ALL {counted(n_units, 'unit').split()[0].upper()}"
 
 
 def _told(
