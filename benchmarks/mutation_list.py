@@ -323,7 +323,7 @@ MUTATIONS: tuple[Mutation, ...] = (
              "the set needs no place among sets of others", COMPARISON),
     Mutation("direction", "sign = next(one for one in signs if one)", "sign = signs[-1]",
              "a direction is that of the last interval and not of the first clear one", VERDICTS),
-    Mutation("verdict_rows", "terms.n_units * max(len(found.asked), 1)", "terms.n_units",
+    Mutation("Terms.size", "self.n_units * max(n_interruptions, 1)", "self.n_units",
              "a family does not count interruptions", VERDICTS),
     Mutation("joint_test", "len(contrasts) * min(separate)", "min(separate)",
              "without an F test the better of two p-values is taken", VERDICTS),
