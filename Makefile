@@ -9,7 +9,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check audit fuzz format golden baseline same reference simulation calibration nhs-data nhs bench sample constraints wheel clean mutations
+.PHONY: help setup demo test check audit fuzz format golden baseline same reference simulation calibration nhs-data nhs bench sample constraints wheel clean mutations evidence
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -64,6 +64,9 @@ simulation: $(VENV)/.ready ## long simulations: does the interval cover what it 
 
 calibration: $(VENV)/.ready ## write docs/calibration.md anew: sizes of all estimators (six minutes)
 	$(BIN)/python benchmarks/calibration.py
+
+evidence: $(VENV)/.ready ## write docs/evidence.md anew from real series (needs the data; ten minutes)
+	$(BIN)/python benchmarks/evidence/page.py
 
 nhs-data: ## copy the NHS files from NHS_DATA to data/nhs (they are never committed)
 	@test -d "$(NHS_DATA)" || { echo "no folder $(NHS_DATA); set NHS_DATA, and see data/nhs/README.md"; exit 1; }

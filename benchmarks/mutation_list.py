@@ -299,7 +299,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("standardised_effects", 'np.einsum("sp,spk->sk", weight, gradient[:, chosen])',
              "gradient[:, chosen].sum(axis=1)",
              "the error of a cumulative effect counts every period alike", FAMILIES),
-    Mutation("standardised_effects", "(average - ratio[:, None] * base_row)", "average",
+    Mutation("standardised_effects", "- ratio[:, None] * base_row", "",
              "the per cent effect on a log or logit scale takes the counterfactual as known", FAMILIES),
     Mutation("Sheet.weights", "sizes / 100.0", "sizes",
              "the cumulative effect of a percentage counts people a hundredfold", FAMILIES),
@@ -370,7 +370,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     # power
     Mutation("minimum_detectable", "1.0 - alpha / 2.0", "1.0 - alpha",
              "detectable effects are those of one side", POWER),
-    Mutation("minimum_detectable", "float(upper + lower - power)", "float(upper - power)",
+    Mutation("_found", "upper + np.nan_to_num(1.0 - special.nctdtr(df, -noncentrality, critical))", "upper",
              "a significant effect of the wrong sign is no detection", POWER),
     Mutation("power_by_length", "np.sqrt(1.0 + 1.0 / n_peers)", "np.sqrt(1.0 / n_peers)",
              "the noise of a difference is that of the peers alone", DESIGN_POWER),

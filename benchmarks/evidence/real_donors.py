@@ -179,10 +179,8 @@ def resampled(rejected, rng, draws=4000):
     return 100 * np.quantile(rejected[again].mean(axis=1), [0.025, 0.975])
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--tuned", action="store_true", help="the dates on which choices were made")
-    chosen = TUNED if parser.parse_args().tuned else HELD_OUT
+def shares(chosen):
+    """Yield, for each outcome, date and question, what share of units is called unusual, in per cent."""
     rng = np.random.default_rng(1)
     panels = {}
     for outcome, start in chosen:
@@ -194,17 +192,46 @@ def main():
             rejected = (found["p"] <= 0.05).to_numpy()
             low, high = resampled(rejected, rng)
             third = pd.qcut(found["df"].rank(method="first"), 3, labels=False)
-            by_df = "/".join(f"{100 * rejected[third == t].mean():.0f}" for t in range(3))
             middle = found.median()
             gap, rank = (100 * (found[name] <= 0.05).mean() for name in ("gap", "rank"))
-            print(
-                f"{outcome:14s}{start:8s}{name:13s} J {len(found)}, {100 * left.stuck:.0f} % at a bound | "
-                f"gap {gap:.1f} % | attribution {100 * rejected.mean():.1f} % ({low:.1f} to {high:.1f}; "
-                f"thirds by df {by_df}), rank {rank:.1f} % | half width {middle['half']:.2f}, of the gap "
-                f"{middle['gap_half']:.2f}, ratio {middle['half'] / middle['gap_half']:.2f} | "
-                f"kappa {middle['kappa']:.2f} tau {middle['tau']:.2f} phi {middle['phi']:.2f}",
-                flush=True,
-            )
+            yield {
+                "outcome": outcome,
+                "start": start,
+                "question": name,
+                "donors": len(found),
+                "stuck": 100 * left.stuck,
+                "gap": gap,
+                "rank": rank,
+                "low": low,
+                "high": high,
+                "attribution": 100 * rejected.mean(),
+                "thirds": "/".join(f"{100 * rejected[third == t].mean():.0f}" for t in range(3)),
+                **{name: middle[name] for name in ("half", "gap_half", "kappa", "tau", "phi")},
+            }
+
+
+def every_month(panel, margin=24):
+    """Yield dates with so many months before and after, the gaps to the ten nearest, and their place."""
+    near = {unit: panel.near[unit][:PEERS] for unit in panel.values}
+    gaps = pd.DataFrame({unit: panel.values[unit] - panel.values[near[unit]].mean(axis=1) for unit in near})
+    for place in range(margin, len(gaps) - margin + 1):
+        yield str(gaps.index[place]), gaps
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--tuned", action="store_true", help="the dates on which choices were made")
+    for row in shares(TUNED if parser.parse_args().tuned else HELD_OUT):
+        words = (
+            f"{row['outcome']:14s}{row['start']:8s}{row['question']:13s} J {row['donors']}, ",
+            f"{row['stuck']:.0f} % at a bound | gap {row['gap']:.1f} % | ",
+            f"attribution {row['attribution']:.1f} % ({row['low']:.1f} to {row['high']:.1f}; ",
+            f"thirds by df {row['thirds']}), rank {row['rank']:.1f} % | ",
+            f"half width {row['half']:.2f}, of the gap {row['gap_half']:.2f}, ",
+            f"ratio {row['half'] / row['gap_half']:.2f} | ",
+            f"kappa {row['kappa']:.2f} tau {row['tau']:.2f} phi {row['phi']:.2f}",
+        )
+        print("".join(words), flush=True)
 
 
 if __name__ == "__main__":

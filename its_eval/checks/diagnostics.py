@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -342,8 +342,12 @@ def diagnose(
         )
         for name, (contrast, estimate) in estimands.items()
     }
+    left = ljung_box(residuals, null, positions, alpha)
+    if not series.partials.size and left.status == "note":
+        # a fit without a model of autocorrelation has no other defence against it
+        left = replace(left, status="attention")
     checks = (
-        ljung_box(residuals, null, positions, alpha),
+        left,
         seasonal_autocorrelation(residuals, null, positions, series.per_year, alpha),
         heteroscedasticity(residuals, null, positions.astype(np.float64), after, people, alpha),
         arch(residuals, null, positions, alpha),

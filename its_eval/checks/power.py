@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import optimize, special, stats
+from scipy import optimize, special
 
 from its_eval.design.matrix import Interruption, Season, Shape, build_design
 from its_eval.estimators.fit import (
@@ -59,13 +59,17 @@ def minimum_detectable(std_error: float, df: float, alpha: float = 0.05, power: 
     critical = float(special.stdtrit(df, 1.0 - alpha / 2.0))
 
     def shortfall(noncentrality: float) -> float:
-        upper = stats.nct.sf(critical, df, noncentrality)
-        # the lower tail as the upper tail of the mirrored distribution: the direct form is NaN far out
-        lower = stats.nct.sf(critical, df, -noncentrality)
-        return float(upper + lower - power)
+        return float(_found(np.array(noncentrality), critical, df)) - power
 
     ceiling = 2.0 * critical + 4.0
     return std_error * float(optimize.brentq(shortfall, 0.0, ceiling, xtol=1e-10))
+
+
+def _found(noncentrality: FloatArray, critical: float, df: float) -> FloatArray:
+    """Return the probability that |t| with a noncentrality exceeds a critical value."""
+    upper = 1.0 - special.nctdtr(df, noncentrality, critical)
+    # the lower tail as the upper tail of the mirrored distribution; NaN is what is too small for a number
+    return np.asarray(upper + np.nan_to_num(1.0 - special.nctdtr(df, -noncentrality, critical)))
 
 
 @dataclass(frozen=True)
@@ -129,12 +133,8 @@ def power_at(effect: FloatArray, std_error: float, df: float, alpha: float = 0.0
     std_error, df : float
     alpha : float
     """
-    from scipy import special, stats  # noqa: PLC0415  (start-up time)
-
     critical = float(special.stdtrit(df, 1.0 - alpha / 2.0))
-    shift = np.abs(effect) / std_error
-    # the lower tail as the upper tail of the mirrored distribution: the direct form is NaN far out
-    return np.asarray(stats.nct.sf(critical, df, shift) + stats.nct.sf(critical, df, -shift))
+    return _found(np.abs(effect) / std_error, critical, df)
 
 
 @dataclass(frozen=True)

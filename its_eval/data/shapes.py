@@ -210,7 +210,7 @@ def _complete(long: pd.DataFrame, table: IndicatorTable) -> pd.DataFrame:
 
 
 def _only_words(column: pd.Series) -> bool:
-    """Return whether a column has cells and none is like a number: words, true and false."""
+    """Return whether a column has cells, and none like a number: words, true and false."""
     if pd.api.types.is_numeric_dtype(column):
         return False
     cells = column.str.strip()

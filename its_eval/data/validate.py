@@ -149,12 +149,21 @@ def _sparse(
     arrays: IndicatorArrays, units: Sequence[str], outcome: Outcome, calendar: Calendar
 ) -> Iterator[Finding]:
     """Yield the units that have a value in every third or twelfth month, or every fourth quarter, alone."""
-    values = arrays.values(outcome)
-    for place, unit in enumerate(units):
-        periods = np.unique(arrays.period[(arrays.unit == place) & ~np.isnan(values)])
-        if len(periods) < _FEWEST_SPARSE:
+    known = ~np.isnan(arrays.values(outcome))
+    unit_of, period = arrays.unit[known], arrays.period[known]
+    order = np.lexsort((period, unit_of))
+    unit_of, period = unit_of[order], period[order]
+    starts = np.flatnonzero(np.diff(unit_of, prepend=-1))
+    if not len(starts):
+        return
+    # the greatest common divisor with 0, at the first period of a unit, is the other number
+    apart = np.diff(period, prepend=0)
+    apart[starts] = 0
+    steps, counts = np.gcd.reduceat(apart, starts), np.diff(starts, append=len(period))
+    for start, step, count in zip(starts, steps.tolist(), counts, strict=True):
+        unit = units[unit_of[start]]
+        if count < _FEWEST_SPARSE or not step:
             continue
-        step = int(np.gcd.reduce(np.diff(periods)))
         for every, word, frequency in _COARSER.get(calendar.frequency, ()):
             if step % every == 0:
                 message = (

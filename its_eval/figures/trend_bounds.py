@@ -9,7 +9,7 @@ import pandas as pd
 
 from its_eval.figures.kinds import FigureKind, figure_labels, measured, rows_for
 from its_eval.figures.scales import Across, EndLabel, Panel, reach
-from its_eval.figures.sheet import Kind, Mark, draw_sheet
+from its_eval.figures.sheet import Mark, draw_sheet
 from its_eval.figures.style import NARROW, QUIET, UNIT, capitalised
 from its_eval.words.labels import estimand_words
 from its_eval.words.numbers import counted, rounded
@@ -63,17 +63,15 @@ def draw_trend_bounds(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
     factor, unit = bend_scale(labels)
     parts = [part for _, part in frame.groupby("estimand", sort=True)]
     facts = frame.iloc[0]
-    bends: tuple[tuple[str, float, Kind], ...] = (
-        ("the finding falls", float(frame["breakdown_bend"].max()), "interruption"),
-        ("this series, before", abs(float(facts["bend_before"])), "event"),
-        ("half of the others", float(facts["donor_bend_median"]), "event"),
-        ("nine in ten of them", float(facts["donor_bend_p90"]), "event"),
-    )
-    marks = [
-        Mark(words, factor * at, factor * at, kind)
-        for words, at, kind in bends
-        if np.isfinite(at) and (at > 0.0 or kind == "event")
-    ]
+    seen = {
+        "this series, before": factor * abs(float(facts["bend_before"])),
+        "half of the others": factor * float(facts["donor_bend_median"]),
+        "nine in ten of them": factor * float(facts["donor_bend_p90"]),
+    }
+    marks = [Mark(words, at, at, "event") for words, at in seen.items() if np.isfinite(at)]
+    falls = factor * float(frame["breakdown_bend"].max())
+    if falls > 0.0:
+        marks.append(Mark("the finding falls", falls, falls, "interruption"))
     before = counted(int(facts["n_before"]), labels.frequency)
     notes = [
         f"A bend is how far the trend leaves a straight line over the {before} before the start.",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.effects.trend_bounds import gls_weights
 from its_eval.pipeline.error_model import error_covariance
 
@@ -29,8 +30,8 @@ def period_weights(item: Estimates, position: int, contrast: FloatArray) -> Floa
     contrast : ndarray, shape (k,)
         The estimate in the coefficients.
     """
-    # of a model of a unit with its peers the rows of the unit alone are no whole fit
-    if item.is_family or item.placebo_only or item.kind is None or item.kind.of_several_series:
+    # of one model of a unit with its peers the rows of the unit alone are no whole fit
+    if item.is_family or item.placebo_only or COMPARISONS[item.sheet.comparison].one_model:
         return None
     try:
         covariance = error_covariance(item, position)

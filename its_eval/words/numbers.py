@@ -78,6 +78,8 @@ def signed(value: float, row: Mapping[str, Any]) -> str:
 
 def range_words(row: Mapping[str, Any], low: str = "conf_low", high: str = "conf_high") -> str:
     """Return the limits of an interval: ``−0.87 to 0.21``."""
+    if math.isnan(row[low]) and math.isnan(row[high]):
+        return "no interval"
     return f"{printed(row[low], row)} to {printed(row[high], row)}"
 
 

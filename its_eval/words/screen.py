@@ -38,6 +38,7 @@ from its_eval.words.verdicts import (
     p_of,
     remarks,
     terms_words,
+    why_words,
 )
 
 if TYPE_CHECKING:
@@ -114,17 +115,24 @@ def _outcome(
         heading = "" if len(names) == 1 else f"{interruption}: "
         if len(units) > 1:
             chosen = sets[sets["interruption"] == interruption]
-            yield from _together(evaluation, about, chosen, main, heading, units)
+            everyone = "BOTH" if len(units) == 2 else f"ALL {counted(len(units), 'unit').split()[0].upper()}"
+            yield from _told(evaluation, about, chosen, main, f"{heading}{everyone}")
         if interruption == ALL_INTERRUPTIONS:
             yield from (
                 Line(f"{_name(evaluation, str(row['unit']))}: {headline(row, about)}")
                 for _, row in records(here[here["design"] == main])
             )
-        elif len(units) > FEW_UNITS:
-            yield from _each(evaluation, outcome, about, here[here["design"] == main], heading)
-        if len(units) <= FEW_UNITS or verbose:
+        else:
+            compared = here[here["design"] == main]
+            few = len(units) <= FEW_UNITS
+            if not few and not compared.empty:
+                yield from _each(evaluation, outcome, about, compared, heading)
+            for unit in units:
+                if few or unit not in set(compared["unit"]):
+                    yield from _unit(evaluation, outcome, about, here[here["unit"] == unit], main, heading)
+        if verbose:
             yield from _sentences(evaluation, outcome, about, here, heading)
-    yield from _failed(failed, verbose=verbose)
+    yield from _failed(failed)
     weak = doubts(evaluation, outcome, main)
     if weak:
         more = len(weak) - NAMED_DOUBTS
@@ -165,43 +173,81 @@ def _data(evaluation: Evaluation, outcome: str, about: Mapping[str, Any], units:
     """Return how many periods there are on either side, and those of treated units that are not used."""
     series = evaluation.rows_of("series", outcome)
     period = str(about["frequency"])
-    if series.empty or not units:
+    if series.empty:
         return "no data"
-    first = series[series["unit"] == units[0]].drop_duplicates("period")
+    known = [unit for unit in units if unit in set(series["unit"])]
+    first = series[series["unit"] == known[0]].drop_duplicates("period")
     before, after = int(first["event_time"].lt(0).sum()), int(first["event_time"].ge(0).sum())
     lost = series[~series["used"]].drop_duplicates(["unit", "period"]).groupby("unit", sort=True).size()
     named = f"{int(lost.sum())} of {len(lost)} units not used"
     if len(lost) <= NAMED_DOUBTS:
         named = f"not used: {', '.join(f'{count} of {unit}' for unit, count in lost.items())}"
-    gaps = named if len(lost) else "none missing"
+    # of units without an estimate the table has no periods; why is said of each below
+    whole = "" if len(known) == len(units) else " in units with an estimate"
+    gaps = named if len(lost) else f"none missing{whole}"
     staggered = len({start for start, _ in about.get("starts", {}).values()}) > 1
     if staggered:
         return f"{len(first)} {period}s; {gaps}"
     return f"{before} {period}s before, {after} after; {gaps}"
 
 
-def _together(
-    evaluation: Evaluation,
-    about: Mapping[str, Any],
-    sets: pd.DataFrame,
-    main: str,
-    heading: str,
-    units: Sequence[str],
+def _told(
+    evaluation: Evaluation, about: Mapping[str, Any], rows: pd.DataFrame, main: str, who: str
 ) -> Iterator[Line]:
-    """Yield what is said of all treated units together: the main comparison, then the others in a line."""
-    everyone = "BOTH" if len(units) == 2 else f"ALL {counted(len(units), 'unit').split()[0].upper()}"
-    rest = [_beside_set(row) for _, row in records(sets[sets["design"] != main])]
-    for _, row in records(sets[sets["design"] == main]):
-        yield Line(f"{heading}{everyone}: {verdict_words(row)}{_number(row, about)}.", "head")
+    """Yield what is said of a unit or of all together: the main comparison, then the others in a line.
+
+    Where the main comparison has no answer, another one stands for it, and says so.
+    """
+    first = main if main in set(rows["design"]) else main_design(rows)
+    rest = [_beside(row) for _, row in records(rows[rows["design"] != first])]
+    for _, row in records(rows[rows["design"] == first]):
+        said = f"{verdict_words(row)}{why_words(row)}"
+        if first != main:
+            several = row["unit"] == THE_SET
+            said = f"compared with {compared_with(first, several=several)}, {said}"
+        yield Line(f"{who}: {said}{_number(row, about)}.", "head")
         beside = _children(evaluation, row)
         wanted = [item for item in beside if row["question"] == CHANGE or _is_year(item)]
+        # of a step the effect after a year is the level itself
         shown = [item for item in wanted if item["estimate"] != row["estimate"]]
-        parts = [f"{_capital(terms_words(shown, about))}." if shown else "", beside_words(row).strip()]
-        yield Line(" ".join(filter(None, parts)), indent=2)
+        terms = terms_words(shown, about)
+        parts = [f"{_capital(terms)}." if terms else "", beside_words(row).strip()]
+        if any(parts):
+            yield Line(" ".join(filter(None, parts)), indent=2)
         open_ = row["label"] == NO_CLEAR_CHANGE and math.isfinite(row["minimum_detectable"])
         power = f"80 % power: {detectable_words(row, about)}." if open_ else ""
         if power or rest:
             yield Line(" ".join(filter(None, [power, *rest])), indent=2)
+
+
+def _unit(
+    evaluation: Evaluation,
+    outcome: str,
+    about: Mapping[str, Any],
+    rows: pd.DataFrame,
+    main: str,
+    heading: str,
+) -> Iterator[Line]:
+    """Yield what is said of one of few units."""
+    if rows.empty:
+        return
+    unit = str(rows["unit"].iloc[0])
+    yield from _told(evaluation, about, rows, main, f"{heading}{_name(evaluation, unit)}")
+    for _, row in records(rows[rows["design"] == main]):
+        yield from _remarks(evaluation, about, row)
+    yield from (Line(words, indent=2) for words in gap_sentences(evaluation, outcome, unit)[:1])
+
+
+def _remarks(evaluation: Evaluation, about: Mapping[str, Any], row: Row) -> Iterator[Line]:
+    """Yield what is worth a remark of one answer, and its effect in cases."""
+    children = _children(evaluation, row)
+    tested = evaluation.rows_of("verdicts", str(row["outcome"]))
+    n_units = tested.loc[tested["unit"].ne(THE_SET), "unit"].nunique()
+    for kind, _, words in remarks(row, children, about, n_units):
+        yield Line(f"{kind}: {words}." if words else f"{kind}.", indent=2)
+    found = cases_of(evaluation, row, next((item for item in [row, *children] if _is_year(item)), None))
+    if not isinstance(found, str):
+        yield Line(f"{_capital(found.title)}: {found.text}.", indent=2)
 
 
 def _is_year(row: Row) -> bool:
@@ -215,19 +261,20 @@ def _number(row: Row, about: Mapping[str, Any]) -> str:
     if not math.isfinite(row["estimate"]):
         return f" ({p})" if p else ""
     if row["question"] == CHANGE:
-        return f" ({p}): {terms_words([row], about)}"
+        return f"{f' ({p}):' if p else ';'} {terms_words([row], about)}"
     size = f"{signed(row['estimate'], row)} {units_of(row, about)}".strip()
     return f", {size} ({'; '.join(filter(None, [range_words(row), p]))})"
 
 
-def _beside_set(row: Row) -> str:
-    """Return what another comparison says of the set, in one sentence."""
+def _beside(row: Row) -> str:
+    """Return what another comparison says of a unit or of the set, in one sentence."""
     words = f", {signed(row['estimate'], row)} ({range_words(row)})" if math.isfinite(row["estimate"]) else ""
     if row["design"] == "single":
-        said = conclusion_words(str(row["label"]), str(row["direction"]), CHANGE, "other sets")
+        others = "other sets" if row["unit"] == THE_SET else "other units"
+        said = conclusion_words(str(row["label"]), str(row["direction"]), CHANGE, others)
         return f"Own earlier trend: {said}{words}."
-    against = compared_with(str(row["design"]), several=True)
-    return f"Compared with {against}: {verdict_words(row)}{words}."
+    against = compared_with(str(row["design"]), several=row["unit"] == THE_SET)
+    return f"Compared with {against}: {verdict_words(row)}{why_words(row)}{words}."
 
 
 def _children(evaluation: Evaluation, row: Row) -> list[Row]:
@@ -425,24 +472,15 @@ def _sentences(
         yield Line(f"{heading}{_name(evaluation, str(unit))}", "head")
         for _, row in records(rows[rows["unit"] == unit]):
             children = _children(evaluation, row)
-            # of a step the effect after a year is the level itself
             beside = terms_words([one for one in children if one["estimate"] != row["estimate"]], about)
             yield Line(f"{headline(row, about)}{f' {_capital(beside)}.' if beside else ''}", indent=2)
-            for kind, _, words in remarks(row, children, about, len(set(rows["unit"]))):
-                yield Line(f"{kind}: {words}." if words else f"{kind}.", indent=2)
-            year = next(
-                (item for item in [row, *children] if str(item["estimand"]).startswith("effect_at_")), None
-            )
-            found = cases_of(evaluation, row, year)
-            if not isinstance(found, str):
-                yield Line(f"{found.title.capitalize()}: {found.text}.", indent=2)
+            yield from _remarks(evaluation, about, row)
         for words in gap_sentences(evaluation, outcome, str(unit)):
             yield Line(words, indent=2)
 
 
-def _failed(failed: pd.DataFrame, *, verbose: bool) -> Iterator[Line]:
-    """Yield what has no estimate: each reason once with its units; other estimators are counted."""
-    answers = failed[failed["estimator"].eq("")] if not verbose else failed
+def _failed(failed: pd.DataFrame) -> Iterator[Line]:
+    """Yield what has no estimate: each reason once, with its units."""
     by_message: dict[tuple[str, str], list[str]] = {}
     for _, row in records(failed):
         key = (str(row["design"]), message_words(str(row["message"])))
@@ -450,7 +488,6 @@ def _failed(failed: pd.DataFrame, *, verbose: bool) -> Iterator[Line]:
     for (design, message), units in by_message.items():
         named = ", ".join(dict.fromkeys(units))
         yield Line(f"Not estimated, {named}, compared with {compared_with(design)}: {message}.")
-    del answers
 
 
 def _capital(words: str) -> str:

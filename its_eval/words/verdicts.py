@@ -20,7 +20,14 @@ from its_eval.evaluation import (
     in_order_of_designs,
     records,
 )
-from its_eval.words.labels import compared_with, short_words, subject_words, verdict_words
+from its_eval.words.labels import (
+    compared_with,
+    flag_words,
+    listed_flags,
+    short_words,
+    subject_words,
+    verdict_words,
+)
 from its_eval.words.numbers import (
     counted,
     detectable_words,
@@ -123,15 +130,29 @@ def headline(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     against = f"Compared with {compared_with(str(row['design']), several=row['unit'] == THE_SET)}"
     said = verdict_words(row)
     if row["label"] == NOT_ANSWERED:
-        few = "few_donors" in str(row["flags"]) and not math.isnan(row["p_rank"])
-        why = f": with {row['n_donors']} others no p-value can be small enough" if few else ""
         numbers = f"; {numbers_words(row, about, p=False)}" if math.isfinite(row["estimate"]) else ""
-        return f"{against}: {said}{why}{numbers}."
+        return f"{against}: {said}{why_words(row)}{numbers}."
     joint = f" ({p_of(row)} for level and trend together)" if row["question"] == CHANGE else ""
     if row["interruption"] == ALL_INTERRUPTIONS:
         return f"{against}, all interruptions together: {said} ({p_of(row)})."
     numbers = f"; {numbers_words(row, about)}" if math.isfinite(row["estimate"]) else ""
     return f"{against}: {said}{joint}{numbers}.{beside_words(row)}{smallest_words(row, about)}"
+
+
+#: Flags of a fit that has no answer.
+_NO_ANSWER = ("no_events", "degenerate", "not_converged", "precision_lost")
+
+
+def why_words(row: Mapping[str, Any]) -> str:
+    """Return why a question has no answer: the fit has none, or too few others can have a small p-value."""
+    if row["label"] != NOT_ANSWERED:
+        return ""
+    flags = listed_flags(str(row["flags"]))
+    reasons = flag_words("; ".join(flag for flag in flags if flag in _NO_ANSWER))
+    if not reasons and "few_donors" in flags and math.isfinite(row["p_rank"]):
+        n_others = int(row["n_donors"])
+        reasons = [f"with {n_others} others the smallest possible p-value is {1.0 / (n_others + 1):.2g}"]
+    return f": {'; '.join(reasons)}" if reasons else ""
 
 
 def beside_words(row: Mapping[str, Any]) -> str:

@@ -90,9 +90,13 @@ def test_what_is_no_result(its, result, tmp_path):
 @pytest.mark.parametrize(
     ("confidence", "label", "words"),
     [
-        # five donors make ten pairs: the smallest joint p-value is 1/11
-        ("0.95", "gap changed, not unusual", "but no more than is usual among other units"),
-        ("0.85", "consistent with an effect", "more than is usual among other units"),
+        # seven units make 21 pairs. Six have A1, whose trend alone changed; with A1, A2 one other is less clear
+        (
+            "0.95",
+            "changed, but not clearly more than other units do",
+            "trend improved, but not clearly more than in other sets of units",
+        ),
+        ("0.75", "changed, more than other units do", "trend improved, more than in other sets of units"),
     ],
 )
 def test_tables_terminal_and_report_conclude_the_same_of_the_set(its, study, confidence, label, words):
@@ -105,11 +109,12 @@ def test_tables_terminal_and_report_conclude_the_same_of_the_set(its, study, con
     )
     out = study.folder / "out"
     printed = its("run", study.config, "-o", out, "--no-figures")
-    assert f"the 2 treated units as a set: {label}." in " ".join(printed.out.split())
-    verdicts = pd.read_csv(out / "tables" / "verdicts.csv").set_index(["unit", "design"])
-    assert verdicts.loc[("set", "difference"), "label"] == label
+    assert f"BOTH: {words}, −0.3" in " ".join(printed.out.split())
+    verdicts = pd.read_csv(out / "tables" / "verdicts.csv").set_index(["unit", "design", "estimand"])
+    answer = verdicts.loc[("set", "difference", "slope_change")]
+    assert (answer["label"], answer["set_p_placebo"]) == (label, pytest.approx(5 / 21))
     page = (out / REPORT).read_text(encoding="utf-8")
-    assert f"compared with their peers: <strong>the gap changed, for the better, {words}</strong>" in page
+    assert f"compared with their peers: <strong>{words}</strong>" in page
     assert its("report", out).code == 0
     assert (out / REPORT).read_text(encoding="utf-8") == page
     # a result of 0.1 has no such table: nothing is guessed from the words of its checks

@@ -36,16 +36,24 @@ def test_a_run_writes_the_folder_of_the_contract(its, study):
         assert tuple(pd.read_csv(out / "tables" / f"{name}.csv").columns) == columns
 
 
-def test_the_summary_says_answer_peers_and_place(its, study):
+def test_the_summary_says_question_answers_and_place(its, study):
     out = study.folder / "out"
     answer = its("run", study.config, "-o", out, *TABLES)
     text = " ".join(answer.out.split())
-    assert text.startswith("A small study Waits: New rota, July 2015 A1 Trust A1")
-    assert "Compared with its peers: the gap changed, for the better; change of trend, per month −0." in text
+    assert text.startswith("A small study Waits, days (lower is better); 30 months before, 18 after;")
+    assert "Asked: did the monthly trend change in two units from July 2015" in text
+    assert "A1 Trust A1: trend improved, −0.63 days a month (" in text
+    assert f"Tables: {out / 'tables'} (-v: every unit, peers, checks)" in text
+    assert "Report:" not in text
+    # peers and notes are for -v
+    assert "Peers, nearest first" not in text
+    assert "To know" not in text
+
+
+def test_verbose_tells_peers_and_notes(its, study):
+    text = " ".join(its("run", study.config, "-o", study.folder / "out", *TABLES, "-v").out.split())
     assert "Peers, nearest first: B1, B2, B3. 2 of the 3 nearest are eligible" in text
-    assert "To know · Waits: " in text
-    assert text.endswith(f"Tables: {out / 'tables'}")
-    assert "Figures:" not in text
+    assert "To know Waits: few units are like A1" in text
 
 
 def test_the_summary_fits_100_columns_and_has_no_trailing_blanks(its, study):
@@ -59,17 +67,30 @@ def test_the_summary_of_a_single_group_has_no_peers(its, study):
     study.write(changes={"peers: {k: 3}\n": "", "[single, difference]": "[single]"})
     answer = its("run", study.config, "-o", study.folder / "out", *TABLES)
     assert answer.code == 0
-    assert "eers" not in answer.out
-    assert "To know" not in answer.out
+    told = answer.out.replace("(-v: every unit, peers, checks)", "")
+    assert "eers" not in told
+    assert "Asked: did the monthly trend change in two units" in told
+    said = " ".join(told.split())
+    assert "from July 2015, compared with their own earlier trend?" in said
+    assert (
+        its("run", study.config, "-o", study.folder / "out", *TABLES, "--force", "-v").out.count("To know")
+        == 0
+    )
 
 
-def test_the_summary_asks_for_attention(its, study):
+@pytest.mark.parametrize("verbose", [[], ["-v"]])
+def test_what_has_no_estimate_is_told_with_its_reason(its, study, verbose):
     rows = study.indicators.read_text().splitlines()[1:]
     late = ("waits,A2,2015-09", "waits,A2,2015-1", "waits,A2,2016")
     study.write_indicators([row for row in rows if not row.startswith(late)])
-    text = " ".join(its("run", study.config, "-o", study.folder / "out", *TABLES).out.split())
-    assert "number 4 of the pool. · Attention, difference: not estimated: " in text
-    assert "· Attention, single: not estimated: " in text
+    answer = its("run", study.config, "-o", study.folder / "out", *TABLES, *verbose)
+    text = " ".join(answer.out.split())
+    failed = pd.read_csv(study.folder / "out" / "tables" / "not_estimated.csv")
+    assert set(failed["unit"]) == {"A2"}
+    assert set(failed["design"]) == {"single", "difference"}
+    for against in ("its own earlier trend", "its peers"):
+        assert f"Not estimated, A2, compared with {against}: " in text
+    assert "30 months before, 18 after; none missing in units with an estimate" in text
 
 
 def test_verbose_adds_every_estimand_of_the_primary_estimator(its, study):
@@ -80,10 +101,21 @@ def test_verbose_adds_every_estimand_of_the_primary_estimator(its, study):
     assert "<0.001" in text.replace("< ", "<")
 
 
-def test_quiet_prints_nothing(its, study):
-    answer = its("run", study.config, "-o", study.folder / "out", *TABLES, "-q")
-    assert answer == type(answer)(0, "", "")
-    assert (study.folder / "out" / "manifest.json").is_file()
+def test_quiet_prints_the_path_and_nothing_else(its, study, monkeypatch):
+    out = study.folder / "out"
+    answer = its("run", study.config, "-o", out, *TABLES, "-q")
+    assert answer == type(answer)(0, f"{out / 'tables'}\n", "")
+    assert (out / "manifest.json").is_file()
+    # a script can go on with it when nothing was to be done, too
+    again = its("run", study.config, "-o", out, *TABLES, "-q", "--if-changed")
+    assert again == answer
+    monkeypatch.setattr(drawing, "draw_figure", lambda *_: None)
+    report = its("run", study.config, "-o", study.folder / "whole", "-q")
+    assert report == type(answer)(0, f"{study.folder / 'whole' / 'report.html'}\n", "")
+    assert (study.folder / "whole" / "report.html").is_file()
+    # JSON stays JSON
+    loaded = its("run", study.config, "-o", out, *TABLES, "-q", "--force", "--format", "json")
+    assert json.loads(loaded.out)[0]["out"] == str(out)
 
 
 def test_quiet_and_verbose_exclude_each_other(its, study):
@@ -322,7 +354,7 @@ class TestIfChanged:
         table.write_text("indicator,label\nwaits,Waiting times\n")
         answer = its(*arguments)
         assert answer.err == ""
-        assert "Waiting times: New rota" in answer.out
+        assert "Waiting times; 30 months before" in answer.out
 
     def test_a_damaged_result_is_done_again(self, its, study, result, contents):
         before = contents(result, without=("manifest.json",))
@@ -340,7 +372,7 @@ class TestIfChanged:
         monkeypatch.setattr(drawing, "draw_figure", lambda *_: None)
         answer = its("run", study.config, "-o", result, "--if-changed")
         assert (answer.code, answer.err) == (0, "")
-        assert f"Figures: {result / 'figures'}" in answer.out
+        assert f"Report: {result / 'report.html'}" in answer.out
         assert "nothing done" in its("run", study.config, "-o", result, "--if-changed").err
         assert "nothing done" in its("run", study.config, "-o", result, "--if-changed", *TABLES).err
 
@@ -409,7 +441,7 @@ class TestFailOn:
         out = short.folder / "out"
         answer = its("run", short.config, "-o", out, *TABLES, "-q", "--fail-on", "fit")
         assert answer.code == 1
-        assert answer.out == ""
+        assert answer.out == f"{out / 'tables'}\n"
         assert answer.err.startswith(f"its-eval: {short.config}: --fail-on fit: ")
         assert "series not estimated" in answer.err
         assert (out / "manifest.json").is_file()
@@ -598,9 +630,7 @@ def test_projects_before_and_after_are_told_with_their_numbers(its, study):
     study.write(text=study.config.read_text() + "before_after: {path: projects.csv}\n")
     answer = its("run", study.config, "-o", study.folder / "out", *TABLES)
     assert answer.code == 0
-    assert (
-        "Before and after, all units together\n  · Lead time: 400 before and 160 after (−60 %)" in answer.out
-    )
+    assert "Before and after, all units together\n  Lead time: 400 before and 160 after (−60 %)" in answer.out
 
 
 def test_columns_of_projects_are_named_in_the_config(its, study):

@@ -56,6 +56,8 @@ def test_a_run_goes_on_and_says_why_there_is_no_answer(run, family, where):
     flags = tables["fits"].set_index("outcome")["flags"].fillna("")
     assert "no_events" not in flags["waits"]
     assert set(tables["summary"]["outcome"]) == {"infections", "waits"}
+    # a question without an answer says why
+    assert "not answered." not in done.out
     if where != "each January":
         assert "no_events" in flags["infections"].split("; ")
         told = done.out.replace("\n    ", " ")

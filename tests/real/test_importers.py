@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 
@@ -175,6 +176,26 @@ def test_friends_and_family_of_a_filled_template():
     ours = table.set_index("unit")["value"]
     pd.testing.assert_series_equal(ours.sort_index(), expected.sort_index(), check_names=False, rtol=1e-14)
     assert ours.index[ours.isna()].tolist() == ["RAN"]
+
+
+def test_friends_and_family_of_inpatients_in_a_filled_template(tmp_path):
+    """The publisher's own template, with counts of two trusts put in where its macro puts them."""
+    book = openpyxl.load_workbook(FOLDER / "fft" / "FFT_IP_template.xlsm")
+    sheet = book["Trusts"]
+    counts = {"ZZ1": (300, 150, 20, 10, 10, 10), "ZZ2": (40, 30, 10, 10, 5, 5)}
+    for row, (code, answers) in enumerate(counts.items(), start=15):
+        for column, cell in enumerate(
+            ["Q1", code, f"TRUST {code}", sum(answers), 9000, 0.9, 0.1, *answers], 1
+        ):
+            sheet.cell(row, column).value = cell
+    path = tmp_path / "FFT_IP_July_2025.xlsx"
+    book.save(path)
+    table = import_files([path], layouts_of("nhs-fft-inpatient")).table
+    assert table[["indicator", "unit", "period", "value"]].values.tolist() == [
+        ["fft_inpatient_positive", "ZZ1", "2025-07", 90.0], ["fft_inpatient_positive", "ZZ2", "2025-07", 70.0],
+    ]  # fmt: skip
+    with pytest.raises(DataError, match="nothing in it says that it is nhs-fft-ae"):
+        import_files([path], layouts_of("nhs-fft-ae"))
 
 
 def test_friends_and_family_of_sites_add_up_to_what_was_published():

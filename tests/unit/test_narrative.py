@@ -196,7 +196,10 @@ def test_what_is_not_answered_has_no_p_value_and_says_why():
     numbers_told = "change of trend −0.33 points a month (95 % interval −0.87 to 0.21)."
     assert verdicts.headline(row, ABOUT) == f"Compared with its peers: not answered; {numbers_told}"
     few = row | {"flags": "few_donors", "p_rank": 1 / 6, "n_donors": 5}
-    assert ": not answered: with 5 others no p-value can be small enough; " in verdicts.headline(few, ABOUT)
+    flat = few | {"flags": "degenerate; few_donors", "estimate": math.nan}
+    said = "Compared with its peers: not answered: the series does not vary around the fit."
+    assert verdicts.headline(flat, ABOUT) == said
+    assert ": not answered: with 5 others the smallest possible p-value is 0.17; " in verdicts.headline(few, ABOUT)
     lost = verdicts.headline(row | {"estimate": math.nan}, ABOUT)
     assert lost == "Compared with its peers: not answered."
 

@@ -244,6 +244,8 @@ def first(its, study):
 
 def test_rows_are_sorted(first):
     for name, keys in SORT_KEYS.items():
+        if name == "verdicts":
+            continue  # answers first: its own test
         table = pd.read_parquet(first / "tables" / f"{name}.parquet")
         again = table.sort_values(list(keys), kind="stable", na_position="last")
         assert list(again.index) == list(range(len(table))), name

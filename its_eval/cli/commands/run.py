@@ -58,7 +58,9 @@ def run(  # noqa: C901  (an option each)
             help="Exit 1 when a result has such faults: data, fit, checks; commas or repeated.",
         ),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No summary, no progress.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print the path of the result, nothing else.")
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="All estimands in the summary.")] = False,
     format_: Annotated[
         Literal["text", "json"], typer.Option("--format", help="Form of the summary.")
@@ -77,7 +79,7 @@ def run(  # noqa: C901  (an option each)
     """  # noqa: D301  (a backspace keeps the lines of the help apart)
     # imports stand here for the start-up time
     from its_eval.errors import UsageError  # noqa: PLC0415
-    from its_eval.pipeline.produce import Wanted  # noqa: PLC0415
+    from its_eval.pipeline.produce import REPORT, Wanted  # noqa: PLC0415
     from its_eval.report.write import require_free  # noqa: PLC0415
 
     if quiet and verbose:
@@ -103,6 +105,7 @@ def run(  # noqa: C901  (an option each)
 
                 means = Means(jobs, scheduler, resume=resume, force=force)
                 batch = run_one_batch(config, path, target, means=means, if_changed=if_changed, quiet=quiet)
+                _tell_path(target / "tables", alone=quiet and format_ == "text")
                 if batch is None:
                     code = max(code, _stored_failures(path, target, watched))
                     summaries.append(_unchanged(path, target))
@@ -122,6 +125,7 @@ def run(  # noqa: C901  (an option each)
                 jobs=jobs,
                 quiet=quiet,
             )
+            _tell_path(target / ("tables" if no_report else REPORT), alone=quiet and format_ == "text")
             if evaluation is None:
                 code = max(code, _stored_failures(path, target, watched))
                 summaries.append(_unchanged(path, target))
@@ -138,6 +142,12 @@ def run(  # noqa: C901  (an option each)
         if format_ == "json" and summaries:
             _print_json(summaries)
     return code
+
+
+def _tell_path(path: Path, *, alone: bool) -> None:
+    """Print where the result is when nothing else is printed: for a script that goes on with it."""
+    if alone:
+        typer.echo(path)
 
 
 def _loaded(paths: list[Path]) -> list[Config]:

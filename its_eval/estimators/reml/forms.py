@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.estimators.fit import degenerate_series
+from its_eval.estimators.fit import NOISE_FLOOR, ROUNDING_UNITS, degenerate_series
 from its_eval.estimators.reml.ar1 import to_rho, to_warped
 from its_eval.estimators.reml.error_model import minimise
 from its_eval.estimators.reml.profile import trace_products
@@ -132,11 +132,13 @@ def exact_lines(outcomes: FloatArray, observed: BoolArray, length: FloatArray) -
         Of the least-squares residuals.
     """
     total = np.einsum("st,st->s", outcomes, outcomes)
-    found = [
-        degenerate_series(outcomes[s, :, None], observed[s], length[[s]] ** 2, total[[s]])[0]
-        for s in range(len(length))
-    ]
-    return np.array(found, dtype=np.bool_)
+    # whatever its months, a series with more than this left is no exact line
+    rounding = (ROUNDING_UNITS * np.finfo(np.float64).eps) ** 2
+    found: BoolArray = length**2 <= max(rounding, NOISE_FLOOR**2) * total
+    for series in np.flatnonzero(found):
+        one = slice(series, series + 1)
+        found[series] = degenerate_series(outcomes[one].T, observed[series], length[one] ** 2, total[one])[0]
+    return found
 
 
 def own_forms(model: ErrorModel, basis: FloatArray, residuals: FloatArray) -> FloatArray:
@@ -354,6 +356,26 @@ def best_optimum(model: ErrorModel, series: SeriesForms, residual_df: int, value
     owner, *places = np.nonzero(axis_minima(grid))
     axes = search_axes(model, finer)
     start = np.stack([axis[place] for axis, place in zip(axes, places, strict=True)], axis=1)
+    return best_from(model, series, residual_df, owner, start)
+
+
+def best_from(
+    model: ErrorModel,
+    series: SeriesForms,
+    residual_df: int,
+    owner: NDArray[np.intp],
+    start: FloatArray,
+) -> FloatArray:
+    """Follow starting points to local optima, and return the best of each series, shape (S, q).
+
+    Parameters
+    ----------
+    model, series, residual_df
+        As for ``best_optimum``.
+    owner : ndarray of int, shape (C,)
+        Series of each starting point; every series has one.
+    start : ndarray, shape (C, q)
+    """
     candidates = series.take(owner)
 
     def evaluate(chosen: NDArray[np.intp], points: FloatArray) -> FormsProfile:

@@ -69,6 +69,15 @@ def test_what_does_not_fit_is_seen(made):
     assert status["normality"] == "note"
 
 
+def test_a_fit_without_autocorrelation_relies_on_the_residuals(made):
+    y = made.ar_series(11, (0.7,), 83, 1)[:, 0]
+    X = made.design(83, 27)
+    series = FittedSeries(X, y, np.empty(0), np.arange(83) >= 27, ["p"] * 83, 12)
+    found = diagnose(series, {}, lambda _: None, drawn(series, np.random.default_rng(4)))
+    assert found.checks[0].p_value <= 0.05
+    assert found.checks[0].status == "attention"
+
+
 def test_exact_series_are_refused(made):
     y = 3.0 + 2.0 * np.arange(83.0)
     X = made.design(83, 27)

@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from its_eval.config import json_schema, to_yaml
-from its_eval.starter import Asked, Question, starter_config
+from its_eval.data.opening import Asked
+from its_eval.starter import Question, starter_config
 
 #: Every key of the contract, by the settings it belongs to.
 KEYS = {
@@ -158,7 +159,7 @@ def test_an_editor_has_nothing_to_say_about_the_shipped_configs(path):
 
 
 def test_an_editor_has_nothing_to_say_about_a_starter(tmp_path):
-    question = Question(asked=Asked(units=("RTP", "RR8"), indicator="waits", dates=("2018-10",)))
-    text = starter_config(tmp_path, question, None)
+    asked = Asked(units=("RTP", "RR8"), indicator="waits", dates=("2018-10", "2019-10"))
+    text = starter_config(tmp_path, Question(asked=asked), None)
     assert accepts(SCHEMA, yaml.safe_load(text))
     assert not accepts(SCHEMA, yaml.safe_load(text.replace("treated:", "treted:")))

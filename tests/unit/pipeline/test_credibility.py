@@ -187,9 +187,7 @@ def test_a_margin_reaches_the_checks(world, examined):
 
 def test_left_autocorrelation_becomes_a_flag_of_the_fit(make_world):
     rng = np.random.default_rng(2)
-    noise = rng.normal(0, 1, N)
-    for index in range(1, N):
-        noise[index] += 0.9 * noise[index - 1]
+    noise = rng.normal(0, 1, N) + 4 * np.sin(np.arange(N) / 3)
     world = make_world({"T1": 50 + noise, "D1": 50 + rng.normal(0, 1, N)})
     world.settings["checks"] = PLACEBOS | {"diagnostics": True, "placebo_units": False}
     found = world.run(treated=["T1", "D1"], estimators=["ols", "reml_ar"])

@@ -162,7 +162,8 @@ def test_standard_choices_of_weighted_percentages_keep_their_weights(world, weig
         (item.dimension, item.choice) for item in specifications(config, sources, plan, COMPARISONS["single"])
     ]
     errors = "reml_ar_sampling" if weighted else "reml_local_level"
-    assert found == [("order", "2"), ("order", errors), ("variance", "by_segment")]
+    standard = [("order", "2"), ("order", errors), ("trend", "quadratic"), ("variance", "by_segment")]
+    assert found == standard
     rows = world.run(outcomes=[outcome]).tables["sensitivity"]
     rows = rows[rows["design"] == "single"].set_index(["dimension", "choice"])
     assert set(rows.index) == {("primary", "as configured"), *found}

@@ -250,7 +250,7 @@ def curve(fitted):
     return look
 
 
-@pytest.mark.parametrize(("estimator", "number"), [("ols", 6), ("reml_ar", 9)])
+@pytest.mark.parametrize(("estimator", "number"), [("ols", 6), ("reml_ar", 10)])
 @pytest.mark.parametrize("starts", [{}, {"T1": START, "T2": START - 6}], ids=["one start", "staggered"])
 def test_the_curve_is_ranked_among_those_of_the_donors(world, estimator, number, starts, curve, primaries):
     world.settings |= {
@@ -319,11 +319,16 @@ def standard(rows_by_choice):
 
 def test_other_error_models_stand_beside_every_answer_by_reml(world, standard, primaries):
     found, rows = standard(world, estimators=["reml_ar"])
-    assert found == [("order", "1"), ("order", "reml_local_level"), ("variance", "by_segment")]
+    assert found == [
+        ("order", "1"),
+        ("order", "reml_local_level"),
+        ("trend", "quadratic"),
+        ("variance", "by_segment"),
+    ]
     for key, estimator in (
         (found[0], {"name": "reml_ar", "order": 1}),
         (found[1], "reml_local_level"),
-        (found[2], {"name": "reml_ar", "variance": "by_segment"}),
+        (found[3], {"name": "reml_ar", "variance": "by_segment"}),
     ):
         config, _, plan = world.plan(estimators=[estimator])
         alone = primaries(config, plan, "single")[0]
@@ -334,7 +339,11 @@ def test_other_error_models_stand_beside_every_answer_by_reml(world, standard, p
 def test_standard_choices_are_not_those_of_the_answer(world, standard):
     assert standard(world, estimators=[{"name": "reml_ar", "order": 1}])[0][0] == ("order", "2")
     by_segment = [{"name": "reml_ar", "variance": "by_segment"}]
-    assert standard(world, estimators=by_segment)[0] == [("order", "1"), ("order", "reml_local_level")]
+    assert standard(world, estimators=by_segment)[0] == [
+        ("order", "1"),
+        ("order", "reml_local_level"),
+        ("trend", "quadratic"),
+    ]
     assert standard(world, estimators=["ols"])[0] == []
     assert standard(world, estimators=["reml_ar"], sensitivity={"standard": False})[0] == []
 
@@ -348,6 +357,7 @@ def test_standard_choices_are_made_once_and_never_crossed(world):
         ("order", "1"),
         ("order", "reml_local_level"),
         ("transition", "2"),
+        ("trend", "quadratic"),
         ("variance", "by_segment"),
     ]
     crossed = {"order": [1], "transition": [2], "cross": True}
@@ -355,7 +365,7 @@ def test_standard_choices_are_made_once_and_never_crossed(world):
     found = [
         (item.dimension, item.choice) for item in specifications(config, sources, plan, COMPARISONS["single"])
     ]
-    assert len(found) == 5
+    assert len(found) == 6
     assert [dimension for dimension, _ in found].count("combination") == 3
     assert ("order", "reml_local_level") in found
     assert ("variance", "by_segment") in found
@@ -415,15 +425,15 @@ def test_other_scales_and_weights_are_no_part_of_the_rank(world, curve):
         "checks": CHECKS | {"placebo_units": True},
     }
     *_, rows, checks = curve(world)
-    standard = {"order", "variance"}
+    standard = {"order", "trend", "variance"}
     assert {row["dimension"] for row in rows} - standard == {
         "primary",
         "weighting",
         "transform",
         "transition",
     }
-    # a logarithm has another unit, so the median is of the other three and the three standard ones
-    assert dict(checks)["T1"].message.startswith("6 specifications: median ")
+    # a logarithm has another unit, so the median is of the other three and the four standard ones
+    assert dict(checks)["T1"].message.startswith("7 specifications: median ")
     assert 0 < dict(checks)["T1"].p_value <= 1
     # without weights the specification is another's double, and counts for the rank once
     del world.settings["sensitivity"]["weighting"]

@@ -316,8 +316,8 @@ def test_labels_among_many_donors(make):
         ):
             assert row[name] == pytest.approx(value, rel=1e-5, abs=1e-7), (unit, name)
         assert (row["n_donors"], row["n_as_large"]) == (MANY, term.as_large)
-        test = OwnTest(np.array([[term.std_error**2]]), N - 4.0, N - 4.0)
-        smallest = smallest_labelled(test, found.terms, np.eye(1), alpha=0.05 / 3)
+        own_test = OwnTest(np.array([[term.std_error**2]]), N - 4.0, np.array([N - 4.0]))
+        smallest = smallest_labelled(own_test, found.terms, np.eye(1), alpha=0.05 / 3)
         assert row["minimum_detectable_label"] == pytest.approx(smallest[0], rel=1e-4)
         assert row["minimum_detectable_label"] > row["minimum_detectable"]
     own, beside = rows["p_value"], rows["p_attribution"]
