@@ -98,7 +98,12 @@ def bend_sizes(matrix: FloatArray, Y: FloatArray, start: int, order: int) -> Flo
     """
     try:
         bent = bend_design(matrix, start, ~np.isnan(Y[:, 0]))
-        return np.abs(reml_point_estimates(bent, Y, order)[0][:, -1])
+        plain = fit_ols(bent, Y)
+        sizes, regular = plain.params[:, -1].copy(), ~plain.flags["degenerate"]
+        if order and regular.any():
+            # a series that does not vary around the fit has no autocorrelation
+            sizes[regular] = reml_point_estimates(bent, Y[:, regular], order)[0][:, -1]
+        return np.abs(sizes)
     except SingularDesignError:
         return np.full(Y.shape[1], np.nan)
 

@@ -145,7 +145,7 @@ class CovarianceModel:
         estimate = _products(contrasts, params)
         variance = _quadratic(contrasts, self.model)
         adjusted = _quadratic(contrasts, self.adjusted)
-        std_error = np.sqrt(np.maximum(adjusted, variance))
+        std_error = np.sqrt(np.maximum(np.maximum(adjusted, variance), 0.0))
         ceiling = self.df_residual[:, None]
         if self.gradients.shape[1] == 0:
             df = np.broadcast_to(ceiling, estimate.shape).astype(np.float64)

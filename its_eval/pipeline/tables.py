@@ -170,7 +170,8 @@ def add_fits(answer: Answers, more_flags: dict[str, set[str]], into: TableColumn
     flags = _flags(answer, more_flags)
 
     def known(values: FloatArray | None) -> FloatArray:
-        return nothing if values is None else values
+        # the likelihood of a series that does not vary around its fit has no bound
+        return nothing if values is None else np.where(np.isinf(values), np.nan, values)
 
     into.add(
         count,

@@ -16,7 +16,9 @@ from its_eval.evaluation import NO_CLEAR_CHANGE, NOT_ANSWERED, OPEN_LABELS
 from its_eval.pipeline.run import evaluate
 
 DESIGNS = ("single", "difference", "peer_mean", "stacked", "synthetic")
-ESTIMATORS = ("ols", "reml_ar", "newey_west", "arima")
+#: Models of several series have least squares and Newey and West's errors alone.
+ESTIMATORS = (("ols",), ("newey_west",), ("ols", "reml_ar"), ("newey_west", "arima"))
+QUESTIONS = ("change", "slope_change", "level_change", "average_effect")
 CHECKS = {"placebo_dates": False, "leave_one_peer_out": False}
 KINDS = (
     *(
@@ -65,8 +67,8 @@ def made(kind, rng, n, start, others):
 def studies(draw):
     """Return series by unit, the start and the settings of a config."""
     rng = np.random.default_rng(draw(st.integers(0, 10**6)))
-    start = draw(st.integers(6, 14))
-    n = start + draw(st.integers(5, 16))
+    start = draw(st.integers(7, 14))
+    n = start + draw(st.integers(7, 16))
     treated = draw(st.integers(1, 2))
     values: dict[str, np.ndarray] = {}
     for place in range(treated + draw(st.integers(2, 5))):
@@ -75,12 +77,14 @@ def studies(draw):
     several = st.lists(st.sampled_from(DESIGNS), min_size=1, max_size=3, unique=True)
     chosen = {
         "designs": draw(several),
-        "estimators": draw(st.lists(st.sampled_from(ESTIMATORS), min_size=1, max_size=2, unique=True)),
-        "estimands": {"primary": draw(st.sampled_from(("change", "slope_change", "level_change")))},
+        "estimators": draw(st.permutations(draw(st.sampled_from(ESTIMATORS)))),
         "checks": CHECKS | {"placebo_units": draw(st.booleans()), "diagnostics": draw(st.booleans())},
     }
-    shape = draw(st.sampled_from(("step_and_slope", "step", "slope")))
-    return values, start, chosen | {"intervention": {"date": period(start), "shape": shape}}
+    shape, lacking = draw(st.sampled_from((("step_and_slope", ""), ("step", "slope"), ("slope", "level"))))
+    questions = [name for name in QUESTIONS if not lacking or not name.startswith(lacking)]
+    chosen["estimands"] = {"primary": draw(st.sampled_from(questions))}
+    chosen["intervention"] = {"date": period(start), "shape": shape}
+    return values, start, chosen
 
 
 def evaluated(values, changes):
@@ -140,8 +144,12 @@ def require_nothing_invented(result):
     if isinstance(result, NothingEstimatedError):
         return
     for name, table in result.tables.items():
+        if name == "effects":
+            # the interval of a ratio by Fieller's theorem may be all numbers
+            table = table[table["inference_scale"].ne("fieller")]  # noqa: PLW2901
         numbers = table.select_dtypes("number").astype("float64")
-        assert not np.isinf(numbers.drop(columns="df", errors="ignore")).any(axis=None), name
+        infinite = np.isinf(numbers).any()
+        assert [column for column in infinite.index[infinite] if column != "df"] == [], name
     verdicts = result.tables["verdicts"].query("label != ''")
     answered = verdicts[~verdicts["label"].isin([NOT_ANSWERED])]
     assert answered[["p_value", "p_adjusted"]].notna().all(axis=None)
@@ -187,12 +195,16 @@ def test_a_gap_to_copies_is_rounding_and_no_answer(seed, copies, scale, design, 
         "checks": CHECKS | {"diagnostics": False},
         "intervention": {"date": period(18)},
     }
+    single = design in ("stacked", "peer_mean")
+    if single:
+        changes["estimators"] = ["ols"]
     config, result = evaluated(values, changes)
     require_nothing_lost(config, result)
     require_nothing_invented(result)
     if not isinstance(result, NothingEstimatedError):
-        labels = result.tables["verdicts"].query("label != ''")["label"]
-        assert set(labels) == {NOT_ANSWERED}
+        labels = set(result.tables["verdicts"].query("label != ''")["label"])
+        # a model of the single series has their noise, in which the difference is nothing
+        assert labels <= ({NOT_ANSWERED, NO_CLEAR_CHANGE} if single else {NOT_ANSWERED})
 
 
 @pytest.mark.parametrize("size", [1e-12, 1e-7, 1e-3, 1e6, 1e12])
