@@ -262,7 +262,7 @@ MUTATIONS: tuple[Mutation, ...] = (
              "a percentage of 100 has no logit in spite of its denominator", SCALES),
     Mutation("_Logit.back", "100.0 / (1.0 + np.exp(-values))", "100.0 / (1.0 + np.exp(values))",
              "the inverse logit is mirrored", SCALES),
-    Mutation("make_sheet", "own - means if subtract", "own + means if subtract",
+    Mutation("gap_to", "gap = own - means", "gap = own + means",
              "the peers are added and not taken off", SHEET),
     Mutation("stack", "np.full(lags, np.nan)", "np.zeros(lags)",
              "the empty rows between panels are data", STACKED),

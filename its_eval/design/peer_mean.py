@@ -9,9 +9,13 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    FloatArray = NDArray[np.float64]
+
 
 #: Singular values below this share of the largest are zero: those of connected peers are above 1 / (n peers).
 NULL_SPACE = 1e-10
+#: A gap that varies by no more than this many units of rounding of what was subtracted does not vary.
+ROUNDING_UNITS = 64.0
 
 
 def peer_mean(values: NDArray[np.float64], usable: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -50,3 +54,31 @@ def peer_mean(values: NDArray[np.float64], usable: NDArray[np.bool_]) -> NDArray
     effects = np.linalg.lstsq(normal, right, rcond=NULL_SPACE)[0]
     mean[fitted] = (known * (y - effects)).sum(axis=1) / count[:, 0]
     return mean
+
+
+def gap_to(
+    own: FloatArray, means: FloatArray, usable: NDArray[np.bool_], *, logarithms: bool = False
+) -> FloatArray:
+    """Return series minus the means of their peers; where only rounding varies, its mean in every period.
+
+    The gap to copies is what rounding left of them, and says nothing about a change.
+
+    Parameters
+    ----------
+    own, means : ndarray, shape (n, S)
+        NaN where missing.
+    usable : ndarray of bool, shape (n, S)
+        Periods that may enter a fit.
+    logarithms : bool
+        Whether these are logarithms, whose rounding is that of numbers about 1.
+    """
+    gap = own - means
+    known = ~np.isnan(gap) & usable
+    sizes = np.where(known, np.maximum(np.abs(own), np.abs(means)), 0.0).max(
+        axis=0, initial=float(logarithms)
+    )
+    rounding = ROUNDING_UNITS * np.finfo(np.float64).eps * sizes
+    centre = np.where(known, gap, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    apart = np.where(known, np.abs(gap - centre), 0.0).max(axis=0, initial=0.0)
+    centre[np.abs(centre) <= rounding] = 0.0
+    return np.where(known & (apart <= rounding), centre, gap)

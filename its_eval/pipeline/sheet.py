@@ -16,7 +16,7 @@ import numpy as np
 
 from its_eval.config.outcomes import strata_of_gap
 from its_eval.design.matrix import Design, build_design
-from its_eval.design.peer_mean import peer_mean
+from its_eval.design.peer_mean import gap_to, peer_mean
 from its_eval.estimators.fit import BoolArray, FloatArray
 from its_eval.scales import SCALES, Scale
 
@@ -311,7 +311,7 @@ def make_sheet(
     usable = _usable(plan, targets)
     own = scaled[:, columns]
     means = _peer_means(plan, targets, scaled, usable)
-    observed = own - means if subtract else own
+    observed = gap_to(own, means, usable, logarithms=plan.outcome.transform != "none") if subtract else own
     sheet = Sheet(
         plan,
         comparison,

@@ -163,7 +163,7 @@ def require_nothing_invented(result):
     assert (answered.loc[answered["label"].eq(NO_CLEAR_CHANGE), "p_adjusted"] > 0.05).all()
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(studies())
 def test_no_answer_is_lost_and_none_invented(study):
     values, _, changes = study
@@ -172,7 +172,7 @@ def test_no_answer_is_lost_and_none_invented(study):
     require_nothing_invented(result)
 
 
-@settings(max_examples=15)
+@settings(max_examples=12)
 @given(
     st.integers(0, 10**6),
     st.integers(2, 6),
