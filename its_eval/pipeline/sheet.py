@@ -17,7 +17,7 @@ import numpy as np
 from its_eval.config.outcomes import strata_of_gap
 from its_eval.design.matrix import Design, build_design
 from its_eval.design.peer_mean import gap_to, peer_mean
-from its_eval.estimators.fit import BoolArray, FloatArray
+from its_eval.estimators.fit import BoolArray, FloatArray, missing_patterns
 from its_eval.scales import SCALES, Scale
 
 if TYPE_CHECKING:
@@ -47,15 +47,15 @@ def binomial_variance(X: FloatArray, percentages: FloatArray, denominators: Floa
         NaN where the percentage or the denominator is missing.
     """
     variance = np.full(percentages.shape, np.nan)
-    for series in range(percentages.shape[1]):
-        known = ~np.isnan(percentages[:, series]) & (denominators[:, series] > 0)
-        if not known.any():
+    known = ~np.isnan(percentages) & (denominators > 0)
+    for pattern in missing_patterns(np.where(known, 0.0, np.nan)):
+        if not pattern.n_used:
             continue
-        share = percentages[known, series] / 100.0
-        fitted = X[known] @ np.linalg.lstsq(X[known], share, rcond=None)[0]
-        count = denominators[known, series]
+        cells = np.ix_(pattern.observed, pattern.series)
+        used, count = X[pattern.observed], denominators[cells]
+        fitted = used @ np.linalg.lstsq(used, percentages[cells] / 100.0, rcond=None)[0]
         fitted = np.clip(fitted, 0.5 / count, 1.0 - 0.5 / count)
-        variance[known, series] = 1e4 * fitted * (1.0 - fitted) / count
+        variance[cells] = 1e4 * fitted * (1.0 - fitted) / count
     return variance
 
 
@@ -70,24 +70,24 @@ def relative_variance(X: FloatArray, y: FloatArray, sampling: FloatArray, observ
     ----------
     X : ndarray, shape (n, k)
         Design.
-    y : ndarray, shape (n,)
+    y : ndarray, shape (n,) or (n, S)
         Series; only observed periods are read.
-    sampling : ndarray, shape (n,)
+    sampling : ndarray, of the shape of y
         Its sampling variance.
     observed : ndarray of bool, shape (n,)
         Periods that enter the fit; each needs a sampling variance.
 
     Returns
     -------
-    ndarray, shape (n,)
+    ndarray, of the shape of y
         1 where the sampling variance is not known.
     """
     used = X[observed]
     residual = y[observed] - used @ np.linalg.lstsq(used, y[observed], rcond=None)[0]
     free = max(int(observed.sum()) - X.shape[1], 1)
-    latent = max(0.0, float(residual @ residual) / free - float(sampling[observed].mean()))
+    latent = np.maximum(0.0, (residual**2).sum(axis=0) / free - sampling[observed].mean(axis=0))
     variance = latent + sampling
-    variance = variance / np.exp(np.log(variance[observed]).mean())
+    variance = variance / np.exp(np.log(variance[observed]).mean(axis=0))
     return np.where(np.isnan(variance), 1.0, variance)
 
 
