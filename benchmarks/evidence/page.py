@@ -185,8 +185,7 @@ everywhere finds these too: read the column beside the table above.
 ### An epidemic month
 
 The winter of 1996/97 brought one epidemic month to the United States just before January 1997. Every method
-that allows for autocorrelation finds a step there far more often than at the other dates; plain errors are
-so wide there that they do not:
+that allows for autocorrelation finds a step there far more often than at the other dates; the others do not:
 
 {table(["method", "January 1997", "the other dates"], january(null, every))}
 
