@@ -84,8 +84,11 @@ def test_killed_at_any_change_of_a_file(small, killed, wanted, exchange, moments
     # the exchange of two folders is one step; without it the old one is aside for a moment, and is put back
     allowed = {"whole"} if exchange == "swap" else {"whole", "nothing"}
     assert set(states) <= allowed
-    # the next run puts the old one back first, a change more, so that its kill may meet the same moment
-    assert states.count("nothing") <= 2
+    # the next run first removes what was left and puts the old one back. Its kill may come before that, and that
+    # of the one after it, which had less to remove, may meet the same moment again; then all is tidy
+    aside = [end["step"] for end in kills if end["state"] == "nothing"]
+    assert len(aside) <= 3
+    assert aside == list(range(min(aside, default=0), min(aside, default=0) + len(aside)))
     for end in kills:
         assert end["state"] == "whole" or any(name.endswith(".old") for name in end["left"])
     assert (last["code"], last["state"], last["left"]) == (0, "whole", [])
