@@ -260,7 +260,8 @@ def test_too_few_donors_give_no_answer_and_say_why(evaluate):
     """A rank among six has p = 1/6 at best: of a true jump nothing else may be said than that."""
     series = noisy(8, 6)
     series["T"] = jump(series.pop("U05"), 20)
-    lines, tables = evaluate(series, designs="[single, synthetic]", also="peers: {}\n")
+    peers = "peers: {k: 5, given: {T: [U00, U01, U02, U03, U04]}}\n"
+    lines, tables = evaluate(series, designs="[single, synthetic]", also=peers)
     verdicts = pd.read_csv(tables / "verdicts.csv")
     labels = verdicts[verdicts["label"].notna()].set_index("design")["label"]
     assert labels["single"] == "changed"
@@ -271,7 +272,7 @@ def test_too_few_donors_give_no_answer_and_say_why(evaluate):
     assert "Own earlier trend: worsened, +" in text
     assert "– to –" not in text
     assert "()" not in text
-    verbose, _ = evaluate(series, "-v", designs="[single, synthetic]", also="peers: {}\n")
+    verbose, _ = evaluate(series, "-v", designs="[single, synthetic]", also=peers)
     assert "no clear" not in joined(verbose)
 
 
@@ -307,7 +308,7 @@ def test_of_many_units_with_missing_months_those_are_counted(evaluate):
     for unit in list(series)[:4]:
         series[unit][5] = np.nan
     lines, _ = evaluate(series, treated=f"[{', '.join(series)}]", also=NO_CHECKS)
-    assert lines[1].endswith("24 months before, 24 after; 4 months of 4 units not used")
+    assert lines[1].endswith("24 months before, 24 after; four months of four units not used")
 
 
 def test_the_default_question_is_said_to_be_one(evaluate):
