@@ -1,7 +1,6 @@
 """``its-eval verify`` and ``its-eval diff``."""
 
 import json
-import re
 
 import numpy as np
 import pandas as pd
