@@ -16,7 +16,7 @@ import numpy as np
 
 from its_eval.config.outcomes import strata_of_gap
 from its_eval.design.matrix import Design, build_design
-from its_eval.design.peer_mean import gap_to, peer_mean
+from its_eval.design.peer_mean import gap_to, peer_mean, peer_means
 from its_eval.estimators.fit import BoolArray, FloatArray, missing_patterns
 from its_eval.scales import SCALES, Scale
 
@@ -349,26 +349,33 @@ def _usable(plan: OutcomePlan, targets: Sequence[Target]) -> BoolArray:
     return np.column_stack([by_object[id(target.interruptions)] for target in targets])
 
 
+#: Values of peers with gaps that are worked on at once.
+PEER_NUMBERS = 2_000_000
+
+
 def _peer_means(
     plan: OutcomePlan, targets: Sequence[Target], scaled: FloatArray, usable: BoolArray
 ) -> FloatArray:
     """Return the mean of each target's peers, shape (n, S): at once where no peer misses anything."""
     means = np.full((scaled.shape[0], len(targets)), np.nan)
     complete = np.asarray(~np.isnan(scaled).any(axis=0))
-    by_count: dict[int, list[int]] = {}
+    by_count: dict[tuple[int, bool], list[int]] = {}
     places = {}
     for position, target in enumerate(targets):
         if not target.peers:
             continue
-        peers = plan.panel.columns(target.peers)
-        if complete[peers].all():
-            by_count.setdefault(len(peers), []).append(position)
-            places[position] = peers
-        else:
-            means[:, position] = peer_mean(scaled[:, peers], usable[:, position])
-    for positions in by_count.values():
+        places[position] = peers = plan.panel.columns(target.peers)
+        by_count.setdefault((len(peers), bool(complete[peers].all())), []).append(position)
+    for (count, whole), positions in by_count.items():
         every = np.array([places[position] for position in positions])
-        means[:, positions] = scaled[:, every].mean(axis=2)
+        if whole:
+            means[:, positions] = scaled[:, every].mean(axis=2)
+            continue
+        step = max(1, PEER_NUMBERS // (count * len(scaled)))
+        for start in range(0, len(positions), step):
+            some = positions[start : start + step]
+            values = np.moveaxis(scaled[:, every[start : start + step]], 1, 0)
+            means[:, some] = peer_means(values, usable[:, some].T).T
     return means
 
 
