@@ -36,7 +36,7 @@ def peer_mean(values: NDArray[np.float64], usable: NDArray[np.bool_]) -> NDArray
         jump whenever a low or a high peer is absent. Outside the usable periods, where the mean is only
         shown, that of the peers observed. NaN where no peer was observed.
     """
-    return peer_means(values[None], usable[None])[0]
+    return np.asarray(peer_means(values[None], usable[None])[0])
 
 
 def peer_means(values: NDArray[np.float64], usable: NDArray[np.bool_]) -> NDArray[np.float64]:
