@@ -109,10 +109,11 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("binomial_variance", "1e4 * fitted * (1.0 - fitted) / count",
              "1e4 * share * (1.0 - share) / count",
              "the observed share decides its own weight, not the fitted one", WEIGHTS),
-    Mutation("relative_variance", "np.exp(np.log(variance[observed]).mean())", "variance[observed].mean()",
+    Mutation("relative_variance", "np.exp(np.log(variance[observed]).mean(axis=0))",
+             "variance[observed].mean(axis=0)",
              "weights have an arithmetic mean of 1, so that the likelihood is that of another series",
              WEIGHTS),
-    Mutation("relative_variance", "/ free - float(sampling[observed].mean())", "/ free",
+    Mutation("relative_variance", "/ free - sampling[observed].mean(axis=0)", "/ free",
              "the sampling variance is counted twice", WEIGHTS),
     # restricted likelihood
     Mutation("evaluate_profile", "- 2.0 * slope @ matrices.inverse", "- slope @ matrices.inverse",

@@ -138,7 +138,7 @@ def draw(null):
         axes.set_xlim(left=0)
         axes.set_xlabel("“Effects” found where nothing happened, % of tests (95 % interval)")
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False, loc="lower right")
+        axes.legend(frameon=False, loc="upper right")
         figure.savefig(FIGURE, metadata={"Software": None})
 
 
@@ -177,15 +177,15 @@ Brazil served for tuning; Chile and the United States did not. Newey–West has 
 
 ### What they find when there is something
 
-The same tests with admissions {FALL:.0%} lower from the date on. A method that finds effects everywhere
-finds these too: read the column beside the table above.
+The same tests with admissions {100 * FALL:.0f} % lower from the date on. A method that finds effects
+everywhere finds these too: read the column beside the table above.
 
 {table(["method", *battery.COUNTRIES], by_country(power, every))}
 
 ### An epidemic month
 
-The winter of 1996/97 brought one epidemic month to the United States just before January 1997, and a
-step there is found too often by every method:
+The winter of 1996/97 brought one epidemic month to the United States just before January 1997. Every method
+that allows for autocorrelation finds a step there far more often than at the other dates; the others do not:
 
 {table(["method", "January 1997", "the other dates"], january(null, every))}
 

@@ -73,16 +73,33 @@ class OwnTest:
         wald = float(read.estimate[0] @ np.linalg.solve(covariance, read.estimate[0])) / len(contrasts)
         return cls(covariance * (wald / test.statistic), test.df_den, read.df[0])
 
-    def rejects(self, change: FloatArray, alpha: float) -> BoolArray:
-        """Return which changes (n, l) are found at level alpha."""
+    def rejects(
+        self, errors: FloatArray, direction: FloatArray, alpha: float
+    ) -> Callable[[float], BoolArray]:
+        """Return which changes are found at level alpha, as a function of the size of an effect.
+
+        Parameters
+        ----------
+        errors : ndarray, shape (l, n)
+            Changes without the effect.
+        direction : ndarray, shape (l,)
+            What the effect adds to each term.
+        alpha : float
+        """
         size = self.covariance.shape[0]
         if np.isnan(self.df):
             critical = special.stdtrit(self.term_df, 1.0 - alpha / size / 2.0)
-            return np.asarray((np.abs(change) >= critical * np.sqrt(np.diag(self.covariance))).any(axis=1))
+            return _any_beyond(errors, direction, critical * np.sqrt(np.diag(self.covariance)))
         known = np.isinf(self.df)
-        least = special.chdtri(size, alpha) / size if known else special.fdtri(size, self.df, 1.0 - alpha)
-        wald = ((change @ np.linalg.inv(self.covariance)) * change).sum(axis=1)
-        return np.asarray(wald >= size * least)
+        least = special.chdtri(size, alpha) if known else size * special.fdtri(size, self.df, 1.0 - alpha)
+        precision = np.linalg.inv(self.covariance)
+        weighted = precision @ errors
+        flat, tilt, bend = (
+            (weighted * errors).sum(axis=0),
+            2.0 * direction @ weighted,
+            direction @ precision @ direction,
+        )
+        return lambda effect: np.asarray(flat + effect * (tilt + effect * bend) >= least)
 
 
 def smallest_labelled(
@@ -135,14 +152,28 @@ def smallest_labelled(
     errors = _changes(test, terms)
     bounds = np.array([_critical(term, alpha / size) for term in terms])
 
-    def found(effect: float, direction: FloatArray) -> float:
-        change = errors + effect * direction
-        labelled = test.rejects(change, alpha)
-        if terms:
-            labelled &= (np.abs(change) >= bounds).any(axis=1)
-        return float(labelled.mean())
+    def smallest(direction: FloatArray) -> float:
+        rejects = test.rejects(errors, direction, alpha)
+        if not terms:
+            return _smallest(lambda effect: float(rejects(effect).mean()), direction, test.covariance, power)
+        unusual = _any_beyond(errors, direction, bounds)
+        return _smallest(
+            lambda effect: float((rejects(effect) & unusual(effect)).mean()),
+            direction,
+            test.covariance,
+            power,
+        )
 
-    return np.array([_smallest(found, direction, test.covariance, power) for direction in directions])
+    return np.array([smallest(direction) for direction in directions])
+
+
+def _any_beyond(
+    errors: FloatArray, direction: FloatArray, bounds: FloatArray
+) -> Callable[[float], BoolArray]:
+    """Return which changes (l, n) reach the bound of any term, as a function of the size of an effect."""
+    return lambda effect: np.asarray(
+        (np.abs(errors + effect * direction[:, None]) >= bounds[:, None]).any(axis=0)
+    )
 
 
 def _critical(term: TermAttribution, alpha: float) -> float:
@@ -150,39 +181,37 @@ def _critical(term: TermAttribution, alpha: float) -> float:
 
 
 def _changes(test: OwnTest, terms: Sequence[TermAttribution]) -> FloatArray:
-    """Simulate changes without an effect, shape (DRAWS, l)."""
+    """Simulate changes without an effect, shape (l, DRAWS)."""
     covariance = test.covariance
     normals, chance = _draws(covariance.shape[0])
     df = float(test.term_df.min()) if np.isnan(test.df) else test.df
-    errors = normals[0] @ np.linalg.cholesky(covariance).T * _t_factor(chance[:, 0], df)
+    errors = np.linalg.cholesky(covariance) @ normals[0] * _t_factor(chance[0], df)
     if not terms:
         return np.asarray(errors)
     whole = np.array([(term.kappa * term.spread) ** 2 for term in terms])
     own = np.sqrt(np.maximum(whole - np.diag(covariance), 0.0))
-    return np.asarray(errors + own * normals[1] * _t_factor(chance[:, 1], terms[0].df))
+    return np.asarray(errors + own[:, None] * normals[1] * _t_factor(chance[1], terms[0].df))
 
 
 def _t_factor(chance: FloatArray, df: float) -> FloatArray:
-    """Return what makes a standard normal a t: the root of df over a chi-squared by its inverse, (n, 1)."""
-    if np.isinf(df):
-        return np.ones((chance.size, 1))
-    return np.asarray(np.sqrt(df / special.chdtri(df, chance)))[:, None]
+    """Return what makes normals a t: the root of df over a chi-squared, by its inverse; shape (n,)."""
+    return np.ones(chance.size) if np.isinf(df) else np.asarray(np.sqrt(df / special.chdtri(df, chance)))
 
 
 @lru_cache(maxsize=8)
 def _draws(size: int) -> tuple[FloatArray, FloatArray]:
-    """Return normals (2, DRAWS, size) and uniforms (DRAWS, 2), the same whatever is asked."""
+    """Return normals (2, size, DRAWS) and uniforms (2, DRAWS), the same whatever is asked."""
     rng = np.random.default_rng(SEED)
-    return rng.standard_normal((2, DRAWS, size)), rng.random((DRAWS, 2))
+    return rng.standard_normal((2, size, DRAWS)), rng.random((2, DRAWS))
 
 
 def _smallest(
-    found: Callable[[float, FloatArray], float], direction: FloatArray, covariance: FloatArray, power: float
+    share: Callable[[float], float], direction: FloatArray, covariance: FloatArray, power: float
 ) -> float:
     """Return the effect along a direction whose power is reached, by halving."""
     high = 1.0 / float(np.sqrt(direction @ np.linalg.solve(covariance, direction)))
     for _ in range(DOUBLINGS):
-        if found(high, direction) >= power:
+        if share(high) >= power:
             break
         high *= 2.0
     else:
@@ -190,5 +219,5 @@ def _smallest(
     low = 0.0
     for _ in range(HALVINGS):
         middle = 0.5 * (low + high)
-        low, high = (low, middle) if found(middle, direction) >= power else (middle, high)
+        low, high = (low, middle) if share(middle) >= power else (middle, high)
     return high

@@ -36,23 +36,47 @@ def peer_mean(values: NDArray[np.float64], usable: NDArray[np.bool_]) -> NDArray
         jump whenever a low or a high peer is absent. Outside the usable periods, where the mean is only
         shown, that of the peers observed. NaN where no peer was observed.
     """
+    return np.asarray(peer_means(values[None], usable[None])[0])
+
+
+def peer_means(values: NDArray[np.float64], usable: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the means of the peers of many units that have equally many, as `peer_mean` of each.
+
+    Parameters
+    ----------
+    values : ndarray, shape (units, n, peers)
+        NaN where missing.
+    usable : ndarray of bool, shape (units, n)
+        Periods that may enter a fit.
+
+    Returns
+    -------
+    ndarray, shape (units, n)
+    """
     observed = ~np.isnan(values)
-    if observed.all():
-        return np.asarray(values.mean(axis=1), dtype=np.float64)
-    mean = np.full(values.shape[0], np.nan)
-    shown = observed.any(axis=1)
-    mean[shown] = np.nanmean(values[shown], axis=1)
-    observed &= usable[:, None]
-    fitted = observed.any(axis=1)
-    known, y = observed[fitted].astype(np.float64), np.where(observed, values, 0.0)[fitted]
-    count = known.sum(axis=1, keepdims=True)
+    whole = observed.all(axis=(1, 2))
+    mean = np.full(values.shape[:2], np.nan)
+    mean[whole] = values[whole].mean(axis=2)
+    some = np.flatnonzero(~whole)
+    if not some.size:
+        return mean
+    values, observed = np.where(observed[some], values[some], 0.0), observed[some]
+    with np.errstate(invalid="ignore"):
+        shown = values.sum(axis=2) / observed.sum(axis=2)
+    known = (observed & usable[some, :, None]).astype(np.float64)
+    y, count = values * known, known.sum(axis=2)[:, :, None]
+    fitted, share = count[:, :, 0] > 0, np.maximum(count, 1.0)
     # with the period effects profiled out, the normal equations are those of the peers alone
-    normal = np.diag(known.sum(axis=0)) - (known / count).T @ known
-    right = (known * (y - y.sum(axis=1, keepdims=True) / count)).sum(axis=0)
+    normal = -np.swapaxes(known / share, 1, 2) @ known
+    peer = np.arange(values.shape[2])
+    normal[:, peer, peer] += known.sum(axis=1)
+    right = (known * (y - y.sum(axis=2, keepdims=True) / share)).sum(axis=1)
     # the solution of least length is the one whose effects sum to zero, as long as a singular value of zero
     # is not taken for more: libraries and processors round it in ways of their own
-    effects = np.linalg.lstsq(normal, right, rcond=NULL_SPACE)[0]
-    mean[fitted] = (known * (y - effects)).sum(axis=1) / count[:, 0]
+    inverse = np.linalg.pinv(normal, rcond=NULL_SPACE, hermitian=True)
+    effects = inverse @ right[:, :, None]
+    fit = (known * (y - np.swapaxes(effects, 1, 2))).sum(axis=2) / share[:, :, 0]
+    mean[some] = np.where(fitted, fit, shown)
     return mean
 
 

@@ -31,6 +31,8 @@ MAXIMUM_STEPS = 100
 STEP_TOLERANCE = 1e-12
 #: Numbers that the working arrays of a chunk of leave-one-outs may hold: those of a processor's cache.
 CACHED_NUMBERS = 500_000
+#: A unit with a larger share of a sum is left out by summing the others.
+DOMINANT_SHARE = 1.0 - 1e-5
 #: Points of the grid on which the proportional share of a unit's own change is looked at first.
 SHARE_POINTS = 41
 
@@ -87,12 +89,18 @@ def fit_own_changes(
     centre = 0.0 if centred else float(np.median(change))
     search = _Search((change - centre) / unit, np.square(std_error / unit), centred)
     if leave_out:
+        found = np.empty((4, change.size))
+        alone = search.dominant()
         rows = max(1, CACHED_NUMBERS // change.size)
-        chunks = [np.arange(at, min(at + rows, change.size)) for at in range(0, change.size, rows)]
-        parts = [search.solve(chunk) for chunk in chunks]
+        others = np.flatnonzero(~alone)
+        for at in range(0, others.size, rows):
+            chunk = others[at : at + rows]
+            found[:, chunk] = search.solve(chunk)
+        for unit_left_out in np.flatnonzero(alone):
+            found[:, unit_left_out] = search.without(int(unit_left_out)).solve(None)[:, 0]
     else:
-        parts = [search.solve(None)]
-    mean, mean_variance, omega, phi = np.concatenate(parts, axis=1)
+        found = search.solve(None)
+    mean, mean_variance, omega, phi = found
     return OwnChanges(centre + unit * mean, unit**2 * mean_variance, unit**2 * omega * phi, phi)
 
 
@@ -116,6 +124,15 @@ class _Search:
         spread = variance + self.grid[:, None]
         self.grid_logs = np.log(spread).sum(axis=1)
         self.grid_sums = self._sums(self.grid)
+
+    def dominant(self) -> NDArray[np.bool_]:
+        """Say which units are so much of a sum that without them little but rounding would be left of it."""
+        terms = np.abs(_terms(self.variance[:, None], self.powers))
+        return np.asarray((terms > DOMINANT_SHARE * terms.sum(axis=1, keepdims=True)).any(axis=(0, 2)))
+
+    def without(self, unit: int) -> _Search:
+        """Return the search of the others, with sums of their own."""
+        return _Search(np.delete(self.change, unit), np.delete(self.variance, unit), self.centred)
 
     def solve(self, left_out: NDArray[np.intp] | None) -> FloatArray:
         """Return mu, its variance, omega and phi, shape (4, F), for one fit or without each of F units."""

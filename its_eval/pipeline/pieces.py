@@ -175,17 +175,14 @@ def _by_weight(
     if weighted.any():
         own = columns[weighted]
         used = observed if observed.ndim == 1 else observed[weighted]
-        of_each = np.broadcast_to(used, (len(own), used.shape[-1]))
-        relative = np.column_stack(
-            [
-                sheet.sampling[:, column]
-                if kind.models_sampling
-                else relative_variance(
-                    design.matrix, sheet.values[:, column], sheet.sampling[:, column], periods
+        relative = sheet.sampling[:, own]
+        if not kind.models_sampling:
+            alike = missing_patterns(np.where(_by_series(used), sheet.values[:, own], np.nan))
+            for pattern in alike:
+                some = own[pattern.series]
+                relative[:, pattern.series] = relative_variance(
+                    design.matrix, sheet.values[:, some], sheet.sampling[:, some], pattern.observed
                 )
-                for column, periods in zip(own, of_each, strict=True)
-            ]
-        )
         yield Piece(sheet, own, used, design, entry, kind, relative)
 
 

@@ -16,8 +16,8 @@ import numpy as np
 
 from its_eval.config.outcomes import strata_of_gap
 from its_eval.design.matrix import Design, build_design
-from its_eval.design.peer_mean import gap_to, peer_mean
-from its_eval.estimators.fit import BoolArray, FloatArray
+from its_eval.design.peer_mean import gap_to, peer_mean, peer_means
+from its_eval.estimators.fit import BoolArray, FloatArray, missing_patterns
 from its_eval.scales import SCALES, Scale
 
 if TYPE_CHECKING:
@@ -47,15 +47,15 @@ def binomial_variance(X: FloatArray, percentages: FloatArray, denominators: Floa
         NaN where the percentage or the denominator is missing.
     """
     variance = np.full(percentages.shape, np.nan)
-    for series in range(percentages.shape[1]):
-        known = ~np.isnan(percentages[:, series]) & (denominators[:, series] > 0)
-        if not known.any():
+    known = ~np.isnan(percentages) & (denominators > 0)
+    for pattern in missing_patterns(np.where(known, 0.0, np.nan)):
+        if not pattern.n_used:
             continue
-        share = percentages[known, series] / 100.0
-        fitted = X[known] @ np.linalg.lstsq(X[known], share, rcond=None)[0]
-        count = denominators[known, series]
+        cells = np.ix_(pattern.observed, pattern.series)
+        used, count = X[pattern.observed], denominators[cells]
+        fitted = used @ np.linalg.lstsq(used, percentages[cells] / 100.0, rcond=None)[0]
         fitted = np.clip(fitted, 0.5 / count, 1.0 - 0.5 / count)
-        variance[known, series] = 1e4 * fitted * (1.0 - fitted) / count
+        variance[cells] = 1e4 * fitted * (1.0 - fitted) / count
     return variance
 
 
@@ -70,24 +70,24 @@ def relative_variance(X: FloatArray, y: FloatArray, sampling: FloatArray, observ
     ----------
     X : ndarray, shape (n, k)
         Design.
-    y : ndarray, shape (n,)
+    y : ndarray, shape (n,) or (n, S)
         Series; only observed periods are read.
-    sampling : ndarray, shape (n,)
+    sampling : ndarray, of the shape of y
         Its sampling variance.
     observed : ndarray of bool, shape (n,)
         Periods that enter the fit; each needs a sampling variance.
 
     Returns
     -------
-    ndarray, shape (n,)
+    ndarray, of the shape of y
         1 where the sampling variance is not known.
     """
     used = X[observed]
     residual = y[observed] - used @ np.linalg.lstsq(used, y[observed], rcond=None)[0]
     free = max(int(observed.sum()) - X.shape[1], 1)
-    latent = max(0.0, float(residual @ residual) / free - float(sampling[observed].mean()))
+    latent = np.maximum(0.0, (residual**2).sum(axis=0) / free - sampling[observed].mean(axis=0))
     variance = latent + sampling
-    variance = variance / np.exp(np.log(variance[observed]).mean())
+    variance = variance / np.exp(np.log(variance[observed]).mean(axis=0))
     return np.where(np.isnan(variance), 1.0, variance)
 
 
@@ -349,26 +349,33 @@ def _usable(plan: OutcomePlan, targets: Sequence[Target]) -> BoolArray:
     return np.column_stack([by_object[id(target.interruptions)] for target in targets])
 
 
+#: Values of peers with gaps that are worked on at once.
+PEER_NUMBERS = 2_000_000
+
+
 def _peer_means(
     plan: OutcomePlan, targets: Sequence[Target], scaled: FloatArray, usable: BoolArray
 ) -> FloatArray:
     """Return the mean of each target's peers, shape (n, S): at once where no peer misses anything."""
     means = np.full((scaled.shape[0], len(targets)), np.nan)
     complete = np.asarray(~np.isnan(scaled).any(axis=0))
-    by_count: dict[int, list[int]] = {}
+    by_count: dict[tuple[int, bool], list[int]] = {}
     places = {}
     for position, target in enumerate(targets):
         if not target.peers:
             continue
-        peers = plan.panel.columns(target.peers)
-        if complete[peers].all():
-            by_count.setdefault(len(peers), []).append(position)
-            places[position] = peers
-        else:
-            means[:, position] = peer_mean(scaled[:, peers], usable[:, position])
-    for positions in by_count.values():
+        places[position] = peers = plan.panel.columns(target.peers)
+        by_count.setdefault((len(peers), bool(complete[peers].all())), []).append(position)
+    for (count, whole), positions in by_count.items():
         every = np.array([places[position] for position in positions])
-        means[:, positions] = scaled[:, every].mean(axis=2)
+        if whole:
+            means[:, positions] = scaled[:, every].mean(axis=2)
+            continue
+        step = max(1, PEER_NUMBERS // (count * len(scaled)))
+        for start in range(0, len(positions), step):
+            some = positions[start : start + step]
+            values = np.moveaxis(scaled[:, every[start : start + step]], 1, 0)
+            means[:, some] = peer_means(values, usable[:, some].T).T
     return means
 
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from its_eval.comparisons.catalogue import COMPARISONS
-from its_eval.effects.estimands import CHANGE, estimand_of
+from its_eval.effects.estimands import CHANGE, ESTIMANDS, estimand_of
 from its_eval.evaluation import (
     CHANGED,
     CHANGED_MORE,
@@ -43,7 +43,9 @@ def subject_words(question: str) -> str:
     >>> subject_words("slope_change"), subject_words("change"), subject_words("effect_at_12")
     ('trend', '', 'level')
     """
-    return _SUBJECTS.get(question, "level" if question.startswith("effect_at_") else question)
+    if question in _SUBJECTS or question.startswith("effect_at_"):
+        return _SUBJECTS.get(question, "level")
+    return ESTIMANDS[question].in_words.partition(", ")[0] if question in ESTIMANDS else question
 
 
 def conclusion_words(

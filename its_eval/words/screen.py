@@ -24,11 +24,11 @@ from its_eval.words.labels import (
     compared_with,
     conclusion_words,
     message_words,
-    short_words,
     verdict_words,
 )
-from its_eval.words.magnitude import Cases, cases_of
+from its_eval.words.magnitude import cases_of
 from its_eval.words.numbers import counted, detectable_words, printed, range_words, signed, units_of
+from its_eval.words.units_table import UnitsTable, is_year, quantities_beside, unit_words
 from its_eval.words.verdicts import (
     answers_of,
     asked_words,
@@ -49,14 +49,10 @@ Style = Literal["title", "head", "plain", "note"]
 #: Up to so many units have a line of their own; of more those that changed first, then the largest.
 MOST_UNITS = 20
 LARGEST = 10
-#: Up to so many units have sentences.
+#: Up to so many units have a paragraph each.
 FEW_UNITS = 2
 #: Reasons for doubt that are named.
 NAMED_DOUBTS = 3
-#: Characters of a line.
-WIDTH = 100
-#: A name in a table is cut to so many characters.
-NAME_WIDTH = 19
 
 
 @dataclass(frozen=True)
@@ -119,7 +115,7 @@ def _outcome(
             yield from _told(evaluation, about, chosen, main, f"{heading}{everyone}")
         if interruption == ALL_INTERRUPTIONS:
             yield from (
-                Line(f"{_name(evaluation, str(row['unit']))}: {headline(row, about)}")
+                Line(f"{unit_words(evaluation, str(row['unit']))}: {headline(row, about)}")
                 for _, row in records(here[here["design"] == main])
             )
         else:
@@ -149,13 +145,6 @@ def main_design(rows: pd.DataFrame) -> str:
     return str((controlled or designs or [""])[0])
 
 
-def _name(evaluation: Evaluation, unit: str) -> str:
-    """Return a unit by its code and name."""
-    name = evaluation.unit_names.get(unit, "")
-    text = f"{unit} {name}".strip()
-    return text if len(text) <= NAME_WIDTH else f"{text[: NAME_WIDTH - 1].rstrip()}."
-
-
 def _asked(about: Mapping[str, Any], main: str, units: Sequence[str]) -> str:
     """Return the question of an outcome."""
     question = str(about.get("question", CHANGE))
@@ -179,7 +168,7 @@ def _data(evaluation: Evaluation, outcome: str, about: Mapping[str, Any], units:
     first = series[series["unit"] == known[0]].drop_duplicates("period")
     before, after = int(first["event_time"].lt(0).sum()), int(first["event_time"].ge(0).sum())
     lost = series[~series["used"]].drop_duplicates(["unit", "period"]).groupby("unit", sort=True).size()
-    named = f"{int(lost.sum())} of {len(lost)} units not used"
+    named = f"{counted(int(lost.sum()), period)} of {counted(len(lost), 'unit')} not used"
     if len(lost) <= NAMED_DOUBTS:
         named = f"not used: {', '.join(f'{count} of {unit}' for unit, count in lost.items())}"
     # of units without an estimate the table has no periods; why is said of each below
@@ -206,18 +195,18 @@ def _told(
             several = row["unit"] == THE_SET
             said = f"compared with {compared_with(first, several=several)}, {said}"
         yield Line(f"{who}: {said}{_number(row, about)}.", "head")
-        beside = _children(evaluation, row)
-        wanted = [item for item in beside if row["question"] == CHANGE or _is_year(item)]
+        beside = quantities_beside(evaluation, row)
+        wanted = [item for item in beside if row["question"] == CHANGE or is_year(item)]
         # of a step the effect after a year is the level itself
         shown = [item for item in wanted if item["estimate"] != row["estimate"]]
         terms = terms_words(shown, about)
         parts = [f"{_capital(terms)}." if terms else "", beside_words(row).strip()]
-        if any(parts):
-            yield Line(" ".join(filter(None, parts)), indent=2)
         open_ = row["label"] == NO_CLEAR_CHANGE and math.isfinite(row["minimum_detectable"])
-        power = f"80 % power: {detectable_words(row, about)}." if open_ else ""
-        if power or rest:
-            yield Line(" ".join(filter(None, [power, *rest])), indent=2)
+        more = [f"80 % power: {detectable_words(row, about)}." if open_ else "", *rest]
+        # a unit has one line beneath, so that it stays a short paragraph
+        for sentences in (parts, more) if row["unit"] == THE_SET else ([*parts, *more],):
+            if any(sentences):
+                yield Line(" ".join(filter(None, sentences)), indent=2)
 
 
 def _unit(
@@ -232,7 +221,7 @@ def _unit(
     if rows.empty:
         return
     unit = str(rows["unit"].iloc[0])
-    yield from _told(evaluation, about, rows, main, f"{heading}{_name(evaluation, unit)}")
+    yield from _told(evaluation, about, rows, main, f"{heading}{unit_words(evaluation, unit)}")
     for _, row in records(rows[rows["design"] == main]):
         yield from _remarks(evaluation, about, row)
     yield from (Line(words, indent=2) for words in gap_sentences(evaluation, outcome, unit)[:1])
@@ -240,19 +229,14 @@ def _unit(
 
 def _remarks(evaluation: Evaluation, about: Mapping[str, Any], row: Row) -> Iterator[Line]:
     """Yield what is worth a remark of one answer, and its effect in cases."""
-    children = _children(evaluation, row)
+    children = quantities_beside(evaluation, row)
     tested = evaluation.rows_of("verdicts", str(row["outcome"]))
     n_units = tested.loc[tested["unit"].ne(THE_SET), "unit"].nunique()
     for kind, _, words in remarks(row, children, about, n_units):
         yield Line(f"{kind}: {words}." if words else f"{kind}.", indent=2)
-    found = cases_of(evaluation, row, next((item for item in [row, *children] if _is_year(item)), None))
+    found = cases_of(evaluation, row, next((item for item in [row, *children] if is_year(item)), None))
     if not isinstance(found, str):
         yield Line(f"{_capital(found.title)}: {found.text}.", indent=2)
-
-
-def _is_year(row: Row) -> bool:
-    """Return whether a quantity is the effect one year after the start."""
-    return str(row["estimand"]).startswith("effect_at_")
 
 
 def _number(row: Row, about: Mapping[str, Any]) -> str:
@@ -277,18 +261,6 @@ def _beside(row: Row) -> str:
     return f"Compared with {against}: {verdict_words(row)}{why_words(row)}{words}."
 
 
-def _children(evaluation: Evaluation, row: Row) -> list[Row]:
-    """Return the quantities beside an answer."""
-    table = evaluation.rows_of("verdicts", str(row["outcome"]), str(row["unit"]))
-    chosen = (
-        table["label"].eq("")
-        & table["design"].eq(row["design"])
-        & table["interruption"].eq(row["interruption"])
-        & table["estimand"].ne(row["estimand"])
-    )
-    return [child for _, child in records(table[chosen])]
-
-
 def _each(
     evaluation: Evaluation,
     outcome: str,
@@ -303,7 +275,7 @@ def _each(
         groups.setdefault(verdict_words(row), []).append(row)
     shown = listed if len(listed) <= MOST_UNITS else []
     many = len(listed) > MOST_UNITS
-    table = _Table(evaluation, about, listed, f"{heading}EACH UNIT")
+    table = UnitsTable(evaluation, about, listed, f"{heading}EACH UNIT")
     if not many:
         yield Line(table.header(), "head", table=True)
     left = LARGEST
@@ -321,7 +293,7 @@ def _each(
         yield Line(note, "note", 1)
     said: dict[str, list[str]] = {}
     for row in shown:
-        for kind, words, _ in remarks(row, _children(evaluation, row), about, len(listed)):
+        for kind, words, _ in remarks(row, quantities_beside(evaluation, row), about, len(listed)):
             said.setdefault(kind, []).append(f"{row['unit']} {words}".strip())
     for kind, found in said.items():
         yield Line(f"{kind}: {', '.join(found)}.", "note", 1)
@@ -356,122 +328,14 @@ def _found(group: Sequence[Row], about: Mapping[str, Any]) -> str:
     return f"; 80 % power to find {sizes}"
 
 
-class _Table:
-    """Units as aligned rows: the answer, the effect one year after the start, cases, and who else.
-
-    Parameters
-    ----------
-    evaluation : Evaluation
-    about : mapping
-        What is known of the outcome.
-    rows : sequence of mapping
-        Their verdicts.
-    title : str
-        Of the column of units.
-    """
-
-    def __init__(
-        self, evaluation: Evaluation, about: Mapping[str, Any], rows: Sequence[Row], title: str
-    ) -> None:
-        self.notes: list[str] = []
-        self._cells: dict[str, list[str]] = {}
-        year: Row | None = None
-        cases: list[Cases | str] = []
-        for row in rows:
-            children = [
-                item for item in _children(evaluation, row) if str(item["estimand"]).startswith("effect_at_")
-            ]
-            own = children[0] if children else row if row["question"] == CHANGE else None
-            year = year or own
-            found = cases_of(evaluation, row, own)
-            cases.append(found)
-            others: str = "" if pd.isna(row["n_as_large"]) else f"{row['n_as_large']} of {row['n_donors']}"
-            self._cells[str(row["unit"])] = [
-                _name(evaluation, str(row["unit"])),
-                _with_interval(row),
-                _with_interval(own) if own is not None and own is not row else "",
-                found if isinstance(found, str) else found.text,
-                others,
-            ]
-        self._notes(rows, cases)
-        first = rows[0]
-        self._titles = [
-            title,
-            _title(first, about),
-            _title(year, about) if year is not None else "",
-            next((item.title for item in cases if not isinstance(item, str)), ""),
-            "as large",
-        ]
-        used = [any(cells[place] for cells in self._cells.values()) for place in range(5)]
-        self._used = [place for place in range(5) if used[place]]
-        self._widths = [
-            max(len(line) for cells in self._cells.values() for line in [cells[place]]) for place in range(5)
-        ]
-
-    def _notes(self, rows: Sequence[Row], cases: Sequence[Cases | str]) -> None:
-        """Give a number to each reason why cases are not given."""
-        reasons = dict.fromkeys(item for item in cases if isinstance(item, str) and item)
-        for number, reason in enumerate(reasons, start=1):
-            self.notes.append(f"[{number}] {reason}")
-            for row, item in zip(rows, cases, strict=True):
-                if item == reason:
-                    self._cells[str(row["unit"])][3] = f"not given [{number}]"
-
-    def header(self) -> str:
-        """Return the titles, on two lines where they are long."""
-        cells = []
-        whole = [max(self._widths[place], len(self._titles[place])) for place in self._used]
-        fits = sum(whole) + 2 * len(whole) <= WIDTH
-        for place in self._used:
-            width = max(self._widths[place], len(self._titles[place]) if fits else 8)
-            words, lines = self._titles[place].split(" "), [""]
-            for word in words:
-                if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
-                    lines.append(word)
-                else:
-                    lines[-1] = f"{lines[-1]} {word}".strip()
-            cells.append(lines)
-            self._widths[place] = max(width, *(len(line) for line in lines))
-        height = max(map(len, cells))
-        every = [[""] * (height - len(lines)) + lines for lines in cells]
-        return "\n".join(self._joined([lines[number] for lines in every]) for number in range(height))
-
-    def row(self, row: Row) -> str:
-        """Return a unit's line."""
-        return self._joined([self._cells[str(row["unit"])][place] for place in self._used])
-
-    def _joined(self, cells: Sequence[str]) -> str:
-        padded = (cell.ljust(self._widths[place]) for place, cell in zip(self._used, cells, strict=True))
-        return f"  {'  '.join(padded)}".rstrip()
-
-
-def _title(row: Row, about: Mapping[str, Any]) -> str:
-    """Return the heading of a column of estimates."""
-    words = {"level_change": "level at once", "slope_change": "trend"}.get(str(row["estimand"]))
-    if words is None and row["estimand"] == f"effect_at_{about['per_year']}":
-        words = "one year after"
-    return f"{words or short_words(row['estimand'], about)}, {units_of(row, about)}".removesuffix(", ")
-
-
-def _with_interval(row: Row) -> str:
-    """Return an estimate with the interval that allows for what others do, where there is one."""
-    columns = ("conf_low", "conf_high")
-    if not math.isnan(row["attribution_low"]):
-        columns = ("attribution_low", "attribution_high")
-    if math.isnan(row[columns[0]]):
-        return signed(row["estimate"], row)
-    low, high = (printed(row[name], row) for name in columns)
-    return f"{signed(row['estimate'], row)} ({low}, {high})"
-
-
 def _sentences(
     evaluation: Evaluation, outcome: str, about: Mapping[str, Any], rows: pd.DataFrame, heading: str
 ) -> Iterator[Line]:
     """Yield the answers about each unit in sentences, the controlled comparison last."""
     for unit in dict.fromkeys(in_order_of_designs(rows, "unit")["unit"]):
-        yield Line(f"{heading}{_name(evaluation, str(unit))}", "head")
+        yield Line(f"{heading}{unit_words(evaluation, str(unit))}", "head")
         for _, row in records(rows[rows["unit"] == unit]):
-            children = _children(evaluation, row)
+            children = quantities_beside(evaluation, row)
             beside = terms_words([one for one in children if one["estimate"] != row["estimate"]], about)
             yield Line(f"{headline(row, about)}{f' {_capital(beside)}.' if beside else ''}", indent=2)
             yield from _remarks(evaluation, about, row)

@@ -57,7 +57,7 @@ def test_a_second_run_in_another_world(once, small, guarded, contents):
     """Two processes draw, in another time zone, locale, folder and terminal, with other hashes."""
     again = small.folder / "again"
     done, _ = guarded(small.folder, "run", small.config, "-o", again, "-q", "-j", "2", **OTHER_PROCESS)
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert (done.returncode, done.stdout.decode(), done.stderr) == (0, f"{again / 'report.html'}\n", b"")
     assert contents(again, without=MANIFEST) == contents(once, without=MANIFEST)
 
 

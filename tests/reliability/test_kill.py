@@ -84,8 +84,9 @@ def test_killed_at_any_change_of_a_file(small, killed, wanted, exchange, moments
     # the exchange of two folders is one step; without it the old one is aside for a moment, and is put back
     allowed = {"whole"} if exchange == "swap" else {"whole", "nothing"}
     assert set(states) <= allowed
-    # the next run puts the old one back first, a change more, so that its kill may meet the same moment
-    assert states.count("nothing") <= 2
+    # the next run puts the old one back first, a change more, so that its kill may meet the same moment; and a
+    # moment of the list may be one of those around the exchange, which are tried once more
+    assert states.count("nothing") <= 4
     for end in kills:
         assert end["state"] == "whole" or any(name.endswith(".old") for name in end["left"])
     assert (last["code"], last["state"], last["left"]) == (0, "whole", [])

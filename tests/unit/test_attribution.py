@@ -72,6 +72,22 @@ def test_the_likelihood_is_at_its_maximum(centred, tau, phi, size):
         np.testing.assert_allclose(without.additive[j], one.additive[0], rtol=1e-6, atol=1e-9 * size**2)
 
 
+@pytest.mark.parametrize("centred", [True, False])
+@pytest.mark.parametrize(("place", "value"), [("std_error", 1e-9), ("std_error", 1e9), ("change", 1e9)])
+def test_a_unit_that_dominates_leaves_the_others_as_they_are(centred, place, value):
+    rng = np.random.default_rng(3)
+    parts = {"change": rng.normal(size=12), "std_error": rng.uniform(0.5, 1.5, 12)}
+    alone = fit_own_changes(**{name: part[1:] for name, part in parts.items()}, centred=centred)
+    parts[place][0] = value
+    without = fit_own_changes(**parts, centred=centred, leave_out=True)
+    # the unit of measure and the grid are those of all twelve
+    for name in ("mean", "mean_variance", "factor", "additive"):
+        np.testing.assert_allclose(
+            getattr(without, name)[0], getattr(alone, name)[0], rtol=1e-6, atol=1e-9, err_msg=name
+        )
+    assert all(np.isfinite(getattr(without, name)).all() for name in ("mean", "mean_variance", "factor"))
+
+
 def test_equal_standard_errors_give_the_textbook_variance():
     """With one s for all, tau^2 + phi s^2 is the mean square, or the variance with J for the divisor."""
     rng = np.random.default_rng(3)

@@ -132,3 +132,21 @@ def test_constant_variance_has_no_ratio():
 def test_other_orders_are_refused():
     with pytest.raises(ValueError, match="order is 0; only AR"):
         constant_variance(0, N)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("by_segment", [False, True])
+@pytest.mark.parametrize("n", [2, 3, 30])
+def test_products_with_the_root_of_the_covariance(order, by_segment, n):
+    rng = np.random.default_rng(n)
+    after = np.arange(n) >= n // 2
+    model = variance_by_segment(order, after) if by_segment else constant_variance(order, n)
+    theta = rng.uniform(-0.45, 0.65, (5, order))
+    if by_segment:
+        theta = np.column_stack([theta, rng.normal(size=5)])
+    columns = rng.normal(size=(5, n, 4))
+    rooted = model.rooted(theta, columns)
+    expected = np.swapaxes(columns, 1, 2) @ model.covariances(theta) @ columns
+    np.testing.assert_allclose(
+        np.swapaxes(rooted, 1, 2) @ rooted, expected, atol=1e-12 * np.abs(expected).max()
+    )

@@ -199,7 +199,9 @@ def test_what_is_not_answered_has_no_p_value_and_says_why():
     flat = few | {"flags": "degenerate; few_donors", "estimate": math.nan}
     said = "Compared with its peers: not answered: the series does not vary around the fit."
     assert verdicts.headline(flat, ABOUT) == said
-    assert ": not answered: with 5 others the smallest possible p-value is 0.17; " in verdicts.headline(few, ABOUT)
+    assert ": not answered: with 5 others the smallest possible p-value is 0.17; " in verdicts.headline(
+        few, ABOUT
+    )
     lost = verdicts.headline(row | {"estimate": math.nan}, ABOUT)
     assert lost == "Compared with its peers: not answered."
 

@@ -272,7 +272,7 @@ def test_nothing_about_the_process_matters(its, study, first, contents, program)
     for place, environment in enumerate(environments):
         out = study.folder / f"process{place}"
         answer = program("run", study.config, "-o", out, TABLES, "-q", cwd=elsewhere, **environment)
-        assert (answer.code, answer.out, answer.err) == (0, "", "")
+        assert (answer.code, answer.out, answer.err) == (0, f"{out / 'report.html'}\n", "")
         assert contents(out, without=VARYING) == contents(first, without=VARYING)
 
 

@@ -140,6 +140,37 @@ class ErrorModel:
             dense *= scale[:, None]
         return dense
 
+    def rooted(self, theta: FloatArray, columns: FloatArray) -> FloatArray:
+        """``L'x`` with ``LL' = V`` of ``covariances``, for columns x of months, without the matrix.
+
+        With ``N = B'B`` it is the solution z of ``B'z = x``, from the last month to the first: B has an
+        innovation in each row, that of the first months by the lower orders of the process.
+
+        Parameters
+        ----------
+        theta : ndarray, shape (S, q)
+        columns : ndarray, shape (S, n, c)
+        """
+        rooted = np.ascontiguousarray(np.swapaxes(columns, 0, 1))
+        if self.by_segment:
+            rooted[self.after] *= np.exp(theta[:, self.order, None] / 2.0)
+        partials = theta[:, : self.order, None]
+        # what a month has of the one and of the two before it, and its own weight where that is not 1
+        root = np.sqrt(1.0 - partials**2)
+        one = [partials[:, 0] * (1.0 - (partials[:, 1] if self.order == 2 else 0.0))] * self.n_rows
+        own = {0: root.prod(axis=1)}
+        if self.order == 2:
+            own[1] = root[:, 1]
+            one[1] = partials[:, 0] * root[:, 1]
+        for month in range(self.n_rows - 1, -1, -1):
+            if month + 1 < self.n_rows:
+                rooted[month] += one[month + 1] * rooted[month + 1]
+            if self.order == 2 and month + 2 < self.n_rows:
+                rooted[month] += partials[:, 1] * rooted[month + 2]
+            if month in own:
+                rooted[month] /= own[month]
+        return np.swapaxes(rooted, 0, 1)
+
     def form_traces(self, theta: FloatArray) -> FloatArray:
         """``tr S_m V``, V as in ``covariances``: the form's months times their covariance, shape (G, m)."""
         gamma = autocovariances(theta[:, : self.order], self.order + 2)

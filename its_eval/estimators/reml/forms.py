@@ -22,6 +22,7 @@ import numpy as np
 
 from its_eval.estimators.fit import NOISE_FLOOR, ROUNDING_UNITS, degenerate_series
 from its_eval.estimators.reml.ar1 import to_rho, to_warped
+from its_eval.estimators.reml.ar2_search import ProfileSearch, search_points, to_partials
 from its_eval.estimators.reml.error_model import minimise
 from its_eval.estimators.reml.profile import trace_products
 
@@ -322,20 +323,69 @@ def interpolate(values: FloatArray, finer: int) -> FloatArray:
     return values
 
 
+#: Numbers that the matrices of one block of the search may hold: those of a processor's cache.
+BLOCK_NUMBERS = 1 << 18
+
+
 def grid_objective(series: SeriesForms, residual_df: int, terms: PrecisionTerms) -> FloatArray:
     """Objective of each series at every one of G points, shape (S, G), from the pivots of ``A``.
 
-    The first K pivots of its Cholesky factor multiply to |M|, and the square of the last is RSS.
+    The first K pivots multiply to |M|, and the last is RSS.
     """
-    n_terms = series.n_terms
-    n_points = len(terms.weights)
+    n_points, size = len(terms.weights), series.n_terms + 1
+    below, across = np.tril_indices(size)
     values = np.empty((len(series.forms), n_points))
-    for place, forms in enumerate(series.forms):
-        bordered = (terms.weights @ forms.reshape(len(forms), -1)).reshape(n_points, *forms.shape[1:])
-        pivots = 2.0 * np.log(np.diagonal(np.linalg.cholesky(bordered), axis1=1, axis2=2))
-        log_determinant = pivots[:, :n_terms].sum(axis=1) - terms.log_determinant
-        values[place] = pivots[:, n_terms] + log_determinant / residual_df
+    step = max(1, BLOCK_NUMBERS // (size**2 * n_points))
+    for start in range(0, len(values), step):
+        some = slice(start, start + step)
+        packed = series.forms[some][:, :, below, across]
+        weighted = np.swapaxes(packed, 1, 2) @ terms.weights.T
+        bordered = np.empty((size, size, len(packed) * n_points))
+        bordered[below, across] = np.swapaxes(weighted, 0, 1).reshape(below.size, -1)
+        log_inner, rss = pivots(bordered)
+        log_rss = np.log(np.maximum(rss, np.finfo(np.float64).tiny)).reshape(-1, n_points)
+        log_determinant = log_inner.reshape(-1, n_points) - terms.log_determinant
+        values[some] = log_rss + log_determinant / residual_df
     return values
+
+
+def pivots(bordered: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Eliminate all but the last row of S symmetric matrices (m + 1, m + 1, S), whose lower half is read.
+
+    Returns
+    -------
+    log_determinant : ndarray, shape (S,)
+        Sum of the logarithms of the pivots.
+    rest : ndarray, shape (S,)
+        What is left in the last place.
+    """
+    size = len(bordered) - 1
+    log_determinant = np.zeros(bordered.shape[2])
+    for step in range(size):
+        pivot = bordered[step, step]
+        log_determinant += np.log(pivot)
+        column = bordered[step + 1 :, step]
+        scaled = column / pivot
+        for row in range(size - step):
+            # the lower half is enough
+            bordered[step + 1 + row, step + 1 : step + 2 + row] -= column[row] * scaled[: row + 1]
+    return log_determinant, bordered[size, size]
+
+
+def starting_points(model: ErrorModel) -> FloatArray:
+    """Parameters (G, q) at which the objective is wanted for ``optimum``."""
+    return search_grid(model) if model.by_segment or model.order == 1 else search_points()
+
+
+def optimum(model: ErrorModel, series: SeriesForms, residual_df: int, values: FloatArray) -> FloatArray:
+    """Parameters (S, q) of highest restricted likelihood, from the objective at ``starting_points``.
+
+    With two parameters that are partial autocorrelations the search of ``ar2_search`` needs half the points.
+    """
+    if model.by_segment or model.order == 1:
+        return best_optimum(model, series, residual_df, values)
+    owner, warped = ProfileSearch(len(values)).from_values(np.ascontiguousarray(values.T))
+    return best_from(model, series, residual_df, owner, to_partials(warped))
 
 
 def best_optimum(model: ErrorModel, series: SeriesForms, residual_df: int, values: FloatArray) -> FloatArray:

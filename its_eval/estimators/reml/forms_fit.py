@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.estimators.fit import (
+    RANK_TOLERANCE,
     BoolArray,
     CovarianceModel,
     Fit,
@@ -34,15 +35,15 @@ from its_eval.estimators.reml.forms import (
     FINER,
     OrthonormalDesigns,
     SeriesForms,
-    best_optimum,
     evaluate_forms,
     exact_lines,
     grid_objective,
+    optimum,
     orthonormal_designs,
     own_forms,
     residual_coordinates,
     search_axes,
-    search_grid,
+    starting_points,
     weighted_columns,
 )
 from its_eval.estimators.reml.profile import trace_products
@@ -82,7 +83,8 @@ def forms_kenward_roger(
     moved = weighted_columns(model, profile.terms.first, designs.basis)
     n_rows, n_columns = moved.shape[2:]
     beside = np.swapaxes(moved, 1, 2).reshape(n_series, n_rows, n_free * n_columns)
-    covered = np.swapaxes(beside, 1, 2) @ (model.covariances(theta) @ beside)
+    rooted = model.rooted(theta, beside)
+    covered = np.swapaxes(rooted, 1, 2) @ rooted
     crossed = np.swapaxes(covered.reshape(n_series, n_free, n_columns, n_free, n_columns), 2, 3)
     relative = profile.inverse[:, None] @ profile.inner_first
     information = _information(model, designs, profile, theta, crossed, relative)
@@ -185,7 +187,7 @@ def fit_forms(
     reduce : callable
         ``A_m`` from designs and residuals: ``series_forms.own_forms`` or ``shared_forms``.
     search : callable
-        The objective on the search grid from forms and residuals.
+        The objective at the starting points from forms and residuals.
     """
     coordinates, residuals, length = residual_coordinates(designs, outcomes)
     degenerate = exact_lines(outcomes, observed, length)
@@ -198,7 +200,7 @@ def fit_forms(
     if regular.size:
         chosen = designs.take(regular)
         series = SeriesForms(reduce(chosen, residuals[regular]), length[regular], coordinates[regular])
-        theta = best_optimum(model, series, designs.residual_df, search(series, residuals[regular]))
+        theta = optimum(model, series, designs.residual_df, search(series, residuals[regular]))
         scatter(whole, regular, fit_at(model, chosen, series, theta))
     return whole
 
@@ -303,7 +305,8 @@ def fit_reml_ar_own(X: FloatArray, Y: FloatArray, order: int, after: BoolArray |
         )
     model = constant_variance(order, Y.shape[0]) if after is None else variance_by_segment(order, after)
     observed = ~np.isnan(Y.T)
-    for series in range(Y.shape[1]):
+    doubtful = range(Y.shape[1]) if after is not None else np.flatnonzero(_doubtful(X, observed, order + 1))
+    for series in doubtful:
         try:
             require_estimable(X[series], observed[series], minimum_df=model.n_parameters + 1)
             if after is not None:
@@ -323,10 +326,26 @@ def fit_reml_ar_own(X: FloatArray, Y: FloatArray, order: int, after: BoolArray |
     return result
 
 
+def _doubtful(X: FloatArray, observed: BoolArray, minimum_df: int) -> BoolArray:
+    """Return for which series ``require_estimable`` has to be asked: rounding apart it tells the others."""
+    n_used, n_terms = observed.sum(axis=1), X.shape[2]
+    doubtful = np.asarray(n_used - n_terms < minimum_df)
+    chunk = max(1, CHUNK_NUMBERS // max(X[:1].size, 1))
+    for start in range(0, len(X), chunk):
+        some = slice(start, start + chunk)
+        used = np.where(observed[some, :, None], X[some], 0.0)
+        length = np.linalg.norm(used, axis=1)
+        left_over = np.abs(np.diagonal(np.linalg.qr(used, mode="r"), axis1=1, axis2=2))
+        doubtful[some] |= (left_over < 1e2 * RANK_TOLERANCE * length).any(axis=1) | (length == 0.0).any(
+            axis=1
+        )
+    return doubtful
+
+
 def _fit_chunk(model: ErrorModel, X: FloatArray, outcomes: FloatArray, observed: BoolArray) -> Fit:
     """Fit series that miss equally many months."""
     designs = orthonormal_designs(X, observed)
-    terms = model.terms(search_grid(model))
+    terms = model.terms(starting_points(model))
 
     def reduce(chosen: OrthonormalDesigns, residuals: FloatArray) -> FloatArray:
         return own_forms(model, chosen.basis, residuals)

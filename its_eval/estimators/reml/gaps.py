@@ -28,15 +28,14 @@ from its_eval.estimators.fit import (
     scatter,
 )
 from its_eval.estimators.patterns import rare_patterns
-from its_eval.estimators.reml.ar2_search import ProfileSearch, search_points, to_partials
 from its_eval.estimators.reml.error_model import constant_variance
 from its_eval.estimators.reml.forms import (
     OrthonormalDesigns,
     SeriesForms,
-    best_from,
-    best_optimum,
     exact_lines,
-    search_grid,
+    optimum,
+    pivots,
+    starting_points,
 )
 from its_eval.estimators.reml.forms_fit import blank_forms_fit, chunk_size, fit_at
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
@@ -129,7 +128,7 @@ class GappyDesign:
     @cached_property
     def points(self) -> FloatArray:
         """Partial autocorrelations at which every series is searched, shape (G, p)."""
-        return search_points() if self.model.order == 2 else search_grid(self.model)
+        return starting_points(self.model)
 
     def sound(self, observed: BoolArray) -> BoolArray:
         """Return which series (S, n) can be fitted with the basis of the whole design, shape (S,)."""
@@ -225,7 +224,7 @@ class GappyDesign:
                 bordered[:size, :size] = shared.ravel()[places]
                 bordered[size, :size] = np.take_along_axis(pulled, months, axis=1).T
                 bordered[size, size] = np.einsum("st,st->s", pulled, residuals)
-                log_gaps, rss = _pivots(bordered)
+                log_gaps, rss = pivots(bordered)
                 log_rss = np.log(np.maximum(rss, np.finfo(np.float64).tiny))
                 value[point] = log_rss + (log_inner + log_gaps) / (n_rows - size - n_terms)
         return values
@@ -250,16 +249,10 @@ class GappyDesign:
             designs = self._designs(months[regular])
             forms = self._forms(months[regular], residuals[regular])
             series = SeriesForms(forms, length[regular], coordinates[regular])
-            theta = self._optimum(series, designs.residual_df, values[:, regular])
+            theta = optimum(self.model, series, designs.residual_df, values[:, regular].T)
             scatter(fit, regular, fit_at(self.model, designs, series, theta))
         fit.flags["degenerate"][:] = lines
         return fit
-
-    def _optimum(self, series: SeriesForms, residual_df: int, values: FloatArray) -> FloatArray:
-        if self.model.order == 1:
-            return best_optimum(self.model, series, residual_df, values.T)
-        owner, warped = ProfileSearch(values.shape[1]).from_values(values)
-        return best_from(self.model, series, residual_df, owner, to_partials(warped))
 
     def _designs(self, months: Months) -> OrthonormalDesigns:
         """Return Q beside the unit columns of the missing months (S, m)."""
@@ -296,26 +289,3 @@ def _by_count(observed: BoolArray) -> list[tuple[NDArray[np.intp], Months]]:
         places = np.flatnonzero(n_missing == count)
         groups.append((places, np.nonzero(~observed[places])[1].reshape(places.size, -1)))
     return groups
-
-
-def _pivots(bordered: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Eliminate all but the last row of S symmetric matrices (m + 1, m + 1, S), whose lower half is read.
-
-    Returns
-    -------
-    log_determinant : ndarray, shape (S,)
-        Sum of the logarithms of the pivots.
-    rest : ndarray, shape (S,)
-        What is left in the last place.
-    """
-    size = len(bordered) - 1
-    log_determinant = np.zeros(bordered.shape[2])
-    for step in range(size):
-        pivot = bordered[step, step]
-        log_determinant += np.log(pivot)
-        column = bordered[step + 1 :, step]
-        scaled = column / pivot
-        for row in range(size - step):
-            # the lower half is enough
-            bordered[step + 1 + row, step + 1 : step + 2 + row] -= column[row] * scaled[: row + 1]
-    return log_determinant, bordered[size, size]

@@ -128,7 +128,7 @@ def test_without_a_joint_test_the_terms_have_their_own():
     own = OwnTest(np.diag([1.0, 4.0]), np.nan, np.array([12.0, 30.0]))
     critical = stats.t.ppf(1 - 0.05 / 4, [12, 30]) * [1, 2]
     for at, expected in ((critical * 1.001, [True, True]), (critical * 0.999, [False, False])):
-        assert own.rejects(np.diag(at), 0.05).tolist() == expected
+        assert own.rejects(np.diag(at), np.zeros(2), 0.05)(0.0).tolist() == expected
     (found,) = smallest_labelled(own, (), np.array([[1.0, 0.0]]))
     assert found == pytest.approx(critical[0] + stats.t.ppf(0.8, 12), abs=0.1)
 
