@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from its_eval.errors import NotEstimableError
-from its_eval.estimators.fit import scatter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -246,6 +245,8 @@ class EstimatorKind:
         bound = at_bound(fit.flags)
         if self.at_bound is None or not bound.size:
             return fit
+        from its_eval.estimators.fit import scatter  # noqa: PLC0415  (start-up time)
+
         other = self.at_bound.fit(X, Y[:, bound], estimator, context.weights_of(bound))
         count = other.covariance.gradients.shape[1]
         scatter(fit.params, bound, other.params)
@@ -304,6 +305,8 @@ class EstimatorKind:
         bound = at_bound(read.flags)
         if self.at_bound is None or not bound.size:
             return read
+        from its_eval.estimators.fit import scatter  # noqa: PLC0415  (start-up time)
+
         other = self.at_bound.read(X, Y[:, bound], contrasts, estimator, context.weights_of(bound))
         scatter(read.estimates, bound, other.estimates)
         return replace(read, flags=_raised(read.flags, bound, other.flags))

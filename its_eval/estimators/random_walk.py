@@ -33,7 +33,7 @@ from its_eval.estimators.fit import (
     require_estimable,
     scatter,
 )
-from its_eval.estimators.kind import Entry, EstimatorKind, FitContext, Statistics
+from its_eval.estimators.kind import Statistics
 from its_eval.estimators.reml.kenward_roger import dense_kenward_roger
 
 if TYPE_CHECKING:
@@ -267,16 +267,17 @@ class _WeightedWalk:
             return self.df * np.log(residual_sum) + log_determinant, residual_sum, coordinates
 
 
-def _fit(X: FloatArray, Y: FloatArray, _estimator: Entry, context: FitContext) -> Fit:
-    return fit_random_walk(X, Y, context.relative_variance)
+def read_random_walk(X: FloatArray, Y: FloatArray, contrasts: FloatArray) -> Statistics:
+    """Return contrasts of series without weights, from the regression of the differences.
 
-
-def _read(
-    X: FloatArray, Y: FloatArray, contrasts: FloatArray, estimator: Entry, context: FitContext
-) -> Statistics:
-    """Read contrasts of series without weights from the regression of the differences."""
-    if context.relative_variance is not None:
-        return Statistics.of(_fit(X, Y, estimator, context), contrasts)
+    Parameters
+    ----------
+    X : ndarray, shape (n, k)
+        Design over all periods.
+    Y : ndarray, shape (n, S)
+        Series, NaN where a period is missing.
+    contrasts : ndarray, shape (m, k)
+    """
     n_series = Y.shape[1]
     estimates = ContrastEstimates(*np.empty((4, n_series, len(contrasts))))
     sigma, likelihood = np.empty(n_series), np.empty(n_series)
@@ -291,15 +292,3 @@ def _read(
         sigma[here], degenerate[here] = found.sigma, found.degenerate
         likelihood[here] = np.where(found.degenerate, np.inf, found.log_likelihood)
     return Statistics(estimates, np.empty((n_series, 0)), {"degenerate": degenerate}, sigma, likelihood)
-
-
-#: No estimator of a config: what answers for series whose autocorrelation sits on its bound.
-RANDOM_WALK = EstimatorKind(
-    "random_walk",
-    "least squares of the differences between neighbouring periods",
-    "errors that drift as a random walk: changes from one period to the next are independent",
-    _fit,
-    _read,
-    can_weigh=True,
-    whitenable=True,
-)

@@ -8,7 +8,8 @@ from statsmodels.regression.linear_model import OLS
 from its_eval.config.estimators import Estimator
 from its_eval.estimators.fit import SingularDesignError
 from its_eval.estimators.kind import FitContext
-from its_eval.estimators.random_walk import RANDOM_WALK, fit_random_walk, walk_covariance, walk_positions
+from its_eval.estimators.random_walk import fit_random_walk, walk_covariance, walk_positions
+from its_eval.estimators.reml.entry import RANDOM_WALK
 from its_eval.estimators.reml.kenward_roger import joint_f
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
 

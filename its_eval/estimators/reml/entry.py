@@ -8,10 +8,37 @@ import numpy as np
 
 from its_eval.errors import NotEstimableError
 from its_eval.estimators.kind import Entry, EstimatorKind, FitContext, Statistics, autoregressive_order
-from its_eval.estimators.random_walk import RANDOM_WALK
 
 if TYPE_CHECKING:
     from its_eval.estimators.fit import Fit, FloatArray
+
+
+def _fit_random_walk(X: FloatArray, Y: FloatArray, _estimator: Entry, context: FitContext) -> Fit:
+    from its_eval.estimators.random_walk import fit_random_walk  # noqa: PLC0415  (start-up time)
+
+    return fit_random_walk(X, Y, context.relative_variance)
+
+
+def _read_random_walk(
+    X: FloatArray, Y: FloatArray, contrasts: FloatArray, estimator: Entry, context: FitContext
+) -> Statistics:
+    if context.relative_variance is not None:
+        return Statistics.of(_fit_random_walk(X, Y, estimator, context), contrasts)
+    from its_eval.estimators.random_walk import read_random_walk  # noqa: PLC0415  (start-up time)
+
+    return read_random_walk(X, Y, contrasts)
+
+
+#: No estimator of a config: what answers for series whose autocorrelation sits on its bound.
+RANDOM_WALK = EstimatorKind(
+    "random_walk",
+    "least squares of the differences between neighbouring periods",
+    "errors that drift as a random walk: changes from one period to the next are independent",
+    _fit_random_walk,
+    _read_random_walk,
+    can_weigh=True,
+    whitenable=True,
+)
 
 
 def _fit_reml_ar(X: FloatArray, Y: FloatArray, estimator: Entry, context: FitContext) -> Fit:

@@ -9,9 +9,9 @@ from statsmodels.regression.linear_model import OLS
 from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.effects.several_units import reaches
 from its_eval.estimators.kind import FitContext
-from its_eval.estimators.random_walk import RANDOM_WALK, fit_random_walk
+from its_eval.estimators.random_walk import fit_random_walk
 from its_eval.estimators.reml.autoregression import error_correlation
-from its_eval.estimators.reml.entry import REML_AR
+from its_eval.estimators.reml.entry import RANDOM_WALK, REML_AR
 from its_eval.estimators.reml.kenward_roger import joint_f
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
 from its_eval.pipeline.error_model import error_covariance, error_variance
