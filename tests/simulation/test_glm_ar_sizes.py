@@ -1,4 +1,4 @@
-"""False positives of counts and proportions with AR(1) errors, where plain families have 9 to 55 %.
+"""False positives of counts and proportions with AR(1) errors, where plain families have up to 55 %.
 
 Run by ``make simulation``. 60 months, the intervention at the 31st, no season; a Gaussian AR(1) process on the
 scale of the link. One-sided: at most 7 %, and 3.5 standard errors. Without a process the test is conservative.
