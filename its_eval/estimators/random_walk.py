@@ -267,7 +267,7 @@ class _WeightedWalk:
             return self.df * np.log(residual_sum) + log_determinant, residual_sum, coordinates
 
 
-def read_random_walk(X: FloatArray, Y: FloatArray, contrasts: FloatArray) -> Statistics:
+def random_walk_statistics(X: FloatArray, Y: FloatArray, contrasts: FloatArray) -> Statistics:
     """Return contrasts of series without weights, from the regression of the differences.
 
     Parameters

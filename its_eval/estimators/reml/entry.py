@@ -24,9 +24,9 @@ def _read_random_walk(
 ) -> Statistics:
     if context.relative_variance is not None:
         return Statistics.of(_fit_random_walk(X, Y, estimator, context), contrasts)
-    from its_eval.estimators.random_walk import read_random_walk  # noqa: PLC0415  (start-up time)
+    from its_eval.estimators.random_walk import random_walk_statistics  # noqa: PLC0415  (start-up time)
 
-    return read_random_walk(X, Y, contrasts)
+    return random_walk_statistics(X, Y, contrasts)
 
 
 #: No estimator of a config: what answers for series whose autocorrelation sits on its bound.
