@@ -11,7 +11,7 @@ import numpy as np
 from its_eval.checks.result import NOTE_LEVEL, CheckResult, judged, not_applicable, number, p_text
 from its_eval.effects.trend_bounds import bend_design
 from its_eval.estimators.fit import DF_FLOOR, FloatArray, SingularDesignError
-from its_eval.estimators.least_squares import fit_ols
+from its_eval.estimators.least_squares import fit_ols, ols_statistics
 from its_eval.estimators.reml.reml_ar import fit_reml_ar, reml_point_estimates
 
 if TYPE_CHECKING:
@@ -94,13 +94,17 @@ def bends_before(
 def bend_sizes(matrix: FloatArray, Y: FloatArray, start: int, order: int) -> FloatArray:
     """Return how far series bend before the start, up or down, shape (S,): as ``bends_before``, unweighted.
 
-    Series that bear no such term, or no such fit, are NaN.
+    Series that bear no such term, or no such fit, or do not vary around it, are NaN.
     """
+    sizes = np.full(Y.shape[1], np.nan)
     try:
         bent = bend_design(matrix, start, ~np.isnan(Y[:, 0]))
-        return np.abs(reml_point_estimates(bent, Y, order)[0][:, -1])
+        varies = ~ols_statistics(bent, Y, np.eye(bent.shape[1])[-1:]).flags["degenerate"]
+        if varies.any():
+            sizes[varies] = np.abs(reml_point_estimates(bent, Y[:, varies], order)[0][:, -1])
     except SingularDesignError:
-        return np.full(Y.shape[1], np.nan)
+        pass
+    return sizes
 
 
 @dataclass(frozen=True)
