@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from its_eval.config import load_config
 from its_eval.data.attributes import Units, load_characteristics, load_units
 from its_eval.data.tables import code_column, nearest, read_table
 from its_eval.errors import UsageError
@@ -208,6 +207,7 @@ def peers_of_config(source: Path, asked: Sequence[str], *, stability: bool) -> A
     UsageError
         When the config has no peers, or a unit is not treated.
     """
+    from its_eval.config import load_config  # noqa: PLC0415  (start-up time)
     from its_eval.pipeline.notes import dated_after  # noqa: PLC0415  (start-up time)
     from its_eval.pipeline.planning import make_plan  # noqa: PLC0415  (start-up time)
     from its_eval.pipeline.sources import load_sources  # noqa: PLC0415  (start-up time)

@@ -37,6 +37,9 @@ def period_weights(item: Estimates, position: int, contrast: FloatArray) -> Floa
         covariance = error_covariance(item, position)
     except ValueError:
         return None  # an estimator without an error model
-    if np.isnan(covariance).any():
+    used = item.design.matrix[item.observed]
+    # a comparative model repeats its columns in the rows of the unit: its estimate is no sum of these alone
+    scaled = used / np.maximum(np.abs(used).max(axis=0), np.finfo(np.float64).tiny)
+    if np.isnan(covariance).any() or np.linalg.matrix_rank(scaled) < used.shape[1]:
         return None
     return gls_weights(item.design.matrix, covariance, item.observed, contrast)

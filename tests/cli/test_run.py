@@ -653,3 +653,16 @@ def test_a_level_that_drifts_as_the_answer(its, study):
     assert (fits["ar_order"] == 1).all()
     slopes = effects[effects["estimand"] == "slope_change"]
     assert slopes[["estimate", "std_error", "p_value"]].notna().all(axis=None)
+
+
+def test_a_model_over_rows_of_peers_too_is_no_sum_of_the_units_periods(its, study):
+    """Weights of periods of the unit alone are not there: what needs them says so, and nothing stops."""
+    study.write(
+        changes={"[single, difference]": "[stacked]", "estimators: [reml_ar, ols]": "estimators: [ols]"}
+    )
+    out = study.folder / "out"
+    assert its("run", study.config, "-o", out, *TABLES, "-q").code == 0
+    checks = pd.read_csv(out / "tables" / "checks.csv").set_index("check")
+    assert set(checks.loc["one_month", "status"]) == {"not_applicable"}
+    assert pd.read_csv(out / "tables" / "trend_bounds.csv").empty
+    assert pd.read_csv(out / "tables" / "summary.csv")["estimate"].notna().all()
