@@ -93,18 +93,6 @@ def test_a_bend_needs_periods_and_information(made):
     assert np.isnan(bend_sizes(X, Y, 2, 1)).all()
 
 
-@pytest.mark.parametrize("level", [0.0, 50.0])
-def test_a_series_that_does_not_vary_has_no_bend_and_takes_none_from_others(made, level):
-    X, _ = window(90, 60)
-    Y = made.ar_series(1, (0.3,), 90, 3)
-    expected = bend_sizes(X, Y, 60, 1)
-    Y[:, 1] = level
-    found = bend_sizes(X, Y, 60, 1)
-    assert np.isnan(found[1])
-    np.testing.assert_allclose(found[[0, 2]], expected[[0, 2]], rtol=1e-10)
-    assert np.isnan(bend_sizes(X, Y[:, [1]], 60, 1)).all()
-
-
 def bounds(estimate):
     return trend_bounds(estimate, 0.2, 20.0, np.array([1.0, -2.0, 1.0] + [0.0] * 30), 27)
 
