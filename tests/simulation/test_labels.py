@@ -23,7 +23,7 @@ from its_eval.pipeline.calibration import autoregressive_errors
 pytestmark = pytest.mark.slow
 
 N, START, RHO = 83, 27, 0.4
-TREATED, DONORS, PEERS, PANELS, BLOCK = 3, 40, 10, 1000, 100
+TREATED, DONORS, PEERS, PANELS, BLOCK = 3, 40, 10, 4000, 100
 UNITS = TREATED + DONORS
 time = np.arange(N) - START
 X = np.column_stack([np.ones(N), time, time >= 0, np.maximum(time, 0)]).astype(float)
