@@ -65,7 +65,7 @@ simulation: $(VENV)/.ready ## long simulations: does the interval cover what it 
 calibration: $(VENV)/.ready ## write docs/calibration.md anew: sizes of all estimators (six minutes)
 	$(BIN)/python benchmarks/calibration.py
 
-evidence: $(VENV)/.ready ## write docs/evidence.md anew from real series (needs the data; ten minutes)
+evidence: $(VENV)/.ready ## write docs/evidence.md anew from real series (needs the data; six minutes)
 	$(BIN)/python benchmarks/evidence/page.py
 
 nhs-data: ## copy the NHS files from NHS_DATA to data/nhs (they are never committed)

@@ -93,7 +93,7 @@ def level_change(table, start, entry):
     return found.set_index("series")["p_value"].reindex(table.columns)
 
 
-def measured(country, fall=0.0, ours=tuple(OURS), others=OTHERS):
+def measured(country, fall=0.0):
     """Return a row for each series, date and method, with its p-value.
 
     Parameters
@@ -102,27 +102,24 @@ def measured(country, fall=0.0, ours=tuple(OURS), others=OTHERS):
         One of `COUNTRIES`.
     fall : float
         Share by which admissions are made to fall from the date on; 0 is the null.
-    ours, others : sequence of str
-        Methods.
     """
     table, rows = admissions(country), []
     for start in fake_dates(country):
         after = (table.index >= start)[:, None]
         changed = table * np.where(after, 1.0 - fall, 1.0)
-        for name in ours:
-            p = level_change(changed, start, OURS[name])
+        for name, entry in OURS.items():
+            p = level_change(changed, start, entry)
             rows.append(pd.DataFrame({"series": p.index, "p": p.to_numpy(), "method": name, "date": start}))
-        if others:
-            X = matrix(list(table.index), start)
-            p = pd.DataFrame({name: comparators(changed[name].to_numpy(), X) for name in table}).T
-            for name in others:
-                part = {"series": p.index, "p": p[name].to_numpy(), "method": name, "date": start}
-                rows.append(pd.DataFrame(part))
+        X = matrix(list(table.index), start)
+        p = pd.DataFrame({name: comparators(series.to_numpy(), X) for name, series in changed.items()}).T
+        for name in OTHERS:
+            part = {"series": p.index, "p": p[name].to_numpy(), "method": name, "date": start}
+            rows.append(pd.DataFrame(part))
     return pd.concat(rows, ignore_index=True).assign(country=country)
 
 
 def share(rows):
-    """Return per cent of p-values at most 0.05, its two-way clustered standard error, and of how many.
+    """Return per cent of p-values at most 0.05, and its limits by the two-way clustered standard error.
 
     Clusters are causes and dates: the variance is that by cause and that by date less that by both
     (Cameron, Gelbach & Miller 2011).
@@ -136,7 +133,8 @@ def share(rows):
         sign * (left.groupby(keys)["e"].sum() ** 2).sum()
         for sign, keys in ((1, ["cause"]), (1, ["date"]), (-1, ["cause", "date"]))
     )
-    return 100 * hit.mean(), 100 * np.sqrt(max(variance, 0.0)) / len(hit), len(rows), len(told)
+    percent, reach = 100 * hit.mean(), 196 * np.sqrt(max(variance, 0.0)) / len(hit)
+    return percent, max(percent - reach, 0.0), percent + reach
 
 
 def told_of_one_month(country, start, folder):

@@ -139,28 +139,17 @@ def leave_out(panel, start):
     found, stuck = estimates(series, n_pre, panel.per_year, first=0)
     keys = np.array(keys)
 
-    def pick(rows):
-        return ContrastEstimates(
-            found.estimate[rows], found.std_error[rows], found.df[rows], found.df_unclipped[rows]
-        )
-
-    return LeftOut(pick(keys[:, 0]), [pick(row[1:]) for row in keys], float(stuck[keys[:, 0]].mean()))
-
-
-def terms(estimates, which):
-    return ContrastEstimates(*(getattr(estimates, name)[:, which] for name in vars(estimates)))
-
-
-def one(estimates, row):
-    return ContrastEstimates(*(getattr(estimates, name)[row : row + 1] for name in vars(estimates)))
+    return LeftOut(
+        found.take(keys[:, 0]), [found.take(row[1:]) for row in keys], float(stuck[keys[:, 0]].mean())
+    )
 
 
 def judge(left, which):
     """Return gap p, attribution p, rank p, half width, half width of the gap and df for each unit."""
-    own = terms(left.own, which)
+    own = left.own.take(np.s_[:, which])
     rows = []
     for unit, donors in enumerate(left.donors):
-        (found,) = attribution(one(own, unit), terms(donors, which), centred=True)
+        (found,) = attribution(own.take([unit]), donors.take(np.s_[:, which]), centred=True)
         term = found.terms[-1]
         rows.append(
             (found.p_value, found.rank_p_value, (term.high - term.low) / 2, term.kappa, term.tau, term.factor)

@@ -204,10 +204,16 @@ def year_effect(design: Design, number: int, per_year: int) -> str:
     return f"effect_at_{max(min(per_year, left), 0)}"
 
 
+def periods_after(name: str) -> int | None:
+    """Return k of ``effect_at_k``; None for any other estimand."""
+    prefix = "effect_at_"
+    return int(name.removeprefix(prefix)) if name.startswith(prefix) else None
+
+
 def estimand_of(name: str) -> Estimand:
     """Return an estimand by its name, that at k periods among them."""
-    prefix = "effect_at_"
-    return effect_at(int(name.removeprefix(prefix))) if name.startswith(prefix) else ESTIMANDS[name]
+    after = periods_after(name)
+    return ESTIMANDS[name] if after is None else effect_at(after)
 
 
 def asked(at: Sequence[int]) -> Iterator[Estimand]:

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from its_eval.calendar import describe_period, format_period, parse_period, period_start
-from its_eval.figures.style import FIRM, capitalised, figure_stem
-from its_eval.words.labels import estimand_words
+from its_eval.figures.style import FIRM, figure_stem
+from its_eval.words.labels import capitalised, estimand_words
 from its_eval.words.numbers import measure, printed
 
 if TYPE_CHECKING:

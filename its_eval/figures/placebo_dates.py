@@ -11,7 +11,8 @@ from its_eval.figures.kinds import FigureKind, answering, figure_labels, first_d
 from its_eval.figures.placebo_units import placebos_of, t_text
 from its_eval.figures.scales import EndLabel, Panel, day_numbers, reach
 from its_eval.figures.sheet import draw_sheet
-from its_eval.figures.style import NARROW, QUIET, UNIT, capitalised, draw_dots
+from its_eval.figures.style import NARROW, QUIET, UNIT, draw_dots
+from its_eval.words.labels import capitalised
 from its_eval.words.numbers import counted, rounded
 
 if TYPE_CHECKING:

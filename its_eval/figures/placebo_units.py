@@ -18,9 +18,9 @@ from its_eval.figures.style import (
     SHADE,
     SHADE_ALPHA,
     UNIT,
-    capitalised,
     draw_dots,
 )
+from its_eval.words.labels import capitalised
 from its_eval.words.numbers import counted, p_words, rounded
 
 if TYPE_CHECKING:

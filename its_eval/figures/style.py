@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from its_eval.evaluation import defused
+from its_eval.words.labels import capitalised
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -314,11 +315,6 @@ def spread(wanted: Sequence[float], heights: Sequence[float], low: float, high: 
             centres[index] = edge + heights[index] / 2.0
             edge += heights[index]
     return [float(centre) for centre in centres]
-
-
-def capitalised(words: str) -> str:
-    """Return words with a capital at the start, the others as they are."""
-    return f"{words[:1].upper()}{words[1:]}"
 
 
 def sentence(words: str) -> str:

@@ -10,8 +10,8 @@ import pandas as pd
 from its_eval.figures.kinds import FigureKind, figure_labels, measured, rows_for
 from its_eval.figures.scales import Across, EndLabel, Panel, reach
 from its_eval.figures.sheet import Mark, draw_sheet
-from its_eval.figures.style import NARROW, QUIET, UNIT, capitalised
-from its_eval.words.labels import estimand_words
+from its_eval.figures.style import NARROW, QUIET, UNIT
+from its_eval.words.labels import capitalised, estimand_words
 from its_eval.words.numbers import counted, rounded
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from its_eval.report.cells import (
     who,
 )
 from its_eval.report.source import anchor
-from its_eval.words.labels import compared_with, estimand_words, pooling_words, verdict_words
+from its_eval.words.labels import capitalised, compared_with, estimand_words, pooling_words, verdict_words
 from its_eval.words.numbers import detectable_words, measure, printed
 from its_eval.words.verdicts import answers_of
 
@@ -84,7 +84,7 @@ def _main_table(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table
         example = next(row for _, row in records(rows[rows["estimand"] == estimand]))
         measured = measure(example, about)
         title = f"{estimand_words(estimand, about)}{f', {measured}' if measured else ''}#"
-        titles.append(f"{title[:1].upper()}{title[1:]}")
+        titles.append(capitalised(title))
     lines = []
     keys = ["unit", "design", "interruption"]
     for (unit, design, began), own in in_order_of_designs(rows, "unit").groupby(keys, sort=False):
@@ -103,7 +103,7 @@ def _every_quantity(source: ReportSource, outcome: str, rows: pd.DataFrame) -> T
     about = source.about(outcome)
     caption = f"{about['label']}: every quantity by the primary estimator"
     makers = who(source) | {
-        "Quantity": told(lambda row: estimand_words(row["estimand"], about)),
+        "Quantity": _quantity(about),
         "In": told(lambda row: measure(row, about) or "–"),
         "Estimate#": estimate("effects"),
         "p#": p_value("effects"),
@@ -126,7 +126,7 @@ def _pooled(source: ReportSource, outcome: str) -> list[Block]:
         "Compared with": told(lambda row: compared_with(row["design"], several=True)),
         "Estimate#": estimate("pooled"),
         "p#": p_value("pooled"),
-        "Where a further unit may lie#": _prediction,
+        "Where a further unit may lie#": _range("pooled", "prediction"),
         "I², %#": value("pooled", "i2", 1),
         "Units#": count("pooled", "n_units"),
     }
@@ -136,14 +136,19 @@ def _pooled(source: ReportSource, outcome: str) -> list[Block]:
     ]
 
 
-def _prediction(place: int, row: Row) -> Cell:
-    if math.isnan(row["prediction_low"]):
-        return BLANK
-    low, high = (
-        number("pooled", place, row, name, printed(row[name], row))
-        for name in ("prediction_low", "prediction_high")
-    )
-    return Cell((low, " to ", high), sort=low.exact)
+def _range(table: str, name: str) -> Maker:
+    """Return what makes a cell of the lower and the upper limit of that name."""
+
+    def cell(place: int, row: Row) -> Cell:
+        if math.isnan(row[f"{name}_low"]):
+            return BLANK
+        low, high = (
+            number(table, place, row, column, printed(row[column], row))
+            for column in (f"{name}_low", f"{name}_high")
+        )
+        return Cell((low, " to ", high), sort=low.exact)
+
+    return cell
 
 
 _EXPLAINED = (
@@ -185,7 +190,7 @@ def _detectable(about: Mapping[str, Any], column: str) -> Maker:
         smallest = float(row[column])
         if not math.isfinite(smallest):
             return BLANK
-        words = detectable_words({**row, "minimum_detectable": smallest}, about)
+        words = detectable_words(row, about, column)
         return Cell((number("verdicts", place, row, column, words),), sort=repr(smallest))
 
     return cell
@@ -198,7 +203,7 @@ def _asked(source: ReportSource, outcome: str) -> list[Block]:
     about = source.about(outcome)
     caption = f"{about['label']}: smallest detectable change of every quantity"
     makers = who(source) | {
-        "Quantity": told(lambda row: estimand_words(row["estimand"], about)),
+        "Quantity": _quantity(about),
         "Smallest detectable change#": value("power", "minimum_detectable", 4),
         "Power#": value("power", "power"),
         "Level#": value("power", "alpha"),
@@ -251,7 +256,7 @@ def _beside(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
     makers |= {
         "p#": p_value("verdicts"),
         "Adjusted p#": p_value("verdicts", "p_adjusted"),
-        "Beside others#": _attribution,
+        "Beside others#": _range("verdicts", "attribution"),
         "p beside others#": p_value("verdicts", "p_attribution"),
         "Both, adjusted#": p_value("verdicts", "p_attribution_adjusted"),
         "Rank p#": p_value("verdicts", "p_rank"),
@@ -259,16 +264,6 @@ def _beside(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
         "What can be said": told(verdict_words),
     }
     return table_of(rows, anchor("table-placebos", outcome), caption, makers)
-
-
-def _attribution(place: int, row: Row) -> Cell:
-    if math.isnan(row["attribution_low"]):
-        return BLANK
-    low, high = (
-        number("verdicts", place, row, name, printed(row[name], row))
-        for name in ("attribution_low", "attribution_high")
-    )
-    return Cell((low, " to ", high), sort=low.exact)
 
 
 def _dates(source: ReportSource) -> list[Block]:
@@ -301,7 +296,7 @@ def _date_table(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table
     makers = {
         "Unit": text("unit"),
         "Compared with": COMPARED,
-        "Quantity": told(lambda row: estimand_words(row["estimand"], about)),
+        "Quantity": _quantity(about),
         "Date": text("placebo"),
         "Estimate#": value("placebo_dates", "estimate", 4),
         "In standard errors#": value("placebo_dates", "statistic"),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from its_eval.comparisons.catalogue import COMPARISONS
+from its_eval.words.labels import listed_flags
 from its_eval.words.verdicts import answers_of
 
 if TYPE_CHECKING:
@@ -36,18 +37,18 @@ def doubts(evaluation: Evaluation, outcome: str, design: str) -> list[str]:
     return [words for source in _SOURCES for words in source(evaluation, outcome, design, verdicts)]
 
 
-def _of(units: Sequence[str], every: int) -> str:
-    """Return which units: none named where it is all of them."""
-    listed = list(dict.fromkeys(units))
+def _said(words: str, units: Sequence[str], verdicts: pd.DataFrame) -> str:
+    """Return words with the units of which they hold: none named where it is all of them."""
+    listed, every = list(dict.fromkeys(units)), verdicts["unit"].nunique()
     if len(listed) == every:
-        return "" if every == 1 else "in every unit"
+        return words if every == 1 else f"{words} in every unit"
     named = ", ".join(listed[:_NAMED])
-    return f"in {named}{f' and {len(listed) - _NAMED} more' if len(listed) > _NAMED else ''}"
+    return f"{words} in {named}{f' and {len(listed) - _NAMED} more' if len(listed) > _NAMED else ''}"
 
 
 def _flagged(verdicts: pd.DataFrame, *flags: str) -> list[str]:
     """Return the units whose verdict has one of some flags."""
-    raised = verdicts["flags"].map(lambda text: bool({*flags} & {*str(text).split("; ")}))
+    raised = verdicts["flags"].map(lambda text: bool({*flags} & {*listed_flags(str(text))}))
     return [str(unit) for unit in verdicts.loc[raised, "unit"]]
 
 
@@ -61,17 +62,15 @@ def _no_attribution(_: Evaluation, __: str, ___: str, verdicts: pd.DataFrame) ->
 
 
 def _drifting(evaluation: Evaluation, outcome: str, design: str, verdicts: pd.DataFrame) -> Iterator[str]:
-    every = verdicts["unit"].nunique()
     if units := _flagged(verdicts, "at_bound", "near_unit_root"):
-        yield f"the series drifts {_of(units, every)}".rstrip()
+        yield _said("the series drifts", units, verdicts)
     if units := _checked(evaluation, outcome, design, "one_month"):
-        yield f"the result rests on one or two months {_of(units, every)}".rstrip()
+        yield _said("the result rests on one or two months", units, verdicts)
 
 
 def _off_scale(_: Evaluation, __: str, ___: str, verdicts: pd.DataFrame) -> Iterator[str]:
     if units := _flagged(verdicts, "counterfactual_outside_range"):
-        where = _of(units, verdicts["unit"].nunique())
-        yield f"the earlier trend, carried on, leaves 0 to 100 % {where}".rstrip()
+        yield _said("the earlier trend, carried on, leaves 0 to 100 %", units, verdicts)
 
 
 def _peers(evaluation: Evaluation, outcome: str, design: str, _: pd.DataFrame) -> Iterator[str]:
@@ -100,8 +99,7 @@ def _missing(evaluation: Evaluation, outcome: str, design: str, verdicts: pd.Dat
     series = evaluation.rows_of("series", outcome)
     lost = series[(series["design"] == design) & series["used_reason"].eq("missing")]
     if not lost.empty:
-        where = _of([str(unit) for unit in lost["unit"]], verdicts["unit"].nunique())
-        yield f"periods are missing {where}".rstrip()
+        yield _said("periods are missing", [str(unit) for unit in lost["unit"]], verdicts)
 
 
 def _checked(evaluation: Evaluation, outcome: str, design: str, check: str) -> list[str]:
@@ -112,13 +110,12 @@ def _checked(evaluation: Evaluation, outcome: str, design: str, check: str) -> l
 
 
 def _breaks(evaluation: Evaluation, outcome: str, design: str, verdicts: pd.DataFrame) -> Iterator[str]:
-    every = verdicts["unit"].nunique()
     for check, words in (
         ("break_elsewhere", "a larger break at another date"),
         ("ljung_box", "residual autocorrelation remains"),
     ):
         if units := _checked(evaluation, outcome, design, check):
-            yield f"{words} {_of(units, every)}".rstrip()
+            yield _said(words, units, verdicts)
 
 
 _Source = Callable[["Evaluation", str, str, "pd.DataFrame"], Iterator[str]]

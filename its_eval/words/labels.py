@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from its_eval.comparisons.catalogue import COMPARISONS
-from its_eval.effects.estimands import CHANGE, ESTIMANDS, estimand_of
+from its_eval.effects.estimands import CHANGE, ESTIMANDS, estimand_of, periods_after
 from its_eval.evaluation import (
     CHANGED,
     CHANGED_MORE,
@@ -16,6 +16,7 @@ from its_eval.evaluation import (
     NOT_RECORDED,
     THE_SET,
 )
+from its_eval.words.numbers import plural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +44,7 @@ def subject_words(question: str) -> str:
     >>> subject_words("slope_change"), subject_words("change"), subject_words("effect_at_12")
     ('trend', '', 'level')
     """
-    if question in _SUBJECTS or question.startswith("effect_at_"):
+    if question in _SUBJECTS or periods_after(question) is not None:
         return _SUBJECTS.get(question, "level")
     return ESTIMANDS[question].in_words.partition(", ")[0] if question in ESTIMANDS else question
 
@@ -164,16 +165,17 @@ def short_words(estimand: str, about: Mapping[str, Any]) -> str:
     >>> short_words("effect_at_12", about), short_words("slope_change", about)
     ('one year after the start', 'change of trend')
     """
-    if estimand.startswith("effect_at_"):
-        after = int(estimand.rpartition("_")[2])
-        if after == about.get("per_year"):
-            return "one year after the start"
-        return f"{after} {about['frequency']}{'' if after == 1 else 's'} after the start"
-    return estimand_words(estimand, about).partition(", per ")[0]
+    after = periods_after(estimand)
+    if after is None:
+        return estimand_words(estimand, about).partition(", per ")[0]
+    if after == about.get("per_year"):
+        return "one year after the start"
+    return f"{plural(after, about['frequency'])} after the start"
 
 
-#: Estimands that are about a trend; the others are about a level.
-TRENDS = frozenset({"pre_slope", "slope_change", "post_slope"})
+def capitalised(words: str) -> str:
+    """Return words with a capital at the start, the others as they are."""
+    return f"{words[:1].upper()}{words[1:]}"
 
 
 def estimand_words(estimand: str, about: Mapping[str, Any]) -> str:

@@ -56,6 +56,10 @@ def digits_for(row: Mapping[str, Any]) -> int:
     return min(_MOST_DIGITS, max(_LEAST_DIGITS, 1 - math.floor(math.log10(width))))
 
 
+#: Estimands that are about a trend; the others are about a level.
+_TRENDS = ("pre_slope", "slope_change", "post_slope")
+
+
 def units_of(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     """Return the unit of measurement of a row in a sentence: points for per cent, a period for a trend.
 
@@ -66,7 +70,7 @@ def units_of(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     'points a month'
     """
     words = measure(row, about).replace("percentage points", "points")
-    trend = row["estimand"] in ("pre_slope", "slope_change", "post_slope")
+    trend = row["estimand"] in _TRENDS
     return f"{words} a {about['frequency']}".strip() if trend else words
 
 
@@ -76,11 +80,24 @@ def signed(value: float, row: Mapping[str, Any]) -> str:
     return text if text.startswith("−") or text in ("0", "–") else f"+{text}"
 
 
-def range_words(row: Mapping[str, Any], low: str = "conf_low", high: str = "conf_high") -> str:
+def change_words(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+    """Return the estimate of a change with its sign and unit: ``+0.23 points a month``."""
+    return f"{signed(row['estimate'], row)} {units_of(row, about)}".strip()
+
+
+def null_of(row: Mapping[str, Any]) -> float:
+    """Return the value of no change on the scale of a row."""
+    return 1.0 if row["scale"] == "ratio" else 0.0
+
+
+_NO_INTERVAL = "no interval"
+
+
+def range_words(row: Mapping[str, Any]) -> str:
     """Return the limits of an interval: ``−0.87 to 0.21``."""
-    if math.isnan(row[low]) and math.isnan(row[high]):
-        return "no interval"
-    return f"{printed(row[low], row)} to {printed(row[high], row)}"
+    if math.isnan(row["conf_low"]) and math.isnan(row["conf_high"]):
+        return _NO_INTERVAL
+    return f"{printed(row['conf_low'], row)} to {printed(row['conf_high'], row)}"
 
 
 def p_words(value: float) -> str:
@@ -134,9 +151,11 @@ def quantity(value: float, row: Mapping[str, Any], about: Mapping[str, Any]) -> 
     return f"{printed(value, row)} {measure(row, about)}".strip()
 
 
-def detectable_words(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+def detectable_words(
+    row: Mapping[str, Any], about: Mapping[str, Any], column: str = "minimum_detectable"
+) -> str:
     """Return the smallest detectable change; a fall and a rise of one log size differ in per cent."""
-    smallest, unit = row["minimum_detectable"], units_of(row, about)
+    smallest, unit = row[column], units_of(row, about)
     if row["scale"] != "ratio":
         return f"{printed(smallest, row)} {unit}".strip()
     fall = f"{printed(1.0 / smallest, row)} {measure(row, about)}"
@@ -145,10 +164,8 @@ def detectable_words(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
 
 def interval_words(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     """Return the interval of a summary row: ``95 % interval −0.87 to 0.21``."""
-    if math.isnan(row["conf_low"]) and math.isnan(row["conf_high"]):
-        return "no interval"
-    level = f"{100.0 * about['confidence']:.6g} % interval"
-    return f"{level} {printed(row['conf_low'], row)} to {printed(row['conf_high'], row)}"
+    limits = range_words(row)
+    return limits if limits == _NO_INTERVAL else f"{100.0 * about['confidence']:.6g} % interval {limits}"
 
 
 def span_words(low: Any, high: Any) -> str:

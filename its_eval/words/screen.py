@@ -20,14 +20,17 @@ from its_eval.evaluation import (
     records,
 )
 from its_eval.words.doubts import doubts
-from its_eval.words.labels import (
-    compared_with,
-    conclusion_words,
-    message_words,
-    verdict_words,
-)
+from its_eval.words.labels import capitalised, compared_with, conclusion_words, message_words, verdict_words
 from its_eval.words.magnitude import cases_of
-from its_eval.words.numbers import counted, detectable_words, printed, range_words, signed, units_of
+from its_eval.words.numbers import (
+    change_words,
+    counted,
+    detectable_words,
+    null_of,
+    printed,
+    range_words,
+    signed,
+)
 from its_eval.words.units_table import UnitsTable, is_year, quantities_beside, unit_words
 from its_eval.words.verdicts import (
     answers_of,
@@ -200,7 +203,7 @@ def _told(
         # of a step the effect after a year is the level itself
         shown = [item for item in wanted if item["estimate"] != row["estimate"]]
         terms = terms_words(shown, about)
-        parts = [f"{_capital(terms)}." if terms else "", beside_words(row).strip()]
+        parts = [f"{capitalised(terms)}." if terms else "", beside_words(row).strip()]
         open_ = row["label"] == NO_CLEAR_CHANGE and math.isfinite(row["minimum_detectable"])
         more = [f"80 % power: {detectable_words(row, about)}." if open_ else "", *rest]
         # a unit has one line beneath, so that it stays a short paragraph
@@ -236,7 +239,7 @@ def _remarks(evaluation: Evaluation, about: Mapping[str, Any], row: Row) -> Iter
         yield Line(f"{kind}: {words}." if words else f"{kind}.", indent=2)
     found = cases_of(evaluation, row, next((item for item in [row, *children] if is_year(item)), None))
     if not isinstance(found, str):
-        yield Line(f"{_capital(found.title)}: {found.text}.", indent=2)
+        yield Line(f"{capitalised(found.title)}: {found.text}.", indent=2)
 
 
 def _number(row: Row, about: Mapping[str, Any]) -> str:
@@ -246,8 +249,7 @@ def _number(row: Row, about: Mapping[str, Any]) -> str:
         return f" ({p})" if p else ""
     if row["question"] == CHANGE:
         return f"{f' ({p}):' if p else ';'} {terms_words([row], about)}"
-    size = f"{signed(row['estimate'], row)} {units_of(row, about)}".strip()
-    return f", {size} ({'; '.join(filter(None, [range_words(row), p]))})"
+    return f", {change_words(row, about)} ({'; '.join(filter(None, [range_words(row), p]))})"
 
 
 def _beside(row: Row) -> str:
@@ -273,20 +275,16 @@ def _each(
     groups: dict[str, list[Row]] = {}
     for row in sorted(listed, key=lambda row: (str(row["label"]) in OPEN_LABELS, -_size(row))):
         groups.setdefault(verdict_words(row), []).append(row)
-    shown = listed if len(listed) <= MOST_UNITS else []
     many = len(listed) > MOST_UNITS
+    shown, left = ([], LARGEST) if many else (listed, len(listed))
     table = UnitsTable(evaluation, about, listed, f"{heading}EACH UNIT")
     if not many:
         yield Line(table.header(), "head", table=True)
-    left = LARGEST
     for words, group in groups.items():
-        yield Line(
-            f"{_sentence(words).removesuffix('.')} ({len(group)} of {len(listed)}){_found(group, about)}",
-            indent=1,
-        )
-        for row in group if not many else group[:left]:
+        yield Line(f"{capitalised(words)} ({len(group)} of {len(listed)}){_found(group, about)}", indent=1)
+        for row in group[:left]:
             yield Line(table.row(row), table=True)
-        left -= min(left, len(group)) if many else 0
+        left = max(left - len(group), 0)
     if many:
         yield Line(f"The {LARGEST} largest are shown; the table verdicts has all.", "note", 1)
     for note in table.notes:
@@ -307,8 +305,7 @@ def _each(
 def _size(row: Row) -> float:
     """Return how large a change is beside its interval."""
     width = abs(row["conf_high"] - row["conf_low"])
-    null = 1.0 if row["scale"] == "ratio" else 0.0
-    return abs(row["estimate"] - null) / width if width > 0 else 0.0
+    return abs(row["estimate"] - null_of(row)) / width if width > 0 else 0.0
 
 
 def _found(group: Sequence[Row], about: Mapping[str, Any]) -> str:
@@ -337,7 +334,7 @@ def _sentences(
         for _, row in records(rows[rows["unit"] == unit]):
             children = quantities_beside(evaluation, row)
             beside = terms_words([one for one in children if one["estimate"] != row["estimate"]], about)
-            yield Line(f"{headline(row, about)}{f' {_capital(beside)}.' if beside else ''}", indent=2)
+            yield Line(f"{headline(row, about)}{f' {capitalised(beside)}.' if beside else ''}", indent=2)
             yield from _remarks(evaluation, about, row)
         for words in gap_sentences(evaluation, outcome, str(unit)):
             yield Line(words, indent=2)
@@ -352,11 +349,3 @@ def _failed(failed: pd.DataFrame) -> Iterator[Line]:
     for (design, message), units in by_message.items():
         named = ", ".join(dict.fromkeys(units))
         yield Line(f"Not estimated, {named}, compared with {compared_with(design)}: {message}.")
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]
-
-
-def _sentence(words: str) -> str:
-    return f"{_capital(words)}."

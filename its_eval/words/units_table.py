@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from its_eval.effects.estimands import CHANGE
+from its_eval.effects.estimands import CHANGE, periods_after
 from its_eval.evaluation import records
 from its_eval.words.labels import short_words
 from its_eval.words.magnitude import Cases, cases_of
@@ -37,7 +37,7 @@ def _cut(text: str, width: int) -> str:
 
 def is_year(row: Row) -> bool:
     """Return whether a quantity is the effect one year after the start."""
-    return str(row["estimand"]).startswith("effect_at_")
+    return periods_after(str(row["estimand"])) is not None
 
 
 def quantities_beside(evaluation: Evaluation, row: Row) -> list[Row]:
@@ -98,9 +98,7 @@ class UnitsTable:
         ]
         used = [any(cells[place] for cells in self._cells.values()) for place in range(5)]
         self._used = [place for place in range(5) if used[place]]
-        self._widths = [
-            max(len(line) for cells in self._cells.values() for line in [cells[place]]) for place in range(5)
-        ]
+        self._widths = [max(len(cells[place]) for cells in self._cells.values()) for place in range(5)]
 
     def _notes(self, rows: Sequence[Row], cases: Sequence[Cases | str]) -> None:
         """Give a number to each reason why cases are not given."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from its_eval.effects.estimands import CHANGE
+from its_eval.effects.estimands import CHANGE, periods_after
 from its_eval.evaluation import (
     ALL_INTERRUPTIONS,
     CHANGED_MORE,
@@ -29,9 +29,11 @@ from its_eval.words.labels import (
     verdict_words,
 )
 from its_eval.words.numbers import (
+    change_words,
     counted,
     detectable_words,
     interval_words,
+    null_of,
     p_words,
     quantity,
     range_words,
@@ -98,15 +100,17 @@ def question(
     )
 
 
-def numbers_words(row: Mapping[str, Any], about: Mapping[str, Any], *, p: bool = True) -> str:
+def numbers_words(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     """Return the estimate of a verdict with its interval and p-value: of a change the effect after a year."""
-    words = (
-        f"{short_words(row['estimand'], about)} {signed(row['estimate'], row)} {units_of(row, about)}".strip()
-    )
     inside = [interval_words(row, about)]
-    if p and row["question"] != CHANGE:
+    if row["question"] != CHANGE:
         inside.append(p_of(row))
-    return f"{words} ({'; '.join(filter(None, inside))})"
+    return f"{_named_change(row, about)} ({'; '.join(filter(None, inside))})"
+
+
+def _named_change(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+    """Return a quantity in words with its size."""
+    return f"{short_words(row['estimand'], about)} {change_words(row, about)}"
 
 
 def p_of(row: Mapping[str, Any]) -> str:
@@ -130,7 +134,7 @@ def headline(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     against = f"Compared with {compared_with(str(row['design']), several=row['unit'] == THE_SET)}"
     said = verdict_words(row)
     if row["label"] == NOT_ANSWERED:
-        numbers = f"; {numbers_words(row, about, p=False)}" if math.isfinite(row["estimate"]) else ""
+        numbers = f"; {numbers_words(row, about)}" if math.isfinite(row["estimate"]) else ""
         return f"{against}: {said}{why_words(row)}{numbers}."
     joint = f" ({p_of(row)} for level and trend together)" if row["question"] == CHANGE else ""
     if row["interruption"] == ALL_INTERRUPTIONS:
@@ -181,10 +185,7 @@ def smallest_words(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
 def terms_words(rows: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> str:
     """Return the quantities beside an answer, each with its interval."""
     parts = [
-        f"{short_words(row['estimand'], about)} {signed(row['estimate'], row)} {units_of(row, about)}".strip()
-        + f" ({range_words(row)})"
-        for row in rows
-        if math.isfinite(row["estimate"])
+        f"{_named_change(row, about)} ({range_words(row)})" for row in rows if math.isfinite(row["estimate"])
     ]
     return "; ".join(parts)
 
@@ -221,20 +222,17 @@ def remarks(
             found.append(("Something changed; whether level or trend cannot be told", "", ""))
         return found
     for item in beside:
-        if str(item["estimand"]).startswith("effect_at_") or not item["p_value"] <= alpha:
+        if periods_after(str(item["estimand"])) is not None or not item["p_value"] <= alpha:
             continue
         kind = f"Not the declared question, {short_words(item['estimand'], about)}"
-        size = signed(item["estimate"], item)
-        words = f"{size} {units_of(item, about)}".strip()
-        few = f"{size} (adjusted {p_words(item['p_adjusted'])})"
-        found.append((kind, few, f"{words} ({range_words(item)}; {p_of(item)})"))
+        few = f"{signed(item['estimate'], item)} (adjusted {p_words(item['p_adjusted'])})"
+        found.append((kind, few, f"{change_words(item, about)} ({range_words(item)}; {p_of(item)})"))
     return found
 
 
 def _excludes(row: Mapping[str, Any]) -> bool:
     """Return whether an interval excludes no change."""
-    null = 1.0 if row["scale"] == "ratio" else 0.0
-    return bool(row["conf_low"] > null or row["conf_high"] < null)
+    return bool(row["conf_low"] > null_of(row) or row["conf_high"] < null_of(row))
 
 
 def set_sentence(row: Mapping[str, Any], about: Mapping[str, Any], n_units: int) -> tuple[str, str, str]:
