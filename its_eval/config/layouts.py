@@ -326,8 +326,6 @@ def load_layouts(path: Path) -> tuple[Layout, ...]:
     except OSError as error:
         what = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror
         raise ConfigError([f"{path}: {what}; expected a layout in YAML"], _HINT) from None
-    if not text.strip():
-        raise ConfigError([f"{path}: the file is empty; expected a layout"], _HINT)
     layouts: list[Layout] = []
     problems: list[Problem] = []
     lines = 0
@@ -342,6 +340,8 @@ def load_layouts(path: Path) -> tuple[Layout, ...]:
             layouts.append(Layout.model_validate(document.tree))
         except ValidationError as error:
             problems += problems_of(error, document, Layout)
+    if not layouts and not problems:
+        raise ConfigError([f"{path}: the file is empty; expected a layout"], _HINT)
     if problems:
         raise ConfigError([str(problem) for problem in problems], _HINT)
     return tuple(layouts)

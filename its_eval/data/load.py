@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from its_eval.calendar import MONTH_NAMES, Calendar, is_calendar_quarter
+from its_eval.calendar import MONTHS, Calendar, is_calendar_quarter
 from its_eval.config.faults import show
 from its_eval.config.outcomes import series_name
 from its_eval.data.combine import combined, daily_findings
@@ -177,17 +176,14 @@ def _calendar_quarters(raw: pd.DataFrame, table: IndicatorTable, calendar: Calen
     """Yield once that quarters by number are those of the calendar, where financial ones would look alike."""
     if calendar.frequency != "quarter" or table.dates == "financial":
         return
-    numbered = (text for text in raw["period_text"].unique() if is_calendar_quarter(text))
-    for text in numbered:
-        months = f"{calendar.first_day(calendar.parse(text)):%B} to {_last_month(text, calendar)}"
-        said = f"{text} is {months}; `dates: financial` reads years from April"
-        yield f"{table.path.name}: quarters are those of the calendar: {said}"
-        return
-
-
-def _last_month(text: str, calendar: Calendar) -> str:
-    following = calendar.first_day(calendar.parse(text) + 1)
-    return MONTH_NAMES[(following.month - 2) % 12] + f" {(following - dt.timedelta(days=1)).year}"
+    known = raw.loc[raw["period"].ne(NO_PERIOD), ["period_text", "period"]].drop_duplicates()
+    for text, ordinal in known.itertuples(index=False):
+        if is_calendar_quarter(text):
+            first = MONTHS.containing(calendar.first_day(ordinal))
+            months = f"{MONTHS.describe(first).split()[0]} to {MONTHS.describe(first + 2)}"
+            said = f"{text} is {months}; `dates: financial` reads years from April"
+            yield f"{table.path.name}: quarters are those of the calendar: {said}"
+            return
 
 
 def _spellings(raw: pd.DataFrame) -> Iterator[Finding]:

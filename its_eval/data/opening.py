@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from its_eval.data.tables import Reading, nearest, read_text
+from its_eval.data.tables import Reading, decoded, nearest, read_bytes
 from its_eval.data.workbook import WORKBOOK_SUFFIXES, cell_text, open_workbook
 from its_eval.errors import DataError, UsageError
 
@@ -149,12 +149,12 @@ def _say_row(found: Recognised, row: int, *, given: bool) -> None:
 
 
 def _decoded(path: Path) -> tuple[str, str]:
-    for encoding in ("utf-8", "utf-16", "cp1252"):
-        raw = path.read_bytes()[:2]
-        if encoding == "utf-16" and raw not in (b"\xff\xfe", b"\xfe\xff"):
-            continue
+    """Return the encoding of a text file, and the text; what no encoding mends is refused as it is read."""
+    raw = read_bytes(path)
+    marked = raw[:2] in (b"\xff\xfe", b"\xfe\xff")
+    for encoding in ("utf-8", *(["utf-16"] if marked else []), "cp1252"):
         try:
-            return encoding, read_text(path, Reading(encoding=encoding, keyed=True))
+            return encoding, decoded(path, raw, Reading(encoding=encoding, keyed=True))
         except DataError as error:
             refused = error
     raise refused
@@ -196,7 +196,7 @@ def _opened_workbook(path: Path, asked: Asked) -> tuple[Recognised, list[str]]:
             "name one with --sheet",
         )
     ((name, (rows, row)),) = candidates.items()
-    found = Recognised(Reading(name if len(book.visible) > 1 else None, row, keyed=True))
+    found = Recognised(Reading(name if asked.sheet or len(book.visible) > 1 else None, row, keyed=True))
     if len(book.visible) > 1 and asked.sheet is None:
         found.reasons["sheet"] = "the only sheet that looks like a table"
     _say_row(found, row, given=asked.header_row is not None)

@@ -11,7 +11,7 @@ import numpy as np
 from its_eval.calendar import EXAMPLES, Calendar
 from its_eval.data.numbers import MISSING_MARKS, to_numbers
 from its_eval.data.opening import Asked, Recognised, opened
-from its_eval.data.tables import nearest, normalise_name, read_table, require_file
+from its_eval.data.tables import nearest, normalise_name, read_table, require_distinct, require_file
 from its_eval.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def recognise(path: Path, asked: Asked) -> Recognised:
     require_file(path, "check the path")
     found, above = opened(path, asked)
     frame = read_table(path, found.reading)
+    require_distinct(filter(None, frame.columns), str(path))
     problems: list[str] = []
     if not _across(frame, asked, found):
         _down(frame, asked, found, problems)
@@ -331,6 +332,11 @@ def _dates_asked(frame: pd.DataFrame, asked: Asked, found: Recognised, problems:
     else:
         cells = frame[found.columns["period"]].astype(str).str.strip()
         periods, _ = calendar.parse_column(cells.unique(), found.dates)
+    if not periods:
+        # months that are twelve apart: no month names a year, which may be a financial one
+        apart = "its periods are twelve months apart; write the years alone, such as 2015"
+        problems.append(f"{apart}, or whole dates, such as 2015-04-01")
+        return
     first, last = min(periods.values()), max(periods.values())
     span = f"{calendar.format(first)} to {calendar.format(last)}"
     if not asked.dates:

@@ -184,12 +184,32 @@ def read_text(path: Path, how: Reading = PLAIN) -> str:
     DataError
         When it cannot be read, is empty or is in another encoding.
     """
+    return decoded(path, read_bytes(path), how)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return what a text file holds, unpacked.
+
+    Raises
+    ------
+    DataError
+        When it cannot be read.
+    """
     try:
         raw = path.read_bytes()
-        if path.name.lower().endswith(".gz"):
-            raw = gzip.decompress(raw)
+        return gzip.decompress(raw) if path.name.lower().endswith(".gz") else raw
     except (OSError, EOFError, zlib.error) as error:
         raise DataError([f"{path}: cannot be read as CSV: {error}"]) from None
+
+
+def decoded(path: Path, raw: bytes, how: Reading) -> str:
+    """Return the text that bytes of a file are, without its byte-order mark.
+
+    Raises
+    ------
+    DataError
+        When they are none, or in another encoding.
+    """
     try:
         text = raw.decode(how.encoding).removeprefix("\ufeff")
     except UnicodeError as error:

@@ -391,6 +391,9 @@ REFUSED = {
         lambda p: f"Ash,{month_of(p)},{p + 80}.5", ("--date", "2016-07", "--kind", "percentage"),
         "a percentage lies between 0 and 100",
     ),
+    "months twelve apart": (
+        lambda p: f"Ash,{1950 + p}-04,{p}.5", ("--date", "1980"), "write the years alone, such as 2015",
+    ),
     "one row twice": (
         lambda p: f"Ash,{month_of(max(p, 1))},{p}.5", ("--date", "2016-07"), "2014-02 stands 2 times",
     ),
@@ -406,3 +409,42 @@ def test_no_config_is_written_that_cannot_work(its, tmp_path, name):
     assert says in answer.err
     assert answer.out == ""
     assert not (tmp_path / "new").exists()
+
+
+def test_a_name_that_stands_twice_is_refused(its, tmp_path):
+    path = long_table(
+        tmp_path / "table.csv", "unit,period,value,value", lambda p: f"Ash,{month_of(p)},{p}.5,1"
+    )
+    answer = its("init", tmp_path / "new", "--indicators", path, "--date", "2016-07")
+    assert answer.code == 3
+    assert "table.csv: 2 columns are called 'value'; expected one" in answer.err
+
+
+def test_a_hidden_sheet_that_is_asked_for(its, tmp_path):
+    book = own_workbook(tmp_path / "b.xlsx", ("2023", "Notes", "2024"))
+    opened = openpyxl.load_workbook(book)
+    del opened["Notes"]
+    opened["2024"].sheet_state = "hidden"
+    opened["2023"]["C5"] = 0.99
+    opened.save(book)
+    arguments = ("--indicators", book, "--unit", "H2", "--date", "2022-01")
+    assert its("init", tmp_path / "s", *arguments, "--sheet", "2024").code == 0
+    config = yaml.safe_load((tmp_path / "s" / "its-eval.yaml").read_text())
+    assert str(config["data"]["indicators"]["sheet"]) == "2024"
+    assert its("init", tmp_path / "t", *arguments).code == 0
+    assert "sheet" not in yaml.safe_load((tmp_path / "t" / "its-eval.yaml").read_text())["data"]["indicators"]
+
+
+def test_a_table_that_may_not_be_read(its, tmp_path, monkeypatch):
+    path = long_table(tmp_path / "table.csv", "unit,period,value", lambda p: f"Ash,{month_of(p)},{p}.5")
+    whole = type(path).read_bytes
+
+    def refused(self):
+        if self.name == "table.csv":
+            raise PermissionError(13, "Permission denied")
+        return whole(self)
+
+    monkeypatch.setattr(type(path), "read_bytes", refused)
+    answer = its("init", tmp_path / "new", "--indicators", path, "--date", "2016-07")
+    assert answer.code == 3
+    assert "table.csv: cannot be read as CSV: [Errno 13] Permission denied" in answer.err

@@ -328,6 +328,15 @@ def test_quarters_are_said_to_be_those_of_the_calendar_once(case):
     assert (answer.code, "of the calendar" in answer.out) == (0, False)
 
 
+def test_a_month_among_quarters_is_a_fault_like_others(case):
+    """``2018:7`` is written as a quarter is, and is none."""
+    quarters = [f"{2006 + place // 4}:{place % 4 + 1}" for place in range(48)]
+    text = long_rows("indicator,unit,period,value", months=[*quarters, "2018:7"])
+    answer = case(text, frequency="quarter", date="2012Q3")()
+    assert answer.code == 3
+    assert "data.csv row 50: '2018:7' may be a month or a quarter; write 2018-07" in answer.out
+
+
 def test_numerators_that_are_analysed_as_they_stand_are_said(case):
     rows = long_rows(
         "indicator,unit,period,numerator,denominator", lambda p, m: f"seen,Ash,{m},{900 + p},1000"

@@ -106,6 +106,7 @@ def test_no_indicator(tmp_path):
 
 def test_files_that_are_no_layouts(tmp_path):
     assert problems(tmp_path, "  \n") == ["F: the file is empty; expected a layout"]
+    assert problems(tmp_path, "---\n") == ["F: the file is empty; expected a layout"]
     with pytest.raises(ConfigError, match="there is no such file; expected a layout in YAML"):
         load_layout(tmp_path / "absent.yaml")
     with pytest.raises(ConfigError, match="expected a layout in YAML"):
