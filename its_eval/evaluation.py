@@ -200,6 +200,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 #: columns are those of `its_eval.improvement.paired_tables`.
 #: In place of a unit, in the rows about all units together.
 EVERYBODY = "all"
+#: Reason for no estimate, and check of the data: the unit was treated throughout the window, or not yet.
+START_OUTSIDE = "start_outside"
 BEFORE_AFTER = "before_after"
 BEFORE_AFTER_PAIRS = f"{BEFORE_AFTER}_pairs"
 BEFORE_AFTER_SIZES = f"{BEFORE_AFTER}_effect_sizes"

@@ -14,7 +14,7 @@ from its_eval.data.validate import impossible_values
 from its_eval.design.matrix import Interruption
 from its_eval.errors import DataError
 from its_eval.peers.select import lifetime_reasons
-from its_eval.pipeline.peer_choice import PeerChoice, choose_peers, donor_pool, ineligible
+from its_eval.pipeline.peer_choice import PeerChoice, candidates_of, choose_peers, ineligible
 from its_eval.pipeline.plan import (
     OutcomePlan,
     interruptions_of,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from its_eval.config import Outcome
     from its_eval.data.dataset import CodedRows
     from its_eval.data.panel import Panel
+    from its_eval.pipeline.plan import Treatment
 
 
 class PeerMemory:
@@ -47,6 +48,7 @@ class PeerMemory:
     def choose(
         self,
         block: Block,
+        treatment: Treatment,
         outcome: Outcome,
         panel: Panel,
         starts: Mapping[str, Interruption],
@@ -57,10 +59,10 @@ class PeerMemory:
         The reasons for which units were set aside may be those of another outcome; a batch run does not
         write them down.
         """
-        config, treatment, sources = block.config, block.treatment, block.sources
+        config, sources = block.config, block.sources
         if config.peers is None:
             return None, PeerChoice()
-        candidates = tuple(sorted(donor_pool(config, sources, treatment) | set(treatment.units)))
+        candidates = candidates_of(config, sources, treatment)
         window = (panel.start, panel.start + panel.n_periods - 1)
         lifetimes = lifetime_reasons(sources.lifetimes, window, panel.calendar, combined=False)
         barred = tuple(
@@ -68,7 +70,7 @@ class PeerMemory:
             for start in sorted(set(starts.values()), key=lambda start: (start.start, start.name))
         )
         given = config.peers.given_for(outcome.name)
-        key = (panel.units, barred, frozenset(lifetimes), tuple(given.items()))
+        key = (treatment.units, panel.units, barred, frozenset(lifetimes), tuple(given.items()))
         if key not in self._known:
             self._known[key] = choose_peers(config, sources, outcome, panel, treatment, starts, masked)
         return key, self._known[key]
@@ -115,18 +117,23 @@ def plan_outcome(
         of_treated = [message for unit, _, message in faults if unit in listed]
         raise DataError([*of_treated, f"outcome {outcome.indicator!r}: {error}"]) from None
     panel = lay_out(own, rows.units, outcome, span, config.data.min_denominator, calendar)
-    if problems := starts_outside(outcome, panel, treatment):
+    try:
+        outside = starts_outside(outcome, panel, treatment)
+    except DataError as error:
         inside = [
             message for unit, period, message in faults if unit in listed and span[0] <= period <= span[1]
         ]
-        raise DataError([*inside, *problems])
+        raise DataError([*inside, *error.problems]) from None
+    treatment = treatment.without(outside)
     interruptions, _ = interruptions_of(config, outcome, panel, treatment)
     masked, reasons = masked_periods(config, outcome, panel)
     unit_masks = unit_masked_periods(config, outcome, panel)
     panel = panel.without({unit: list(periods) for unit, periods in unit_masks.items()})
     starts = {unit: found[0] for unit, found in interruptions.items()}
     key, choice = (
-        memory.choose(block, outcome, panel, starts, masked) if config.peers else (None, PeerChoice())
+        memory.choose(block, treatment, outcome, panel, starts, masked)
+        if config.peers
+        else (None, PeerChoice())
     )
     plan = OutcomePlan(
         outcome,
@@ -142,6 +149,7 @@ def plan_outcome(
         (),
         donors=choice.donors,
         complete_only=config.data.missing == "drop_unit",
+        outside=outside,
     )
     _require_possible(plan, faults)
     if config.data.missing == "error":

@@ -95,7 +95,7 @@ def _evaluate(block: Block) -> BlockResult:
         for name in config.designs:
             comparison = comparison_of(name)
             sheet, lost = comparison.sheet(item.plan, comparison.targets(item.plan))
-            failed += lost
+            failed += [*comparison.outside(item.plan), *lost]
             if sheet.targets:
                 # the first estimator alone: a batch answers, and tries nothing else
                 sheets.append((sheet, comparison.entries(item.plan.outcome.estimators)[:1]))

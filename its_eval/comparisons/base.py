@@ -10,6 +10,7 @@ import numpy as np
 
 from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.estimators.catalogue import ESTIMATORS
+from its_eval.evaluation import START_OUTSIDE
 from its_eval.pipeline.estimate import Ask, Estimates, estimate
 from its_eval.pipeline.plan import Target
 from its_eval.pipeline.sheet import NotEstimated, Sheet, make_sheet
@@ -93,6 +94,13 @@ class Comparison:
     def targets(self, plan: OutcomePlan) -> list[Target]:
         """Return what is fitted for every treated unit."""
         return [self.target(plan, unit) for unit in plan.treated]
+
+    def outside(self, plan: OutcomePlan) -> list[NotEstimated]:
+        """Return a row for each treated unit that was treated throughout the window, or not yet."""
+        return [
+            NotEstimated(plan.outcome.name, unit, self.name, "", START_OUTSIDE, said)
+            for unit, said in plan.outside.items()
+        ]
 
     def sheet(self, plan: OutcomePlan, targets: Sequence[Target]) -> tuple[Sheet, list[NotEstimated]]:
         """Make the series of every target that has what it needs.

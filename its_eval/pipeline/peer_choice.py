@@ -82,6 +82,11 @@ def donor_pool(config: Config, sources: Sources, treatment: Treatment) -> set[st
     return pool - treatment.barred
 
 
+def candidates_of(config: Config, sources: Sources, treatment: Treatment) -> tuple[str, ...]:
+    """Return every unit of which it is said whether it can be a peer: donors and treated units, sorted."""
+    return tuple(sorted(donor_pool(config, sources, treatment) | treatment.barred | {*treatment.units}))
+
+
 def choose_peers(
     config: Config,
     sources: Sources,
@@ -99,7 +104,7 @@ def choose_peers(
     settings = config.peers
     if settings is None:
         return PeerChoice()
-    candidates = tuple(sorted(donor_pool(config, sources, treatment) | set(treatment.units)))
+    candidates = candidates_of(config, sources, treatment)
     given = settings.given_for(listed_as(outcome), outcome.name)
     k = None if settings.k == "all" else int(settings.k)
     by_start: dict[Interruption, list[str]] = {}

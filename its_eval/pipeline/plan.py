@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ import numpy as np
 
 from its_eval.config.outcomes import evaluated_outcomes, listed_as, source_names
 from its_eval.design.matrix import Interruption, usable_periods
+from its_eval.errors import DataError
 from its_eval.scales import SCALES
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ class OutcomePlan:
         Whether a unit with a gap in a usable period is left out.
     quadratic : bool
         Whether the trend is a parabola instead of a straight line.
+    outside : mapping of str to str
+        Treated units, not among `treated`, that were so throughout the window or not yet, and which it is.
     """
 
     outcome: Outcome
@@ -99,6 +102,12 @@ class OutcomePlan:
     weighted: bool = True
     complete_only: bool = False
     quadratic: bool = False
+    outside: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def n_asked(self) -> int:
+        """How many treated units the config has, whether or not they can be answered."""
+        return len(self.treated) + len(self.outside)
 
     def usable(self, interruptions: tuple[Interruption, ...]) -> NDArray[np.bool_]:
         """Return the periods that may enter a fit: not masked for all units, in no excluded phase-in."""
@@ -213,16 +222,24 @@ class Treatment:
         First affected period of each unit.
     each : bool
         Every unit in turn, all others being its donors.
+    outside : tuple of str
+        Units treated throughout an outcome's window or not yet, which are not among `units` there.
     """
 
     units: tuple[str, ...]
     dates: Mapping[str, str]
     each: bool = False
+    outside: tuple[str, ...] = ()
 
     @property
     def barred(self) -> frozenset[str]:
         """Units that are never donors: the treated ones, unless every unit is treated in turn."""
-        return frozenset() if self.each else frozenset(self.units)
+        return frozenset() if self.each else frozenset((*self.units, *self.outside))
+
+    def without(self, outside: Collection[str]) -> Treatment:
+        """Return the treatment with some units as those that cannot be answered."""
+        dates = {unit: date for unit, date in self.dates.items() if unit not in outside}
+        return replace(self, units=tuple(dates), dates=dates, outside=tuple(outside))
 
 
 def treatment_of(config: Config, rows: IndicatorRows) -> Treatment:
@@ -307,23 +324,33 @@ def interruptions_of(
 
 #: So many units with the same fault are named.
 _SHOWN_UNITS = 6
+_OUTSIDE = "correct the date, or take the unit out of `treated`"
 
 
-def starts_outside(outcome: Outcome, panel: Panel, treatment: Treatment) -> list[str]:
-    """Return a problem for each date of the intervention without a period before it or outside the window."""
+def starts_outside(outcome: Outcome, panel: Panel, treatment: Treatment) -> dict[str, str]:
+    """Return the units whose intervention has no period before it or lies outside the window, and which.
+
+    Raises
+    ------
+    DataError
+        When it is so of all of them, with a problem for each date.
+    """
     span = " to ".join(panel.calendar.format(panel.start + index) for index in (0, panel.n_periods - 1))
-    problems = []
-    for date in sorted(set(treatment.dates.values())):
+    found: dict[str, str] = {}
+    for unit, date in treatment.dates.items():
         start = panel.index_of(panel.calendar.parse(date))
         if not 0 < start < panel.n_periods:
             where = "leaves no period before it in" if start == 0 else "lies outside"
-            units = [unit for unit, own in treatment.dates.items() if own == date]
-            problem = f"outcome {outcome.indicator!r}: the intervention {date} {where} its data, {span}"
-            if len(units) < len(treatment.dates):
-                named = ", ".join(units[:_SHOWN_UNITS]) + (", …" if len(units) > _SHOWN_UNITS else "")
-                problem += f" (of {named}): correct the date, or take the unit out of `treated`"
-            problems.append(problem)
-    return problems
+            found[unit] = f"the intervention {date} {where} its data, {span}"
+    if len(found) < len(treatment.dates):
+        return {unit: f"{said}: {_OUTSIDE}" for unit, said in found.items()}
+    problems = []
+    for said in sorted(set(found.values())):
+        units = [unit for unit, own in found.items() if own == said]
+        named = ", ".join(units[:_SHOWN_UNITS]) + (", …" if len(units) > _SHOWN_UNITS else "")
+        which = f" (of {named}): {_OUTSIDE}" if len(units) < len(found) else ""
+        problems.append(f"outcome {outcome.indicator!r}: {said}{which}")
+    raise DataError(problems)
 
 
 def concerning(config: Config, outcome: Outcome, *kinds: str) -> list[Event]:

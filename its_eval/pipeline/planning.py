@@ -15,6 +15,7 @@ from its_eval.data.tables import nearest
 from its_eval.data.validate import ALL_PERIODS, concerns_run, missing_findings, row_findings
 from its_eval.design.matrix import Season, usable_periods
 from its_eval.errors import DataError
+from its_eval.evaluation import START_OUTSIDE
 from its_eval.pipeline.notes import plan_notes, unknown_names
 from its_eval.pipeline.peer_choice import PeerChoice, choose_peers, donor_pool
 from its_eval.pipeline.plan import (
@@ -265,7 +266,15 @@ def _plan_outcome(config: Config, sources: Sources, outcome: Outcome, treatment:
         raise DataError([*messages, f"outcome {outcome.indicator!r}: {error}"]) from None
     panel = outcome_panel(rows, outcome, span, config.data.min_denominator)
     span_text = (panel.calendar.format(span[0]), panel.calendar.format(span[1]))
-    interruptions, outside = interruptions_of(config, outcome, panel, treatment)
+    problems: list[str] = []
+    outside: dict[str, str] = {}
+    try:
+        outside = starts_outside(outcome, panel, treatment)
+    except DataError as error:
+        problems += error.problems
+    treatment = treatment.without(outside)
+    treated = set(treatment.units)
+    interruptions, unfitted = interruptions_of(config, outcome, panel, treatment)
     masked, reasons = masked_periods(config, outcome, panel)
     unit_masks = unit_masked_periods(config, outcome, panel)
     # most units share what happened to them
@@ -284,7 +293,6 @@ def _plan_outcome(config: Config, sources: Sources, outcome: Outcome, treatment:
             for unit in panel.units
         },
     )
-    problems = starts_outside(outcome, panel, treatment)
     covariates: dict[str, NDArray[np.float64]] = {}
     try:
         covariates = load_covariates(rows, outcome, panel)
@@ -318,10 +326,11 @@ def _plan_outcome(config: Config, sources: Sources, outcome: Outcome, treatment:
         unit_masks,
         chosen.peer_sets,
         chosen.missing,
-        (*own, *gaps, *_unfitted_events(outcome, outside)),
+        (*own, *gaps, *_unfitted_events(outcome, unfitted), *_outside(outcome, outside)),
         covariates,
         chosen.donors,
         complete_only=config.data.missing == "drop_unit",
+        outside=outside,
     )
 
 
@@ -337,6 +346,15 @@ def _unfitted_events(outcome: Outcome, names: tuple[str, ...]) -> list[Finding]:
             f"{outcome.indicator}: the event {name!r} lies outside the window and is not fitted",
         )
         for name in names
+    ]
+
+
+def _outside(outcome: Outcome, units: Mapping[str, str]) -> list[Finding]:
+    return [
+        Finding(
+            outcome.indicator, unit, START_OUTSIDE, "", "", "warning", f"{outcome.indicator}, {unit}: {said}"
+        )
+        for unit, said in units.items()
     ]
 
 

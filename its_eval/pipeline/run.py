@@ -105,7 +105,7 @@ def evaluate_plan(config: Config, sources: Sources, plan: Plan, progress: Progre
             failed += answered.failed
             own = answered.look.credibility.p_crawford_howell
             crawford |= {(outcome.outcome.name, unit, design): value for unit, value in own.items()}
-            _tabulate(config, plan, answered, tables, rows)
+            _tabulate(config, answered, tables, rows)
     add_not_estimated(failed, tables["not_estimated"])
     if not tables["effects"].count:
         reasons = [f"{item.outcome}, {item.unit}, {item.design}: {item.message}" for item in failed]
@@ -154,7 +154,7 @@ def _answer(config: Config, sources: Sources, plan: OutcomePlan, comparison: Com
     primary = [item for item in estimates if item.estimator == first]
     asked = questions(analysis, primary)
     fits = donor_fits(config, sources, plan, comparison, analysis) if config.checks.placebo_units else []
-    size = Terms.of(config, plan.outcome.better, len(plan.treated)).size(len(asked))
+    size = Terms.of(config, plan.outcome.better, plan.n_asked).size(len(asked))
     beside = {
         (unit, one.key): item
         for one in asked
@@ -162,7 +162,7 @@ def _answer(config: Config, sources: Sources, plan: OutcomePlan, comparison: Com
     }
     together: list[SetAnswer] = []
     for one in asked:
-        answer = None if config.each else set_answer(analysis, one, primary, len(plan.treated))
+        answer = None if config.each else set_answer(analysis, one, primary, plan.n_asked)
         if answer is not None:
             together.append(beside_sets(config, plan, comparison, analysis, one, answer, primary, fits))
     look = Look(
@@ -174,12 +174,12 @@ def _answer(config: Config, sources: Sources, plan: OutcomePlan, comparison: Com
         credibility.add(plan.outcome.name, comparison.name, unit, [check])
     found = tuple(answers(item, analysis, is_first=item.estimator == first) for item in estimates)
     lacking = [row for answer in found for row in without_primary(answer)]
-    return _Answered(plan, comparison, found, (*failed, *lacking), look, tuple(sensitivity))
+    lost = (*comparison.outside(plan), *failed, *lacking)
+    return _Answered(plan, comparison, found, lost, look, tuple(sensitivity))
 
 
 def _tabulate(
     config: Config,
-    plan: Plan,
     answered: _Answered,
     tables: dict[str, TableColumns],
     rows: dict[str, list[dict[str, Any]]],
@@ -187,7 +187,7 @@ def _tabulate(
     """Write everything down."""
     confidence, credibility = config.confidence, answered.look.credibility
     outcome, design = answered.plan.outcome, answered.comparison.name
-    terms = Terms.of(config, outcome.better, len(plan.treated))
+    terms = Terms.of(config, outcome.better, answered.plan.n_asked)
     asked = answered.look.asked
     others = np.array([p for one in asked if one.key for p in one.p_values.values() if not np.isnan(p)])
     adjusted = adjusted_p(answered.answers, terms.size(len(asked)), terms.method, others)

@@ -9,6 +9,7 @@ from its_eval.evaluation import (
     BEFORE_AFTER,
     BEFORE_AFTER_SIZES,
     EVERYBODY,
+    START_OUTSIDE,
     in_order_of_designs,
     records,
 )
@@ -68,7 +69,8 @@ def attention(evaluation: Evaluation, outcome: str, unit: str) -> list[str]:
 def data_sentences(evaluation: Evaluation) -> list[str]:
     """Return sentences about findings in rows that the run did not use, and warnings."""
     quality = evaluation.tables["data_quality"]
-    counted = quality[quality["severity"] != "info"]
+    # a date that lies outside the data is no fault of a row, and is said where nothing is estimated
+    counted = quality[(quality["severity"] != "info") & (quality["check"] != START_OUTSIDE)]
     if counted.empty:
         return []
     kinds = counted.groupby("check", sort=True).size()

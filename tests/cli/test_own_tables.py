@@ -365,11 +365,42 @@ def test_an_event_or_mask_outside_the_data_is_said(case):
 
 def test_the_unit_of_a_date_outside_the_data_is_named(case):
     rows = long_rows() + long_rows(line=lambda p, m: f"seen,Beech,{m},{level(p, 3)}").partition("\n")[2]
-    answer = case(rows, treated={"Ash": "2016-07", "Beech": "2009-01"})()
+    answer = case(rows, treated={"Ash": "2009-01", "Beech": "2020-01"})()
     assert answer.code == 3
-    assert (
-        "the intervention 2009-01 lies outside its data, 2014-01 to 2017-12 (of Beech): correct" in answer.out
+    for unit, date in (("Ash", "2009-01"), ("Beech", "2020-01")):
+        assert f"{date} lies outside its data, 2014-01 to 2017-12 (of {unit}): correct" in answer.out
+
+
+@pytest.mark.parametrize(("date", "where"), [("2009-01", "lies outside"), ("2020-01", "lies outside"),
+                                             ("2014-01", "leaves no period before it in")])  # fmt: skip
+def test_a_unit_that_was_treated_throughout_or_not_yet_is_not_answered_and_the_others_are(
+    case, tmp_path, date, where
+):
+    rows = long_rows()
+    for place, unit in enumerate(("Beech", "Cedar", "Elm", "Fir"), start=3):
+        own = long_rows(line=lambda p, m, unit=unit, place=place: f"seen,{unit},{m},{level(p, place)}")
+        rows += own.partition("\n")[2]
+    run = case(
+        rows, treated={"Ash": "2016-07", "Beech": date}, designs=["single", "difference"], peers={"k": "all"}
     )
+    said = f"seen, Beech: the intervention {date} {where} its data, 2014-01 to 2017-12: correct the date"
+    answer = run()
+    assert (answer.code, said in answer.out) == (0, True)
+    answer = run("run", "-o", tmp_path / "out", "--no-figures", "--no-report")
+    assert answer.code == 0
+    assert answer.out.count("Not estimated, Beech, compared with") == 2
+    assert "does not use" not in answer.out
+    failed = pd.read_csv(tmp_path / "out" / "tables" / "not_estimated.csv")
+    assert failed[["unit", "design", "reason"]].to_numpy().tolist() == [
+        ["Beech", "difference", "start_outside"],
+        ["Beech", "single", "start_outside"],
+    ]
+    effects = pd.read_csv(tmp_path / "out" / "tables" / "effects.csv")
+    assert set(effects["unit"]) == {"Ash"}
+    # as it was treated at some time, it is nobody's peer
+    peers = pd.read_csv(tmp_path / "out" / "tables" / "peers.csv")
+    assert sorted(peers["peer"]) == ["Cedar", "Elm", "Fir"]
+    assert run("run", "-o", tmp_path / "other", "--no-figures", "--no-report", "--fail-on", "data").code == 1
 
 
 KEYS = {
