@@ -382,10 +382,13 @@ class Evaluation:
         )
         return tuple(Verdict(**cells) for cells in made)
 
-    def verdict_of_the_set(self, outcome: str, design: str) -> Verdict | None:
+    def verdict_of_the_set(self, outcome: str, design: str, interruption: str) -> Verdict | None:
         """Return what is concluded of all treated units together; None where that was not asked."""
-        chosen = (outcome, THE_SET, design)
-        return next((one for one in self.verdicts if (one.outcome, one.unit, one.design) == chosen), None)
+        chosen = (outcome, THE_SET, design, interruption)
+        for one in self.verdicts:
+            if one.is_answer and (one.outcome, one.unit, one.design, one.interruption) == chosen:
+                return one
+        return None
 
     @property
     def faults(self) -> dict[str, int]:

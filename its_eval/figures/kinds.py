@@ -153,6 +153,20 @@ def rows_for(evaluation: Evaluation, table: str, task: FigureTask) -> pd.DataFra
     return rows[rows["design"] == task.design]
 
 
+def required_rows(evaluation: Evaluation, table: str, task: FigureTask) -> pd.DataFrame:
+    """Return the rows of `rows_for`, of which there is at least one.
+
+    Raises
+    ------
+    KeyError
+        When the table has no such rows.
+    """
+    rows = rows_for(evaluation, table, task)
+    if rows.empty:
+        raise KeyError(f"the table `{table}` has no rows of {task.outcome}, {task.unit}, {task.design}")
+    return rows
+
+
 def name_of(evaluation: Evaluation, unit: str) -> str:
     """Return the name of a unit, or its code where none is known."""
     return evaluation.unit_names.get(unit) or unit

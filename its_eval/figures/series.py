@@ -20,6 +20,7 @@ from its_eval.figures.kinds import (
     first_days,
     frequency_of,
     name_of,
+    required_rows,
     rows_for,
 )
 from its_eval.figures.scales import before_each, day_numbers
@@ -62,9 +63,7 @@ def series_of(evaluation: Evaluation, task: FigureTask) -> pd.DataFrame:
     KeyError
         When the tables have no such series.
     """
-    rows = rows_for(evaluation, "series", task)
-    if rows.empty:
-        raise KeyError(f"the table `series` has no rows of {task.outcome}, {task.unit}, {task.design}")
+    rows = required_rows(evaluation, "series", task)
     return rows.sort_values("period", kind="stable").reset_index(drop=True)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from its_eval.figures.kinds import FigureKind, figure_labels, measured, rows_for
+from its_eval.figures.kinds import FigureKind, figure_labels, measured, required_rows
 from its_eval.figures.scales import Across, EndLabel, Panel, reach
 from its_eval.figures.sheet import Mark, draw_sheet
 from its_eval.figures.style import NARROW, QUIET, UNIT
@@ -40,9 +40,7 @@ def trend_bounds_data(evaluation: Evaluation, task: FigureTask) -> pd.DataFrame:
     KeyError
         When the table has no such rows.
     """
-    rows = rows_for(evaluation, "trend_bounds", task)
-    if rows.empty:
-        raise KeyError(f"the table `trend_bounds` has no rows of {task.outcome}, {task.unit}, {task.design}")
+    rows = required_rows(evaluation, "trend_bounds", task)
     columns = ["estimand", "bend", "estimate", "conf_low", "conf_high", *_FACTS]
     return rows.sort_values(["estimand", "bend"], kind="stable")[columns].reset_index(drop=True)
 

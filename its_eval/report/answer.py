@@ -28,6 +28,7 @@ from its_eval.words.verdicts import (
     answers_of,
     gap_sentences,
     headline,
+    interruption_words,
     question,
     set_sentence,
     verdict_sentences,
@@ -39,15 +40,25 @@ if TYPE_CHECKING:
 
 
 def _set_sentences(source: ReportSource, outcome: str) -> list[Sentence]:
-    """Return a sentence per design: what is concluded of all treated units as a set, and the estimate."""
-    pooled = source.rows("pooled", outcome)
+    """Return a sentence per design and interruption: what is concluded of all treated units as a set."""
+    about, pooled = source.about(outcome), source.rows("pooled", outcome)
+    pooled = pooled[pooled["method"] == "set"]
+    sizes = dict(zip(pooled["design"], pooled["n_units"], strict=True))
+    rows = answers_of(source.evaluation, outcome, THE_SET)
+    said: list[tuple[str, Row, int]] = [
+        (f"verdicts:{place}", row, sizes.get(row["design"], len(source.units(outcome))))
+        for place, row in records(rows)
+    ]
+    if not said:
+        old = records(in_order_of_designs(pooled))
+        said = [
+            (f"pooled:{place}", vars(_not_recorded(source, row)), int(row["n_units"])) for place, row in old
+        ]
     found = []
-    for place, row in records(in_order_of_designs(pooled[pooled["method"] == "set"])):
-        verdict = source.evaluation.verdict_of_the_set(outcome, row["design"])
-        if verdict is None:
-            verdict = _not_recorded(source, row)
-        before, said, after = set_sentence(vars(verdict), source.about(outcome), int(row["n_units"]))
-        found.append(Sentence((before, Strong(said), after), f"pooled:{place}", "answer"))
+    for origin, row, n_units in said:
+        before, words, after = set_sentence(row, about, int(n_units))
+        began = interruption_words(rows, row)
+        found.append(Sentence((f"{began}{before}", Strong(words), after), origin, "answer"))
     return found
 
 
@@ -121,7 +132,10 @@ def _verdicts(source: ReportSource, outcome: str) -> list[Sentence]:
 def _sentences(source: ReportSource, outcome: str, unit: str) -> list[Sentence]:
     about = source.about(outcome)
     rows = answers_of(source.evaluation, outcome, unit)
-    found = [Sentence((headline(row, about),), f"verdicts:{place}", "answer") for place, row in records(rows)]
+    found = [
+        Sentence((f"{interruption_words(rows, row)}{headline(row, about)}",), f"verdicts:{place}", "answer")
+        for place, row in records(rows)
+    ]
     failed = source.rows("not_estimated", outcome, unit)
     answering = {"", *source.primary_fits(outcome)["estimator"], *_first_estimators(source)}
     own = failed[failed["estimator"].isin(answering)]

@@ -182,6 +182,7 @@ def answer_rows(evaluation: Evaluation, source: str, address: str | None) -> lis
     lines = []
     table = evaluation.tables["verdicts"]
     answers = table[table["label"].ne("") & table["unit"].ne(THE_SET) & table["estimand"].ne("")]
+    several = answers.groupby("outcome")["interruption"].nunique().gt(1).to_dict()
     for place, row in records(in_order_of_designs(answers, "outcome", "unit")):
         about = evaluation.outcomes[str(row["outcome"])]
         measured = measure(row, about)
@@ -191,7 +192,7 @@ def answer_rows(evaluation: Evaluation, source: str, address: str | None) -> lis
         lines.append(
             [
                 _linked(evaluation, row, address),
-                text_cell(str(about["label"])),
+                _outcome(str(about["label"]), row["interruption"] if several[row["outcome"]] else ""),
                 text_cell(compared_with(row["design"])),
                 text_cell(said),
                 estimate_cell(source, place, row),
@@ -208,6 +209,11 @@ def answer_rows(evaluation: Evaluation, source: str, address: str | None) -> lis
         cells = [*map(text_cell, (*words, not_estimated(row))), *[BLANK] * 5]
         lines.append([_linked(evaluation, row, address), *cells])
     return lines
+
+
+def _outcome(label: str, interruption: str) -> Cell:
+    """Return what an outcome is called, and beneath which of several interruptions a row is about."""
+    return Cell((label,), (interruption,) if interruption else (), sort=label)
 
 
 def _linked(evaluation: Evaluation, row: Row, address: str | None) -> Cell:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from its_eval.evaluation import in_order_of_designs, records
 from its_eval.report.blocks import Cell, Folded, Heading, Section, Table, plain, text_cell
 from its_eval.report.cells import (
@@ -35,8 +37,6 @@ from its_eval.words.verdicts import answers_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    import pandas as pd
 
     from its_eval.evaluation import Row
     from its_eval.report.blocks import Block
@@ -169,12 +169,16 @@ def _power(source: ReportSource) -> Section:
             continue
         about = source.about(outcome)
         caption = f"{about['label']}: what would have been found, with 80 % power"
-        makers = who(source) | {
-            "Quantity": _quantity(about),
-            "By the interval#": _detectable(about, "minimum_detectable"),
-            "As more than others change#": _detectable(about, "minimum_detectable_label"),
-            "Estimate#": estimate("verdicts"),
-        }
+        makers = (
+            who(source)
+            | _began(rows)
+            | {
+                "Quantity": _quantity(about),
+                "By the interval#": _detectable(about, "minimum_detectable"),
+                "As more than others change#": _detectable(about, "minimum_detectable_label"),
+                "Estimate#": estimate("verdicts"),
+            }
+        )
         blocks.append(table_of(rows, anchor("table-power", outcome), caption, makers))
         blocks += pictures(source, "power", outcome)
         blocks += _asked(source, outcome)
@@ -251,8 +255,7 @@ def _beside(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
         f"{source.label(outcome)}: did anything change (p, adjusted p), and is it more than other units "
         "change (interval and p beside them, adjusted with the first; the rank among them)"
     )
-    several = len(set(rows["interruption"])) > 1
-    makers = who(source) | ({"What began": text("interruption")} if several else {})
+    makers = who(source) | _began(rows)
     makers |= {
         "p#": p_value("verdicts"),
         "Adjusted p#": p_value("verdicts", "p_adjusted"),
@@ -260,10 +263,20 @@ def _beside(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
         "p beside others#": p_value("verdicts", "p_attribution"),
         "Both, adjusted#": p_value("verdicts", "p_attribution_adjusted"),
         "Rank p#": p_value("verdicts", "p_rank"),
-        "Changed as much#": told(lambda row: f"{row['n_as_large']} of {row['n_donors']}"),
+        "Changed as much#": told(_as_large),
         "What can be said": told(verdict_words),
     }
     return table_of(rows, anchor("table-placebos", outcome), caption, makers)
+
+
+def _began(rows: pd.DataFrame) -> dict[str, Maker]:
+    """Return the column that says which of several interruptions a row is about."""
+    return {"What began": text("interruption")} if len(set(rows["interruption"])) > 1 else {}
+
+
+def _as_large(row: Row) -> str:
+    """Return how many others changed as much; an en dash where nobody was asked."""
+    return "–" if row["n_as_large"] is pd.NA else f"{row['n_as_large']} of {row['n_donors']}"
 
 
 def _dates(source: ReportSource) -> list[Block]:

@@ -128,10 +128,10 @@ def _balance(source: ReportSource, outcome: str, unit: str) -> Table:
 def _excluded(source: ReportSource, outcome: str, unit: str) -> Table:
     rows = source.rows("peer_exclusions", outcome, unit)
     farthest = source.rows("peers", outcome, unit)["distance"].max()
-    caption = (
-        f"{source.unit_name(unit)}: candidates nearer than its farthest peer that are set aside; the table "
-        f"peer_exclusions counts all {rows['count'].sum()}"
-    )
+    caption = f"{source.unit_name(unit)}: candidates nearer than its farthest peer that are set aside"
+    # a result of 0.1 lists every candidate, and has no such column
+    if rows["count"].notna().any():
+        caption += f"; the table peer_exclusions counts all {rows['count'].sum()}"
     makers = {
         "Candidate": told(lambda row: source.unit_name(row["candidate"])),
         "Distance#": value("peer_exclusions", "distance"),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from its_eval.errors import UsageError
-from its_eval.evaluation import BESIDE, COLUMNS, Evaluation, make_table, records
+from its_eval.evaluation import BESIDE, COLUMNS, THE_SET, Evaluation, make_table, records
 from its_eval.provenance import RESOLVED, require_manifest
 from its_eval.words.labels import listed_flags
 from its_eval.words.sentences import primary_fits
@@ -25,12 +25,18 @@ _NOT_IN_ANCHOR = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 def with_every_table(evaluation: Evaluation) -> Evaluation:
-    """Return an evaluation that has every table, empty where it was not asked for.
+    """Return an evaluation that has every table with every column, empty where it was not asked for.
 
     A result that is older than the table of verdicts has what its summary says for them.
     """
-    tables = dict(evaluation.tables)
-    if "verdicts" not in tables and "summary" in tables:
+    tables = {
+        name: table
+        if set(COLUMNS.get(name, ())) <= set(table)
+        else make_table(name, (row for _, row in records(table)))
+        for name, table in evaluation.tables.items()
+    }
+    verdicts = tables.get("verdicts")
+    if (verdicts is None or verdicts.empty) and "summary" in tables:
         rows = (
             {**row, "question": row["estimand"], "p_rank": row["p_placebo"]}
             for _, row in records(tables["summary"])
@@ -130,7 +136,9 @@ class ReportSource:
         return sorted(map(str, found))
 
     def unit_name(self, unit: str) -> str:
-        """Return code and name of a unit."""
+        """Return code and name of a unit; of all treated units as a set what they are."""
+        if unit == THE_SET:
+            return "all units together"
         return f"{unit} {self.evaluation.unit_names.get(unit, '')}".strip()
 
     def primary_effects(self, outcome: str) -> pd.DataFrame:

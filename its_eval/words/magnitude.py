@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from its_eval.evaluation import NO_CLEAR_CHANGE, NOT_ANSWERED
+from its_eval.words.labels import short_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,10 +64,11 @@ def cases_of(  # noqa: PLR0911  (a reason each)
         return ""
     expected = _expected(till.iloc[-1])
     if not _ALLOWED[0] <= expected <= _ALLOWED[1]:
-        return f"the earlier trend, carried on for a year, leaves 0 to 100 % ({expected:.0f} %)"
+        when = short_words(str(year["estimand"]), about)
+        return f"the earlier trend, carried on until {when}, leaves 0 to 100 % ({expected:.0f} %)"
     ends = [expected + limit for limit in (low, high)]
     if min(ends) < _ALLOWED[0] or max(ends) > _ALLOWED[1]:
-        return "a limit of the effect after a year leaves 0 to 100 %"
+        return f"a limit of the effect {short_words(str(year['estimand']), about)} leaves 0 to 100 %"
     scaled = [two_figures(value * size / 100.0) for value in (year["estimate"], low, high)]
     title = f"{about.get('counted', 'cases')} a {about['frequency']}"
     if verdict["label"] in (NO_CLEAR_CHANGE, NOT_ANSWERED):

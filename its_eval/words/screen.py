@@ -31,7 +31,7 @@ from its_eval.words.numbers import (
     range_words,
     signed,
 )
-from its_eval.words.units_table import UnitsTable, is_year, quantities_beside, unit_words
+from its_eval.words.units_table import UnitsTable, is_later_effect, quantities_beside, unit_words
 from its_eval.words.verdicts import (
     answers_of,
     asked_words,
@@ -199,7 +199,7 @@ def _told(
             said = f"compared with {compared_with(first, several=several)}, {said}"
         yield Line(f"{who}: {said}{_number(row, about)}.", "head")
         beside = quantities_beside(evaluation, row)
-        wanted = [item for item in beside if row["question"] == CHANGE or is_year(item)]
+        wanted = [item for item in beside if row["question"] == CHANGE or is_later_effect(item)]
         # of a step the effect after a year is the level itself
         shown = [item for item in wanted if item["estimate"] != row["estimate"]]
         terms = terms_words(shown, about)
@@ -237,7 +237,9 @@ def _remarks(evaluation: Evaluation, about: Mapping[str, Any], row: Row) -> Iter
     n_units = tested.loc[tested["unit"].ne(THE_SET), "unit"].nunique()
     for kind, _, words in remarks(row, children, about, n_units):
         yield Line(f"{kind}: {words}." if words else f"{kind}.", indent=2)
-    found = cases_of(evaluation, row, next((item for item in [row, *children] if is_year(item)), None))
+    found = cases_of(
+        evaluation, row, next((item for item in [row, *children] if is_later_effect(item)), None)
+    )
     if not isinstance(found, str):
         yield Line(f"{capitalised(found.title)}: {found.text}.", indent=2)
 

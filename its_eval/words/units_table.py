@@ -35,8 +35,8 @@ def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 1].rstrip()}."
 
 
-def is_year(row: Row) -> bool:
-    """Return whether a quantity is the effect one year after the start."""
+def is_later_effect(row: Row) -> bool:
+    """Return whether a quantity is an effect some time after the start: a year, or as far as data reach."""
     return periods_after(str(row["estimand"])) is not None
 
 
@@ -74,7 +74,7 @@ class UnitsTable:
         year: Row | None = None
         cases: list[Cases | str] = []
         for row in rows:
-            children = [item for item in quantities_beside(evaluation, row) if is_year(item)]
+            children = [item for item in quantities_beside(evaluation, row) if is_later_effect(item)]
             own = children[0] if children else row if row["question"] == CHANGE else None
             year = year or own
             found = cases_of(evaluation, row, own)

@@ -263,6 +263,21 @@ def answers_of(evaluation: Evaluation, outcome: str, unit: str | None = None) ->
     return in_order_of_designs(rows[rows["label"].ne("") & (rows["unit"].ne(THE_SET) | (unit == THE_SET))])
 
 
+def interruption_words(rows: pd.DataFrame, row: Mapping[str, Any]) -> str:
+    """Return which interruption an answer is about, before its sentence; blank where there is only one.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        All answers beside it.
+    row : mapping
+        The answer; of all interruptions together the sentence says so itself.
+    """
+    began = row.get("interruption", "")
+    several = len(set(rows["interruption"])) > 1 and began != ALL_INTERRUPTIONS
+    return f"{began}. " if several else ""
+
+
 def verdict_sentences(evaluation: Evaluation, outcome: str, units: Sequence[str]) -> list[str]:
     """Return, per design, in how many units what was found, changes first.
 

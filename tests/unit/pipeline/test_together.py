@@ -200,7 +200,7 @@ def test_one_unit_is_no_set(world):
     result = world.run(treated=["T1"])
     assert THE_SET not in set(result.tables["verdicts"]["unit"])
     assert result.tables["verdicts"]["set_p"].isna().all()
-    assert result.verdict_of_the_set("y", "difference") is None
+    assert result.verdict_of_the_set("y", "difference", "New rota") is None
     assert "joint_placebo" not in set(result.tables["checks"]["check"])
 
 

@@ -16,7 +16,10 @@ from its_eval.evaluation import (
     make_table,
 )
 from its_eval.report.answer import answer
-from its_eval.report.blocks import Bullets, Cell, Number, Strong
+from its_eval.report.blocks import Bullets, Cell, Number, Strong, Table
+from its_eval.report.cells import answer_rows
+from its_eval.report.effects import effects
+from its_eval.report.peers import peers
 from its_eval.report.source import ReportSource, anchor, with_every_table
 from its_eval.words.labels import compared_with
 from its_eval.words.verdicts import question, verdict_sentences
@@ -156,7 +159,8 @@ JOINT = {"outcome": "waits", "unit": "", "design": "difference", "check": "joint
 
 def set_sentences(source):
     lists = [block for block in answer(source)[0].blocks if isinstance(block, Bullets)]
-    return [item for block in lists for item in block.items if item.row.startswith("pooled:")]
+    items = [item for block in lists for item in block.items]
+    return [item for item in items if " together, compared with " in in_words(item)]
 
 
 def of_the_set(run, n_units=2, **changes):
@@ -180,14 +184,14 @@ def test_all_units_together_with_their_place_among_sets_of_others(run):
             VERDICT | {"unit": "A1", "set_p_placebo": 0.7},
         ],
     )
-    (told,) = set_sentences(source)
+    _, told = set_sentences(source)
     assert in_words(told) == (
         "Both units together, compared with their peers: trend improved, but not clearly more than in other sets of "
         "units; change of trend −0.25 days a month (95 % interval −0.45 to −0.05; p = 0.012). Of 100 other sets 16 "
         "changed as much."
     )
     assert told.parts[1] == Strong("trend improved, but not clearly more than in other sets of units")
-    assert told.row == "pooled:1"
+    assert told.row == "verdicts:0"
 
 
 @pytest.mark.parametrize(
@@ -258,3 +262,67 @@ def test_controlled_designs_are_told_apart():
 
 def test_anchors_hold_only_what_an_address_may_hold():
     assert anchor("unit", "ae 4h", "", "R/1 & co") == "unit-ae-4h-R-1-co"
+
+
+TWO = [VERDICT, VERDICT | {"interruption": "Audit", "label": NO_CLEAR_CHANGE, "estimate": 0.1}]
+
+
+def test_the_set_has_an_answer_for_each_interruption(run):
+    source = source_of(run, pooled=[SET], verdicts=TWO)
+    audit, rota = (in_words(told) for told in set_sentences(source))
+    assert audit.startswith("Audit. Both units together, compared with their peers: no clear change of trend")
+    assert rota.startswith("New rota. Both units together, compared with their peers: trend improved")
+    verdicts = source.evaluation
+    assert verdicts.verdict_of_the_set("waits", "difference", "Audit").estimate == 0.1
+    assert verdicts.verdict_of_the_set("waits", "difference", "New rota").estimate == -0.25
+    assert verdicts.verdict_of_the_set("waits", "difference", "Ward") is None
+
+
+def test_rows_of_several_interruptions_say_which(run):
+    rows = [row | {"unit": "A1"} for row in TWO]
+    source = source_of(run, summary=[ROW | {"unit": "A1"}], verdicts=[*rows, *TWO])
+    lines = answer_rows(source.evaluation, "verdicts", "")
+    assert [line[1].small for line in lines] == [("Audit",), ("New rota",)]
+    single = source_of(run, summary=[ROW | {"unit": "A1"}], verdicts=[ROW | {"unit": "A1"}])
+    assert answer_rows(single.evaluation, "verdicts", "")[0][1].small == ()
+    made = next(section for section in effects(source) if section.ident == "power")
+    (table,) = [block for block in made.blocks if isinstance(block, Table)]
+    assert [column.title for column in table.columns][:3] == ["Unit", "Compared with", "What began"]
+    assert {row[0].parts[0] for row in table.rows} == {"A1 Trust A1 & Sons", "all units together"}
+    told = [item for item in unit_items(source) if item.row.startswith("verdicts")]
+    assert [in_words(item).partition(" Compared")[0] for item in told] == ["Audit.", "New rota."]
+
+
+def unit_items(source):
+    blocks = next(section for section in answer(source) if section.ident == "units").blocks
+    return [item for block in blocks if isinstance(block, Bullets) for item in block.items]
+
+
+def test_a_result_of_the_first_version_is_shown_with_its_answers(run):
+    """It has no verdicts, and its tables lack columns that came later."""
+    tables = {name: make_table(name, []) for name in COLUMNS}
+    tables["summary"] = make_table("summary", [ROW | {"unit": "A1"}])
+    excluded = {"outcome": "waits", "unit": "A1", "candidate": "B1", "distance": 1.0, "reason": "no_data"}
+    tables["peer_exclusions"] = make_table("peer_exclusions", [excluded]).drop(columns="count")
+    peer = {"outcome": "waits", "unit": "A1", "rank": 1, "peer": "B2", "distance": 2.0, "pool_rank": 2}
+    tables["peers"] = make_table("peers", [peer])
+    source = ReportSource(with_every_table(replace(run.evaluation, tables=tables)), run.settings)
+    (line,) = answer_rows(source.evaluation, "verdicts", "")
+    assert line[3].parts == ("trend improved",)
+    folded = next(
+        block
+        for section in peers(source)
+        for block in section.blocks
+        if getattr(block, "title", "").startswith("Nearer")
+    )
+    assert folded.blocks[0].caption.endswith("candidates nearer than its farthest peer that are set aside")
+
+
+def test_nobody_else_changed_as_much_is_not_told_where_nobody_was_asked(run):
+    asked = ROW | {"unit": "A1", "n_donors": 12, "n_as_large": 3}
+    unasked = ROW | {"unit": "A2", "n_donors": 12, "n_as_large": None}
+    source = source_of(run, summary=[asked, unasked], verdicts=[asked, unasked])
+    made = next(section for section in effects(source) if section.ident == "placebos")
+    (table,) = [block for block in made.blocks if isinstance(block, Table)]
+    place = [column.title for column in table.columns].index("Changed as much")
+    assert [row[place].parts[0] for row in table.rows] == ["3 of 12", "–"]
