@@ -10,7 +10,7 @@ import numpy as np
 
 from its_eval.data.faults import shorten
 from its_eval.data.panel import bounded, lay_out, require_filled
-from its_eval.data.validate import impossible_values
+from its_eval.data.validate import impossible_series, impossible_values
 from its_eval.design.matrix import Interruption
 from its_eval.errors import DataError
 from its_eval.peers.select import lifetime_reasons
@@ -110,6 +110,8 @@ def plan_outcome(
         return None
     calendar = config.data.calendar
     faults = list(_impossible(rows, outcome, calendar))
+    whole_series = impossible_series(own, rows.units, outcome, calendar, rows.percentages)
+    faults += [(fault.unit, None, fault.message) for fault in whole_series]
     try:
         span = bounded(own.period[treated[own.unit]], outcome.bounds(calendar), calendar)
         require_filled(own.period[~np.isnan(own.values(outcome))], span, calendar)
@@ -121,7 +123,9 @@ def plan_outcome(
         outside = starts_outside(outcome, panel, treatment)
     except DataError as error:
         inside = [
-            message for unit, period, message in faults if unit in listed and span[0] <= period <= span[1]
+            message
+            for unit, period, message in faults
+            if unit in listed and (period is None or span[0] <= period <= span[1])
         ]
         raise DataError([*inside, *error.problems]) from None
     treatment = treatment.without(outside)
@@ -157,7 +161,11 @@ def plan_outcome(
     return PlannedOutcome(plan, key)
 
 
-def _impossible(rows: CodedRows, outcome: Outcome, calendar: Calendar) -> Iterator[tuple[str, int, str]]:
+#: Unit, period (None for all of the series) and message of what is wrong.
+_Fault = tuple[str, int | None, str]
+
+
+def _impossible(rows: CodedRows, outcome: Outcome, calendar: Calendar) -> Iterator[_Fault]:
     """Yield unit, period and message of each value that no such outcome can have."""
     own = rows.by_indicator[outcome.indicator]
     for fault in impossible_values(own, outcome):
@@ -165,12 +173,15 @@ def _impossible(rows: CodedRows, outcome: Outcome, calendar: Calendar) -> Iterat
         yield unit, period, fault.message(outcome.indicator, unit, calendar.format(period))
 
 
-def _require_possible(plan: OutcomePlan, faults: Sequence[tuple[str, int, str]]) -> None:
+def _require_possible(plan: OutcomePlan, faults: Sequence[_Fault]) -> None:
     """Raise for impossible values where the plan uses them, as in a whole evaluation."""
     used = set(plan.treated).union(*(peers.peers for peers in plan.peer_sets.values()))
     problems = []
     for unit, period, message in faults:
-        index = plan.panel.index_of(period)
+        if unit in used and period is None:
+            problems.append(message)
+            continue
+        index = -1 if period is None else plan.panel.index_of(period)
         if unit in used and 0 <= index < plan.panel.n_periods:
             usable = plan.usable(plan.interruptions.get(unit, ()))
             if usable[index] and index not in plan.unit_masks.get(unit, ()):

@@ -70,10 +70,13 @@ class CodedRows:
         Sorted; the codes of rows are places in it.
     by_indicator : mapping of str to IndicatorArrays
         Rows of each indicator that has any.
+    percentages : frozenset of str
+        Indicators that are said to be percentages, by the `scale` of their table.
     """
 
     units: tuple[str, ...]
     by_indicator: Mapping[str, IndicatorArrays]
+    percentages: frozenset[str] = frozenset()
 
 
 def survey(settings: DataSettings, evaluated: Sequence[str]) -> Survey:
@@ -160,7 +163,9 @@ def read_indicators(settings: DataSettings, evaluated: Sequence[str]) -> CodedRo
         problems += _repeated(label, by_indicator[label], units, settings.calendar)
     if problems:
         raise DataError(problems)
-    return CodedRows(units, by_indicator)
+    tables = zip(settings.indicators, parts, strict=True)
+    scaled = (part.indicator[1] for table, part in tables if table.scale is not None)
+    return CodedRows(units, by_indicator, frozenset(name for names in scaled for name in names))
 
 
 @dataclass(frozen=True)

@@ -155,7 +155,7 @@ def _values(
     if outcome.kind in ("percentage", "rate"):
         sizes = np.full(len(numerator), np.nan) if denominator is None else denominator
         with np.errstate(divide="ignore", invalid="ignore"):
-            rebuilt = _factor(outcome) * numerator / sizes
+            rebuilt = factor_of(outcome) * numerator / sizes
         rebuilt[~np.isfinite(rebuilt)] = np.nan
     return _at_most_all(outcome, rebuilt if value is None else np.where(np.isnan(value), rebuilt, value))
 
@@ -167,7 +167,7 @@ def _at_most_all(outcome: Outcome, values: NDArray[np.float64]) -> NDArray[np.fl
     return np.where((values > 100.0) & (values <= 100.0 * (1 + 1e-12)), 100.0, values)
 
 
-def _factor(outcome: Outcome) -> float:
+def factor_of(outcome: Outcome) -> float:
     """Return what a share is multiplied by."""
     return 100.0 if outcome.kind == "percentage" else (outcome.per or 1.0)
 
@@ -324,7 +324,7 @@ def lay_out(
             values = (outcome.per or 1.0) * values / np.where(denominators > 0, denominators, np.nan)
     elif rows.denominator is not None:
         # the counts that a percentage or rate was made of, rounded to whole ones
-        made = np.round(values * denominators / _factor(outcome))
+        made = np.round(values * denominators / factor_of(outcome))
         counts = np.where(np.isnan(counts), made, counts)
     small = np.zeros(nothing.shape, dtype=bool)
     if min_denominator is not None:

@@ -11,12 +11,11 @@ import numpy as np
 from its_eval.config.outcomes import listed_as
 from its_eval.data.faults import Finding, Severity
 from its_eval.data.load import NO_PERIOD, IndicatorRows, place_of
-from its_eval.data.panel import indicator_arrays
+from its_eval.data.panel import factor_of, indicator_arrays
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    import pandas as pd
     from numpy.typing import NDArray
 
     from its_eval.calendar import Calendar
@@ -45,12 +44,9 @@ def row_findings(rows: IndicatorRows, outcome: Outcome) -> list[Finding]:
     frame = frame[frame["indicator"].eq(outcome.indicator) & frame["period"].ne(NO_PERIOD)]
     arrays, units = indicator_arrays(frame)
     findings = [
-        *_contradictions(frame, arrays, outcome, rows),
-        *_sparse(arrays, units, outcome, rows.calendar),
+        own(fault.check, fault.unit, "", fault.found, "error", fault.message)
+        for fault in impossible_series(arrays, units, outcome, rows.calendar, rows.percentages)
     ]
-    # values that their parts confirm are what they are
-    parts = frame["numerator"].notna() & frame["denominator"].notna()
-    written = frame["value"].where(~parts).to_numpy(dtype=np.float64)
     frame = frame.assign(value=arrays.values(outcome))
     # said of such a series already
     daily = {
@@ -71,18 +67,11 @@ def row_findings(rows: IndicatorRows, outcome: Outcome) -> list[Finding]:
         else:
             message += " with different values; keep one row, or set `combine: sum` or `mean`"
         findings.append(own("duplicate_period", unit, period, values, "error", message))
-    if _look_like_shares(written, outcome) and not {listed_as(outcome), outcome.name} & rows.percentages:
-        message = (
-            f"{outcome.indicator}: no value is above 1: these look like proportions; "
-            "set `scale: proportion`, or multiply by 100 "
-            "(`scale: percent` where they are percentages as they stand)"
-        )
-        findings += [own("looks_like_proportions", unit, "", "", "error", message) for unit in units]
     faults = list(impossible_values(arrays, outcome))
     for fault, row in zip(faults, frame.iloc[[fault.row for fault in faults]].itertuples(), strict=True):
         unit, period = str(row.unit), rows.calendar.format(int(str(row.period)))
         message = f"{place_of(row)}: {fault.message(outcome.indicator, unit, period)}"
-        findings.append(own(fault.check, unit, period, str(fault.number), "error", message))
+        findings.append(own(fault.check, unit, period, fault.found, "error", message))
     return findings
 
 
@@ -90,11 +79,6 @@ def _finding(
     outcome: Outcome, check: str, unit: str, period: str, value: str, severity: Severity, message: str
 ) -> Finding:
     return Finding(outcome.indicator, unit, check, period, value, severity, message)
-
-
-def _look_like_shares(values: NDArray[np.float64], outcome: Outcome) -> bool:
-    given = values[~np.isnan(values)]
-    return outcome.kind == "percentage" and bool((given > 0).any()) and bool(given.max() <= 1)
 
 
 def unused_denominators(rows: IndicatorRows, outcome: Outcome) -> str:
@@ -109,48 +93,71 @@ def unused_denominators(rows: IndicatorRows, outcome: Outcome) -> str:
     )
 
 
-def _contradictions(
-    frame: pd.DataFrame, arrays: IndicatorArrays, outcome: Outcome, rows: IndicatorRows
-) -> Iterator[Finding]:
-    """Yield each value that is not what its numerator and denominator make.
+@dataclass(frozen=True)
+class ImpossibleSeries:
+    """A series that is no such outcome, or has other periods.
 
-    A value may be rounded to the decimals with which the column is written, and its parts to multiples of 5
-    where all are.
+    Attributes
+    ----------
+    unit, check, found : str
+        Of whom, what is wrong as a fixed word, and what it was told by.
+    message : str
+        What is wrong, and what to do.
     """
-    if outcome.kind not in ("percentage", "rate") or arrays.numerator is None or arrays.denominator is None:
-        return
-    value = frame["value"].to_numpy(dtype=np.float64)
-    made = replace(arrays, value=None).values(outcome)
-    known = ~np.isnan(value) & ~np.isnan(made)
-    if not known.any():
-        return
-    parts = np.concatenate([arrays.numerator[known], arrays.denominator[known]])
-    rounded = 2.5 if (parts % 5 == 0).all() else 0.0
-    factor = 100.0 if outcome.kind == "percentage" else (outcome.per or 1.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        slack = factor * rounded * (1 + made / factor) / arrays.denominator
-    slack += 10.0 ** -_decimals(value[known]) + _RELATIVE * np.abs(made)
-    odd = known & (np.abs(value - made) > slack)
-    for row, shown, expected in zip(frame[odd].itertuples(), value[odd], made[odd], strict=True):
-        unit, period = str(row.unit), rows.calendar.format(int(str(row.period)))
-        message = (
-            f"{place_of(row)}: {outcome.indicator}, {unit}, {period}: value {shown:.10g} is not what "
-            f"numerator and denominator make, {expected:.4g}; correct them, or leave one of the two out"
-        )
-        yield _finding(outcome, "contradicts_parts", unit, period, f"{shown:.10g}", "error", message)
+
+    unit: str
+    check: str
+    found: str
+    message: str
 
 
-def _decimals(values: NDArray[np.float64]) -> int:
-    """Return with how many decimals numbers are written, at most 9."""
-    return next((n for n in range(9) if np.allclose(np.round(values, n), values, rtol=0, atol=1e-12)), 9)
+def impossible_series(
+    rows: IndicatorArrays,
+    units: Sequence[str],
+    outcome: Outcome,
+    calendar: Calendar,
+    percentages: Collection[str],
+) -> Iterator[ImpossibleSeries]:
+    """Yield the series with a value in every third or twelfth month alone, and those that are proportions.
+
+    Parameters
+    ----------
+    rows : IndicatorArrays
+        Of one indicator.
+    units : sequence of str
+        By place.
+    outcome : Outcome
+        What its values are said to be.
+    calendar : Calendar
+        Of the ordinals.
+    percentages : collection of str
+        Indicators that are said to be percentages.
+    """
+    yield from _sparse(rows, units, outcome, calendar)
+    if outcome.kind != "percentage" or rows.value is None:
+        return
+    written = rows.value
+    if rows.numerator is not None and rows.denominator is not None:
+        # values that their parts confirm are what they are
+        written = np.where(np.isnan(rows.numerator) | np.isnan(rows.denominator), written, np.nan)
+    largest = np.fmax.reduce(written, initial=np.nan)
+    if not 0 < largest <= 1 or {listed_as(outcome), outcome.name} & set(percentages):
+        return
+    message = (
+        f"{outcome.indicator}: no value is above 1: these look like proportions; "
+        "set `scale: proportion`, or multiply by 100 "
+        "(`scale: percent` where they are percentages as they stand)"
+    )
+    for place in np.unique(rows.unit).tolist():
+        yield ImpossibleSeries(units[place], "looks_like_proportions", "", message)
 
 
 def _sparse(
-    arrays: IndicatorArrays, units: Sequence[str], outcome: Outcome, calendar: Calendar
-) -> Iterator[Finding]:
+    rows: IndicatorArrays, units: Sequence[str], outcome: Outcome, calendar: Calendar
+) -> Iterator[ImpossibleSeries]:
     """Yield the units that have a value in every third or twelfth month, or every fourth quarter, alone."""
-    known = ~np.isnan(arrays.values(outcome))
-    unit_of, period = arrays.unit[known], arrays.period[known]
+    known = ~np.isnan(rows.values(outcome))
+    unit_of, period = rows.unit[known], rows.period[known]
     order = np.lexsort((period, unit_of))
     unit_of, period = unit_of[order], period[order]
     starts = np.flatnonzero(np.diff(unit_of, prepend=-1))
@@ -160,42 +167,37 @@ def _sparse(
     apart = np.diff(period, prepend=0)
     apart[starts] = 0
     steps, counts = np.gcd.reduceat(apart, starts), np.diff(starts, append=len(period))
-    for start, step, count in zip(starts, steps.tolist(), counts, strict=True):
-        unit = units[unit_of[start]]
-        if count < _FEWEST_SPARSE or not step:
-            continue
+    for place in np.flatnonzero((steps > 1) & (counts >= _FEWEST_SPARSE)).tolist():
+        unit, step = units[unit_of[starts[place]]], int(steps[place])
         for every, word, frequency in _COARSER.get(calendar.frequency, ()):
             if step % every == 0:
                 message = (
                     f"{outcome.indicator}, {unit} has a value every {word}: set `frequency: {frequency}`"
                 )
-                yield _finding(outcome, "coarser_frequency", unit, "", str(step), "error", message)
+                yield ImpossibleSeries(unit, "coarser_frequency", str(step), message)
                 break
 
 
 @dataclass(frozen=True)
 class ImpossibleValue:
-    """A number that no such outcome can have.
+    """A number that no such outcome can have, or that its own parts contradict.
 
     Attributes
     ----------
     row : int
         Its row, counted from 0.
-    check, column, reason : str
-        What is wrong, as a fixed word and in words, and in which column.
-    number : float
-        What stands there.
+    check, found, said : str
+        What is wrong, as a fixed word; what stands there; and what is wrong in words.
     """
 
     row: int
     check: str
-    column: str
-    reason: str
-    number: float
+    found: str
+    said: str
 
     def message(self, indicator: str, unit: str, period: str) -> str:
         """Return what is wrong, with the series and the period."""
-        return f"{indicator}, {unit}, {period}: {self.column} {self.number}: {self.reason}"
+        return f"{indicator}, {unit}, {period}: {self.said}"
 
 
 def impossible_values(rows: IndicatorArrays, outcome: Outcome) -> Iterator[ImpossibleValue]:
@@ -204,9 +206,7 @@ def impossible_values(rows: IndicatorArrays, outcome: Outcome) -> Iterator[Impos
     checks = []
     if outcome.kind == "percentage":
         reason = "a percentage lies between 0 and 100"
-        # 100 × n / n may exceed 100 in its last digit
-        beyond = (value < 0) | (value > 100.0 * (1 + _RELATIVE))
-        checks.append(("impossible_percentage", beyond, "value", value, reason))
+        checks.append(("impossible_percentage", (value < 0) | (value > 100.0), "value", value, reason))
     if outcome.kind in ("count", "rate"):
         reason = f"a {outcome.kind} cannot be negative"
         checks.append(("negative_value", value < 0, "value", value, reason))
@@ -218,8 +218,44 @@ def impossible_values(rows: IndicatorArrays, outcome: Outcome) -> Iterator[Impos
         reason = "a value of nobody; leave the value blank where there was nobody to count"
         checks.append(("zero_denominator", nobody, "denominator", denominator, reason))
     for check, faulty, column, numbers, reason in checks:
-        for row in np.flatnonzero(faulty):
-            yield ImpossibleValue(int(row), check, column, reason, float(numbers[row]))
+        for row in np.flatnonzero(faulty).tolist():
+            number = float(numbers[row])
+            yield ImpossibleValue(row, check, str(number), f"{column} {number}: {reason}")
+    yield from _contradictions(rows, outcome)
+
+
+def _contradictions(rows: IndicatorArrays, outcome: Outcome) -> Iterator[ImpossibleValue]:
+    """Yield each value that is not what its numerator and denominator make.
+
+    A value may be rounded to the decimals with which the column is written, and its parts to multiples of 5
+    where all are.
+    """
+    if outcome.kind not in ("percentage", "rate"):
+        return
+    if rows.value is None or rows.numerator is None or rows.denominator is None:
+        return
+    value, made = rows.value, replace(rows, value=None).values(outcome)
+    known = ~np.isnan(value) & ~np.isnan(made)
+    if not known.any():
+        return
+    parts = np.concatenate([rows.numerator[known], rows.denominator[known]])
+    rounded = 2.5 if (parts % 5 == 0).all() else 0.0
+    factor = factor_of(outcome)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slack = factor * rounded * (1 + made / factor) / rows.denominator
+    slack += 10.0 ** -_decimals(value[known]) + _RELATIVE * np.abs(made)
+    for row in np.flatnonzero(known & (np.abs(value - made) > slack)).tolist():
+        found = f"{value[row]:.10g}"
+        said = (
+            f"value {found} is not what numerator and denominator make, {made[row]:.4g}; "
+            "correct them, or leave one of the two out"
+        )
+        yield ImpossibleValue(row, "contradicts_parts", found, said)
+
+
+def _decimals(values: NDArray[np.float64]) -> int:
+    """Return with how many decimals numbers are written, at most 9."""
+    return next((n for n in range(9) if np.allclose(np.round(values, n), values, rtol=0, atol=1e-12)), 9)
 
 
 def missing_findings(

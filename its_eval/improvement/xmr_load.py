@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -74,7 +75,7 @@ def load_series(
     calendar : Calendar
         What periods are.
     dates : str
-        Order of day and month in slashed dates.
+        How dates are written, as ``data.indicators.dates`` of a config says it.
     units, indicators, strata : sequence of str
         Only these; all when empty.
     per : float, optional
@@ -175,7 +176,8 @@ def _ordinals(
     ordinals, faults = calendar.parse_column(texts, dates)
     for row, text in texts.items():
         if text in faults:
-            fault = faults[text].replace("set `dates: dmy`", "use --dates dmy").replace("`dates: mdy`", "mdy")
+            fault = re.sub(r"set `dates: (\w+)`", r"use --dates \1", faults[text])
+            fault = fault.replace("`dates: mdy`", "mdy")
             problems.append(f"{path}: row {row}: {fault}")
     return pd.Series([ordinals.get(text, 0) for text in texts], index=column.index, dtype=np.int64)
 

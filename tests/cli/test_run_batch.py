@@ -217,3 +217,73 @@ def test_a_share_of_nobody_is_refused_where_it_is_used(its, tmp_path, detail, un
     said = f"seen, {unit}, {period}: denominator 0.0: a value of nobody; leave the value blank"
     assert (said in answer.err) == (code == 3)
     assert (tmp_path / "out").exists() == (code == 0)
+
+
+FAULTY = {
+    "proportions": (lambda frame: frame.assign(value=frame["value"] / 100, numerator=np.nan),
+                    "seen: no value is above 1: these look like proportions; set `scale: proportion`"),
+    "values that their parts contradict": (
+        lambda frame: frame.assign(value=frame["value"].where(frame["unit"].ne("U0") | frame["period"].ne("2015-03"), 90.0)),
+        "seen, U0, 2015-03: value 90 is not what numerator and denominator make",
+    ),
+    "every third month": (
+        lambda frame: frame[frame["unit"].ne("U0") | frame["period"].str[5:].isin(["01", "04", "07", "10"])],
+        "seen, U0 has a value every third month: set `frequency: quarter`",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("detail", ["full", "estimates"])
+@pytest.mark.parametrize("name", FAULTY)
+def test_a_batch_refuses_what_a_run_refuses(its, tmp_path, detail, name):
+    change, said = FAULTY[name]
+    rng = np.random.default_rng(5)
+    index = pd.MultiIndex.from_product(
+        [["U0", "U1", "U2", "U3"], pd.period_range("2013-01", "2017-12", freq="M").astype(str)],
+        names=["unit", "period"],
+    )
+    frame = index.to_frame(index=False).assign(indicator="seen", denominator=203.0)
+    frame["numerator"] = rng.integers(80, 120, len(frame)).astype(float)
+    frame["value"] = (100 * frame["numerator"] / frame["denominator"]).round(1)
+    config = tmp_path / "shares.yaml"
+    config.write_text(SHARES.replace("output: {", f"output: {{detail: {detail}, "), encoding="utf-8")
+    frame.to_parquet(tmp_path / "shares.parquet", index=False)
+    assert its("run", config, "-o", tmp_path / "good", "--no-report").code == 0
+    change(frame).to_parquet(tmp_path / "shares.parquet", index=False)
+    answer = its("run", config, "-o", tmp_path / "out", "--no-report")
+    assert answer.code == 3, answer.err
+    assert said in answer.err
+    # of a unit that is in no answer it does no harm
+    changed = change(frame)
+    changed["unit"] = changed["unit"].replace({"U0": "U3", "U3": "U0"})
+    if name != "proportions":
+        changed.to_parquet(tmp_path / "shares.parquet", index=False)
+        assert its("run", config, "-o", tmp_path / "out", "--no-report").code == 0
+
+
+@pytest.mark.parametrize(("scale", "code"), [("proportion", 0), ("percent", 0), (None, 3)])
+def test_a_batch_of_proportions_that_are_said_to_be_such(its, tmp_path, scale, code):
+    rng = np.random.default_rng(5)
+    index = pd.MultiIndex.from_product(
+        [["U0", "U1", "U2"], pd.period_range("2013-01", "2017-12", freq="M").astype(str)],
+        names=["unit", "period"],
+    )
+    frame = index.to_frame(index=False).assign(indicator="seen", value=rng.uniform(0.4, 0.6, len(index)))
+    frame.to_parquet(tmp_path / "shares.parquet", index=False)
+    config = tmp_path / "shares.yaml"
+    text = SHARES.replace("output: {", "output: {detail: estimates, ")
+    said = f"shares.parquet, scale: {scale}" if scale else "shares.parquet"
+    config.write_text(text.replace("shares.parquet", said), encoding="utf-8")
+    assert its("run", config, "-o", tmp_path / "out", "--no-report").code == code
+
+
+def test_a_batch_answers_units_whose_start_lies_in_their_data(its, study_of_many):
+    text = study_of_many.read_text(encoding="utf-8")
+    changed = text.replace("treated: each", "treated: {U00: 2016-01, U01: 2009-01}")
+    study_of_many.write_text(changed.replace("date: 2016-01, ", ""), encoding="utf-8")
+    assert its("run", study_of_many, "-o", study_of_many.parent / "out").code == 0
+    failed = pd.read_parquet(study_of_many.parent / "out" / "tables" / "not_estimated.parquet")
+    assert set(failed.loc[failed["unit"].eq("U01"), "reason"]) == {"start_outside"}
+    assert set(failed.loc[failed["reason"].eq("start_outside"), "unit"]) == {"U01"}
+    effects = pd.read_parquet(study_of_many.parent / "out" / "tables" / "effects.parquet")
+    assert set(effects["unit"]) == {"U00"}

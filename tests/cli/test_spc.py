@@ -57,6 +57,28 @@ def summary(its, study, *arguments):
     return row
 
 
+@pytest.mark.parametrize(("how", "written"), [
+    ("%m|%Y", lambda month: f"{month[5:]}|{month[:4]}"),
+    ("mdy", lambda month: f"{month[5:]}/01/{month[:4]}"),
+    ("financial", lambda month: f"{int(month[:4]) - (month[5:] < '04')}/"
+                                f"{(int(month[:4]) + (month[5:] >= '04')) % 100:02d} M{(int(month[5:]) - 4) % 12 + 1}"),
+])  # fmt: skip
+def test_dates_however_they_are_written(its, study, how, written):
+    whole = summary(its, study, "--intervention", "2015-07")
+    lines = [line.split(",") for line in study.indicators.read_text().splitlines()[1:]]
+    study.write_indicators([",".join([*line[:2], written(line[2]), line[3]]) for line in lines])
+    assert summary(its, study, "--intervention", "2015-07", "--dates", how) == whole
+
+
+@pytest.mark.parametrize(("how", "says"), [
+    ("ymd", "--dates 'ymd' is no way to write dates; "),
+    ("%Y", "--dates '%Y': it has no month"),
+])  # fmt: skip
+def test_no_way_to_write_dates(its, study, how, says):
+    answer = its("spc", study.indicators, "--dates", how)
+    assert (answer.code, says in answer.err) == (2, True)
+
+
 def test_an_intervention_fixes_the_baseline(its, study):
     row = summary(its, study, "--intervention", "2015-07")
     assert row["n_baseline"] == "30"

@@ -10,6 +10,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from its_eval.calendar import Calendar
     from its_eval.improvement.xmr import ChartSettings, RuleSettings
 
 #: What a reader of every chart has to know.
@@ -43,7 +44,11 @@ def spc(
         Literal["month", "quarter", "year", "week"], typer.Option(help="How far apart periods are.")
     ] = "month",
     dates: Annotated[
-        Literal["iso", "dmy", "mdy"], typer.Option(help="Order of day and month in dates.")
+        str,
+        typer.Option(
+            metavar="HOW",
+            help="How dates are written: iso, dmy, mdy, financial, or a pattern such as %d/%m/%Y.",
+        ),
     ] = "iso",
     better: Annotated[
         Literal["higher", "lower", "neither"], typer.Option(help="Which direction is an improvement.")
@@ -179,12 +184,12 @@ def _settings(
     from its_eval.errors import UsageError  # noqa: PLC0415
     from its_eval.improvement.xmr import ChartSettings  # noqa: PLC0415
 
-    problems: list[str] = []
     calendar = Calendar(frequency)
+    problems = _faulty_dates(dates, calendar)
 
     def ordinal(option: str, text: str) -> int:
         try:
-            return calendar.parse(text, dates)
+            return calendar.parse(text, _of_options(dates))
         except ValueError as error:
             problems.append(f"{option}: {error}")
             return 0
@@ -208,6 +213,25 @@ def _settings(
     )
 
 
+def _faulty_dates(dates: str, calendar: Calendar) -> list[str]:
+    """Return what is wrong with the way in which dates are said to be written."""
+    from its_eval.config.data import DATES  # noqa: PLC0415
+    from its_eval.data.tables import nearest  # noqa: PLC0415
+
+    if "%" in dates:
+        fault = calendar.pattern_fault(dates)
+        return [f"--dates {dates!r}: {fault}"] if fault else []
+    if dates in DATES:
+        return []
+    pattern = "a pattern has codes such as %d/%m/%Y"
+    return [f"--dates {dates!r} is no way to write dates; {nearest(dates, DATES)}; {pattern}"]
+
+
+def _of_options(dates: str) -> str:
+    """Return how periods of options are written: as those of the table, and not by a pattern."""
+    return "iso" if "%" in dates else dates
+
+
 def _drawer(
     tables: Mapping[str, Any],
     intervention: str | None,
@@ -219,7 +243,7 @@ def _drawer(
     """Return a function that draws the pages and charts into a folder."""
     start, words = "", ""
     if intervention is not None:
-        ordinal = settings.calendar.parse(intervention, dates)
+        ordinal = settings.calendar.parse(intervention, _of_options(dates))
         start = settings.calendar.format(ordinal)
         words = f"Intervention, from {settings.calendar.describe(ordinal)}"
 
