@@ -353,6 +353,10 @@ def _table_faults_of_batch_checks(data: DataSettings, peers: PeerSettings | None
             "'combine': a batch run does not add up the rows of units",
             "set_aside",
         )
+    if data.successions:
+        yield _fault(
+            ("data", "successions"), "a batch run does not add up the rows of units", "this key left out"
+        )
     if peers is not None and peers.match == "pre_period":
         yield _fault(
             ("peers", "match"), "'pre_period': a batch run matches on characteristics", "characteristics"

@@ -5,18 +5,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_serializer, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_serializer,
+    model_validator,
+)
 
 from its_eval.calendar import Calendar, Frequency
 from its_eval.config.faults import Fault, custom_error, did_you_mean, one_of, refuse, show
 from its_eval.config.settings import (
     DIGITS,
+    DISTINCT,
     Code,
     OneOf,
     Settings,
     TablePath,
     Text,
     as_list,
+    table_path,
     url_text,
     without_blanks,
 )
@@ -224,6 +234,20 @@ class UnitsTable(_Table):
         return self
 
 
+#: The word for the bundled list of changes among organisations of the NHS.
+NHS = Path("nhs")
+
+
+def _list_path(path: Path, info: ValidationInfo) -> Path:
+    return path if path == NHS else table_path(path, info)
+
+
+def _lists(value: object) -> object:
+    if value == "none":
+        return ()
+    return value if isinstance(value, list | tuple) else [value]
+
+
 class DataSettings(Settings):
     """Where the data are and how they are read."""
 
@@ -235,6 +259,16 @@ class DataSettings(Settings):
         default=None, description="Table of unit characteristics, for choosing peers."
     )
     units: UnitsTable | None = Field(default=None, description="Table of unit names and types.")
+    successions: Annotated[
+        tuple[Annotated[Path, AfterValidator(_list_path)], ...],
+        DISTINCT,
+        BeforeValidator(_lists, json_schema_input_type=str | list[str]),
+    ] = Field(
+        default=(),
+        description="Organisations that merged, were renamed or split: none; nhs (a bundled list that ends "
+        "in June 2018); a table with the columns old, new, date and kind (merger, name_change, split); or a "
+        "list of these. Mergers and renamings within a window are counted as one unit throughout.",
+    )
     frequency: Frequency = Field(default="month", description="How far apart two periods are.")
     missing: Literal["mask", "error", "drop_unit"] = Field(
         default="mask",
@@ -246,9 +280,16 @@ class DataSettings(Settings):
         default=None, gt=0, description="Values with a smaller denominator are masked."
     )
 
+    @field_serializer("successions")
+    def _words(self, successions: tuple[Path, ...]) -> str | list[str]:
+        return [url_text(path) for path in successions] or "none"
+
     @model_validator(mode="after")
-    def _dates_fit_frequency(self) -> Self:
+    def _keys_fit(self) -> Self:
         faults = []
+        if self.successions and self.units is not None and self.units.mergers == "combine":
+            what = "'combine': data.successions already says which units are counted as one"
+            faults.append(Fault(("units", "mergers"), what, "set_aside, or this key left out"))
         for place, table in enumerate(self.indicators):
             fault = self.calendar.pattern_fault(table.dates) if "%" in table.dates else ""
             if table.dates == "financial" and self.frequency == "week":

@@ -103,7 +103,9 @@ def url_text(path: Path) -> str:
 WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods")
 
 
-def _table_suffix(path: Path) -> Path:
+def table_path(path: Path, info: ValidationInfo) -> Path:
+    """Return the absolute path of a table; see `TablePath`."""
+    path = _absolute(path, info)
     expected = ".csv, .csv.gz, .xlsx or .parquet"
     if not (path.name.lower().endswith((".csv", ".csv.gz", *WORKBOOKS)) or path.name.endswith(".parquet")):
         raise custom_error(f"{show(path.name)} is not a kind of table that can be read", expected)
@@ -124,7 +126,7 @@ PeriodText = Annotated[
     Field(min_length=1),
     WithJsonSchema({"type": ["string", "integer"], "examples": ["2015-07", "2003Q2", "1989"]}),
 ]
-TablePath = Annotated[Path, AfterValidator(_absolute), AfterValidator(_table_suffix)]
+TablePath = Annotated[Path, AfterValidator(table_path)]
 FilePath = Annotated[Path, AfterValidator(_absolute)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Kind of an indicator that is used as a covariate: its unit is not known, so its values are averaged.
 COVARIATE = "covariate"
+#: Findings: rows of several codes that count as one unit, and those that cannot be added up.
+COMBINED, NOT_COMBINED = "combined", "not_combined"
 _SERIES = ["indicator", "unit", "stratum"]
 _HINT = (
     "give the numerator and denominator of each row, or set `data.units.mergers: set_aside` to leave out "
@@ -99,13 +101,17 @@ def _last_successors(units: Units) -> tuple[dict[str, str], list[str]]:
 
 
 def combine_successors(
-    rows: IndicatorRows, successors: Mapping[str, str], kinds: Mapping[str, tuple[str, float]]
+    rows: IndicatorRows,
+    successors: Mapping[str, str],
+    kinds: Mapping[str, tuple[str, float]],
+    changes: Sequence[tuple[str, str, int]] | None = None,
 ) -> IndicatorRows:
     """Count the rows of old codes as those of the units that go on.
 
     A renamed unit changes its code alone. Where several units become one, counts, numerators and denominators
     are added up period by period, and percentages and rates made anew from the sums. A period in which one of
     them is missing between its own first and last period is missing: a sum over the others would be a jump.
+    Where it is known when they became one, a member with rows is missing in every period until then.
 
     Parameters
     ----------
@@ -117,6 +123,9 @@ def combine_successors(
         By indicator: ``percentage``, ``rate``, ``count``, ``number`` or ``covariate`` (averaged by its
         denominators), and what the ratio is multiplied by (100 for a percentage, `per` for a rate).
         Indicators not named are not used and stay as they are.
+    changes : sequence of (str, str, int), optional
+        Old code, new code and the period in which it happened. With them what cannot be added up has no
+        values and is a finding, where it is an error otherwise.
 
     Returns
     -------
@@ -126,7 +135,8 @@ def combine_successors(
     Raises
     ------
     DataError
-        When percentages or rates without denominators, or plain numbers, would have to be averaged.
+        When percentages or rates without denominators, or plain numbers, would have to be averaged, and no
+        `changes` are given.
     """
     frame = rows.frame
     used = frame["indicator"].isin(list(kinds))
@@ -143,17 +153,28 @@ def combine_successors(
     findings = [_renamed(finding, successors, kinds) for finding in rows.findings]
     for (indicator, unit, _), series in moved[joined].groupby(_SERIES, sort=True):
         kind, factor = kinds[str(indicator)]
-        added, faults, gaps = _add_up(series, kind, factor)
+        added, faults, gaps = _add_up(series, kind, factor, changes)
         parts.append(added)
         old = ", ".join(sorted(set(series["old"])))
         where = f"{indicator}: {old} counted as {unit}"
+        others = ", ".join(sorted(set(series["old"]) - {unit}))
         if faults:
             periods = [rows.calendar.format(period) for period in faults]
-            problems.append(f"{where}: {_in_words(kind)} in {_span(periods)}")
-        findings.append(_finding(str(indicator), str(unit), "combined", "", where))
+            problem = f"{where}: {_in_words(kind)} in {_span(periods)}"
+            if changes is not None:
+                added[["value", "numerator", "denominator"]] = np.nan
+                message = f"{problem}; it is left out"
+                findings.append(
+                    Finding(str(indicator), str(unit), NOT_COMBINED, "", others, "warning", message)
+                )
+                continue
+            problems.append(problem)
+        findings.append(Finding(str(indicator), str(unit), COMBINED, "", others, "info", where))
         for period in map(rows.calendar.format, gaps):
             message = f"{where}: {period} is missing, as not all of them have a value"
-            findings.append(_finding(str(indicator), str(unit), "combined_incomplete", period, message))
+            findings.append(
+                Finding(str(indicator), str(unit), "combined_incomplete", period, "", "warning", message)
+            )
     if problems:
         raise DataError(problems, _HINT)
     order = ["indicator", "unit", "period", "stratum", "source_file", "source_row"]
@@ -161,7 +182,9 @@ def combine_successors(
     return replace(rows, frame=whole.reset_index(drop=True), findings=tuple(findings))
 
 
-def _add_up(series: pd.DataFrame, kind: str, factor: float) -> tuple[pd.DataFrame, list[int], list[int]]:
+def _add_up(
+    series: pd.DataFrame, kind: str, factor: float, changes: Sequence[tuple[str, str, int]] | None
+) -> tuple[pd.DataFrame, list[int], list[int]]:
     """Return one row a period, the periods that cannot be added up, and those with a part missing."""
     value, numerator, denominator = (
         series[name].to_numpy(dtype=np.float64) for name in ("value", "numerator", "denominator")
@@ -173,6 +196,8 @@ def _add_up(series: pd.DataFrame, kind: str, factor: float) -> tuple[pd.DataFram
     usable = np.isfinite(value) | (denominator == 0)
     series = series.assign(known=usable, part=np.where(np.isfinite(value), value, 0.0))
     lasting = series[usable].groupby("old")["period"].agg(["min", "max"])
+    if changes is not None:
+        lasting = _members(lasting, changes)
     added, faults, gaps = [], [], []
     for period, rows in series.groupby("period", sort=True):
         parts = rows[rows["known"]]
@@ -188,6 +213,22 @@ def _add_up(series: pd.DataFrame, kind: str, factor: float) -> tuple[pd.DataFram
             row |= _summed(parts, kind, factor)
         added.append(row)
     return pd.DataFrame(added).drop(columns=["old", "known", "part"]), faults, gaps
+
+
+def _members(lasting: pd.DataFrame, changes: Sequence[tuple[str, str, int]]) -> pd.DataFrame:
+    """Return from when to when each code is a member, from the first and last periods of their values.
+
+    One that was there before anything became part of it has always been; one that began with a merger is a
+    member from its own first period.
+    """
+    ends = {old: period for old, _, period in reversed(changes)}
+    begins = {new: period for _, new, period in reversed(changes)}
+    frame = lasting.copy()
+    for old, first, last in lasting.itertuples():
+        if first < begins.get(old, np.inf):
+            frame.loc[old, "min"] = NO_PERIOD
+        frame.loc[old, "max"] = max(last, ends[old] - 1) if old in ends else np.iinfo(np.int64).max
+    return frame
 
 
 def _summed(parts: pd.DataFrame, kind: str, factor: float) -> dict[str, float]:
@@ -213,10 +254,6 @@ def _in_words(kind: str) -> str:
 
 def _span(periods: list[str]) -> str:
     return periods[0] if len(periods) == 1 else f"{periods[0]} to {periods[-1]} ({len(periods)} periods)"
-
-
-def _finding(indicator: str, unit: str, check: str, period: str, message: str) -> Finding:
-    return Finding(indicator, unit, check, period, "", "warning" if period else "info", message)
 
 
 def _renamed(

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.calendar import MONTHS
+from its_eval.config.data import NHS
 from its_eval.config.outcomes import StratumOutcome, evaluated_outcomes, listed_as
+from its_eval.data.successions import MEMBER_WITHOUT_ROWS, NHS_UNTIL, SIZE_CHANGE, SPLIT
+from its_eval.data.successors import COMBINED, NOT_COMBINED
 from its_eval.data.tables import nearest
 from its_eval.peers.balance import type_notes
 from its_eval.peers.distance import FAR, pool_percentiles
@@ -17,10 +20,11 @@ from its_eval.peers.recipes import PRESETS
 from its_eval.pipeline.plan import concerning
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from its_eval.config import Config
     from its_eval.data.attributes import Units
+    from its_eval.data.faults import Finding
     from its_eval.pipeline.plan import OutcomePlan
     from its_eval.pipeline.sources import Sources
 
@@ -70,9 +74,12 @@ def events_outside(config: Config, outcomes: Sequence[OutcomePlan]) -> list[str]
     return notes
 
 
-def plan_notes(config: Config, outcomes: list[OutcomePlan], units: Units | None = None) -> list[str]:
+def plan_notes(
+    config: Config, outcomes: list[OutcomePlan], units: Units | None = None, findings: Iterable[Finding] = ()
+) -> list[str]:
     """Return what a reader has to know about the peers before any number: their date, and who filled up."""
     notes = [*events_outside(config, outcomes), *dated_after(config, outcomes)]
+    notes += _successions(config, outcomes, findings)
     # what is true of the scaling is true of every outcome
     scalings = [peers.scaled.notes for plan in outcomes for peers in plan.peer_sets.values() if peers.scaled]
     notes += dict.fromkeys(note for found in scalings for note in found)
@@ -97,6 +104,41 @@ def plan_notes(config: Config, outcomes: list[OutcomePlan], units: Units | None 
                 f"the next nearest fill up the other {others}. "
                 "The table peer_exclusions gives each reason."
             )
+    return notes
+
+
+def _successions(config: Config, outcomes: Sequence[OutcomePlan], findings: Iterable[Finding]) -> list[str]:
+    """Return who is counted as one unit, what could not be, and how far the list goes."""
+    if not config.data.successions:
+        return []
+    treated = {unit for plan in outcomes for unit in plan.treated}
+    notes = []
+    summed = {item.unit: item.value for item in findings if item.check == COMBINED}
+    if summed:
+        counted = "; ".join(f"{unit} with {codes}" for unit, codes in sorted(summed.items()))
+        notes.append(f"Counted as one unit throughout, by data.successions: {counted}.")
+    for unit in sorted(treated.intersection(summed)):
+        notes.append(
+            f"{unit} is treated and became one with {summed[unit]} within the window: what the merger itself "
+            "changed cannot be told from what the intervention did."
+        )
+    told = {NOT_COMBINED, MEMBER_WITHOUT_ROWS, SPLIT, SIZE_CHANGE}
+    notes += dict.fromkeys(
+        f"{item.message}."
+        for item in findings
+        if item.check == NOT_COMBINED or (item.check in told and item.unit in treated)
+    )
+    ends = [
+        (plan, plan.panel.calendar.first_day(plan.panel.start + plan.panel.n_periods - 1))
+        for plan in outcomes
+    ]
+    late = [f"{plan.outcome.label} to {plan.panel.periods[-1]}" for plan, day in ends if day > NHS_UNTIL]
+    until = MONTHS.describe(MONTHS.containing(NHS_UNTIL))
+    if late and NHS in config.data.successions:
+        notes.append(
+            f"The list of changes in the NHS ends in {until}, before the data do "
+            f"({', '.join(late)}): put later mergers into a table of your own under data.successions."
+        )
     return notes
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.config.outcomes import listed_as
+from its_eval.config.outcomes import listed_as, source_names
+from its_eval.data.successors import NOT_COMBINED
 from its_eval.design.matrix import usable_periods
 from its_eval.errors import DataError
 from its_eval.peers.balance import outcome_balance, pre_period_characteristics
@@ -115,9 +116,14 @@ def choose_peers(
     missing: dict[str, str] = {}
     pools: dict[str, Pool] = {}
     lifetimes = _lifetimes(config, sources, panel) if by_start else {}
+    parts = {
+        item.unit: f"the values of {item.value} cannot be added up"
+        for item in sources.rows.findings
+        if item.check == NOT_COMBINED and item.indicator in source_names(outcome)
+    }
     for start, units in by_start.items():
         reasons = lifetimes | ineligible(config, outcome, panel, candidates, start, masked)
-        reasons |= dict.fromkeys(treatment.barred, "treated itself")
+        reasons |= parts | dict.fromkeys(treatment.barred, "treated itself")
         pool = Pool(reasons, settings.within, sources.units)
         pools |= dict.fromkeys(units, pool)
         scaled = sources.scaled
@@ -156,7 +162,7 @@ def _lifetimes(config: Config, sources: Sources, panel: Panel) -> dict[str, str]
     """Return the units that were not one organisation throughout the window, and why."""
     table = config.data.units
     window = (panel.start, panel.start + panel.n_periods - 1)
-    combined = table is not None and table.mergers == "combine"
+    combined = bool(config.data.successions) or (table is not None and table.mergers == "combine")
     return lifetime_reasons(sources.lifetimes, window, panel.calendar, combined=combined)
 
 

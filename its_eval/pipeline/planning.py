@@ -11,6 +11,7 @@ from its_eval.config.outcomes import evaluated_outcomes, least_denominator, sour
 from its_eval.data.faults import Finding, shorten
 from its_eval.data.load import strata_hint
 from its_eval.data.panel import Panel, build_panel, outcome_values, require_filled, window
+from its_eval.data.successions import size_changes
 from its_eval.data.tables import nearest
 from its_eval.data.validate import ALL_PERIODS, concerns_run, missing_findings, row_findings
 from its_eval.design.matrix import Season, usable_periods
@@ -209,7 +210,7 @@ def make_plan(config: Config, sources: Sources) -> Plan:
         raise DataError(
             shorten(list(dict.fromkeys(problems))), "its-eval validate shows all faults of config and data"
         )
-    notes = [*unknown_names(config, sources), *plan_notes(config, outcomes, sources.units)]
+    notes = [*unknown_names(config, sources), *plan_notes(config, outcomes, sources.units, findings)]
     notes += [f"{item.label}: no treated unit has data for it, so nothing is estimated." for item in absent]
     names = tuple(item.name for item in absent)
     return Plan(tuple(outcomes), names, tuple(findings), tuple(notes), treatment.units)
@@ -224,15 +225,20 @@ def _has_treated(sources: Sources, outcome: Outcome, treatment: Treatment) -> bo
 
 def _unknown_units(config: Config, sources: Sources, treatment: Treatment) -> list[str]:
     known = set(sources.rows.frame["unit"].unique())
+
+    def instead(unit: str) -> str:
+        heir = sources.lifetimes.successors.get(unit) if config.data.successions else None
+        return nearest(unit, sorted(known)) if heir is None else f"data.successions counts it as {heir}"
+
     problems = [
-        f"treated unit {unit!r} is not in the indicator data; {nearest(unit, sorted(known))}"
+        f"treated unit {unit!r} is not in the indicator data; {instead(unit)}"
         for unit in treatment.units
         if unit not in known
     ]
     if config.peers is not None:
         listed = {peer for peers in config.peers.given.values() for peer in peers}
         problems += [
-            f"peers.given names {peer!r}, which is not in the indicator data; {nearest(peer, sorted(known))}"
+            f"peers.given names {peer!r}, which is not in the indicator data; {instead(peer)}"
             for peer in sorted(listed - known)
         ]
     return problems
@@ -293,6 +299,9 @@ def _plan_outcome(config: Config, sources: Sources, outcome: Outcome, treatment:
             for unit in panel.units
         },
     )
+    if config.data.successions:
+        eligible = donor_pool(config, sources, treatment) | treated
+        own += [item for part in panel.parts or (panel,) for item in size_changes(part, eligible)]
     covariates: dict[str, NDArray[np.float64]] = {}
     try:
         covariates = load_covariates(rows, outcome, panel)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pandas as pd
 
+from its_eval.config.data import NHS
 from its_eval.config.outcomes import evaluated_outcomes
 from its_eval.data.attributes import Units, load_characteristics, load_units
-from its_eval.data.load import IndicatorRows, by_stratum, load_indicators
+from its_eval.data.load import NO_PERIOD, IndicatorRows, by_stratum, load_indicators
+from its_eval.data.successions import combine_changes, last_heirs, load_changes
 from its_eval.data.successors import COVARIATE, Lifetimes, combine_successors, lifetimes_of
 from its_eval.errors import DataError
 from its_eval.evaluation import BEFORE_AFTER, BEFORE_AFTER_SIZES
@@ -26,12 +28,16 @@ from its_eval.peers.recipes import PRESETS, recipe_for
 from its_eval.peers.scaling import scale_characteristics
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from its_eval.config import BeforeAfter, Config
+    from its_eval.data.successions import Change
     from its_eval.evaluation import Evaluation
     from its_eval.peers.distance import Scaled
 
+
+T = TypeVar("T")
 
 #: Names of the tables in a result, by their names in a comparison.
 NAMES = {
@@ -125,6 +131,7 @@ def input_files(config: Config) -> list[Path]:
         paths.append(config.data.characteristics.path)
     if config.data.units is not None:
         paths.append(config.data.units.path)
+    paths += [path for path in config.data.successions if path != NHS]
     if config.before_after is not None:
         paths.append(config.before_after.path)
     report = config.output.report
@@ -145,44 +152,47 @@ def load_sources(config: Config) -> Sources:
     DataError
         With every problem of every file.
     """
-    problems: list[str] = []
-    hint: str | None = None
-    rows: IndicatorRows | None = None
-    scaled: Scaled | None = None
-    units, lifetimes = Units(), Lifetimes()
-    workshops: Workshops | None = None
-    try:
-        stratified = {outcome.indicator for outcome in config.outcomes if outcome.strata is not None}
-        rows = by_stratum(load_indicators(config.data, _only_unit(config)), stratified)
-    except DataError as error:
-        problems += error.problems
-        hint = error.hint
-    try:
-        if config.data.units is not None:
-            units = load_units(config.data.units.path, config.data.units.columns)
-            lifetimes = lifetimes_of(units, config.data.calendar, str(config.data.units.path))
-    except DataError as error:
-        problems += error.problems
-        hint = hint or error.hint
-    try:
-        workshops = None if config.before_after is None else load_workshops(config.before_after)
-    except DataError as error:
-        problems += error.problems
-        hint = hint or error.hint
-    try:
-        scaled = _scaled_characteristics(config)
-    except DataError as error:
-        problems += error.problems
-        hint = hint or error.hint
-    if rows is not None and not problems and config.data.units is not None:
-        try:
-            rows = _with_mergers(config, rows, units, lifetimes)
-        except DataError as error:
-            problems += error.problems
-            hint = error.hint
-    if problems or rows is None:
-        raise DataError(problems, hint)
+    faults = _Faults()
+    stratified = {outcome.indicator for outcome in config.outcomes if outcome.strata is not None}
+    rows = faults.of(lambda: by_stratum(load_indicators(config.data, _only_unit(config)), stratified))
+    units, lifetimes = faults.of(lambda: _units(config)) or (Units(), Lifetimes())
+    changes = faults.of(lambda: load_changes(config.data.successions, config.data.calendar)) or ()
+    workshops = faults.of(lambda: load_workshops(config.before_after) if config.before_after else None)
+    scaled = faults.of(lambda: _scaled_characteristics(config))
+    if rows is not None and not faults.problems:
+        loaded = rows
+        rows = faults.of(lambda: _with_mergers(config, loaded, units, lifetimes))
+    if faults.problems or rows is None:
+        raise DataError(faults.problems, faults.hint)
+    if changes:
+        rows, heirs = _with_changes(config, rows, changes)
+        lifetimes = replace(lifetimes, successors=heirs)
     return Sources(rows, scaled, units, lifetimes, workshops)
+
+
+class _Faults:
+    """Problems of several files, told together with the first hint."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+        self.hint: str | None = None
+
+    def of(self, read: Callable[[], T]) -> T | None:
+        """Return what is read; None, and its problems noted, when it cannot be."""
+        try:
+            return read()
+        except DataError as error:
+            self.problems += error.problems
+            self.hint = self.hint or error.hint
+            return None
+
+
+def _units(config: Config) -> tuple[Units, Lifetimes]:
+    table = config.data.units
+    if table is None:
+        return Units(), Lifetimes()
+    units = load_units(table.path, table.columns)
+    return units, lifetimes_of(units, config.data.calendar, str(table.path))
 
 
 def _only_unit(config: Config) -> str | None:
@@ -200,6 +210,39 @@ def _with_mergers(config: Config, rows: IndicatorRows, units: Units, lifetimes: 
             [f"{table.path}: `data.units.mergers: combine` needs a column successor"],
             "name it under data.units.columns.successor",
         )
+    return combine_successors(rows, lifetimes.successors, _kinds(config))
+
+
+def _with_changes(
+    config: Config, rows: IndicatorRows, changes: Sequence[Change]
+) -> tuple[IndicatorRows, dict[str, str]]:
+    """Return the rows with organisations that became one counted as one, and who is counted as whom."""
+    calendar = config.data.calendar
+    frame = rows.frame[rows.frame["period"].ne(NO_PERIOD)]
+    spans = frame.groupby("indicator")["period"].agg(["min", "max"])
+    windows: dict[str, tuple[int, int]] = {}
+    for outcome in evaluated_outcomes(config.outcomes):
+        names = (outcome.indicator, *(covariate.indicator for covariate in outcome.covariates))
+        first, last = outcome.bounds(calendar)
+        for name in spans.index.intersection(list(names)):
+            span = spans.loc[name]
+            window = (
+                int(span["min"]) if first is None else first,
+                int(span["max"]) if last is None else last,
+            )
+            known = windows.get(name, window)
+            windows[name] = (min(window[0], known[0]), max(window[1], known[1]))
+    if not windows:
+        # that there is no such indicator is told with the other faults of the plan
+        return rows, {}
+    kinds = {name: kind for name, kind in _kinds(config).items() if name in windows}
+    widest = (min(start for start, _ in windows.values()), max(end for _, end in windows.values()))
+    heirs = last_heirs([item for item in changes if widest[0] < item.period <= widest[1]])
+    return combine_changes(rows, changes, kinds, windows), heirs
+
+
+def _kinds(config: Config) -> dict[str, tuple[str, float]]:
+    """Return what each indicator is that the run uses, and what its ratio is multiplied by."""
     factors = {"percentage": 100.0}
     kinds = {
         covariate.indicator: (COVARIATE, 1.0) for item in config.outcomes for covariate in item.covariates
@@ -208,7 +251,7 @@ def _with_mergers(config: Config, rows: IndicatorRows, units: Units, lifetimes: 
         item.indicator: (item.kind, factors.get(item.kind, item.per or 1.0))
         for item in evaluated_outcomes(config.outcomes)
     }
-    return combine_successors(rows, lifetimes.successors, kinds)
+    return kinds
 
 
 def _scaled_characteristics(config: Config) -> Scaled | None:

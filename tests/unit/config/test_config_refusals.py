@@ -636,6 +636,18 @@ RULES = [
         "2: data.units.mergers: found 'sum'; expected one of set_aside, combine",
     ),
     (
+        {
+            "data": data(
+                units="{path: u.csv, mergers: combine, columns: {successor: s}}", successions="[nhs, o.csv]"
+            )
+        },
+        "2: data.units.mergers: 'combine': data.successions already says which units are counted as one; expected set_aside, or this key left out",
+    ),
+    (
+        {"data": data(successions="[nhs, ods]")},
+        "2: data.successions[1]: 'ods' is not a kind of table that can be read; expected .csv, .csv.gz, .xlsx or .parquet",
+    ),
+    (
         {"data": "{indicators: {path: a.csv}, characteristics: {path: c.csv, dated: late}}"},
         "2: data.characteristics.dated: 'late' is not a year or month; expected e.g. 2014 or 2014-09",
     ),

@@ -110,6 +110,7 @@ def test_keys_stand_in_the_order_of_the_contract(load):
         "indicators",
         "characteristics",
         "units",
+        "successions",
         "frequency",
         "missing",
         "min_denominator",

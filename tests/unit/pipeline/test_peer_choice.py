@@ -9,7 +9,7 @@ from its_eval.peers.scaling import rescaled
 from its_eval.pipeline.notes import plan_notes
 from its_eval.pipeline.peer_choice import pre_period_balance
 from its_eval.pipeline.planning import make_plan
-from its_eval.pipeline.sources import load_sources
+from its_eval.pipeline.sources import input_files, load_sources
 from its_eval.pipeline.specifications import sensitivity_rows
 from its_eval.pipeline.variants import compared_design, peer_stability
 
@@ -104,6 +104,73 @@ def test_mergers_need_a_column_and_denominators(study):
     data = with_units(study, "unit,name,successor\nD2,,D1\n", mergers="combine")
     (fault,) = study.faults(data=data)
     assert fault.startswith("waits: D1, D2 counted as D1: a percentage without its denominator cannot be")
+
+
+def with_changes(study, text):
+    (study.folder / "changes.csv").write_text(text)
+    return {"successions": [str(study.folder / "changes.csv")]}
+
+
+def test_successions_count_organisations_as_one(study):
+    data = with_changes(study, "old,new,date\nD2,D1,2015-06\nT2,T1,2016-01-15\nD3,D4,2017-03\n")
+    config = study.config(data=data, treated=["T1"])
+    plan = make_plan(config, load_sources(config))
+    (outcome,) = plan.outcomes
+    assert outcome.panel.units == ("D1", "D3", "D4", "T1")
+    cells = study.frame.pivot(index="period", columns="unit", values=["value", "denominator"]).astype(float)
+    value, weight = cells["value"][["D1", "D2"]], cells["denominator"][["D1", "D2"]]
+    together = (value * weight).sum(axis=1) / weight.sum(axis=1)
+    np.testing.assert_allclose(outcome.panel.values[:29, 0], together[:29])
+    assert plan.notes[:2] == (
+        "Counted as one unit throughout, by data.successions: D1 with D2; T1 with T2.",
+        "T1 is treated and became one with T2 within the window: what the merger itself changed cannot be told "
+        "from what the intervention did.",
+    )
+    assert str(study.folder / "changes.csv") in map(str, input_files(config))
+    # the old code is no unit any more
+    faults = study.faults(data=data, treated=["T2"])
+    assert faults[0] == "treated unit 'T2' is not in the indicator data; data.successions counts it as T1"
+
+
+def test_what_cannot_be_added_up_is_no_peer_and_named(study):
+    study.frame["denominator"] = ""
+    data = with_changes(study, "old,new,date\nD2,D1,2015-06\n")
+    plan = study.plan(data=data, treated=["T1"])
+    peers = plan.outcomes[0].peer_sets["T1"]
+    assert peers.peers == ("T2", "D4")
+    assert {item.candidate: item.reason for item in peers.exclusions}["D1"] == (
+        "the values of D2 cannot be added up"
+    )
+    (note,) = (note for note in plan.notes if "left out" in note)
+    assert note.startswith(
+        "waits: D1, D2 counted as D1: a percentage without its denominator cannot be averaged"
+    )
+
+
+def test_a_window_past_the_bundled_list_is_told_so(study):
+    moved = study.frame.assign(
+        period=study.frame["period"].str.replace("2016", "2018").str.replace("2015", "2017")
+    )
+    late = "The list of changes in the NHS ends in June 2018, before the data do (waits to 2018-12): "
+    study.frame = moved
+    notes = study.plan(data={"successions": "nhs"}, intervention={"date": "2017-01"}).notes
+    assert any(note.startswith(late) for note in notes)
+    notes = study.plan(
+        data={"successions": "nhs"},
+        outcomes=[{**study.settings["outcomes"][0], "end": "2018-06"}],
+        intervention={"date": "2017-01"},
+    ).notes
+    assert not any("The list of changes" in note for note in notes)
+
+
+def test_a_unit_whose_size_moves_is_told(study):
+    for month in range(30, 48):
+        study.put("T1", month, "denominator", 400)
+    plan = study.plan(data=with_changes(study, "old,new,date\nA,B,2015-06\n"))
+    (found,) = (item for item in plan.findings if item.check == "size_change")
+    assert (found.unit, found.period) == ("T1", "2015-07")
+    assert f"{found.message}." in plan.notes
+    assert not [item for item in study.plan().findings if item.check == "size_change"]
 
 
 def test_matching_on_level_and_trend_before_the_start(study):
