@@ -129,7 +129,10 @@ def test_a_url_stays_one(tmp_path, written, shown):
             ),
         ),
         (
-            {"intervention": PEERS.replace("units:", "successions: nhs\n  units:"), "output:": "peers: {k: 3}\noutput:"},
+            {
+                "intervention": PEERS.replace("units:", "successions: nhs\n  units:"),
+                "output:": "peers: {k: 3}\noutput:",
+            },
             (
                 "data.successions: a batch run does not add up the rows of units; "
                 "expected this key left out, or `output.detail: full`"
