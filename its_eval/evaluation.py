@@ -168,6 +168,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("unit", "peer", "variable", "weight", "unit_value", "peer_value", "scaled_difference", "share"),
     ),
     "balance": ("outcome", "unit", "variable", "unit_value", "peer_mean", "pool_mean", "smd"),
+    "donor_weights": ("outcome", "unit", "design", "donor", "weight", "role"),
     "series": (
         *("outcome", "unit", "design", "period", "observed", "unit_value", "peer_mean", "denominator"),
         *("used", "used_reason", "fitted", "counterfactual", "counterfactual_low", "counterfactual_high"),
@@ -221,6 +222,7 @@ SORT_KEYS: dict[str, tuple[str, ...]] = {
     "peer_exclusions": ("outcome", "unit", "distance", "candidate", "reason"),
     "peer_contributions": ("unit", "peer", "variable"),
     "balance": ("outcome", "unit", "variable"),
+    "donor_weights": ("outcome", "unit", "design", "donor"),
     "series": ("outcome", "unit", "design", "period"),
     "checks": ("outcome", "unit", "design", "check"),
     "placebo_units": ("outcome", "unit", "design", "estimand", "placebo"),
@@ -263,7 +265,7 @@ _TEXT = frozenset(
             "choice",
             "method",
         ),
-        *("question", "inference"),
+        *("question", "inference", "donor"),
     }
 )
 _WHOLE = frozenset(

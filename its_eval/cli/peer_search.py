@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from its_eval.data.attributes import Units, load_characteristics, load_units
 from its_eval.data.tables import code_column, nearest, read_table
@@ -88,6 +88,8 @@ class Answer:
         Sentences for a reader.
     stability : list of StabilityOfUnit
         Where asked for.
+    donor_weights : list of mapping
+        Rows of the table of that name, where a config has the design ``synthetic`` and reasons are asked for.
     cautions : list of str
         Those of the notes without which the list itself would mislead, such as a script that reads CSV.
     """
@@ -97,6 +99,7 @@ class Answer:
     k: int | None
     notes: list[str]
     stability: list[StabilityOfUnit] = field(default_factory=list)
+    donor_weights: list[Mapping[str, Any]] = field(default_factory=list)
     cautions: list[str] = field(default_factory=list)
 
 
@@ -199,7 +202,7 @@ def _chosen(asked: tuple[str, ...], scaled: Scaled) -> list[str]:
     return list(dict.fromkeys(asked))
 
 
-def peers_of_config(source: Path, asked: Sequence[str], *, stability: bool) -> Answer:
+def peers_of_config(source: Path, asked: Sequence[str], *, stability: bool, explain: bool = False) -> Answer:
     """Return the peers that a run of a config would use, those of its first outcome with data.
 
     Raises
@@ -236,6 +239,10 @@ def peers_of_config(source: Path, asked: Sequence[str], *, stability: bool) -> A
     answer = Answer(sets, sources.units, k, [*cautions, *notes], cautions=cautions)
     if stability:
         answer.stability.extend(peer_stability(config, sources, plan.outcomes[0], codes))
+    if explain and "synthetic" in config.designs:
+        from its_eval.pipeline.tables import donor_weights  # noqa: PLC0415  (start-up time)
+
+        answer.donor_weights.extend(donor_weights(plan.outcomes[0], codes))
     return answer
 
 

@@ -255,6 +255,12 @@ def _as_dict(answer: Answer, place: int, *, explain: bool) -> dict[str, object]:
         ],
         "notes": answer.notes,
     }
+    if answer.donor_weights:
+        found["donor_weights"] = [
+            {name: row[name] for name in ("donor", "weight", "role")}
+            for row in answer.donor_weights
+            if row["unit"] == peer_set.unit
+        ]
     own = [item for item in answer.stability if item.chosen.unit == peer_set.unit]
     if own:
         found["stability"] = [row for item in own for row in stability_fields(item)]
@@ -295,6 +301,16 @@ def _print_text(console: Console, answer: Answer, peer_set: PeerSet, *, explain:
             parts.setdefault(part.peer, []).append(part)
         for peer in peer_set.peers:
             _print_explained(console, peer_set, peer, parts.get(peer, []))
+    if own := [row for row in answer.donor_weights if row["unit"] == peer_set.unit and row["weight"] > 0]:
+        console.print(f"Synthetic control of {peer_set.unit}: weights of {len(own)} donors")
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column("donor", overflow="fold")
+        table.add_column("weight", justify="right")
+        rows = [
+            [", ".join(filter(None, [row["donor"], units.names.get(row["donor"])])), f"{row['weight']:.3f}"]
+            for row in own
+        ]
+        print_table(console, table, rows)
 
 
 def _print_nearest(

@@ -69,6 +69,11 @@ class Comparison:
         """Return by unit what an estimate is held against where it has no standard error."""
         return None
 
+    def shares(self, sheet: Sheet, column: int) -> dict[str, float]:
+        """Return the share of each other unit in what a series is compared with; a mean weighs all alike."""
+        peers = sheet.targets[column].peers if self.is_controlled else ()
+        return dict.fromkeys(peers, 1.0 / max(len(peers), 1))
+
     def entries(self, estimators: Sequence[Estimator]) -> tuple[Estimator, ...]:
         """Return the estimators of an outcome that this comparison has, in the order of the config.
 

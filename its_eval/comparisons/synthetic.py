@@ -57,6 +57,10 @@ class Synthetic(Comparison):
                 errors[unit] = error if error > ROUNDING * level else 0.0
         return errors
 
+    def shares(self, sheet: Sheet, column: int) -> dict[str, float]:
+        """Return the weights of the mixture."""
+        return sheet.mixtures[column]
+
     def peers(self, plan: OutcomePlan, unit: str) -> tuple[str, ...]:
         """Return every donor: the mixture chooses among them."""
         return plan.donors.get(unit, ())
@@ -68,7 +72,7 @@ class Synthetic(Comparison):
         """Make the gaps of units to their mixtures, less their mean before the start."""
         kept, failed = self._split(plan, targets)
         alone = make_sheet(plan, [replace(target, peers=()) for target in kept], self.name)
-        gaps, _, without = mixed(replace(alone, targets=tuple(kept)))
+        gaps, without = mixed(replace(alone, targets=tuple(kept)))
         return gaps, [*failed, *without]
 
     def fit(self, sheet: Sheet, entries: Sequence[Estimator], ask: Ask) -> Fitted:  # noqa: ARG002
@@ -111,8 +115,8 @@ def varies(values: FloatArray) -> BoolArray:
     return np.asarray(np.ptp(values, axis=0) > ULPS * np.finfo(float).eps * np.abs(values).max(axis=0))
 
 
-def mixed(sheet: Sheet) -> tuple[Sheet, dict[str, dict[str, float]], list[NotEstimated]]:
-    """Return the gaps of units to their mixtures, and the weights of each mixture.
+def mixed(sheet: Sheet) -> tuple[Sheet, list[NotEstimated]]:
+    """Return the gaps of units to their mixtures.
 
     Parameters
     ----------
@@ -122,15 +126,14 @@ def mixed(sheet: Sheet) -> tuple[Sheet, dict[str, dict[str, float]], list[NotEst
     Returns
     -------
     sheet : Sheet
-        ``values`` are gaps, less their mean before the start; ``peer_means`` the mixtures.
-    weights : dict of str to dict of str to float
-        By unit and donor.
+        ``values`` are gaps, less their mean before the start; ``peer_means`` the mixtures, ``mixtures`` the
+        weights of donors without gaps, 0 among them.
     failed : list of NotEstimated
         Units without complete periods before the start, or without donors that vary there.
     """
     plan = sheet.plan
     values, means = sheet.values.copy(), np.full_like(sheet.values, np.nan)
-    weights: dict[str, dict[str, float]] = {}
+    mixtures: list[dict[str, float]] = []
     own_covariates = list(zip(sheet.covariates, sheet.covariate_names, strict=True))
     failed: list[NotEstimated] = []
     for column, target in enumerate(sheet.targets):
@@ -154,18 +157,15 @@ def mixed(sheet: Sheet) -> tuple[Sheet, dict[str, dict[str, float]], list[NotEst
             row = (plan.outcome.name, target.unit, sheet.comparison, SYNTHETIC.own_label)
             failed.append(NotEstimated(*row, "no_donors", message))
             values[:, column] = np.nan
+            mixtures.append({})
             continue
         mixture, level = synthetic_weights(own[before], donors[before])
         means[:, column] = donors @ mixture + level
         values[:, column] = np.where(usable, own - means[:, column], np.nan)
-        weights[target.unit] = {
-            code: float(weight) for code, weight in zip(codes, mixture, strict=True) if weight > 0
-        }
+        mixtures.append({str(code): float(weight) for code, weight in zip(codes, mixture, strict=True)})
         if own_covariates:
-            chosen = Target(target.unit, target.interruptions, tuple(weights[target.unit]))
-            own_covariates[column] = comparative_covariates(
-                plan, chosen, usable, np.array(list(weights[target.unit].values()))
-            )
+            chosen = Target(target.unit, target.interruptions, tuple(np.array(codes)[mixture > 0]))
+            own_covariates[column] = comparative_covariates(plan, chosen, usable, mixture[mixture > 0])
     gaps = replace(
         sheet,
         values=values,
@@ -174,8 +174,9 @@ def mixed(sheet: Sheet) -> tuple[Sheet, dict[str, dict[str, float]], list[NotEst
         own_level=False,
         covariates=tuple(columns for columns, _ in own_covariates),
         covariate_names=tuple(names for _, names in own_covariates),
+        mixtures=tuple(mixtures),
     )
-    return gaps, weights, failed
+    return gaps, failed
 
 
 SYNTHETIC = Synthetic(

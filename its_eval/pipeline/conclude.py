@@ -116,6 +116,14 @@ class Findings:
     bends: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
 
+#: What rests on a standard error, which says nothing where the place among other units decides.
+_NO_INTERVAL: Row = dict.fromkeys(
+    ("conf_low", "conf_high", "minimum_detectable", "coincident_change", "breakdown_bend"), math.nan
+)
+#: The same of a quantity beside the answer, which has no rank of its own.
+_NO_P: Row = dict.fromkeys(("p_value", "p_adjusted"), math.nan)
+
+
 def verdict_rows(found: Findings, terms: Terms) -> Iterator[Row]:
     """Yield the rows of ``verdicts`` of one outcome and comparison.
 
@@ -158,8 +166,9 @@ def verdict_rows(found: Findings, terms: Terms) -> Iterator[Row]:
             answer["flags"] = "; ".join(filter(None, [answer["flags"], "attribution_only"]))
         if judged.labels[place] in OPEN_LABELS:
             answer["direction"] = "unclear"
-        for row in (answer, *rows):
-            yield row | _of_set(sets.get(one.key))
+        yield answer | (_NO_INTERVAL if found.by_rank else {}) | _of_set(sets.get(one.key))
+        for row in rows:
+            yield row | (_NO_INTERVAL | _NO_P if found.by_rank else {}) | _of_set(sets.get(one.key))
     yield from _over_all(found, terms)
     for one in found.asked:
         if one.key in sets:
@@ -206,6 +215,7 @@ def _unit_rows(
 ) -> Iterator[Row]:
     """Yield the answer about a unit and then, without label, the quantities beside it."""
     quantities, beside = one.of(unit), found.beside.get((unit, one.key))
+    matched = found.by_rank and any(item.std_error > 0 for item in quantities.values())
     for number, (name, item) in enumerate(quantities.items()):
         near = None if beside is None else beside.quantities.get(name)
         row = _common(found, one, unit) | _cells(item, near, terms.alpha)
@@ -215,7 +225,8 @@ def _unit_rows(
             "breakdown_bend": found.bends.get((unit, name), math.nan) if not one.key else math.nan,
         }
         if number == 0:
-            flags = [found.flags.get(unit, ""), *(() if beside is None else beside.flags)]
+            flags = [found.flags.get(unit, ""), "matched_on_outcome" if matched else ""]
+            flags += () if beside is None else beside.flags
             row |= {
                 "level_used": terms.alpha,
                 "direction": direction(
@@ -288,13 +299,16 @@ def _over_all(found: Findings, terms: Terms) -> Iterator[Row]:
 
 def _set_rows(found: Findings, terms: Terms, one: Asked, item: SetAnswer) -> Iterator[Row]:
     """Yield the verdict on the treated units together, and without label the quantities beside it."""
-    clear = not math.isnan(item.p_value) and item.p_value <= terms.alpha * (1.0 + 1e-9)
+    p_value = item.p_value
+    if found.by_rank:
+        p_value = item.p_placebo if item.compared else math.nan
+    clear = not math.isnan(p_value) and p_value <= terms.alpha * (1.0 + 1e-9)
     for number, part in enumerate(item.quantities.values()):
         row = _common(found, one, THE_SET) | _cells(part, None, terms.alpha)
         if number == 0:
             row |= {
-                "p_value": item.p_value,
-                "p_adjusted": item.p_value,
+                "p_value": p_value,
+                "p_adjusted": p_value,
                 "p_attribution": item.p_placebo,
                 "n_donors": item.n_donors,
                 **_of_set(item),
@@ -302,10 +316,12 @@ def _set_rows(found: Findings, terms: Terms, one: Asked, item: SetAnswer) -> Ite
                 "direction": direction(
                     terms.better, clear=clear, intervals=_limits(found, one, item.quantities, terms.alpha)
                 ),
-                "label": set_label(item.p_value, item.p_placebo, compared=item.compared, alpha=terms.alpha),
+                "label": set_label(p_value, item.p_placebo, compared=item.compared, alpha=terms.alpha),
                 "inference": item.inference,
                 "flags": "; ".join(item.flags),
             }
+        if found.by_rank:
+            row |= _NO_INTERVAL | (_NO_P if number else {})
         yield row
 
 

@@ -12,7 +12,7 @@ from its_eval.checks.result import CheckResult, settled
 from its_eval.pipeline.diagnosis import diagnostics
 from its_eval.pipeline.one_month import one_month_checks
 from its_eval.pipeline.placebo_dates import placebos_in_time
-from its_eval.pipeline.placebos import placebo_check, placebo_rows
+from its_eval.pipeline.placebos import exchangeability_check, placebo_check, placebo_rows
 from its_eval.pipeline.pooled import (
     crawford_howell_p,
     equivalence_check,
@@ -216,7 +216,9 @@ def _placebo_units(look: Look) -> Iterator[Finding]:
         if one.key:
             continue
         look.credibility.rows["placebo_units"] += placebo_rows(look.plan, look.comparison.name, one, own)
-        yield from ((unit, placebo_check(item)) for unit, item in own.items())
+        for unit, item in own.items():
+            checks = (placebo_check(item), exchangeability_check(item))
+            yield from ((unit, check) for check in checks if check is not None)
 
 
 JOINT_CHANGE = Check("joint_change", _joint_change)

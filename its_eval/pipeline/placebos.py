@@ -15,6 +15,7 @@ from its_eval.checks.placebo import placebo
 from its_eval.checks.result import CheckResult
 from its_eval.effects.attribution import Attribution, TermAttribution, attribution, donor_mean
 from its_eval.effects.estimands import linear_contrasts
+from its_eval.effects.exchangeability import Percentiles, effective_donors, percentiles
 from its_eval.estimators.fit import ContrastEstimates
 from its_eval.pipeline.donors import targets_of_donors
 from its_eval.pipeline.primary import interruption_number, primary_columns
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 
 Row = dict[str, object]
+
+#: The work of counting independent donors grows with the cube of their number.
+MOST_COUNTED = 1000
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,10 @@ class Beside:
         Who they are.
     flags : tuple of str
         Warnings.
+    place : Percentiles or None
+        Where the unit stood among the donors before the start.
+    n_effective : float
+        As many independent donors tell as much as these, who share others; NaN where that is not worked out.
     """
 
     quantities: Mapping[str, QuantityBeside]
@@ -100,6 +108,8 @@ class Beside:
     estimates: np.ndarray
     donors: tuple[str, ...]
     flags: tuple[str, ...] = ()
+    place: Percentiles | None = None
+    n_effective: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -200,10 +210,42 @@ def beside_donors(
             continue
         scales = comparison.scales(part.estimates)
         if scales is not None and own_scales is not None:
-            found |= _by_scale(asked, own, units, part, columns, scales, own_scales)
+            beside = dict(_by_scale(asked, own, units, part, columns, scales, own_scales))
         else:
-            found |= _attributed(analysis, comparison, asked, own, fitted, units, part, columns, n_family)
+            beside = dict(
+                _attributed(analysis, comparison, asked, own, fitted, units, part, columns, n_family)
+            )
+        n_effective = _independent(comparison, part)
+        for unit, item in beside.items():
+            place = _place_before(estimates[0].sheet.plan, unit, part.donors)
+            flags = (*item.flags, "unlike_donors") if place.unusual else item.flags
+            found[unit] = replace(item, flags=flags, place=place, n_effective=n_effective)
     return found
+
+
+def _place_before(plan: OutcomePlan, unit: str, donors: Sequence[str]) -> Percentiles:
+    """Return where a unit's own values stood among those of its donors before its start."""
+    interruptions = plan.interruptions[unit]
+    before = plan.usable(interruptions) & (np.arange(plan.panel.n_periods) < interruptions[0].start)
+    values = plan.scaled[before]
+    return percentiles(values[:, plan.panel.column(unit)], values[:, plan.panel.columns(donors)])
+
+
+def _independent(comparison: Comparison, part: DonorFits) -> float:
+    """Return how many independent donors tell as much; NaN without peers, and for more than are counted."""
+    if not comparison.is_controlled or len(part.donors) > MOST_COUNTED:
+        return math.nan
+    rows = [
+        {sheet.targets[column].unit: 1.0}
+        | {other: -share for other, share in comparison.shares(sheet, column).items()}
+        for sheet, columns in ((item.sheet, item.columns.tolist()) for item in part.estimates)
+        for column in columns
+    ]
+    places = {code: place for place, code in enumerate(dict.fromkeys(code for row in rows for code in row))}
+    weights = np.zeros((len(rows), len(places)))
+    for number, row in enumerate(rows):
+        weights[number, [places[code] for code in row]] = list(row.values())
+    return effective_donors(weights)
 
 
 def _numbers(columns: PrimaryColumns, units: Sequence[str]) -> np.ndarray:
@@ -404,3 +446,23 @@ def placebo_check(item: Beside) -> CheckResult:
         f"intervention (p = {item.p_rank:.3f}; no smaller p than {item.least_p:.3f} is possible)."
     )
     return CheckResult("placebo_units", float(rank), item.p_rank, "pass", message)
+
+
+def exchangeability_check(item: Beside) -> CheckResult | None:
+    """Return the check ``exchangeability``: whether the unit could be one of those it is judged by."""
+    if item.place is None or all(math.isnan(place) for place in vars(item.place).values()):
+        return None
+    places = {name: place for name, place in vars(item.place).items() if not math.isnan(place)}
+    message = (
+        f"Percentiles before the start among {item.n_donors} units without the intervention: "
+        + ", ".join(f"{name} {place:.0f}" for name, place in places.items())
+    )
+    unusual = item.place.unusual
+    if unusual:
+        message += f". It is unlike them ({', '.join(unusual)}), so that what they do says less of it."
+    else:
+        message += ": it could be one of them."
+    if not math.isnan(item.n_effective):
+        message += f" They share peers, and tell as much as {item.n_effective:.0f} independent ones."
+    farthest = max(places.values(), key=lambda place: abs(place - 50.0))
+    return CheckResult("exchangeability", farthest, math.nan, "note" if unusual else "pass", message)

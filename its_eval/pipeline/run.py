@@ -43,6 +43,7 @@ from its_eval.pipeline.tables import (
     add_not_estimated,
     add_series,
     answers,
+    donor_weight_rows,
     peer_rows,
     without_primary,
 )
@@ -206,6 +207,8 @@ def _tabulate(
         add_power(answer, confidence, tables["power"])
     for name, some in credibility.rows.items():
         rows[name] += some
+    for item in answered.look.estimates:
+        rows["donor_weights"] += donor_weight_rows(item.sheet, item.columns.tolist())
     rows["sensitivity"] += [row.row(outcome.name, design) for row in answered.sensitivity]
     look = answered.look
     found = Findings(

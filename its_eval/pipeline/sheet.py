@@ -146,6 +146,8 @@ class Sheet:
         Of each series; empty without covariates.
     covariate_names : tuple of tuple of str
         Of each series; empty without covariates.
+    mixtures : tuple of dict of str to float
+        Of each series the weights of its donors; empty where none are estimated.
     """
 
     plan: OutcomePlan
@@ -161,6 +163,7 @@ class Sheet:
     own_level: bool = True
     covariates: tuple[FloatArray | None, ...] = ()
     covariate_names: tuple[tuple[str, ...], ...] = ()
+    mixtures: tuple[dict[str, float], ...] = ()
 
     @cached_property
     def units(self) -> tuple[str, ...]:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from its_eval.columns import Column, TableColumns, Texts
+from its_eval.comparisons.base import comparison_of
 from its_eval.effects.columns import EffectColumns, Kind, bands
 from its_eval.effects.nonlinear import above_zero
 from its_eval.peers.balance import balance, contributions
 from its_eval.pipeline.error_model import error_variance
 from its_eval.pipeline.estimate import Estimates, needs_level
 from its_eval.pipeline.peer_choice import pre_period_balance
-from its_eval.pipeline.sheet import NotEstimated
+from its_eval.pipeline.sheet import NotEstimated, Sheet
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -396,3 +397,27 @@ def peer_rows(plan: OutcomePlan) -> dict[str, list[Row]]:
         rows["balance"] += [keys | vars(part) for part in balance(peer_set)]
         rows["balance"] += [keys | vars(part) for part in pre_period_balance(plan, unit)]
     return rows
+
+
+def donor_weight_rows(sheet: Sheet, columns: Iterable[int]) -> Iterator[Row]:
+    """Yield the rows of ``donor_weights``: every donor of a unit that is beside a mixture, and its weight."""
+    for column in columns if sheet.mixtures else ():
+        mixture, target = sheet.mixtures[column], sheet.targets[column]
+        for donor in target.peers if mixture else ():
+            weight = mixture.get(donor, 0.0)
+            yield {
+                "outcome": sheet.plan.outcome.name,
+                "unit": target.unit,
+                "design": sheet.comparison,
+                "donor": donor,
+                "weight": weight,
+                "role": "gaps" if donor not in mixture else "part" if weight > 0 else "no part",
+            }
+
+
+def donor_weights(plan: OutcomePlan, units: Sequence[str]) -> list[Row]:
+    """Return the weights of the synthetic controls of some treated units, largest first, without a fit."""
+    synthetic = comparison_of("synthetic")
+    sheet, _ = synthetic.sheet(plan, [synthetic.target(plan, unit) for unit in units])
+    rows = donor_weight_rows(sheet, range(len(sheet.targets)))
+    return sorted(rows, key=lambda row: (row["unit"], -row["weight"], row["donor"]))

@@ -117,8 +117,8 @@ def render_page(template: str, *, style: HouseStyle, **content: Any) -> str:
 
 #: The sections of the chapters in the order of the page: the answer first, what it rests on after it.
 _ORDER = (
-    *("answer", "glance", "units", "effects", "placebos", "peers", "checks", "choices", "power"),
-    *("before-after", "data", "methods", "assumptions", "checklists", "origin"),
+    *("answer", "glance", "units", "effects", "placebos", "peers", "mixtures", "checks", "choices"),
+    *("power", "before-after", "data", "methods", "assumptions", "checklists", "origin"),
 )
 
 

@@ -36,8 +36,29 @@ _NAMED = 2
 
 
 def peers(source: ReportSource) -> tuple[Section, ...]:
-    """Return who the peers are, and what the data are like."""
-    return _peers(source), _data(source)
+    """Return who the peers are, of what synthetic controls are made, and what the data are like."""
+    return _peers(source), _mixtures(source), _data(source)
+
+
+def _mixtures(source: ReportSource) -> Section:
+    """Return the donors of every synthetic control that have a weight, the heaviest first."""
+    table = source.table("donor_weights")
+    blocks: list[Block] = []
+    for _, rows in table.groupby(["outcome", "unit"], sort=True):
+        outcome, unit = rows[["outcome", "unit"]].iloc[0]
+        parts = rows[rows["weight"] > 0].sort_values("weight", ascending=False, kind="stable")
+        gaps = int((rows["role"] == "gaps").sum())
+        left_out = f"; {plural(gaps, 'other')} with gaps could not be" if gaps else ""
+        caption = (
+            f"{source.label(outcome)}, {source.unit_name(unit)}: {len(parts)} of {len(rows)} donors are part "
+            f"of its synthetic control{left_out}"
+        )
+        makers = {
+            "Donor": told(lambda row: source.unit_name(row["donor"])),
+            "Weight#": value("donor_weights", "weight"),
+        }
+        blocks.append(table_of(parts, anchor("table-donors", outcome, unit), caption, makers))
+    return Section("mixtures", "What the synthetic controls are made of", blocks)
 
 
 def _peers(source: ReportSource) -> Section:

@@ -31,11 +31,11 @@ def run(its, tmp_path):
     long = frame.melt(ignore_index=False, var_name="unit").reset_index().assign(indicator="waits")
     long.to_csv(tmp_path / "data.csv", index=False)
 
-    def evaluate(peers, sensitivity="{standard: false}", treated="[U0, U1]", *more):
-        text = CONFIG.replace("PEERS", peers).replace("SENSITIVITY", sensitivity).replace("TREATED", treated)
-        config = tmp_path / "study.yaml"
-        config.write_text(text, encoding="utf-8")
-        answer = its("run", config, "-o", tmp_path / "out", "--force", "-q", *more)
+    def evaluate(peers, sensitivity="{standard: false}", treated="[U0, U1]", *more, config=CONFIG):
+        text = config.replace("PEERS", peers).replace("SENSITIVITY", sensitivity).replace("TREATED", treated)
+        study = tmp_path / "study.yaml"
+        study.write_text(text, encoding="utf-8")
+        answer = its("run", study, "-o", tmp_path / "out", "--force", "-q", *more)
         assert answer.code == 0, answer.err
         return tmp_path / "out"
 
@@ -82,3 +82,23 @@ def test_the_report_says_what_the_peers_are_alike_in(run):
         "outcome before the start."
     ) in page
     assert "all numeric characteristics" not in page
+
+
+def test_the_place_among_other_units_decides_and_no_interval_of_the_gap_is_shown(run):
+    asked = CONFIG.replace("placebo_units: false, ", "")
+    out = run("k: 3", "{standard: false}", "[U0, U1]", "--no-report", config=asked)
+    rows = pd.read_csv(out / "tables" / "verdicts.csv").set_index(["unit", "estimand"])
+    shown = ["conf_low", "conf_high", "minimum_detectable", "coincident_change", "breakdown_bend"]
+    assert rows[shown].isna().all(axis=None)
+    answers = rows[rows["label"].notna()]
+    beside = rows[rows["label"].isna()]
+    assert beside[["p_value", "p_adjusted"]].isna().all(axis=None)
+    # seven donors cannot reach 0.05 / 2
+    units = answers[answers.index.get_level_values("unit") != "set"]
+    assert units["label"].tolist() == ["not answered"] * 2
+    assert units["flags"].str.contains("matched_on_outcome").all()
+    together = answers.loc["set"].iloc[0]
+    assert together["p_value"] == together["p_adjusted"] == together["set_p_placebo"]
+    assert together["set_p"] != together["set_p_placebo"]
+    effects = pd.read_csv(out / "tables" / "effects.csv")
+    assert effects["conf_low"].notna().any()

@@ -620,3 +620,24 @@ class TestConfig:
         (found, _) = json.loads(its("peers", study.config, "--unit", "all", "--format", "json").out)
         assert said in found["notes"]
         assert said in " ".join(its("peers", study.config, "--unit", "all").out.split())
+
+    def test_the_weights_of_a_synthetic_control_are_those_of_a_run(self, its, study):
+        study.write(changes={"[single, difference]": "[single, synthetic]"})
+        out = study.folder / "out"
+        assert its("run", study.config, "-o", out, "--no-figures", "--no-report", "-q").code == 0
+        table = rows_of((out / "tables" / "donor_weights.csv").read_text())
+        own = [row for row in table if (row["outcome"], row["unit"]) == ("waits", "A1")]
+        own.sort(key=lambda row: (-float(row["weight"]), row["donor"]))
+        arguments = ("peers", study.config, "--unit", "A1")
+        (found,) = json.loads(its(*arguments, "--explain", "--format", "json").out)
+        assert [(row["donor"], row["role"]) for row in found["donor_weights"]] == [
+            (row["donor"], row["role"]) for row in own
+        ]
+        weights = [row["weight"] for row in found["donor_weights"]]
+        assert weights == pytest.approx([float(row["weight"]) for row in own])
+        lines = its(*arguments, "--explain").out.splitlines()
+        parts = [row for row in own if float(row["weight"]) > 0]
+        place = lines.index(f"Synthetic control of A1: weights of {len(parts)} donors")
+        assert lines[place + 2].split()[-1] == f"{weights[0]:.3f}"
+        assert parts[0]["donor"] in lines[place + 2]
+        assert "donor_weights" not in its(*arguments, "--format", "json").out

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from case_models import cigarettes
 
 from its_eval.estimators.least_squares import fit_newey_west, fit_ols
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
 from its_eval.improvement.paired import effect_size
+from its_eval.peers.balance import RIDGE, synthetic_weights
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
@@ -194,3 +196,19 @@ def test_stored_numbers_are_those_of_the_reference_folder(case):
             zip(header.split(","), zip(*(row.split(",") for row in rows), strict=True), strict=True)
         )
         assert {name: [float(cell) for cell in cells] for name, cells in columns.items()} == stored["data"]
+
+
+def test_synthetic_control_with_a_level_of_its_own_is_the_published_one():
+    """California's mean effect of 1989 to 2000 is -11.1 packs (DIFP in table 1 of Arkhangelsky et al. 2021).
+
+    *American Economic Review* 111:4088; weights at least 0 that sum to 1 and an intercept, all 38 states
+    (Doudchenko & Imbens 2016). Ours have a ridge penalty that picks one of many equal mixtures.
+    """
+    year, states, sales = cigarettes()
+    before, treated = year < 1989, states.index("California")
+    donors = np.delete(sales, treated, axis=1)
+    for ridge, tolerance in ((1e-9, 0.05), (RIDGE, 0.06)):
+        weights, level = synthetic_weights(sales[before, treated], donors[before], ridge)
+        gap = sales[:, treated] - donors @ weights - level
+        assert gap[before].mean() == pytest.approx(0.0, abs=1e-9)
+        assert gap[~before].mean() == pytest.approx(-11.1, abs=tolerance)

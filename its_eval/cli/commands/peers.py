@@ -96,7 +96,7 @@ def peers(
         # what plans a run is not needed for a table, and takes its time to load
         from its_eval.cli.peer_search import peers_of_config  # noqa: PLC0415
 
-        answer = peers_of_config(source, unit, stability=stability)
+        answer = peers_of_config(source, unit, stability=stability, explain=explain)
     else:
         asked = PeerQuestion(
             units=tuple(unit),

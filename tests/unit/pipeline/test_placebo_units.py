@@ -6,9 +6,16 @@ from by_hand import LeastSquares, segments, set_statistic
 
 from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.effects.attribution import attribution, donor_mean
+from its_eval.effects.exchangeability import effective_donors, percentiles
 from its_eval.estimators.fit import ContrastEstimates
 from its_eval.pipeline.donors import donor_targets
-from its_eval.pipeline.placebos import beside_donors, donor_fits, placebo_check, placebo_rows
+from its_eval.pipeline.placebos import (
+    beside_donors,
+    donor_fits,
+    exchangeability_check,
+    placebo_check,
+    placebo_rows,
+)
 from its_eval.pipeline.primary import Analysis
 from its_eval.pipeline.question import questions
 
@@ -48,6 +55,7 @@ def found_placebos(fitted):
         (asked,) = questions(analysis, estimates)
         fits = donor_fits(config, sources, plan, comparison, analysis)
         found = beside_donors(analysis, comparison, asked, estimates, fits, len(plan.treated))
+        look.targets = fits[0].targets
         return plan, found, list(placebo_rows(plan, design, asked, found))
 
     return look
@@ -303,3 +311,46 @@ def test_units_with_different_numbers_of_peers_have_placebos_of_their_own(world,
         expected = {item.unit: item.statistic for item in alone}
         assert dict(zip(placebos.donors, placebos.statistics, strict=True)) == pytest.approx(expected)
     assert set(found) == {"T1", "T2"}
+
+
+@pytest.mark.parametrize("design", ["single", "difference", "peer_mean"])
+def test_the_place_of_a_unit_among_its_donors_before_the_start(world, found_placebos, design):
+    """T1 is moved above all of them: level 100, the rest as it is."""
+    world.values["T1"] = world.values["T1"] + 1000.0
+    world.settings["designs"] = [design]
+    estimators = [{"name": "ols"}]
+    _, found, _ = found_placebos(world, design, outcomes=[world.outcome(estimators=estimators)])
+    item = found["T1"]
+    donors = np.column_stack([world.values[unit] for unit in UNITS[2:]])[:START]
+    place = percentiles(world.values["T1"][:START], donors)
+    assert item.place == place
+    assert place.level == 100.0
+    assert ("unlike_donors" in item.flags) == bool(place.unusual)
+    check = exchangeability_check(item)
+    assert (check.status, check.statistic) == ("note", 100.0)
+    assert check.message.startswith(
+        f"Percentiles before the start among 7 units without the intervention: level 100, "
+        f"trend {place.trend:.0f}, variance {place.variance:.0f}. It is unlike them ({', '.join(place.unusual)})"
+    )
+    shared = np.array([[1.0 if other == unit else 0.0 for other in UNITS[2:]] for unit in UNITS[2:]])
+    if design == "single":
+        assert np.isnan(item.n_effective)
+        assert "independent" not in check.message
+        return
+    for number, target in enumerate(found_placebos.targets):
+        for peer in target.peers:
+            shared[number, UNITS[2:].index(peer)] = -0.5
+    assert item.n_effective == pytest.approx(effective_donors(shared))
+    assert f"tell as much as {effective_donors(shared):.0f} independent ones" in check.message
+
+
+def test_a_unit_like_its_donors_could_be_one_of_them(world, found_placebos):
+    every = np.column_stack([world.values[unit] for unit in UNITS[2:]])
+    like = next(own for own in every.T if not percentiles(own[:START], every[:START]).unusual)
+    world.values["T2"] = like.copy()
+    _, found, _ = found_placebos(world)
+    assert found["T2"].place.unusual == ()
+    assert "unlike_donors" not in found["T2"].flags
+    check = exchangeability_check(found["T2"])
+    assert check.status == "pass"
+    assert ": it could be one of them. They share peers" in check.message

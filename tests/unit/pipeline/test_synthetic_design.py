@@ -159,6 +159,36 @@ def test_five_donors_cannot_answer_at_a_level_that_they_do_not_reach(world):
     assert "no smaller p than 0.167 is possible" in check["message"]
 
 
+def test_every_rank_is_taken_once_where_units_can_change_places(world):
+    """What makes the rank exact: whoever is treated, the same gaps are ranked (Abadie et al. 2010).
+
+    Were the treated unit left out of the pools of its donors, their gaps would depend on who it is.
+    """
+    found = world.run(checks=RANKED, treated="each", estimands={"primary": "level_change"})
+    rows = found.tables["verdicts"].query("label != ''")
+    assert sorted(rows["p_rank"]) == pytest.approx(np.arange(1, 7) / 6)
+    statistics = found.tables["placebo_units"].pivot_table("statistic", "placebo", "unit")
+    np.testing.assert_allclose(statistics, statistics[["T1"]] @ np.ones((1, 6)), rtol=1e-9)
+
+
+def test_the_weights_of_every_donor_are_a_table(world):
+    world.values["D2"][5] = np.nan
+    found = world.run().tables["donor_weights"]
+    donors = np.column_stack([world.values[unit] for unit in ("D1", "D3", "D4", "D5")])
+    expected, _ = synthetic_weights(world.values["T1"][:START], donors[:START])
+    assert (found[["outcome", "unit", "design"]] == [world.outcome()["indicator"], "T1", "synthetic"]).all(
+        axis=None
+    )
+    assert found["donor"].tolist() == ["D1", "D2", "D3", "D4", "D5"]
+    np.testing.assert_allclose(found["weight"], np.insert(expected, 1, 0.0), atol=1e-12)
+    assert found["role"].tolist() == [
+        "gaps" if donor == "D2" else "part" if weight > 0 else "no part"
+        for donor, weight in zip(found["donor"], found["weight"], strict=True)
+    ]
+    assert {"part", "gaps"} <= set(found["role"])
+    assert world.run(designs=["difference"]).tables["donor_weights"].empty
+
+
 @pytest.mark.parametrize(
     ("jump", "label"), [(3.0, "changed, more than other units do"), (0, "no clear change")]
 )
@@ -210,17 +240,19 @@ def test_donors_with_gaps_are_left_out_of_the_mixture(world):
     _, _, plan = world.plan()
     targets = SYNTHETIC.targets(plan)
     alone = make_sheet(plan, [replace(target, peers=()) for target in targets], "synthetic")
-    made, weights, failed = mixed(replace(alone, targets=tuple(targets)))
+    made, failed = mixed(replace(alone, targets=tuple(targets)))
     assert failed == []
     own, lacking = SYNTHETIC.sheet(plan, targets)
     assert lacking == []
     np.testing.assert_array_equal(own.values, made.values)
-    assert "D2" not in weights["T1"]
-    assert sum(weights["T1"].values()) == pytest.approx(1)
+    (weights,) = made.mixtures
+    assert list(weights) == ["D1", "D3", "D4", "D5"]
+    assert sum(weights.values()) == pytest.approx(1)
     used = np.arange(START) != 7
     donors = np.column_stack([world.values[unit] for unit in ("D1", "D3", "D4", "D5")])
     expected, level = synthetic_weights(world.values["T1"][:START][used], donors[:START][used])
     np.testing.assert_allclose(made.peer_means[:, 0], donors @ expected + level)
+    np.testing.assert_array_equal(list(weights.values()), expected)
     assert np.isnan(made.values[7, 0])
 
 

@@ -7,10 +7,11 @@ import pytest
 
 from its_eval.config.data import DataSettings
 from its_eval.evaluation import make_table
-from its_eval.report.blocks import Bullets, Table
+from its_eval.report.blocks import Bullets, Number, Table
 from its_eval.report.cells import estimate_cell, p_value
 from its_eval.report.checks import checks
 from its_eval.report.method import method
+from its_eval.report.peers import peers
 from its_eval.report.source import ReportSource, with_every_table
 
 #: The methods of the small study.
@@ -232,3 +233,35 @@ def test_an_estimate_without_interval_says_so():
 def test_a_p_value_of_nothing_is_a_dash():
     assert p_value("t", "p")(0, {"p": float("nan")}).parts == ("–",)
     assert p_value("t", "p")(0, {"p": 0.0001}).parts[0].text == "< 0.001"
+
+
+def test_the_weights_of_a_synthetic_control_the_heaviest_first(run):
+    assert section(peers, "mixtures", source_of(run)).blocks == []
+    outcome = run.evaluation.tables["effects"]["outcome"].iloc[0]
+    rows = [("B1", 0.25, "part"), ("B2", 0.75, "part"), ("B3", 0.0, "no part"), ("B4", 0.0, "gaps")]
+    table = make_table(
+        "donor_weights",
+        [
+            {
+                "outcome": outcome,
+                "unit": "A1",
+                "design": "synthetic",
+                "donor": donor,
+                "weight": w,
+                "role": role,
+            }
+            for donor, w, role in rows
+        ],
+    )
+    source = source_of(run, donor_weights=table)
+    made = section(peers, "mixtures", source)
+    (shown,) = made.blocks
+    assert shown.caption.endswith(
+        "2 of 4 donors are part of its synthetic control; 1 other with gaps could not be"
+    )
+    cells = [
+        [part.text if isinstance(part, Number) else part for part in cell.parts]
+        for row in shown.rows
+        for cell in row
+    ]
+    assert cells == [[source.unit_name("B2")], ["0.75"], [source.unit_name("B1")], ["0.25"]]
