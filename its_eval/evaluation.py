@@ -169,6 +169,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "balance": ("outcome", "unit", "variable", "unit_value", "peer_mean", "pool_mean", "smd"),
     "donor_weights": ("outcome", "unit", "design", "donor", "weight", "role"),
+    "peer_series": ("outcome", "unit", "period", "value", "denominator"),
     "series": (
         *("outcome", "unit", "design", "period", "observed", "unit_value", "peer_mean", "denominator"),
         *("used", "used_reason", "fitted", "counterfactual", "counterfactual_low", "counterfactual_high"),
@@ -223,6 +224,7 @@ SORT_KEYS: dict[str, tuple[str, ...]] = {
     "peer_contributions": ("unit", "peer", "variable"),
     "balance": ("outcome", "unit", "variable"),
     "donor_weights": ("outcome", "unit", "design", "donor"),
+    "peer_series": ("outcome", "unit", "period"),
     "series": ("outcome", "unit", "design", "period"),
     "checks": ("outcome", "unit", "design", "check"),
     "placebo_units": ("outcome", "unit", "design", "estimand", "placebo"),
@@ -350,8 +352,6 @@ class Evaluation:
         confidence; what tables cannot say about themselves.
     unit_names : mapping of str to str
         Names of all units, where known.
-    peer_values : mapping of str to DataFrame
-        By outcome: periods × units, values of the peers on the response scale, for figures.
     """
 
     title: str
@@ -359,7 +359,6 @@ class Evaluation:
     notes: tuple[str, ...]
     outcomes: Mapping[str, Mapping[str, Any]]
     unit_names: Mapping[str, str] = field(default_factory=dict)
-    peer_values: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
     def rows_of(self, table: str, outcome: str, unit: str | None = None) -> pd.DataFrame:
         """Return the rows of a table about one outcome, or about one of its units; none without a table."""
@@ -373,6 +372,17 @@ class Evaluation:
         """Return the labels of the estimators that answer the question of an outcome."""
         effects = self.rows_of("effects", outcome)
         return set(effects.loc[effects["role"] == "primary", "estimator"])
+
+    @cached_property
+    def peer_values(self) -> dict[str, pd.DataFrame]:
+        """Values of the peers on the response scale, by outcome: periods × units."""
+        rows = self.tables.get("peer_series")
+        if rows is None:
+            return {}
+        return {
+            str(outcome): some.pivot(index="period", columns="unit", values="value")
+            for outcome, some in rows.groupby("outcome")
+        }
 
     @cached_property
     def verdicts(self) -> tuple[Verdict, ...]:

@@ -113,6 +113,9 @@ class ReportSettings(Settings):
     answers: FilePath | None = Field(
         default=None, description="YAML file of answers to the questions that only people can answer."
     )
+    what_if: bool = Field(
+        default=True, description="Whether readers of the report can try other choices in it."
+    )
 
 
 class Output(Settings):

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
-from its_eval.columns import TableColumns
+from its_eval.columns import TableColumns, Texts
 from its_eval.comparisons.base import comparison_of
 from its_eval.config.outcomes import listed_as, strata_of_gap
 from its_eval.data.faults import findings_table
@@ -101,6 +100,7 @@ def evaluate_plan(config: Config, sources: Sources, plan: Plan, progress: Progre
         progress(f"fitting {outcome.outcome.label}")
         for name, some in peer_rows(outcome).items():
             rows[name] += some
+        _add_peer_series(outcome, tables["peer_series"])
         for design in config.designs:
             answered = _answer(config, sources, outcome, comparison_of(design))
             failed += answered.failed
@@ -126,13 +126,12 @@ def evaluate_plan(config: Config, sources: Sources, plan: Plan, progress: Progre
         plan.notes,
         {outcome.outcome.name: _about(config, outcome) for outcome in plan.outcomes},
         dict(sources.units.names),
-        {outcome.outcome.name: _peer_values(outcome) for outcome in plan.outcomes},
     )
     return with_workshops(config, sources.workshops, evaluation)
 
 
 #: Tables that are made from columns; the others are of few rows, one by one.
-_BY_COLUMNS = ("effects", "coefficients", "fits", "not_estimated", "series", "power")
+_BY_COLUMNS = ("effects", "coefficients", "fits", "not_estimated", "peer_series", "series", "power")
 
 
 @dataclass(frozen=True)
@@ -271,8 +270,20 @@ def _about(config: Config, plan: OutcomePlan) -> dict[str, Any]:
     }
 
 
-def _peer_values(plan: OutcomePlan) -> pd.DataFrame:
-    """Return the values of all peers of an outcome, periods × units."""
+def _add_peer_series(plan: OutcomePlan, into: TableColumns) -> None:
+    """Add a row for every peer of an outcome and period: its value on the response scale, and of how many."""
     peers = sorted({peer for peers in plan.peer_sets.values() for peer in peers.peers})
-    columns = [plan.panel.column(peer) for peer in peers]
-    return pd.DataFrame(plan.panel.values[:, columns], index=plan.panel.periods, columns=peers)
+    if not peers:
+        return
+    panel, columns = plan.panel, plan.panel.columns(peers)
+    n = panel.n_periods
+    into.add(
+        len(peers) * n,
+        {
+            "outcome": plan.outcome.name,
+            "unit": Texts(np.repeat(np.arange(len(peers)), n), peers),
+            "period": Texts(np.tile(np.arange(n), len(peers)), panel.periods),
+            "value": panel.values[:, columns].T.ravel(),
+            "denominator": panel.denominators[:, columns].T.ravel(),
+        },
+    )

@@ -225,7 +225,21 @@ class Folded:
     kind: ClassVar[str] = "folded"
 
 
-Block: TypeAlias = Table | Sentence | Bullets | Heading | Picture | Folded
+@dataclass(frozen=True)
+class WhatIf:
+    """Controls with which a reader tries other choices.
+
+    Attributes
+    ----------
+    data : str
+        Outcomes, series and studies as JSON.
+    """
+
+    data: str
+    kind: ClassVar[str] = "what_if"
+
+
+Block: TypeAlias = Table | Sentence | Bullets | Heading | Picture | Folded | WhatIf
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from functools import cache
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from its_eval.report.answer import answer
@@ -19,6 +20,7 @@ from its_eval.report.house_style import HouseStyle
 from its_eval.report.method import method
 from its_eval.report.peers import peers
 from its_eval.report.source import ReportSource, with_every_table
+from its_eval.report.what_if.studies import what_if
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 
 _SCRIPT = "sorting.js.j2"
+#: What a page with controls needs besides.
+_WHAT_IF = ("engine.js", "panel.js")
 
 
 @cache
@@ -74,7 +78,11 @@ def content_policy(script: str) -> str:
     )
 
 
-def render_page(template: str, *, style: HouseStyle, **content: Any) -> str:
+def _what_if_file(name: str) -> str:
+    return (resources.files("its_eval.report") / "what_if" / name).read_text(encoding="utf-8")
+
+
+def render_page(template: str, *, style: HouseStyle, what_if: bool = False, **content: Any) -> str:
     """Return a page as HTML.
 
     Parameters
@@ -83,11 +91,15 @@ def render_page(template: str, *, style: HouseStyle, **content: Any) -> str:
         Name of the template.
     style : HouseStyle
         Logo, title and colours.
+    what_if : bool
+        Whether the page has controls with which a reader tries other choices.
     **content
         What the template shows.
     """
     environment = _environment()
     script = environment.get_template(_SCRIPT).render()
+    if what_if:
+        script = "\n".join([script, *map(_what_if_file, _WHAT_IF)])
     embedder = SvgEmbedder()
 
     def drawing(picture: Picture) -> str:
@@ -106,6 +118,7 @@ def render_page(template: str, *, style: HouseStyle, **content: Any) -> str:
     return environment.get_template(template).render(
         style=style,
         script=script,
+        more_style=_what_if_file("panel.css") if what_if else "",
         policy=content_policy(script),
         embedder=embedder,
         drawing=drawing,
@@ -117,14 +130,14 @@ def render_page(template: str, *, style: HouseStyle, **content: Any) -> str:
 
 #: The sections of the chapters in the order of the page: the answer first, what it rests on after it.
 _ORDER = (
-    *("answer", "glance", "units", "effects", "placebos", "peers", "mixtures", "checks", "choices"),
+    *("answer", "glance", "units", "effects", "placebos", "peers", "mixtures", "checks", "choices", "what-if"),
     *("power", "before-after", "data", "methods", "assumptions", "checklists", "origin"),
 )
 
 
 def _sections(source: ReportSource) -> list[Section]:
     """Return the sections of a report; one that a run may have or not is left out when nothing is in it."""
-    chapters = (answer, effects, peers, checks, before_after, method)
+    chapters = (answer, effects, peers, checks, what_if, before_after, method)
     made = {section.ident: section for chapter in chapters for section in chapter(source)}
     return [made[ident] for ident in _ORDER if made[ident].blocks]
 
@@ -165,10 +178,12 @@ def render_report(
     style = style or HouseStyle()
     stored = stored_figures(complete, figures_folder)
     source = ReportSource(complete, settings, provenance, stored, answers or {})
+    sections = _sections(source)
     return render_page(
         "report.html.j2",
         style=style,
+        what_if=any(section.ident == "what-if" for section in sections),
         title=style.title or evaluation.title,
-        sections=_sections(source),
+        sections=sections,
         version=str((provenance.get("program") or {}).get("version", "")),
     )

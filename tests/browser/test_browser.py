@@ -2,14 +2,14 @@
 
 import json
 import os
-import shutil
 from pathlib import Path
 
 import pytest
+from chromium import axe_faults, needs_chromium
+
+pytestmark = needs_chromium
 
 ROOT = Path(__file__).parents[2]
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-DRIVER = os.environ.get("CHROMEDRIVER") or shutil.which("chromedriver")
 DESKTOP, PHONE, PAPER = 1280, 390, 680
 CONFIG = """\
 version: 1
@@ -26,19 +26,6 @@ outcomes: [{indicator: fft_recommend, label: A&E patients who would recommend, u
 designs: [single, difference]
 estimators: [reml_ar, ols]
 """
-
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None or DRIVER is None,
-    reason="chromium and chromedriver are not installed (Debian: apt-get install chromium chromium-driver)",
-)
-
-
-def axe_source():
-    """Return the text of axe-core; None where it is not."""
-    places = [os.environ.get("AXE_CORE"), ROOT / "node_modules" / "axe-core" / "axe.min.js"]
-    found = [Path(place) for place in places if place and Path(place).is_file()]
-    return found[0].read_text(encoding="utf-8") if found else None
-
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
@@ -73,21 +60,6 @@ def report(tmp_path_factory):
     report = folder / "report.html"
     report.write_text(page, encoding="utf-8")
     return report
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture
@@ -254,21 +226,6 @@ def task_seconds(browser):
 
 @pytest.mark.parametrize("width", [DESKTOP, PHONE])
 def test_axe_finds_no_serious_violation(open_page, width):
-    source = axe_source()
-    if source is None:
-        pytest.skip("axe-core is not here: `npm install axe-core`, or name axe.min.js in AXE_CORE")
     browser = open_page(width, unfold=True)
-    # the policy of the page forbids scripts, so it is told through the debugger as browsers' own tools are
-    browser.execute_cdp_cmd("Runtime.evaluate", {"expression": source})
-    found = browser.execute_cdp_cmd(
-        "Runtime.evaluate",
-        {
-            "expression": "axe.run(document, {resultTypes: ['violations']})"
-            ".then(found => JSON.stringify(found.violations.map("
-            "fault => [fault.impact, fault.id, fault.nodes.length, fault.nodes[0].html])))",
-            "awaitPromise": True,
-            "returnByValue": True,
-        },
-    )
-    faults = json.loads(found["result"]["value"])
+    faults = axe_faults(browser)
     assert [fault for fault in faults if fault[0] in ("serious", "critical")] == []

@@ -140,6 +140,14 @@ def series(
         {
             "series": make_table("series", rows),
             "peers": make_table("peers", peer_rows),
+            "peer_series": make_table(
+                "peer_series",
+                [
+                    {"outcome": "ae_4h", "unit": unit, "period": period, "value": value}
+                    for unit, column in zip(names, np.transpose(peers), strict=bool(n_peers))
+                    for period, value in zip(periods, column, strict=True)
+                ],
+            ),
             "effects": make_table(
                 "effects",
                 [{"outcome": "ae_4h", "unit": "RF4", "role": "primary", "estimator": "reml_ar"}],
@@ -162,7 +170,6 @@ def series(
         (),
         {"ae_4h": about},
         {"RF4": name} if name else {},
-        {"ae_4h": pd.DataFrame(peers, index=periods, columns=names)} if n_peers else {},
     )
 
 
@@ -265,18 +272,17 @@ class TestData:
 
     def test_peers_on_another_scale_are_left_out(self, design):
         evaluation = series()
-        counts = replace(evaluation, peer_values={"ae_4h": 1000.0 * evaluation.peer_values["ae_4h"]})
+        peers = evaluation.tables["peer_series"]
+        peers = peers.assign(value=1000.0 * peers["value"])
+        counts = replace(evaluation, tables={**evaluation.tables, "peer_series": peers})
         assert not [name for name in data(counts, design) if name.startswith("peer_P")]
         draw(counts, design)
 
     def test_peer_called_mean_does_not_hide_the_mean(self, design):
         evaluation = series()
         peers = evaluation.tables["peers"].replace({"peer": {"P01": "mean"}})
-        renamed = replace(
-            evaluation,
-            tables={**evaluation.tables, "peers": peers},
-            peer_values={"ae_4h": evaluation.peer_values["ae_4h"].rename(columns={"P01": "mean"})},
-        )
+        values = evaluation.tables["peer_series"].replace({"unit": {"P01": "mean"}})
+        renamed = replace(evaluation, tables={**evaluation.tables, "peers": peers, "peer_series": values})
         frame = data(renamed, design)
         assert frame.columns.is_unique
         np.testing.assert_array_equal(frame["peer_mean_"], evaluation.peer_values["ae_4h"]["P01"])

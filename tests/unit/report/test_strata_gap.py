@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from its_eval.config import Config, load_config
+from its_eval.evaluation import make_table
 from its_eval.figures.catalogue import describe, draw, figure_data, figure_tasks
 from its_eval.pipeline.run import evaluate
 from its_eval.words.verdicts import gap_sentence, gap_sentences, mean_gap_before
@@ -140,9 +141,8 @@ class TestFigure:
             about = {**evaluation.outcomes[GAP], "transform": "log", "unit": ""}
             evaluation = replace(
                 evaluation,
-                tables={**evaluation.tables, "series": positive},
+                tables={**evaluation.tables, "series": positive, "peer_series": make_table("peer_series", [])},
                 outcomes={**evaluation.outcomes, GAP: about},
-                peer_values={},
             )
         for task in figure_tasks(evaluation):
             if task.kind != "strata_gap" or task.unit != "SIM07":

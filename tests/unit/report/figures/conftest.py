@@ -140,8 +140,18 @@ def make_study(
         "confidence": 0.95,
         "events": (("A second wing opens", periods[min(start + 5, n - 1)], ()),),
     }
+    tables["peer_series"] = peer_series(OUTCOME, peer_values)
     made = {name: _frame(name, rows) for name, rows in tables.items()}
-    return Evaluation("A study", made, (), {OUTCOME: about}, names, {OUTCOME: peer_values})
+    return Evaluation("A study", made, (), {OUTCOME: about}, names)
+
+
+def peer_series(outcome, values):
+    """Rows of the table from values of peers, periods × units."""
+    return [
+        {"outcome": outcome, "unit": unit, "period": period, "value": values.loc[period, unit]}
+        for unit in values.columns
+        for period in values.index
+    ]
 
 
 _TABLES = (*COLUMNS, "power_curve")

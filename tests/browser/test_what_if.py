@@ -1,0 +1,257 @@
+"""*What if?* in a browser: each control against a run of the config that it stands for."""
+
+from pathlib import Path
+from statistics import median
+
+import pytest
+import yaml
+from chromium import ROOT, axe_faults, needs_chromium
+
+from its_eval.config import load_config
+from its_eval.pipeline.run import evaluate
+from its_eval.report.html import render_report
+
+pytestmark = needs_chromium
+TOLERANCE = 1e-6
+SAMPLE = ROOT / "data" / "sample"
+CONFIG = {
+    "version": 1,
+    "title": "Other choices",
+    "data": {
+        "indicators": {"path": str(SAMPLE / "indicators.csv")},
+        "characteristics": {"path": str(SAMPLE / "characteristics.csv")},
+        "units": {"path": str(SAMPLE / "units.csv"), "columns": {"unit": "unit", "name": "name", "type": "type"}},
+    },
+    "intervention": {"name": "Improvement programme", "date": "2015-07"},
+    "treated": ["SIM07"],
+    "peers": {"k": 10},
+    "outcomes": [
+        {
+            "indicator": "fft_recommend",
+            "unit": "%",
+            "kind": "percentage",
+            "better": "higher",
+            "start": "2013-04",
+            "end": "2020-02",
+            "seasonality": "months",
+        }
+    ],
+    "designs": ["single", "difference"],
+    "estimators": ["reml_ar"],
+    "checks": dict.fromkeys(
+        ("placebo_units", "placebo_dates", "leave_one_peer_out", "trend_bounds", "one_month"), False
+    ),
+}
+DESIGNS = ("difference", "single")
+
+
+def run(folder, **changes):
+    path = Path(folder) / "study.yaml"
+    path.write_text(yaml.safe_dump({**CONFIG, **changes}), encoding="utf-8")
+    config = load_config(path)
+    return config, evaluate(config)
+
+
+@pytest.fixture(scope="module")
+def declared(tmp_path_factory):
+    return run(tmp_path_factory.mktemp("declared"))
+
+
+@pytest.fixture(scope="module")
+def report(declared, tmp_path_factory):
+    config, evaluation = declared
+    folder = tmp_path_factory.mktemp("page")
+    page = render_report(
+        evaluation,
+        folder / "figures",
+        settings=config.model_dump(mode="json", by_alias=True),
+        provenance={"program": {"name": "its-eval", "version": "1"}, "inputs": {}},
+    )
+    path = folder / "report.html"
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def page(browser, report):
+    browser.get("about:blank")
+    browser.get_log("browser")
+    browser.get(report.as_uri())
+    browser.execute_script("document.documentElement.style.scrollBehavior = 'auto'")
+    browser.execute_script("document.getElementById('what-if-panel').scrollIntoView()")
+    wait_for(browser, "return document.querySelectorAll('#what-if-panel tbody tr').length")
+    return browser
+
+
+def wait_for(browser, script):
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    return WebDriverWait(browser, 30).until(lambda driver: driver.execute_script(script))
+
+
+def choose_unit(browser, design):
+    browser.execute_script(
+        "const list = document.getElementById('what-if-unit');"
+        "list.value = [...list.options].find(one => one.textContent.includes(arguments[0])).value;"
+        "list.dispatchEvent(new Event('change'))",
+        {"difference": "its peers", "single": "own earlier trend"}[design],
+    )
+
+
+def shown(browser):
+    rows = browser.execute_script(
+        "return [...document.querySelectorAll('#what-if-panel tbody tr')]"
+        ".map(row => [row.dataset.effect, row.dataset.estimate, row.dataset.se, row.dataset.df, row.dataset.p])"
+    )
+    return {name: [float(value) for value in numbers] for name, *numbers in rows}
+
+
+def compare(found, evaluation, design):
+    effects = evaluation.tables["effects"]
+    rows = effects[effects["design"].eq(design) & effects["unit"].eq("SIM07")].set_index("estimand")
+    names = {"level": "level_change", "slope": "slope_change", "year": "effect_at_12"}
+    assert set(found) == set(names)
+    for name, estimand in names.items():
+        row = rows.loc[estimand]
+        estimate, se, df, p = found[name]
+        assert abs(estimate - row["estimate"]) < TOLERANCE * row["std_error"], (design, name)
+        assert se == pytest.approx(row["std_error"], rel=TOLERANCE)
+        assert df == pytest.approx(row["df"], rel=1e-5)
+        assert p == pytest.approx(row["p_value"], abs=1e-6)
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+def test_the_declared_settings_show_the_declared_answer(page, declared, design):
+    choose_unit(page, design)
+    compare(shown(page), declared[1], design)
+    status = page.find_element("css selector", ".what-if-status").text
+    assert status == "These are the declared settings."
+
+
+def test_the_start(page, tmp_path):
+    _, moved = run(tmp_path, intervention={**CONFIG["intervention"], "date": "2015-10"})
+    for design in DESIGNS:
+        choose_unit(page, design)
+        page.execute_script(
+            "const bar = document.getElementById('what-if-start'); bar.value = Number(bar.value) + 3;"
+            "bar.dispatchEvent(new Event('input'))"
+        )
+        wait_for(page, "return document.querySelector('.what-if-exploring')")
+        assert page.find_element("id", "what-if-start-words").text == "October 2015"
+        compare(shown(page), moved, design)
+
+
+def test_a_period_left_out(page, tmp_path):
+    events = [{"name": "Odd", "date": month, "until": month, "as": "mask"} for month in ("2014-02", "2016-08")]
+    _, masked = run(tmp_path, events=events)
+    for design in DESIGNS:
+        choose_unit(page, design)
+        page.execute_script(
+            "const list = document.getElementById('what-if-month');"
+            "list.value = [...list.options].find(one => one.textContent === 'February 2014').value"
+        )
+        page.find_element("css selector", "#what-if-month + button").click()
+        # the other one by a click on its point
+        page.execute_script(
+            "[...document.querySelectorAll('#what-if-panel .point')]"
+            ".find(point => point.textContent.startsWith('August 2016')).dispatchEvent(new MouseEvent('click'))"
+        )
+        compare(shown(page), masked, design)
+        page.find_element("css selector", ".what-if-left-out button").click()
+        assert len(page.find_elements("css selector", "#what-if-panel .point.out")) == 1
+
+
+def test_a_peer_left_out_and_three_stay(page, declared, tmp_path):
+    peers = list(declared[1].tables["peers"]["peer"])
+    _, fewer = run(tmp_path, peers={"given": {"SIM07": [code for code in peers if code != peers[4]]}})
+    choose_unit(page, "difference")
+    page.find_element("id", f"what-if-peer-{peers[4]}").click()
+    compare(shown(page), fewer, "difference")
+    for code in (*peers[:4], *peers[5:7]):
+        page.find_element("id", f"what-if-peer-{code}").click()
+    left = page.find_elements("css selector", ".what-if-peers input:checked")
+    assert len(left) == 3
+    assert not any(box.is_enabled() for box in left)
+
+
+def test_the_season_and_the_order(page, tmp_path):
+    _, plain = run(tmp_path, outcomes=[{**CONFIG["outcomes"][0], "seasonality": "none"}])
+    choose_unit(page, "difference")
+    page.find_element("id", "what-if-season").click()
+    compare(shown(page), plain, "difference")
+    _, first = run(tmp_path, estimators=[{"name": "reml_ar", "order": 1}])
+    choose_unit(page, "difference")
+    page.execute_script(
+        "const list = document.getElementById('what-if-order'); list.value = '1';"
+        "list.dispatchEvent(new Event('change'))"
+    )
+    compare(shown(page), first, "difference")
+
+
+def test_what_is_tried_is_counted_kept_in_the_address_and_printed(page):
+    for value in (24, 25, 24):
+        page.execute_script(
+            "const bar = document.getElementById('what-if-start'); bar.value = arguments[0];"
+            "bar.dispatchEvent(new Event('input'))",
+            value,
+        )
+        page.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+    status = page.find_element("css selector", ".what-if-status").text
+    assert status == "Exploration, not the declared answer. 2 other choices tried in this copy."
+    assert page.current_url.endswith("tried=2")
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert not page.find_element("id", "what-if-panel").is_displayed()
+    printed = page.find_element("id", "what-if-printed")
+    assert printed.is_displayed()
+    assert printed.text.startswith("2 other choices tried in this copy of the report.")
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "screen"})
+    page.refresh()
+    page.execute_script("document.getElementById('what-if-panel').scrollIntoView()")
+    wait_for(page, "return document.querySelectorAll('#what-if-panel tbody tr').length")
+    page.find_element("id", "what-if-season").click()
+    assert page.current_url.endswith("tried=3")
+
+
+def test_it_never_gives_a_verdict(page, declared):
+    text = page.find_element("id", "what-if-panel").text
+    assert "it cannot say whether this is more than other units change" in text
+    assert not any(label and label in text for label in declared[1].tables["summary"]["label"])
+
+
+def test_a_choice_without_an_answer_says_why(page):
+    page.execute_script(
+        "const bar = document.getElementById('what-if-start'); bar.value = 4; bar.dispatchEvent(new Event('input'))"
+    )
+    page.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+    status = page.find_element("css selector", ".what-if-status").text
+    assert status.startswith("No answer with these choices: 4 periods on one side of the start; 8 are needed.")
+
+
+def test_a_control_answers_within_a_tenth_of_a_second(page):
+    spent = page.execute_script(
+        "const box = document.getElementById('what-if-season'); const spent = [];"
+        "for (let turn = 0; turn < 20; turn++) {"
+        " const start = performance.now(); box.click(); spent.push(performance.now() - start) }"
+        "return spent"
+    )
+    assert median(spent) < 100
+
+
+def test_the_console_is_silent_and_axe_finds_nothing(page):
+    page.find_element("id", "what-if-season").click()
+    page.find_element("css selector", "#what-if-month + button").click()
+    assert page.get_log("browser") == []
+    assert [fault for fault in axe_faults(page) if "what-if" in fault[3]] == []
+
+
+def test_its_own_share_of_the_page_is_small():
+    folder = ROOT / "its_eval" / "report" / "what_if"
+    assert sum(path.stat().st_size for path in folder.glob("*.*s")) <= 60_000
+
+
+def test_a_report_without_it(declared, tmp_path):
+    config, evaluation = declared
+    settings = config.model_dump(mode="json", by_alias=True)
+    settings["output"]["report"]["what_if"] = False
+    page = render_report(evaluation, tmp_path, settings=settings, provenance={})
+    assert "what-if" not in page
