@@ -27,6 +27,7 @@ designs: [single, difference]
 estimators: [reml_ar, ols]
 """
 
+
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
     """The report of two trusts of the sample, with all figures; REPORT_HTML names another one."""

@@ -20,7 +20,10 @@ CONFIG = {
     "data": {
         "indicators": {"path": str(SAMPLE / "indicators.csv")},
         "characteristics": {"path": str(SAMPLE / "characteristics.csv")},
-        "units": {"path": str(SAMPLE / "units.csv"), "columns": {"unit": "unit", "name": "name", "type": "type"}},
+        "units": {
+            "path": str(SAMPLE / "units.csv"),
+            "columns": {"unit": "unit", "name": "name", "type": "type"},
+        },
     },
     "intervention": {"name": "Improvement programme", "date": "2015-07"},
     "treated": ["SIM07"],
@@ -142,7 +145,9 @@ def test_the_start(page, tmp_path):
 
 
 def test_a_period_left_out(page, tmp_path):
-    events = [{"name": "Odd", "date": month, "until": month, "as": "mask"} for month in ("2014-02", "2016-08")]
+    events = [
+        {"name": "Odd", "date": month, "until": month, "as": "mask"} for month in ("2014-02", "2016-08")
+    ]
     _, masked = run(tmp_path, events=events)
     for design in DESIGNS:
         choose_unit(page, design)
@@ -224,7 +229,9 @@ def test_a_choice_without_an_answer_says_why(page):
     )
     page.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
     status = page.find_element("css selector", ".what-if-status").text
-    assert status.startswith("No answer with these choices: 4 periods on one side of the start; 8 are needed.")
+    assert status.startswith(
+        "No answer with these choices: 4 periods on one side of the start; 8 are needed."
+    )
 
 
 def test_a_control_answers_within_a_tenth_of_a_second(page):

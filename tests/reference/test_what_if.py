@@ -88,7 +88,14 @@ def compare(asked):
         rows = np.array([[row[name] for name in names] for row in found["rows"]])
         # estimates and limits in standard errors, the others relative or as they are
         scale = np.column_stack(
-            [expected[:, 1], expected[:, 1], expected[:, 2], np.ones(len(rows)), expected[:, 1], expected[:, 1]]
+            [
+                expected[:, 1],
+                expected[:, 1],
+                expected[:, 2],
+                np.ones(len(rows)),
+                expected[:, 1],
+                expected[:, 1],
+            ]
         )
         error = np.abs(rows - expected) / scale
         assert found["inference"] == inference, number

@@ -1,8 +1,8 @@
 """Which units a reader can ask *what if?*, with the data that the engine in the page needs.
 
 The engine fits what the run fitted: restricted maximum likelihood with autoregressive errors of constant
-variance, for a unit alone or its gap to its peers, as it is or on logarithms. Units answered otherwise have no
-controls.
+variance, for a unit alone or its gap to its peers, as it is or on logarithms. Units answered otherwise have
+no controls.
 """
 
 from __future__ import annotations
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from its_eval.report.source import ReportSource
 
 _INTRODUCTION = (
-    "What if it had started in another month, or without a month, a peer or the season? Change a setting: the "
-    "numbers and the figure follow at once, in this page alone.",
+    "What if it had started at another time, or without a period, a peer or the season? Try it here.",
     "Whatever is tried here is exploration. The declared answer is the one above, and it is what is printed.",
 )
 #: Digits with which values travel: rounding moves no printed digit, nor any estimate by 1e-6 standard errors.
@@ -53,8 +52,8 @@ def what_if_data(source: ReportSource) -> str:
 
     Notes
     -----
-    Values are those of the tables ``series`` and ``peer_series``, and nothing else: what a run keeps to itself
-    is not in the page either.
+    Values are those of the tables ``series`` and ``peer_series``, and nothing else: what a run keeps to
+    itself is not in the page either.
     """
     outcomes: list[dict[str, Any]] = []
     studies: list[dict[str, Any]] = []
@@ -75,7 +74,9 @@ def what_if_data(source: ReportSource) -> str:
         return ""
     content = {"confidence": source.settings["confidence"], "outcomes": outcomes, "studies": studies}
     # "<" cannot end the element that holds it
-    return json.dumps(content, separators=(",", ":"), ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
+    return json.dumps(content, separators=(",", ":"), ensure_ascii=False, allow_nan=False).replace(
+        "<", "\\u003c"
+    )
 
 
 def _entry(source: ReportSource, name: str) -> Mapping[str, Any] | None:
@@ -123,7 +124,7 @@ def _outcome(source: ReportSource, name: str) -> dict[str, Any]:
 def _series(rows: pd.DataFrame, periods: Sequence[str]) -> dict[str, dict[str, list[float | None]]]:
     found = {}
     for unit, some in rows.groupby("unit"):
-        placed = some.set_index("period").reindex(periods)
+        placed = some.set_index("period").reindex(list(periods))
         found[str(unit)] = {
             "values": [_short(value) for value in placed["value"]],
             "sizes": [_short(value) for value in placed["denominator"]],
@@ -175,7 +176,7 @@ def _interruptions(
     found = [
         {
             "name": str(row["interruption"]),
-            "start": periods.index(str(row["interruption_period"])),
+            "start": list(periods).index(str(row["interruption_period"])),
             "shape": shapes[row["interruption"]][0],
             "phase_in": shapes[row["interruption"]][1],
             "ramp": shapes[row["interruption"]][2] == "ramp",

@@ -141,7 +141,11 @@ class TestFigure:
             about = {**evaluation.outcomes[GAP], "transform": "log", "unit": ""}
             evaluation = replace(
                 evaluation,
-                tables={**evaluation.tables, "series": positive, "peer_series": make_table("peer_series", [])},
+                tables={
+                    **evaluation.tables,
+                    "series": positive,
+                    "peer_series": make_table("peer_series", []),
+                },
                 outcomes={**evaluation.outcomes, GAP: about},
             )
         for task in figure_tasks(evaluation):
