@@ -240,33 +240,10 @@ SORT_KEYS: dict[str, tuple[str, ...]] = {
 
 _TEXT = frozenset(
     {
-        *(
-            "outcome",
-            "unit",
-            "design",
-            "estimator",
-            "role",
-            "interruption",
-            "interruption_period",
-            "estimand",
-        ),
-        *("scale", "inference_scale", "term", "reason", "message", "peer", "candidate", "variable", "period"),
-        *(
-            "direction",
-            "label",
-            "flags",
-            "season",
-            "weights",
-            "used_reason",
-            "indicator",
-            "check",
-            "severity",
-            "status",
-            "placebo",
-            "dimension",
-            "choice",
-            "method",
-        ),
+        *("outcome", "unit", "design", "estimator", "role", "interruption", "interruption_period"),
+        *("estimand", "scale", "inference_scale", "term", "reason", "message", "peer", "candidate"),
+        *("variable", "period", "direction", "label", "flags", "season", "weights", "used_reason"),
+        *("indicator", "check", "severity", "status", "placebo", "dimension", "choice", "method"),
         *("question", "inference", "donor"),
     }
 )

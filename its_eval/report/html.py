@@ -130,8 +130,8 @@ def render_page(template: str, *, style: HouseStyle, what_if: bool = False, **co
 
 #: The sections of the chapters in the order of the page: the answer first, what it rests on after it.
 _ORDER = (
-    *("answer", "glance", "units", "effects", "placebos", "peers", "mixtures", "checks", "choices", "what-if"),
-    *("power", "before-after", "data", "methods", "assumptions", "checklists", "origin"),
+    *("answer", "glance", "units", "effects", "placebos", "peers", "mixtures", "checks", "choices"),
+    *("what-if", "power", "before-after", "data", "methods", "assumptions", "checklists", "origin"),
 )
 
 

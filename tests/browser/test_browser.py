@@ -126,7 +126,7 @@ def test_the_contents_lead_to_the_sections(open_page):
     targets = browser.execute_script(
         "return [...document.querySelectorAll('nav.contents a')].map(link => link.getAttribute('href'))"
     )
-    assert len(targets) == 13
+    assert len(targets) == 14
     browser.execute_script("document.documentElement.style.scrollBehavior = 'auto'")
     for target in targets:
         browser.find_element("css selector", f"nav.contents a[href='{target}']").click()

@@ -67,8 +67,12 @@ ALLOWED = {
     "__init__": {"config", "evaluation", "peers", "pipeline", "provenance"},
     "__main__": {"cli"},
 }
-#: Modules that bring the parts together: a result is written with its figures and its report.
-COMPOSERS = {"pipeline/produce.py": {"report", "figures"}}
+#: Modules that bring the parts together: a result is written with its figures and its report; a page that fits
+#: again is told what the design was.
+COMPOSERS = {
+    "pipeline/produce.py": {"report", "figures"},
+    "report/what_if/studies.py": {"calendar", "design"},
+}
 #: What a config can name is read from the catalogues of the parts that it configures.
 CATALOGUES = {
     "config": {
