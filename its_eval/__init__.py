@@ -18,12 +18,22 @@ if TYPE_CHECKING:
     from its_eval.config import load_config
     from its_eval.evaluation import Evaluation
     from its_eval.peers.select import select_peers
+    from its_eval.pipeline.peers_of import peers_of
     from its_eval.pipeline.run import evaluate
     from its_eval.pipeline.series_fits import SeriesFits, fit
 
     __version__: str
 
-__all__ = ["Evaluation", "SeriesFits", "__version__", "evaluate", "fit", "load_config", "select_peers"]
+__all__ = [
+    "Evaluation",
+    "SeriesFits",
+    "__version__",
+    "evaluate",
+    "fit",
+    "load_config",
+    "peers_of",
+    "select_peers",
+]
 
 _HOMES = {
     "Evaluation": "its_eval.evaluation",
@@ -31,6 +41,7 @@ _HOMES = {
     "evaluate": "its_eval.pipeline.run",
     "fit": "its_eval.pipeline.series_fits",
     "load_config": "its_eval.config",
+    "peers_of": "its_eval.pipeline.peers_of",
     "select_peers": "its_eval.peers.select",
 }
 

@@ -18,7 +18,7 @@ from its_eval.peers.balance import Contribution, contributions, largest_shares
 from its_eval.peers.distance import FAR, pool_percentiles
 from its_eval.peers.recipes import PRESETS
 from its_eval.peers.scaling import SCALE_UNITS
-from its_eval.peers.select import peer_overlap
+from its_eval.peers.select import PEER_COLUMNS, peer_overlap, peer_rows
 from its_eval.peers.stability import steadiness
 
 if TYPE_CHECKING:
@@ -173,12 +173,9 @@ def _print_csv(answer: Answer, *, explain: bool) -> None:
         writer.writerow(rows[0])
         writer.writerows(["" if cell is None else cell for cell in row.values()] for row in rows)
         return
-    writer.writerow(("unit", "rank", "peer", "distance"))
-    for peer_set in answer.sets:
-        for rank, (peer, distance) in enumerate(
-            zip(peer_set.peers, peer_set.distances, strict=True), start=1
-        ):
-            writer.writerow((peer_set.unit, rank, peer, "" if np.isnan(distance) else repr(float(distance))))
+    writer.writerow(PEER_COLUMNS)
+    for *found, distance in peer_rows(answer.sets):
+        writer.writerow((*found, "" if np.isnan(distance) else repr(distance)))
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,16 @@ from pydantic import ValidationError
 from its_eval.config.faults import did_you_mean, one_of, show
 from its_eval.config.models import Config
 from its_eval.config.outcomes import Outcome, OutcomesFrom
-from its_eval.config.reading import Document, Place, Problem, decode, problems_of, read_file, read_yaml
+from its_eval.config.reading import (
+    Document,
+    Place,
+    Problem,
+    decode,
+    problems_of,
+    read_file,
+    read_mapping,
+    read_yaml,
+)
 from its_eval.config.settings import known_keys
 from its_eval.errors import ConfigError
 
@@ -132,25 +142,31 @@ def _cell(key: str, text: str, place: Place, document: Document) -> Any:
 _HINT = "`its-eval schema` prints every key with its meaning"
 
 
-def load_config(path: str | Path) -> Config:
-    """Return the settings that a YAML file describes, with every default filled in.
+def load_config(source: str | Path | Mapping[Any, Any], *, in_memory: Collection[str] = ()) -> Config:
+    """Return the settings that a YAML file or a mapping describes, with every default filled in.
 
     Parameters
     ----------
-    path : str or Path
-        The config. Paths inside it are relative to its folder.
+    source : str, Path or mapping
+        The config. Paths inside it are relative to its folder; those of a mapping to the working folder.
+    in_memory : collection of {"indicators", "characteristics"}
+        Tables that are in memory, and need no `path` in the config.
 
     Raises
     ------
     ConfigError
-        With every fault of the file, each as ``file:line: key.path: what was wrong; expected ...``.
+        With every fault, each as ``file:line: key.path: what was wrong; expected ...``.
     """
-    path = Path(path)
-    document = read_file(path)
-    folder = path.absolute().parent
+    if isinstance(source, Mapping):
+        document, folder, title = read_mapping(source), Path.cwd(), "Evaluation"
+    else:
+        path = Path(source)
+        document, folder, title = read_file(path), path.absolute().parent, path.stem
     outcomes_read = expand_outcomes(document, folder)
     if document.tree.get("title") is None:
-        document.tree["title"] = path.stem
+        document.tree["title"] = title
+    for name in in_memory:
+        _without_file(document.tree, name)
     problems = document.problems
     try:
         config = Config.model_validate(document.tree, context={"folder": folder})
@@ -164,9 +180,25 @@ def load_config(path: str | Path) -> Config:
             ]
         problems = [*problems, *faults]
     if problems:
-        ordered = sorted(problems, key=lambda problem: (problem.place.file != str(path), problem.place.line))
+        own = document.file
+        ordered = sorted(problems, key=lambda problem: (problem.place.file != own, problem.place.line))
         raise ConfigError([str(problem) for problem in ordered], _HINT)
     return config
+
+
+def _without_file(tree: dict[str, Any], name: str) -> None:
+    """Put a name in the place of the file of a table that is in memory, where the config names none."""
+    if tree.get("data") is None:
+        tree["data"] = {}
+    data = tree["data"]
+    if not isinstance(data, dict):
+        return
+    if data.get(name) is None:
+        data[name] = {}
+    for table in data[name] if isinstance(data[name], list) else [data[name]]:
+        if isinstance(table, dict):
+            # typed as a Parquet file is, whose numbers and texts need no delimiter and no encoding
+            table.setdefault("path", f"{name}.parquet")
 
 
 class _Dumper(yaml.CSafeDumper):

@@ -6,10 +6,12 @@ keys. Here a scalar stays as written and the settings convert it.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from numbers import Number
+from pathlib import Path, PurePath
 from typing import Any, cast, get_args
 
 import yaml
@@ -24,13 +26,13 @@ from its_eval.errors import ConfigError
 
 @dataclass(frozen=True)
 class Place:
-    """Where something stands in a file."""
+    """Where something stands in a file; line 0 of a mapping in memory, which has none."""
 
     file: str
     line: int
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+        return f"{self.file}:{self.line}" if self.line else self.file
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class Document:
         """
         node = self.tree
         steps: list[str | int] = []
-        place = Place(self.file, 1)
+        place = self.places.get((), Place(self.file, 1))
         for step in path:
             if isinstance(node, dict) and isinstance(step, int):
                 continue
@@ -258,6 +260,39 @@ def read_file(path: Path) -> Document:
         When the file cannot be read; see also `read_yaml`.
     """
     return read_yaml(decode(read_bytes(path), str(path)), str(path))
+
+
+def read_mapping(values: Mapping[Any, Any]) -> Document:
+    """Return a mapping in memory as the plain values of a YAML file that says the same.
+
+    Parameters
+    ----------
+    values : mapping
+        Keys and values as in a config: mappings, lists, texts, numbers, true and false, dates and periods.
+    """
+    document = Document(None, "config")
+    document.tree = _plain(values, (), document)
+    return document
+
+
+def _plain(value: Any, path: KeyPath, document: Document) -> Any:
+    """Return a value as a file would hold it: every scalar as text."""
+    document.places[path] = Place(document.file, 0)
+    if value is None:
+        return None
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry, (*path, str(key)), document) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry, (*path, place), document) for place, entry in enumerate(value)]
+    if isinstance(value, dt.date):
+        return dt.date(value.year, value.month, value.day).isoformat()
+    # a pandas period has an ordinal; pandas itself need not be loaded for a config
+    if isinstance(value, str | Number | PurePath) or hasattr(value, "ordinal"):
+        return str(value)
+    what = f"{dotted(path)}: a {type(value).__name__} cannot stand in a config"
+    expected = "text, a number, a list or a mapping; tables go beside the config: `indicators=`"
+    document.problems.append(Problem(Place(document.file, 0), f"{what}; expected {expected}"))
+    return None
 
 
 def read_bytes(path: Path) -> bytes:

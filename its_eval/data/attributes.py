@@ -10,7 +10,7 @@ import numpy as np
 from its_eval.config.faults import show
 from its_eval.data.faults import shorten
 from its_eval.data.numbers import number_hint, to_numbers
-from its_eval.data.tables import find_column, normalise_name, read_table, require_distinct
+from its_eval.data.tables import PLAIN, find_column, normalise_name, read_table, require_distinct
 from its_eval.errors import DataError
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from numpy.typing import NDArray
+
+    from its_eval.data.frames import Read
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def _codes(frame: pd.DataFrame, column: str, where: Path) -> tuple[str, ...]:
 
 
 def load_characteristics(
-    path: Path, unit_column: str, variables: Sequence[str] | None = None
+    path: Path, unit_column: str, variables: Sequence[str] | None = None, read: Read = read_table
 ) -> Characteristics:
     """Read a characteristics table: a row per unit, a column per variable.
 
@@ -100,13 +102,15 @@ def load_characteristics(
     variables : sequence of str, optional
         The columns to use, matched ignoring case and repeated spaces; by default every column that is
         numeric throughout. A chosen column that holds words alone is a category.
+    read : callable
+        Gives the table of a path.
 
     Raises
     ------
     DataError
         For a missing column, a duplicated unit, or a cell of a chosen variable that is no number.
     """
-    frame = read_table(path)
+    frame = read(path, PLAIN)
     unit = find_column(frame, unit_column, str(path))
     units = _codes(frame, unit, path)
     if variables is None:

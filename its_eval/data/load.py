@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from its_eval.config import DataSettings, IndicatorTable
+    from its_eval.data.frames import Read
 
 
 #: Delimiters with a word of their own.
@@ -60,7 +61,9 @@ class IndicatorRows:
     percentages: frozenset[str] = frozenset()
 
 
-def load_indicators(settings: DataSettings, only_unit: str | None = None) -> IndicatorRows:
+def load_indicators(
+    settings: DataSettings, only_unit: str | None = None, read: Read = read_table
+) -> IndicatorRows:
     """Read every indicator table that the config names.
 
     Parameters
@@ -69,6 +72,8 @@ def load_indicators(settings: DataSettings, only_unit: str | None = None) -> Ind
         The tables and their calendar.
     only_unit : str or None
         The unit of tables without a column of units; None when there may be several.
+    read : callable
+        Gives the table of a path.
 
     Raises
     ------
@@ -83,7 +88,7 @@ def load_indicators(settings: DataSettings, only_unit: str | None = None) -> Ind
     percentages: set[str] = set()
     for table in settings.indicators:
         try:
-            loaded = _load_table(table, settings.calendar, only_unit)
+            loaded = _load_table(table, settings.calendar, only_unit, read)
         except DataError as error:
             problems += error.problems
             hints += [error.hint] if error.hint and error.hint != NO_FILE else []
@@ -112,7 +117,7 @@ class _Loaded:
     percentages: set[str]
 
 
-def _load_table(table: IndicatorTable, calendar: Calendar, only_unit: str | None) -> _Loaded:
+def _load_table(table: IndicatorTable, calendar: Calendar, only_unit: str | None, read: Read) -> _Loaded:
     how = Reading(
         table.sheet,
         table.header_row,
@@ -120,7 +125,7 @@ def _load_table(table: IndicatorTable, calendar: Calendar, only_unit: str | None
         table.encoding,
         keyed=True,
     )
-    shape = shaped(read_table(table.path, how), table, calendar, only_unit)
+    shape = shaped(read(table.path, how), table, calendar, only_unit)
     raw = shape.frame
     findings = _blank_codes(raw)
     raw["period_text"] = raw["period"].astype(str).str.strip()

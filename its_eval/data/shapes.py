@@ -197,10 +197,16 @@ def _across(raw: pd.DataFrame, table: IndicatorTable, calendar: Calendar) -> Sha
 
 
 def _melted(raw: pd.DataFrame, kept: str, spread: list[str], names: tuple[str, str]) -> pd.DataFrame:
+    numbers = [name for name in spread if pd.api.types.is_numeric_dtype(raw[name])]
+    if len(numbers) < len(spread):
+        # one column of the result holds numbers or texts, not both
+        raw = raw.assign(**{name: raw[name].astype(str).fillna("") for name in numbers})
+    # a unit may be called as a column of the result is
+    names_of, cells_of = "spread over columns", "cells of the columns"
     long = raw.reset_index(names="source_row").melt(
-        id_vars=["source_row", kept], value_vars=spread, var_name="spread over columns", value_name="value"
+        id_vars=["source_row", kept], value_vars=spread, var_name=names_of, value_name=cells_of
     )
-    return long.rename(columns={kept: names[0], "spread over columns": names[1]})
+    return long.rename(columns={kept: names[0], names_of: names[1], cells_of: "value"})
 
 
 def _complete(long: pd.DataFrame, table: IndicatorTable) -> pd.DataFrame:

@@ -217,6 +217,17 @@ def select_all(
     return [order[unit] for unit in units]
 
 
+#: Columns of a list of peers, as it is written and read back.
+PEER_COLUMNS = ("unit", "rank", "peer", "distance")
+
+
+def peer_rows(sets: Sequence[PeerSet]) -> Iterator[tuple[str, int, str, float]]:
+    """Yield `PEER_COLUMNS` of every peer; the distance is NaN where it is not known."""
+    for found in sets:
+        for rank, (peer, distance) in enumerate(zip(found.peers, found.distances.tolist(), strict=True), 1):
+            yield found.unit, rank, peer, distance
+
+
 def nearest_codes(units: Sequence[str], scaled: Scaled, k: int, pool: Pool) -> list[tuple[str, ...]]:
     """Return the codes of the k nearest eligible candidates of each of many units, nearest first."""
     codes: dict[int, tuple[str, ...]] = {}

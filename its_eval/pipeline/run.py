@@ -25,6 +25,7 @@ from its_eval.pipeline.conclude import (
     verdict_rows,
 )
 from its_eval.pipeline.credibility import Credibility, Look, examine
+from its_eval.pipeline.frames import settled
 from its_eval.pipeline.notes import characteristics_dated, events_near
 from its_eval.pipeline.placebos import beside_donors, donor_fits
 from its_eval.pipeline.plan import OutcomePlan, Plan
@@ -51,6 +52,8 @@ from its_eval.pipeline.together import SetAnswer, beside_sets, set_answer
 if TYPE_CHECKING:
     from its_eval.comparisons.base import Comparison
     from its_eval.config import Config
+    from its_eval.data.frames import Indicators
+    from its_eval.pipeline.frames import Source
     from its_eval.pipeline.sources import Sources
 
 
@@ -61,28 +64,59 @@ def _silent(_: str) -> None:
     """Report progress to nobody."""
 
 
-def evaluate(config: Config, progress: Progress = _silent) -> Evaluation:
+def evaluate(
+    config: Source,
+    progress: Progress = _silent,
+    *,
+    indicators: Indicators | None = None,
+    characteristics: pd.DataFrame | None = None,
+) -> Evaluation:
     """Load, plan, fit and tabulate one config.
 
     Parameters
     ----------
-    config : Config
-        As ``load_config`` returns it.
+    config : str, Path, mapping or Config
+        The file, a dictionary of what would stand in it, or what ``load_config`` returns. Paths in a
+        dictionary are relative to the working folder.
     progress : callable
         Called with a phrase before each stage.
+    indicators : DataFrame or mapping of str to DataFrame, optional
+        In the place of the files under `data.indicators`, which then need no `path`: a row per indicator,
+        unit and period with the columns of a file; or a column per unit with the periods in the index; or
+        such a frame for each indicator, by name.
+    characteristics : DataFrame, optional
+        In the place of the file under `data.characteristics`: a row per unit, its code in the column of
+        units or in the index.
 
     Raises
     ------
+    ConfigError
+        When the config is faulty.
     DataError
         When the data cannot answer the question.
     NothingEstimatedError
         When no series could be estimated.
+
+    Examples
+    --------
+    >>> periods = [f"{2013 + month // 12}-{month % 12 + 1:02d}" for month in range(48)]
+    >>> values = [50.0 + (7 * month) % 5 + 6 * (month >= 24) for month in range(48)]
+    >>> beds = pd.DataFrame({"A": values}, periods)
+    >>> study = {
+    ...     "version": 1,
+    ...     "intervention": {"name": "New ward", "date": "2015-01"},
+    ...     "treated": ["A"],
+    ...     "outcomes": [{"indicator": "beds", "kind": "number"}],
+    ... }
+    >>> evaluate(study, indicators=beds).tidy("summary")["label"].tolist()
+    ['changed']
     """
+    settings, frames = settled(config, indicators, characteristics)
     progress("loading data")
-    sources = load_sources(config)
+    sources = load_sources(settings, frames.read)
     progress("choosing peers")
-    plan = make_plan(config, sources)
-    return evaluate_plan(config, sources, plan, progress)
+    plan = make_plan(settings, sources)
+    return evaluate_plan(settings, sources, plan, progress)
 
 
 def evaluate_plan(config: Config, sources: Sources, plan: Plan, progress: Progress = _silent) -> Evaluation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 import numpy as np
 import pandas as pd
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from its_eval.calendar import Frequency
     from its_eval.config.analysis import Shape
+    from its_eval.evaluation import Evaluation
 
 
 def known_estimator(wanted: Estimator | str) -> Estimator:
@@ -59,7 +60,8 @@ def known_season(wanted: Seasonality | str, frequency: str) -> Seasonality:
     return wanted if isinstance(wanted, Seasonality) else Seasonality(kind=cast("Any", wanted))
 
 
-Row = dict[str, Any]
+#: What an intervention is called that has no name.
+INTERVENTION = "Intervention"
 
 #: Columns of the tables of a fit; the same words as in the tables of a run, for series instead of units.
 FIT_COLUMNS: dict[str, tuple[str, ...]] = {
@@ -119,6 +121,43 @@ class SeriesFits:
         return {"title": self.title, "tables": jsonable_tables(self.tables)}
 
 
+@overload
+def fit(
+    data: pd.Series[Any] | pd.DataFrame,
+    start: str | pd.Period | pd.Timestamp,
+    *,
+    shape: Shape = ...,
+    estimator: Estimator | str = ...,
+    seasonality: Seasonality | str = ...,
+    log: bool = ...,
+    frequency: Frequency = ...,
+    phase_in: int = ...,
+    at: Sequence[int] | None = ...,
+    confidence: float = ...,
+    treated: None = ...,
+) -> SeriesFits: ...
+
+
+@overload
+def fit(
+    data: pd.DataFrame,
+    start: str | pd.Period | pd.Timestamp,
+    *,
+    treated: str | Sequence[str],
+    peers: str | Sequence[str] | None = ...,
+    characteristics: pd.DataFrame | None = ...,
+    k: int | Literal["all"] = ...,
+    shape: Shape = ...,
+    estimator: Estimator | str = ...,
+    seasonality: Seasonality | str = ...,
+    log: bool = ...,
+    frequency: Frequency = ...,
+    phase_in: int = ...,
+    at: Sequence[int] | None = ...,
+    confidence: float = ...,
+) -> Evaluation: ...
+
+
 def fit(
     data: pd.Series[Any] | pd.DataFrame,
     start: str | pd.Period | pd.Timestamp,
@@ -131,8 +170,15 @@ def fit(
     phase_in: int = 0,
     at: Sequence[int] | None = None,
     confidence: float = 0.95,
-) -> SeriesFits:
-    """Return a segmented regression of each series, as ``its-eval run`` fits one without peers.
+    treated: str | Sequence[str] | None = None,
+    peers: str | Sequence[str] | None = None,
+    characteristics: pd.DataFrame | None = None,
+    k: int | Literal["all"] = 10,
+) -> SeriesFits | Evaluation:
+    """Return a segmented regression of each series, or of some compared with the others.
+
+    Without `treated` every series is fitted by itself, as ``its-eval run`` fits one without peers. With it,
+    the treated ones are evaluated beside their peers, and the other columns are the placebos.
 
     Parameters
     ----------
@@ -159,6 +205,20 @@ def fit(
         when left out.
     confidence : float
         Level of the intervals.
+    treated : str or sequence of str, optional
+        Columns that are evaluated against the others.
+    peers : sequence of str or "nearest", optional
+        Whom they are compared with: columns; or the `k` nearest; all others when left out.
+    characteristics : DataFrame, optional
+        For the nearest: a row per unit, see `peers_of`. Without it, those whose level and trend before the
+        start were most alike.
+    k : int or "all"
+        How many are nearest.
+
+    Returns
+    -------
+    SeriesFits or Evaluation
+        An `Evaluation` with `treated`: that of a run with the same settings and `peers` in its config.
 
     Raises
     ------
@@ -169,8 +229,7 @@ def fit(
 
     Notes
     -----
-    A difference from peers is a series like any other: subtract the mean of the peers first. Placebos,
-    weights by denominators and adjusted p-values need a config and `evaluate`.
+    Weights by denominators need a config and `evaluate`.
 
     Examples
     --------
@@ -182,6 +241,8 @@ def fit(
     A: level_change ... (95 % interval ... to ...; p < 0.001)
     A: slope_change ... (95 % interval ... to ...; p = ...)
     """
+    if treated is None and (peers is not None or characteristics is not None):
+        raise UsageError("peers are those of a treated column", "write which: fit(..., treated=...)")
     chosen = known_estimator(estimator)
     season = season_of(known_season(seasonality, frequency), frequency)
     if not 0.5 <= confidence < 1.0:
@@ -192,8 +253,34 @@ def fit(
     if not 0 < place < len(frame):
         span = f"{frame.index[0]} to {frame.index[-1]}"
         raise DataError([f"start {start!r}: expected a period after the first of the data ({span})"])
+    if treated is not None:
+        from its_eval.pipeline.against_peers import against_peers  # noqa: PLC0415  (start-up time)
+
+        settings = {
+            "title": f"{', '.join([treated] if isinstance(treated, str) else map(str, treated))} and others",
+            "data": {"frequency": frequency},
+            "intervention": {
+                "name": INTERVENTION,
+                "date": calendar.format(first + place),
+                "shape": shape,
+                "phase_in": {"periods": phase_in},
+            },
+            "outcomes": [
+                {
+                    "indicator": "series",
+                    "label": str(frame.columns.name or "Value"),
+                    "kind": "number",
+                    "transform": "log" if log else "none",
+                    "seasonality": known_season(seasonality, frequency).model_dump(mode="json"),
+                }
+            ],
+            "estimators": [chosen.model_dump(mode="json", by_alias=True, exclude_defaults=True)],
+            "estimands": {} if at is None else {"at": list(at)},
+            "confidence": confidence,
+        }
+        return against_peers(frame, settings, treated, peers, characteristics, k)
     panel = _panel(frame, first, calendar)
-    interruption = Interruption("Intervention", place, shape, phase_in)
+    interruption = Interruption(INTERVENTION, place, shape, phase_in)
     plan = OutcomePlan(
         Outcome(indicator="series", kind="number", transform="log" if log else "none"),
         panel.units,

@@ -14,6 +14,7 @@ from its_eval.data.attributes import Units, load_characteristics, load_units
 from its_eval.data.load import NO_PERIOD, IndicatorRows, by_stratum, load_indicators
 from its_eval.data.successions import combine_changes, last_heirs, load_changes
 from its_eval.data.successors import COVARIATE, Lifetimes, combine_successors, lifetimes_of
+from its_eval.data.tables import read_table
 from its_eval.errors import DataError
 from its_eval.evaluation import BEFORE_AFTER, BEFORE_AFTER_SIZES
 from its_eval.improvement.paired_load import Projects, is_statistics, load_projects, load_statistics
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from its_eval.config import BeforeAfter, Config
+    from its_eval.data.frames import Read
     from its_eval.data.successions import Change
     from its_eval.evaluation import Evaluation
     from its_eval.peers.distance import Scaled
@@ -144,8 +146,15 @@ def input_files(config: Config) -> list[Path]:
     return list(dict.fromkeys(files))
 
 
-def load_sources(config: Config) -> Sources:
+def load_sources(config: Config, read: Read = read_table) -> Sources:
     """Read every input, and report the faults of all files together.
+
+    Parameters
+    ----------
+    config : Config
+        What is read.
+    read : callable
+        Gives the table of a path: indicators and characteristics may be in memory.
 
     Raises
     ------
@@ -154,11 +163,11 @@ def load_sources(config: Config) -> Sources:
     """
     faults = _Faults()
     stratified = {outcome.indicator for outcome in config.outcomes if outcome.strata is not None}
-    rows = faults.of(lambda: by_stratum(load_indicators(config.data, _only_unit(config)), stratified))
+    rows = faults.of(lambda: by_stratum(load_indicators(config.data, _only_unit(config), read), stratified))
     units, lifetimes = faults.of(lambda: _units(config)) or (Units(), Lifetimes())
     changes = faults.of(lambda: load_changes(config.data.successions, config.data.calendar)) or ()
     workshops = faults.of(lambda: load_workshops(config.before_after) if config.before_after else None)
-    scaled = faults.of(lambda: _scaled_characteristics(config))
+    scaled = faults.of(lambda: _scaled_characteristics(config, read))
     if rows is not None and not faults.problems:
         loaded = rows
         rows = faults.of(lambda: _with_mergers(config, loaded, units, lifetimes))
@@ -254,7 +263,7 @@ def _kinds(config: Config) -> dict[str, tuple[str, float]]:
     return kinds
 
 
-def _scaled_characteristics(config: Config) -> Scaled | None:
+def _scaled_characteristics(config: Config, read: Read = read_table) -> Scaled | None:
     table, peers = config.data.characteristics, config.peers
     if table is None or peers is None or peers.match == "pre_period":
         return None
@@ -264,5 +273,5 @@ def _scaled_characteristics(config: Config) -> Scaled | None:
     )
     unit_column = table.columns.get("unit", preset.unit_column if preset else "unit")
     wanted = None if recipe.weights is None else list(recipe.weights)
-    characteristics = load_characteristics(table.path, unit_column, wanted)
+    characteristics = load_characteristics(table.path, unit_column, wanted, read)
     return scale_characteristics(characteristics, recipe, str(table.path))

@@ -82,7 +82,7 @@ CATALOGUES = {
 #: Rungs of ``pipeline``: a module imports those below only. Comparisons stand in the middle: they make and
 #: fit series, and what asks for fits asks them.
 RUNGS = (
-    {"plan", "sources"},
+    {"plan", "sources", "frames", "peers_of"},
     {"sheet", "notes", "peer_choice", "donors"},
     {"pieces"},
     {"estimate", "planning"},
@@ -93,10 +93,11 @@ RUNGS = (
     {"placebos", "placebo_dates", "diagnosis", "one_month", "variants"},
     {"trend_bounds", "together"},
     {"pooled"},
-    {"credibility", "specifications", "calibration", "series_fits"},
+    {"credibility", "specifications", "calibration"},
     {"conclude"},
     {"run"},
-    {"produce"},
+    {"against_peers"},
+    {"series_fits", "produce"},
 )
 #: Where third-party libraries may be used; those not listed may be used anywhere.
 HOMES = {
@@ -302,9 +303,9 @@ def test_every_module_says_what_it_is_for(path):
     assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
 
 
-#: What computes, and the one place of it that reads: whatever a stage needs has been loaded before.
+#: What computes, and the places of it that read: whatever a stage needs has been loaded before.
 STAGES = ("design", "estimators", "effects", "checks", "comparisons", "pipeline")
-READERS = {"pipeline/sources.py", "pipeline/produce.py"}
+READERS = {"pipeline/sources.py", "pipeline/produce.py", "pipeline/frames.py", "pipeline/peers_of.py"}
 
 
 @pytest.mark.parametrize(

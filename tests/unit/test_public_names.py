@@ -24,7 +24,16 @@ def test_an_import_loads_no_heavy_library(module, patience):
 
 def test_public_names():
     assert its_eval.__all__ == [
-        *("Evaluation", "SeriesFits", "__version__", "evaluate", "fit", "load_config", "select_peers"),
+        *(
+            "Evaluation",
+            "SeriesFits",
+            "__version__",
+            "evaluate",
+            "fit",
+            "load_config",
+            "peers_of",
+            "select_peers",
+        ),
     ]
     assert set(its_eval.__all__) <= set(dir(its_eval))
     for name in its_eval.__all__:
