@@ -14,7 +14,6 @@ from its_eval.columns import TableColumns, Texts
 from its_eval.comparisons.base import comparison_of
 from its_eval.data.dataset import read_indicators
 from its_eval.data.parquet import encode_part
-from its_eval.effects.estimands import CHANGE
 from its_eval.errors import DataError
 from its_eval.pipeline.conclude import Terms, adjusted_p
 from its_eval.pipeline.estimate import Ask, Estimates, estimate
@@ -107,10 +106,9 @@ def _evaluate(block: Block) -> BlockResult:
         terms = Terms.of(config, better, len(block.treatment.units))
         question = config.estimands.primary
         others, size = of_events(family, question), terms.size(n_interruptions(family))
-        adjusted = adjusted_p(family, size, terms.method, others)
+        adjusted = adjusted_p(family, question, size, terms.method, others)
         for answer, p_adjusted in zip(family, adjusted, strict=True):
-            shown = p_adjusted if question != CHANGE else np.full_like(p_adjusted, np.nan)
-            add_effects(answer, shown, config.confidence, tables["effects"])
+            add_effects(answer, p_adjusted, config.confidence, tables["effects"])
             add_fits(answer, {}, tables["fits"])
             failed += without_primary(answer)
         add_summary(family, terms, question, others, tables["summary"])

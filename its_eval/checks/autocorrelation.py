@@ -388,10 +388,8 @@ def simulate_residuals(
         alike.setdefault(key, []).append(place)
     found: dict[int, SimulatedResiduals] = {}
     for places in alike.values():
-        for start in range(0, len(places), SERIES_AT_A_TIME):
-            some = places[start : start + SERIES_AT_A_TIME]
-            made = _simulated([whitenings[place] for place in some], [noises[place] for place in some])
-            found |= dict(zip(some, made, strict=True))
+        made = _simulated([whitenings[place] for place in places], [noises[place] for place in places])
+        found |= dict(zip(places, made, strict=True))
     return [found[place] for place in range(len(whitenings))]
 
 

@@ -12,14 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.checks.autocorrelation import ljung_box_lags, ljung_box_statistic
-from its_eval.checks.result import CheckResult, judged, not_applicable, p_text, upper_p
+from its_eval.checks.result import DRAWS, CheckResult, judged, not_applicable, p_text, upper_p
 from its_eval.estimators.glm import BINOMIAL, Family
 
 if TYPE_CHECKING:
     from its_eval.estimators.fit import FloatArray
-
-#: Drawn series for a p-value.
-DRAWS = 999
 
 
 def draw_family(

@@ -11,7 +11,7 @@ import numpy as np
 from its_eval.checks.result import NOTE_LEVEL, CheckResult, judged, not_applicable, number, p_text
 from its_eval.effects.trend_bounds import bend_design
 from its_eval.estimators.fit import DF_FLOOR, FloatArray, SingularDesignError
-from its_eval.estimators.least_squares import fit_ols
+from its_eval.estimators.least_squares import fit_ols, ols_statistics
 from its_eval.estimators.reml.reml_ar import fit_reml_ar, reml_point_estimates
 
 if TYPE_CHECKING:
@@ -98,8 +98,8 @@ def bend_sizes(matrix: FloatArray, Y: FloatArray, start: int, order: int) -> Flo
     """
     try:
         bent = bend_design(matrix, start, ~np.isnan(Y[:, 0]))
-        plain = fit_ols(bent, Y)
-        sizes, regular = plain.params[:, -1].copy(), ~plain.flags["degenerate"]
+        plain = ols_statistics(bent, Y, np.eye(bent.shape[1])[-1:])
+        sizes, regular = plain.estimates.estimate[:, 0].copy(), ~plain.flags["degenerate"]
         if order and regular.any():
             # a series that does not vary around the fit has no autocorrelation
             sizes[regular] = reml_point_estimates(bent, Y[:, regular], order)[0][:, -1]

@@ -217,6 +217,7 @@ def _as_dict(answer: Answer, place: int, *, explain: bool) -> dict[str, object]:
         row = {key: _finite(value) for key, value in vars(part).items() if key != "peer"}
         parts.setdefault(part.peer, []).append(row)
     types = units.column("type") or {}
+    exclusions, others = peer_set.set_aside()
     found: dict[str, object] = {
         "unit": peer_set.unit,
         "name": units.names.get(peer_set.unit, ""),
@@ -245,11 +246,9 @@ def _as_dict(answer: Answer, place: int, *, explain: bool) -> dict[str, object]:
         ],
         "set_aside": [
             {"candidate": item.candidate, "distance": _finite(item.distance), "reason": item.reason}
-            for item in peer_set.exclusions
+            for item in exclusions
         ],
-        "others_set_aside": [
-            {"reason": reason, "count": count} for reason, count in peer_set.others_aside().items()
-        ],
+        "others_set_aside": [{"reason": reason, "count": count} for reason, count in others.items()],
         "notes": answer.notes,
     }
     if answer.donor_weights:
@@ -354,8 +353,9 @@ def _print_aside(console: Console, answer: Answer, peer_set: PeerSet) -> None:
     asked = answer.k
     short = asked is not None and len(peer_set.peers) < asked
     last = np.inf if short or not len(peer_set.distances) else peer_set.distances[-1]
-    aside = [item for item in peer_set.exclusions if not item.distance > last]
-    others = peer_set.others_aside() if short else {}
+    exclusions, farther = peer_set.set_aside()
+    aside = [item for item in exclusions if not item.distance > last]
+    others = farther if short else {}
     if not aside and not others:
         return
     if aside and peer_set.nearest_kept < len(peer_set.peers):

@@ -74,11 +74,11 @@ def contributions(peer_set: PeerSet) -> Iterator[Contribution]:
     if scaled is None:
         return
     peers = [peer for peer in peer_set.peers if peer in scaled.places]
-    rows = np.array([scaled.row(peer) for peer in peers], dtype=np.intp)
+    rows = scaled.rows(peers)
     differences = -scaled.differences(peer_set.unit, rows)
     differences[:, scaled.is_category] *= -1.0
     shares = _shares(scaled, peer_set.unit, rows)
-    (own,) = _values(scaled, peer_set.unit, np.array([scaled.row(peer_set.unit)])).tolist()
+    (own,) = _values(scaled, peer_set.unit, scaled.rows([peer_set.unit])).tolist()
     columns = list(zip(scaled.variables, scaled.weights.tolist(), own, strict=True))
     # lists, not arrays: a number at a time out of an array costs more than all else here
     of_peers = (_values(scaled, peer_set.unit, rows).tolist(), (differences + 0.0).tolist(), shares.tolist())
@@ -95,7 +95,7 @@ def largest_shares(peer_set: PeerSet, count: int) -> dict[str, list[tuple[str, f
     peers = [peer for peer in peer_set.peers if peer in scaled.places]
     by_name = sorted(range(len(scaled.variables)), key=scaled.variables.__getitem__)
     names = [scaled.variables[place] for place in by_name]
-    rows = np.array([scaled.row(peer) for peer in peers], dtype=np.intp)
+    rows = scaled.rows(peers)
     shares = _shares(scaled, peer_set.unit, rows)[:, by_name]
     order = np.argsort(-shares, axis=1, kind="stable")[:, :count]
     largest = np.take_along_axis(shares, order, axis=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -304,6 +304,10 @@ class Scaled:
     def row(self, unit: str) -> int:
         """Return the row of a unit."""
         return self.places[unit]
+
+    def rows(self, units: Iterable[str]) -> NDArray[np.intp]:
+        """Return the rows of some units."""
+        return np.array([self.places[unit] for unit in units], dtype=np.intp)
 
     def cell(self, unit: str, variable: str) -> float | str:
         """Return a value as it stands in the table: a number, or the text of a category; NaN if missing."""

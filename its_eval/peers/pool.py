@@ -58,9 +58,13 @@ class Pool:
         if laid is None or laid.candidates is not candidates:
             free = np.array([code not in self.reasons for code in candidates], dtype=np.bool_)
             numbers: dict[Group, int] = {}
-            groups = [numbers.setdefault(self.group(code), len(numbers)) for code in candidates]
+            groups = np.array(
+                [numbers.setdefault(self.group(code), len(numbers)) for code in candidates], dtype=np.int64
+            )
+            first = np.unique(groups, return_index=True)[1].tolist()
+            sizes = np.bincount(groups[free], minlength=len(numbers)).tolist()
             kinds = Counter(kind_of(self.reasons[code]) for code in candidates if code in self.reasons)
-            laid = _Laid(candidates, free, np.array(groups, dtype=np.int64), numbers, kinds)
+            laid = _Laid(candidates, free, groups, numbers, first, sizes, kinds)
             self._laid[id(candidates)] = laid
         return laid
 
@@ -88,24 +92,29 @@ class Pool:
         if unit in self.reasons:
             counts[kind_of(self.reasons[unit])] -= 1
         if self.within:
-            first = {int(number): place for place, number in reversed(list(enumerate(laid.groups)))}
-            sizes = np.bincount(laid.groups[laid.free], minlength=len(laid.numbers)).tolist()
             own = self.group(unit)
             for group, number in laid.numbers.items():
-                of_one = within_reasons(unit, [candidates[first[number]]], self.within, self.units)
+                of_one = within_reasons(unit, [candidates[laid.first[number]]], self.within, self.units)
                 for reason in of_one.values():
-                    counts[kind_of(reason)] += sizes[number] - (group == own and unit not in self.reasons)
+                    counts[kind_of(reason)] += laid.sizes[number] - (
+                        group == own and unit not in self.reasons
+                    )
         return counts
 
 
 @dataclass(frozen=True)
 class _Laid:
-    """Candidates, who of them is free to serve, their groups by number, and why the others are not."""
+    """Candidates, who of them is free to serve, their groups by number, and why the others are not.
+
+    Of each group the place of its first candidate and how many are free.
+    """
 
     candidates: Sequence[str]
     free: NDArray[np.bool_]
     groups: NDArray[np.int64]
     numbers: Mapping[Group, int]
+    first: Sequence[int]
+    sizes: Sequence[int]
     kinds: Counter[str]
 
 

@@ -79,61 +79,59 @@ class PeerSet:
     beyond: tuple[int, ...] | None = ()
     caliper: float | None = None
 
-    @property
-    def exclusions(self) -> tuple[Exclusion, ...]:
-        """Candidates set aside that are nearer than the last peer, nearest first.
+    def set_aside(self) -> tuple[tuple[Exclusion, ...], dict[str, int]]:
+        """Return who is set aside: one by one on the way to the last peer, and how many others.
 
-        Behind them whoever would be a peer but for the caliper. Worked out anew each time: they may be nearly
-        the whole table.
+        Worked out anew each time: they may be nearly the whole table.
+
+        Returns
+        -------
+        exclusions : tuple of Exclusion
+            Candidates nearer than the last peer, nearest first; behind them whoever would be a peer but for
+            the caliper. Given peers that cannot serve.
+        others : dict of str to int
+            How many others for each kind of reason, the commonest first.
         """
         if self.given_aside is not None or self.scaled is None:
-            return self.given_aside or ()
-        passed, beyond = self._passed_over(self.scaled), list(self.beyond or ())
-        codes = [self.scaled.units[row] for row in (*passed, *beyond)]
-        own = self.scaled.row(self.unit)
+            return self.given_aside or (), {}
+        scaled, own = self.scaled, self.scaled.row(self.unit)
+        distances = scaled.distances(self.unit)
+        free = self.pool.eligible(self.pool.group(self.unit), scaled.units).copy()
+        free[own] = False
+        passed, beyond = self._passed_over(scaled, distances, free), list(self.beyond or ())
+        codes = [scaled.units[row] for row in (*passed, *beyond)]
         rows = np.array([*passed, *beyond], dtype=np.intp)
-        distances = self.scaled.between(np.full_like(rows, own), rows).tolist()
+        measured = scaled.between(np.full_like(rows, own), rows).tolist()
         against = self.pool.reasons_against(self.unit, codes[: len(passed)])
         reasons = [against[code] for code in codes[: len(passed)]]
         reasons += [
             f"{_TOO_FAR}: {distance:.4g} is more than {self.caliper:.4g}"
-            for distance in distances[len(passed) :]
+            for distance in measured[len(passed) :]
         ]
-        return tuple(map(Exclusion, codes, distances, reasons))
+        counts = self.pool.counts_against(self.unit, scaled.units)
+        counts.subtract(map(kind_of, against.values()))
+        counts[INCOMPARABLE] += int((free & np.isnan(distances)).sum())
+        if self.beyond is None and self.caliper is not None:
+            counts[_TOO_FAR] += int((free & (distances > self.caliper)).sum())
+        every = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        named = tuple(map(Exclusion, codes, measured, reasons))
+        return named, {reason: count for reason, count in every if count}
 
-    def _passed_over(self, scaled: Scaled) -> list[int]:
+    def _passed_over(
+        self, scaled: Scaled, distances: NDArray[np.float64], free: NDArray[np.bool_]
+    ) -> list[int]:
         """Return the rows of barred candidates before the last peer, in order."""
         if not self.peers or self.pool_ranks[-1] == len(self.peers):
             return []
-        distances, last = scaled.distances(self.unit), float(self.distances[-1])
+        last = float(self.distances[-1])
         near = distances <= last * (1.0 + 1e-11)
-        near &= ~self.pool.eligible(self.pool.group(self.unit), scaled.units)
+        near &= ~free
         near[scaled.row(self.unit)] = False
         rows = np.flatnonzero(near)
         end = (float(f"{last:.12g}"), self.peers[-1])
         keys = tie_keys(distances[rows]).tolist()
         keyed = sorted((key, scaled.units[row], row) for key, row in zip(keys, rows.tolist(), strict=True))
         return [row for key, code, row in keyed if (key, code) < end]
-
-    def others_aside(self) -> dict[str, int]:
-        """Return how many candidates besides those of `exclusions` are set aside for each kind of reason.
-
-        The commonest stands first.
-        """
-        if self.given_aside is not None or self.scaled is None:
-            return {}
-        units = self.scaled.units
-        counts = self.pool.counts_against(self.unit, units)
-        passed = [units[row] for row in self._passed_over(self.scaled)]
-        counts.subtract(map(kind_of, self.pool.reasons_against(self.unit, passed).values()))
-        distances = self.scaled.distances(self.unit)
-        free = self.pool.eligible(self.pool.group(self.unit), units).copy()
-        free[self.scaled.row(self.unit)] = False
-        counts[INCOMPARABLE] += int((free & np.isnan(distances)).sum())
-        if self.beyond is None and self.caliper is not None:
-            counts[_TOO_FAR] += int((free & (distances > self.caliper)).sum())
-        every = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        return {reason: count for reason, count in every if count}
 
 
 #: Why a candidate is set aside that is not barred.
@@ -247,7 +245,7 @@ def _found(
     others = len(scaled.units) - 1
     for group, places in groups.items():
         eligible = pool.eligible(group, scaled.units)
-        rows = np.array([scaled.row(units[place]) for place in places], dtype=np.intp)
+        rows = scaled.rows(units[place] for place in places)
         if k is not None:
             yield places, scaled.search.nearest(rows, min(k, others), eligible, ranks=ranks)
             continue
@@ -266,8 +264,7 @@ def given_peers(unit: str, peers: tuple[str, ...], scaled: Scaled | None, pool: 
     found: dict[str, tuple[float, int]] = {}
     if scaled is not None and comparable:
         there = [peer for peer in dict.fromkeys(peers) if peer in scaled.places and peer != unit]
-        rows = np.array([scaled.row(peer) for peer in there], dtype=np.intp)
-        measured = scaled.search.ranked(scaled.row(unit), rows)
+        measured = scaled.search.ranked(scaled.row(unit), scaled.rows(there))
         found = dict(zip(there, zip(*(values.tolist() for values in measured), strict=True), strict=True))
     nothing = (float("nan"), 0)
     aside = tuple(

@@ -351,14 +351,18 @@ def summary_rows(
 
 
 def adjusted_p(
-    family: Sequence[Answers], size: int, method: Method, others: FloatArray | None = None
+    family: Sequence[Answers], question: str, size: int, method: Method, others: FloatArray | None = None
 ) -> list[FloatArray]:
     """Return adjusted p-values of the primary rows of each answer, shape (S, K), NaN elsewhere.
+
+    Of a change it is the question that is adjusted, which no row of effects is.
 
     Parameters
     ----------
     family : sequence of Answers
         All of one outcome and design.
+    question : str
+        What is asked.
     size : int
         Size of the family, fixed by the config: a series without a p-value counts as one of 1.
     method : {"holm", "bh", "none"}
@@ -368,6 +372,8 @@ def adjusted_p(
     """
     beside = np.empty(0) if others is None else others
     adjusted = [np.full(answer.effects.p_value.shape, np.nan) for answer in family]
+    if question == CHANGE:
+        return adjusted
     scales: dict[str, list[tuple[int, int]]] = {}
     for place, answer in enumerate(family):
         for column in answer.primary:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from its_eval.catalogue import Catalogue
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from its_eval.config import Config
     from its_eval.pipeline.estimate import Estimates
     from its_eval.pipeline.placebos import Beside
-    from its_eval.pipeline.plan import OutcomePlan
+    from its_eval.pipeline.plan import OutcomePlan, Target
     from its_eval.pipeline.question import Asked
     from its_eval.pipeline.sources import Sources
     from its_eval.pipeline.together import SetAnswer
@@ -95,6 +94,8 @@ class Look:
         What the donors say of them.
     together : sequence of SetAnswer
         What is said of the treated units as a set.
+    donors : mapping of str to tuple of Target
+        The donors of each treated unit as if they had been treated at its start.
     """
 
     config: Config
@@ -107,11 +108,12 @@ class Look:
     asked: Sequence[Asked] = ()
     beside: Mapping[tuple[str, str], Beside] = field(default_factory=dict)
     together: Sequence[SetAnswer] = ()
+    donors: Mapping[str, tuple[Target, ...]] = field(default_factory=dict)
 
-    @cached_property
+    @property
     def own(self) -> PrimaryColumns:
         """The primary estimand of each treated unit."""
-        return self.analysis.primary(self.estimates)
+        return self.asked[0].answer if self.asked else self.analysis.primary(())
 
     @property
     def by_rank(self) -> bool:
@@ -170,7 +172,7 @@ def _one_month(look: Look) -> Iterator[Finding]:
 def _trend_bounds(look: Look) -> Iterator[Finding]:
     if not look.config.checks.trend_bounds:
         return
-    maker = TrendBoundRows(look.config, look.sources, look.plan, look.comparison, look.analysis)
+    maker = TrendBoundRows(look.plan, look.comparison, look.analysis, look.donors)
     for item in look.estimates:
         for unit, check, rows in maker.of(item):
             look.credibility.rows["trend_bounds"] += rows
@@ -211,10 +213,8 @@ def _together(look: Look) -> Iterator[Finding]:
 
 
 def _placebo_units(look: Look) -> Iterator[Finding]:
-    for one in look.asked:
+    for one in look.asked[:1]:
         own = {unit: item for (unit, key), item in look.beside.items() if key == one.key}
-        if one.key:
-            continue
         look.credibility.rows["placebo_units"] += placebo_rows(look.plan, look.comparison.name, one, own)
         for unit, item in own.items():
             checks = (placebo_check(item), exchangeability_check(item))

@@ -61,7 +61,7 @@ class _Series:
     @cached_property
     def root(self) -> NDArray[np.float64]:
         """Relative standard deviations of the errors, shape (n,)."""
-        return np.asarray(np.sqrt(self.item.period_variance()[self.position]))
+        return np.asarray(np.sqrt(self.item.period_variance[self.position]))
 
     @cached_property
     def values(self) -> NDArray[np.float64]:
@@ -106,7 +106,7 @@ def diagnostics(
         for series in some:
             if series.position in drawn:
                 yield series.unit, *_of_series(series, pretrend_margin, drawn[series.position], shocks)
-            elif item.is_family and not _degenerate(series):
+            elif item.is_family and not item.stuck[series.position]:
                 yield series.unit, [_family_autocorrelation(analysis, item, series.position)], []
             else:
                 reason = "Residual checks are for linear models of one series with autoregressive errors."
@@ -118,12 +118,7 @@ def _can_be_checked(series: _Series) -> bool:
     if not item.whitenable:
         return False
     unknown = np.isnan(item.whole.partial_autocorrelations[position]).any()
-    return not _degenerate(series) and not unknown
-
-
-def _degenerate(series: _Series) -> bool:
-    nothing = np.zeros(len(series.item.columns), dtype=np.bool_)
-    return bool(series.item.whole.flags.get("degenerate", nothing)[series.position])
+    return not (item.stuck[position] or unknown)
 
 
 def _of_series(
@@ -192,14 +187,11 @@ class _LastingShocks:
 
 def _family_autocorrelation(analysis: Analysis, item: Estimates, position: int) -> CheckResult:
     """Return the residual check of a count or binomial family that takes its periods as independent."""
-    sheet, column, entry = item.sheet, item.columns[position], item.entry
+    sheet, entry = item.sheet, item.entry
     if entry is None or entry.errors != "independent":
         return not_applicable("ljung_box", "The errors of neighbouring periods are modelled by this family.")
-    per = sheet.plan.outcome.per if item.scale.name == "log" else None
-    counts = np.where(item.observed, sheet.counts[:, column], np.nan)
-    sizes = sheet.denominators[:, column] / (per or 1.0)
-    if np.isnan(sizes[item.observed]).any():
-        sizes = np.ones_like(sizes)
+    counts, sizes = (array[position] for array in sheet.family_counts(item.columns, item.observed))
+    counts = np.where(item.observed, counts, np.nan)
     linear = item.design.matrix @ item.whole.params[position]
     share = np.exp(linear) if item.scale.name == "log" else 1.0 / (1.0 + np.exp(-linear))
     dispersion = item.whole.dispersion

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def error_variance(item: Estimates) -> FloatArray:
     """Return the error variance of each period, shape (S, n); that of a random walk grows."""
-    fit, relative = item.whole, item.period_variance()
+    fit, relative = item.whole, item.period_variance
     walk = fit.walk_variances
     if walk is None:
         return np.asarray((fit.sigma**2)[:, None] * relative)
@@ -35,7 +35,7 @@ def error_covariance(item: Estimates, position: int) -> FloatArray:
     ValueError
         When the estimator has no error model with a covariance matrix.
     """
-    root = np.sqrt(item.period_variance()[position])
+    root = np.sqrt(item.period_variance[position])
     walk = item.whole.walk_variances
     if walk is not None:
         noise = walk[position, 1] * np.diag(root[item.observed] ** 2)

@@ -169,8 +169,9 @@ class Estimates:
             self.design, self.reading, self.statistics.estimates, self.fit, self.setting(), question
         )
 
+    @cached_property
     def period_variance(self) -> FloatArray:
-        """Return the error variance of each period over the fit's sigma squared, shape (S, n)."""
+        """The error variance of each period over the fit's sigma squared, shape (S, n)."""
         spread = np.ones((len(self.columns), self.design.n_periods))
         if self.relative_variance is not None:
             spread = self.relative_variance.T.copy()

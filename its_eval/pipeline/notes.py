@@ -250,17 +250,20 @@ def _other_types(plan: OutcomePlan, units: Units | None) -> list[str]:
 def _no_peers(plan: OutcomePlan) -> list[str]:
     """Return notes about the first units that nobody can be compared with, and the commonest reason."""
     found = []
-    for unit, why in plan.no_peers.items():
+    for unit, why in list(plan.no_peers.items())[:SHOWN]:
         chosen = plan.peer_sets.get(unit)
-        reasons = Counter() if chosen is None else Counter(chosen.others_aside())
-        reasons.update(kind_of(item.reason) for item in (() if chosen is None else chosen.exclusions))
+        reasons: Counter[str] = Counter()
+        if chosen is not None:
+            exclusions, others = chosen.set_aside()
+            reasons.update(others)
+            reasons.update(kind_of(item.reason) for item in exclusions)
         often = ""
         if reasons:
             reason, count = min(reasons.items(), key=lambda item: (-item[1], item[0]))
             often = f". Of {reasons.total()} set aside, {count}: {reason}"
         found.append(f"{plan.outcome.label}, {unit}: {why}{often}.")
-    more = len(found) - SHOWN
-    return [*found[:SHOWN], *([f"{plan.outcome.label}: the same of {more} more."] if more > 0 else [])]
+    more = len(plan.no_peers) - SHOWN
+    return [*found, *([f"{plan.outcome.label}: the same of {more} more."] if more > 0 else [])]
 
 
 def _few_peers(config: Config, plan: OutcomePlan) -> list[str]:

@@ -29,12 +29,12 @@ def one_month_checks(analysis: Analysis, item: Estimates) -> Iterator[tuple[str,
     """Yield the check ``one_month`` for every series of a fit."""
     row = linear_contrasts(item.design, item.observed, ()).get("level_change")
     for position, unit in enumerate(item.units):
-        weights = None if row is None else period_weights(item, position, row)
+        weights = None if row is None else period_weights(item, position, row[None])
         if row is None or weights is None:
             reason = "It is for a jump that is a sum of periods, with a known error model."
             yield unit, not_applicable(NAME, reason)
             continue
-        yield unit, _check(analysis, item, position, row, weights)
+        yield unit, _check(analysis, item, position, row, weights[0])
 
 
 def _check(

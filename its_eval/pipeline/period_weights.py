@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
 
 
-def period_weights(item: Estimates, position: int, contrast: FloatArray) -> FloatArray | None:
-    """Return the weight of every period in an estimate of one series, shape (n,), 0 where unused.
+def period_weights(item: Estimates, position: int, contrasts: FloatArray) -> FloatArray | None:
+    """Return the weight of every period in estimates of one series, shape (m, n), 0 where unused.
 
     None where the estimator does not say what its errors are: the estimate is then no known sum of periods.
 
@@ -27,8 +27,8 @@ def period_weights(item: Estimates, position: int, contrast: FloatArray) -> Floa
     ----------
     item, position : Estimates, int
         The series.
-    contrast : ndarray, shape (k,)
-        The estimate in the coefficients.
+    contrasts : ndarray, shape (m, k)
+        The estimates in the coefficients.
     """
     # of one model of a unit with its peers the rows of the unit alone are no whole fit
     if item.is_family or item.placebo_only or COMPARISONS[item.sheet.comparison].one_model:
@@ -42,4 +42,4 @@ def period_weights(item: Estimates, position: int, contrast: FloatArray) -> Floa
     scaled = used / np.maximum(np.abs(used).max(axis=0), np.finfo(np.float64).tiny)
     if np.isnan(covariance).any() or np.linalg.matrix_rank(scaled) < used.shape[1]:
         return None
-    return gls_weights(item.design.matrix, covariance, item.observed, contrast)
+    return np.array([gls_weights(item.design.matrix, covariance, item.observed, row) for row in contrasts])

@@ -211,7 +211,7 @@ def _share_p(
         return np.nan
     first, position = known[0]
     values = first.sheet.observed[:, first.columns[position]]
-    root = np.sqrt(first.period_variance()[position])[:, None]
+    root = np.sqrt(first.period_variance[position])[:, None]
     matrix = np.delete(first.design.matrix, list(first.design.columns[0]), axis=1) / root
     candidates = np.array([fit.design.matrix[:, list(fit.design.columns[0])] for fit, _ in dated]) / root
     observed, order = ~np.isnan(values), first.whole.partial_autocorrelations.shape[1]

@@ -17,17 +17,14 @@ from its_eval.effects.attribution import Attribution, TermAttribution, attributi
 from its_eval.effects.estimands import linear_contrasts
 from its_eval.effects.exchangeability import Percentiles, effective_donors, percentiles
 from its_eval.estimators.fit import ContrastEstimates
-from its_eval.pipeline.donors import targets_of_donors
 from its_eval.pipeline.primary import interruption_number, primary_columns
 
 if TYPE_CHECKING:
     from its_eval.comparisons.base import Comparison
-    from its_eval.config import Config
     from its_eval.pipeline.estimate import Estimates
     from its_eval.pipeline.plan import OutcomePlan, Target
     from its_eval.pipeline.primary import Analysis, PrimaryColumns, PrimaryEstimate
     from its_eval.pipeline.question import Asked
-    from its_eval.pipeline.sources import Sources
 
 
 Row = dict[str, object]
@@ -122,36 +119,37 @@ class DonorFits:
         The treated units.
     donors : tuple of str
         All donors, fitted or not.
-    targets : tuple of Target
-        What was to be fitted.
     estimates : tuple of Estimates
         Their fits.
     """
 
     units: tuple[str, ...]
     donors: tuple[str, ...]
-    targets: tuple[Target, ...]
     estimates: tuple[Estimates, ...] = field(repr=False)
 
 
 def donor_fits(
-    config: Config, sources: Sources, plan: OutcomePlan, comparison: Comparison, analysis: Analysis
+    plan: OutcomePlan,
+    comparison: Comparison,
+    analysis: Analysis,
+    targets_of: Mapping[str, tuple[Target, ...]],
 ) -> list[DonorFits]:
     """Fit every donor as if it had been treated, once for treated units that ask for the same.
 
     Parameters
     ----------
-    config, sources, plan : Config, Sources, OutcomePlan
+    plan : OutcomePlan
         What was planned.
     comparison : Comparison
         Any; of one without peers the donors' own series are fitted.
     analysis : Analysis
         What is asked.
+    targets_of : mapping of str to tuple of Target
+        The donors of each treated unit, as `donors.targets_of_donors` gives them.
     """
-    every = targets_of_donors(config, sources, plan, plan.treated)
     # treated units that ask for the same share one tuple
     asked: dict[object, tuple[tuple[Target, ...], list[str]]] = {}
-    for unit, targets in every.items():
+    for unit, targets in targets_of.items():
         if targets:
             own = unit if comparison.takes_all_donors else ""
             asked.setdefault((id(targets), own), (targets, []))[1].append(unit)
@@ -169,7 +167,7 @@ def donor_fits(
             )
         estimates, _ = comparison.estimates(plan, analysis.ask, chosen, entries)
         donors = tuple(target.unit for target in chosen)
-        found.append(DonorFits(tuple(units), donors, chosen, tuple(estimates)))
+        found.append(DonorFits(tuple(units), donors, tuple(estimates)))
     return found
 
 
@@ -413,7 +411,7 @@ def placebo_rows(
     plan: OutcomePlan, design_name: str, asked: Asked, beside: Mapping[str, Beside]
 ) -> Iterator[Row]:
     """Yield the rows of ``placebo_units``: the answer of every donor and of the unit, over its error."""
-    own = asked.answer.by_unit()
+    own = asked.answer.by_unit
     for unit, item in beside.items():
         values = zip(
             (*item.donors, unit),

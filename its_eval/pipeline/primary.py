@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -138,8 +139,9 @@ class PrimaryColumns:
             named = dict(zip(_NUMBERS, values, strict=True))
             yield PrimaryEstimate(target=target, stuck=stuck, scale=self.scale, estimand=estimand, **named)
 
+    @cached_property
     def by_unit(self) -> dict[str, PrimaryEstimate]:
-        """Return the estimates by unit."""
+        """The estimates by unit."""
         return {item.unit: item for item in self}
 
 
@@ -196,10 +198,8 @@ def _of(item: Estimates, estimand: str, question: Question, interruption: str) -
         return
     if estimand == CHANGE:
         estimand = shown_estimand(item.design, question, number)
-    name, scale = estimand, item.scale
-    if name == "relative_average_effect" and scale.name == "log" and not item.is_family:
-        # 100 (exp(average) - 1): pooled and ranked as the average, whose standard error it has
-        name, scale = "average_effect", PER_CENT
+    name = contrast_of(item, estimand)
+    scale = item.scale if name == estimand else PER_CENT
     who = [(item.sheet.targets[column], int(column)) for column in item.columns]
     at = question.at_of(item.design, number)
     row = linear_contrasts(item.design, item.observed, at, number).get(name)
@@ -224,6 +224,15 @@ def _of(item: Estimates, estimand: str, question: Question, interruption: str) -
         numbers = tuple(getattr(effects, column)[chosen, place] for column in _NUMBERS)
         kept = [pair for pair, here in zip(who, chosen, strict=True) if here]
         yield kept, numbers, item.stuck[chosen], NONE, estimand
+
+
+def contrast_of(item: Estimates, estimand: str) -> str:
+    """Return the contrast whose standard error an estimand has.
+
+    Of a logarithm the average effect in per cent is 100 (exp(average) - 1): pooled and ranked as the average.
+    """
+    of_average = estimand == "relative_average_effect" and item.scale.name == "log" and not item.is_family
+    return "average_effect" if of_average else estimand
 
 
 def shown_estimand(design: Design, question: Question, number: int = 0) -> str:

@@ -57,7 +57,7 @@ class Asked:
 
     def of(self, unit: str) -> dict[str, PrimaryEstimate]:
         """Return the quantities of a unit that has them."""
-        found = ((name, columns.by_unit().get(unit)) for name, columns in self.quantities.items())
+        found = ((name, columns.by_unit.get(unit)) for name, columns in self.quantities.items())
         return {name: item for name, item in found if item is not None}
 
 
@@ -135,7 +135,7 @@ def _p_values(
         p_values = np.where(columns.stuck, np.nan, columns.p_value).tolist()
         yield from zip((target.unit for target in columns.targets), p_values, strict=True)
         return
-    by_term = [quantities[name].by_unit() for name in terms]
+    by_term = [quantities[name].by_unit for name in terms]
     for item in estimates:
         number = interruption_number(item.design, key)
         if number is None:
@@ -179,17 +179,18 @@ def joint_over_interruptions(asked: Sequence[Asked], estimates: Sequence[Estimat
         return {}
     found = {}
     for item in estimates:
-        rows, separate_of = [], []
+        rows, separate_of, n_interruptions = [], [], 0
         for one in asked:
             number = interruption_number(item.design, one.key)
             if number is None:
                 continue
+            n_interruptions += 1
             own = linear_contrasts(item.design, item.observed, (), number)
             for name in terms_of(CHANGE, item.design.interruptions[number].shape):
                 rows.append(own[name])
                 columns = one.quantities.get(name) or one.quantities.get(CHANGE)
-                separate_of.append({} if columns is None else columns.by_unit())
-        if len({one.key for one in asked if interruption_number(item.design, one.key) is not None}) < 2:
+                separate_of.append({} if columns is None else columns.by_unit)
+        if n_interruptions < 2:
             continue
         for position, unit in enumerate(item.units):
             if item.stuck[position] or item.placebo_only:

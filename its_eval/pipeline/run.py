@@ -26,10 +26,11 @@ from its_eval.pipeline.conclude import (
     verdict_rows,
 )
 from its_eval.pipeline.credibility import Credibility, Look, examine
+from its_eval.pipeline.donors import targets_of_donors
 from its_eval.pipeline.frames import settled
 from its_eval.pipeline.notes import characteristics_dated, events_near
 from its_eval.pipeline.placebos import beside_donors, donor_fits
-from its_eval.pipeline.plan import OutcomePlan, Plan
+from its_eval.pipeline.plan import OutcomePlan, Plan, Target
 from its_eval.pipeline.planning import make_plan
 from its_eval.pipeline.primary import Analysis
 from its_eval.pipeline.question import joint_over_interruptions, questions
@@ -136,8 +137,9 @@ def evaluate_plan(config: Config, sources: Sources, plan: Plan, progress: Progre
         for name, some in peer_rows(outcome).items():
             rows[name] += some
         _add_peer_series(outcome, tables["peer_series"])
+        donors = targets_of_donors(config, sources, outcome, outcome.treated)
         for design in config.designs:
-            answered = _answer(config, sources, outcome, comparison_of(design))
+            answered = _answer(config, sources, outcome, comparison_of(design), donors)
             failed += answered.failed
             own = answered.look.credibility.p_crawford_howell
             crawford |= {(outcome.outcome.name, unit, design): value for unit, value in own.items()}
@@ -181,14 +183,20 @@ class _Answered:
     sensitivity: tuple[SensitivityRow, ...]
 
 
-def _answer(config: Config, sources: Sources, plan: OutcomePlan, comparison: Comparison) -> _Answered:
+def _answer(
+    config: Config,
+    sources: Sources,
+    plan: OutcomePlan,
+    comparison: Comparison,
+    donors: Mapping[str, tuple[Target, ...]],
+) -> _Answered:
     """Fit one outcome in one design, set it beside other units, and check it."""
     analysis = Analysis.of(config)
     first = comparison.label(plan.outcome.estimators)
     estimates, failed = comparison.estimates(plan, analysis.ask)
     primary = [item for item in estimates if item.estimator == first]
     asked = questions(analysis, primary)
-    fits = donor_fits(config, sources, plan, comparison, analysis) if config.checks.placebo_units else []
+    fits = donor_fits(plan, comparison, analysis, donors) if config.checks.placebo_units else []
     size = Terms.of(config, plan.outcome.better, plan.n_asked).size(len(asked))
     beside = {
         (unit, one.key): item
@@ -201,11 +209,21 @@ def _answer(config: Config, sources: Sources, plan: OutcomePlan, comparison: Com
         if answer is not None:
             together.append(beside_sets(config, plan, comparison, analysis, one, answer, primary, fits))
     look = Look(
-        config, sources, plan, comparison, analysis, primary, Credibility(), asked, beside, tuple(together)
+        config,
+        sources,
+        plan,
+        comparison,
+        analysis,
+        primary,
+        Credibility(),
+        asked,
+        beside,
+        tuple(together),
+        donors,
     )
     credibility = examine(look)
-    sensitivity = sensitivity_rows(config, sources, plan, comparison, primary)
-    for unit, check in curve_checks(config, sources, plan, comparison, sensitivity):
+    sensitivity = sensitivity_rows(config, sources, plan, comparison, look.own)
+    for unit, check in curve_checks(config, sources, plan, comparison, sensitivity, donors):
         credibility.add(plan.outcome.name, comparison.name, unit, [check])
     found = tuple(answers(item, analysis, is_first=item.estimator == first) for item in estimates)
     lacking = [row for answer in found for row in without_primary(answer)]
@@ -225,12 +243,13 @@ def _tabulate(
     terms = Terms.of(config, outcome.better, answered.plan.n_asked)
     asked = answered.look.asked
     others = np.array([p for one in asked if one.key for p in one.p_values.values() if not np.isnan(p)])
-    adjusted = adjusted_p(answered.answers, terms.size(len(asked)), terms.method, others)
+    adjusted = adjusted_p(
+        answered.answers, config.estimands.primary, terms.size(len(asked)), terms.method, others
+    )
     flags: dict[str, str] = {}
     inference: dict[str, str] = {}
     for answer, p_adjusted in zip(answered.answers, adjusted, strict=True):
-        of_question = p_adjusted if config.estimands.primary != CHANGE else np.full_like(p_adjusted, np.nan)
-        add_effects(answer, of_question, confidence, tables["effects"])
+        add_effects(answer, p_adjusted, confidence, tables["effects"])
         add_coefficients(answer, confidence, tables["coefficients"])
         words = add_fits(answer, credibility.flags if answer.is_first else {}, tables["fits"])
         if not answer.is_first:

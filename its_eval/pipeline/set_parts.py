@@ -11,6 +11,7 @@ from scipy import linalg, special
 from its_eval.checks.autocorrelation import innovations
 from its_eval.effects.set_effect import UnitPart, whitened_parts
 from its_eval.estimators.fit import ContrastEstimates
+from its_eval.estimators.random_walk import differences
 from its_eval.estimators.reml import autoregression
 from its_eval.pipeline.error_model import error_covariance
 
@@ -77,7 +78,7 @@ def _whitened(item: Estimates, chosen: NDArray[np.intp]) -> tuple[FloatArray, Fl
     if item.whitenable and not walks:
         scale = None
         if weighted or (item.entry is not None and item.entry.variance != "constant"):
-            scale = np.sqrt(item.period_variance()[chosen])
+            scale = np.sqrt(item.period_variance[chosen])
         return autoregressive(X, Y, observed, item.statistics.partial_autocorrelations[chosen], scale)
     if not walks and item.kind.name not in autoregression.NAMES:
         return autoregressive(X, Y, observed, np.empty((chosen.size, 0)))
@@ -133,9 +134,7 @@ def differenced(X: FloatArray, Y: FloatArray, observed: BoolArray) -> tuple[Floa
     both = np.concatenate(
         [np.broadcast_to(X[:, None], (len(X), Y.shape[1], X.shape[1])), Y[:, :, None]], axis=2
     )
-    steps = np.diff(np.flatnonzero(observed))
-    white = both[observed]
-    white[1:] = np.diff(white, axis=0) / np.sqrt(steps)[:, None, None]
+    white = differences(both.reshape(len(X), -1), observed).reshape(-1, *both.shape[1:])
     white = np.swapaxes(white, 0, 1)
     return white[:, :, :-1], white[:, :, -1]
 
@@ -145,17 +144,18 @@ def _of_a_family(item: Estimates, chosen: NDArray[np.intp]) -> tuple[FloatArray,
 
     The residuals are Pearson's.
     """
-    sheet, columns, observed, fit = item.sheet, item.columns[chosen], item.observed, item.whole
-    counts, sizes = (array[np.ix_(observed, columns)].T for array in (sheet.counts, sheet.denominators))
+    observed, fit = item.observed, item.whole
+    counts, sizes = (
+        array[np.ix_(chosen, np.flatnonzero(observed))]
+        for array in item.sheet.family_counts(item.columns, observed)
+    )
     X = item.design.matrix[observed]
     linear = fit.params[chosen] @ X.T
     if item.scale.name == "logit":
         mean = sizes * special.expit(linear)
         slope = variance = mean * special.expit(-linear)
     else:
-        known = not np.isnan(sheet.denominators[np.ix_(observed, item.columns)]).any()
-        size = sizes / (sheet.plan.outcome.per or 1.0) if known else 1.0
-        slope = mean = size * np.exp(linear)
+        slope = mean = sizes * np.exp(linear)
         variance = mean
         if fit.dispersion is not None and item.kind is not None and item.kind.name == "negative_binomial":
             variance = mean + fit.dispersion[chosen, None] * mean**2

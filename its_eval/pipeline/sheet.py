@@ -237,11 +237,14 @@ class Sheet:
         return np.ones_like(sizes)
 
     def family_counts(self, columns: NDArray[np.intp], observed: BoolArray) -> tuple[FloatArray, FloatArray]:
-        """Return counts, and exposure or trials (1 where one is missing), each of shape (S, n)."""
+        """Return counts, and exposure or trials (1 throughout where one is missing), each of shape (S, n).
+
+        Series that are fitted together have exposures together or not at all.
+        """
         per = self.plan.outcome.per if self.plan.outcome.kind == "count" else None
         sizes = self.denominators[:, columns].T / (per or 1.0)
-        known = np.asarray(~np.isnan(sizes[:, observed]).any(axis=1))
-        return self.counts[:, columns].T, np.where(known[:, None], sizes, 1.0)
+        known = not np.isnan(sizes[:, observed]).any()
+        return self.counts[:, columns].T, sizes if known else np.ones_like(sizes)
 
     def take(self, columns: NDArray[np.intp], targets: Sequence[Target]) -> Sheet:
         """Return some series with other targets, each column as often as it is named."""

@@ -7,7 +7,7 @@ alike; the estimates in the table keep their weights.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING
@@ -16,7 +16,6 @@ import numpy as np
 
 from its_eval.checks.conclusion import SpecificationSummary, summarise_specifications
 from its_eval.checks.result import CheckResult, Status, number
-from its_eval.pipeline.donors import targets_of_donors
 from its_eval.pipeline.primary import Analysis, PrimaryEstimate
 from its_eval.pipeline.variants import Variant, standard_variants, variants
 
@@ -26,8 +25,8 @@ if TYPE_CHECKING:
     from its_eval.comparisons.base import Comparison
     from its_eval.config import Config, Estimator
     from its_eval.design.matrix import Interruption
-    from its_eval.pipeline.estimate import Estimates
     from its_eval.pipeline.plan import OutcomePlan, Target
+    from its_eval.pipeline.primary import PrimaryColumns
     from its_eval.pipeline.sources import Sources
 
 
@@ -89,7 +88,7 @@ def sensitivity_rows(
     sources: Sources,
     plan: OutcomePlan,
     comparison: Comparison,
-    estimates: Sequence[Estimates],
+    own: PrimaryColumns,
 ) -> list[SensitivityRow]:
     """Return the rows of ``sensitivity`` of one outcome and design.
 
@@ -97,11 +96,11 @@ def sensitivity_rows(
     ----------
     config, sources, plan, comparison : Config, Sources, OutcomePlan, Comparison
         What was planned.
-    estimates : sequence of Estimates
-        Fits of its primary estimator: their estimates stand first, as ``primary``.
+    own : PrimaryColumns
+        The primary estimand of each treated unit, which stands first, as ``primary``.
     """
     analysis = Analysis.of(config)
-    rows = [SensitivityRow("primary", "as configured", item) for item in analysis.primary(estimates)]
+    rows = [SensitivityRow("primary", "as configured", item) for item in own]
     entries = comparison.entries(plan.outcome.estimators)[:1]
     if not rows or not entries:
         return []
@@ -196,6 +195,7 @@ def curve_checks(
     plan: OutcomePlan,
     comparison: Comparison,
     rows: Sequence[SensitivityRow],
+    targets_of: Mapping[str, tuple[Target, ...]],
 ) -> list[tuple[str, CheckResult]]:
     """Return the check ``specification_curve`` for every treated unit with other specifications.
 
@@ -205,6 +205,8 @@ def curve_checks(
         What was planned.
     rows : sequence of SensitivityRow
         The rows of ``sensitivity`` of this outcome and design.
+    targets_of : mapping of str to tuple of Target
+        The donors of each treated unit.
     """
     curve = [row for row in rows if row.dimension not in (LEAVE_ONE_OUT, "transform")]
     units = sorted({row.item.unit for row in curve if row.dimension != "primary"})
@@ -213,7 +215,7 @@ def curve_checks(
     apart = (
         ", single peers left out not counted" if any(row.dimension == LEAVE_ONE_OUT for row in rows) else ""
     )
-    joint = _joint(config, sources, plan, comparison)
+    joint = _joint(config, sources, plan, comparison, targets_of)
     checks = []
     for unit in units:
         own = [row.item for row in curve if row.item.unit == unit]
@@ -256,7 +258,11 @@ def _is_unlike(part: Variant) -> bool:
 
 
 def _joint(
-    config: Config, sources: Sources, plan: OutcomePlan, comparison: Comparison
+    config: Config,
+    sources: Sources,
+    plan: OutcomePlan,
+    comparison: Comparison,
+    base: Mapping[str, tuple[Target, ...]],
 ) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """Return the statistics of every treated unit, shape (S,), and of its donors, shape (J, S)."""
     # the standard error models alone would only repeat the placebo of the answer, at several times its cost
@@ -268,7 +274,6 @@ def _joint(
     every = [item for item in every if not any(map(_is_unlike, item.parts))]
     treated: dict[str, list[float]] = {unit: [] for unit in plan.peer_sets}
     donors: dict[str, list[NDArray[np.float64]]] = {unit: [] for unit in plan.peer_sets}
-    base = targets_of_donors(config, sources, plan, plan.peer_sets)
     fitted = _Statistics(Analysis.of(config), comparison)
     for specification in every:
         changed, targets, entries = apply(specification, plain, comparison)

@@ -386,10 +386,11 @@ def peer_rows(plan: OutcomePlan) -> dict[str, list[Row]]:
             known = int(peer_set.pool_ranks[rank - 1])
             place = {"peer": peer, "distance": peer_set.distances[rank - 1], "pool_rank": known or None}
             rows["peers"].append(keys | {"rank": rank} | place)
-        for excluded in peer_set.exclusions:
+        exclusions, others = peer_set.set_aside()
+        for excluded in exclusions:
             row = {"candidate": excluded.candidate, "distance": excluded.distance, "reason": excluded.reason}
             rows["peer_exclusions"].append(keys | row | {"count": 1})
-        for reason, count in peer_set.others_aside().items():
+        for reason, count in others.items():
             # those farther than the last peer are counted, not named
             row = {"candidate": "", "distance": np.nan, "reason": reason, "count": count}
             rows["peer_exclusions"].append(keys | row)

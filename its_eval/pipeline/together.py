@@ -13,12 +13,18 @@ from its_eval.checks.joint_placebo import JointPlacebo, joint_placebo
 from its_eval.checks.result import CheckResult
 from its_eval.effects.set_effect import UnitPart, set_effect
 from its_eval.pipeline.plan import Target, fitted_events
-from its_eval.pipeline.primary import PrimaryEstimate, interruption_number, primary_columns
+from its_eval.pipeline.primary import (
+    PrimaryEstimate,
+    contrast_of,
+    interruption_number,
+    primary_columns,
+)
 from its_eval.pipeline.set_parts import parts_of
 
 if TYPE_CHECKING:
     from its_eval.comparisons.base import Comparison
     from its_eval.config import Config
+    from its_eval.design.matrix import Interruption
     from its_eval.pipeline.estimate import Estimates
     from its_eval.pipeline.placebos import DonorFits
     from its_eval.pipeline.plan import OutcomePlan
@@ -123,27 +129,21 @@ def _parts(
         number = interruption_number(item.design, asked.key)
         if number is None:
             continue
-        wanted = [(number, _contrast(analysis, item, name, number)) for name in names]
+        shown = (analysis.of_estimand(name).shown_estimand(item.design, number) for name in names)
+        wanted = [(number, contrast_of(item, name)) for name in shown]
         if set(wanted) <= set(item.reading.names) and not item.placebo_only:
             found |= parts_of([item], wanted)
         else:
             separate.append(item)
     if separate:
         read = [primary_columns(separate, name, analysis.question, asked.key) for name in names]
-        by_unit = [columns.by_unit() for columns in read]
+        by_unit = [columns.by_unit for columns in read]
         for unit in by_unit[0]:
             own = [columns[unit] for columns in by_unit if unit in columns]
             numbers = np.array([(one.estimate, one.std_error, one.df) for one in own]).T
             if len(own) == len(names) and np.isfinite(numbers).all() and not any(one.stuck for one in own):
                 found[unit] = UnitPart.alone(*numbers)
     return found
-
-
-def _contrast(analysis: Analysis, item: Estimates, name: str, number: int) -> str:
-    """Return the contrast whose standard error an estimand has."""
-    if name == "relative_average_effect" and item.scale.name == "log" and not item.is_family:
-        return "average_effect"
-    return analysis.of_estimand(name).shown_estimand(item.design, number)
 
 
 def beside_sets(
@@ -171,17 +171,21 @@ def beside_sets(
     """
     own = _parts(analysis, asked, asked.terms, estimates)
     places: dict[str, Mapping[str, UnitPart]] = {}
+    by_start: dict[int, Mapping[str, UnitPart]] = {}
     for part in fits:
         units = [unit for unit in part.units if unit in own]
         if not units:
             continue
         candidates = _parts(analysis, asked, asked.terms, part.estimates)
-        here = {plan.interruptions[unit][0].start for unit in units}
-        moved = [unit for unit in own if plan.interruptions[unit][0].start not in here]
-        others = {unit: own[unit] for unit in own if unit not in moved}
-        if moved:
-            others |= _moved(config, plan, comparison, analysis, asked, moved, units[0])
-        shared = {**candidates, **others}
+        # the units of a part share their start
+        start = plan.interruptions[units[0]][0]
+        if start.start not in by_start:
+            moved = [unit for unit in own if plan.interruptions[unit][0].start != start.start]
+            others = {unit: own[unit] for unit in own if unit not in moved}
+            if moved:
+                others |= _moved(config, plan, comparison, analysis, asked, moved, start)
+            by_start[start.start] = others
+        shared = {**candidates, **by_start[start.start]}
         places |= dict.fromkeys(units, shared)
     if len(places) < answer.n_units:
         return answer
@@ -203,10 +207,9 @@ def _moved(
     analysis: Analysis,
     asked: Asked,
     units: Sequence[str],
-    place: str,
+    start: Interruption,
 ) -> dict[str, UnitPart]:
-    """Return treated units of other starts as if they had begun with the unit in whose place they stand."""
-    start = plan.interruptions[place][0]
+    """Return treated units of other starts as if they had begun at this one."""
     targets = []
     for unit in units:
         events = fitted_events(config, plan.outcome, plan.panel, unit)[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,19 +21,17 @@ from its_eval.effects.estimands import linear_contrasts, terms_of
 from its_eval.effects.trend_bounds import TrendBounds, trend_bounds
 from its_eval.estimators.fit import missing_patterns
 from its_eval.estimators.kind import autoregressive_order
-from its_eval.pipeline.donors import donor_targets
 from its_eval.pipeline.period_weights import period_weights
+from its_eval.pipeline.primary import contrast_of
 from its_eval.pipeline.sheet import make_sheet
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from its_eval.comparisons.base import Comparison
-    from its_eval.config import Config
     from its_eval.pipeline.estimate import Estimates
     from its_eval.pipeline.plan import OutcomePlan, Target
     from its_eval.pipeline.primary import Analysis
-    from its_eval.pipeline.sources import Sources
 
     FloatArray = NDArray[np.float64]
 
@@ -50,10 +48,7 @@ def asked_contrasts(analysis: Analysis, item: Estimates) -> dict[str, FloatArray
     whether anything changed; none for others.
     """
     linear = linear_contrasts(item.design, item.observed, analysis.question.at_of(item.design))
-    name = analysis.estimand
-    if name == "relative_average_effect" and item.scale.name == "log":
-        name = "average_effect"
-    terms = terms_of(name, item.design.interruption.shape)
+    terms = terms_of(contrast_of(item, analysis.estimand), item.design.interruption.shape)
     return {term: linear[term] for term in terms} if set(terms) <= set(linear) else {}
 
 
@@ -65,18 +60,19 @@ def bounds_of(analysis: Analysis, item: Estimates, position: int) -> dict[str, T
     contrasts = asked_contrasts(analysis, item)
     if not contrasts:
         return {}
-    read = item.whole.one(position).contrasts(np.array(list(contrasts.values())))
+    rows = np.array(list(contrasts.values()))
+    weights = period_weights(item, position, rows)
+    if weights is None:
+        return {}
+    read = item.whole.one(position).contrasts(rows)
     confidence = 1.0 - analysis.alpha / len(contrasts)
     start = item.design.interruption.start
     found = {}
-    for place, (name, row) in enumerate(contrasts.items()):
-        weights = period_weights(item, position, row)
-        if weights is None:
-            continue
+    for place, name in enumerate(contrasts):
         estimate, std_error, df = (
             float(array[0, place]) for array in (read.estimate, read.std_error, read.df)
         )
-        bounds = trend_bounds(estimate, std_error, df, weights, start, confidence)
+        bounds = trend_bounds(estimate, std_error, df, weights[place], start, confidence)
         if bounds is not None:
             found[name] = bounds
     return found
@@ -96,18 +92,19 @@ class TrendBoundRows:
 
     Attributes
     ----------
-    config, sources, plan, comparison, analysis
+    plan, comparison, analysis
         What was planned and is asked.
+    donors : mapping of str to tuple of Target
+        Of each treated unit; those that ask for the same share one tuple.
     """
 
-    config: Config
-    sources: Sources
     plan: OutcomePlan
     comparison: Comparison
     analysis: Analysis
+    donors: Mapping[str, tuple[Target, ...]]
 
     def __post_init__(self) -> None:
-        self._donors: dict[tuple[tuple[Target, ...], object], FloatArray] = {}
+        self._sizes_of: dict[tuple[int, object], FloatArray] = {}
 
     def of(self, item: Estimates) -> list[tuple[str, CheckResult, list[Row]]]:
         """Return, for every series of a fit, its unit, the check, and rows of ``trend_bounds``."""
@@ -132,11 +129,10 @@ class TrendBoundRows:
         if not item.whitenable:
             order = autoregressive_order("auto", int(item.observed.sum()))
         start, level = item.design.interruption.start, self.analysis.confidence
-        spread = np.sqrt(item.period_variance())
-        degenerate = item.whole.flags.get("degenerate", np.zeros(len(item.columns), dtype=np.bool_))
+        spread = np.sqrt(item.period_variance)
         found: list[Bend] = [UNKNOWN_BEND] * len(item.columns)
         groups: dict[bytes, list[int]] = {}
-        for position in np.flatnonzero(~degenerate):
+        for position in np.flatnonzero(~item.stuck):
             groups.setdefault(spread[position].tobytes(), []).append(int(position))
         for places in groups.values():
             own = spread[places[0]]
@@ -147,14 +143,14 @@ class TrendBoundRows:
 
     def _donor_bends(self, unit: str, item: Estimates) -> FloatArray:
         """Return how far the donors of a unit bend before its start, each with peers of its own."""
-        targets = tuple(donor_targets(self.config, self.sources, self.plan, unit))
-        if not self.comparison.subtracts:
-            targets = tuple(replace(target, peers=()) for target in targets)
+        targets = self.donors[unit]
         order: Any = "auto" if item.entry is None else item.entry.order
-        key = (targets, order)
-        if key not in self._donors:
-            self._donors[key] = self._sizes(targets, order)
-        return self._donors[key]
+        key = (id(targets), order)
+        if key not in self._sizes_of:
+            if not self.comparison.subtracts:
+                targets = tuple(replace(target, peers=()) for target in targets)
+            self._sizes_of[key] = self._sizes(targets, order)
+        return self._sizes_of[key]
 
     def _sizes(self, targets: Sequence[Target], order: Any) -> FloatArray:
         sheet = make_sheet(self.plan, targets, self.comparison.name, subtract=self.comparison.subtracts)

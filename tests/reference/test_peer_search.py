@@ -88,17 +88,17 @@ def require_same(found, k, pool, calipers=None):
         assert chosen.nearest_kept == sum(rank <= len(peers) for rank, *_ in peers)
         last = peers[-1][0] if peers else 0
         near = [item for item in aside if item[0] < last or (item[3].startswith("farther than") and k)]
-        assert [(item.candidate, item.reason) for item in chosen.exclusions] == [
+        assert [(item.candidate, item.reason) for item in chosen.set_aside()[0]] == [
             (code, reason) for _, code, _, reason in near
         ]
-        measured = [item.distance for item in chosen.exclusions]
+        measured = [item.distance for item in chosen.set_aside()[0]]
         np.testing.assert_allclose(measured, [item[2] for item in near], rtol=tolerance, atol=0.0)
         counts = {}
         for item in aside:
             if item not in near:
                 kind = item[3].partition(":")[0]
                 counts[kind] = counts.get(kind, 0) + 1
-        assert chosen.others_aside() == counts
+        assert chosen.set_aside()[1] == counts
 
 
 def random_table(seed):

@@ -49,18 +49,18 @@ def test_caliper():
 def test_peers_beyond_the_caliper_are_set_aside_and_nobody_takes_their_place():
     chosen = select_peers("A", FOUND, 4, {"B": "treated itself"}, 7.0)
     assert chosen.peers == ("C", "D")
-    assert [(item.candidate, item.reason) for item in chosen.exclusions] == [
+    assert [(item.candidate, item.reason) for item in chosen.set_aside()[0]] == [
         ("B", "treated itself"),
         ("E", "farther than the caliper: 10 is more than 7"),
         ("F", "farther than the caliper: 30 is more than 7"),
     ]
     # those who would not have been peers anyhow are not said to be set aside
-    (beyond,) = select_peers("A", FOUND, 4, {}, 7.0).exclusions
+    (beyond,) = select_peers("A", FOUND, 4, {}, 7.0).set_aside()[0]
     assert beyond.candidate == "E"
-    assert select_peers("A", FOUND, 2, {}, 7.0).exclusions == ()
+    assert select_peers("A", FOUND, 2, {}, 7.0).set_aside()[0] == ()
     every = select_peers("A", FOUND, None, {}, 7.0)
     assert every.peers == ("B", "C", "D")
-    assert (every.exclusions, every.others_aside()) == ((), {"farther than the caliper": 2})
+    assert (every.set_aside()[0], every.set_aside()[1]) == ((), {"farther than the caliper": 2})
     assert select_peers("A", FOUND, 2, {}, 1.0).peers == ("B",)
 
 

@@ -97,8 +97,8 @@ def test_missing_is_rescaled_and_needs_enough_weight():
     assert np.isnan(distances[2])
     chosen = select_peers("A", found, 3, {})
     assert chosen.peers == ("B", "D")
-    assert chosen.exclusions == ()
-    assert chosen.others_aside() == {"too many characteristics missing to compare": 1}
+    assert chosen.set_aside()[0] == ()
+    assert chosen.set_aside()[1] == {"too many characteristics missing to compare": 1}
     weights = dict.fromkeys(("a", "b", "c", "d", "e", "f", "g", "h", "i", "j"), 0.1)
     rows = np.vstack([np.zeros(10), np.ones(10), np.arange(10) + 2.0])
     rows[1, 7:] = NAN
@@ -155,11 +155,11 @@ def test_set_aside_with_reasons_and_ranks_of_the_whole_pool():
     assert chosen.peers == ("ZZ5", "ZZ2")
     assert chosen.pool_ranks.tolist() == [2, 3]
     assert chosen.nearest_kept == 1
-    assert [(item.candidate, item.reason) for item in chosen.exclusions] == [
+    assert [(item.candidate, item.reason) for item in chosen.set_aside()[0]] == [
         ("ZZ3", "treated itself"),
     ]
-    assert chosen.others_aside() == {"excluded by the config": 1}
-    assert chosen.exclusions[0].distance == chosen.distances[0]
+    assert chosen.set_aside()[1] == {"excluded by the config": 1}
+    assert chosen.set_aside()[0][0].distance == chosen.distances[0]
 
 
 def test_all_peers():
@@ -189,14 +189,14 @@ def test_given_peers_keep_their_order():
     assert chosen.peers == ("ZZ4", "ZZ3", "ZZ9")
     assert chosen.pool_ranks.tolist() == [4, 1, 0]
     assert np.isnan(chosen.distances).tolist() == [False, False, True]
-    assert chosen.exclusions[0].distance == found.distances("ZZ1")[3]
+    assert chosen.set_aside()[0][0].distance == found.distances("ZZ1")[3]
     assert {part.peer for part in contributions(chosen)} == {"ZZ4", "ZZ3"}
     for table in (None, found):
         bare = given_peers("ZZ8", ("ZZ4", "ZZ3"), table, Pool({"ZZ3": "thin"}))
         assert bare.peers == ("ZZ4",)
         assert np.isnan(bare.distances).all()
         assert bare.pool_ranks.tolist() == [0]
-        assert np.isnan(bare.exclusions[0].distance)
+        assert np.isnan(bare.set_aside()[0][0].distance)
         assert list(balance(bare)) == list(contributions(bare)) == []
 
 

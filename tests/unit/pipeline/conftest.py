@@ -5,8 +5,11 @@ import pytest
 from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.config import Config
 from its_eval.errors import DataError
+from its_eval.pipeline.credibility import Credibility, Look
+from its_eval.pipeline.donors import targets_of_donors
 from its_eval.pipeline.planning import make_plan
 from its_eval.pipeline.primary import Analysis
+from its_eval.pipeline.question import questions
 from its_eval.pipeline.run import evaluate
 from its_eval.pipeline.sources import load_sources
 
@@ -234,6 +237,23 @@ def fit_plan(config, plan, design, targets=None, entries=None):
 @pytest.fixture
 def fitted():
     return fit_plan
+
+
+@pytest.fixture
+def look_at():
+    """Return what checks look at: the fits of a design with their answers, nobody beside them."""
+
+    def look(config, sources, plan, design):
+        estimates, _ = fit_plan(config, plan, design)
+        analysis = Analysis.of(config)
+        donors = targets_of_donors(config, sources, plan, plan.treated)
+        asked = questions(analysis, estimates)
+        of_design = COMPARISONS[design]
+        return Look(
+            config, sources, plan, of_design, analysis, estimates, Credibility(), asked, donors=donors
+        )
+
+    return look
 
 
 @pytest.fixture

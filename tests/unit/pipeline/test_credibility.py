@@ -5,10 +5,9 @@ import pytest
 from by_hand import LeastSquares, segments
 
 from its_eval.checks.placebo import crawford_howell
-from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.estimators.reml.noise import fit_reml_ar_noise
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
-from its_eval.pipeline.credibility import CHECKS, Credibility, Look, examine
+from its_eval.pipeline.credibility import CHECKS, examine
 from its_eval.pipeline.pooled import crawford_howell_p, equivalence_check
 from its_eval.pipeline.primary import Analysis
 
@@ -29,14 +28,11 @@ def change(world, unit, slope):
 
 
 @pytest.fixture
-def examined(fitted):
+def examined(look_at):
     """Return what checks found about the fits of a design, nobody beside them."""
 
     def look(world, design="difference", **changes):
-        config, sources, plan = world.plan(**changes)
-        estimates, _ = fitted(config, plan, design)
-        comparison, analysis = COMPARISONS[design], Analysis.of(config)
-        return examine(Look(config, sources, plan, comparison, analysis, estimates, Credibility()))
+        return examine(look_at(*world.plan(**changes), design))
 
     return look
 

@@ -9,6 +9,7 @@ from its_eval.peers.scaling import rescaled
 from its_eval.pipeline.notes import plan_notes
 from its_eval.pipeline.peer_choice import pre_period_balance
 from its_eval.pipeline.planning import make_plan
+from its_eval.pipeline.primary import Analysis
 from its_eval.pipeline.sources import input_files, load_sources
 from its_eval.pipeline.specifications import sensitivity_rows
 from its_eval.pipeline.variants import compared_design, peer_stability
@@ -29,7 +30,7 @@ def with_units(study, columns, **settings):
 def test_a_caliper_sets_far_candidates_aside(study):
     chosen = sets(study, peers={"k": 3, "caliper": "1.0"})["T1"]
     assert chosen.peers == ("D1", "D2")
-    (aside,) = (item for item in chosen.exclusions if item.candidate == "D4")
+    (aside,) = (item for item in chosen.set_aside()[0] if item.candidate == "D4")
     assert aside.reason.startswith("farther than the caliper: ")
     percentile = sets(study, peers={"k": 2, "caliper": "p99"})["T1"]
     assert percentile.peers == ("D1", "D2")
@@ -62,7 +63,7 @@ def test_units_that_were_not_there_throughout_are_no_peers(study):
     text = text.replace("D1,,,", "D1,,2014-03,").replace("D2,,,", "D2,,,2016-07")
     chosen = sets(study, data=with_units(study, text))["T1"]
     assert chosen.peers == ("D4", "D3")
-    assert {item.candidate: item.reason for item in chosen.exclusions} == {
+    assert {item.candidate: item.reason for item in chosen.set_aside()[0]} == {
         "T2": "treated itself",
         "D1": "opened in 2014-03, after the window begins in 2013-01",
         "D2": "closed in 2016-07, before the window ends in 2016-12",
@@ -86,7 +87,7 @@ def test_mergers_are_combined_when_asked_for(study):
     expected = (value * weight).sum(axis=1) / weight.sum(axis=1)
     np.testing.assert_allclose(plan.panel.values[:, 0], expected)
     assert "D1" in plan.peer_sets["T1"].peers
-    reasons = {item.candidate: item.reason for item in plan.peer_sets["T1"].exclusions}
+    reasons = {item.candidate: item.reason for item in plan.peer_sets["T1"].set_aside()[0]}
     assert reasons["D2"] == "no data for waits"
     # set aside by default
     kept = sets(study, data=with_units(study, text))["T1"]
@@ -138,7 +139,7 @@ def test_what_cannot_be_added_up_is_no_peer_and_named(study):
     plan = study.plan(data=data, treated=["T1"])
     peers = plan.outcomes[0].peer_sets["T1"]
     assert peers.peers == ("T2", "D4")
-    assert {item.candidate: item.reason for item in peers.exclusions}["D1"] == (
+    assert {item.candidate: item.reason for item in peers.set_aside()[0]}["D1"] == (
         "the values of D2 cannot be added up"
     )
     (note,) = (note for note in plan.notes if "left out" in note)
@@ -281,7 +282,8 @@ def test_stability_says_who_stays_and_what_that_does_to_the_estimate(study, fitt
     first, second = peer_stability(config, sources, plan)
     assert (first.chosen.unit, second.chosen.unit) == ("T1", "T2")
     estimates, _ = fitted(config, plan, "difference")
-    rows = sensitivity_rows(config, sources, plan, COMPARISONS["difference"], estimates)
+    own = Analysis.of(config).primary(estimates)
+    rows = sensitivity_rows(config, sources, plan, COMPARISONS["difference"], own)
     curve = {(row.item.unit, row.dimension, row.choice): row.item.shown(row.item.estimate) for row in rows}
     assert first.primary.estimate == pytest.approx(curve["T1", "primary", "as configured"], rel=1e-12)
     for unit in (first, second):

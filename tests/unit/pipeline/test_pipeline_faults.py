@@ -232,7 +232,7 @@ def test_missing_months_are_masked_or_refused(study):
     plan = study.plan(data={"missing": "error"}, events=masks)
     strict = plan.outcomes[0].peer_sets["T1"]
     assert strict.peers == ("D2", "D4")
-    reasons = {item.candidate: item.reason for item in strict.exclusions}
+    reasons = {item.candidate: item.reason for item in strict.set_aside()[0]}
     assert reasons == {"D1": "23 of 24 periods before the start observed", "T2": "treated itself"}
 
 

@@ -8,7 +8,7 @@ from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.effects.attribution import attribution, donor_mean
 from its_eval.effects.exchangeability import effective_donors, percentiles
 from its_eval.estimators.fit import ContrastEstimates
-from its_eval.pipeline.donors import donor_targets
+from its_eval.pipeline.donors import donor_targets, targets_of_donors
 from its_eval.pipeline.placebos import (
     beside_donors,
     donor_fits,
@@ -53,9 +53,10 @@ def found_placebos(fitted):
         analysis, comparison = Analysis.of(config), COMPARISONS[design]
         estimates, _ = fitted(config, plan, design)
         (asked,) = questions(analysis, estimates)
-        fits = donor_fits(config, sources, plan, comparison, analysis)
+        every = targets_of_donors(config, sources, plan, plan.treated)
+        fits = donor_fits(plan, comparison, analysis, every)
         found = beside_donors(analysis, comparison, asked, estimates, fits, len(plan.treated))
-        look.targets = fits[0].targets
+        look.targets = every["T1"]
         return plan, found, list(placebo_rows(plan, design, asked, found))
 
     return look

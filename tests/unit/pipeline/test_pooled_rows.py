@@ -7,7 +7,7 @@ from by_hand import LeastSquares, segments, set_terms
 from its_eval.checks.power import minimum_detectable
 from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.effects.several_units import METHODS, pool
-from its_eval.pipeline.credibility import Credibility, Look, examine
+from its_eval.pipeline.credibility import examine
 from its_eval.pipeline.pooled import overlap_check, pooled_rows
 from its_eval.pipeline.primary import Analysis
 from its_eval.pipeline.question import questions
@@ -165,7 +165,7 @@ def test_units_that_do_not_vary_are_no_set(world, pooled):
     assert rows == {}
 
 
-def test_overlap_of_peers_is_told(world, fitted):
+def test_overlap_of_peers_is_told(world, look_at):
     config, sources, plan = world.plan(
         peers={"given": {"T1": ["D1", "D2"], "T2": ["D1", "D2", "D3", "D4"], "T3": ["D4"]}}
     )
@@ -180,9 +180,7 @@ def test_overlap_of_peers_is_told(world, fitted):
     )
     told = {}
     for design in ("single", "difference"):
-        estimates, _ = fitted(config, plan, design)
-        look = Look(config, sources, plan, COMPARISONS[design], Analysis.of(config), estimates, Credibility())
-        rows = examine(look).rows["checks"]
+        rows = examine(look_at(config, sources, plan, design)).rows["checks"]
         told[design] = [row["message"] for row in rows if row["check"] == "peer_overlap"]
     assert told == {"single": [], "difference": [shared]}
     _, _, alone = world.plan(treated=["T1"])

@@ -142,7 +142,7 @@ def test_error_models_keep_the_sampling_variances(world, fitted, name):
     np.testing.assert_allclose(by_segment.whole.params, expected.params, rtol=1e-9)
     np.testing.assert_allclose(by_segment.whole.covariance.adjusted, expected.covariance.adjusted, rtol=1e-8)
     change = np.where(after, expected.variance_ratio[0], 1.0)
-    np.testing.assert_allclose(by_segment.period_variance()[0], relative[:, 0] * change, rtol=1e-8)
+    np.testing.assert_allclose(by_segment.period_variance[0], relative[:, 0] * change, rtol=1e-8)
 
     expected = fit_reml_ar_sampling(X, y, sampling)
     np.testing.assert_allclose(noisy.whole.params, expected.params, rtol=1e-9)
@@ -150,7 +150,7 @@ def test_error_models_keep_the_sampling_variances(world, fitted, name):
     share = 1.0 / (1.0 + expected.variance_ratio[0])
     # the latent variance, the same in every period, and phi b_t
     parts = (1.0 - share) * expected.sigma[0] ** 2 + expected.dispersion[0] * sampling[:, 0]
-    np.testing.assert_allclose(noisy.period_variance()[0] * expected.sigma[0] ** 2, parts, rtol=1e-9)
+    np.testing.assert_allclose(noisy.period_variance[0] * expected.sigma[0] ** 2, parts, rtol=1e-9)
 
 
 @pytest.mark.parametrize("weighted", [True, False])

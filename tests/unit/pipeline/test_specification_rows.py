@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from its_eval.comparisons.catalogue import COMPARISONS
-from its_eval.pipeline.donors import donor_targets
+from its_eval.pipeline.donors import donor_targets, targets_of_donors
+from its_eval.pipeline.primary import Analysis
 from its_eval.pipeline.specifications import curve_checks, sensitivity_rows, specifications
 from its_eval.pipeline.variants import variants
 
@@ -35,7 +36,8 @@ def world(make_world, noisy):
 
 def table_rows(config, sources, plan, design, estimates):
     """Return the rows of the table ``sensitivity`` beside those that curves are made of."""
-    rows = sensitivity_rows(config, sources, plan, COMPARISONS[design], estimates)
+    own = Analysis.of(config).primary(estimates)
+    rows = sensitivity_rows(config, sources, plan, COMPARISONS[design], own)
     return rows, [row.row(plan.outcome.name, design) for row in rows]
 
 
@@ -244,7 +246,8 @@ def curve(fitted):
         config, sources, plan = world.plan(**changes)
         estimates, _ = fitted(config, plan, "difference")
         rows, shown = table_rows(config, sources, plan, "difference", estimates)
-        checks = curve_checks(config, sources, plan, COMPARISONS["difference"], rows)
+        donors = targets_of_donors(config, sources, plan, plan.treated)
+        checks = curve_checks(config, sources, plan, COMPARISONS["difference"], rows, donors)
         return config, sources, plan, shown, checks
 
     return look

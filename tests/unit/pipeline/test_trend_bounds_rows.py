@@ -6,6 +6,7 @@ import pytest
 from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.effects.trend_bounds import before_square
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
+from its_eval.pipeline.donors import targets_of_donors
 from its_eval.pipeline.one_month import one_month_checks
 from its_eval.pipeline.period_weights import period_weights
 from its_eval.pipeline.primary import Analysis
@@ -34,6 +35,11 @@ def regressors(start=START, n=N):
     return np.column_stack([np.ones(n), t - start, t >= start, np.maximum(t - start, 0)]).astype(float)
 
 
+def maker_of(config, sources, plan, design):
+    donors = targets_of_donors(config, sources, plan, plan.treated)
+    return TrendBoundRows(plan, COMPARISONS[design], Analysis.of(config), donors)
+
+
 @pytest.mark.parametrize(
     "entry",
     [
@@ -60,7 +66,7 @@ def test_an_estimate_is_the_sum_of_its_periods(world, fitted, entry, kind):
     for item in estimates:
         row = asked_contrasts(analysis, item)["slope_change"]
         for position, column in enumerate(item.columns):
-            w = period_weights(item, position, row)
+            (w,) = period_weights(item, position, row[None])
             y = np.where(item.observed, item.sheet.values[:, column], 0.0)
             expected = float(item.whole.one(position).contrasts(row[None]).estimate[0, 0])
             assert w @ y == pytest.approx(expected, rel=1e-5, abs=1e-9)
@@ -75,8 +81,8 @@ def test_estimators_without_a_covariance_have_no_weights(world, fitted):
     )
     estimates, _ = fitted(config, plan, "single")
     (item, *_) = estimates
-    assert period_weights(item, 0, np.eye(4)[3]) is None
-    maker = TrendBoundRows(config, sources, plan, COMPARISONS["single"], Analysis.of(config))
+    assert period_weights(item, 0, np.eye(4)[[3]]) is None
+    maker = maker_of(config, sources, plan, "single")
     assert [check.status for _, check, _ in maker.of(item)] == ["not_applicable"] * len(item.units)
     assert [check.status for _, check in one_month_checks(Analysis.of(config), item)] == [
         *["not_applicable"] * len(item.units)
@@ -89,7 +95,7 @@ def test_rows_show_the_interval_by_the_bend_it_allows(world, fitted):
     config, sources, plan = world.plan()
     estimates, _ = fitted(config, plan, "difference")
     analysis = Analysis.of(config)
-    maker = TrendBoundRows(config, sources, plan, COMPARISONS["difference"], analysis)
+    maker = maker_of(config, sources, plan, "difference")
     found = {unit: (check, rows) for item in estimates for unit, check, rows in maker.of(item)}
     check, rows = found["T1"]
     assert check.statistic > 0.0
@@ -119,7 +125,7 @@ def test_rows_show_the_interval_by_the_bend_it_allows(world, fitted):
 def test_donors_of_a_single_series_bend_by_themselves(world, fitted):
     config, sources, plan = world.plan(designs=["single", "difference"])
     estimates, _ = fitted(config, plan, "single")
-    maker = TrendBoundRows(config, sources, plan, COMPARISONS["single"], Analysis.of(config))
+    maker = maker_of(config, sources, plan, "single")
     rows = next(rows for item in estimates for unit, _, rows in maker.of(item) if unit == "T2")
     sizes = []
     for unit in UNITS[2:]:
