@@ -237,10 +237,7 @@ class Sheet:
         return np.ones_like(sizes)
 
     def family_counts(self, columns: NDArray[np.intp], observed: BoolArray) -> tuple[FloatArray, FloatArray]:
-        """Return counts, and exposure or trials (1 throughout where one is missing), each of shape (S, n).
-
-        Series that are fitted together have exposures together or not at all.
-        """
+        """Return counts, and exposure or trials (1 for all where one is missing), each of shape (S, n)."""
         per = self.plan.outcome.per if self.plan.outcome.kind == "count" else None
         sizes = self.denominators[:, columns].T / (per or 1.0)
         known = not np.isnan(sizes[:, observed]).any()
