@@ -119,7 +119,11 @@ def set_label(p_set: float, p_placebo: float, *, compared: bool, alpha: float = 
 
 
 def direction(
-    better: str | None, *, clear: bool, intervals: list[tuple[float, float]], null: float = 0.0
+    better: str | None,
+    *,
+    clear: bool,
+    intervals: list[tuple[float, float]],
+    otherwise: tuple[float, float] | None = None,
 ) -> str:
     """Return which way something changed: better, worse, mixed or unclear.
 
@@ -132,16 +136,21 @@ def direction(
     intervals : list of (float, float)
         At the level of the family: of what is shown as the answer first, then of what stands for it, such as
         the level change for a change whose effect after a year is unclear.
-    null : float
-        The value that means no change.
+    otherwise : (float, float), optional
+        That of the trend, which tells where none of them does.
     """
-    signs = [1 if low > null else -1 if high < null else 0 for low, high in intervals]
-    if not clear or better is None or not any(signs):
-        return "unclear"
-    if 1 in signs and -1 in signs:
+    signs = [_side(interval) for interval in intervals]
+    if 1 in signs and -1 in signs and clear and better is not None:
         return "mixed"
-    sign = next(one for one in signs if one)
+    sign = next((one for one in signs if one), 0 if otherwise is None else _side(otherwise))
+    if not clear or better is None or not sign:
+        return "unclear"
     return "better" if (sign > 0) == (better == "higher") else "worse"
+
+
+def _side(interval: tuple[float, float]) -> int:
+    """Return on which side of no change an interval lies, 0 for both."""
+    return int(interval[0] > 0.0) - int(interval[1] < 0.0)
 
 
 @dataclass(frozen=True)

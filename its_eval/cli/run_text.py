@@ -30,7 +30,13 @@ from its_eval.pipeline.sources import load_sources
 from its_eval.words.labels import estimand_words
 from its_eval.words.numbers import digits_for, p_number, rounded
 from its_eval.words.screen import Line, screen
-from its_eval.words.sentences import attention, data_sentences, overall_sentences, peers_sentence
+from its_eval.words.sentences import (
+    attention,
+    data_sentences,
+    overall_sentences,
+    peers_sentence,
+    selection_sentences,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,16 +67,9 @@ def print_summary(evaluation: Evaluation, target: Path, *, report: bool, verbose
     console = data_console()
     for line in screen(evaluation, verbose=verbose):
         _print(console, line)
-    if verbose:
-        for outcome in evaluation.outcomes:
-            for unit in sorted(set(evaluation.rows_of("effects", outcome)["unit"])):
-                console.print()
-                console.print(Text(f"{unit}, all quantities", style="bold"))
-                console.print(Padding(_estimands(evaluation, outcome, unit), (0, 0, 0, 2)))
-                for words in filter(None, [peers_sentence(evaluation, outcome, unit)]):
-                    _print(console, Line(words, indent=2))
-                for warning in attention(evaluation, outcome, unit):
-                    _print(console, Line(f"Attention, {warning}.", indent=2))
+    for outcome in evaluation.outcomes if verbose else ():
+        for unit in sorted(set(evaluation.rows_of("effects", outcome)["unit"])):
+            _everything(console, evaluation, outcome, unit)
     compared = [words for words, _ in overall_sentences(evaluation)]
     _listed(console, "Before and after, all units together", compared)
     if verbose:
@@ -80,10 +79,7 @@ def print_summary(evaluation: Evaluation, target: Path, *, report: bool, verbose
         _print(
             console, Line("Intervals of units allow for how much other units change by themselves.", "note")
         )
-    if not any(about.get("chosen") for about in evaluation.outcomes.values()):
-        words = (
-            "How the units were chosen is not stated; units chosen for poor results recover by themselves."
-        )
+    for words in selection_sentences(evaluation):
         _print(console, Line(words, "note"))
     where = f"Report: {target / 'report.html'}" if report else f"Tables: {target / 'tables'}"
     more = "" if verbose else "   (-v: every unit, peers, checks)"
@@ -99,8 +95,9 @@ def _print(console: Console, line: Line) -> None:
         for row in line.text.split("\n"):
             console.print(Text(row, style=_STYLES[line.style]), soft_wrap=True)
         return
-    deeper = line.indent + 2
-    for number, part in enumerate(Text(line.text).wrap(console, console.width - deeper)):
+    deeper, text = line.indent + 2, Text(line.text)
+    fits = text.cell_len + line.indent <= console.width
+    for number, part in enumerate([text] if fits else text.wrap(console, console.width - deeper)):
         part.rstrip()
         blanks = " " * (line.indent if number == 0 else deeper)
         console.print(Text(f"{blanks}{part.plain}", style=_STYLES[line.style]))
@@ -113,6 +110,20 @@ def _listed(console: Console, title: str, sentences: Sequence[str]) -> None:
         console.print(Text(title, style="bold"))
     for words in sentences:
         _print(console, Line(words, indent=2))
+
+
+def _everything(console: Console, evaluation: Evaluation, outcome: str, unit: str) -> None:
+    """Print every estimand of a unit, its peers and what asks for attention."""
+    console.print()
+    console.print(Text(f"{unit}, all quantities", style="bold"))
+    with console.capture() as held:
+        console.print(Padding(_estimands(evaluation, outcome, unit), (0, 0, 0, 2)))
+    for row in held.get().splitlines():
+        console.print(Text(row.rstrip()), soft_wrap=True)
+    for words in filter(None, [peers_sentence(evaluation, outcome, unit)]):
+        _print(console, Line(words, indent=2))
+    for warning in attention(evaluation, outcome, unit):
+        _print(console, Line(f"Attention, {warning}.", indent=2))
 
 
 def _estimands(evaluation: Evaluation, outcome: str, unit: str) -> Table:

@@ -229,9 +229,7 @@ def _unit_rows(
             flags += () if beside is None else beside.flags
             row |= {
                 "level_used": terms.alpha,
-                "direction": direction(
-                    terms.better, clear=True, intervals=_limits(found, one, quantities, terms.alpha / size)
-                ),
+                "direction": _direction(found, terms, one, quantities, clear=True, size=size),
                 "flags": "; ".join(filter(None, flags)),
             }
             if beside is not None:
@@ -239,14 +237,26 @@ def _unit_rows(
         yield row
 
 
-def _limits(
-    found: Findings, one: Asked, quantities: Mapping[str, PrimaryEstimate], alpha: float
-) -> list[tuple[float, float]]:
-    """Return the intervals that tell a direction: of the answer, of a change also of its first term."""
-    chosen = [*quantities.values()][: 2 if one.question == CHANGE else 1]
+def _direction(
+    found: Findings,
+    terms: Terms,
+    one: Asked,
+    quantities: Mapping[str, PrimaryEstimate],
+    *,
+    clear: bool,
+    size: int,
+) -> str:
+    """Return which way something changed, by the answer; a change also by its level, and at last its trend.
+
+    Why the trend, and last: docs/decisions/0007-direction-of-a-change.md.
+    """
+    answer, *rest = quantities.values()
     if found.by_rank:
-        return [(item.estimate, item.estimate) for item in chosen[:1]]
-    return [item.limits_at(alpha) for item in chosen]
+        return direction(terms.better, clear=clear, intervals=[(answer.estimate, answer.estimate)])
+    told = [answer, *rest] if one.question == CHANGE else [answer]
+    intervals = [item.limits_at(terms.alpha / size) for item in told]
+    trend = intervals[2] if len(intervals) > 2 else None
+    return direction(terms.better, clear=clear, intervals=intervals[:2], otherwise=trend)
 
 
 def _cells(item: PrimaryEstimate, near: QuantityBeside | None, alpha: float) -> Row:
@@ -313,9 +323,7 @@ def _set_rows(found: Findings, terms: Terms, one: Asked, item: SetAnswer) -> Ite
                 "n_donors": item.n_donors,
                 **_of_set(item),
                 "level_used": terms.alpha,
-                "direction": direction(
-                    terms.better, clear=clear, intervals=_limits(found, one, item.quantities, terms.alpha)
-                ),
+                "direction": _direction(found, terms, one, item.quantities, clear=clear, size=1),
                 "label": set_label(p_value, item.p_placebo, compared=item.compared, alpha=terms.alpha),
                 "inference": item.inference,
                 "flags": "; ".join(item.flags),

@@ -145,17 +145,24 @@ def choose_peers(
             for unit in searched
             if unit not in found
         }
-    missing |= {
-        unit: f"no candidate can serve as a peer of {unit}; see peer_exclusions"
-        for unit, chosen in found.items()
-        if not chosen.peers
-    }
+    missing |= {unit: _nobody(unit, chosen) for unit, chosen in found.items() if not chosen.peers}
     in_order = [unit for unit in treatment.units if unit in pools]
     return PeerChoice(
         {unit: found[unit] for unit in in_order if unit in found},
         {unit: missing[unit] for unit in in_order if unit in missing},
         Donors({unit: pools[unit] for unit in in_order}, candidates),
     )
+
+
+def _nobody(unit: str, chosen: PeerSet) -> str:
+    """Return why a unit has no peers: nothing is known by which it could be compared, or nobody qualifies."""
+    scaled = chosen.scaled
+    if scaled is not None and unit in scaled.places and np.isnan(scaled.scaled[scaled.places[unit]]).all():
+        return (
+            f"all characteristics of {unit} itself are missing, so nobody can be compared with it; "
+            "fill them in, or list its peers under peers.given"
+        )
+    return f"no candidate can serve as a peer of {unit}; see peer_exclusions"
 
 
 def _lifetimes(config: Config, sources: Sources, panel: Panel) -> dict[str, str]:

@@ -389,6 +389,8 @@ def _by_scale(
         statistic = item.estimate / size if size > 0 else math.nan
         rank = placebo(statistic, statistics)
         n_as_large = int((np.abs(estimates) >= abs(item.estimate) * (1.0 - 1e-9)).sum())
+        few = rank.n_donors < LABEL_DONORS
+        flags = [*(["few_donors"] if few else []), *(["followed_exactly"] if math.isnan(statistic) else [])]
         yield (
             unit,
             Beside(
@@ -397,12 +399,12 @@ def _by_scale(
                 rank.p_value,
                 1.0 / (rank.n_donors + 1),
                 rank.n_donors,
-                rank.n_donors >= LABEL_DONORS and not math.isnan(statistic),
+                not few and not math.isnan(statistic),
                 statistic,
                 statistics,
                 estimates,
                 part.donors,
-                () if rank.n_donors >= LABEL_DONORS else ("few_donors",),
+                tuple(flags),
             ),
         )
 

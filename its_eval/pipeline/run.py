@@ -274,16 +274,19 @@ def _tabulate(
         look.together,
         flags,
         inference,
-        _bends(credibility.rows["trend_bounds"]),
+        _bends(credibility.rows["trend_bounds"], config.estimands.primary),
     )
     rows["verdicts"] += verdict_rows(found, terms)
 
 
-def _bends(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], float]:
-    """Return the bend that would undo each finding; a change stands while one of its terms does."""
+def _bends(rows: Sequence[Mapping[str, Any]], question: str) -> dict[tuple[str, str], float]:
+    """Return the bend that would undo each finding; a change stands while one of its terms does.
+
+    Rows are of the terms that answer the question: a relative effect has those of the average.
+    """
     bends: dict[tuple[str, str], float] = {}
     for row in rows:
-        for name in (row["estimand"], CHANGE):
+        for name in (row["estimand"], question):
             key = (row["unit"], name)
             bends[key] = max(bends.get(key, 0.0), row["breakdown_bend"])
     return bends
@@ -309,6 +312,7 @@ def _about(config: Config, plan: OutcomePlan) -> dict[str, Any]:
         "link": ESTIMATORS[outcome.estimators[0].name].link,
         "frequency": plan.panel.frequency,
         "interruption": config.intervention.name,
+        "shapes": {found.name: found.shape for fitted in plan.interruptions.values() for found in fitted},
         "interruption_period": plan.start_period,
         "start_in_words": plan.start_in_words,
         "confidence": config.confidence,

@@ -92,7 +92,7 @@ def _peers(evaluation: Evaluation, outcome: str, design: str, _: pd.DataFrame) -
 
 def _events(evaluation: Evaluation, outcome: str, _: str, __: pd.DataFrame) -> Iterator[str]:
     for name in evaluation.outcomes[outcome].get("events_near", ()):
-        yield f"another event within six months of the start ({name})"
+        yield f"an event within six months ({name})"
 
 
 def _missing(evaluation: Evaluation, outcome: str, design: str, verdicts: pd.DataFrame) -> Iterator[str]:

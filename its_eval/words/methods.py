@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from its_eval.comparisons.catalogue import COMPARISONS
+from its_eval.effects.estimands import CHANGE
 from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.scales import SCALES
 from its_eval.words.labels import ADJUSTMENTS, MATCHED_ON_OUTCOME, estimand_words
@@ -171,10 +172,16 @@ def _distance_words(peers: Mapping[str, Any]) -> str:
 
 
 def _conclusions(settings: Mapping[str, Any]) -> Iterator[str]:
-    primary = estimand_words(settings["estimands"]["primary"], settings["data"])
+    primary = settings["estimands"]["primary"]
+    asked = (
+        "The question is whether anything changed: all that the interruption may change, level or trend, is "
+        "tested together, and each is described"
+        if primary == CHANGE
+        else f"The quantity that answers is the {estimand_words(primary, settings['data'])}; all others are "
+        "described"
+    )
     yield (
-        f"The quantity that answers is the {primary}; all others are "
-        f"described. Intervals have {100.0 * float(settings['confidence']):.6g} % coverage, and a p-value "
+        f"{asked}. Intervals have {100.0 * float(settings['confidence']):.6g} % coverage, and a p-value "
         "comes from the same procedure as its interval."
     )
     adjustment = settings["multiplicity"]
@@ -186,6 +193,6 @@ def _conclusions(settings: Mapping[str, Any]) -> Iterator[str]:
     if margin is not None:
         yield f"An interval within ±{float(margin):g} shows that no larger effect is there."
     yield (
-        "“No clear evidence” means that the adjusted p-value is not below the level; the smallest detectable "
+        "“No clear change” means that the adjusted p-value is not below the level; the smallest detectable "
         "change says what would have been found with 80 % power."
     )

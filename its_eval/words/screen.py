@@ -36,7 +36,9 @@ from its_eval.words.verdicts import (
     answers_of,
     asked_words,
     beside_words,
+    difference_of_means,
     gap_sentences,
+    has_number,
     headline,
     p_of,
     remarks,
@@ -108,7 +110,12 @@ def _outcome(
     better = f" ({about['better']} is better)" if about.get("better") else ""
     yield Line(f"{about['label']}{unit}{better}; {_data(evaluation, outcome, about, units)}", "title")
     yield Line(_asked(about, main, units))
-    names = list(dict.fromkeys(rows["interruption"]))
+    # all of them first, then as they are fitted: the intervention before the events
+    order = [ALL_INTERRUPTIONS, *about.get("shapes", ())]
+    names = sorted(
+        dict.fromkeys(rows["interruption"]),
+        key=lambda name: order.index(name) if name in order else len(order),
+    )
     for interruption in names:
         here = rows[rows["interruption"] == interruption]
         heading = "" if len(names) == 1 else f"{interruption}: "
@@ -203,7 +210,8 @@ def _told(
         # of a step the effect after a year is the level itself
         shown = [item for item in wanted if item["estimate"] != row["estimate"]]
         terms = terms_words(shown, about)
-        parts = [f"{capitalised(terms)}." if terms else "", beside_words(row).strip()]
+        instead = difference_of_means(evaluation, row, about)
+        parts = [f"{capitalised(terms)}." if terms else instead, beside_words(row).strip()]
         open_ = row["label"] == NO_CLEAR_CHANGE and math.isfinite(row["minimum_detectable"])
         more = [f"80 % power: {detectable_words(row, about)}." if open_ else "", *rest]
         # a unit has one line beneath, so that it stays a short paragraph
@@ -247,7 +255,7 @@ def _remarks(evaluation: Evaluation, about: Mapping[str, Any], row: Row) -> Iter
 def _number(row: Row, about: Mapping[str, Any]) -> str:
     """Return the number of an answer: of a change what it is, of one term just its size, with its p-value."""
     p = p_of(row)
-    if not math.isfinite(row["estimate"]):
+    if not has_number(row):
         return f" ({p})" if p else ""
     if row["question"] == CHANGE:
         return f"{f' ({p}):' if p else ';'} {terms_words([row], about)}"
@@ -256,7 +264,7 @@ def _number(row: Row, about: Mapping[str, Any]) -> str:
 
 def _beside(row: Row) -> str:
     """Return what another comparison says of a unit or of the set, in one sentence."""
-    words = f", {signed(row['estimate'], row)} ({range_words(row)})" if math.isfinite(row["estimate"]) else ""
+    words = f", {signed(row['estimate'], row)} ({range_words(row)})" if has_number(row) else ""
     if row["design"] == "single":
         others = "other sets" if row["unit"] == THE_SET else "other units"
         said = conclusion_words(str(row["label"]), str(row["direction"]), CHANGE, others)
@@ -336,7 +344,8 @@ def _sentences(
         for _, row in records(rows[rows["unit"] == unit]):
             children = quantities_beside(evaluation, row)
             beside = terms_words([one for one in children if one["estimate"] != row["estimate"]], about)
-            yield Line(f"{headline(row, about)}{f' {capitalised(beside)}.' if beside else ''}", indent=2)
+            more = f"{capitalised(beside)}." if beside else difference_of_means(evaluation, row, about)
+            yield Line(f"{headline(row, about)} {more}".rstrip(), indent=2)
             yield from _remarks(evaluation, about, row)
         for words in gap_sentences(evaluation, outcome, str(unit)):
             yield Line(words, indent=2)
@@ -344,10 +353,11 @@ def _sentences(
 
 def _failed(failed: pd.DataFrame) -> Iterator[Line]:
     """Yield what has no estimate: each reason once, with its units."""
-    by_message: dict[tuple[str, str], list[str]] = {}
+    by_message: dict[str, dict[str, list[str]]] = {}
     for _, row in records(failed):
-        key = (str(row["design"]), message_words(str(row["message"])))
-        by_message.setdefault(key, []).append(str(row["unit"]))
-    for (design, message), units in by_message.items():
-        named = ", ".join(dict.fromkeys(units))
-        yield Line(f"Not estimated, {named}, compared with {compared_with(design)}: {message}.")
+        message = message_words(str(row["message"]))
+        by_message.setdefault(message, {}).setdefault(str(row["unit"]), []).append(str(row["design"]))
+    for message, units in by_message.items():
+        designs = dict.fromkeys(design for found in units.values() for design in found)
+        against = " and with ".join(compared_with(design) for design in designs)
+        yield Line(f"Not estimated, {', '.join(units)}, compared with {against}: {message}.")

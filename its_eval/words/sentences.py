@@ -109,6 +109,15 @@ def not_estimated(row: Mapping[str, Any]) -> str:
     return f"not estimated: {message_words(str(row['message']))}"
 
 
+def selection_sentences(evaluation: Evaluation) -> list[str]:
+    """Return how the units were chosen, or that it is not stated, and what was delivered where that is."""
+    about = next(iter(evaluation.outcomes.values()), {})
+    chosen, delivered = (str(about.get(name) or "").strip().rstrip(".") for name in ("chosen", "delivered"))
+    recover = "is not stated; units chosen for poor results recover by themselves"
+    said = [f"How the units were chosen{f': {chosen}' if chosen else f' {recover}'}."]
+    return [*said, *([f"What was delivered: {delivered}."] if delivered else [])]
+
+
 def change_sentence(row: Mapping[str, Any]) -> str:
     """Return what happened to a measure, from a row of ``before_after``: sums, test, effect size."""
     when = "" if row["follow_up"] == "follow-up" else f", {row['follow_up']}"

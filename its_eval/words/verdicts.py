@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from its_eval.effects.estimands import CHANGE, periods_after
+from its_eval.effects.estimands import CHANGE, periods_after, terms_of
 from its_eval.evaluation import (
     ALL_INTERRUPTIONS,
     CHANGED_MORE,
@@ -61,10 +61,16 @@ def asked_words(question: str, about: Mapping[str, Any]) -> str:
     >>> asked_words("slope_change", {"frequency": "month"}), asked_words("change", {"frequency": "month"})
     ('the monthly trend', 'level or trend')
     """
-    if question == CHANGE:
+    if question == CHANGE and may_change(str(about.get("interruption")), about) == CHANGE:
         return "level or trend"
-    words = subject_words(question)
+    words = subject_words(question if question != CHANGE else may_change(str(about["interruption"]), about))
     return f"the {_ADJECTIVES[str(about['frequency'])]} {words}" if words == "trend" else f"the {words}"
+
+
+def may_change(interruption: str, about: Mapping[str, Any]) -> str:
+    """Return the only term that an interruption may change, or ``change`` where it may be either."""
+    terms = terms_of(CHANGE, about.get("shapes", {}).get(interruption, "step_and_slope"))
+    return terms[0] if len(terms) == 1 else CHANGE
 
 
 def question(
@@ -134,17 +140,27 @@ def headline(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     against = f"Compared with {compared_with(str(row['design']), several=row['unit'] == THE_SET)}"
     said = verdict_words(row)
     if row["label"] == NOT_ANSWERED:
-        numbers = f"; {numbers_words(row, about)}" if math.isfinite(row["estimate"]) else ""
-        return f"{against}: {said}{why_words(row)}{numbers}."
-    joint = f" ({p_of(row)} for level and trend together)" if row["question"] == CHANGE else ""
+        return f"{against}: {said}{why_words(row)}{_after(row, about)}."
+    together = " for level and trend together" if may_change(row["interruption"], about) == CHANGE else ""
+    joint = f" ({p_of(row)}{together})" if row["question"] == CHANGE else ""
     if row["interruption"] == ALL_INTERRUPTIONS:
         return f"{against}, all interruptions together: {said} ({p_of(row)})."
-    numbers = f"; {numbers_words(row, about)}" if math.isfinite(row["estimate"]) else ""
-    return f"{against}: {said}{joint}{numbers}.{beside_words(row)}{smallest_words(row, about)}"
+    return f"{against}: {said}{joint}{_after(row, about)}.{beside_words(row)}{smallest_words(row, about)}"
+
+
+def has_number(row: Mapping[str, Any]) -> bool:
+    """Return whether an estimate is worth telling: of a series without variation it may be 0 for certain."""
+    flat = row["estimate"] == row["conf_low"] == row["conf_high"] == null_of(row)
+    return bool(math.isfinite(row["estimate"])) and not flat
+
+
+def _after(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+    """Return the numbers of a verdict after what it concludes; nothing without any."""
+    return f"; {numbers_words(row, about)}" if has_number(row) else ""
 
 
 #: Flags of a fit that has no answer.
-_NO_ANSWER = ("no_events", "degenerate", "not_converged", "precision_lost")
+_NO_ANSWER = ("no_events", "degenerate", "not_converged", "precision_lost", "followed_exactly")
 
 
 def why_words(row: Mapping[str, Any]) -> str:
@@ -153,10 +169,27 @@ def why_words(row: Mapping[str, Any]) -> str:
         return ""
     flags = listed_flags(str(row["flags"]))
     reasons = flag_words("; ".join(flag for flag in flags if flag in _NO_ANSWER))
+    if math.isfinite(row["estimate"]) and not has_number(row):
+        reasons.append("the change is 0 by construction")
     if not reasons and "few_donors" in flags and math.isfinite(row["p_rank"]):
         n_others = int(row["n_donors"])
         reasons = [f"with {n_others} others the smallest possible p-value is {1.0 / (n_others + 1):.2g}"]
     return f": {'; '.join(reasons)}" if reasons else ""
+
+
+def difference_of_means(evaluation: Evaluation, row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+    """Return what is said of counts of which one segment has no events: a model has no estimate of them."""
+    effects = evaluation.rows_of("effects", str(row["outcome"]), str(row["unit"]))
+    chosen = effects["inference_scale"].eq("means") & effects["estimand"].eq("average_effect")
+    chosen &= effects["design"].eq(row["design"]) & effects["interruption"].eq(row["interruption"])
+    chosen &= effects["role"].ne("sensitivity")
+    for _, item in records(effects[chosen]):
+        inside = f"{range_words(item)}; {p_words(item['p_value'])}"
+        return (
+            f"Mean from the start on less the mean before: {change_words(item, about)} ({inside}); trend, "
+            "season and autocorrelation are not allowed for."
+        )
+    return ""
 
 
 def beside_words(row: Mapping[str, Any]) -> str:
@@ -165,8 +198,9 @@ def beside_words(row: Mapping[str, Any]) -> str:
         share = row["set_p_placebo"]
         if math.isnan(share):
             return ""
-        many = f"{100.0 * share:.0f}" if share >= 0.01 else "fewer than 1"
-        return f" Of 100 other sets {many} changed as much."
+        # of all units: sets that hold some of the treated, and the observed one itself, are among them
+        many = f"{100.0 * share:.0f}" if share >= 0.01 else "Fewer than 1"
+        return f" {many} % of all sets of units changed as much."
     if pd.isna(row["n_as_large"]) or pd.isna(row["n_donors"]):
         return ""
     judged = row["label"] in (CHANGED_MORE, NOT_CLEARLY_MORE)
@@ -184,9 +218,7 @@ def smallest_words(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
 
 def terms_words(rows: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> str:
     """Return the quantities beside an answer, each with its interval."""
-    parts = [
-        f"{_named_change(row, about)} ({range_words(row)})" for row in rows if math.isfinite(row["estimate"])
-    ]
+    parts = [f"{_named_change(row, about)} ({range_words(row)})" for row in rows if has_number(row)]
     return "; ".join(parts)
 
 
@@ -249,11 +281,10 @@ def set_sentence(row: Mapping[str, Any], about: Mapping[str, Any], n_units: int)
     """
     everyone = "Both units" if n_units == 2 else f"All {counted(n_units, 'unit')}"
     against = compared_with(str(row["design"]), several=True)
-    numbers = f"; {numbers_words(row, about)}" if math.isfinite(row["estimate"]) else ""
     return (
         f"{everyone} together, compared with {against}: ",
         verdict_words(row),
-        f"{numbers}.{beside_words(row)}{smallest_words(row, about)}",
+        f"{_after(row, about)}.{beside_words(row)}{smallest_words(row, about)}",
     )
 
 

@@ -326,4 +326,39 @@ def test_the_default_question_is_said_to_be_one(evaluate):
 
 def test_how_units_were_chosen_is_told_when_it_is_not_stated(evaluate):
     series = {"T": noisy(13)["U00"]}
-    assert "How the units were chosen is not stated" in joined(evaluate(series)[0])
+    silent = joined(evaluate(series)[0])
+    assert (
+        "How the units were chosen is not stated; units chosen for poor results recover by themselves."
+        in silent
+    )
+    assert "What was delivered" not in silent
+
+
+def test_how_units_were_chosen_and_what_was_delivered_is_told_in_their_words(its, evaluate, tmp_path):
+    evaluate({"T": noisy(13)["U00"]})
+    config = tmp_path / "study.yaml"
+    stated = "{name: New rota, chosen: the board named two wards., delivered: rotas from week 1"
+    config.write_text(config.read_text(encoding="utf-8").replace("{name: New rota", stated), encoding="utf-8")
+    told = joined(its("run", config, "-o", tmp_path / "out", "--force", *TABLES).out.splitlines())
+    assert (
+        "How the units were chosen: the board named two wards. What was delivered: rotas from week 1." in told
+    )
+    assert "is not stated" not in told
+
+
+def test_the_table_of_all_quantities_has_no_trailing_blanks(evaluate):
+    lines, _ = evaluate(noisy(14, 2), "-v", treated="[U00, U01]", also=NO_CHECKS)
+    assert "U00, all quantities" in lines
+    assert [line for line in lines if line != line.rstrip()] == []
+
+
+@pytest.mark.parametrize("verbose", [[], ["-v"]])
+def test_a_gap_to_copies_has_no_numbers(evaluate, verbose):
+    """The gap is 0 up to the rounding of a mean: that is no estimate, and has no interval."""
+    values = noisy(15)["U00"]
+    series = dict.fromkeys(("T", "U01", "U02", "U03"), values)
+    given = "peers: {k: 3, given: {T: [U01, U02, U03]}}\n" + NO_CHECKS
+    lines, _ = evaluate(series, *verbose, designs="[single, difference]", also=given)
+    reason = "not answered: the series does not vary around the fit; the change is 0 by construction."
+    assert f"T: {reason}" in joined(lines)
+    assert "0 (0 to 0)" not in joined(lines)

@@ -58,6 +58,9 @@ def test_a_run_goes_on_and_says_why_there_is_no_answer(run, family, where):
     assert set(tables["summary"]["outcome"]) == {"infections", "waits"}
     # a question without an answer says why
     assert "not answered." not in done.out
+    # and what can be said instead
+    instead = "Mean from the start on less the mean before: "
+    assert (instead in done.out) == (where in ("before", "after"))
     if where != "each January":
         assert "no_events" in flags["infections"].split("; ")
         told = done.out.replace("\n    ", " ")

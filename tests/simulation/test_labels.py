@@ -125,7 +125,9 @@ def labelled(effects=(0.0,) * TREATED, breaks=0.0, which=1, panels=PANELS, seed=
                 for unit, label in enumerate(judged.labels):
                     at = places[unit]
                     limits = [(float(low[at, row]), float(high[at, row])) for row in shown]
-                    way = direction("higher", clear=judged.p_adjusted[unit] <= 0.05, intervals=limits)
+                    trend = (float(low[at, 1]), float(high[at, 1])) if name == "change" else None
+                    clear = judged.p_adjusted[unit] <= 0.05
+                    way = direction("higher", clear=clear, intervals=limits, otherwise=trend)
                     found[name][0][begin + panel, unit] = label == CHANGED_MORE
                     found[name][1][begin + panel, unit] = {"better": 1, "worse": -1}.get(way, 0)
     return found
@@ -149,7 +151,7 @@ def test_units_without_an_effect_are_seldom_labelled(question, breaks, percent):
     assert units.any(axis=1).mean() <= at_most(percent), units.any(axis=1).mean()
 
 
-@pytest.mark.parametrize(("question", "which"), [("slope_change", 1), ("change", 0)])
+@pytest.mark.parametrize(("question", "which"), [("slope_change", 1), ("change", 0), ("change", 1)])
 def test_opposite_effects_are_each_found_with_their_sign(question, which):
     """They cancel in the mean of the set, which gates nothing."""
     units, signs = labelled((5.0, 0.0, -5.0), 0.0, which, PANELS // 2, 2)[question]

@@ -199,6 +199,13 @@ def test_what_is_not_answered_has_no_p_value_and_says_why():
     flat = few | {"flags": "degenerate; few_donors", "estimate": math.nan}
     said = "Compared with its peers: not answered: the series does not vary around the fit."
     assert verdicts.headline(flat, ABOUT) == said
+    # copies of one series differ by nothing, and no interval is told of that
+    zero = flat | {"estimate": 0.0, "conf_low": 0.0, "conf_high": 0.0}
+    assert verdicts.headline(zero, ABOUT) == f"{said[:-1]}; the change is 0 by construction."
+    ratio = flat | {"scale": "ratio", "estimate": 1.0, "conf_low": 1.0, "conf_high": 1.0}
+    assert verdicts.headline(ratio, ABOUT) == f"{said[:-1]}; the change is 0 by construction."
+    exact = verdicts.headline(flat | {"estimate": 3.0, "conf_low": 3.0, "conf_high": 3.0}, ABOUT)
+    assert exact == f"{said[:-1]}; change of trend +3.00 points a month (no interval)."
     assert ": not answered: with 5 others the smallest possible p-value is 0.17; " in verdicts.headline(
         few, ABOUT
     )
@@ -212,6 +219,8 @@ def test_a_change_is_told_with_both_terms_tested_together():
         "Compared with its own earlier trend: improved (p = 0.17, adjusted p = 0.34 for level and trend together); "
         "one year after the start −0.33 points (95 % interval −0.87 to 0.21)."
     )
+    step = verdicts.headline(row, ABOUT | {"shapes": {"Law": "step"}})
+    assert step.startswith("Compared with its own earlier trend: improved (p = 0.17, adjusted p = 0.34); ")
     short = verdicts.headline(row | {"estimand": "effect_at_5"}, ABOUT)
     assert "; 5 months after the start −0.33 points (" in short
 
@@ -251,8 +260,8 @@ def test_who_else_changed_as_much():
     assert verdicts.beside_words(row | {"label": NO_CLEAR_CHANGE}) == " 3 of 53 other units changed as much."
     assert verdicts.beside_words(ROW) == ""
     together = ROW | {"unit": THE_SET, "set_p_placebo": 0.163}
-    assert verdicts.beside_words(together) == " Of 100 other sets 16 changed as much."
-    assert "fewer than 1 changed" in verdicts.beside_words(together | {"set_p_placebo": 0.0001})
+    assert verdicts.beside_words(together) == " 16 % of all sets of units changed as much."
+    assert " Fewer than 1 % of all sets" in verdicts.beside_words(together | {"set_p_placebo": 0.0001})
     assert verdicts.beside_words(together | {"set_p_placebo": math.nan}) == ""
 
 

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from its_eval.data.load import IndicatorRows
     from its_eval.data.opening import Recognised
-    from its_eval.peers.distance import Scaled
     from its_eval.pipeline.plan import OutcomePlan
     from its_eval.starter import Question
 
@@ -161,27 +160,12 @@ def _check(path: Path) -> list[str]:
     for outcome in plan.outcomes:
         used |= {peer for chosen in outcome.peer_sets.values() for peer in chosen.peers}
     parts = filter(None, (unused_denominators(sources.rows, item.outcome) for item in plan.outcomes))
-    alone = _own_characteristics_missing(sources.scaled, plan.treated)
     covered = [message for outcome in plan.outcomes for message in _coverage(sources.rows, outcome)]
     told = [item.message for item in plan.findings if item.unit in used or item.severity != "info"]
     others = len(plan.findings) - len(told)
     if others:
         told.append(f"{others} more about units that are neither treated nor peers; a run lists them")
-    return [*sources.rows.notes, *alone, *parts, *plan.notes, *covered, *told]
-
-
-def _own_characteristics_missing(scaled: Scaled | None, treated: Sequence[str]) -> list[str]:
-    """Return the treated units of which nothing is known that peers could be compared by."""
-    if scaled is None:
-        return []
-    # a missing number is not equal to itself
-    blank = dict(zip(scaled.units, (scaled.scaled != scaled.scaled).all(axis=1), strict=True))
-    return [
-        f"{unit}: all its own characteristics are missing, so nobody can be compared with it; "
-        "fill them in, or list its peers under peers.given"
-        for unit in treated
-        if blank.get(unit, False)
-    ]
+    return [*sources.rows.notes, *parts, *plan.notes, *covered, *told]
 
 
 def _coverage(rows: IndicatorRows, outcome: OutcomePlan) -> Iterator[str]:

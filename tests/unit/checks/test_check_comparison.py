@@ -158,6 +158,22 @@ def test_direction(better, intervals, way):
     assert direction(better, clear=False, intervals=intervals) == "unclear"
 
 
+@pytest.mark.parametrize(
+    ("intervals", "way"),
+    [
+        ([(-1.0, 2.0), (-0.5, 1.0)], "worse"),
+        ([(0.5, 2.0), (-0.5, 1.0)], "better"),
+        ([(-1.0, 2.0), (0.5, 1.0)], "better"),
+        ([(0.5, 2.0), (-2.0, -1.0)], "mixed"),
+    ],
+)
+def test_the_trend_tells_where_neither_year_nor_level_does(intervals, way):
+    assert direction("higher", clear=True, intervals=intervals, otherwise=(-0.4, -0.1)) == way
+    assert direction("higher", clear=False, intervals=intervals, otherwise=(-0.4, -0.1)) == "unclear"
+    first = direction("higher", clear=True, intervals=intervals, otherwise=(-0.4, 0.1))
+    assert first == ("unclear" if way == "worse" else way)
+
+
 def test_summary_of_a_curve_by_hand():
     estimates = np.array([1.0, 2.0, 3.0, -4.0, np.nan, 5.0])
     low, high = estimates - 1.5, estimates + 1.5

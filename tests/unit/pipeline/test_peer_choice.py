@@ -310,3 +310,16 @@ def test_stability_without_a_design_with_peers_or_without_distances(study):
     sources = load_sources(config)
     found = peer_stability(config, sources, make_plan(config, sources).outcomes[0])
     assert {item.dimension for item in found[0].alternatives} == {"k", "drop_characteristic"}
+
+
+def test_a_unit_without_characteristics_of_its_own_is_named_as_the_cause(study):
+    study.characteristics = study.characteristics.replace("T1,1,1", "T1,,")
+    found = study.run(designs=["single", "difference"])
+    why = (
+        "all characteristics of T1 itself are missing, so nobody can be compared with it; fill them in, or list "
+        "its peers under peers.given"
+    )
+    (lost,) = found.tables["not_estimated"].to_dict("records")
+    assert (lost["unit"], lost["design"], lost["message"]) == ("T1", "difference", why)
+    assert any(why in note for note in study.plan(designs=["difference"]).notes)
+    assert "T2" in set(found.tables["peers"]["unit"])

@@ -147,6 +147,18 @@ def test_the_printed_estimate_over_earlier_errors_is_ranked(world, question, row
     assert found.tables["summary"]["p_placebo"].item() == answer["p_rank"]
 
 
+def test_a_unit_that_is_followed_exactly_is_not_answered_and_says_why(world):
+    """All are 0 before the start: no prediction error, over which a ratio would be infinite."""
+    for place, unit in enumerate(UNITS):
+        world.values[unit] = np.where(np.arange(N) < START, 0.0, 5.0 + place + np.sin(np.arange(N) * place))
+    found = world.run(checks=RANKED, estimands={"primary": "level_change"})
+    (answer,) = found.tables["verdicts"].query("label != ''").to_dict("records")
+    assert answer["label"] == "not answered"
+    assert np.isnan([answer["p_value"], answer["p_rank"], answer["p_attribution"]]).all()
+    assert "followed_exactly" in answer["flags"].split("; ")
+    assert not np.isinf(found.tables["placebo_units"][["estimate", "statistic"]]).any(axis=None)
+
+
 def test_five_donors_cannot_answer_at_a_level_that_they_do_not_reach(world):
     """A jump of sixty errors: the smallest p-value of a rank among six is 1/6."""
     found = world.run(checks=RANKED, estimands={"primary": "level_change"})

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from by_hand import LeastSquares, holm, segments
+from scipy import stats
 
 from its_eval.checks.label_power import OwnTest, smallest_labelled
 from its_eval.checks.power import minimum_detectable
@@ -184,6 +185,38 @@ def test_a_question_of_one_term_has_its_own_p_value_and_the_year_beside_it(make,
     beside = verdicts(result, label="").loc["T1"]
     assert set(beside["estimand"]) == {"level_change", "slope_change", "effect_at_12"} - {question}
     assert set(beside["question"]) == {question}
+
+
+@pytest.mark.parametrize(
+    ("question", "bent"),
+    [
+        ("change", {"effect_at_12", "level_change", "slope_change"}),
+        ("slope_change", {"slope_change"}),
+        ("level_change", {"level_change"}),
+        ("average_effect", {"average_effect"}),
+        ("effect_at_12", {"effect_at_12"}),
+    ],
+)
+def test_the_bend_that_would_undo_a_finding_stands_by_what_was_asked(make, question, bent):
+    """The effect after a year has none where it is only told beside a question of its own."""
+    world = make(checks=ALONE | {"trend_bounds": True}, estimands={"primary": question})
+    change(world, "T1", level=3.0, slope=0.5)
+    result = world.run()
+    rows = verdicts(result).loc[["T1"]].set_index("estimand")["breakdown_bend"].dropna()
+    assert set(rows.index) == bent
+    bounds = result.tables["trend_bounds"].query("unit == 'T1'").groupby("estimand")["breakdown_bend"].max()
+    for name, value in rows.items():
+        expected = bounds.max() if (question, name) == ("change", "effect_at_12") else bounds[name]
+        assert value == pytest.approx(expected)
+
+
+def test_a_relative_effect_of_logarithms_has_the_bend_of_its_average(make):
+    world = make(checks=ALONE | {"trend_bounds": True}, estimands={"primary": "relative_average_effect"})
+    change(world, "T1", level=30.0)
+    result = world.run(outcomes=[world.outcome(transform="log")])
+    row = verdicts(result).loc[["T1"]].set_index("estimand").loc["relative_average_effect"]
+    bounds = result.tables["trend_bounds"].query("unit == 'T1' and estimand == 'average_effect'")
+    assert row["breakdown_bend"] == bounds["breakdown_bend"].iloc[0] > 0
 
 
 def test_the_effect_after_a_year_is_told_once_where_it_is_the_question(make):
@@ -480,6 +513,27 @@ def test_the_direction_is_told_at_the_level_of_the_family(make):
     assert row["conf_low"] > 0
     # the jump alone is clear at that level, and it is down
     assert row["direction"] == "worse"
+
+
+def test_a_trend_tells_the_direction_where_neither_the_year_nor_the_level_does(make):
+    world = make(estimands=CHANGE, checks=ALONE)
+    for other in ("T2", "T3"):
+        # so clear that Holm's method multiplies the p-value of the first by 1
+        change(world, other, level=9.0)
+    fit = LeastSquares(gaps_of(world, world.run())["T1"], segments(N, START))
+    _, error, _ = fit.read(SLOPE)
+    inner = stats.t(N - 4).ppf(1 - 0.05 / 2 / 3)
+    # a jump against the bend leaves next to nothing after a year; its own interval holds 0 as well
+    for size, way in ((1.02 * inner, "better"), (0.98 * inner, "unclear")):
+        change(world, "T1", slope=size * error - fit.b[3], level=-6 * size * error - fit.b[2])
+        gap = LeastSquares(gaps_of(world, world.run())["T1"], segments(N, START))
+        year, level = (gap.read(row) for row in (YEAR, LEVEL))
+        assert abs(year[0]) < inner * year[1]
+        assert abs(level[0]) < inner * level[1]
+        row = answers(world.run()).loc["T1"]
+        assert row["p_adjusted"] <= 0.05
+        assert row["direction"] == way
+        fit = gap
 
 
 # the summary

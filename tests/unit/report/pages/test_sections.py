@@ -56,7 +56,7 @@ The quantity that answers is the change of trend, per month; all others are desc
 
 p-values of the treated units of one outcome and design are adjusted by Holm's method.
 
-“No clear evidence” means that the adjusted p-value is not below the level; the smallest detectable
+“No clear change” means that the adjusted p-value is not below the level; the smallest detectable
 change says what would have been found with 80 % power.
 """
 

@@ -187,8 +187,8 @@ def test_all_units_together_with_their_place_among_sets_of_others(run):
     _, told = set_sentences(source)
     assert in_words(told) == (
         "Both units together, compared with their peers: trend improved, but not clearly more than in other sets of "
-        "units; change of trend −0.25 days a month (95 % interval −0.45 to −0.05; p = 0.012). Of 100 other sets 16 "
-        "changed as much."
+        "units; change of trend −0.25 days a month (95 % interval −0.45 to −0.05; p = 0.012). 16 % of all sets "
+        "of units changed as much."
     )
     assert told.parts[1] == Strong("trend improved, but not clearly more than in other sets of units")
     assert told.row == "verdicts:0"
@@ -236,7 +236,7 @@ def test_of_a_result_older_than_the_verdicts_nothing_is_concluded_of_the_set(run
     source = replace(source, evaluation=with_every_table(source.evaluation))
     assert in_words(set_sentences(source)[0]) == (
         "Both units together, compared with their peers: the conclusion is not recorded; change of trend −0.25 days "
-        "a month (95 % interval −0.45 to 0.10; p = 0.012). Of 100 other sets 16 changed as much."
+        "a month (95 % interval −0.45 to 0.10; p = 0.012). 16 % of all sets of units changed as much."
     )
 
 
