@@ -322,7 +322,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("set_label", "CHANGED_MORE if reaches(np.array(p_placebo), alpha)",
              "CHANGED_MORE if reaches(np.array(p_set), alpha)",
              "the set needs no place among sets of others", COMPARISON),
-    Mutation("direction", "sign = next(one for one in signs if one)", "sign = signs[-1]",
+    Mutation("direction", "next((one for one in signs if one)", "next((one for one in signs[-1:] if one)",
              "a direction is that of the last interval and not of the first clear one", VERDICTS),
     Mutation("Terms.size", "self.n_units * max(n_interruptions, 1)", "self.n_units",
              "a family does not count interruptions", VERDICTS),
