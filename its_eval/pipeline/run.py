@@ -13,7 +13,6 @@ from its_eval.columns import TableColumns, Texts
 from its_eval.comparisons.base import comparison_of
 from its_eval.config.outcomes import listed_as, strata_of_gap
 from its_eval.data.faults import findings_table
-from its_eval.effects.estimands import CHANGE
 from its_eval.errors import NothingEstimatedError
 from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.evaluation import COLUMNS, Evaluation, make_table
