@@ -251,6 +251,13 @@ def test_the_console_is_silent_and_axe_finds_nothing(page):
     assert [fault for fault in axe_faults(page) if "what-if" in fault[3]] == []
 
 
+def test_a_phone_shows_it_without_moving_sideways(page):
+    metrics = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": False}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    assert page.execute_script("return document.documentElement.scrollWidth") <= 390
+    page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 def test_its_own_share_of_the_page_is_small():
     folder = ROOT / "its_eval" / "report" / "what_if"
     assert sum(path.stat().st_size for path in folder.glob("*.*s")) <= 60_000

@@ -197,6 +197,7 @@
   } } }, "Leave out");
   const leftOut = make("p", { class: "what-if-left-out" });
   const peers = make("fieldset", { class: "what-if-peers" });
+  const folded = make("details", { open: innerWidth >= 900 }, make("summary", {}, "Peers"), peers);
   const back = make("button", { type: "button", on: { click: () => choose(data.studies.indexOf(study)) } },
     "Back to the declared settings");
   const status = make("p", { role: "status", class: "what-if-status" });
@@ -214,7 +215,7 @@
     make("div", { class: "what-if-controls" },
       field("Unit and comparison", units), field("Start of the change", start, startWords),
       make("div", { class: "what-if-field" }, season, make("label", { for: "what-if-season" }, "with the season")),
-      field("Autocorrelation", order), field("Leave a period out", month, leave), leftOut, peers, back),
+      field("Autocorrelation", order), field("Leave a period out", month, leave), leftOut, folded, back),
     make("div", { class: "what-if-answer" }, status, drawing, legend, make("div", { class: "scroll" }, table), caution, belongs));
 
   function choose(number) {
@@ -223,7 +224,7 @@
     units.value = String(number);
     const outcome = data.outcomes[study.outcome];
     month.replaceChildren(...outcome.words.map((words, t) => make("option", { value: t }, words)));
-    peers.hidden = study.design !== "difference";
+    folded.hidden = study.design !== "difference";
     renew();
   }
 
@@ -252,7 +253,7 @@
     leftOut.replaceChildren(...choices.without.slice().sort((a, b) => a - b).map((t) =>
       make("button", { type: "button", on: { click: () => toggle(t) } }, `Put ${outcome.words[t]} back`)));
     const kept = study.peers.length - choices.dropped.length;
-    peers.replaceChildren(make("legend", {}, `Peers (at least ${FEWEST_PEERS} stay)`), ...study.peers.map((code) => {
+    peers.replaceChildren(make("legend", {}, `At least ${FEWEST_PEERS} stay.`), ...study.peers.map((code) => {
       const here = !choices.dropped.includes(code), id = `what-if-peer-${code}`;
       const box = make("input", { type: "checkbox", id, checked: here, disabled: here && kept <= FEWEST_PEERS, on: {
         change: () => {
