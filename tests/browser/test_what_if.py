@@ -1,5 +1,6 @@
 """*What if?* in a browser: each control against a run of the config that it stands for."""
 
+import os
 from pathlib import Path
 from statistics import median
 
@@ -170,6 +171,7 @@ def test_a_peer_left_out_and_three_stay(page, declared, tmp_path):
     peers = list(declared[1].tables["peers"]["peer"])
     _, fewer = run(tmp_path, peers={"given": {"SIM07": [code for code in peers if code != peers[4]]}})
     choose_unit(page, "difference")
+    page.execute_script("document.querySelector('#what-if-panel details').open = true")
     page.find_element("id", f"what-if-peer-{peers[4]}").click()
     compare(shown(page), fewer, "difference")
     for code in (*peers[:4], *peers[5:7]):
@@ -235,6 +237,8 @@ def test_a_choice_without_an_answer_says_why(page):
 
 
 def test_a_control_answers_within_a_tenth_of_a_second(page):
+    if os.getloadavg()[0] > (os.cpu_count() or 1):
+        pytest.skip("the machine is busy: times would say nothing")
     spent = page.execute_script(
         "const box = document.getElementById('what-if-season'); const spent = [];"
         "for (let turn = 0; turn < 20; turn++) {"
