@@ -57,8 +57,8 @@ def peers_of(
     >>> trusts = pd.DataFrame({"beds": [500, 520, 900, 480], "type": list("aaba")}, index=list("PQRS"))
     >>> peers_of(trusts, "P", 2, within="type")
       unit  rank peer  distance
-    0    P     1    Q  0.101535
-    1    P     2    S  0.101535
+    0    P     1    Q  0.099668
+    1    P     2    S  0.099668
     """
     path = Path("characteristics")
     frame, table = characteristics_table(characteristics, CharacteristicsTable(path=Path("c.csv")), "unit")
