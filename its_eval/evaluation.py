@@ -202,8 +202,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 #: columns are those of `its_eval.improvement.paired_tables`.
 #: In place of a unit, in the rows about all units together.
 EVERYBODY = "all"
-#: Reason for no estimate, and check of the data: the unit was treated throughout the window, or not yet.
-START_OUTSIDE = "start_outside"
+#: Checks of the data about what a config asks for; the first is a reason for no estimate, too.
+OF_CONFIG = ("start_outside", "event_outside_window", "given_peer_left_out", "unused_denominators")
+START_OUTSIDE, EVENT_OUTSIDE = OF_CONFIG[:2]
 BEFORE_AFTER = "before_after"
 BEFORE_AFTER_PAIRS = f"{BEFORE_AFTER}_pairs"
 BEFORE_AFTER_SIZES = f"{BEFORE_AFTER}_effect_sizes"

@@ -362,4 +362,5 @@ ARIMA = EstimatorKind(
     options=("order", "seasonal_order"),
     has_error_model=True,
     slow=True,
+    has_own_refusals=True,
 )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from its_eval.errors import NotEstimableError
 from its_eval.estimators.glm import BINOMIAL, Family, fit_glm
 from its_eval.estimators.kind import Entry, EstimatorKind, FitContext, require_length
 
@@ -13,11 +14,19 @@ if TYPE_CHECKING:
     from its_eval.estimators.fit import Fit, FloatArray
 
 
+class NoTrialsError(NotEstimableError):
+    """It is not known of how many the counts of a share are."""
+
+    reason = "no_denominators"
+
+
 def _fit_entry(X: FloatArray, Y: FloatArray, estimator: Entry, context: FitContext) -> Fit:
     """Fit a family to the numerators of the periods that Y has."""
     family = cast("Family", estimator.name)
     if context.counts is None:
         raise ValueError(f"{family} needs counts")
+    if family in BINOMIAL and context.sizes is None:
+        raise NoTrialsError(f"{family} needs a denominator in every used period")
     counts = np.where(np.isnan(Y), np.nan, context.counts)
     sizes = {"trials" if family in BINOMIAL else "exposure": context.sizes}
     if estimator.errors == "ar1":
@@ -38,6 +47,7 @@ def _family(name: Family, title: str, assumes: str) -> EstimatorKind:
         options=("errors", "lags"),
         of_kind="percentage" if binomial else "count",
         link="logit" if binomial else "log",
+        has_own_refusals=True,
     )
 
 

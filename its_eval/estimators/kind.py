@@ -179,6 +179,8 @@ class EstimatorKind:
         Series that miss different periods may be handed over in one call.
     slow : bool
         Takes milliseconds a series.
+    has_own_refusals : bool
+        Refuses series for other reasons than too few observations and a design that cannot be told apart.
     procedure : str
         By which its standard errors and degrees of freedom are made; blank: one of its own.
     at_bound : EstimatorKind or None
@@ -202,6 +204,7 @@ class EstimatorKind:
     of_several_series: bool = False
     joins_patterns: bool = False
     slow: bool = False
+    has_own_refusals: bool = False
     procedure: str = ""
     at_bound: EstimatorKind | None = None
 

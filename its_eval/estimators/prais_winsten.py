@@ -233,4 +233,5 @@ PRAIS_WINSTEN = EstimatorKind(
     options=("rho",),
     has_error_model=True,
     whitenable=True,
+    has_own_refusals=True,
 )

@@ -44,11 +44,14 @@ class Ask:
         estimated, as fast as the estimator can, and series of several sheets are fitted together.
     joined : bool
         Series that miss different periods stay in one `Estimates` where they were fitted together.
+    doubtful_only : bool
+        Fit only what an estimator may refuse, to see whether it does; all else comes back without numbers.
     """
 
     question: Question
     whole_fits: bool = True
     joined: bool = False
+    doubtful_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -250,6 +253,8 @@ def estimate(
 
 def _one_by_one(piece: Piece, ask: Ask, failed: list[NotEstimated]) -> list[Estimates]:
     """Fit one piece; where it cannot be fitted, what of it misses the same periods."""
+    if ask.doubtful_only and not piece.may_be_refused:
+        return [_nothing_yet(piece)]
     try:
         return _estimated(piece, ask)
     except NotEstimableError as error:

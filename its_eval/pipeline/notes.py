@@ -10,9 +10,12 @@ import numpy as np
 from its_eval.calendar import MONTHS
 from its_eval.config.data import NHS
 from its_eval.config.outcomes import StratumOutcome, evaluated_outcomes, listed_as
+from its_eval.data.faults import Finding
 from its_eval.data.successions import MEMBER_WITHOUT_ROWS, NHS_UNTIL, SIZE_CHANGE, SPLIT
 from its_eval.data.successors import COMBINED, NOT_COMBINED
 from its_eval.data.tables import nearest
+from its_eval.data.validate import unused_denominators
+from its_eval.evaluation import OF_CONFIG
 from its_eval.peers.balance import type_notes
 from its_eval.peers.distance import FAR, pool_percentiles
 from its_eval.peers.pool import kind_of
@@ -20,11 +23,10 @@ from its_eval.peers.recipes import PRESETS
 from its_eval.pipeline.plan import concerning
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from its_eval.config import Config
     from its_eval.data.attributes import Units
-    from its_eval.data.faults import Finding
     from its_eval.pipeline.plan import OutcomePlan
     from its_eval.pipeline.sources import Sources
 
@@ -57,9 +59,25 @@ def unknown_names(config: Config, sources: Sources) -> list[str]:
     return notes
 
 
-def events_outside(config: Config, outcomes: Sequence[OutcomePlan]) -> list[str]:
-    """Return a note for each event that is to change something and lies in no outcome's window."""
-    notes = []
+def config_findings(config: Config, sources: Sources, outcomes: Sequence[OutcomePlan]) -> Iterator[Finding]:
+    """Yield what the config asks for and the data do not have: events, given peers, values of numerators."""
+    _, outside, given_peer, denominators = OF_CONFIG
+    for event, said in events_outside(config, outcomes):
+        yield Finding("", "", outside, "", event, "warning", said)
+    for plan in outcomes:
+        outcome = plan.outcome
+        if said := unused_denominators(sources.rows, outcome):
+            yield Finding(outcome.indicator, "", denominators, "", "", "info", said)
+        lists = config.peers.given_for(listed_as(outcome), outcome.name) if config.peers is not None else {}
+        for unit, chosen in plan.peer_sets.items():
+            for item in (chosen.given_aside or ()) if unit in lists else ():
+                said = f"{outcome.label}, {unit}: the given peer {item.candidate} is left out: {item.reason}"
+                yield Finding(outcome.indicator, unit, given_peer, "", item.candidate, "info", said)
+
+
+def events_outside(config: Config, outcomes: Sequence[OutcomePlan]) -> list[tuple[str, str]]:
+    """Return each event that is to change something and lies in no outcome's window, and that in words."""
+    found = []
     for event in config.events:
         spans = [
             (plan.panel.start, plan.panel.start + plan.panel.n_periods - 1)
@@ -70,15 +88,16 @@ def events_outside(config: Config, outcomes: Sequence[OutcomePlan]) -> list[str]
         first = calendar.parse(event.date)
         last = first if event.until is None else calendar.parse(event.until)
         if event.as_ != "note" and not any(first <= end and last >= start for start, end in spans):
-            notes.append(f"The event {event.name!r} ({event.date}) lies outside the data and has no effect.")
-    return notes
+            said = f"The event {event.name!r} ({event.date}) lies outside the data and has no effect."
+            found.append((event.name, said))
+    return found
 
 
 def plan_notes(
     config: Config, outcomes: list[OutcomePlan], units: Units | None = None, findings: Iterable[Finding] = ()
 ) -> list[str]:
     """Return what a reader has to know about the peers before any number: their date, and who filled up."""
-    notes = [*events_outside(config, outcomes), *dated_after(config, outcomes)]
+    notes = [*dated_after(config, outcomes)]
     notes += _successions(config, outcomes, findings)
     # what is true of the scaling is true of every outcome
     scalings = [peers.scaled.notes for plan in outcomes for peers in plan.peer_sets.values() if peers.scaled]

@@ -12,7 +12,12 @@ import numpy as np
 from its_eval.design.matrix import require_segments
 from its_eval.errors import NotEstimableError
 from its_eval.estimators.catalogue import ESTIMATORS
-from its_eval.estimators.fit import MissingPattern, SingularDesignError, missing_patterns
+from its_eval.estimators.fit import (
+    MissingPattern,
+    SingularDesignError,
+    missing_patterns,
+    require_estimable,
+)
 from its_eval.estimators.kind import DESCRIPTIVE_BELOW, EstimatorKind, FitContext, autoregressive_order
 from its_eval.estimators.patterns import rare_patterns
 from its_eval.pipeline.sheet import NotEstimated, Sheet, relative_variance
@@ -26,6 +31,10 @@ if TYPE_CHECKING:
 
     FloatArray = NDArray[np.float64]
     BoolArray = NDArray[np.bool_]
+
+
+#: More degrees of freedom than any estimator asks for that has no refusals of its own.
+AMPLE_DF = 8
 
 
 @dataclass(frozen=True)
@@ -63,6 +72,21 @@ class Piece:
     def values(self) -> FloatArray:
         """What is fitted, shape (n, S)."""
         return np.where(_by_series(self.observed), self.sheet.values[:, self.columns], np.nan)
+
+    @property
+    def may_be_refused(self) -> bool:
+        """Whether an estimator may refuse to fit it; no has to be right, yes costs a fit."""
+        if self.kind.has_own_refusals or self.entry.variance == "by_segment":
+            return True
+        patterns = missing_patterns(self.values)
+        if min(pattern.n_used for pattern in patterns) < DESCRIPTIVE_BELOW:
+            return True
+        try:
+            for pattern in patterns:
+                require_estimable(self.design.matrix, pattern.observed, AMPLE_DF)
+        except SingularDesignError:
+            return True
+        return False
 
     def context(self) -> FitContext:
         """Return what the estimator needs beside design and series."""

@@ -16,8 +16,8 @@ from its_eval.data.tables import nearest
 from its_eval.data.validate import ALL_PERIODS, concerns_run, missing_findings, row_findings
 from its_eval.design.matrix import Season, usable_periods
 from its_eval.errors import DataError
-from its_eval.evaluation import START_OUTSIDE
-from its_eval.pipeline.notes import plan_notes, unknown_names
+from its_eval.evaluation import EVENT_OUTSIDE, START_OUTSIDE
+from its_eval.pipeline.notes import config_findings, plan_notes, unknown_names
 from its_eval.pipeline.peer_choice import PeerChoice, choose_peers, donor_pool
 from its_eval.pipeline.plan import (
     OutcomePlan,
@@ -210,7 +210,12 @@ def make_plan(config: Config, sources: Sources) -> Plan:
         raise DataError(
             shorten(list(dict.fromkeys(problems))), "its-eval validate shows all faults of config and data"
         )
-    notes = [*unknown_names(config, sources), *plan_notes(config, outcomes, sources.units, findings)]
+    of_config = list(config_findings(config, sources, outcomes))
+    nowhere = {item.value for item in of_config if item.check == EVENT_OUTSIDE}
+    findings = [item for item in findings if item.check != EVENT_OUTSIDE or item.value not in nowhere]
+    findings += of_config
+    notes = [*unknown_names(config, sources), *(item.message for item in of_config)]
+    notes += plan_notes(config, outcomes, sources.units, findings)
     notes += [f"{item.label}: no treated unit has data for it, so nothing is estimated." for item in absent]
     names = tuple(item.name for item in absent)
     return Plan(tuple(outcomes), names, tuple(findings), tuple(notes), treatment.units)
@@ -348,9 +353,9 @@ def _unfitted_events(outcome: Outcome, names: tuple[str, ...]) -> list[Finding]:
         Finding(
             outcome.indicator,
             "",
-            "event_outside_window",
+            EVENT_OUTSIDE,
             "",
-            "",
+            name,
             "info",
             f"{outcome.indicator}: the event {name!r} lies outside the window and is not fitted",
         )

@@ -13,7 +13,6 @@ from its_eval.columns import TableColumns, Texts
 from its_eval.comparisons.base import comparison_of
 from its_eval.config.outcomes import listed_as, strata_of_gap
 from its_eval.data.faults import findings_table
-from its_eval.errors import NothingEstimatedError
 from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.evaluation import COLUMNS, Evaluation, make_table
 from its_eval.pipeline.conclude import (
@@ -26,6 +25,7 @@ from its_eval.pipeline.conclude import (
 )
 from its_eval.pipeline.credibility import Credibility, Look, examine
 from its_eval.pipeline.donors import targets_of_donors
+from its_eval.pipeline.foresight import require_something, without_data
 from its_eval.pipeline.frames import settled
 from its_eval.pipeline.notes import characteristics_dated, events_near
 from its_eval.pipeline.placebos import beside_donors, donor_fits
@@ -125,12 +125,7 @@ def evaluate_plan(config: Config, sources: Sources, plan: Plan, progress: Progre
     tables = {name: TableColumns(name) for name in _BY_COLUMNS}
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in COLUMNS if name not in _BY_COLUMNS}
     crawford: dict[tuple[str, str, str], float] = {}
-    failed = [
-        NotEstimated(name, unit, design, "", "no_data", f"{unit} has no value of {name}")
-        for name in plan.absent
-        for unit in plan.treated
-        for design in config.designs
-    ]
+    failed = without_data(config, plan)
     for outcome in plan.outcomes:
         progress(f"fitting {outcome.outcome.label}")
         for name, some in peer_rows(outcome).items():
@@ -144,9 +139,7 @@ def evaluate_plan(config: Config, sources: Sources, plan: Plan, progress: Progre
             crawford |= {(outcome.outcome.name, unit, design): value for unit, value in own.items()}
             _tabulate(config, answered, tables, rows)
     add_not_estimated(failed, tables["not_estimated"])
-    if not tables["effects"].count:
-        reasons = [f"{item.outcome}, {item.unit}, {item.design}: {item.message}" for item in failed]
-        raise NothingEstimatedError("\n".join(["no series could be estimated", *dict.fromkeys(reasons)]))
+    require_something(tables["effects"].count, failed)
     contributions = {(row["unit"], row["peer"], row["variable"]): row for row in rows["peer_contributions"]}
     rows["peer_contributions"] = list(contributions.values())
     every = {

@@ -31,6 +31,7 @@ from its_eval.words.numbers import (
     range_words,
     signed,
 )
+from its_eval.words.sentences import config_sentences
 from its_eval.words.units_table import UnitsTable, is_later_effect, quantities_beside, unit_words
 from its_eval.words.verdicts import (
     answers_of,
@@ -96,6 +97,7 @@ def screen(evaluation: Evaluation, *, verbose: bool) -> Iterator[Line]:
         if number:
             yield Line("")
         yield from _outcome(evaluation, outcome, about, verbose=verbose)
+    yield from (Line(f"Note: {said}") for said in config_sentences(evaluation))
 
 
 def _outcome(

@@ -9,6 +9,7 @@ from its_eval.evaluation import (
     BEFORE_AFTER,
     BEFORE_AFTER_SIZES,
     EVERYBODY,
+    OF_CONFIG,
     START_OUTSIDE,
     in_order_of_designs,
     records,
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from its_eval.evaluation import Evaluation
+
+
+#: So many sentences of one kind are shown.
+_SHOWN = 5
 
 
 def peers_sentence(evaluation: Evaluation, outcome: str, unit: str) -> str:
@@ -69,13 +74,25 @@ def attention(evaluation: Evaluation, outcome: str, unit: str) -> list[str]:
 def data_sentences(evaluation: Evaluation) -> list[str]:
     """Return sentences about findings in rows that the run did not use, and warnings."""
     quality = evaluation.tables["data_quality"]
-    # a date that lies outside the data is no fault of a row, and is said where nothing is estimated
-    counted = quality[(quality["severity"] != "info") & (quality["check"] != START_OUTSIDE)]
+    # what is no fault of a row is said where the answer is
+    of_rows = ~quality["check"].isin(OF_CONFIG)
+    counted = quality[(quality["severity"] != "info") & of_rows]
     if counted.empty:
         return []
     kinds = counted.groupby("check", sort=True).size()
     listed = ", ".join(f"{check} ({count})" for check, count in kinds.items())
     return [f"Faults in rows that this run does not use: {listed}; the table data_quality lists them."]
+
+
+def config_sentences(evaluation: Evaluation) -> list[str]:
+    """Return sentences about what the config asks for and the data do not have."""
+    quality = evaluation.tables["data_quality"]
+    # a start outside the data is said where nothing is estimated
+    chosen = quality["check"].isin(OF_CONFIG) & quality["check"].ne(START_OUTSIDE)
+    said = list(dict.fromkeys(quality.loc[chosen, "message"].astype(str)))
+    more = len(said) - _SHOWN
+    rest = [f"{more} more of this kind; the table data_quality lists them."] if more > 0 else []
+    return [*map(message_words, said[:_SHOWN]), *rest]
 
 
 def warning_sentences(evaluation: Evaluation, outcome: str, label: str) -> list[str]:

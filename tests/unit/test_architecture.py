@@ -89,7 +89,7 @@ RUNGS = (
     {"comparisons"},
     {"error_model"},
     {"primary", "design_power", "period_weights", "set_parts"},
-    {"question", "tables"},
+    {"question", "tables", "foresight"},
     {"placebos", "placebo_dates", "diagnosis", "one_month", "variants"},
     {"trend_bounds", "together"},
     {"pooled"},

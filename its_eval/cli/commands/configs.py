@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from its_eval.data.load import IndicatorRows
     from its_eval.data.opening import Recognised
     from its_eval.pipeline.plan import OutcomePlan
+    from its_eval.pipeline.sheet import NotEstimated
     from its_eval.starter import Question
+
+
+#: So many units with the same reason are named.
+_SHOWN = 6
 
 
 def init(
@@ -115,13 +120,13 @@ def validate(
     ],
     format_: Annotated[Literal["text", "json"], typer.Option("--format", help="Output form.")] = "text",
 ) -> int:
-    """Check configs and their data: all faults in one pass.
+    """Check configs and their data, and what a run would refuse: all faults in one pass.
 
-    Nothing is fitted or written.
+    Nothing is written.
 
     Example: its-eval validate configs/sample.yaml
     """
-    from its_eval.errors import ConfigError, DataError  # noqa: PLC0415  (start-up time)
+    from its_eval.errors import ConfigError, DataError, NothingEstimatedError  # noqa: PLC0415  (start-up time)
 
     code = 0
     reports = []
@@ -136,6 +141,8 @@ def validate(
             stage, problems, hint, exit_code = "config", error.problems, error.hint, error.exit_code
         except DataError as error:
             stage, problems, hint, exit_code = "data", error.problems, error.hint, error.exit_code
+        except NothingEstimatedError as error:
+            stage, problems, exit_code = "fit", error.message.splitlines()[1:], error.exit_code
         code = max(code, exit_code)
         reports.append(
             {"config": str(path), "valid": not problems, "stage": stage, "problems": problems, "notes": notes}
@@ -149,7 +156,7 @@ def validate(
 
 def _check(path: Path) -> list[str]:
     from its_eval.config import load_config  # noqa: PLC0415
-    from its_eval.data.validate import unused_denominators  # noqa: PLC0415
+    from its_eval.pipeline.foresight import foreseen  # noqa: PLC0415
     from its_eval.pipeline.planning import make_plan  # noqa: PLC0415
     from its_eval.pipeline.sources import load_sources  # noqa: PLC0415
 
@@ -159,13 +166,26 @@ def _check(path: Path) -> list[str]:
     used = set(plan.treated)
     for outcome in plan.outcomes:
         used |= {peer for chosen in outcome.peer_sets.values() for peer in chosen.peers}
-    parts = filter(None, (unused_denominators(sources.rows, item.outcome) for item in plan.outcomes))
     covered = [message for outcome in plan.outcomes for message in _coverage(sources.rows, outcome)]
-    told = [item.message for item in plan.findings if item.unit in used or item.severity != "info"]
-    others = len(plan.findings) - len(told)
-    if others:
+    shown = [item for item in plan.findings if item.unit in used or not item.unit or item.severity != "info"]
+    told = [item.message for item in shown]
+    if others := len(plan.findings) - len(shown):
         told.append(f"{others} more about units that are neither treated nor peers; a run lists them")
-    return [*sources.rows.notes, *parts, *plan.notes, *covered, *told]
+    notes = [*sources.rows.notes, *plan.notes, *covered, *told]
+    said = "\n".join(notes)
+    lost = _lost([item for item in foreseen(config, plan) if item.message not in said])
+    return list(dict.fromkeys([*notes, *(f"not estimated: {item}" for item in lost)]))
+
+
+def _lost(failed: Sequence[NotEstimated]) -> Iterator[str]:
+    """Yield what a run will not estimate: each reason once, with its units."""
+    units: dict[tuple[str, str, str], list[str]] = {}
+    for item in failed:
+        units.setdefault((item.outcome, item.design, item.message), []).append(item.unit)
+    for (outcome, design, message), named in units.items():
+        distinct = list(dict.fromkeys(named))
+        more = f" and {len(distinct) - _SHOWN} more" if len(distinct) > _SHOWN else ""
+        yield f"{outcome}, {', '.join(distinct[:_SHOWN])}{more}, {design}: {message}"
 
 
 def _coverage(rows: IndicatorRows, outcome: OutcomePlan) -> Iterator[str]:
@@ -195,7 +215,8 @@ def _print(path: Path, stage: str, problems: list[str], notes: list[str], hint: 
     else:
         total = getattr(problems, "total", len(problems))
         count = f"{total} fault{'s' if total > 1 else ''}"
-        typer.echo(f"{path}: {count} in the {stage}")
+        what = "no series could be estimated" if stage == "fit" else f"{count} in the {stage}"
+        typer.echo(f"{path}: {what}")
     for problem in problems:
         typer.echo(f"  {problem}")
     if hint and problems:

@@ -143,4 +143,5 @@ REML_AR_SAMPLING = EstimatorKind(
     _fit_reml_ar_sampling,
     has_error_model=True,
     models_sampling=True,
+    has_own_refusals=True,
 )
