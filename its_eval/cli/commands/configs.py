@@ -120,9 +120,9 @@ def validate(
     ],
     format_: Annotated[Literal["text", "json"], typer.Option("--format", help="Output form.")] = "text",
 ) -> int:
-    """Check configs and their data, and what a run would refuse: all faults in one pass.
+    """Check configs and their data: all faults in one pass.
 
-    Nothing is written.
+    What a run would refuse is refused here. Nothing is written.
 
     Example: its-eval validate configs/sample.yaml
     """

@@ -58,8 +58,9 @@ def test_fitted_events_have_rows_of_their_own(make_world, noisy):
     assert periods.to_dict() == {"Law": "2013-01", "Flood": "2014-07", "Storm": "2011-07"}
     assert set(effects.query("role == 'primary'")["interruption"]) == {"Law"}
     quality = found.tables["data_quality"]
+    said = "The event 'Later' (2030-01) lies outside the data and has no effect."
     assert quality[["check", "severity", "message"]].to_numpy().tolist() == [
-        ["event_outside_window", "info", "y: the event 'Later' lies outside the window and is not fitted"]
+        ["event_outside_window", "warning", said]
     ]
     assert [name for name, *_ in found.outcomes["y"]["events"]] == ["Flood", "Storm", "Later", "Elsewhere"]
     power = found.tables["power"]
