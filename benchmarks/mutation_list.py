@@ -63,7 +63,7 @@ RANKS = of("unit/checks/test_check_innovations.py")
 RESIDUALS = of("unit/checks/test_check_residuals.py")
 BREAKS = of("unit/checks/test_check_break_elsewhere.py")
 POWER = of("unit/test_power.py")
-DESIGN_POWER = of("unit/checks/test_check_design_power.py")
+DESIGN_POWER = of("unit/pipeline/test_design_power.py")
 DISTANCES = of("unit/peers/test_peer_distances.py", "unit/peers/test_peer_selection.py")
 HISTORIES = of("unit/peers/test_pre_period.py")
 COVERAGE = of("unit/data/test_data_coverage.py")
@@ -373,9 +373,9 @@ MUTATIONS: tuple[Mutation, ...] = (
              "detectable effects are those of one side", POWER),
     Mutation("_found", "upper + np.nan_to_num(1.0 - special.nctdtr(df, -noncentrality, critical))", "upper",
              "a significant effect of the wrong sign is no detection", POWER),
-    Mutation("power_by_length", "np.sqrt(1.0 + 1.0 / n_peers)", "np.sqrt(1.0 / n_peers)",
+    Mutation("_outcome_rows", "np.sqrt(1.0 + 1.0 / k)", "np.sqrt(1.0 / k)",
              "the noise of a difference is that of the peers alone", DESIGN_POWER),
-    Mutation("power_by_length", '"slope_change": float(per_year)', '"slope_change": 1.0',
+    Mutation("_contrasts", "years if name in _TRENDS else 1", "1",
              "detectable slopes are per period and said to be per year", DESIGN_POWER),
     # checks of residuals
     Mutation("ljung_box_statistic", "n_used - np.arange(1.0, n_lags + 1.0)", "n_used - np.arange(n_lags)",

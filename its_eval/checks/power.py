@@ -7,22 +7,10 @@ standard deviation, they are known beforehand.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal
-
 import numpy as np
 from scipy import optimize, special
 
-from its_eval.design.matrix import Interruption, Season, Shape, build_design
-from its_eval.estimators.fit import (
-    MINIMUM_DF,
-    BoolArray,
-    FloatArray,
-    SingularDesignError,
-    augmented_design,
-    require_estimable,
-)
+from its_eval.estimators.fit import BoolArray, Fit, FloatArray, augmented_design, require_estimable
 from its_eval.estimators.reml.autoregression import bound_arrays, marginal_variance
 from its_eval.estimators.reml.kenward_roger import kenward_roger
 from its_eval.estimators.reml.profile import design_matrices
@@ -72,33 +60,22 @@ def _found(noncentrality: FloatArray, critical: float, df: float) -> FloatArray:
     return np.asarray(upper + np.nan_to_num(1.0 - special.nctdtr(df, -noncentrality, critical)))
 
 
-@dataclass(frozen=True)
-class Precision:
-    """Standard errors and degrees of freedom of m contrasts at G autocorrelations.
-
-    Attributes
-    ----------
-    std_error, df : ndarray, shape (G, m)
-        The first in units of the (marginal) residual standard deviation.
-    """
-
-    std_error: FloatArray
-    df: FloatArray
-
-
-def design_precision(
-    X: FloatArray, contrasts: FloatArray, partials: FloatArray, observed: BoolArray | None = None
-) -> Precision:
-    """Return how precisely a design estimates contrasts if the errors are AR(p) as stated.
+def design_fit(X: FloatArray, partials: FloatArray, observed: BoolArray | None = None) -> Fit:
+    """Return what a fit would know of its uncertainty if the errors are AR(p) as stated.
 
     Parameters
     ----------
     X : ndarray, shape (n, k)
-    contrasts : ndarray, shape (m, k)
     partials : ndarray, shape (G, p)
         Partial autocorrelations, p = 1 or 2; the order is that which will be fitted.
     observed : ndarray of bool, shape (n,), optional
         Periods that will have a value; all by default.
+
+    Returns
+    -------
+    Fit
+        Of G series: coefficients 0, and their uncertainty in units of the (marginal) residual standard
+        deviation.
 
     Raises
     ------
@@ -116,8 +93,15 @@ def design_precision(
     design = reduce_design(augmented_design(X, seen), partials.shape[1])
     matrices = design_matrices(design, partials)
     covariance = kenward_roger(design, matrices, partials, 1.0 / marginal_variance(partials), X.shape[1])
-    read = covariance.estimate(np.zeros((partials.shape[0], X.shape[1])), contrasts)
-    return Precision(read.std_error, np.clip(read.df_unclipped, MINIMUM_DF, float(design.residual_df)))
+    n_points = len(partials)
+    return Fit(
+        params=np.zeros((n_points, X.shape[1])),
+        covariance=covariance,
+        sigma=np.ones(n_points),
+        partial_autocorrelations=partials,
+        log_likelihood=np.full(n_points, np.nan),
+        n_used=np.full(n_points, seen.sum()),
+    )
 
 
 def power_at(effect: FloatArray, std_error: float, df: float, alpha: float = 0.05) -> FloatArray:
@@ -135,101 +119,3 @@ def power_at(effect: FloatArray, std_error: float, df: float, alpha: float = 0.0
     """
     critical = float(special.stdtrit(df, 1.0 - alpha / 2.0))
     return _found(np.abs(effect) / std_error, critical, df)
-
-
-@dataclass(frozen=True)
-class PowerRow:
-    """Smallest detectable effects of one design at one autocorrelation.
-
-    Attributes
-    ----------
-    n_pre, n_post : int
-        Periods before and from the interruption on.
-    autocorrelation : float
-        First partial autocorrelation.
-    estimand : str
-        ``level_change`` or ``slope_change``, the latter per year.
-    minimum_detectable : float
-        In residual standard deviations; NaN where the design cannot be estimated.
-    df : float
-    """
-
-    n_pre: int
-    n_post: int
-    autocorrelation: float
-    estimand: Literal["level_change", "slope_change"]
-    minimum_detectable: float
-    df: float
-
-
-def power_by_length(
-    lengths: Iterable[tuple[int, int]],
-    autocorrelations: Sequence[float],
-    *,
-    order: int,
-    shape: Shape = "step_and_slope",
-    season: Season | None = None,
-    per_year: int = 12,
-    n_peers: int | None = None,
-    alpha: float = 0.05,
-    power: float = 0.8,
-) -> list[PowerRow]:
-    """Return the smallest detectable effects by number of periods and autocorrelation.
-
-    Standard errors and degrees of freedom are taken at the stated autocorrelation, while a fit estimates it.
-    In simulated series of 83 and more periods the power at these effects is 78 to 80 % for an autocorrelation
-    of up to 0.4; for slopes it is less where few degrees of freedom are left (74 % for 83 periods, 27 of them
-    before, at 0.7; 67 % for 48 periods at 0.7), so that there the smallest effect is a lower bound.
-
-    Parameters
-    ----------
-    lengths : iterable of (int, int)
-        Periods before and from the interruption on.
-    autocorrelations : sequence of float
-        First partial autocorrelations; a second one is taken as 0.
-    order : int
-        Order of the autoregression that will be fitted, 1 or 2.
-    shape : {"step", "slope", "step_and_slope"}
-    season : Season, optional
-        None by default.
-    per_year : int
-        Periods of a year.
-    n_peers : int, optional
-        For the difference from the mean of k peers with residuals of their own and of the same size: effects
-        grow by sqrt(1 + 1/k). They stay in units of the residual standard deviation of one trust.
-    alpha, power : float
-        Level of the test and power wanted.
-    """
-    partials = np.zeros((len(autocorrelations), order))
-    partials[:, 0] = autocorrelations
-    inflation = 1.0 if n_peers is None else float(np.sqrt(1.0 + 1.0 / n_peers))
-    rows = []
-    for n_pre, n_post in lengths:
-        n = n_pre + n_post
-        design = build_design(
-            [period % per_year for period in range(n)],
-            per_year,
-            "month",
-            [Interruption("intervention", n_pre, shape)],
-            season or Season(),
-            np.zeros(n, dtype=np.bool_),
-        )
-        names: list[Literal["level_change", "slope_change"]] = []
-        names += ["level_change"] if "level_change" in design.terms else []
-        names += ["slope_change"] if "slope_change" in design.terms else []
-        scales = {"level_change": 1.0, "slope_change": float(per_year)}
-        contrasts = np.zeros((len(names), len(design.terms)))
-        for row, name in enumerate(names):
-            contrasts[row, design.column(name)] = scales[name]
-        try:
-            found = design_precision(design.matrix, contrasts, partials)
-        except SingularDesignError:
-            nowhere = np.full((len(autocorrelations), len(names)), np.nan)
-            found = Precision(nowhere, nowhere)
-        for place, autocorrelation in enumerate(autocorrelations):
-            for column, name in enumerate(names):
-                std_error, df = float(found.std_error[place, column]), float(found.df[place, column])
-                known = np.isfinite(std_error)
-                smallest = minimum_detectable(std_error * inflation, df, alpha, power) if known else np.nan
-                rows.append(PowerRow(n_pre, n_post, autocorrelation, name, float(smallest), df))
-    return rows

@@ -182,9 +182,12 @@ def power_curve_text(frame: pd.DataFrame, labels: FigureLabels) -> str:
 
 
 def _rows(evaluation: Evaluation, outcome: str) -> pd.DataFrame:
-    """Return the rows of ``power_curve``, a table that few runs have."""
-    table = evaluation.tables.get("power_curve", pd.DataFrame(columns=["outcome", "design"]))
-    return table[table["outcome"] == outcome]
+    """Return the rows of ``power_curve``, a table that few runs have: of the first units, level and trend."""
+    table = evaluation.tables.get(
+        "power_curve", pd.DataFrame(columns=["outcome", "design", "unit", "estimand"])
+    )
+    table = table[table["outcome"].eq(outcome) & table["estimand"].isin(["level_change", "slope_change"])]
+    return table[table["unit"].eq(table["unit"].iloc[0])] if len(table) else table
 
 
 POWER_CURVE = FigureKind(

@@ -36,7 +36,9 @@ def power(
     For planning, before any data exist.
 
     By number of periods and autocorrelation, in residual standard deviations of one unit; a change of
-    slope is per year. Nothing but the config is read.
+    slope is per year. Units of other starts, masks or events have rows of their own. For the configured
+    length also what is found by the question itself, with all units and interruptions tested. Nothing but
+    the config is read.
 
     \b
     Examples:
@@ -57,6 +59,7 @@ def power(
     table = evaluation.tables["power_curve"]
     if sd is not None:
         table["in_units"] = table["minimum_detectable"] * sd
+        table["in_units_label"] = table["minimum_detectable_label"] * sd
     draw, show = partial(_draw, evaluation), partial(_print, evaluation, in_units=sd is not None)
     tables = evaluation.tables
     deliver(tables, [], source=config, out=out, draw=draw, form=format_, show=show, force=force)
@@ -75,20 +78,26 @@ def _draw(evaluation: Evaluation, folder: Path) -> None:
 
 
 def _print(evaluation: Evaluation, *, in_units: bool) -> None:
-    """Print a block per outcome, design and estimand: a row per length, a column per autocorrelation."""
+    """Print a block per outcome, design, start and estimand: rows are lengths, columns autocorrelations."""
     from rich.table import Table  # noqa: PLC0415  (start-up time)
 
     from its_eval.cli.console import data_console  # noqa: PLC0415
+    from its_eval.words.labels import short_words  # noqa: PLC0415
     from its_eval.words.numbers import rounded  # noqa: PLC0415
 
     console = data_console()
     table = evaluation.tables["power_curve"]
     column = "in_units" if in_units else "minimum_detectable"
-    for (outcome, design, estimand), rows in table.groupby(["outcome", "design", "estimand"], sort=False):
+    several = table.groupby(["outcome", "design"])["unit"].nunique().max() > 1
+    what = {"level_change": "jump", "slope_change": "change of slope per year"}
+    keys = ["outcome", "design", "unit", "estimand"]
+    for (outcome, design, unit, estimand), rows in table.groupby(keys, sort=False):
         about = evaluation.outcomes[str(outcome)]
-        what = "jump" if estimand == "level_change" else "change of slope per year"
-        unit = str(about["unit"] or "units of the outcome") if in_units else "residual standard deviations"
-        console.print(f"{about['label']}, {design}: smallest {what}, in {unit}")
+        measure = str(about["unit"] or "units of the outcome") if in_units else "residual standard deviations"
+        others = int(rows["n_units"].iloc[0]) - 1
+        whom = f", {unit}{f' and {others} more' if others else ''}" if several else ""
+        name = what.get(str(estimand), f"effect, {short_words(str(estimand), about)}")
+        console.print(f"{about['label']}, {design}{whom}: smallest {name}, in {measure}")
         console.print(
             f"found with probability {rows['power'].iloc[0]:g} at level {rows['alpha'].iloc[0]:.3g}, "
             "by length and autocorrelation"
@@ -98,10 +107,14 @@ def _print(evaluation: Evaluation, *, in_units: bool) -> None:
         values = sorted(set(rows["autocorrelation"]))
         for value in values:
             printed.add_column(f"{value:g}", justify="right", no_wrap=True)
-        for (n_pre, n_post), cells in rows.groupby(["n_pre", "n_post"]):
-            by_value = dict(zip(cells["autocorrelation"], cells[column], strict=True))
-            mark = " (as configured)" if bool(cells["configured"].iloc[0]) else ""
-            printed.add_row(f"{n_pre} + {n_post}{mark}", *(rounded(by_value[value]) for value in values))
+        for (n_pre, n_post, configured), cells in rows.groupby(["n_pre", "n_post", "configured"]):
+            by_value = cells.set_index("autocorrelation")
+            mark = " (as configured)" if configured else ""
+            numbers = by_value.loc[values, column]
+            printed.add_row(f"{n_pre} + {n_post}{mark}", *map(rounded, numbers))
+            labelled = by_value.loc[values, "in_units_label" if in_units else "minimum_detectable_label"]
+            if labelled.notna().any():
+                printed.add_row("  labelled, all units tested", *map(rounded, labelled))
         console.print(printed)
         if rows[column].isna().any():
             console.print("–: too few periods for this design")

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from its_eval.checks.power import design_precision, minimum_detectable, power_at, power_by_length
-from its_eval.design.matrix import Season
+from its_eval.checks.power import design_fit, minimum_detectable, power_at
 from its_eval.estimators.fit import SingularDesignError
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
 from its_eval.estimators.reml.statistics import reml_ar_statistics
@@ -24,7 +23,7 @@ CONTRASTS = np.array([[0, 0, 1, 0], [0, 0, 0, 1], [0, 0, 1, 27.5]])
 def test_precision_is_that_of_dense_matrices(made, partials, missing):
     X, observed = made.design(40, 15, months=False), np.ones(40, dtype=bool)
     observed[missing] = False
-    found = design_precision(X, CONTRASTS, np.array([partials]), observed)
+    found = design_fit(X, np.array([partials]), observed).contrasts(CONTRASTS)
     dense = DenseReml.__new__(DenseReml)
     dense.keep, dense.X, dense.n, dense.order = observed, X[observed], 40, len(partials)
     dense.df = int(observed.sum()) - 4
@@ -38,7 +37,7 @@ def test_at_the_estimate_it_is_the_standard_error_of_the_fit(made):
     X = made.design(83, 27)
     contrasts = np.hstack([CONTRASTS, np.zeros((3, 11))])
     fit = fit_reml_ar(X, made.ar_series(2, (0.4,), 83, 5), 2)
-    found = design_precision(X, contrasts, fit.partial_autocorrelations)
+    found = design_fit(X, fit.partial_autocorrelations).contrasts(contrasts)
     read = fit.contrasts(contrasts)
     np.testing.assert_allclose(found.std_error * fit.sigma[:, None], read.std_error, rtol=1e-8)
     np.testing.assert_allclose(found.df, read.df, rtol=1e-8)
@@ -51,12 +50,13 @@ def test_at_the_estimate_it_is_the_standard_error_of_the_fit(made):
         ((78, 56), 0.0, 1.0, 0.33), ((78, 56), 0.4, 1.5, 0.51), ((78, 56), 0.7, 1.8, 0.80),
     ],
 )  # fmt: skip
-def test_an_independent_table(lengths, rho, level, slope):
-    """Computed with other code for the plain design and AR(1); to its number of digits."""
-    by_estimand = {row.estimand: row for row in power_by_length([lengths], [rho], order=1)}
-    assert by_estimand["level_change"].minimum_detectable == pytest.approx(level, abs=0.05)
+def test_an_independent_table(made, lengths, rho, level, slope):
+    """Computed with other code for the plain design and AR(1), the slope per year; to its number of digits."""
+    X = made.design(sum(lengths), lengths[0], months=False)
+    found = design_fit(X, np.array([[rho]])).contrasts(np.array([[0, 0, 1, 0], [0, 0, 0, 12]]))
+    smallest = [minimum_detectable(*pair) for pair in zip(found.std_error[0], found.df[0], strict=True)]
     digits = 0.05 if slope in {0.9, 1.4, 2.0} else 0.0051
-    assert by_estimand["slope_change"].minimum_detectable == pytest.approx(slope, abs=digits)
+    assert smallest == [pytest.approx(level, abs=0.05), pytest.approx(slope, abs=digits)]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_an_independent_table(lengths, rho, level, slope):
 def test_power_of_the_estimator_at_the_smallest_detectable_effect(made, n, start, rho, powers):
     """Nominally 80 %; what estimating the autocorrelation makes of it, as the docstring says."""
     X = made.design(n, start, months=False)
-    found = design_precision(X, CONTRASTS[:2], np.array([[rho]]))
+    found = design_fit(X, np.array([[rho]])).contrasts(CONTRASTS[:2])
     noise = made.ar_series(3, (rho,), n, 20_000) * np.sqrt(1 - rho**2)
     for column in range(2):
         effect = minimum_detectable(found.std_error[0, column], found.df[0, column])
@@ -91,45 +91,16 @@ def test_power_is_the_inverse_of_the_smallest_effect():
     assert float(power_at(np.array(0.0), 1.0, 9.0, alpha=0.01)) == pytest.approx(2 * stats.t.sf(t, 9.0))
 
 
-def test_rows_of_the_table():
-    rows = power_by_length([(24, 24), (12, 36)], [0.0, 0.5], order=1, season=Season("harmonics", 2))
-    assert [(row.n_pre, row.autocorrelation) for row in rows[::2]] == [
-        (24, 0.0),
-        (24, 0.5),
-        (12, 0.0),
-        (12, 0.5),
-    ]
-    assert [row.estimand for row in rows[:2]] == ["level_change", "slope_change"]
-    assert len(rows) == 8
-    assert all(row.minimum_detectable > 0.5 for row in rows)
-    assert {row.estimand for row in power_by_length([(24, 24)], [0.2], order=1, shape="step")} == {
-        "level_change"
-    }
-    assert {row.estimand for row in power_by_length([(24, 24)], [0.2], order=1, shape="slope")} == {
-        "slope_change"
-    }
-
-
-def test_peers_add_their_own_noise():
-    alone, with_peers = (power_by_length([(40, 40)], [0.3], order=2, n_peers=k) for k in (None, 4))
-    ratio = [
-        two.minimum_detectable / one.minimum_detectable for one, two in zip(alone, with_peers, strict=True)
-    ]
-    assert ratio == pytest.approx([np.sqrt(1.25)] * 2)
-
-
-def test_what_cannot_be_estimated_is_not_a_number():
-    short = power_by_length([(3, 3)], [0.0], order=2)
-    assert all(np.isnan(row.minimum_detectable) and np.isnan(row.df) for row in short)
-    persistent = power_by_length([(8, 8)], [0.95], order=1)
-    # hardly any information is left, and the smallest effect is the larger for it
-    assert (persistent[1].df, persistent[1].minimum_detectable > 60.0) == (1.0, True)
+def test_where_hardly_any_information_is_left_the_smallest_effect_is_the_larger(made):
+    found = design_fit(made.design(16, 8, months=False), np.array([[0.95]])).contrasts(CONTRASTS[:2])
+    assert found.df[0, 1] == 1.0
+    assert 12 * minimum_detectable(found.std_error[0, 1], 1.0) > 60.0
 
 
 def test_faults_are_named(made):
     with pytest.raises(ValueError, match=r"have to be in -0\.8 to 0.99; got \[\[1.0\]\]"):
-        design_precision(made.design(40, 15), np.eye(15)[[2]], np.array([[1.0]]))
+        design_fit(made.design(40, 15), np.array([[1.0]]))
     with pytest.raises(ValueError, match=r"-0\.5 to 0\.975, -0\.6 to 0\.7"):
-        power_by_length([(40, 40)], [-0.7], order=2)
+        design_fit(made.design(40, 15), np.array([[-0.7, 0.0]]))
     with pytest.raises(SingularDesignError):
-        design_precision(made.design(16, 8), np.eye(15)[[2]], np.array([[0.1]]))
+        design_fit(made.design(16, 8), np.array([[0.1]]))

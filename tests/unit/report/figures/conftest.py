@@ -115,7 +115,7 @@ def make_study(
         _pooled_rows(tables, n_units, log or logit)
     for design in ("single", "difference"):
         tables["power_curve"] += [
-            {"outcome": OUTCOME, "design": design, "estimand": estimand, "autocorrelation": rho}
+            {"outcome": OUTCOME, "design": design, "unit": "", "estimand": estimand, "autocorrelation": rho}
             | {"n_pre": length // 3, "n_post": length - length // 3, "power": 0.8, "alpha": 0.05}
             | {"configured": length == 72}
             | {"minimum_detectable": np.nan if length < 20 else size * (1.0 + rho) * (48.0 / length) ** 0.7}

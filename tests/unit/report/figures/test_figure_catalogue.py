@@ -236,11 +236,13 @@ def test_a_design_power_table_alone_can_be_drawn(layout):
     from its_eval.evaluation import Evaluation
 
     rows = [
-        {"outcome": "x", "design": "single", "estimand": "level_change", "autocorrelation": rho}
+        {"outcome": "x", "design": "single", "unit": unit, "estimand": estimand, "autocorrelation": rho}
         | {"n_pre": 24, "n_post": after, "configured": after == 24, "minimum_detectable": 50.0 / after}
         | {"power": 0.8, "alpha": 0.05, "df": 20.0}
         for rho in (0.2, 0.6)
         for after in (12, 24, 48)
+        # of units with other starts, and of other quantities, nothing is drawn
+        for unit, estimand in (("A", "level_change"), ("A", "effect_at_12"), ("B", "level_change"))
     ]
     about = {"label": "X", "unit": None, "kind": "number", "better": None, "transform": "none"}
     about |= {"frequency": "month", "confidence": 0.95}
