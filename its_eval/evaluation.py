@@ -11,6 +11,8 @@ from typing import Any
 
 import pandas as pd
 
+from its_eval.result import Result
+
 #: What can be concluded of a unit or of all treated units as a set. The words for a reader are those of
 #: `its_eval.words.labels`; everybody compares with these names.
 CHANGED_MORE = "changed, more than other units do"
@@ -313,8 +315,8 @@ def _answers_first(frame: pd.DataFrame) -> pd.DataFrame:
 Row = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Evaluation:
+@dataclass(frozen=True, repr=False)
+class Evaluation(Result):
     """Everything a run found.
 
     Attributes
@@ -330,6 +332,8 @@ class Evaluation:
         confidence; what tables cannot say about themselves.
     unit_names : mapping of str to str
         Names of all units, where known.
+    made_of : tuple of Config and Frames, or None
+        The settings and the tables in memory that it was made of; None of a result that was read.
     """
 
     title: str
@@ -337,6 +341,7 @@ class Evaluation:
     notes: tuple[str, ...]
     outcomes: Mapping[str, Mapping[str, Any]]
     unit_names: Mapping[str, str] = field(default_factory=dict)
+    made_of: Any = None
 
     def rows_of(self, table: str, outcome: str, unit: str | None = None) -> pd.DataFrame:
         """Return the rows of a table about one outcome, or about one of its units; none without a table."""
@@ -363,7 +368,7 @@ class Evaluation:
         }
 
     @cached_property
-    def verdicts(self) -> tuple[Verdict, ...]:
+    def concluded(self) -> tuple[Verdict, ...]:
         """What is concluded of every unit and of the set; none in a result older than their table."""
         table = self.tables.get("verdicts")
         rows: Iterable[tuple[int, Mapping[str, Any]]] = () if table is None else records(table)
@@ -375,7 +380,7 @@ class Evaluation:
     def verdict_of_the_set(self, outcome: str, design: str, interruption: str) -> Verdict | None:
         """Return what is concluded of all treated units together; None where that was not asked."""
         chosen = (outcome, THE_SET, design, interruption)
-        for one in self.verdicts:
+        for one in self.concluded:
             if one.is_answer and (one.outcome, one.unit, one.design, one.interruption) == chosen:
                 return one
         return None
@@ -390,9 +395,9 @@ class Evaluation:
             "alarming_checks": int(self.tables["checks"]["status"].eq("attention").sum()),
         }
 
-    def tidy(self, table: str = "effects") -> pd.DataFrame:
-        """Return one table."""
-        return self.tables[table]
+    def evaluated(self, unit: str | None = None) -> Evaluation:  # noqa: ARG002  (the whole has every unit)
+        """Return itself."""
+        return self
 
     def summary(self) -> str:
         """Return the answers as text: a line per outcome, unit and design, with interval, p and label."""
@@ -409,8 +414,8 @@ class Evaluation:
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the tables as lists of rows, ready for JSON: missing and infinite numbers are None."""
-        return {"title": self.title, "notes": list(self.notes), "tables": jsonable_tables(self.tables)}
+        """Return title, notes and tables, ready for JSON."""
+        return {**super().to_dict(), "notes": list(self.notes)}
 
 
 def effect_words(row: Mapping[Any, Any], *, estimable: bool = True) -> str:
@@ -431,21 +436,6 @@ def effect_words(row: Mapping[Any, Any], *, estimable: bool = True) -> str:
         if (estimable or name == "p_placebo") and math.isfinite(value):
             parts.append(f"{words} < 0.001" if value < 0.001 else f"{words} = {value:.3f}")
     return f"{row['estimand']} {row['estimate']:.4g} ({'; '.join(parts)})".replace("-", "\N{MINUS SIGN}")
-
-
-def jsonable_tables(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[dict[str, Any]]]:
-    """Return tables as lists of rows, ready for JSON: missing and infinite numbers are None."""
-    return {
-        name: [{str(key): _jsonable(value) for key, value in row.items()} for row in table.to_dict("records")]
-        for name, table in tables.items()
-    }
-
-
-def _jsonable(value: Any) -> Any:
-    """Return a cell as JSON can hold it, which has no words for NaN and infinity."""
-    if pd.isna(value) or (isinstance(value, float) and not math.isfinite(value)):
-        return None
-    return value
 
 
 def records(rows: pd.DataFrame) -> Iterable[tuple[int, Row]]:

@@ -71,7 +71,7 @@ def output_hashes(folder: Path) -> dict[str, str]:
 def manifest(
     *,
     command: str,
-    config_path: Path,
+    config_path: Path | None,
     seed: int,
     inputs: Mapping[str, str],
     outputs: Mapping[str, str],
@@ -86,8 +86,8 @@ def manifest(
     ----------
     command : str
         The command as it was given.
-    config_path : Path
-        The config.
+    config_path : Path or None
+        The config; None of a study that was made in memory.
     seed : int
         Seed of the config.
     inputs, outputs : mapping of str to str
@@ -111,7 +111,9 @@ def manifest(
         "figures": figures,
         "finished": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "seed": seed,
-        "config": {"path": config_path.resolve().as_posix(), "sha256": sha256(config_path)},
+        "config": None
+        if config_path is None
+        else {"path": config_path.resolve().as_posix(), "sha256": sha256(config_path)},
         "inputs": dict(inputs),
         "outputs": dict(outputs),
         "timings_seconds": {name: round(value, 3) for name, value in timings.items()},

@@ -278,6 +278,8 @@ def read_mapping(values: Mapping[Any, Any]) -> Document:
 def _plain(value: Any, path: KeyPath, document: Document) -> Any:
     """Return a value as a file would hold it: every scalar as text."""
     document.places[path] = Place(document.file, 0)
+    if isinstance(value, BaseModel):
+        value = value.model_dump(mode="json", by_alias=True, exclude_unset=True)
     if value is None:
         return None
     if isinstance(value, Mapping):

@@ -7,6 +7,7 @@ run are listed and described without it.
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 import threading
 from collections.abc import Sequence
@@ -84,9 +85,29 @@ def house_style() -> Iterator[None]:
 
 def blank_figure(width: float, height: float) -> Figure:
     """Return an empty figure of a size in inches."""
+    return _figure_in_a_cell()(figsize=(width, height))
+
+
+@cache
+def _figure_in_a_cell() -> type[Figure]:
+    """Return the class of figures: Matplotlib's, which a cell of a notebook shows without pyplot."""
     from matplotlib.figure import Figure  # noqa: PLC0415  (start-up time)
 
-    return Figure(figsize=(width, height))
+    class CellFigure(Figure):
+        """A figure of the house style."""
+
+        def _repr_svg_(self) -> str:
+            return figure_svg(self)
+
+    return CellFigure
+
+
+def figure_svg(figure: Figure) -> str:
+    """Return a figure as the text of an SVG file, as `save_figure` writes it."""
+    text = io.StringIO()
+    with house_style():
+        figure.savefig(text, format="svg", metadata=_METADATA["svg"], **_OPTIONS["svg"])
+    return text.getvalue()
 
 
 def draw_dots(

@@ -89,5 +89,8 @@ def against_peers(
         how["given"] = dict.fromkeys(units, chosen)
     elif peers == NEAREST:
         how = {"k": k, "match": "pre_period" if characteristics is None else "characteristics"}
-    config = {"version": 1, "treated": units, "peers": how, **settings}
+    title = (
+        f"{', '.join(units)} and {'the nearest' if peers == NEAREST else ', '.join(chosen) or 'all others'}"
+    )
+    config = {"version": 1, "title": title, "treated": units, "peers": how, **settings}
     return evaluate(config, indicators=frame, characteristics=characteristics)

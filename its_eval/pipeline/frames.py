@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 #: A config as it may be given: its file, what would stand in it, or settings already read.
 Source = str | Path | Mapping[Any, Any] | Config
 
+#: Folder of a result with the tables that were in memory.
+INPUTS = "inputs"
 _INDICATORS, _CHARACTERISTICS = "indicators", "characteristics"
 
 
@@ -81,6 +83,42 @@ def settled(
         return config, Frames({})
     data = config.data.model_copy(update=changes)
     return config.model_copy(update={"data": data}), Frames(alike_labels(tables))
+
+
+def written_frames(config: Config, frames: Frames, folder: Path, target: Path) -> tuple[Config, set[Path]]:
+    """Write tables in memory as CSV, and return the settings that read them there, and the paths.
+
+    Parameters
+    ----------
+    config : Config
+        Settings, with names in the place of paths.
+    frames : Frames
+        The tables by these names.
+    folder, target : Path
+        Where a result is made, and where it will stand.
+    """
+    if not frames.tables:
+        return config, set()
+    data = config.data
+    decimals = {table.path: table.decimal for table in data.indicators}
+    places: dict[Path, Path] = {}
+    (folder / INPUTS).mkdir()
+    for number, (path, cells) in enumerate(frames.tables.items()):
+        plain = path.name in (_INDICATORS, _CHARACTERISTICS)
+        name = f"{path.name}.csv" if plain else f"{_INDICATORS}_{number + 1}.csv"
+        decimal = decimals.get(path, ".")
+        cells.to_csv(folder / INPUTS / name, index=False, lineterminator="\n", decimal=decimal)
+        places[path] = target.resolve() / INPUTS / name
+    changes: dict[str, Any] = {}
+    if data.indicators[0].path in places:
+        of_file = {"sheet": None, "header_row": 1, "delimiter": ",", "encoding": "utf-8"}
+        changes[_INDICATORS] = tuple(
+            table.model_copy(update={"path": places[table.path], **of_file}) for table in data.indicators
+        )
+    if data.characteristics is not None and data.characteristics.path in places:
+        path = places[data.characteristics.path]
+        changes[_CHARACTERISTICS] = data.characteristics.model_copy(update={"path": path})
+    return config.model_copy(update={"data": data.model_copy(update=changes)}), set(places.values())
 
 
 def _indicator_tables(

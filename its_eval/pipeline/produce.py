@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from its_eval.config import to_yaml
+from its_eval.pipeline.frames import written_frames
 from its_eval.pipeline.planning import make_plan
 from its_eval.pipeline.run import evaluate_plan
 from its_eval.pipeline.sources import input_files, load_sources
@@ -125,7 +126,7 @@ class Wanted:
 
 def produce(
     config: Config,
-    config_path: Path,
+    config_path: Path | None,
     target: Path,
     *,
     command: str,
@@ -133,6 +134,7 @@ def produce(
     force: bool,
     jobs: int,
     progress: Progress,
+    done: Evaluation | None = None,
 ) -> Evaluation:
     """Evaluate a config and write the whole result folder.
 
@@ -140,8 +142,8 @@ def produce(
     ----------
     config : Config
         As loaded from `config_path`.
-    config_path : Path
-        For the manifest.
+    config_path : Path or None
+        For the manifest; None of a study that was made in memory.
     target : Path
         The result folder; it appears at the end, whole.
     command : str
@@ -154,6 +156,8 @@ def produce(
         Processes for drawing; the files are the same for any number.
     progress : callable
         Called with a phrase, steps done and steps in all (0 when not known).
+    done : Evaluation, optional
+        What the config was found to give: it is written, and not evaluated again.
 
     Raises
     ------
@@ -173,14 +177,19 @@ def produce(
     # the folder is taken at once, so that a second run into it is refused before it fits for minutes
     with result_folder(target, force=force) as folder:
         progress("loading data", 0, 0)
-        inputs = input_hashes(input_files(config))
-        sources = load_sources(config)
-        lap("load")
-        progress("choosing peers", 0, 0)
-        plan = make_plan(config, sources)
-        lap("plan")
-        evaluation = evaluate_plan(config, sources, plan, lambda phrase: progress(phrase, 0, 0))
-        lap("estimate")
+        if done is None:
+            inputs = input_hashes(input_files(config))
+            sources = load_sources(config)
+            lap("load")
+            progress("choosing peers", 0, 0)
+            plan = make_plan(config, sources)
+            lap("plan")
+            evaluation = evaluate_plan(config, sources, plan, lambda phrase: progress(phrase, 0, 0))
+            lap("estimate")
+        else:
+            evaluation = done
+            config, written = written_frames(config, done.made_of[1], folder, target)
+            inputs = input_hashes(path for path in input_files(config) if path not in written)
         write_tables(evaluation.tables, folder / "tables", config.output.tables)
         write_text(folder / RESOLVED, to_yaml(config))
         lap("tables")
@@ -250,6 +259,6 @@ def _write_workbook(config: Config, evaluation: Evaluation, folder: Path, conten
         "Made by": f"{content['program']['name']} {content['program']['version']}",
         # no date of its own: the same run gives the same workbook, byte for byte
         "When": "manifest.json, in the folder above, says when and with which command",
-        "Config": str(content["config"]["sha256"]),
+        "Config": str(content["config"]["sha256"]) if content["config"] else "in memory",
     }
     write_workbook(evaluation.tables, folder / "tables" / WORKBOOK, cover)

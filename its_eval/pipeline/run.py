@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -117,7 +117,8 @@ def evaluate(
     sources = load_sources(settings, frames.read)
     progress("choosing peers")
     plan = make_plan(settings, sources)
-    return evaluate_plan(settings, sources, plan, progress)
+    found = evaluate_plan(settings, sources, plan, progress)
+    return replace(found, made_of=(settings, frames))
 
 
 def evaluate_plan(config: Config, sources: Sources, plan: Plan, progress: Progress = _silent) -> Evaluation:

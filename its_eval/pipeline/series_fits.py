@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 import numpy as np
@@ -22,11 +23,12 @@ from its_eval.effects.columns import Question
 from its_eval.effects.estimands import CHANGE
 from its_eval.errors import DataError, UsageError
 from its_eval.estimators.catalogue import ESTIMATORS
-from its_eval.evaluation import effect_words, jsonable_tables
+from its_eval.evaluation import effect_words
 from its_eval.pipeline.plan import OutcomePlan
 from its_eval.pipeline.planning import season_of
 from its_eval.pipeline.primary import Analysis
 from its_eval.pipeline.tables import add_effects, add_fits, add_not_estimated, add_series, answers
+from its_eval.result import Result
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -81,10 +83,12 @@ FIT_COLUMNS: dict[str, tuple[str, ...]] = {
 }
 #: What the summary names.
 _SHOWN = ("level_change", "slope_change")
+#: Lines on a screen.
+_SCREEN = 48
 
 
-@dataclass(frozen=True)
-class SeriesFits:
+@dataclass(frozen=True, repr=False)
+class SeriesFits(Result):
     """What `fit` found.
 
     Attributes
@@ -95,14 +99,28 @@ class SeriesFits:
         row per series and period), ``not_estimated``; series are in the order of the data.
     title : str
         Estimator, design and start in words.
+    names : tuple of str
+        The series.
+    alone : callable
+        Evaluates some of them, each by itself, with the checks of a run: for verdicts, figures and reports.
     """
 
     tables: dict[str, pd.DataFrame]
     title: str
+    names: tuple[str, ...]
+    alone: Callable[[tuple[str, ...]], Evaluation]
+    _known: dict[tuple[str, ...], Evaluation] = field(default_factory=dict, repr=False)
 
-    def tidy(self, table: str = "effects") -> pd.DataFrame:
-        """Return one table."""
-        return self.tables[table]
+    def evaluated(self, unit: str | None = None) -> Evaluation:
+        """Return the evaluation of the series, or of one, each by itself; it is made when first asked."""
+        units = tuple(self.names) if unit is None else (unit,)
+        if units not in self._known:
+            self._known[units] = self.alone(units)
+        return self._known[units]
+
+    def first_unit(self) -> str | None:
+        """Return the first series."""
+        return self.names[0]
 
     def summary(self) -> str:
         """Return jump and change of slope of every series as text, with interval and p-value."""
@@ -116,9 +134,10 @@ class SeriesFits:
         ]
         return "\n".join(lines)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the tables as lists of rows, ready for JSON."""
-        return {"title": self.title, "tables": jsonable_tables(self.tables)}
+    def _told(self) -> str:
+        lines = self.summary().splitlines()
+        more = len(lines) - _SCREEN
+        return "\n".join(lines if more <= 0 else [*lines[:_SCREEN], f"… {more} more: summary() has all"])
 
 
 @overload
@@ -253,31 +272,30 @@ def fit(
     if not 0 < place < len(frame):
         span = f"{frame.index[0]} to {frame.index[-1]}"
         raise DataError([f"start {start!r}: expected a period after the first of the data ({span})"])
+    settings = {
+        "data": {"frequency": frequency},
+        "intervention": {
+            "name": INTERVENTION,
+            "date": calendar.format(first + place),
+            "shape": shape,
+            "phase_in": {"periods": phase_in},
+        },
+        "outcomes": [
+            {
+                "indicator": "series",
+                "label": str(frame.columns.name or (frame.columns[0] if frame.shape[1] == 1 else "Value")),
+                "kind": "number",
+                "transform": "log" if log else "none",
+                "seasonality": known_season(seasonality, frequency),
+            }
+        ],
+        "estimators": [chosen],
+        "estimands": {} if at is None else {"at": list(at)},
+        "confidence": confidence,
+    }
     if treated is not None:
         from its_eval.pipeline.against_peers import against_peers  # noqa: PLC0415  (start-up time)
 
-        settings = {
-            "title": f"{', '.join([treated] if isinstance(treated, str) else map(str, treated))} and others",
-            "data": {"frequency": frequency},
-            "intervention": {
-                "name": INTERVENTION,
-                "date": calendar.format(first + place),
-                "shape": shape,
-                "phase_in": {"periods": phase_in},
-            },
-            "outcomes": [
-                {
-                    "indicator": "series",
-                    "label": str(frame.columns.name or "Value"),
-                    "kind": "number",
-                    "transform": "log" if log else "none",
-                    "seasonality": known_season(seasonality, frequency).model_dump(mode="json"),
-                }
-            ],
-            "estimators": [chosen.model_dump(mode="json", by_alias=True, exclude_defaults=True)],
-            "estimands": {} if at is None else {"at": list(at)},
-            "confidence": confidence,
-        }
         return against_peers(frame, settings, treated, peers, characteristics, k)
     panel = _panel(frame, first, calendar)
     interruption = Interruption(INTERVENTION, place, shape, phase_in)
@@ -311,7 +329,15 @@ def fit(
     names = [str(name) for name in frame.columns]
     shown = {name: _in_order(table, names, estimable) for name, table in tables.items()}
     title = f"{chosen.label or chosen.name}, {shape}, from {calendar.describe(first + place)}"
-    return SeriesFits(shown, title)
+    return SeriesFits(shown, title, tuple(names), partial(_alone, frame, {"title": title, **settings}))
+
+
+def _alone(frame: pd.DataFrame, settings: dict[str, Any], units: tuple[str, ...]) -> Evaluation:
+    """Evaluate some columns of a frame, each by itself."""
+    from its_eval.pipeline.run import evaluate  # noqa: PLC0415  (start-up time)
+
+    some = frame[[name for name in frame.columns if str(name) in units]]
+    return evaluate({"version": 1, "treated": list(units), **settings}, indicators=some)
 
 
 def _panel(frame: pd.DataFrame, first: int, calendar: Calendar) -> Panel:

@@ -22,7 +22,8 @@ ALLOWED = {
     "calendar": {"notations"},
     "catalogue": set(),
     "scales": {"catalogue"},
-    "evaluation": set(),
+    "result": set(),
+    "evaluation": {"result"},
     "columns": {"evaluation"},
     "provenance": {"errors"},
     "config": {"calendar", "catalogue", "comparisons", "effects", "estimators", "errors"},
@@ -52,7 +53,17 @@ ALLOWED = {
     "report": {"figures", "words", "config", "evaluation", "provenance", "errors"},
     "pipeline": {
         *("comparisons", "checks", "effects", "estimators", "design", "peers", "data", "config"),
-        *("calendar", "scales", "catalogue", "columns", "evaluation", "improvement", "provenance", "errors"),
+        *(
+            "calendar",
+            "scales",
+            "catalogue",
+            "columns",
+            "evaluation",
+            "result",
+            "improvement",
+            "provenance",
+            "errors",
+        ),
     },
     # series of a batch are estimated, tabulated and judged as those of a run, by columns
     "batch": {
@@ -64,6 +75,7 @@ ALLOWED = {
         *("pipeline", "batch", "report", "figures", "words", "improvement", "importers", "peers", "data"),
         *("config", "effects", "calendar", "evaluation", "starter", "provenance", "errors"),
     },
+    "notebook": {"pipeline", "figures", "words", "data", "evaluation", "result", "errors"},
     "__init__": {"config", "evaluation", "peers", "pipeline", "provenance"},
     "__main__": {"cli"},
 }
@@ -117,7 +129,7 @@ HOMES = {
     "fsspec": ("data",),
     "pandas": (
         *("data", "importers", "pipeline", "batch", "words", "figures", "report", "improvement"),
-        *("evaluation.py", "columns.py"),
+        *("evaluation.py", "result.py", "columns.py"),
     ),
 }
 KNOWN = {*HOMES, "numpy", "scipy"}

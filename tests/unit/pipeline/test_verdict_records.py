@@ -564,9 +564,9 @@ def test_effects_of_a_change_have_no_adjusted_p_value(make):
 def test_records_are_the_rows(make):
     result = make(estimands=CHANGE).run()
     rows = result.tables["verdicts"].query("label != ''")
-    assert [item.label for item in result.verdicts if item.is_answer] == rows["label"].tolist()
+    assert [item.label for item in result.concluded if item.is_answer] == rows["label"].tolist()
     fits = result.tables["fits"].set_index("unit")["flags"]
-    for item in result.verdicts:
+    for item in result.concluded:
         if item.is_answer and item.unit != "set":
             flags = [flag for flag in item.listed_flags if flag != "unlike_donors"]
             assert flags == [*filter(None, fits[item.unit].split("; ")), "few_donors"]
