@@ -83,5 +83,56 @@ def write(folder, indicators):
     (folder / "peers.yaml").write_text(CONFIG + "peers: {k: 10}\n", encoding="utf-8")
 
 
+def write_panel(
+    folder, units, *, treated, outcomes=1, k=10, gaps=0.0, percent=False, batch=False, frequency="month"
+):
+    """Write a table of some units with twelve characteristics, and its config, whose path is returned.
+
+    `treated` is a number of units or ``each``, `k` the number of peers (0: none), `gaps` the share of values
+    that are missing; `batch` leaves out everything but estimates.
+    """
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(7)
+    codes = [f"U{unit:06d}" for unit in range(units)]
+    names = [str(period) for period in pd.period_range("2009-01", periods=MONTHS, freq=frequency[0].upper())]
+    tables = []
+    for place in range(outcomes):
+        values = rng.normal(80, 3, units) + errors(rng, units)
+        missing = rng.random(values.shape) < gaps
+        tables.append(
+            pa.table(
+                {
+                    "indicator": np.full(values.size, f"I{place}"),
+                    "unit": np.repeat(codes, MONTHS),
+                    "period": np.tile(names, units),
+                    "value": np.round(values.T.ravel(), 3),
+                    **({"denominator": rng.integers(50, 500, values.size)} if percent else {}),
+                }
+            ).filter(pa.array(~missing.T.ravel()))
+        )
+    pq.write_table(pa.concat_tables(tables), folder / "indicators.parquet")
+    about = pd.DataFrame(rng.standard_normal((units, 12)).round(4), index=pd.Index(codes, name="unit"))
+    about.add_prefix("C").to_csv(folder / "characteristics.csv")
+    kind = ", kind: percentage" if percent else ""
+    listed = "".join(f"  - {{indicator: I{place}{kind}}}\n" for place in range(outcomes))
+    text = f"""\
+version: 1
+title: Made up
+data:
+  indicators: {{path: indicators.parquet}}
+  frequency: {frequency}
+{"  characteristics: {path: characteristics.csv}" if k else ""}
+intervention: {{name: Made up, date: {names[START]}}}
+treated: {treated if treated == "each" else codes[:treated]}
+outcomes:
+{listed}designs: {"[difference]" if batch and k else "[single, difference]" if k else "[single]"}
+{f"peers: {{k: {k}}}" if k else ""}
+{"output: {detail: estimates}" if batch else ""}
+"""
+    path = folder / "config.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
 if __name__ == "__main__":
     write(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 500)

@@ -8,13 +8,14 @@ standard deviation, they are known beforehand.
 from __future__ import annotations
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
 from its_eval.estimators.fit import BoolArray, Fit, FloatArray, augmented_design, require_estimable
 from its_eval.estimators.reml.autoregression import bound_arrays, marginal_variance
 from its_eval.estimators.reml.kenward_roger import kenward_roger
 from its_eval.estimators.reml.profile import design_matrices
 from its_eval.estimators.reml.reduction import reduce_design
+from its_eval.estimators.roots import crossing
 
 
 def minimum_detectable(std_error: float, df: float, alpha: float = 0.05, power: float = 0.8) -> float:
@@ -46,11 +47,10 @@ def minimum_detectable(std_error: float, df: float, alpha: float = 0.05, power: 
     """
     critical = float(special.stdtrit(df, 1.0 - alpha / 2.0))
 
-    def shortfall(noncentrality: float) -> float:
-        return float(_found(np.array(noncentrality), critical, df)) - power
-
-    ceiling = 2.0 * critical + 4.0
-    return std_error * float(optimize.brentq(shortfall, 0.0, ceiling, xtol=1e-10))
+    ceiling = np.asarray(2.0 * critical + 4.0)
+    return std_error * float(
+        crossing(lambda size: _found(size, critical, df) - power, np.zeros_like(ceiling), ceiling)
+    )
 
 
 def _found(noncentrality: FloatArray, critical: float, df: float) -> FloatArray:

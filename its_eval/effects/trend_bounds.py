@@ -20,7 +20,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import linalg, optimize, special
+from scipy import linalg, special
+
+from its_eval.estimators.roots import crossing
 
 if TYPE_CHECKING:
     from its_eval.estimators.fit import BoolArray, FloatArray
@@ -102,17 +104,17 @@ class TrendBounds:
     n_before: int
     confidence: float
 
-    def half_width(self, bend: float) -> float:
-        """Return half the length of the interval that allows the trend to bend so far."""
-        shift = bend * self.bias / self.std_error
+    def half_width(self, bend: FloatArray | float) -> FloatArray:
+        """Return half the length of intervals that allow the trend to bend so far."""
+        shift = np.asarray(bend) * self.bias / self.std_error
         widest = shift + float(special.stdtrit(self.df, 0.5 + self.confidence / 2.0))
-        quantile = optimize.brentq(
-            lambda q: self._inside(q, shift) - self.confidence, 0.0, widest + 1.0, xtol=1e-12, rtol=1e-12
+        quantile = crossing(
+            lambda q: self._inside(q, shift) - self.confidence, np.zeros_like(shift), widest + 1.0
         )
-        return float(quantile) * self.std_error
+        return quantile * self.std_error
 
-    def interval(self, bend: float) -> tuple[float, float]:
-        """Return the interval that allows the trend to bend so far."""
+    def interval(self, bend: FloatArray | float) -> tuple[FloatArray, FloatArray]:
+        """Return intervals that allow the trend to bend so far."""
         half = self.half_width(bend)
         return self.estimate - half, self.estimate + half
 
@@ -120,17 +122,16 @@ class TrendBounds:
     def breakdown(self) -> float:
         """The largest bend whose interval excludes 0; 0 where the plain interval holds 0."""
         size = abs(self.estimate) / self.std_error
-        if not self._inside(size, 0.0) > self.confidence:
+        nothing, reach = np.zeros(()), np.asarray(size)
+        if not self._inside(reach, nothing) > self.confidence:
             return 0.0
         # at the breakdown the quantile is |t| itself, so one equation in the shift is left
-        shift = optimize.brentq(
-            lambda s: self._inside(size, s) - self.confidence, 0.0, size, xtol=1e-12, rtol=1e-12
-        )
+        shift = crossing(lambda s: self.confidence - self._inside(reach, s), nothing, reach)
         return float(shift) * self.std_error / self.bias
 
-    def _inside(self, size: float, shift: float) -> float:
+    def _inside(self, size: FloatArray, shift: FloatArray) -> FloatArray:
         """``P(|T + shift| <= size)``."""
-        return float(special.stdtr(self.df, size - shift) - special.stdtr(self.df, -size - shift))
+        return np.asarray(special.stdtr(self.df, size - shift) - special.stdtr(self.df, -size - shift))
 
 
 def trend_bounds(

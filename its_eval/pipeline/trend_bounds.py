@@ -192,8 +192,8 @@ class TrendBoundRows:
         rows: list[Row] = []
         for name, found in bounds.items():
             marked = np.nan_to_num([found.breakdown, abs(bend.estimate), far])
-            for allowed in np.linspace(0.0, BEYOND * max(*marked, 1e-12), GRID):
-                low, high = found.interval(float(allowed))
+            bends = np.linspace(0.0, BEYOND * max(*marked, 1e-12), GRID)
+            for allowed, low, high in zip(bends, *found.interval(bends), strict=True):
                 rows.append(
                     {
                         "outcome": self.plan.outcome.name,
@@ -202,8 +202,8 @@ class TrendBoundRows:
                         "estimand": name,
                         "bend": allowed,
                         "estimate": float(item.scale.effect(np.array(found.estimate))),
-                        "conf_low": float(item.scale.effect(np.array(low))),
-                        "conf_high": float(item.scale.effect(np.array(high))),
+                        "conf_low": float(item.scale.effect(low)),
+                        "conf_high": float(item.scale.effect(high)),
                         "breakdown_bend": found.breakdown,
                         "bend_before": bend.estimate,
                         "bend_before_low": bend.conf_low,

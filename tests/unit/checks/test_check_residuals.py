@@ -159,6 +159,15 @@ def test_arch_pairs_neighbours_in_time():
     assert spread.arch(NOISE[:, 0], NOISE, positions).statistic == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("n", [8, 9, 30, 83])
+def test_the_statistic_of_a_normal_shape_is_that_of_scipy(n):
+    samples = np.random.default_rng(n).standard_normal((n, 20)) ** 3
+    samples[:, ::2] += 1e3
+    expected = stats.shapiro(samples, axis=0).statistic
+    # SciPy's normal quantiles are of nine digits
+    np.testing.assert_allclose(spread.shapiro_wilk(samples), expected, rtol=1e-8)
+
+
 def test_checks_of_the_spread_find_what_they_look_for():
     noise = NOISE[:, 0]
     time = POSITIONS.astype(float)
