@@ -7,6 +7,8 @@ from statistics import median
 import pytest
 import yaml
 from chromium import ROOT, axe_faults, needs_chromium
+from engine_parity import COUNT, ENGINE, FITS, SEED, random_questions
+from engine_parity import compare as compare_with_package
 
 from its_eval.config import load_config
 from its_eval.pipeline.run import evaluate
@@ -38,7 +40,16 @@ CONFIG = {
             "start": "2013-04",
             "end": "2020-02",
             "seasonality": "months",
-        }
+        },
+        {
+            "indicator": "leaver_rate",
+            "unit": "%",
+            "kind": "percentage",
+            "better": "lower",
+            "start": "2009-01",
+            "end": "2020-02",
+            "seasonality": "months",
+        },
     ],
     "designs": ["single", "difference"],
     "estimators": ["reml_ar"],
@@ -93,12 +104,14 @@ def wait_for(browser, script):
     return WebDriverWait(browser, 30).until(lambda driver: driver.execute_script(script))
 
 
-def choose_unit(browser, design):
+def choose_unit(browser, design, outcome="fft_recommend"):
     browser.execute_script(
         "const list = document.getElementById('what-if-unit');"
-        "list.value = [...list.options].find(one => one.textContent.includes(arguments[0])).value;"
+        "list.value = [...list.options].find(one => one.textContent.includes(arguments[0])"
+        " && one.textContent.endsWith(arguments[1])).value;"
         "list.dispatchEvent(new Event('change'))",
         {"difference": "its peers", "single": "own earlier trend"}[design],
+        outcome,
     )
 
 
@@ -110,9 +123,9 @@ def shown(browser):
     return {name: [float(value) for value in numbers] for name, *numbers in rows}
 
 
-def compare(found, evaluation, design):
-    effects = evaluation.tables["effects"]
-    rows = effects[effects["design"].eq(design) & effects["unit"].eq("SIM07")].set_index("estimand")
+def compare(found, evaluation, design, outcome="fft_recommend"):
+    effects = evaluation.rows_of("effects", outcome, "SIM07")
+    rows = effects[effects["design"].eq(design)].set_index("estimand")
     names = {"level": "level_change", "slope": "slope_change", "year": "effect_at_12"}
     assert set(found) == set(names)
     for name, estimand in names.items():
@@ -124,10 +137,22 @@ def compare(found, evaluation, design):
         assert p == pytest.approx(row["p_value"], abs=1e-6)
 
 
+def test_the_engine_gives_what_the_package_gives(browser):
+    asked = random_questions(COUNT, SEED)
+    browser.get("about:blank")
+    browser.set_script_timeout(600)
+    source = ENGINE.read_text(encoding="utf-8")
+    answered = browser.execute_script(
+        f"{source}; const W = WhatIf, asked = arguments[0]; return {FITS.strip()}", asked
+    )
+    compare_with_package(asked, answered)
+
+
 @pytest.mark.parametrize("design", DESIGNS)
-def test_the_declared_settings_show_the_declared_answer(page, declared, design):
-    choose_unit(page, design)
-    compare(shown(page), declared[1], design)
+@pytest.mark.parametrize("outcome", ["fft_recommend", "leaver_rate"])
+def test_the_declared_settings_show_the_declared_answer(page, declared, design, outcome):
+    choose_unit(page, design, outcome)
+    compare(shown(page), declared[1], design, outcome)
     status = page.find_element("css selector", ".what-if-status").text
     assert status == "These are the declared settings."
 
@@ -168,7 +193,7 @@ def test_a_period_left_out(page, tmp_path):
 
 
 def test_a_peer_left_out_and_three_stay(page, declared, tmp_path):
-    peers = list(declared[1].tables["peers"]["peer"])
+    peers = list(declared[1].rows_of("peers", "fft_recommend")["peer"])
     _, fewer = run(tmp_path, peers={"given": {"SIM07": [code for code in peers if code != peers[4]]}})
     choose_unit(page, "difference")
     page.execute_script("document.querySelector('#what-if-panel details').open = true")
@@ -239,6 +264,7 @@ def test_a_choice_without_an_answer_says_why(page):
 def test_a_control_answers_within_a_tenth_of_a_second(page):
     if os.getloadavg()[0] > (os.cpu_count() or 1):
         pytest.skip("the machine is busy: times would say nothing")
+    choose_unit(page, "difference", "leaver_rate")
     spent = page.execute_script(
         "const box = document.getElementById('what-if-season'); const spent = [];"
         "for (let turn = 0; turn < 20; turn++) {"
@@ -248,9 +274,21 @@ def test_a_control_answers_within_a_tenth_of_a_second(page):
     assert median(spent) < 100
 
 
-def test_the_console_is_silent_and_axe_finds_nothing(page):
-    page.find_element("id", "what-if-season").click()
-    page.find_element("css selector", "#what-if-month + button").click()
+STATES = {
+    "declared": "",
+    "explored": "document.getElementById('what-if-season').click();"
+    "document.querySelector('#what-if-month + button').click()",
+    "three peers": "document.querySelector('#what-if-panel details').open = true;"
+    "for (let turn = 0; turn < 7; turn++) document.querySelector('.what-if-peers input:checked').click()",
+    "no answer": "const bar = document.getElementById('what-if-start'); bar.value = 4;"
+    "bar.dispatchEvent(new Event('input'))",
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_the_console_is_silent_and_axe_finds_nothing(page, state):
+    page.execute_script(STATES[state])
+    page.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
     assert page.get_log("browser") == []
     assert [fault for fault in axe_faults(page) if "what-if" in fault[3]] == []
 

@@ -20,7 +20,11 @@ const WhatIf = (() => {
 
   /* ---- matrices ------------------------------------------------------------------------------------- */
 
-  const zeros = (rows, columns) => Array.from({ length: rows }, () => new Float64Array(columns));
+  function zeros(rows, columns) {
+    const out = new Array(rows);
+    for (let i = 0; i < rows; i++) out[i] = new Float64Array(columns);
+    return out;
+  }
 
   function multiply(a, b) {
     const rows = a.length, inner = b.length, columns = inner ? b[0].length : 0;
@@ -40,6 +44,12 @@ const WhatIf = (() => {
   function transpose(a) {
     const out = zeros(a.length ? a[0].length : 0, a.length);
     for (let i = 0; i < a.length; i++) for (let j = 0; j < out.length; j++) out[j][i] = a[i][j];
+    return out;
+  }
+
+  function minus(a, b) {
+    const out = zeros(a.length, a[0].length);
+    for (let i = 0; i < a.length; i++) for (let j = 0; j < out[i].length; j++) out[i][j] = a[i][j] - b[i][j];
     return out;
   }
 
@@ -442,7 +452,7 @@ const WhatIf = (() => {
     if (!slopes.length) return { ...result, exact: true };
 
     const taken = multiply(multiply(half, bread), transpose(half));
-    const projection = whole.map((row, i) => row.map((value, j) => value - taken[i][j]));
+    const projection = minus(whole, taken);
     const products = slopes.map((slope) => multiply(projection, slope));
     const trace = (a) => a.reduce((sum, row, i) => sum + row[i], 0);
     const crossTrace = (a, b) => {
@@ -578,7 +588,7 @@ const WhatIf = (() => {
       const unit = mix(share), factor = cholesky(unit), whole = inverse(factor);
       const half = multiply(whole, rows), bread = inverse(cholesky(multiply(transpose(rows), half)));
       const taken = multiply(multiply(half, bread), transpose(half));
-      const projection = whole.map((row, i) => row.map((value, j) => value - taken[i][j]));
+      const projection = minus(whole, taken);
       const white = apply(projection, values);
       let trace = 0;
       for (let i = 0; i < slope.length; i++) trace += dot(projection[i], slope[i]);
