@@ -32,7 +32,7 @@ from its_eval.estimators.prais_winsten import fit_prais_winsten
 from its_eval.estimators.reml.by_segment import fit_reml_by_segment
 from its_eval.estimators.reml.noise import fit_reml_ar_noise
 from its_eval.estimators.reml.statistics import reml_ar_statistics
-from its_eval.pipeline.calibration import autoregressive_errors
+from its_eval.pipeline.truths import autoregressive_errors
 
 ROOT = Path(__file__).resolve().parents[1]
 NUMBERS = ROOT / "docs" / "calibration.json"

@@ -211,6 +211,26 @@ def attribution(
     return tuple(found)
 
 
+def attribution_p(own: ContrastEstimates, donors: ContrastEstimates, *, centred: bool) -> FloatArray:
+    """Return the p-value of `attribution` alone, of very many units beside the same donors, shape (M,).
+
+    Parameters
+    ----------
+    own, donors : ContrastEstimates
+        As of `attribution`.
+    centred : bool
+        As of `attribution`.
+    """
+    fitted = _known(donors).all(axis=1)
+    n_terms = own.estimate.shape[1]
+    p_values = np.full(own.estimate.shape, np.nan)
+    for term in range(n_terms if fitted.sum() >= FEWEST_DONORS else 0):
+        item = _Donors.of(donors.estimate[fitted, term], donors.std_error[fitted, term], centred=centred)
+        p_values[:, term] = item.p_value(own.estimate[:, term], own.std_error[:, term])
+    p_values[~_known(own).all(axis=1)] = np.nan
+    return np.asarray(np.minimum(1.0, n_terms * p_values.min(axis=1)))
+
+
 def use_of(n_donors: int) -> Use:
     """Return what so many donors are enough for."""
     return "label" if n_donors >= LABEL_DONORS else "shown" if n_donors >= SHOWN_DONORS else "too_few"
@@ -265,6 +285,12 @@ class _Donors:
         kappa = math.sqrt(max(1.0, float(squares.mean())))
         return cls(change, std_error, centred, fit, kappa, float(change.size - 1 - (not centred)))
 
+    def p_value(self, estimate: FloatArray | float, std_error: FloatArray | float) -> FloatArray:
+        """Return the p-value of changes beside those of the donors."""
+        spread = np.sqrt(self.fit.variance(std_error))
+        statistic = np.abs(estimate - self.fit.mean) / (self.kappa * spread)
+        return np.asarray(2.0 * special.stdtr(self.df, -statistic))
+
     def read(self, own: ContrastEstimates, unit: int, term: int, level: float) -> TermAttribution:
         """Compare one term of one unit."""
         estimate, std_error = float(own.estimate[unit, term]), float(own.std_error[unit, term])
@@ -273,7 +299,6 @@ class _Donors:
         difference = estimate - mean
         spread = math.sqrt(float(self.fit.variance(std_error)[0]))
         quantile = self.kappa * float(special.stdtrit(self.df, 0.5 + level / 2.0))
-        statistic = abs(difference) / (self.kappa * spread)
         smallest = max(0.0, abs(estimate) - float(special.stdtrit(own.df[unit, term], 0.975)) * std_error)
         return TermAttribution(
             estimate=estimate,
@@ -281,7 +306,7 @@ class _Donors:
             difference=difference,
             low=difference - quantile * spread,
             high=difference + quantile * spread,
-            p_value=2.0 * float(special.stdtr(self.df, -statistic)),
+            p_value=float(self.p_value(estimate, std_error)[0]),
             spread=spread,
             quantile=quantile,
             df=self.df,

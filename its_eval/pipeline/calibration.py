@@ -1,236 +1,48 @@
-"""Worlds without an effect in which an interval is put to the test: errors as fitted, and as nobody fitted.
+"""How often estimators, and the verdict, find an effect where there is none: on series like those of a run.
 
-Errors have variance 1 on average over the window, so that worlds differ in shape and not in noise; a unit's
-own break comes on top of errors of variance 1.
+Series are made anew and go the way of a run: weights are estimated again, and where a percentage is weighted
+by its denominators, unit and peers get fresh binomial counts of the real ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from its_eval.checks.conclusion import LABEL_DONORS, conclude
 from its_eval.checks.power import minimum_detectable
 from its_eval.comparisons.base import comparison_of
 from its_eval.comparisons.catalogue import COMPARISONS
-from its_eval.effects.estimands import linear_contrasts
+from its_eval.effects.attribution import attribution_p
+from its_eval.effects.estimands import CHANGE
 from its_eval.effects.several_units import reaches
 from its_eval.errors import ConfigError, NothingEstimatedError
 from its_eval.estimators.catalogue import ESTIMATORS
-from its_eval.estimators.fit import ContrastEstimates
-from its_eval.estimators.kind import FitContext
-from its_eval.estimators.reml.autoregression import autocovariances, marginal_variance
+from its_eval.evaluation import CHANGED_MORE, OPEN_LABELS
+from its_eval.pipeline.conclude import Terms
 from its_eval.pipeline.donors import donor_targets
+from its_eval.pipeline.placebos import contrasts_of, donor_fits, numbers_of
 from its_eval.pipeline.planning import make_plan
-from its_eval.pipeline.primary import Analysis
+from its_eval.pipeline.primary import Analysis, primary_columns
+from its_eval.pipeline.question import questions
+from its_eval.pipeline.simulated_series import Drawn, FittedSeries, estimates_of, fitted_series, simulate
 from its_eval.pipeline.sources import load_sources
+from its_eval.pipeline.truths import TRUTHS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from its_eval.comparisons.base import Comparison
     from its_eval.config import Config, Estimator
-    from its_eval.estimators.fit import FloatArray
+    from its_eval.estimators.fit import ContrastEstimates, FloatArray
     from its_eval.pipeline.estimate import Estimates
     from its_eval.pipeline.plan import OutcomePlan
     from its_eval.pipeline.sources import Sources
-
-
-#: Autoregressive coefficients .3, .3 as partial autocorrelations.
-_SECOND_ORDER = np.array([0.3 / 0.7, 0.3])
-#: Half of the variance an AR(1) of .7, half white noise.
-_NOISY, _SHARE_NOISE = np.array([0.7]), 0.5
-#: Variance after the start over that before; the median of real trusts is 2.1 (methods §11.3).
-_VARIANCE_RATIO = 2.0
-#: Variance of the steps of a local level over that of its noise.
-_LEVEL_RATIO = 0.01
-#: A break of its own: standard deviations of its level and of its slope per period, in error sds.
-_BREAK_LEVEL, _BREAK_SLOPE = 1.0, 0.02
-
-
-def autoregressive_errors(partials: FloatArray, n: int, reps: int, rng: np.random.Generator) -> FloatArray:
-    """Return stationary errors of variance 1, shape (n, reps), by partial autocorrelations (p,)."""
-    white = rng.standard_normal((n, reps))
-    if partials.size == 0 or not partials.any():
-        return white
-    points = partials[None]
-    gamma = autocovariances(points, n)[0] / marginal_variance(points)[0]
-    places = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
-    return np.asarray(np.linalg.cholesky(gamma[places]) @ white)
-
-
-def _fitted(partials: FloatArray, n: int, start: int, reps: int, rng: np.random.Generator) -> FloatArray:
-    del start
-    return autoregressive_errors(partials, n, reps, rng)
-
-
-def _second_order(
-    partials: FloatArray, n: int, start: int, reps: int, rng: np.random.Generator
-) -> FloatArray:
-    del partials, start
-    return autoregressive_errors(_SECOND_ORDER, n, reps, rng)
-
-
-def _with_noise(partials: FloatArray, n: int, start: int, reps: int, rng: np.random.Generator) -> FloatArray:
-    del partials, start
-    signal = autoregressive_errors(_NOISY, n, reps, rng)
-    return np.asarray(
-        np.sqrt(1.0 - _SHARE_NOISE) * signal + np.sqrt(_SHARE_NOISE) * rng.standard_normal((n, reps))
-    )
-
-
-def _variance_break(
-    partials: FloatArray, n: int, start: int, reps: int, rng: np.random.Generator
-) -> FloatArray:
-    spread = np.where(np.arange(n) < start, 1.0, _VARIANCE_RATIO)
-    errors = autoregressive_errors(partials, n, reps, rng)
-    return np.asarray(np.sqrt(spread / spread.mean())[:, None] * errors)
-
-
-def _local_level(partials: FloatArray, n: int, start: int, reps: int, rng: np.random.Generator) -> FloatArray:
-    del partials, start
-    steps = np.sqrt(_LEVEL_RATIO) * rng.standard_normal((n, reps))
-    variance = 1.0 + _LEVEL_RATIO * (n + 1) / 2.0
-    return np.asarray((np.cumsum(steps, axis=0) + rng.standard_normal((n, reps))) / np.sqrt(variance))
-
-
-def _own_breaks(partials: FloatArray, n: int, start: int, reps: int, rng: np.random.Generator) -> FloatArray:
-    errors = autoregressive_errors(partials, n, reps, rng)
-    # in the middle 70 % of the window, and not where the model has its own break
-    elsewhere = np.setdiff1d(np.arange(int(0.15 * n), int(0.85 * n) + 1), start)
-    dates = rng.choice(elsewhere, reps)
-    since = np.arange(n)[:, None] - dates
-    level = _BREAK_LEVEL * rng.standard_normal(reps)
-    slope = _BREAK_SLOPE * rng.standard_normal(reps)
-    return np.asarray(errors + np.where(since >= 0, level + slope * since, 0.0))
-
-
-Truth = Callable[["FloatArray", int, int, int, np.random.Generator], "FloatArray"]
-
-#: Worlds by name, that of the fit first. Each takes the fitted partial autocorrelations, the number of
-#: periods, T0, the number of series and a stream of random numbers, and gives errors of shape (n, reps).
-TRUTHS: Mapping[str, Truth] = {
-    "as fitted": _fitted,
-    "AR(2) .3 .3": _second_order,
-    "AR(1) .7 with as much noise": _with_noise,
-    "variance doubles at the start": _variance_break,
-    "local level, ratio .01": _local_level,
-    "a break of its own elsewhere": _own_breaks,
-}
-
-
-@dataclass(frozen=True)
-class FittedSeries:
-    """One treated unit's series as it was fitted: what is simulated from.
-
-    Attributes
-    ----------
-    unit : str
-        The treated unit.
-    matrix : ndarray, shape (n, k)
-        Design over all periods.
-    observed : ndarray of bool, shape (n,)
-        Periods that the fit used.
-    root : ndarray, shape (n,)
-        Standard deviation of each period over its geometric mean; ones without weights.
-    sigma : float
-        Standard deviation of the errors where ``root`` is 1.
-    partials : ndarray, shape (p,)
-        Fitted partial autocorrelations.
-    start : int
-        First period of the intervention.
-    contrasts : dict of str to ndarray, shape (k,)
-        By estimand.
-    per_year : int
-        Periods of a year.
-    """
-
-    unit: str
-    matrix: NDArray[np.float64]
-    observed: NDArray[np.bool_]
-    root: NDArray[np.float64]
-    sigma: float
-    partials: NDArray[np.float64]
-    start: int
-    contrasts: dict[str, NDArray[np.float64]]
-    per_year: int
-
-
-def fitted_series(analysis: Analysis, item: Estimates, estimands: Sequence[str]) -> Iterator[FittedSeries]:
-    """Yield what each series of a fit is simulated from, with those estimands that are linear."""
-    rows = linear_contrasts(item.design, item.observed, analysis.question.at_of(item.design))
-    contrasts = {name: rows[name] for name in estimands if name in rows}
-    fit = item.whole
-    for position, unit in enumerate(item.units):
-        relative = item.relative_variance
-        root = np.ones(item.design.n_periods) if relative is None else np.sqrt(relative[:, position])
-        yield FittedSeries(
-            unit,
-            item.design.matrix,
-            item.observed,
-            root,
-            float(fit.sigma[position]),
-            np.nan_to_num(fit.partial_autocorrelations[position]),
-            item.design.interruption.start,
-            contrasts,
-            item.sheet.plan.per_year,
-        )
-
-
-def simulate(
-    analysis: Analysis, outcome: str, design_name: str, series: FittedSeries, reps: int
-) -> dict[str, NDArray[np.float64]]:
-    """Return series without an effect by truth, each (n, reps), NaN where the data have no value.
-
-    Regression coefficients are 0: all estimators here give the same errors of estimation whatever they are.
-    Every truth of every unit has random numbers of its own.
-    """
-    drawn = {}
-    for truth, errors in TRUTHS.items():
-        stream = analysis.stream(outcome, design_name, series.unit, truth)
-        values = errors(series.partials, len(series.observed), series.start, reps, stream)
-        values = series.sigma * series.root[:, None] * values
-        values[~series.observed] = np.nan
-        drawn[truth] = values
-    return drawn
-
-
-def estimates_of(
-    estimator: Estimator, series: FittedSeries, values: NDArray[np.float64]
-) -> ContrastEstimates:
-    """Estimate the contrasts of simulated series by one estimator, weighted as the data were.
-
-    Parameters
-    ----------
-    estimator : Estimator
-        Neither a count or binomial family nor one that models sampling.
-    series : FittedSeries
-        Design and contrasts.
-    values : ndarray, shape (n, S)
-        As ``simulate`` returns them.
-
-    Returns
-    -------
-    ContrastEstimates
-        Of shape (S, m), m contrasts.
-    """
-    contrasts = np.array(list(series.contrasts.values()))
-    kind = ESTIMATORS[estimator.name]
-    after = np.arange(len(series.observed)) >= series.start
-    context = FitContext(int(series.observed.sum()), after, series.per_year)
-    if not kind.can_weigh:
-        return kind.read(series.matrix, values, contrasts, estimator, context).estimates
-    # rows divided by the roots of the weights: all simulated series share them, and so a design
-    root = series.root[:, None]
-    read = replace(kind, at_bound=None).read(
-        series.matrix / root, values / root, contrasts, estimator, context
-    )
-    context = replace(context, relative_variance=np.broadcast_to(root**2, values.shape))
-    return kind.answered(read, series.matrix, values, contrasts, estimator, context).estimates
-
 
 #: Columns of the table, in order.
 COLUMNS = (
@@ -239,8 +51,12 @@ COLUMNS = (
 )
 #: Name of the rows about real units that nothing happened to.
 REAL_DONORS = "real donors"
+#: In place of an estimand, in the rows about labels that say of a change, and of one that others do not have.
+LABELLED, LABELLED_MORE = "label_changed", "label_changed_more"
 #: Estimators that take milliseconds a series get a tenth of the series, but not fewer than this.
 FEWEST = 20
+#: Values of unit and peers that are made at a time.
+CHUNK_NUMBERS = 2_000_000
 
 Row = dict[str, object]
 Progress = Callable[[str, int, int], None]
@@ -256,7 +72,7 @@ class _Tests:
 
 
 def calibrate(config: Config, reps: int, progress: Progress) -> pd.DataFrame:
-    """Simulate from the fitted designs without an effect, and count how often each estimator finds one.
+    """Simulate from the fitted designs without an effect, and count how often it is found all the same.
 
     Parameters
     ----------
@@ -274,7 +90,10 @@ def calibrate(config: Config, reps: int, progress: Progress) -> pd.DataFrame:
         with its Monte Carlo interval (exact binomial, 95 %); ``coverage`` = 1 - size, because all these
         estimators move with an added effect; ``power`` at ``effect``, the smallest effect that the first
         estimator detects with probability 0.8 at the fitted precision (on the scale of the fit, mean over
-        the units that have one). Rows ``real donors``: the share of untreated units with an effect at the
+        the units that have one). Rows ``label_changed`` and ``label_changed_more``: the share of units whose
+        verdict says of a change, and of one that other units do not have, each replication judged as the
+        family that a run judges, beside the donors as they are. Rows ``real donors``: the share of
+        untreated units with an effect at the
         same date, with its binomial interval.
 
     Raises
@@ -301,16 +120,26 @@ def calibrate(config: Config, reps: int, progress: Progress) -> pd.DataFrame:
         entries = _linear(comparison.entries(outcome.outcome.estimators))
         estimates, failed = comparison.estimates(outcome, analysis.ask, None, entries[:1])
         reasons += [f"{where}: {item.message}" for item in failed]
-        asked = _asked(analysis)
-        settings = [one for item in estimates for one in fitted_series(analysis, item, asked)]
+        settings = [one for item in estimates for one in fitted_series(analysis, item, _asked(analysis))]
         effects = _effects(analysis, estimates)
+        donors = _Donors.of(config, sources, outcome, comparison, analysis, estimates)
         tests: dict[tuple[str, str, str], list[_Tests]] = {}
+        judged: dict[str, list[FloatArray]] = {}
         for place, setting in enumerate(settings):
-            progress(f"{where}: {setting.unit}", done + place, total)
-            drawn = simulate(analysis, outcome.outcome.name, comparison.name, setting, reps)
-            for key, found in _tests(analysis, setting, entries, effects.get(setting.unit, {}), drawn):
-                tests.setdefault(key, []).append(found)
+            progress(f"{where}: {setting.target.unit}", done + place, total)
+            own = effects.get(setting.target.unit, {})
+            for truths in _together(setting, reps):
+                world = _World(analysis, outcome, comparison, setting, reps, truths)
+                for entry in entries:
+                    found = world.fitted(entry)
+                    for key, item in world.tests(entry, found, own):
+                        tests.setdefault(key, []).append(item)
+                    if entry is entries[0]:
+                        for truth, p_values in world.p_values(found, donors):
+                            judged.setdefault(truth, []).append(p_values)
         rows += _simulated_rows(analysis, outcome, comparison.name, tests)
+        if donors.judges and settings:
+            rows += _label_rows(config, outcome, comparison.name, entries[0].label, judged, donors)
         progress(f"{where}: {REAL_DONORS}", done + len(settings), total)
         rows += _donor_rows(config, sources, outcome, comparison, entries)
         done += len(outcome.treated) + 1
@@ -363,31 +192,152 @@ def _effects(analysis: Analysis, estimates: Sequence[Estimates]) -> dict[str, di
     return effects
 
 
-def _tests(
-    analysis: Analysis,
-    setting: FittedSeries,
-    estimators: Sequence[Estimator],
-    effects: dict[str, float],
-    drawn: dict[str, NDArray[np.float64]],
-) -> Iterator[tuple[tuple[str, str, str], _Tests]]:
-    """Yield the tests of one unit's simulated series by estimator, estimand and truth.
+def _together(setting: FittedSeries, reps: int) -> Iterator[list[str]]:
+    """Yield worlds whose series are fitted together: what depends on the design alone is computed once."""
+    each = len(setting.observed) * reps * (1 + len(setting.target.peers) * setting.resampled)
+    step = max(CHUNK_NUMBERS // each, 1)
+    names = list(TRUTHS)
+    yield from (names[start : start + step] for start in range(0, len(names), step))
 
-    All truths are one call of the estimator: what depends on the design alone is computed once.
+
+@dataclass(frozen=True)
+class _Donors:
+    """Real units beside which changes are judged.
+
+    Attributes
+    ----------
+    judges : bool
+        Whether a label follows from an interval and from them; not where the rank alone decides.
+    by_unit : dict of str to ContrastEstimates
+        By treated unit, the terms of the question in its donors, where they are enough to decide.
     """
-    for estimator in estimators:
-        values = list(drawn.values())
-        if ESTIMATORS[estimator.name].slow:
-            values = [part[:, : max(part.shape[1] // 10, FEWEST)] for part in values]
-        count = values[0].shape[1]
-        read = estimates_of(estimator, setting, np.hstack(values))
-        reach = read.quantile(analysis.confidence) * read.std_error
-        for place, estimand in enumerate(setting.contrasts):
+
+    judges: bool
+    centred: bool
+    by_unit: dict[str, ContrastEstimates]
+
+    @classmethod
+    def of(
+        cls,
+        config: Config,
+        sources: Sources,
+        plan: OutcomePlan,
+        comparison: Comparison,
+        analysis: Analysis,
+        estimates: Sequence[Estimates],
+    ) -> _Donors:
+        by_rank = config.peers is not None and config.peers.match == "pre_period" and comparison.subtracts
+        found: dict[str, ContrastEstimates] = {}
+        if estimates and not by_rank and config.checks.placebo_units:
+            terms = questions(analysis, estimates)[0].terms
+            for part in donor_fits(config, sources, plan, comparison, analysis):
+                read = [primary_columns(part.estimates, name, analysis.question) for name in terms]
+                if len(part.donors) >= LABEL_DONORS:
+                    own = contrasts_of([numbers_of(columns, part.donors) for columns in read])
+                    found |= dict.fromkeys(part.units, own)
+        return cls(not by_rank, comparison.subtracts, found)
+
+
+@dataclass(frozen=True)
+class _World:
+    """Series of one unit in some worlds, and what estimators say of them."""
+
+    analysis: Analysis
+    plan: OutcomePlan
+    comparison: Comparison
+    setting: FittedSeries
+    reps: int
+    truths: Sequence[str]
+
+    @cached_property
+    def drawn(self) -> list[Drawn]:
+        """Every world of every unit has random numbers of its own."""
+        names = (self.plan.outcome.name, self.comparison.name, self.setting.target.unit)
+        return [
+            simulate(
+                self.plan,
+                self.comparison,
+                self.setting,
+                truth,
+                self.reps,
+                self.analysis.stream(*names, truth),
+            )
+            for truth in self.truths
+        ]
+
+    def fitted(self, entry: Estimator) -> list[Estimates]:
+        """Fit an estimator; one that takes milliseconds a series fewer of them."""
+        count = self.count(entry)
+        drawn = [
+            Drawn(item.own[:, :count], item.peers[:, : count if self.setting.resampled else 1])
+            for item in self.drawn
+        ]
+        ask = replace(self.analysis.ask, whole_fits=self.analysis.estimand == CHANGE)
+        return estimates_of(self.plan, self.comparison, self.setting, drawn, [entry], ask)
+
+    def count(self, entry: Estimator) -> int:
+        """Return how many series of each world an estimator gets."""
+        return min(max(self.reps // 10, FEWEST), self.reps) if ESTIMATORS[entry.name].slow else self.reps
+
+    def tests(
+        self, entry: Estimator, found: Sequence[Estimates], effects: dict[str, float]
+    ) -> Iterator[tuple[tuple[str, str, str], _Tests]]:
+        """Yield the tests by estimator, estimand and world; a series without an answer finds nothing."""
+        shape = (len(self.truths), self.count(entry))
+        for estimand in self.setting.estimands:
+            columns = primary_columns(found, estimand, self.analysis.question)
+            number = np.array([int(target.unit) for target in columns.targets], dtype=np.intp)
             effect = effects.get(estimand, np.nan)
-            rejected = np.abs(read.estimate[:, place]) > reach[:, place]
-            detected = np.abs(read.estimate[:, place] + effect) > reach[:, place]
-            for number, truth in enumerate(drawn):
-                own = slice(number * count, (number + 1) * count)
-                yield (estimator.label, estimand, truth), _Tests(rejected[own], detected[own], effect)
+            rejected, detected = np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.bool_)
+            reach = (columns.conf_high - columns.conf_low) / 2.0
+            certain = ~columns.stuck
+            rejected.flat[number] = certain & reaches(columns.p_value, self.analysis.alpha)
+            detected.flat[number] = certain & (np.abs(columns.estimate + effect) >= reach)
+            for place, truth in enumerate(self.truths):
+                yield (entry.label, estimand, truth), _Tests(rejected[place], detected[place], effect)
+
+    def p_values(self, found: Sequence[Estimates], donors: _Donors) -> Iterator[tuple[str, FloatArray]]:
+        """Yield by world the p-value of the question, and beside the donors, shape (2, R)."""
+        both = np.full((2, len(self.truths) * sum(item.own.shape[1] for item in self.drawn[:1])), np.nan)
+        for asked in questions(self.analysis, found)[:1]:
+            units = list(asked.p_values)
+            number = np.array([int(unit) for unit in units], dtype=np.intp)
+            both[0, number] = list(asked.p_values.values())
+            others = donors.by_unit.get(self.setting.target.unit)
+            if others is not None:
+                own = contrasts_of([numbers_of(asked.quantities[name], units) for name in asked.terms])
+                both[1, number] = attribution_p(own, others, centred=donors.centred)
+        yield from zip(self.truths, np.split(both, len(self.truths), axis=1), strict=True)
+
+
+def _label_rows(
+    config: Config,
+    plan: OutcomePlan,
+    design: str,
+    label: str,
+    judged: dict[str, list[FloatArray]],
+    donors: _Donors,
+) -> Iterator[Row]:
+    """Yield the share of units with a label that says of a change, each replication judged as a run is."""
+    terms = Terms.of(config, plan.outcome.better, plan.n_asked)
+    for truth, parts in judged.items():
+        own, beside = np.stack(parts, axis=1)
+        compared = ~np.isnan(beside)
+        labels = [
+            conclude(p, q, known, size=terms.size(1), alpha=terms.alpha, method=terms.method).labels
+            for p, q, known in zip(own.T, beside.T, compared.T, strict=True)
+        ]
+        said = np.array(labels)
+        chosen = {LABELLED: ~np.isin(said, list(OPEN_LABELS))}
+        if donors.by_unit:
+            chosen[LABELLED_MORE] = said == CHANGED_MORE
+        for name, rejected in chosen.items():
+            yield {
+                **_keys(plan, design, label, name, truth),
+                **_share(rejected.ravel(), terms.confidence),
+                "effect": np.nan,
+                "power": np.nan,
+            }
 
 
 def _simulated_rows(

@@ -246,7 +246,7 @@ def _independent(comparison: Comparison, part: DonorFits) -> float:
     return effective_donors(weights)
 
 
-def _numbers(columns: PrimaryColumns, units: Sequence[str]) -> np.ndarray:
+def numbers_of(columns: PrimaryColumns, units: Sequence[str]) -> np.ndarray:
     """Return estimate, standard error and degrees of freedom of units, shape (3, U); NaN without."""
     places = {target.unit: place for place, target in enumerate(columns.targets)}
     chosen = np.array([places.get(unit, -1) for unit in units], dtype=np.intp)
@@ -255,8 +255,8 @@ def _numbers(columns: PrimaryColumns, units: Sequence[str]) -> np.ndarray:
     return np.concatenate([every, np.full((3, 1), np.nan)], axis=1)[:, chosen]
 
 
-def _contrasts(parts: Sequence[np.ndarray]) -> ContrastEstimates:
-    """Return terms, each as `_numbers` returns them, beside each other."""
+def contrasts_of(parts: Sequence[np.ndarray]) -> ContrastEstimates:
+    """Return terms, each as `numbers_of` returns them, beside each other."""
     estimate, std_error, df = np.stack(parts, axis=2)
     return ContrastEstimates(estimate, std_error, df, df)
 
@@ -273,12 +273,12 @@ def _attributed(
     n_family: int,
 ) -> Iterator[tuple[str, Beside]]:
     """Yield the units with their attribution intervals, by question and by quantity."""
-    others = {name: _numbers(item, part.donors) for name, item in columns.items()}
-    treated = {name: _numbers(asked.quantities[name], units) for name in asked.quantities}
+    others = {name: numbers_of(item, part.donors) for name, item in columns.items()}
+    treated = {name: numbers_of(asked.quantities[name], units) for name in asked.quantities}
 
     def of(*names: str) -> tuple[Attribution, ...]:
         units_here, donors_here = (
-            _contrasts([numbers[name] for name in names]) for numbers in (treated, others)
+            contrasts_of([numbers[name] for name in names]) for numbers in (treated, others)
         )
         level = {"alpha": analysis.alpha, "level": analysis.confidence}
         return attribution(units_here, donors_here, centred=comparison.subtracts, **level)
@@ -288,7 +288,7 @@ def _attributed(
     first = next(iter(asked.quantities))
     mean = None
     if comparison.subtracts and together[0].n_donors >= SHOWN_DONORS:
-        mean = donor_mean(_contrasts([others[asked.terms[0]]]))
+        mean = donor_mean(contrasts_of([others[asked.terms[0]]]))
     for place, unit in enumerate(units):
         whole = together[place]
         if not whole.terms:
@@ -381,7 +381,7 @@ def _by_scale(
     start. Where that error is 0 the statistic is not defined, and nothing is ranked.
     """
     first = next(iter(asked.quantities))
-    estimates = _numbers(columns[first], part.donors)[0]
+    estimates = numbers_of(columns[first], part.donors)[0]
     sizes = np.array([scales.get(donor, math.nan) for donor in part.donors])
     statistics = np.divide(estimates, sizes, out=np.full(sizes.shape, np.nan), where=sizes > 0)
     for unit in units:

@@ -485,9 +485,10 @@ def _variances_of_alike(plan: OutcomePlan, targets: Sequence[Target]) -> FloatAr
     own = on_scale[:, [place[target.unit] for target in targets]]
     if not any(target.peers for target in targets):
         return own
-    belongs = np.zeros((len(units), len(targets)))
-    for number, target in enumerate(targets):
-        belongs[[place[peer] for peer in target.peers], number] = 1.0
+    from scipy import sparse  # noqa: PLC0415  (start-up time)
+
+    pairs = [(place[peer], number) for number, target in enumerate(targets) for peer in target.peers]
+    belongs = sparse.csr_array((np.ones(len(pairs)), tuple(np.array(pairs).T)), (len(units), len(targets)))
     unknown = np.isnan(on_scale)
     count = (~unknown).astype(np.float64) @ belongs
     lacking = (unknown & ~np.isnan(values)).astype(np.float64) @ belongs

@@ -7,6 +7,10 @@ import json
 import pandas as pd
 import pytest
 
+from its_eval.pipeline.calibration import LABELLED
+from its_eval.pipeline.truths import TRUTHS
+
+ROWS = 2 * 2 * (3 * 2 * (len(TRUTHS) + 1) + len(TRUTHS))
 LABELS = """\
 estimators:
   - ols
@@ -34,7 +38,7 @@ def test_text_shows_the_sizes_side_by_side(its, small):
     assert sum(line.startswith("real donors") for line in lines) == 8
     assert max(map(len, lines)) <= 100
     # one line a world, none cut or folded
-    assert lines.index("") == 2 + 1 + 7
+    assert lines.index("") == 2 + 1 + len(TRUTHS) + 1
     assert "…" not in answer.out
 
 
@@ -47,14 +51,16 @@ def test_many_and_long_labels_stay_within_the_width(its, study):
     words = " ".join(answer.out.split())
     for word in ("least", "squares", "report", "year", "before", "last"):
         assert word in words
-    # two groups of columns in each of four blocks
-    assert answer.out.count("simulated errors") == 8
+    # two groups of columns in each of four blocks, and one in each of two about labels
+    assert answer.out.count("simulated errors") >= 10
+    assert "waits, single, label says of a change" in answer.out
 
 
 def test_csv_is_the_table(its, small):
     answer = its("calibrate", small, "--reps", "20", "--format", "csv", "--quiet")
     rows = list(csv.DictReader(io.StringIO(answer.out)))
-    assert len(rows) == 2 * 2 * 3 * 2 * 7
+    # outcomes, designs; three estimators of level and slope, and real donors; labels of the first
+    assert len(rows) == ROWS
     assert {row["estimator"] for row in rows} == {"reml_ar", "newey_west", "ols"}
     for row in rows:
         assert float(row["size"]) + float(row["coverage"]) == pytest.approx(1)
@@ -65,7 +71,9 @@ def test_json_has_null_for_what_is_not_known(its, small):
     found = json.loads(its("calibrate", small, "--reps", "20", "--format", "json").out)
     rows = found["tables"]["calibration"]
     assert {row["power"] is None for row in rows if row["truth"] == "real donors"} == {True}
-    assert all(row["power"] is not None for row in rows if row["truth"] != "real donors")
+    simulated = [row for row in rows if row["truth"] != "real donors"]
+    assert {row["power"] is None for row in simulated if row["estimand"] == LABELLED} == {True}
+    assert all(row["power"] is not None for row in simulated if row["estimand"] != LABELLED)
     assert found["notes"] == []
 
 
@@ -73,7 +81,7 @@ def test_folder_is_written_once(its, small, tmp_path, contents):
     target = tmp_path / "calibrated"
     assert its("calibrate", small, "--reps", "20", "-o", target).code == 0
     table = pd.read_parquet(target / "tables" / "calibration.parquet")
-    assert len(table) == 168
+    assert len(table) == ROWS
     before = contents(target)
     again = its("calibrate", small, "--reps", "20", "-o", target)
     assert again.code == 2

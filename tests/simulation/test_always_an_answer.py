@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 from its_eval import fit
-from its_eval.pipeline.calibration import autoregressive_errors
+from its_eval.pipeline.truths import autoregressive_errors
 
 SERIES, ALPHA = 4000, 0.05
 BEFORE = {24: 12, 83: 27}

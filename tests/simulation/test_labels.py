@@ -18,7 +18,7 @@ from its_eval.estimators.reml.kenward_roger import joint_f
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
 from its_eval.estimators.reml.statistics import reml_ar_statistics
 from its_eval.evaluation import CHANGED_MORE
-from its_eval.pipeline.calibration import autoregressive_errors
+from its_eval.pipeline.truths import autoregressive_errors
 
 pytestmark = pytest.mark.slow
 

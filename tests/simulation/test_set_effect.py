@@ -15,8 +15,8 @@ from its_eval.effects.set_effect import set_effect, whitened_parts
 from its_eval.effects.several_units import pool
 from its_eval.estimators.fit import ContrastEstimates
 from its_eval.estimators.reml.statistics import reml_ar_statistics
-from its_eval.pipeline.calibration import autoregressive_errors
 from its_eval.pipeline.set_parts import autoregressive
+from its_eval.pipeline.truths import autoregressive_errors
 
 N, TREATED, DONORS, RHO = 83, 5, 60, 0.4
 UNITS = TREATED + DONORS

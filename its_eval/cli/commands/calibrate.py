@@ -36,9 +36,10 @@ def calibrate(
 ) -> int:
     """Measure size, coverage and power on series like yours.
 
-    Series are simulated from the fitted design (same periods, gaps, season, autocorrelation, weights) without
-    an effect, then with one, and under worlds that the model does not know; real donors are tested too.
-    A size above the nominal one means intervals that are too narrow.
+    Series are simulated from the fitted design (same periods, gaps, season, autocorrelation; fresh counts of
+    the denominators of a percentage, weights estimated again) without an effect, then with one, and under
+    worlds that the model does not know, drift and bent trends among them; real donors are tested too, and
+    how often a label would say of a change. A size above the nominal one means intervals that are too narrow.
 
     \b
     Examples:
@@ -67,7 +68,12 @@ def _print(table: pd.DataFrame) -> None:
     from its_eval.cli.console import data_console  # noqa: PLC0415  (start-up time)
 
     console = data_console()
-    words = {"level_change": "jump", "slope_change": "change of slope"}
+    words = {
+        "level_change": "jump",
+        "slope_change": "change of slope",
+        "label_changed": "label says of a change",
+        "label_changed_more": "label says of a change that other units do not have",
+    }
     blocks = table.groupby(["outcome", "design", "estimand"], sort=False)
     for (outcome, design, estimand), rows in blocks:
         nominal = 100.0 * float(rows["nominal"].iloc[0])

@@ -2,15 +2,20 @@
 
 import numpy as np
 import pytest
+from scipy.linalg import toeplitz
 
-from its_eval.pipeline.calibration import TRUTHS, autoregressive_errors
+from its_eval.estimators.reml.autoregression import autocovariances
+from its_eval.pipeline.truths import TRUTHS, Errors, autoregressive_errors
 
 N, START, REPS = 60, 20, 20_000
 FITTED = np.array([0.5, 0.2])
 
 
 def draw(truth, partials=FITTED, n=N, start=START, reps=REPS, seed=11):
-    return TRUTHS[truth](partials, n, start, reps, np.random.default_rng(seed))
+    """Draw errors where those of the fit are an autoregression."""
+    gamma = autocovariances(np.asarray(partials, dtype=np.float64)[None], n)[0]
+    factor = np.linalg.cholesky(toeplitz(gamma / gamma[0]))
+    return TRUTHS[truth](Errors(n, start, factor), reps, np.random.default_rng(seed))
 
 
 def autocorrelation(errors, lag):
@@ -28,7 +33,7 @@ def test_errors_have_the_covariance_of_their_process(made, partials):
     np.testing.assert_allclose(errors @ errors.T / 60_000, expected, atol=4.5 * np.sqrt(2 / 60_000))
 
 
-@pytest.mark.parametrize("truth", [name for name in TRUTHS if "own" not in name])
+@pytest.mark.parametrize("truth", [name for name in TRUTHS if "own" not in name and "bend" not in name])
 def test_variance_is_one_over_the_window(truth):
     errors = draw(truth)
     assert errors.shape == (N, REPS)
@@ -69,6 +74,26 @@ def test_the_local_level_wanders_by_a_tenth_of_its_noise():
     np.testing.assert_allclose(variance, expected, atol=4.5 * np.sqrt(2 / REPS) * 1.3)
     # differences of a local level are MA(1) with -1 / (2 + q)
     assert autocorrelation(np.diff(errors, axis=0), 1) == pytest.approx(-1 / 2.01, abs=0.004)
+
+
+def test_a_drift_is_a_walk_with_autoregression_around_it():
+    errors = draw("AR(1) .4 on a drift")
+    whole = 1 + 0.02 * (N + 1) / 2
+    variance = (errors**2).mean(axis=1)
+    expected = (1 + 0.02 * np.arange(1, N + 1)) / whole
+    np.testing.assert_allclose(variance, expected, atol=4.5 * np.sqrt(2 / REPS) * 1.5)
+    # var of a step: .02 + 2 (1 - .4)
+    step = (np.diff(errors, axis=0) ** 2).mean()
+    assert step == pytest.approx((0.02 + 2 * 0.6) / whole, rel=0.005)
+
+
+def test_a_bend_is_the_distance_from_the_chord_before_the_start():
+    curve = draw("the trend bends by one sd", reps=REPS).mean(axis=1)
+    time = np.arange(N)
+    exact = 4 * ((time - START) / START) ** 2
+    assert np.abs(curve - exact).max() < 4.5 / np.sqrt(REPS)
+    # midway between the first period and the start the chord lies one error sd above the parabola
+    assert (exact[0] + exact[START]) / 2 - exact[START // 2] == pytest.approx(1.0)
 
 
 def test_breaks_of_its_own_lie_elsewhere():

@@ -6,17 +6,11 @@ from scipy import stats
 
 from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.errors import ConfigError, NothingEstimatedError
-from its_eval.estimators.reml.reml_ar import fit_reml_ar
-from its_eval.pipeline.calibration import (
-    COLUMNS,
-    REAL_DONORS,
-    TRUTHS,
-    calibrate,
-    estimates_of,
-    fitted_series,
-    simulate,
-)
+from its_eval.evaluation import OPEN_LABELS
+from its_eval.pipeline.calibration import COLUMNS, LABELLED, LABELLED_MORE, REAL_DONORS, calibrate
 from its_eval.pipeline.primary import Analysis
+from its_eval.pipeline.simulated_series import estimates_of, fitted_series, simulate
+from its_eval.pipeline.truths import TRUTHS
 
 
 def quiet(_phrase, _done, _total):
@@ -33,38 +27,40 @@ def row_of(table, **keys):
 @pytest.fixture
 def ols(study):
     """Independent errors, least squares alone: every size is known."""
-    return calibrate(study.config(designs=["single", "difference"]), 2000, quiet)
+    return calibrate(study.config(designs=["single", "difference"]), 500, quiet)
 
 
 def test_rows_and_columns(ols):
     assert tuple(ols.columns) == COLUMNS
     keys = ols[["outcome", "design", "estimand", "truth"]].drop_duplicates()
-    assert len(keys) == len(ols) == 2 * 2 * (len(TRUTHS) + 1)
+    # level and slope with the real donors, labels without; four donors are too few for the second label
+    assert len(keys) == len(ols) == 2 * (2 * (len(TRUTHS) + 1) + len(TRUTHS))
     assert list(dict.fromkeys(ols["truth"])) == [*TRUTHS, REAL_DONORS]
     assert set(ols["estimator"]) == {"ols"}
     simulated = ols[ols["truth"] != REAL_DONORS]
     # two treated units; least squares is not one of the slow ones
-    assert set(simulated["series"]) == {4000}
+    assert set(simulated["series"]) == {1000}
+    assert set(ols["estimand"]) == {"level_change", "slope_change", LABELLED}
     assert set(ols[ols["truth"] == REAL_DONORS]["series"]) == {4}
     np.testing.assert_allclose(ols["coverage"], 1 - ols["size"])
     assert set(ols["nominal"]) == {0.05}
 
 
 def test_least_squares_keeps_its_size_where_its_assumptions_hold(ols):
-    error = np.sqrt(0.05 * 0.95 / 4000)
+    error = np.sqrt(0.05 * 0.95 / 1000)
     for design in ("single", "difference"):
         for estimand in ("level_change", "slope_change"):
             row = row_of(ols, design=design, estimand=estimand, truth="as fitted")
             assert abs(row["size"] - 0.05) <= 3.5 * error
             assert row["size_low"] < row["size"] < row["size_high"]
             # the effect is the one it finds four times in five
-            assert abs(row["power"] - 0.8) <= 3.5 * np.sqrt(0.16 / 4000)
+            assert abs(row["power"] - 0.8) <= 3.5 * np.sqrt(0.16 / 1000)
             assert row["effect"] > 0
 
 
 def test_least_squares_fails_where_months_resemble_their_neighbours(study):
     """Against the textbook size: the variance of the estimate over the one that least squares believes in."""
-    table = calibrate(study.config(designs=["single"]), 2000, quiet)
+    table = calibrate(study.config(designs=["single"]), 1000, quiet)
     n, start = 48, 24
     t = np.arange(n)
     X = np.column_stack([np.ones(n), t - start, t >= start, np.maximum(t - start, 0)])
@@ -133,15 +129,15 @@ def test_slow_estimators_get_a_tenth_and_at_least_twenty(study):
 def test_a_single_group_study_without_donors_has_no_rows_of_them(study):
     table = calibrate(study.config(designs=["single"], peers=None), 20, quiet)
     assert REAL_DONORS not in set(table["truth"])
-    assert len(table) == 2 * len(TRUTHS)
+    assert len(table) == 3 * len(TRUTHS)
 
 
 def test_the_primary_estimand_is_among_the_rows(study):
     config = study.config(designs=["single"], estimands={"primary": "average_effect"})
     table = calibrate(config, 20, quiet)
-    assert set(table["estimand"]) == {"level_change", "slope_change", "average_effect"}
+    assert set(table["estimand"]) == {"level_change", "slope_change", "average_effect", LABELLED}
     step = study.config(designs=["single"], intervention={"name": "Law", "date": "2015-01", "shape": "step"})
-    assert set(calibrate(step, 20, quiet)["estimand"]) == {"level_change"}
+    assert set(calibrate(step, 20, quiet)["estimand"]) == {"level_change", LABELLED}
 
 
 def test_progress_goes_forward_to_the_end(study):
@@ -153,31 +149,91 @@ def test_progress_goes_forward_to_the_end(study):
     assert any("T2" in phrase for phrase, _, _ in calls)
 
 
-def test_series_are_those_of_the_fit_with_gaps_weights_and_autocorrelation(study, fitted):
-    study.drop("T1", [3, 30])
-    config = study.config(designs=["single"], estimators=["reml_ar", {"name": "reml_ar", "order": 1}])
-    plan = study.plan(designs=["single"], estimators=["reml_ar", {"name": "reml_ar", "order": 1}]).outcomes[0]
-    entries = COMPARISONS["single"].entries(plan.outcome.estimators)
-    estimates, _ = fitted(config, plan, "single", None, entries[:1])
+def settings_of(study, fitted, design, estimators, outcome=0, **changes):
+    """Return plan, comparison, entries and what each series is simulated from."""
+    changes |= {"designs": [design], "estimators": estimators}
+    config, plan = study.config(**changes), study.plan(**changes).outcomes[outcome]
+    comparison = COMPARISONS[design]
+    entries = comparison.entries(plan.outcome.estimators)
+    estimates, _ = fitted(config, plan, design, None, entries[:1])
     analysis, asked = Analysis.of(config), ("level_change", "slope_change")
-    (first,) = [one for item in estimates for one in fitted_series(analysis, item, asked) if one.unit == "T1"]
-    assert first.root.std() > 0
+    found = [one for item in estimates for one in fitted_series(analysis, item, asked)]
+    return analysis, plan, comparison, entries, {one.target.unit: one for one in found}, estimates
+
+
+@pytest.mark.parametrize("design", ["single", "difference"])
+def test_series_are_those_of_the_fit_with_gaps_and_fresh_counts(study, fitted, design):
+    study.drop("T1", [3, 30])
+    _, plan, comparison, _, settings, estimates = settings_of(study, fitted, design, ["reml_ar"])
+    first = settings["T1"]
+    assert first.resampled
     assert list(np.flatnonzero(~first.observed)) == [3, 30]
-    drawn = simulate(analysis, plan.outcome.name, "single", first, 4000)
-    assert list(drawn) == list(TRUTHS)
-    values = drawn["as fitted"]
-    assert np.isnan(values[[3, 30]]).all()
-    spread = np.nanstd(values[first.observed], axis=1) / (first.sigma * first.root[first.observed])
-    np.testing.assert_allclose(spread, 1.0, atol=0.06)
-    lag_one = np.mean(values[11] * values[10]) / (first.sigma**2 * first.root[11] * first.root[10])
-    assert lag_one == pytest.approx(first.partials[0], abs=0.06)
-    # the batched path is the estimator of a run: rows divided by their standard deviations
-    contrasts = np.array(list(first.contrasts.values()))
-    read = estimates_of(entries[1], first, values[:, :5])
-    root = first.root[:, None]
-    direct = fit_reml_ar(first.matrix / root, values[:, :5] / root, 1).contrasts(contrasts)
-    np.testing.assert_allclose(read.estimate, direct.estimate, rtol=1e-6)
-    np.testing.assert_allclose(read.std_error, direct.std_error, rtol=1e-5)
+    drawn = simulate(plan, comparison, first, "as fitted", 4000, np.random.default_rng(1))
+    assert np.isnan(drawn.own[[3, 30]]).all()
+    # shares of whole counts of the denominators that the data have
+    sizes = plan.panel.denominators[first.observed][:, plan.panel.column("T1")]
+    counts = drawn.own[first.observed] * sizes[:, None] / 100
+    np.testing.assert_allclose(counts, np.rint(counts), atol=1e-8)
+    values = drawn.own
+    if design == "difference":
+        assert drawn.peers.shape == (48, 4000, len(first.target.peers))
+        assert (drawn.peers[:, 0] != drawn.peers[:, 1]).any()
+        values = drawn.own - drawn.peers.mean(axis=2)
+    (item,) = [item for item in estimates if "T1" in item.units]
+    place = item.units.index("T1")
+    # latent and sampling variance together are the fitted one, where the latent one is not at its edge of 0
+    spread = values[first.observed].var(axis=1)
+    fitted_variance = item.whole.sigma[place] ** 2 * item.period_variance()[place, first.observed]
+    sampling = first.sampling[first.observed]
+    expected = np.maximum(fitted_variance, sampling)
+    assert spread.mean() == pytest.approx(expected.mean(), rel=0.1)
+    expected_course = item.design.without(0) @ item.whole.params[place]
+    course = values[first.observed].mean(axis=1)
+    np.testing.assert_allclose(course, expected_course[first.observed], atol=6 * np.sqrt(spread.max() / 4000))
+
+
+def test_simulated_series_go_the_way_of_a_run(study, fitted):
+    """The fit of a simulated series is that of a table which has it: weights are estimated again."""
+    entries = [{"name": "reml_ar", "order": 1}]
+    analysis, plan, comparison, chosen, settings, _ = settings_of(study, fitted, "difference", entries)
+    series = settings["T1"]
+    drawn = simulate(plan, comparison, series, "as fitted", 3, np.random.default_rng(2))
+    found = estimates_of(plan, comparison, series, [drawn], chosen, analysis.ask)
+    level = {target: item for one in [analysis.of_estimand("level_change").primary(found)] for target, item in
+             ((row.unit, row) for row in one)}  # fmt: skip
+    for number in range(3):
+        study_of_one = study
+        for index in range(48):
+            study_of_one.put("T1", index, to=drawn.own[index, number])
+            for place, peer in enumerate(series.target.peers):
+                study_of_one.put(peer, index, to=drawn.peers[index, number, place])
+        changes = {"designs": ["difference"], "estimators": entries}
+        again = study_of_one.plan(**changes).outcomes[0]
+        estimates, _ = comparison.estimates(again, analysis.ask, [series.target], chosen)
+        (expected,) = analysis.of_estimand("level_change").primary(estimates)
+        item = level[str(number)]
+        assert item.estimate == pytest.approx(expected.estimate, rel=1e-6)
+        assert item.std_error == pytest.approx(expected.std_error, rel=1e-6)
+        assert item.df == pytest.approx(expected.df, rel=1e-5)
+
+
+def test_labels_are_those_of_a_run_on_the_same_series(make_world, noisy):
+    """Twenty donors: what is not unusual among them is not labelled as more than others do."""
+    units = ("T1", "T2", *(f"D{place:02d}" for place in range(1, 21)))
+    world = make_world(noisy(units, n=60), start=30)
+    world.settings |= {"peers": {"k": 4}, "designs": ["difference"], "estimands": {"primary": "level_change"}}
+    world.settings["checks"] = {"placebo_units": True}
+    table = calibrate(world.config(outcomes=[world.outcome(estimators=["ols"])]), 400, quiet)
+    fitted_as = table[table["truth"] == "as fitted"].set_index("estimand")
+    changed, more = fitted_as.loc[LABELLED], fitted_as.loc[LABELLED_MORE]
+    # each of two units is tested at 2.5 % at first (Holm), and its size is that of least squares
+    assert changed["series"] == more["series"] == 800
+    assert changed["size"] <= fitted_as.loc["level_change", "size"]
+    assert abs(changed["size"] - 0.0255) <= 3.5 * np.sqrt(0.0255 / 800)
+    assert more["size"] <= changed["size"]
+    assert "no clear change" in OPEN_LABELS
+    broken = table[(table["truth"] == "the trend bends by one sd") & (table["estimand"] == LABELLED)]
+    assert broken["size"].item() > changed["size"]
 
 
 @pytest.mark.parametrize("entry", [{"name": "reml_ar", "variance": "by_segment"}, "prais_winsten"])
@@ -186,8 +242,9 @@ def test_other_estimators_are_fitted_as_in_a_run(study, entry):
     name = entry if isinstance(entry, str) else entry["name"]
     rows = table[(table["estimator"].str.startswith(name)) & (table["truth"] != REAL_DONORS)]
     assert len(rows) == 2 * len(TRUTHS)
-    assert rows["size"].between(0, 0.8).all()
-    assert (rows["power"] > rows["size"]).all()
+    straight = rows[rows["truth"] != "the trend bends by one sd"]
+    assert straight["size"].between(0, 0.8).all()
+    assert (straight["power"] > straight["size"]).all()
 
 
 def test_designs_of_several_series_are_refused(study):
