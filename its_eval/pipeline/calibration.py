@@ -25,7 +25,7 @@ from its_eval.errors import ConfigError, NothingEstimatedError
 from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.evaluation import CHANGED_MORE, OPEN_LABELS
 from its_eval.pipeline.conclude import Terms
-from its_eval.pipeline.donors import donor_targets
+from its_eval.pipeline.donors import donor_targets, targets_of_donors
 from its_eval.pipeline.placebos import contrasts_of, donor_fits, numbers_of
 from its_eval.pipeline.planning import make_plan
 from its_eval.pipeline.primary import Analysis, primary_columns
@@ -230,7 +230,8 @@ class _Donors:
         found: dict[str, ContrastEstimates] = {}
         if estimates and not by_rank and config.checks.placebo_units:
             terms = questions(analysis, estimates)[0].terms
-            for part in donor_fits(config, sources, plan, comparison, analysis):
+            targets = targets_of_donors(config, sources, plan, plan.treated)
+            for part in donor_fits(plan, comparison, analysis, targets):
                 read = [primary_columns(part.estimates, name, analysis.question) for name in terms]
                 if len(part.donors) >= LABEL_DONORS:
                     own = contrasts_of([numbers_of(columns, part.donors) for columns in read])

@@ -35,7 +35,7 @@ def test_text_shows_the_sizes_side_by_side(its, small):
     assert lines[2].split() == ["simulated", "errors", "reml_ar", "newey_west", "ols"]
     assert lines[3].startswith("as fitted ")
     assert lines[3].count(";") == 3
-    assert sum(line.startswith("real donors") for line in lines) == 8
+    assert sum(line.startswith("real donors") for line in lines) >= 8
     assert max(map(len, lines)) <= 100
     # one line a world, none cut or folded
     assert lines.index("") == 2 + 1 + len(TRUTHS) + 1

@@ -183,7 +183,7 @@ def test_series_are_those_of_the_fit_with_gaps_and_fresh_counts(study, fitted, d
     place = item.units.index("T1")
     # latent and sampling variance together are the fitted one, where the latent one is not at its edge of 0
     spread = values[first.observed].var(axis=1)
-    fitted_variance = item.whole.sigma[place] ** 2 * item.period_variance()[place, first.observed]
+    fitted_variance = item.whole.sigma[place] ** 2 * item.period_variance[place, first.observed]
     sampling = first.sampling[first.observed]
     expected = np.maximum(fitted_variance, sampling)
     assert spread.mean() == pytest.approx(expected.mean(), rel=0.1)
