@@ -213,6 +213,10 @@ class Layout(Settings):
         description="Headings by column: unit, name, period, stratum, and numbers under names of your own."
     )
     optional: Names = Field(default=(), description="Columns of numbers that a file may lack: all zero then.")
+    blank_is_zero: Names = Field(
+        default=(),
+        description="Columns of counts that the publisher leaves blank where nobody is counted: 0 there.",
+    )
     percent: Names = Field(
         default=(), description="Columns of shares, written 12.3% or as a number from 0 to 1."
     )
@@ -290,6 +294,7 @@ class Layout(Settings):
             (("sums",), self.sums, self.made),
             (("optional",), self.optional, self.numbers),
             (("percent",), self.percent, self.numbers),
+            (("blank_is_zero",), self.blank_is_zero, self.numbers),
         ]
         if self.pivot is not None:
             used.append((("pivot", "column"), [self.pivot.column], self.columns))

@@ -12,7 +12,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 #: Cells that mean "not known": blank, or a publisher's mark for suppressed. Never read as zero.
-MISSING_MARKS = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "*", "-", "..", ":"})
+MISSING_MARKS = frozenset(
+    {
+        *("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None"),
+        # of British official statistics: suppressed, not available, not applicable
+        *("*", "-", "..", ":", "c", "z", "[c]", "[x]", "[z]"),
+    }
+)
 
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?$")
 #: Larger numbers are no measurements, and their squares leave the range of double precision.

@@ -180,6 +180,9 @@ class UnitRows:
         if len(places) == 1:
             chosen = map(itemgetter(*places), cells)
         flat, marks = list(chosen), self._marks
+        if self.layout.blank_is_zero:
+            counted = [name in self.layout.blank_is_zero for name in self._numbers]
+            flat = [0.0 if cell == "" and counted[n % len(places)] else cell for n, cell in enumerate(flat)]
         if self.layout.percent:
             shares = [name in self.layout.percent for name in self._numbers]
             flat = [_share(cell) if shares[place % len(places)] else cell for place, cell in enumerate(flat)]

@@ -90,7 +90,7 @@ def test_numbers(cell, number):
     assert to_number(cell) == number
 
 
-@pytest.mark.parametrize("cell", ["", "*", "-", "NULL", ".."])
+@pytest.mark.parametrize("cell", ["", "*", "-", "NULL", "..", ":", "c", "z", "[c]", "[x]", "[z]"])
 def test_marks_of_missing_values(cell):
     assert to_number(cell) != to_number(cell)
 
