@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from its_eval.pipeline.peers_of import peers_of
     from its_eval.pipeline.run import evaluate
     from its_eval.pipeline.series_fits import SeriesFits, fit
+    from its_eval.report.source import load_run
 
     __version__: str
 
@@ -31,6 +32,7 @@ __all__ = [
     "evaluate",
     "fit",
     "load_config",
+    "load_run",
     "peers_of",
     "select_peers",
 ]
@@ -42,6 +44,7 @@ _HOMES = {
     "fit": "its_eval.pipeline.series_fits",
     "load_config": "its_eval.config",
     "peers_of": "its_eval.pipeline.peers_of",
+    "load_run": "its_eval.report.source",
     "select_peers": "its_eval.peers.select",
 }
 

@@ -209,8 +209,18 @@ OF_CONFIG = ("start_outside", "event_outside_window", "given_peer_left_out", "un
 START_OUTSIDE, EVENT_OUTSIDE = OF_CONFIG[:2]
 BEFORE_AFTER = "before_after"
 BEFORE_AFTER_PAIRS = f"{BEFORE_AFTER}_pairs"
+BEFORE_AFTER_LEFT_OUT = f"{BEFORE_AFTER}_left_out"
 BEFORE_AFTER_SIZES = f"{BEFORE_AFTER}_effect_sizes"
-BESIDE = (BEFORE_AFTER, BEFORE_AFTER_PAIRS, f"{BEFORE_AFTER}_left_out", BEFORE_AFTER_SIZES)
+#: Of those that may have no rows, the columns.
+BESIDE: dict[str, tuple[str, ...]] = {
+    BEFORE_AFTER: (),
+    BEFORE_AFTER_PAIRS: (
+        *("measure", "unit", "project", "follow_up", "baseline", "value", "change", "percent_change"),
+        *("projects", "used"),
+    ),
+    BEFORE_AFTER_LEFT_OUT: ("measure", "unit", "project", "follow_up", "reason", "baseline", "value"),
+    BEFORE_AFTER_SIZES: (),
+}
 
 #: How rows are sorted; the order of configs (outcomes, units, designs, estimators) never matters.
 SORT_KEYS: dict[str, tuple[str, ...]] = {

@@ -147,6 +147,9 @@ def starter_config(folder: Path, question: Question, found: Recognised | None) -
         "estimands:\n"
         "  # effects a year and two years after the start\n"
         f"  at: {_PER_TWO_YEARS[frequency]}\n"
+        "# output:\n"
+        "#   tables: [csv, xlsx]   # also results.xlsx: answers, effects and series\n"
+        "#   which: all            # every figure as a file, with its numbers; the report has them all\n"
     )
 
 

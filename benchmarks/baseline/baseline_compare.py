@@ -262,5 +262,13 @@ def compare_run(old: Path, new: Path) -> list[Difference]:
         return [Difference(run, "", "run missing" if old.exists() else "run added")]
     found: list[Difference] = []
     for path, table in {**_compared(old), **_compared(new)}.items():
-        found += compare_files(run, table, old / path, new / path)
+        if not _written_otherwise(old / path, new / path):
+            found += compare_files(run, table, old / path, new / path)
     return found
+
+
+def _written_otherwise(old: Path, new: Path) -> bool:
+    """Return whether a table is only not written: it has no rows, or stands there in the other format."""
+    if old.suffix not in _TABLES or not old.is_file() or new.exists():
+        return False
+    return new.with_suffix(".csv").is_file() or read_table(old).empty

@@ -127,13 +127,27 @@ class Output(Settings):
         "effects, fits, not_estimated and peers of the first estimator alone, without checks, figures and "
         "report.",
     )
+    which: Literal["main", "all"] = Field(
+        default="main",
+        description="main: the tables that have rows, the main figure of each outcome and unit, and one of "
+        "all units; all: every table and every figure, each figure with the numbers drawn. The report has "
+        "every figure.",
+    )
     tables: Annotated[tuple[Literal["csv", "parquet", "xlsx"], ...], DISTINCT, Field(min_length=1)] = Field(
-        default=("csv", "parquet"), description="Formats of the tables; estimates: parquet."
+        default=("csv",),
+        description="Formats of the tables; xlsx: one workbook of answers, effects and series. estimates: "
+        "parquet.",
     )
     figures: Annotated[tuple[Literal["svg", "png"], ...], DISTINCT] = Field(
-        default=("svg", "png"), description="Formats of the figures."
+        default=("png",), description="Formats of the figures; with `which: all` svg and png."
     )
     report: ReportSettings = Field(default_factory=ReportSettings, description="The report.")
+
+    @model_validator(mode="after")
+    def _formats_of_all(self) -> Self:
+        if self.which == "all" and "figures" not in self.model_fields_set:
+            self.settle(figures=("svg", "png"))
+        return self
 
     @model_validator(mode="after")
     def _parquet_of_estimates(self) -> Self:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from its_eval.catalogue import Catalogue
-from its_eval.figures.kinds import FigureKind, FigureTask
+from its_eval.figures.kinds import SINGLE, FigureKind, FigureTask
+from its_eval.figures.style import main_stem
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +23,7 @@ __all__ = [
     "figure_data",
     "figure_tasks",
     "in_section",
+    "main_tasks",
 ]
 
 
@@ -62,6 +64,27 @@ def figure_tasks(evaluation: Evaluation) -> list[FigureTask]:
         The result of a run. A table that is absent counts as empty.
     """
     return [task for kind in FIGURES.values() for task in kind.tasks(evaluation)]
+
+
+def main_tasks(evaluation: Evaluation) -> dict[FigureTask, str]:
+    """Return the figure that answers best of every outcome and unit, and of all units, with their stems.
+
+    It is the first wide one of those that stand beside the unit in the report, with peers where there are
+    some; of several units together the first there.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        As for ``figure_tasks``.
+    """
+    found: dict[tuple[str, str], FigureTask] = {}
+    tasks = [task for kind in in_section("units") for task in kind.tasks(evaluation)]
+    for task in tasks:
+        if not task.unit or FIGURES[task.kind].wide:
+            best = found.setdefault((task.outcome, task.unit), task)
+            if best.kind == task.kind and best.design == SINGLE:
+                found[task.outcome, task.unit] = task
+    return {task: main_stem(outcome, unit or None) for (outcome, unit), task in found.items()}
 
 
 def figure_data(evaluation: Evaluation, task: FigureTask) -> pd.DataFrame:

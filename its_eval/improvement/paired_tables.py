@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from its_eval.effects.several_units import adjust
+from its_eval.evaluation import BEFORE_AFTER_LEFT_OUT, BEFORE_AFTER_PAIRS, BESIDE
 from its_eval.improvement.paired import PairedChange, effect_size, paired_change
 from its_eval.improvement.paired_load import ALL
 
@@ -22,11 +23,6 @@ CHANGE_COLUMNS = [
     *(field.name for field in fields(PairedChange)),
     *("p_adjusted", "conf_level"),
 ]
-PAIR_COLUMNS = [
-    *("measure", "unit", "project", "follow_up", "baseline", "value", "change", "percent_change"),
-    *("projects", "used"),
-]
-LEFT_OUT_COLUMNS = ["measure", "unit", "project", "follow_up", "reason", "baseline", "value"]
 EFFECT_SIZE_COLUMNS = [
     *("measure", "n", "t", "df", "p_value", "r", "cohens_dz", "dz_low", "dz_high", "conf_level"),
 ]
@@ -159,9 +155,8 @@ def _pairs(frame: pd.DataFrame, complete: pd.Series[bool]) -> pd.DataFrame:
     change = frame["value"] - frame["baseline"]
     percent = 100.0 * change / frame["baseline"].abs().where(frame["baseline"].ne(0))
     pairs = frame.assign(change=change, percent_change=percent, used=complete)
-    return pairs.sort_values(["measure", "unit", "source_row"], kind="stable")[PAIR_COLUMNS].reset_index(
-        drop=True
-    )
+    ordered = pairs.sort_values(["measure", "unit", "source_row"], kind="stable")
+    return ordered[list(BESIDE[BEFORE_AFTER_PAIRS])].reset_index(drop=True)
 
 
 def _left_out(rows: pd.DataFrame) -> pd.DataFrame:
@@ -169,7 +164,7 @@ def _left_out(rows: pd.DataFrame) -> pd.DataFrame:
     first, second = rows["baseline"].isna(), rows["value"].isna()
     reason = np.select([first & second, first], ["neither is known", "no baseline"], "not followed up")
     out = rows.assign(reason=reason).sort_values(["measure", "unit", "source_row"], kind="stable")
-    return out[LEFT_OUT_COLUMNS].reset_index(drop=True)
+    return out[list(BESIDE[BEFORE_AFTER_LEFT_OUT])].reset_index(drop=True)
 
 
 ALPHA = 0.05

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from its_eval.errors import UsageError
-from its_eval.evaluation import SORT_KEYS
+from its_eval.evaluation import COLUMNS, SORT_KEYS, make_table
 from its_eval.provenance import RESOLVED, require_manifest
 from its_eval.report.source import read_stored
 
@@ -271,7 +271,10 @@ def compare_runs(first: Path, second: Path, tolerance: Tolerance) -> Comparison:
         When one of them is none, or has no tables.
     """
     manifests = [require_manifest(folder, _HINT) for folder in (first, second)]
-    tables = [_tables(folder / "tables") for folder in (first, second)]
+    tables = [
+        _tables(folder / "tables") | _without_rows(known)
+        for folder, known in zip((first, second), manifests, strict=True)
+    ]
     shared = sorted(tables[0].keys() & tables[1].keys())
     changes = tuple(compare_tables(name, tables[0][name], tables[1][name], tolerance) for name in shared)
     return Comparison(
@@ -294,6 +297,12 @@ def _tables(folder: Path) -> dict[str, pd.DataFrame]:
             f"{folder}: no table in CSV or Parquet", "run the config again with one of them in output.tables"
         )
     return tables
+
+
+def _without_rows(known: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+    """Return the tables that were not written, for they have no rows."""
+    rows = known.get("tables") or {}
+    return {name: make_table(name, []) for name, count in rows.items() if not count and name in COLUMNS}
 
 
 def _settings(path: Path) -> dict[str, Any]:

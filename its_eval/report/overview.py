@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from its_eval.figures.catalogue import figure_tasks
+from its_eval.figures.drawing import draw_figures, every_figure
 from its_eval.provenance import MANIFEST
 from its_eval.report.blocks import Cell, Link, Section, Table, plain, text_cell
 from its_eval.report.cells import ANSWER_TITLES, answer_rows, columns
@@ -121,14 +125,29 @@ def report_of(run: StoredRun, *, style: Path | None = None, answers: Path | None
     """
     chosen = run.config.output.report
     style, answers = style or chosen.style, answers or chosen.answers
-    return render_report(
-        run.evaluation,
-        run.figures,
-        settings=run.settings,
-        provenance=run.manifest,
-        style=None if style is None else load_house_style(style),
-        answers=None if answers is None else load_answers(answers),
-    )
+    with _drawings(run) as folder:
+        return render_report(
+            run.evaluation,
+            folder,
+            settings=run.settings,
+            provenance=run.manifest,
+            style=None if style is None else load_house_style(style),
+            answers=None if answers is None else load_answers(answers),
+        )
+
+
+@contextlib.contextmanager
+def _drawings(run: StoredRun) -> Iterator[Path]:
+    """Give the folder of all figures of a result: its own, or one where they are drawn again."""
+    # a result with every figure keeps them; of a run without figures there is none to draw
+    kept = any((run.figures / f"{task.stem}.svg").is_file() for task in figure_tasks(run.evaluation))
+    if kept or not run.manifest.get("figures"):
+        yield run.figures
+        return
+    with tempfile.TemporaryDirectory() as drawn:
+        copies = every_figure(run.evaluation, Path(drawn), ("svg",))
+        draw_figures(run.evaluation, copies, 1, lambda *_: None)
+        yield Path(drawn)
 
 
 def replace_report(run: StoredRun, page: str) -> Path:

@@ -309,7 +309,7 @@ def read_run(folder: Path) -> StoredRun:
     config = load_config(folder / RESOLVED)
     evaluation = Evaluation(
         config.title,
-        _tables(folder / "tables"),
+        _tables(folder / "tables", known.get("tables") or {}),
         tuple(known["notes"]),
         {name: _as_tuples(entry) for name, entry in about.items()},
         dict(known.get("unit_names") or {}),
@@ -324,8 +324,24 @@ def _as_tuples(value: Any) -> Any:
     return tuple(_as_tuples(item) for item in value) if isinstance(value, list) else value
 
 
-def _tables(folder: Path) -> dict[str, pd.DataFrame]:
-    """Return the tables of a result; one that an older version did not write is empty."""
+def load_run(folder: str | Path) -> Evaluation:
+    """Return a result on disk, as ``evaluate`` returned it.
+
+    Parameters
+    ----------
+    folder : str or Path
+        As ``its-eval run`` wrote it.
+
+    Raises
+    ------
+    UsageError, ConfigError
+        As `read_run`.
+    """
+    return read_run(Path(folder)).evaluation
+
+
+def _tables(folder: Path, rows: Mapping[str, int]) -> dict[str, pd.DataFrame]:
+    """Return the tables of a result; one that was not written has its columns and no rows."""
     tables = {}
     for name in COLUMNS:
         parquet, csv = folder / f"{name}.parquet", folder / f"{name}.csv"
@@ -335,7 +351,7 @@ def _tables(folder: Path) -> dict[str, pd.DataFrame]:
             tables[name] = _from_csv(csv, name)
         else:
             tables[name] = make_table(name, [])
-    tables |= _beside(folder)
+    tables |= _beside(folder, rows)
     if all(table.empty for table in tables.values()):
         raise UsageError(
             f"{folder}: no table in CSV or Parquet; a result is read back from these",
@@ -344,7 +360,7 @@ def _tables(folder: Path) -> dict[str, pd.DataFrame]:
     return tables
 
 
-def _beside(folder: Path) -> dict[str, pd.DataFrame]:
+def _beside(folder: Path, rows: Mapping[str, int]) -> dict[str, pd.DataFrame]:
     """Return the tables about projects measured before and after; none in a run without them."""
     found = {}
     for name in BESIDE:
@@ -358,6 +374,8 @@ def _beside(folder: Path) -> dict[str, pd.DataFrame]:
             for column in _BESIDE_TEXTS & set(table.columns):
                 table[column] = table[column].fillna("").str.replace(_DEFUSED, "", regex=True)
             found[name] = table
+        elif name in rows:
+            found[name] = pd.DataFrame(columns=list(BESIDE[name]))
     return found
 
 

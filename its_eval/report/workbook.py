@@ -1,4 +1,4 @@
-"""The tables as an Excel workbook: a cover sheet, then a sheet per table; the same bytes every time."""
+"""The answers, the effects and the series of a result as an Excel workbook; the same bytes every time."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from its_eval.errors import OutputError
-from its_eval.evaluation import COLUMNS, defused
+from its_eval.evaluation import defused, records
+from its_eval.words.verdicts import headline
 
 if TYPE_CHECKING:
     from openpyxl import Workbook  # type: ignore[import-untyped]
     from openpyxl.worksheet._write_only import WriteOnlyWorksheet  # type: ignore[import-untyped]
 
+    from its_eval.evaluation import Evaluation
 
-COVER = "cover"
+
 #: Rows of a sheet in Excel, its heading included.
 MOST_ROWS = 1_048_576
 #: What Excel lets a cell hold.
@@ -36,17 +38,50 @@ _WIDEST, _NARROWEST = 60, 8
 _MEASURED_ROWS = 200
 
 
-def write_workbook(tables: Mapping[str, pd.DataFrame], path: Path, cover: Mapping[str, str]) -> None:
-    """Write tables as a workbook.
+def write_workbook(evaluation: Evaluation, path: Path) -> None:
+    """Write what most readers ask for as a workbook of three sheets: answers, effects and series.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        The result.
+    path : Path
+        The file.
+
+    Raises
+    ------
+    OutputError
+        When a table has more rows than a sheet can hold.
+    """
+    names = ("effects", "series")
+    write_sheets({"answers": _answers(evaluation)} | {name: evaluation.tables[name] for name in names}, path)
+
+
+def _answers(evaluation: Evaluation) -> pd.DataFrame:
+    """Return the verdicts that say something, each with the name of its unit and its sentence."""
+    verdicts = evaluation.tables["verdicts"]
+    said = verdicts[verdicts["label"].ne("")]
+    rows = [row for _, row in records(said)]
+    sentences = [headline(row, evaluation.outcomes.get(row["outcome"], {})) for row in rows]
+    first = {
+        "outcome": said["outcome"],
+        "unit": said["unit"],
+        "name": [evaluation.unit_names.get(row["unit"], "") for row in rows],
+        "answer": sentences,
+    }
+    rest = [name for name in verdicts.columns if name not in first]
+    return pd.DataFrame(first | {name: said[name] for name in rest})
+
+
+def write_sheets(tables: Mapping[str, pd.DataFrame], path: Path) -> None:
+    """Write tables as a workbook, a sheet each.
 
     Parameters
     ----------
     tables : mapping of str to DataFrame
-        By name: those of the contract in its order, others after them.
+        By the name of the sheet, in order.
     path : Path
         The file.
-    cover : mapping of str to str
-        What the first sheet says, line by line: what, of when, by which version.
 
     Raises
     ------
@@ -68,32 +103,13 @@ def write_workbook(tables: Mapping[str, pd.DataFrame], path: Path, cover: Mappin
     from openpyxl import Workbook  # noqa: PLC0415
 
     book = Workbook(write_only=True)
-    names = [*(name for name in COLUMNS if name in tables), *sorted(set(tables) - set(COLUMNS))]
-    _write_cover(book, cover, {name: len(tables[name]) for name in names})
-    for name in names:
-        _write_table(book, name, defused(tables[name]))
+    for name, table in tables.items():
+        _write_table(book, name, defused(table))
     book.properties.creator = "its-eval"
     book.properties.created = _FIXED
     content = io.BytesIO()
     book.save(content)
     path.write_bytes(_without_times(content.getvalue()))
-
-
-def _write_cover(book: Workbook, cover: Mapping[str, str], lengths: Mapping[str, int]) -> None:
-    from openpyxl.worksheet.hyperlink import Hyperlink  # type: ignore[import-untyped]  # noqa: PLC0415
-
-    sheet = book.create_sheet(COVER)
-    sheet.column_dimensions["A"].width = 30
-    sheet.column_dimensions["B"].width = 90
-    lines = pd.DataFrame({"what": list(cover), "text": [str(text) for text in cover.values()]})
-    for what, text in defused(lines).itertuples(index=False):
-        sheet.append([_bold(sheet, what), _text(text)])
-    sheet.append([])
-    sheet.append([_bold(sheet, "sheet"), _bold(sheet, "rows")])
-    for name, length in lengths.items():
-        link = _bold(sheet, name)
-        link.hyperlink = Hyperlink(ref="", location=f"'{name}'!A1")
-        sheet.append([link, length])
 
 
 def _write_table(book: Workbook, name: str, table: pd.DataFrame) -> None:

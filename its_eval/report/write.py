@@ -249,14 +249,16 @@ def result_folder(target: Path, *, force: bool) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path, formats: Sequence[str]) -> None:
-    """Write every table as CSV (UTF-8, full precision) and Parquet.
+def write_tables(
+    tables: Mapping[str, pd.DataFrame], folder: Path, formats: Sequence[str], *, empty: bool = True
+) -> None:
+    """Write tables as CSV (UTF-8, full precision) and Parquet; those without rows only where asked.
 
     In CSV a text that starts like a spreadsheet formula gets a leading apostrophe; Parquet keeps texts as
     they are.
     """
     folder.mkdir()
-    for name in sorted(tables):
+    for name in sorted(name for name, table in tables.items() if empty or len(table)):
         if "csv" in formats:
             defused(tables[name]).to_csv(
                 folder / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8"

@@ -3,18 +3,22 @@
 import json
 import math
 import os
+import re
 import shutil
 
 import pandas as pd
 import pytest
 import yaml
 
+import its_eval
 from its_eval.cli import console
 from its_eval.cli.commands import run as command
 from its_eval.evaluation import COLUMNS, Evaluation, make_table
-from its_eval.pipeline import produce as drawing
+from its_eval.figures import drawing
+from its_eval.figures.catalogue import figure_tasks
 
 TABLES = ("--no-figures", "--no-report")
+NO_CHECKS = "checks: {placebo_units: no, placebo_dates: no, leave_one_peer_out: no, diagnostics: no}"
 
 
 @pytest.fixture
@@ -30,10 +34,16 @@ def test_a_run_writes_the_folder_of_the_contract(its, study):
     answer = its("run", study.config, "--out", out, *TABLES)
     assert (answer.code, answer.err) == (0, "")
     assert sorted(path.name for path in out.iterdir()) == ["config.resolved.yaml", "manifest.json", "tables"]
-    names = sorted(f"{name}.{form}" for name in COLUMNS for form in ("csv", "parquet"))
-    assert sorted(path.name for path in (out / "tables").iterdir()) == names
+    # a table without rows is not written, and read back with its columns all the same
+    rows = json.loads((out / "manifest.json").read_text())["tables"]
+    assert set(rows) == set(COLUMNS)
+    assert {name for name, count in rows.items() if not count} >= {"not_estimated", "placebo_units"}
+    written = sorted(f"{name}.csv" for name, count in rows.items() if count)
+    assert sorted(path.name for path in (out / "tables").iterdir()) == written
+    tables = its_eval.load_run(out).tables
+    assert {name: len(table) for name, table in tables.items()} == rows
     for name, columns in COLUMNS.items():
-        assert tuple(pd.read_csv(out / "tables" / f"{name}.csv").columns) == columns
+        assert tuple(tables[name].columns) == columns
 
 
 def test_the_summary_says_question_answers_and_place(its, study):
@@ -551,15 +561,59 @@ def test_figures_and_report_are_the_same_in_one_process_or_two(its, study, conte
     )
     one, two = study.folder / "one", study.folder / "two"
     assert its("run", study.config, "-o", one, "-q").code == 0
-    drawn = [path.name for path in (one / "figures").iterdir()]
-    stems = {name.rsplit(".", 1)[0] for name in drawn}
-    assert sorted(drawn) == sorted(f"{stem}.{form}" for stem in stems for form in ("csv", "png", "svg"))
-    assert {f"main_its_waits_A1_{design}" for design in ("difference", "single")} <= stems
-    assert {"against_peers_waits_A1", "peer_distances_waits_A1", "balance_waits_A1"} <= stems
+    assert [path.name for path in (one / "figures").iterdir()] == ["waits_A1.png"]
     page = (one / "report.html").read_text(encoding="utf-8")
     assert "A small study" in page
     assert its("run", study.config, "-o", two, "-q", "--jobs", "2").code == 0
     assert contents(one, without=("manifest.json",)) == contents(two, without=("manifest.json",))
+
+
+def test_main_figures_are_of_each_unit_and_of_all(its, study):
+    out = study.folder / "out"
+    assert its("run", study.config, "-o", out, "-q", "--no-report").code == 0
+    drawn = sorted(path.name for path in (out / "figures").iterdir())
+    assert drawn == sorted(f"{name}_{unit}.png" for name in ("waits", "seen") for unit in ("A1", "A2", "all"))
+    assert not list(out.glob(".*"))
+
+
+def test_everything_is_what_0_1_wrote_and_gives_the_same_page(its, study):
+    """`which: all` with both formats: every table, those without rows too, and every figure three times."""
+    config = study.write(
+        changes={
+            '  - {indicator: seen, label: Seen in time, unit: "%", kind: percentage, better: higher}\n': "",
+            NO_CHECKS: NO_CHECKS + "\noutput: {which: all, tables: [csv, parquet]}",
+        },
+    )
+    out, short = study.folder / "out", study.folder / "short"
+    assert its("run", config, "-o", out, "-q").code == 0
+    evaluation = its_eval.load_run(out)
+    stems = {task.stem for task in figure_tasks(evaluation)}
+    assert {f"main_its_waits_A1_{design}" for design in ("difference", "single")} <= stems
+    assert {"against_peers_waits_A1", "peer_distances_waits_A1", "balance_waits_A1"} <= stems
+    assert {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()} == {
+        *("config.resolved.yaml", "manifest.json", "report.html"),
+        *(f"tables/{name}.{form}" for name in COLUMNS for form in ("csv", "parquet")),
+        *(f"figures/{stem}.{form}" for stem in stems for form in ("csv", "png", "svg")),
+    }
+    # what a result keeps decides nothing about its report, nor about one that is made again
+    study.write("short.yaml", text=config.read_text().replace("output:", "# output:"))
+    assert its("run", study.folder / "short.yaml", "-o", short, "-q").code == 0
+    page = (short / "report.html").read_text(encoding="utf-8")
+    assert page.count("<figure") >= len(stems)
+    assert without_origin(page) == without_origin((out / "report.html").read_text(encoding="utf-8"))
+    for folder in (out, short):
+        before = (folder / "report.html").read_bytes()
+        assert its("report", folder).code == 0
+        assert (folder / "report.html").read_bytes() == before
+        assert its("verify", folder).code == 0
+    differing = its("diff", out, short)
+    assert differing.code == 1
+    assert "no answer, 3 settings, no input, none of " in differing.out
+
+
+def without_origin(page):
+    """Return a page without the hash of its config."""
+    return re.sub(r"\b[0-9a-f]{12,64}\b", "", page)
 
 
 def test_a_run_with_every_check_writes_its_tables(its, study):
@@ -574,10 +628,13 @@ def test_a_run_with_every_check_writes_its_tables(its, study):
     assert its("run", study.config, "-o", out, "-q", *TABLES).code == 0
     for name in ("checks", "placebo_units", "residuals", "sensitivity"):
         assert not pd.read_csv(out / "tables" / f"{name}.csv").empty, name
-    with pd.ExcelFile(out / "tables" / "tables.xlsx", engine="openpyxl") as workbook:
-        assert {"summary", "effects", "checks"} <= {str(name).casefold() for name in workbook.sheet_names}
-        cover = [row[0].value for row in workbook.book.worksheets[0].iter_rows(max_row=6)]
-    assert cover == ["Evaluation", "Outcomes", "Intervention", "Made by", "When", "Config"]
+    with pd.ExcelFile(out / "results.xlsx", engine="openpyxl") as workbook:
+        assert workbook.sheet_names == ["answers", "effects", "series"]
+        answers = workbook.parse("answers")
+    verdicts = pd.read_csv(out / "tables" / "verdicts.csv")
+    assert len(answers) == verdicts["label"].notna().sum()
+    assert answers["name"].tolist() == ["Trust A1"] * len(answers)
+    assert answers["answer"].str.startswith("Compared with ").all()
     summary = pd.read_csv(out / "tables" / "summary.csv").set_index("design")
     # A2 and five others are donors; the unit itself counts too
     assert summary.loc["difference", "p_placebo"] == pytest.approx(1 / 7)
@@ -664,5 +721,6 @@ def test_a_model_over_rows_of_peers_too_is_no_sum_of_the_units_periods(its, stud
     assert its("run", study.config, "-o", out, *TABLES, "-q").code == 0
     checks = pd.read_csv(out / "tables" / "checks.csv").set_index("check")
     assert set(checks.loc["one_month", "status"]) == {"not_applicable"}
-    assert pd.read_csv(out / "tables" / "trend_bounds.csv").empty
+    assert not (out / "tables" / "trend_bounds.csv").exists()
+    assert its_eval.load_run(out).tables["trend_bounds"].empty
     assert pd.read_csv(out / "tables" / "summary.csv")["estimate"].notna().all()

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from config_cases import CASES as CONFIG_CASES
 from data_cases import CASES as DATA_CASES
+
+from its_eval import load_run
 
 CASES = [*CONFIG_CASES, *DATA_CASES]
 FEWEST = 120
@@ -64,8 +65,7 @@ def test_case(case, its, tmp_path):
 
 def assert_no_silent_gaps(tables):
     """An effect without a p-value or interval belongs to a fit with a flag that says why."""
-    effects = pd.read_parquet(tables / "effects.parquet")
-    fits = pd.read_parquet(tables / "fits.parquet")
+    effects, fits = (load_run(tables.parent).tables[name] for name in ("effects", "fits"))
     keys = ["outcome", "unit", "design", "estimator"]
     primary = effects[effects["role"].eq("primary")]
     merged = primary.merge(fits[[*keys, "flags"]], on=keys, validate="many_to_one")

@@ -37,7 +37,7 @@ def test_it_is_listed_described_and_drawn(study):
 
 @pytest.mark.usefixtures("registered")
 def test_from_yaml_to_report(study, its, tmp_path):
-    study.write(checks={"placebo_units": False, "placebo_dates": False, "leave_one_peer_out": False})
+    study.write(text=study.config.read_text() + "output: {which: all}\n")
     out = tmp_path / "result"
     assert its("run", str(study.config), "-o", str(out), "--jobs", "1").code == 0
     for ending in ("svg", "png", "csv"):

@@ -93,7 +93,7 @@ def test_hostile_names_stay_text_and_stay_inside(small, guarded):
     text = small.config.read_text().replace(
         "treated: [A1]", f"treated: [{json.dumps(UNIT, ensure_ascii=False)}]"
     )
-    small.config.write_text(text + "output: {tables: [csv, xlsx]}\n", encoding="utf-8")
+    small.config.write_text(text + "output: {which: all, tables: [csv, xlsx]}\n", encoding="utf-8")
     # a peer that is a formula stands at the start of cells
     for path in (small.indicators, small.characteristics, small.units):
         path.write_text(re.sub(r"\bB1\b", FORMULA, path.read_text(encoding="utf-8")), encoding="utf-8")
@@ -111,7 +111,7 @@ def test_hostile_names_stay_text_and_stay_inside(small, guarded):
     }
     for drawing in (out / "figures").glob("*.svg"):
         assert "<script" not in drawing.read_text(encoding="utf-8")
-    book = openpyxl.load_workbook(out / "tables" / "tables.xlsx")
+    book = openpyxl.load_workbook(out / "results.xlsx")
     cells = [cell for sheet in book for row in sheet.iter_rows() for cell in row]
     assert any(cell.value == UNIT for cell in cells)
     assert [cell.coordinate for cell in cells if cell.data_type == "f"] == []

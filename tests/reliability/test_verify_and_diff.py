@@ -59,15 +59,32 @@ def test_a_folder_without_a_result(its, tmp_path, command):
 
 @pytest.mark.parametrize("command", ["diff", "report"])
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00"])
-def test_a_damaged_table_is_told_of(its, before, command, content):
-    for ending in ("parquet", "csv"):
-        path = before / "tables" / f"effects.{ending}"
-        path.write_bytes(content)
-        answer = its(command, *([before, before] if command == "diff" else [before]))
-        assert (answer.code, answer.out) == (2, "")
-        assert answer.err.startswith(f"its-eval: {path}: cannot be read: ")
-        assert "hint: `its-eval verify` shows what has changed" in answer.err
-        path.unlink()
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_a_damaged_table_is_told_of(its, before, command, content, ending):
+    path = before / "tables" / f"effects.{ending}"
+    path.write_bytes(content)
+    answer = its(command, *([before, before] if command == "diff" else [before]))
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith(f"its-eval: {path}: cannot be read: ")
+    assert "hint: `its-eval verify` shows what has changed" in answer.err
+
+
+def test_results_in_other_formats_say_the_same(its, small, before):
+    """Settings of the output differ and nothing else: a table without rows is no table that is missing."""
+    text = small.config.read_text() + "output: {which: all, tables: [parquet]}\n"
+    small.write("parquet.yaml", text=text)
+    after = small.folder / "after"
+    assert its("run", small.folder / "parquet.yaml", "-o", after, *TABLES).code == 0
+    for one, other in ((before, after), (after, before)):
+        answer = its("diff", one, other)
+        assert answer.code == 1
+        assert "differ: no answer, 3 settings, no input, none of " in answer.out
+        assert "output.tables: " in answer.out
+        assert "only in" not in answer.out
+    for config, out in ((small.config, before), (small.folder / "parquet.yaml", after)):
+        assert its("verify", out).code == 0
+        again = its("run", config, "-o", out, *TABLES[:2], "--if-changed")
+        assert again.err == f"{out}: unchanged, nothing done\n"
 
 
 def test_diff_says_what_changed_in_words(its, small, before):

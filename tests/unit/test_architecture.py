@@ -76,7 +76,7 @@ ALLOWED = {
         *("config", "effects", "calendar", "evaluation", "starter", "provenance", "errors"),
     },
     "notebook": {"pipeline", "figures", "words", "data", "evaluation", "result", "errors"},
-    "__init__": {"config", "evaluation", "peers", "pipeline", "provenance"},
+    "__init__": {"config", "evaluation", "peers", "pipeline", "provenance", "report"},
     "__main__": {"cli"},
 }
 #: Modules that bring the parts together: a result is written with its figures and its report; a page that fits
@@ -119,6 +119,7 @@ HOMES = {
     "pydantic": ("config",),
     "pydantic_core": ("config",),
     "matplotlib": ("figures",),
+    "PIL": ("figures",),
     "jinja2": ("report",),
     "openpyxl": ("report",),
     "python_calamine": ("data",),

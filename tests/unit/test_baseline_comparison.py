@@ -118,6 +118,15 @@ def test_tables_and_runs_that_are_gone_or_new(runs):
     assert [one.kind for one in compare_run(old.with_name("none"), new)] == ["run added"]
 
 
+def test_table_in_one_format_alone_or_without_rows_is_none_that_is_gone(runs):
+    old, new, compare = runs
+    (new / "result" / "tables" / "effects.parquet").unlink()
+    EFFECTS.iloc[:0].to_csv(old / "result" / "tables" / "power.csv", index=False)
+    assert compare() == []
+    EFFECTS.to_csv(old / "result" / "tables" / "power.csv", index=False)
+    assert [(one.table, one.kind) for one in compare()] == [("power", "table missing")]
+
+
 def test_table_in_a_folder_is_one_table(runs):
     old, new, compare = runs
     for folder, parts in ((old, [EFFECTS[:1], EFFECTS[1:]]), (new, [EFFECTS[:2], changed(unit="U09")[:1]])):

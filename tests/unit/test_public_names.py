@@ -31,6 +31,7 @@ def test_public_names():
             "evaluate",
             "fit",
             "load_config",
+            "load_run",
             "peers_of",
             "select_peers",
         ),
@@ -41,6 +42,7 @@ def test_public_names():
         assert getattr(its_eval, name) is not None
     assert its_eval.__version__ == program_version()
     assert its_eval.load_config.__module__ == "its_eval.config.loading"
+    assert its_eval.load_run.__module__ == "its_eval.report.source"
     assert its_eval.evaluate.__module__ == "its_eval.pipeline.run"
     assert its_eval.select_peers.__module__ == "its_eval.peers.select"
     assert its_eval.Evaluation.__module__ == "its_eval.evaluation"

@@ -98,10 +98,20 @@ def test_a_slope_chart_for_each_measure(evaluated):
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_its_tables_are_read_back(evaluated, tmp_path, form):
     write_tables(evaluated.tables, tmp_path / "tables", (form,))
-    back = _beside(tmp_path / "tables")
+    back = _beside(tmp_path / "tables", {})
     assert set(back) == set(BESIDE) - {"before_after_effect_sizes"}
     for name, table in back.items():
         pd.testing.assert_frame_equal(table, evaluated.tables[name], check_dtype=False)
+
+
+def test_one_without_rows_keeps_its_columns(evaluated, tmp_path):
+    left_out = evaluated.tables["before_after_left_out"]
+    tables = {**evaluated.tables, "before_after_left_out": left_out.iloc[:0]}
+    write_tables(tables, tmp_path / "tables", ("csv",), empty=False)
+    assert not (tmp_path / "tables" / "before_after_left_out.csv").exists()
+    back = _beside(tmp_path / "tables", {name: len(table) for name, table in tables.items()})
+    assert list(back["before_after_left_out"].columns) == list(left_out.columns)
+    assert back["before_after_left_out"].empty
 
 
 def test_faults_of_its_table_come_with_those_of_the_data(study):

@@ -11,9 +11,9 @@ import pytest
 from its_eval.errors import OutputError
 from its_eval.evaluation import make_table
 from its_eval.report import workbook
-from its_eval.report.workbook import number_format, write_workbook
+from its_eval.report.workbook import number_format, write_sheets, write_workbook
+from its_eval.words.verdicts import headline
 
-COVER = {"Evaluation": "=HYPERLINK(1)", "Made by": "its-eval 1.0"}
 KEY = {"outcome": "o", "unit": "=cmd()", "design": "single", "estimand": "slope_change"}
 
 
@@ -35,24 +35,30 @@ def tables():
 
 
 def written(tables, path):
-    write_workbook(tables, path, COVER)
+    write_sheets(tables, path)
     return openpyxl.load_workbook(path)
 
 
-def test_a_cover_and_a_sheet_per_table_in_the_order_of_the_contract(tables, tmp_path):
-    book = written(tables, tmp_path / "t.xlsx")
-    assert book.sheetnames == ["cover", "summary", "fits", "zz_own"]
-    cover = [[cell.value for cell in row] for row in book["cover"].iter_rows(max_col=2)]
-    assert cover == [
-        ["Evaluation", "'=HYPERLINK(1)"],
-        ["Made by", "its-eval 1.0"],
-        [None, None],
-        ["sheet", "rows"],
-        ["summary", 1],
-        ["fits", 0],
-        ["zz_own", 2],
-    ]
-    assert book["cover"]["A5"].hyperlink.location == "'summary'!A1"
+def test_a_sheet_per_table_in_order(tables, tmp_path):
+    assert written(tables, tmp_path / "t.xlsx").sheetnames == ["zz_own", "summary", "fits"]
+
+
+def test_answers_effects_and_series_of_a_result(undrawn, tmp_path):
+    write_workbook(undrawn.evaluation, tmp_path / "r.xlsx")
+    sheets = pd.read_excel(tmp_path / "r.xlsx", sheet_name=None, engine="openpyxl", keep_default_na=False)
+    assert list(sheets) == ["answers", "effects", "series"]
+    for name in ("effects", "series"):
+        table = undrawn.evaluation.tables[name]
+        assert list(sheets[name].columns) == list(table.columns)
+        assert len(sheets[name]) == len(table)
+        assert sheets[name]["unit"].tolist() == table["unit"].tolist()
+    answers = sheets["answers"]
+    verdicts = undrawn.evaluation.tables["verdicts"]
+    said = verdicts[verdicts["label"].ne("")]
+    assert answers["label"].tolist() == said["label"].tolist()
+    assert set(answers.loc[answers["unit"].eq("A1"), "name"]) == {"Trust A1 & Sons"}
+    for sentence, row in zip(answers["answer"], said.to_dict("records"), strict=True):
+        assert sentence == headline(row, undrawn.evaluation.outcomes[row["outcome"]])
 
 
 def test_numbers_have_sixteen_digits_and_texts_stay_texts(tables, tmp_path):
@@ -95,10 +101,10 @@ def test_headings_stay_in_sight_and_filter(tables, tmp_path):
 
 
 def test_the_same_tables_give_the_same_bytes(tables, tmp_path, monkeypatch):
-    write_workbook(tables, tmp_path / "a.xlsx", COVER)
+    write_sheets(tables, tmp_path / "a.xlsx")
     later = time.localtime(time.time() + 100_000)
     monkeypatch.setattr(time, "localtime", lambda *_: later)
-    write_workbook(tables, tmp_path / "b.xlsx", COVER)
+    write_sheets(tables, tmp_path / "b.xlsx")
     assert (tmp_path / "a.xlsx").read_bytes() == (tmp_path / "b.xlsx").read_bytes()
     book = openpyxl.load_workbook(tmp_path / "a.xlsx")
     assert (book.properties.created.year, book.properties.modified.year) == (2000, 2000)
@@ -108,7 +114,7 @@ def test_the_same_tables_give_the_same_bytes(tables, tmp_path, monkeypatch):
 def test_a_table_longer_than_a_sheet_is_refused(tables, tmp_path, monkeypatch):
     monkeypatch.setattr(workbook, "MOST_ROWS", 2)
     with pytest.raises(OutputError, match="zz_own: more rows than the 2 of an Excel sheet"):
-        write_workbook(tables, tmp_path / "t.xlsx", COVER)
+        write_sheets(tables, tmp_path / "t.xlsx")
     assert not (tmp_path / "t.xlsx").exists()
 
 
