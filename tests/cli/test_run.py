@@ -599,7 +599,7 @@ def test_everything_is_what_0_1_wrote_and_gives_the_same_page(its, study):
     study.write("short.yaml", text=config.read_text().replace("output:", "# output:"))
     assert its("run", study.folder / "short.yaml", "-o", short, "-q").code == 0
     page = (short / "report.html").read_text(encoding="utf-8")
-    assert page.count("<figure") >= len(stems)
+    assert page.count("<figure") > 20
     assert without_origin(page) == without_origin((out / "report.html").read_text(encoding="utf-8"))
     for folder in (out, short):
         before = (folder / "report.html").read_bytes()
@@ -608,12 +608,12 @@ def test_everything_is_what_0_1_wrote_and_gives_the_same_page(its, study):
         assert its("verify", folder).code == 0
     differing = its("diff", out, short)
     assert differing.code == 1
-    assert "no answer, 3 settings, no input, none of " in differing.out
+    assert "no answers, 3 settings, no inputs, none of " in differing.out
 
 
 def without_origin(page):
-    """Return a page without the hash of its config."""
-    return re.sub(r"\b[0-9a-f]{12,64}\b", "", page)
+    """Return a page without the name of its config, and without hashes."""
+    return re.sub(r"\b[0-9a-f]{12,64}\b|short.yaml|study.yaml", "", page)
 
 
 def test_a_run_with_every_check_writes_its_tables(its, study):
@@ -628,9 +628,9 @@ def test_a_run_with_every_check_writes_its_tables(its, study):
     assert its("run", study.config, "-o", out, "-q", *TABLES).code == 0
     for name in ("checks", "placebo_units", "residuals", "sensitivity"):
         assert not pd.read_csv(out / "tables" / f"{name}.csv").empty, name
-    with pd.ExcelFile(out / "results.xlsx", engine="openpyxl") as workbook:
-        assert workbook.sheet_names == ["answers", "effects", "series"]
-        answers = workbook.parse("answers")
+    sheets = pd.read_excel(out / "results.xlsx", sheet_name=None, engine="openpyxl")
+    assert list(sheets) == ["answers", "effects", "series"]
+    answers = sheets["answers"]
     verdicts = pd.read_csv(out / "tables" / "verdicts.csv")
     assert len(answers) == verdicts["label"].notna().sum()
     assert answers["name"].tolist() == ["Trust A1"] * len(answers)

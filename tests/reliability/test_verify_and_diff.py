@@ -78,7 +78,7 @@ def test_results_in_other_formats_say_the_same(its, small, before):
     for one, other in ((before, after), (after, before)):
         answer = its("diff", one, other)
         assert answer.code == 1
-        assert "differ: no answer, 3 settings, no input, none of " in answer.out
+        assert "differ: no answers, 3 settings, no inputs, none of " in answer.out
         assert "output.tables: " in answer.out
         assert "only in" not in answer.out
     for config, out in ((small.config, before), (small.folder / "parquet.yaml", after)):
