@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from its_eval.columns import TableColumns, Texts
 from its_eval.comparisons.base import comparison_of
