@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from contextlib import contextmanager
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -106,7 +106,7 @@ def figure_svg(figure: Figure) -> str:
     """Return a figure as the text of an SVG file, as `save_figure` writes it."""
     text = io.StringIO()
     with house_style():
-        figure.savefig(text, format="svg", metadata=_METADATA["svg"], **_OPTIONS["svg"])
+        figure.savefig(text, format="svg", metadata=_NO_DATE)
     return text.getvalue()
 
 
@@ -416,6 +416,8 @@ def _file_stem(figure: tuple[str, ...], parts: Sequence[str], *, legible: bool) 
 
 FORMATS = ("svg", "png")
 
+#: Without date and version of Matplotlib, so that a file changes only when the picture does.
+_NO_DATE: dict[str, Any] = {"Date": None, "Creator": None}
 #: A drawing of a dozen colours, with the shades at the edges of letters and lines: a third of the bytes.
 _COLOURS = 128
 
@@ -471,8 +473,7 @@ def save_pictures(figure: Figure, folder: Path, stem: str, formats: Sequence[str
 
 
 def _save_svg(figure: Figure, path: Path) -> None:
-    # without a date, so that the file changes only when the picture does
-    figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
+    figure.savefig(path, format="svg", metadata=_NO_DATE)
 
 
 def _save_png(figure: Figure, path: Path) -> None:
