@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Collection, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import yaml
@@ -160,6 +160,10 @@ def load_config(source: str | Path | Mapping[Any, Any], *, in_memory: Collection
     if isinstance(source, Mapping):
         document, folder, title = read_mapping(source), Path.cwd(), "Evaluation"
     else:
+        given: object = source
+        if not isinstance(given, str | PurePath):
+            what = f"config: a {type(given).__name__}; expected the path of a file, or a dictionary"
+            raise ConfigError([what], _HINT)
         path = Path(source)
         document, folder, title = read_file(path), path.absolute().parent, path.stem
     outcomes_read = expand_outcomes(document, folder)

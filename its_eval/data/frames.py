@@ -83,7 +83,7 @@ def cells(frame: pd.DataFrame) -> pd.DataFrame:
     index = frame.index
     if not index.is_unique:
         index = pd.RangeIndex(len(frame))
-    labels = (str(one) if isinstance(one, pd.Period) else cell_of(one) for one in index)
+    labels = (str(one) if isinstance(one, pd.Period) else cell_of(one) or str(one) for one in index)
     out.index = index.rename(None) if pd.api.types.is_integer_dtype(index) else pd.Index(list(labels))
     return out
 

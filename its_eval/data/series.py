@@ -5,18 +5,27 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
+from its_eval.config.faults import show
+from its_eval.data.faults import shorten
+from its_eval.data.frames import cells
+from its_eval.data.numbers import LARGEST, number_hint, to_numbers
 from its_eval.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
     from its_eval.calendar import Calendar
 
 #: Frequencies of pandas whose periods are numbered within a year that may end in any month.
 _WITHIN_A_YEAR = {"quarter": "Q-", "year": "Y-"}
 
 
-def on_calendar(data: pd.Series[Any] | pd.DataFrame, calendar: Calendar) -> tuple[pd.DataFrame, int]:
+def on_calendar(data: Any, calendar: Calendar) -> tuple[pd.DataFrame, int]:
     """Return series with a row for every period from the first to the last, and the first ordinal.
 
     Parameters
@@ -32,15 +41,19 @@ def on_calendar(data: pd.Series[Any] | pd.DataFrame, calendar: Calendar) -> tupl
         Without values, for labels that name no period, for periods or series that stand twice, and for values
         that are no numbers.
     """
-    frame = (
-        data.to_frame("series" if data.name is None else data.name) if isinstance(data, pd.Series) else data
-    )
-    if frame.empty:
+    if isinstance(data, pd.Series):
+        data = data.to_frame("series" if data.name is None else data.name)
+    if not isinstance(data, pd.DataFrame):
+        what = f"data: a {type(data).__name__}; expected a pandas Series or DataFrame"
+        raise DataError([f"{what} whose index holds periods"], "write pandas.Series(values, index=periods)")
+    if data.empty:
         raise DataError(
             ["the data have no values; expected a column for each series and a row for each period"]
         )
-    names = [str(name) for name in frame.columns]
-    ordinals = [period_ordinal(label, calendar, "index") for label in frame.index]
+    if data.columns.nlevels > 1:
+        raise DataError([f"data: the columns have {data.columns.nlevels} levels; expected one name each"])
+    names = [str(name) for name in data.columns]
+    ordinals = [period_ordinal(label, calendar, "index") for label in data.index]
     problems = [
         f"series {name!r} stands twice; expected a name for each"
         for name, count in Counter(names).items()
@@ -51,18 +64,34 @@ def on_calendar(data: pd.Series[Any] | pd.DataFrame, calendar: Calendar) -> tupl
         for ordinal, count in sorted(Counter(ordinals).items())
         if count > 1
     ]
-    no_numbers = {kind for kind in set(frame.dtypes) if not pd.api.types.is_numeric_dtype(kind)}
-    problems += [
-        f"series {name!r} holds {kind}; expected numbers"
-        for name, kind in zip(names, frame.dtypes, strict=True)
-        if kind in no_numbers
-    ]
+    values = _values(data, names, [calendar.format(ordinal) for ordinal in ordinals], problems)
     if problems:
-        raise DataError(problems)
+        raise DataError(shorten(problems))
     first, last = min(ordinals), max(ordinals)
-    whole = frame.set_axis(ordinals).reindex(range(first, last + 1)).astype("float64")
+    whole = pd.DataFrame(values, ordinals, data.columns).reindex(range(first, last + 1))
     whole.index = pd.Index(calendar.span(first, last))
     return whole, first
+
+
+def _values(
+    frame: pd.DataFrame, names: Sequence[str], periods: Sequence[str], problems: list[str]
+) -> NDArray[np.float64]:
+    """Return all cells as numbers, NaN where missing, and add to the problems those that are none."""
+    if all(isinstance(kind, np.dtype) and kind.kind in "fiu" for kind in frame.dtypes):
+        values = frame.to_numpy(dtype=np.float64)
+        if not (np.abs(values) > LARGEST).any():
+            return values
+    found = cells(frame)
+    columns = []
+    for place, name in enumerate(names):
+        column = found.iloc[:, place]
+        numbers, faulty = to_numbers(column)
+        columns.append(numbers)
+        for row in np.flatnonzero(faulty).tolist():
+            text = str(column.iloc[row])
+            what = f"series {name!r}, {periods[row]}: {show(text)} is not a number"
+            problems.append(f"{what}; {number_hint(text)}")
+    return np.column_stack(columns)
 
 
 def period_ordinal(label: object, calendar: Calendar, where: str, index: pd.Index | None = None) -> int:

@@ -69,8 +69,8 @@ def against_peers(
     units = listed(treated, "treated", problems)
     chosen = [] if peers is None or peers == NEAREST else listed(peers, "peers", problems)
     problems += [
-        f"{name}: the data have no column {code!r}; {nearest(code, names)}"
-        for name, codes in (("treated", units), ("peers", chosen))
+        f"{name}: the data have no column {code!r}; {nearest(code, [*names, *words])}"
+        for name, codes, words in (("treated", units, ()), ("peers", chosen, (NEAREST,)))
         for code in codes
         if code not in names
     ]
@@ -79,6 +79,8 @@ def against_peers(
     ]
     if characteristics is not None and peers != NEAREST:
         problems.append(f"characteristics: they choose peers; expected peers={NEAREST!r} beside them")
+    if k != "all" and (isinstance(k, bool) or not isinstance(k, int) or k < 1):
+        problems.append(f"k: {k!r}; expected a whole number of at least 1, or 'all'")
     if not set(names) - set(units):
         problems.append("treated: every column is treated; expected others to compare with")
     if problems:

@@ -129,6 +129,8 @@ def _indicator_tables(
     # what a config says of several files is not true of the one table in their place
     usual = known[0] if len(known) == 1 else IndicatorTable(path=Path("i.csv"))
     if isinstance(indicators, Mapping):
+        if not indicators:
+            raise DataError(["indicators: no table; expected a DataFrame for each indicator, by its name"])
         by_name = {table.indicator: table for table in known}
         found: list[tuple[IndicatorTable, pd.DataFrame, str | None]] = []
         for name, frame in indicators.items():

@@ -17,6 +17,9 @@ from its_eval.peers.recipes import recipe_for
 from its_eval.peers.scaling import scale_characteristics
 from its_eval.peers.select import PEER_COLUMNS, peer_rows, select_all
 
+#: What messages call the table.
+_TABLE = CharacteristicsTable(path=Path("c.csv")).model_copy(update={"path": Path("characteristics")})
+
 
 def peers_of(
     characteristics: pd.DataFrame,
@@ -60,8 +63,8 @@ def peers_of(
     0    P     1    Q  0.099668
     1    P     2    S  0.099668
     """
-    path = Path("characteristics")
-    frame, table = characteristics_table(characteristics, CharacteristicsTable(path=Path("c.csv")), "unit")
+    path = _TABLE.path
+    frame, table = characteristics_table(characteristics, _TABLE, "unit")
     frames = Frames({path: frame})
     column = find_column(frame.columns, table.columns.get("unit", "unit"), str(path))
     asked = (within,) if isinstance(within, str) else within

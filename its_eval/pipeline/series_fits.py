@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args, overload
 
 import numpy as np
 import pandas as pd
@@ -13,11 +13,13 @@ import pandas as pd
 from its_eval.calendar import EXAMPLES, Calendar
 from its_eval.columns import TableColumns, column_frame
 from its_eval.comparisons.base import comparison_of
+from its_eval.config.analysis import Shape
 from its_eval.config.estimators import Estimator, is_family
 from its_eval.config.faults import did_you_mean, one_of, show
 from its_eval.config.outcomes import MOST_HARMONICS, SEASON_WORDS, Outcome, Seasonality, season_choices
 from its_eval.data.panel import Panel
 from its_eval.data.series import on_calendar, period_ordinal
+from its_eval.data.tables import nearest
 from its_eval.design.matrix import Interruption
 from its_eval.effects.columns import Question
 from its_eval.effects.estimands import CHANGE
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from its_eval.calendar import Frequency
-    from its_eval.config.analysis import Shape
     from its_eval.evaluation import Evaluation
 
 
@@ -113,7 +114,9 @@ class SeriesFits(Result):
 
     def evaluated(self, unit: str | None = None) -> Evaluation:
         """Return the evaluation of the series, or of one, each by itself; it is made when first asked."""
-        units = tuple(self.names) if unit is None else (unit,)
+        units = self.names if unit is None else (unit,)
+        if unit is not None and unit not in self.names:
+            raise UsageError(f"unit {unit!r}: there is no such series; {nearest(unit, self.names)}")
         if units not in self._known:
             self._known[units] = self.alone(units)
         return self._known[units]
@@ -264,8 +267,7 @@ def fit(
         raise UsageError("peers are those of a treated column", "write which: fit(..., treated=...)")
     chosen = known_estimator(estimator)
     season = season_of(known_season(seasonality, frequency), frequency)
-    if not 0.5 <= confidence < 1.0:
-        raise UsageError(f"confidence {confidence:g}: expected a number from 0.5 to below 1")
+    _require_options(shape, confidence, phase_in, () if at is None else at)
     calendar = Calendar(frequency)
     frame, first = on_calendar(data, calendar)
     place = period_ordinal(start, calendar, "start", data.index) - first
@@ -330,6 +332,25 @@ def fit(
     shown = {name: _in_order(table, names, estimable) for name, table in tables.items()}
     title = f"{chosen.label or chosen.name}, {shape}, from {calendar.describe(first + place)}"
     return SeriesFits(shown, title, tuple(names), partial(_alone, frame, {"title": title, **settings}))
+
+
+def _require_options(shape: Any, confidence: Any, phase_in: Any, at: Sequence[Any]) -> None:
+    """Refuse what an option cannot be, all of them at once."""
+    faults = []
+    shapes = get_args(Shape)
+    if shape not in shapes:
+        faults.append(
+            f"shape {show(str(shape))}{did_you_mean(str(shape), shapes)}: expected {one_of(shapes)}"
+        )
+    if not isinstance(confidence, int | float) or not 0.5 <= confidence < 1.0:
+        faults.append(f"confidence {confidence!r}: expected a number from 0.5 to below 1")
+    faults += [
+        f"{name} {value!r}: expected a whole number of at least 0"
+        for name, value in (("phase_in", phase_in), *(("at", one) for one in at))
+        if not isinstance(value, int | np.integer) or value < 0
+    ]
+    if faults:
+        raise UsageError("\n".join(faults))
 
 
 def _alone(frame: pd.DataFrame, settings: dict[str, Any], units: tuple[str, ...]) -> Evaluation:

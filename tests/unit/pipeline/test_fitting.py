@@ -217,7 +217,7 @@ def test_unknown_options_are_refused(values, options, message):
             lambda some: some.set_axis([PERIODS[1], *PERIODS[1:]]),
             "index: 2011-02 stands 2 times; expected once",
         ),
-        (lambda some: some.astype(str), "series 'A' holds .*; expected numbers"),
+        (lambda some: some.map(lambda value: f"{value} beds"), "series 'A', .* is not a number"),
         (lambda some: some.iloc[:0], "the data have no values"),
         (lambda some: pd.concat([some, some], axis=1), "series 'A' stands twice"),
         (
