@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.config.layouts import Layout, load_layout, load_layouts
+from its_eval.data.attributes import load_units
 from its_eval.data.faults import Finding
 from its_eval.data.opening import likely_header
-from its_eval.data.tables import nearest
+from its_eval.data.tables import code_column, nearest
 from its_eval.errors import DataError, OutputError, UsageError
-from its_eval.importers.extract import Extract, extract
+from its_eval.importers.extract import Extract, UnitNames, extract
 from its_eval.importers.headings import NoHeaderError, choose_sheet, open_source, trimmed
 from its_eval.importers.tidy import characteristics_table, tidy_table
 
@@ -88,7 +89,12 @@ class Imported:
     extracts: tuple[Extract, ...]
 
 
-def import_files(paths: Sequence[Path], layouts: Sequence[Layout], strata: Collection[str] = ()) -> Imported:
+def import_files(
+    paths: Sequence[Path],
+    layouts: Sequence[Layout],
+    strata: Collection[str] = (),
+    names: UnitNames | None = None,
+) -> Imported:
     """Read publishers' files into one table.
 
     Parameters
@@ -99,6 +105,8 @@ def import_files(paths: Sequence[Path], layouts: Sequence[Layout], strata: Colle
         Those of the kind; each file has to fit one of them.
     strata : collection of str
         Strata wanted, or ``all``; by default those that the layout names.
+    names : UnitNames, optional
+        Codes by name, where the files name units and have no codes.
 
     Raises
     ------
@@ -111,7 +119,7 @@ def import_files(paths: Sequence[Path], layouts: Sequence[Layout], strata: Colle
     with _uninterrupted():
         for path in paths:
             try:
-                extracts.append(read_extract(path, layouts, strata))
+                extracts.append(read_extract(path, layouts, strata, names))
             except DataError as error:
                 problems += error.problems
                 hints += [error.hint] if error.hint else []
@@ -162,7 +170,9 @@ def _left_out(extracts: Sequence[Extract]) -> list[str]:
     ]
 
 
-def read_extract(path: Path, layouts: Sequence[Layout], strata: Collection[str] = ()) -> Extract:
+def read_extract(
+    path: Path, layouts: Sequence[Layout], strata: Collection[str] = (), names: UnitNames | None = None
+) -> Extract:
     """Read one file by the first of the layouts that fits.
 
     Raises
@@ -178,7 +188,7 @@ def read_extract(path: Path, layouts: Sequence[Layout], strata: Collection[str] 
         except DataError as error:
             refused.append(error)
             continue
-        return extract(source, sheet, header, layout, strata)
+        return extract(source, sheet, header, layout, strata, names)
     # a file with the header of one layout alone is of that one, whatever else is wrong with it
     near = [error for error in refused if not isinstance(error, NoHeaderError)]
     if len(refused) == 1 or len(near) == 1:
@@ -190,6 +200,23 @@ def read_extract(path: Path, layouts: Sequence[Layout], strata: Collection[str] 
     ]
     said = "; ".join(reasons)
     raise DataError([f"{path.name}: none of {len(layouts)} layouts fits ({said})"], refused[0].hint)
+
+
+def read_names(path: Path) -> UnitNames:
+    """Return the codes of units by name, from a table with the columns of `data.units`: unit and name.
+
+    Raises
+    ------
+    DataError
+        When the table cannot be read, or has no names.
+    """
+    column = code_column(path)
+    units = load_units(path, {"unit": column})
+    named = {code: name for code, name in units.names.items() if name}
+    if not named:
+        expected = f"{path}: there is no column 'name' beside the codes in {column!r}"
+        raise DataError([expected], "a table of units has a code and a name in each row")
+    return UnitNames.of(path.name, named)
 
 
 SUFFIXES = (".parquet", ".csv")

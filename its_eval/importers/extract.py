@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from operator import itemgetter
@@ -35,6 +37,48 @@ ALL_STRATA = "all"
 _SHOWN = 5
 
 
+@dataclass(frozen=True)
+class UnitNames:
+    """Codes by name, for files that name units and have no codes.
+
+    Attributes
+    ----------
+    file : str
+        The table that says so.
+    codes : mapping of str to tuple of str
+        Codes by name; a name of several units is none of them.
+    """
+
+    file: str
+    codes: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def of(cls, file: str, names: Mapping[str, str]) -> UnitNames:
+        """Return the codes of a table with names by code; names are compared ignoring case and spaces."""
+        codes: dict[str, tuple[str, ...]] = {}
+        for code, name in names.items():
+            codes[normalise_name(name)] = (*codes.get(normalise_name(name), ()), code)
+        return cls(file, codes)
+
+    def code(self, text: str) -> str:
+        """Return the code of the unit with exactly this name.
+
+        Raises
+        ------
+        ValueError
+            When there is none, or several; the nearest names are offered with their codes, and none is taken.
+        """
+        found = self.codes.get(normalise_name(text), ())
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise ValueError(f"{text!r} is the name of several units of {self.file}: {', '.join(found)}")
+        near = difflib.get_close_matches(normalise_name(text), list(self.codes), n=3, cutoff=0.6)
+        offers = [f"{name!r} ({', '.join(self.codes[name])})" for name in near]
+        offer = f"; nearest: {', '.join(offers)}" if offers else ""
+        raise ValueError(f"{text!r} is no name of a unit in {self.file}{offer}")
+
+
 class UnitRows:
     """The rows beneath a header, and what is wrong with them.
 
@@ -50,8 +94,15 @@ class UnitRows:
         Faults, and what was left out.
     """
 
-    def __init__(self, sheet: Sheet, header: Header, layout: Layout, strata: Collection[str]) -> None:
-        self.sheet, self.header, self.layout = sheet, header, layout
+    def __init__(
+        self,
+        sheet: Sheet,
+        header: Header,
+        layout: Layout,
+        strata: Collection[str],
+        names: UnitNames | None = None,
+    ) -> None:
+        self.sheet, self.header, self.layout, self.names = sheet, header, layout, names
         self.problems: list[str] = []
         self.notes: list[str] = []
         self.strata: list[str] = []
@@ -86,7 +137,13 @@ class UnitRows:
             code = trimmed(cells[at]) if at < len(cells) else ""
             if self.layout.total is not None and self._is_total(row):
                 continue
-            if is_code(code) and ((named < len(cells) and cells[named]) or not self._empty(row)):
+            if self.names is not None and code not in self._marks:
+                try:
+                    codes[row] = self.names.code(code)
+                except ValueError as error:
+                    if not self._empty(row):
+                        self.problems.append(f"{self.sheet.place(row, at)}: {error}")
+            elif is_code(code) and ((named < len(cells) and cells[named]) or not self._empty(row)):
                 codes[row] = code
             elif self._empty(row):
                 continue  # a footnote
@@ -285,7 +342,12 @@ class Extract:
 
 
 def extract(
-    source: Source, sheet: Sheet, header: Header, layout: Layout, strata: Collection[str] = ()
+    source: Source,
+    sheet: Sheet,
+    header: Header,
+    layout: Layout,
+    strata: Collection[str] = (),
+    names: UnitNames | None = None,
 ) -> Extract:
     """Return the rows about units.
 
@@ -301,6 +363,8 @@ def extract(
         What they mean.
     strata : collection of str
         Strata wanted: names, or ``all``; by default that of the layout.
+    names : UnitNames, optional
+        What stands in the column of units are names, whose codes these are.
 
     Raises
     ------
@@ -308,7 +372,7 @@ def extract(
         When the period cannot be told, a code is strange, a cell holds no number, or no row is left.
     """
     require_kind(source, sheet, header, layout)
-    rows = UnitRows(sheet, header, layout, strata)
+    rows = UnitRows(sheet, header, layout, strata, names)
     _require_sound(rows, _OWN_LAYOUT)
     if not rows.kept:
         what = f"no row about a unit ({layout.unit_pattern}) follows the header"

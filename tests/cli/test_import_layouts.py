@@ -162,3 +162,53 @@ def test_critical_care_of_another_month(its, tmp_path):
     assert ("adult_critical_care_occupancy", "ZZ2") not in table.index
     assert table.loc[("paediatric_intensive_care_beds_occupied", "ZZ1"), "value"] == 0
     assert pd.isna(table.loc[("paediatric_intensive_care_beds_occupied", "ZZ2"), "value"])
+
+
+BY_NAME = """\
+version: 1
+kind: falls
+title: Falls by hospital
+tried: true
+header: {marks: [Hospital, Falls], rows: [1, 3]}
+period: {file: true}
+columns: {unit: Hospital, falls: Falls}
+indicators: [{name: falls, label: Falls, kind: count, numerator: falls}]
+"""
+UNITS = "unit,name\nZZ1,Zealand Hospital\nZZ2,Zephyr Hospital\nZZ3,St Zita\nZZ4,St Zita\n"
+
+
+def by_name(its, folder, rows, units=UNITS):
+    (folder / "falls.yaml").write_text(BY_NAME, encoding="utf-8")
+    (folder / "units.csv").write_text(units, encoding="utf-8")
+    path = written(folder / "falls May 2021.csv", ["Hospital", "Falls"], rows)
+    arguments = ("falls", path, "--layout", folder / "falls.yaml", "--names", folder / "units.csv")
+    return its("import", *arguments, "-o", folder / "t.csv")
+
+
+def test_units_without_codes_are_known_by_their_exact_names(its, tmp_path):
+    answer = by_name(
+        its, tmp_path, [["ZEALAND  hospital", "4"], ["Zephyr Hospital", "*"], ["* suppressed", ""]]
+    )
+    assert answer.code == 0, answer.err
+    table = pd.read_csv(tmp_path / "t.csv")
+    assert table[["unit", "period"]].to_numpy().tolist() == [["ZZ1", "2021-05"], ["ZZ2", "2021-05"]]
+    assert table["value"].iloc[0] == 4
+    assert pd.isna(table["value"].iloc[1])
+
+
+def test_names_that_do_not_agree_are_listed_with_the_nearest_and_none_is_taken(its, tmp_path):
+    answer = by_name(its, tmp_path, [["Zeeland Hospital", "4"], ["St Zita", "5"], ["Elsewhere", "6"]])
+    assert answer.code == 3
+    for said in (
+        "row 2, column 1: 'Zeeland Hospital' is no name of a unit in units.csv; nearest: 'zealand hospital' (ZZ1)",
+        "row 3, column 1: 'St Zita' is the name of several units of units.csv: ZZ3, ZZ4",
+        "row 4, column 1: 'Elsewhere' is no name of a unit in units.csv",
+    ):
+        assert said in answer.err
+    assert not (tmp_path / "t.csv").exists()
+
+
+def test_a_table_of_units_without_names(its, tmp_path):
+    answer = by_name(its, tmp_path, [["Zephyr Hospital", "4"]], "unit,region\nZZ1,North\n")
+    assert answer.code == 3
+    assert "units.csv: there is no column 'name' beside the codes in 'unit'" in answer.err

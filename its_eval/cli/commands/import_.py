@@ -29,6 +29,14 @@ def import_(
     stratum: Annotated[
         list[str] | None, typer.Option(help="Group within units, e.g. of staff, or `all`. Repeatable.")
     ] = None,
+    names: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="For files that name units without codes: a table with columns unit and name. "
+            "Names have to agree; the nearest are offered, never taken.",
+        ),
+    ] = None,
     coverage: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Write tables and heat maps of what is missing there."),
@@ -84,9 +92,10 @@ def import_(
         from its_eval.report.write import require_free  # noqa: PLC0415
 
         require_free(coverage, force=False)
-    from its_eval.importers.collect import import_files  # noqa: PLC0415
+    from its_eval.importers.collect import import_files, read_names  # noqa: PLC0415
 
-    imported = import_files(files, layouts, tuple(stratum or ()))
+    known = None if names is None else read_names(names)
+    imported = import_files(files, layouts, tuple(stratum or ()), known)
     table = imported.table
     if out.suffix == ".csv":
         from its_eval.evaluation import defused  # noqa: PLC0415
