@@ -16,13 +16,17 @@ from its_eval.notations import (
     EXAMPLES,
     FINANCIAL_START,
     MONTH_NAMES,
+    MONTH_WORD,
+    SPREADSHEET_ZERO,
     Column,
     is_calendar_quarter,
+    month_of,
     pattern_fault,
     read_notation,
 )
 
 __all__ = ["EXAMPLES", "MONTHS", "MONTH_NAMES", "Calendar", "Frequency", "describe_period", "format_period"]
+__all__ += ["MONTH_WORD", "SPREADSHEET_ZERO", "month_of"]
 __all__ += ["PERIODS_PER_YEAR", "is_calendar_quarter", "parse_period", "period_start", "season_position"]
 
 Frequency = Literal["month", "quarter", "year", "week"]

@@ -23,8 +23,9 @@ FINANCIAL_START = 4
 _LONGEST_SHOWN = 60
 #: Two digits of a year: spreadsheets take up to 29 for this century, POSIX up to 68. Between, they differ.
 _LAST_OF_THIS, _FIRST_OF_LAST = 29, 69
-_MONTH_OF = {name[:3].casefold(): place for place, name in enumerate(MONTH_NAMES, start=1)}
-_WORD = (
+_MONTHS = {name[:3].casefold(): place for place, name in enumerate(MONTH_NAMES, start=1)}
+#: A month by name, whole or short, as a regular expression.
+MONTH_WORD = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
     r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
 )
@@ -34,8 +35,8 @@ _PARTS = {
     "YY": r"(?P<short>\d\d)",
     "MM": r"(?P<month>\d\d)",
     "M": r"(?P<single>\d)",
-    "MON": rf"(?P<word>{_WORD})",
-    "END": rf"(?P<end>{_WORD})",
+    "MON": rf"(?P<word>{MONTH_WORD})",
+    "END": rf"(?P<end>{MONTH_WORD})",
     "DD": r"(?P<day>\d{1,2})(?:st|nd|rd|th)?",
     "QU": r"(?:q|qtr|quarter) ?",
     "Q": r"(?P<quarter>[1-4])",
@@ -280,8 +281,9 @@ def _follows(year: str, until: str) -> bool:
     return following == int(until) if len(until) == 4 else following % 100 == int(until)
 
 
-def _month_of(word: str) -> int:
-    return _MONTH_OF[word[:3].casefold()]
+def month_of(word: str) -> int:
+    """Return the number of a month by its name, whole or short."""
+    return _MONTHS[word[:3].casefold()]
 
 
 def _kind_of(groups: _Groups, frequency: str) -> str:
@@ -307,7 +309,7 @@ def _named(groups: _Groups, frequency: str, column: Column) -> tuple[str, dt.dat
     if "quarter" in groups:
         return "quarter", dt.date(year, 3 * int(groups["quarter"]) - 2, 1)
     if "end" in groups:
-        first, last = _month_of(groups["word"]), _month_of(groups["end"])
+        first, last = month_of(groups["word"]), month_of(groups["end"])
         if (first % 3, last - first) != (1, 2):
             raise _RefusedError("", "")
         return "quarter", dt.date(year, first, 1)
@@ -321,7 +323,7 @@ def _named(groups: _Groups, frequency: str, column: Column) -> tuple[str, dt.dat
         raise _RefusedError(
             column.dashed, f"write {_short_name(int(groups['month']))} {year}, or {_SET_FINANCIAL}"
         )
-    month = _month_of(groups["word"]) if "word" in groups else int(groups["month"])
+    month = month_of(groups["word"]) if "word" in groups else int(groups["month"])
     return ("day" if "day" in groups else "month"), dt.date(year, month, int(groups.get("day", 1)))
 
 
@@ -329,7 +331,7 @@ def _require_day_first(groups: _Groups) -> None:
     """Refuse ``05-Jan-20``, whose year may stand first or last; a single digit is no year."""
     if "short" not in groups or len(groups.get("day", "")) != 2 or not 1 <= int(groups["short"]) <= 31:
         return
-    day, month, short = int(groups["day"]), _month_of(groups["word"]), int(groups["short"])
+    day, month, short = int(groups["day"]), month_of(groups["word"]), int(groups["short"])
     if day != short:
         dates = f"{dt.date(2000 + short, month, day)} or {dt.date(2000 + day, month, short)}"
         raise _RefusedError("may begin with the day or the year", f"write {dates}")
@@ -411,14 +413,14 @@ def _of_financial_year(
     raise _RefusedError(what, f"{expected}, or {_SET_FINANCIAL}")
 
 
-_IN_TEXT = re.compile(rf"(?<![a-z])({_WORD})[ ,_/-]*(\d{{4}})(?!\d)", re.ASCII | re.IGNORECASE)
+_IN_TEXT = re.compile(rf"(?<![a-z])({MONTH_WORD})[ ,_/-]*(\d{{4}})(?!\d)", re.ASCII | re.IGNORECASE)
 _ISO_IN_TEXT = re.compile(r"(?<!\d)(\d{4})[-.](0[1-9]|1[0-2])(?!\d)", re.ASCII)
 _DAY_IN_TEXT = re.compile(r"(?<!\d)\d{4}-\d\d-\d\d(?!\d)", re.ASCII)
 _WEEK_IN_TEXT = re.compile(
     r"(\d{4})[- ]?w(\d{1,2})|(?:w|week|wk) ?(\d{1,2}),? (\d{4})", re.ASCII | re.IGNORECASE
 )
 #: Where spreadsheets count days from, so that those from March 1900 on are right.
-_SPREADSHEET = dt.date(1899, 12, 30)
+SPREADSHEET_ZERO = dt.date(1899, 12, 30)
 #: Months counted by Stata from January 1960, for the years 1980 to 2059.
 _STATA = (240, 1199)
 
@@ -435,7 +437,7 @@ def _hint(text: str, frequency: str) -> str:
         year, number = (week[1], week[2]) if week[1] else (week[4], week[3])
         return f"write {year}-W{int(number):02d} if it is an ISO week, or the day on which it begins"
     if frequency in ("month", "quarter"):
-        named = [(word[2], _month_of(word[1])) for word in _IN_TEXT.finditer(text)]
+        named = [(word[2], month_of(word[1])) for word in _IN_TEXT.finditer(text)]
         named += [(iso[1], int(iso[2])) for iso in _ISO_IN_TEXT.finditer(text)]
         if len(named) == 1:
             return f"write {named[0][0]}-{named[0][1]:02d}"
@@ -444,7 +446,7 @@ def _hint(text: str, frequency: str) -> str:
 
 def _hint_about_digits(digits: str, frequency: str) -> str:
     if len(digits) == 5 and digits[0] in "23456":
-        day = _SPREADSHEET + dt.timedelta(days=int(digits))
+        day = SPREADSHEET_ZERO + dt.timedelta(days=int(digits))
         return f"write {day} if it is the day number of a spreadsheet, or format the cells as dates"
     if len(digits) == 8:
         orders = ((digits[:2], digits[2:4]), (digits[2:4], digits[:2]))

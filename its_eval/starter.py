@@ -26,8 +26,6 @@ _DEMO_FOLDERS = (
 
 #: A date to be replaced.
 EXAMPLE_DATE = "2018-10"
-#: Effects a year and two after the start.
-_PER_TWO_YEARS = {"month": "[12, 24]", "quarter": "[4, 8]", "year": "[1, 2]", "week": "[52, 104]"}
 #: Words that YAML takes for something else than text.
 _YAML_WORDS = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
 
@@ -117,6 +115,7 @@ def starter_config(folder: Path, question: Question, found: Recognised | None) -
         units, frequency, indicator = found.units, found.frequency, found.indicator
         kind, reasons = found.kind, found.reasons
     dates = asked.dates or (EXAMPLE_DATE,)
+    per_year = Calendar(frequency).per_year
     characteristics, peers = _about_peers(folder, question, others=found is not None and found.others)
     listed = ", ".join(quoted(unit) for unit in units)
     return (
@@ -146,7 +145,7 @@ def starter_config(folder: Path, question: Question, found: Recognised | None) -
         f"{_about_better(question.better)}"
         "estimands:\n"
         "  # effects a year and two years after the start\n"
-        f"  at: {_PER_TWO_YEARS[frequency]}\n"
+        f"  at: [{per_year}, {2 * per_year}]\n"
         "# output:\n"
         "#   tables: [csv, xlsx]   # also results.xlsx: answers, effects and series\n"
         "#   which: all            # every figure as a file, with its numbers; the report has them all\n"

@@ -313,11 +313,6 @@ class Layout(Settings):
                     yield Fault(path, what, one_of(names_there))
 
 
-def load_layout(path: Path) -> Layout:
-    """Return the layout that a YAML file describes, the first where it has several; see `load_layouts`."""
-    return load_layouts(path)[0]
-
-
 def load_layouts(path: Path) -> tuple[Layout, ...]:
     """Return the layouts that a YAML file describes, one a document.
 

@@ -275,7 +275,7 @@ class StratumOutcome(Outcome):
 
 
 def series_name(indicator: str, *strata: str) -> str:
-    """Return the name of the series of a stratum, or of the gap between two; without any the indicator.
+    """Return the name of the series of a stratum, or of the gap between two; of everybody the indicator.
 
     Examples
     --------

@@ -40,7 +40,7 @@ def daily_findings(raw: pd.DataFrame, dates: str, calendar: Calendar) -> Iterato
     for (indicator, unit, stratum), rows in repeated.groupby(["indicator", "unit", "stratum"], sort=True):
         if not rows.duplicated("period").any():
             continue
-        series = series_name(str(indicator), *filter(None, [str(stratum)]))
+        series = series_name(str(indicator), str(stratum))
         several = rows.loc[rows.duplicated("period", keep=False), "period"].nunique()
         shown = ", ".join(rows["period_text"].head(2))
         message = (
@@ -87,7 +87,7 @@ def combined(
         incomplete = _incomplete(raw, days_of(raw["period_text"], dates, calendar), calendar)
         numbers[numbers.index.isin(list(incomplete))] = np.nan
         for (indicator, unit, stratum, period), count in incomplete.items():
-            series = series_name(indicator, *filter(None, [stratum]))
+            series = series_name(indicator, stratum)
             label = calendar.format(period)
             message = f"{series}, {unit}, {label}: {count} days are missing, so it has no sum"
             findings.append(Finding(series, unit, "incomplete_period", label, str(count), "info", message))

@@ -214,7 +214,7 @@ def _spellings(raw: pd.DataFrame) -> Iterator[Finding]:
                 f"{rows['source_file'].iloc[0]}: {indicator}: the units {named} differ in case or spaces "
                 "alone, and each has its own part of the series; write one of them throughout"
             )
-            series = series_name(str(indicator), *filter(None, [str(stratum)]))
+            series = series_name(str(indicator), str(stratum))
             for code in periods:
                 yield Finding(series, str(code), "spelling_changes", "", str(code), "error", message)
 
@@ -227,7 +227,7 @@ def place_of(row: Any) -> str:
 
 def _series(row: Any) -> str:
     """Return the name of the series that a row belongs to: a stratum is apart from everybody."""
-    return series_name(str(row.indicator), *filter(None, [str(row.stratum)]))
+    return series_name(str(row.indicator), str(row.stratum))
 
 
 def _ordinals(

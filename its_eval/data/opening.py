@@ -9,8 +9,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from its_eval.config.settings import WORKBOOKS
 from its_eval.data.tables import Reading, decoded, nearest, read_bytes
-from its_eval.data.workbook import WORKBOOK_SUFFIXES, cell_text, open_workbook
+from its_eval.data.workbook import cell_text, open_workbook
 from its_eval.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def opened(path: Path, asked: Asked) -> tuple[Recognised, list[str]]:
     suffix = path.suffix.lower()
     if suffix == ".parquet" or path.is_dir():
         return Recognised(Reading()), []
-    if suffix in WORKBOOK_SUFFIXES:
+    if suffix in WORKBOOKS:
         return _opened_workbook(path, asked)
     encoding, text = _decoded(path)
     rows, delimiter = _delimited(text)

@@ -36,14 +36,11 @@ class Shaped:
         Which column of the file holds a number; empty where the columns are units or periods.
     notes : tuple of str
         Columns and rows that are not used.
-    unnamed : bool
-        Whether the table has no column of units: it is one series.
     """
 
     frame: pd.DataFrame
     columns: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    unnamed: bool = False
 
 
 def shaped(raw: pd.DataFrame, table: IndicatorTable, calendar: Calendar, only_unit: str | None) -> Shaped:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from its_eval.data.workbook import WORKBOOK_SUFFIXES, cell_text, open_workbook
+from its_eval.config.settings import WORKBOOKS
+from its_eval.data.workbook import cell_text, open_workbook
 from its_eval.errors import DataError
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def read_table(path: Path, how: Reading = PLAIN) -> pd.DataFrame:
     if path.suffix == ".parquet" or path.is_dir():
         frame = _read_parquet(path)
     else:
-        read = _read_workbook if path.suffix.lower() in WORKBOOK_SUFFIXES else _read_csv
+        read = _read_workbook if path.suffix.lower() in WORKBOOKS else _read_csv
         frame = _table_of(read(path, how), how.header_row)
         _require_cells(frame, path, how)
     if frame.empty:

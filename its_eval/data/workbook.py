@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from python_calamine import CalamineWorkbook
 
-#: Endings of file names that are read as workbooks.
-WORKBOOK_SUFFIXES = (".xls", ".xlsx", ".xlsm", ".xlsb", ".ods")
 _AGAIN = "download the file again, and look at it before importing it"
 _UNLOCK = "open it with its password and save a copy without one"
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.config.layouts import Layout, load_layout, load_layouts
+from its_eval.config.layouts import Layout, load_layouts
 from its_eval.data.attributes import load_units
 from its_eval.data.faults import Finding
 from its_eval.data.opening import likely_header
@@ -281,7 +281,7 @@ _FOLDER = Path(__file__).parent / "layouts"
 @cache
 def bundled_layouts() -> tuple[Layout, ...]:
     """Return the layouts that come with the program, sorted by file name."""
-    return tuple(load_layout(path) for path in sorted(_FOLDER.glob("*.yaml")))
+    return tuple(layout for path in sorted(_FOLDER.glob("*.yaml")) for layout in load_layouts(path))
 
 
 def kinds() -> tuple[str, ...]:

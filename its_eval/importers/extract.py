@@ -138,11 +138,7 @@ class UnitRows:
             if self.layout.total is not None and self._is_total(row):
                 continue
             if self.names is not None and code not in self._marks:
-                try:
-                    codes[row] = self.names.code(code)
-                except ValueError as error:
-                    if not self._empty(row):
-                        self.problems.append(f"{self.sheet.place(row, at)}: {error}")
+                self._add_named(self.names, row, code, codes)
             elif is_code(code) and ((named < len(cells) and cells[named]) or not self._empty(row)):
                 codes[row] = code
             elif self._empty(row):
@@ -159,6 +155,15 @@ class UnitRows:
             first = ", ".join(untitled[:_SHOWN]) + (", …" if len(untitled) > _SHOWN else "")
             self.notes.append(f"left out for want of a code: {first}")
         return codes
+
+    def _add_named(self, names: UnitNames, row: int, name: str, codes: dict[int, str]) -> None:
+        """Note the code of a unit that is named; a text without numbers beside it is a footnote."""
+        try:
+            codes[row] = names.code(name)
+        except ValueError as error:
+            if not self._empty(row):
+                place = self.sheet.place(row, self.header.columns["unit"])
+                self.problems.append(f"{place}: {error}")
 
     def _is_total(self, row: int) -> bool:
         total = self.layout.total

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from its_eval.config.settings import WORKBOOKS
 from its_eval.data.numbers import MISSING_MARKS, number_hint
 from its_eval.data.tables import nearest, normalise_name, read_text
-from its_eval.data.workbook import WORKBOOK_SUFFIXES, Workbook, cell_text, open_workbook
+from its_eval.data.workbook import Workbook, cell_text, open_workbook
 from its_eval.errors import DataError
 
 if TYPE_CHECKING:
@@ -76,11 +77,14 @@ class Source:
     sheets: tuple[str, ...]
     visible: tuple[str, ...]
     _content: Workbook | Sequence[Sequence[object]]
+    _read: dict[str, Sheet] = field(default_factory=dict)
 
     def sheet(self, name: str) -> Sheet:
-        """Return a sheet."""
-        cells = self._content.rows(name) if isinstance(self._content, Workbook) else self._content
-        return Sheet(self.file, name, cells)
+        """Return a sheet; it is read once, however many layouts look at it."""
+        if name not in self._read:
+            cells = self._content.rows(name) if isinstance(self._content, Workbook) else self._content
+            self._read[name] = Sheet(self.file, name, cells)
+        return self._read[name]
 
 
 def open_source(path: Path) -> Source:
@@ -91,11 +95,11 @@ def open_source(path: Path) -> Source:
     DataError
         When it is absent, damaged or something else.
     """
-    if path.suffix.lower() in WORKBOOK_SUFFIXES:
+    if path.suffix.lower() in WORKBOOKS:
         book = open_workbook(path)
         return Source(path.name, book.sheets, book.visible, book)
     if not path.name.lower().endswith((".csv", ".csv.gz", ".txt")):
-        expected = f"one of .csv, .csv.gz, {', '.join(WORKBOOK_SUFFIXES)}"
+        expected = f"one of .csv, .csv.gz, {', '.join(WORKBOOKS)}"
         raise DataError(
             [f"{path}: {path.suffix or path.name!r} is no kind of file that is imported"], expected
         )

@@ -7,7 +7,7 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from its_eval.calendar import MONTH_NAMES
+from its_eval.calendar import MONTH_WORD, SPREADSHEET_ZERO, month_of
 from its_eval.data.tables import normalise_name
 from its_eval.errors import DataError
 from its_eval.importers.headings import trimmed
@@ -20,16 +20,11 @@ if TYPE_CHECKING:
     from its_eval.importers.headings import Header, Sheet, Source
 
 
-_MONTHS = {name[:3].casefold(): place for place, name in enumerate(MONTH_NAMES, start=1)}
-_MONTH = (
-    r"(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
-    r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
-)
 _BETWEEN = r"[\s,_.\-–’']*"
 _IN_WORDS = re.compile(
-    rf"(?:(\d{{1,2}})(?:st|nd|rd|th)?\s+)?{_MONTH}{_BETWEEN}(\d{{4}}|\d{{2}})", re.IGNORECASE
+    rf"(?:(\d{{1,2}})(?:st|nd|rd|th)?\s+)?({MONTH_WORD}){_BETWEEN}(\d{{4}}|\d{{2}})", re.IGNORECASE
 )
-_IN_TEXT = re.compile(rf"(?<![a-z]){_MONTH}{_BETWEEN}((?:19|20)\d\d|\d\d)(?!\d)", re.IGNORECASE)
+_IN_TEXT = re.compile(rf"(?<![a-z])({MONTH_WORD}){_BETWEEN}((?:19|20)\d\d|\d\d)(?!\d)", re.IGNORECASE)
 _ISO_IN_TEXT = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_](0[1-9]|1[0-2])(?![\d])")
 
 
@@ -39,7 +34,6 @@ def _year(digits: str) -> int:
 
 #: Day numbers of spreadsheets, from 1990 to 2099: no period is written with five digits otherwise.
 _SERIALS = range(32874, 73051)
-_DAY_ZERO = dt.date(1899, 12, 30)
 
 
 def read_period(cell: object, calendar: Calendar, place: PeriodPlace) -> int:
@@ -67,14 +61,14 @@ def read_period(cell: object, calendar: Calendar, place: PeriodPlace) -> int:
 
 def _read(text: str, calendar: Calendar, dates: str) -> int:
     if text.isdecimal() and len(text) == 5 and int(text) in _SERIALS and "%" not in dates:
-        return calendar.containing(_DAY_ZERO + dt.timedelta(days=int(text)))
+        return calendar.containing(SPREADSHEET_ZERO + dt.timedelta(days=int(text)))
     # publishers write dates with the name of the month however they write others
     named = _IN_WORDS.fullmatch(text)
     if named is None:
         return calendar.parse(text, dates)
     day, month, year = named.groups()
     try:
-        return calendar.containing(dt.date(_year(year), _MONTHS[month[:3].casefold()], int(day or 1)))
+        return calendar.containing(dt.date(_year(year), month_of(month), int(day or 1)))
     except ValueError:
         raise ValueError(f"{text!r} is not a date; expected e.g. 30 April 2019") from None
 
@@ -96,9 +90,7 @@ def periods_in(text: str, calendar: Calendar) -> list[int]:
     >>> [divmod(month, 12) for month in periods_in("April-26-AE-by-provider-v2-tKVXL.xls", Calendar("month"))]
     [(2026, 3)]
     """
-    days = [
-        f"{_year(year):04d}-{_MONTHS[month[:3].casefold()]:02d}-01" for month, year in _IN_TEXT.findall(text)
-    ]
+    days = [f"{_year(year):04d}-{month_of(month):02d}-01" for month, year in _IN_TEXT.findall(text)]
     days += [f"{year}-{month}-01" for year, month in _ISO_IN_TEXT.findall(text)]
     return list(dict.fromkeys(calendar.parse(day) for day in days))
 
@@ -113,7 +105,7 @@ def read_date(cell: object) -> dt.date | None:
     if match is None or match[1] is None:
         return None
     try:
-        return dt.date(_year(match[3]), _MONTHS[match[2][:3].casefold()], int(match[1]))
+        return dt.date(_year(match[3]), month_of(match[2]), int(match[1]))
     except ValueError:
         return None
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from its_eval.config.layouts import load_layout
+from its_eval.config.layouts import load_layouts
 from its_eval.errors import ConfigError
 from its_eval.importers.collect import bundled_layouts, kinds
 
@@ -21,7 +21,7 @@ indicators:
 def load(tmp_path, text):
     path = tmp_path / "own.yaml"
     path.write_text(text, encoding="utf-8")
-    return load_layout(path)
+    return load_layouts(path)[0]
 
 
 def problems(tmp_path, text):
@@ -108,9 +108,9 @@ def test_files_that_are_no_layouts(tmp_path):
     assert problems(tmp_path, "  \n") == ["F: the file is empty; expected a layout"]
     assert problems(tmp_path, "---\n") == ["F: the file is empty; expected a layout"]
     with pytest.raises(ConfigError, match="there is no such file; expected a layout in YAML"):
-        load_layout(tmp_path / "absent.yaml")
+        load_layouts(tmp_path / "absent.yaml")
     with pytest.raises(ConfigError, match="expected a layout in YAML"):
-        load_layout(tmp_path)
+        load_layouts(tmp_path)
     assert any("this key stands twice" in found for found in problems(tmp_path, LAYOUT + "kind: twice\n"))
 
 
