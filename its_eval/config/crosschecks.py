@@ -298,6 +298,25 @@ BATCH_ESTIMATORS = ("reml_ar", "ols", "newey_west")
 _FULL = "or `output.detail: full`"
 
 
+def disclosure_faults(
+    data: DataSettings, outcomes: Sequence[Outcome], *, before_after: bool
+) -> Iterator[Fault]:
+    """Return faults of outcomes that have no counts which `data.disclosure` could protect."""
+    if data.disclosure is None:
+        return
+    expected = "percentage, rate or count, or data.disclosure left out"
+    for place, outcome in enumerate(outcomes):
+        if outcome.kind == "number":
+            what = f"{show(outcome.kind)}: data.disclosure protects counts, and a number has none"
+            yield Fault(("outcomes", place, "kind"), what, expected, absolute=True)
+        if outcome.covariates:
+            what = "data.disclosure does not protect covariates"
+            yield Fault(("outcomes", place, "covariates"), what, "either of the two", absolute=True)
+    if before_after:
+        what = "data.disclosure does not protect projects"
+        yield Fault(("before_after",), what, "either of the two", absolute=True)
+
+
 def storage_faults(data: DataSettings, output: Output) -> Iterator[Fault]:
     """Return a fault for each table on object storage that cannot be read from there."""
     for key, other in (("characteristics", data.characteristics), ("units", data.units)):
@@ -357,6 +376,8 @@ def _table_faults_of_batch_checks(data: DataSettings, peers: PeerSettings | None
         yield _fault(
             ("data", "successions"), "a batch run does not add up the rows of units", "this key left out"
         )
+    if data.disclosure is not None:
+        yield _fault(("data", "disclosure"), "a batch run protects no counts", "this key left out")
     if peers is not None and peers.match == "pre_period":
         yield _fault(
             ("peers", "match"), "'pre_period': a batch run matches on characteristics", "characteristics"

@@ -234,6 +234,29 @@ class UnitsTable(_Table):
         return self
 
 
+class Disclosure(Settings):
+    """How small counts are protected in everything that a run writes."""
+
+    suppress: tuple[Annotated[int, DIGITS, Field(ge=1)], Annotated[int, DIGITS, Field(ge=1)]] = Field(
+        default=(1, 7), description="Counts from the first to the second are not shown; 0 is."
+    )
+    round: Annotated[int, DIGITS, Field(ge=2)] = Field(
+        default=5, description="All other counts are rounded to a multiple of this, percentages made of them."
+    )
+    at: Literal["output", "input"] = Field(
+        default="output",
+        description="output: estimated on the true counts, and rounded so that no count comes back; all else "
+        "is made of protected counts. input: everything is, and counts not shown are missing.",
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        first, last = self.suppress
+        if first > last:
+            refuse("disclosure", [Fault(("suppress",), f"{first} is above {last}", "the smaller one first")])
+        return self
+
+
 #: The word for the bundled list of changes among organisations of the NHS.
 NHS = Path("nhs")
 
@@ -277,7 +300,12 @@ class DataSettings(Settings):
         "not, is left out and reported.",
     )
     min_denominator: float | None = Field(
-        default=None, gt=0, description="Values with a smaller denominator are masked."
+        default=None,
+        gt=0,
+        description="Values with a smaller denominator are masked, and the denominator is shown nowhere.",
+    )
+    disclosure: Disclosure | None = Field(
+        default=None, description="Protection of small counts in everything that is written; left out: none."
     )
 
     @field_serializer("successions")

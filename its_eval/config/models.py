@@ -232,6 +232,8 @@ class Config(Settings):
     @model_validator(mode="after")
     def _fit_for_detail(self) -> Self:
         refuse("output", crosschecks.storage_faults(self.data, self.output))
+        before_after = self.before_after is not None
+        refuse("data", crosschecks.disclosure_faults(self.data, self.outcomes, before_after=before_after))
         if self.output.detail == "estimates":
             if self.before_after is not None:
                 what = "before_after is not for a batch run"

@@ -39,7 +39,8 @@ class Panel:
     units : tuple of str
         Sorted unit codes, one column each.
     values, denominators : ndarray, shape (n, units)
-        NaN where missing. A count with denominators is ``per`` (1 when not said) × count / denominator.
+        NaN where missing or masked. A count with denominators is ``per`` (1 when not said) × count / its
+        denominator.
     counts : ndarray, shape (n, units)
         Numerators: as given, else made from value and denominator; a count as it is, before it is divided.
     small_denominator : ndarray of bool, shape (n, units)
@@ -328,8 +329,10 @@ def lay_out(
         counts = np.where(np.isnan(counts), made, counts)
     small = np.zeros(nothing.shape, dtype=bool)
     if min_denominator is not None:
-        small = (denominators < min_denominator) & ~np.isnan(values)
-        values[small] = np.nan
-        counts[small] = np.nan
+        few = denominators < min_denominator
+        small = few & ~np.isnan(values)
+        # its size stays out of every table, and so does what would say it
+        for numbers in (values, counts, denominators):
+            numbers[few] = np.nan
     codes = tuple(units[int(place)] for place in np.flatnonzero(present))
     return Panel(outcome.name, calendar, start, codes, values, denominators, counts, small)

@@ -122,6 +122,7 @@ _DIMENSIONS = {
     "leave_one_peer_out": "peer left out",
     "metric": "distance",
     "drop_characteristic": "characteristic left out",
+    "counts_not_shown": "counts not shown taken as",
     "order": "AR order",
     "pre_window": "periods before",
     "transition": "phase-in",

@@ -122,6 +122,14 @@ def outcome_panel(
     return build_panel(rows, outcome, span, least_denominator(outcome, min_denominator))
 
 
+def on_rows(config: Config, rows: IndicatorRows, plan: OutcomePlan) -> OutcomePlan:
+    """Return a plan with the same units and peers on other rows of the same series."""
+    span = (plan.panel.start, plan.panel.start + plan.panel.n_periods - 1)
+    panel = outcome_panel(rows, plan.outcome, span, config.data.min_denominator)
+    masks = {unit: list(periods) for unit, periods in plan.unit_masks.items()}
+    return replace(plan, panel=panel.without(masks))
+
+
 def gap_panel(outcome: Outcome, first: Panel, second: Panel) -> Panel:
     """Return the gap between two strata, the first minus the second on the scale of the fit.
 

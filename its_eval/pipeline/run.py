@@ -24,13 +24,14 @@ from its_eval.pipeline.conclude import (
     verdict_rows,
 )
 from its_eval.pipeline.credibility import Credibility, Look, examine
+from its_eval.pipeline.disclosed import disclosed
 from its_eval.pipeline.donors import targets_of_donors
 from its_eval.pipeline.foresight import require_something, without_data
 from its_eval.pipeline.frames import settled
 from its_eval.pipeline.notes import characteristics_dated, events_near
 from its_eval.pipeline.placebos import beside_donors, donor_fits
 from its_eval.pipeline.plan import OutcomePlan, Plan, Target
-from its_eval.pipeline.planning import make_plan
+from its_eval.pipeline.planning import make_plan, on_rows
 from its_eval.pipeline.primary import Analysis
 from its_eval.pipeline.question import joint_over_interruptions, questions
 from its_eval.pipeline.sheet import NotEstimated
@@ -122,7 +123,20 @@ def evaluate(
 
 
 def evaluate_plan(config: Config, sources: Sources, plan: Plan, progress: Progress = _silent) -> Evaluation:
-    """Fit and tabulate what has been planned."""
+    """Fit and tabulate what has been planned, its counts protected where the config asks for it."""
+    evaluation = _evaluated(config, sources, plan, progress)
+    if sources.disclosed is None:
+        return evaluation
+    true = None
+    if sources.disclosed.true is not None:
+        # the same units, periods and peers, on the true counts
+        behind = replace(sources, rows=sources.disclosed.true, disclosed=None)
+        outcomes = tuple(on_rows(config, behind.rows, outcome) for outcome in plan.outcomes)
+        true = _evaluated(config, behind, replace(plan, outcomes=outcomes), progress)
+    return disclosed(config, sources.disclosed, plan, evaluation, true)
+
+
+def _evaluated(config: Config, sources: Sources, plan: Plan, progress: Progress) -> Evaluation:
     tables = {name: TableColumns(name) for name in _BY_COLUMNS}
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in COLUMNS if name not in _BY_COLUMNS}
     crawford: dict[tuple[str, str, str], float] = {}

@@ -11,6 +11,7 @@ import pandas as pd
 from its_eval.config.data import NHS
 from its_eval.config.outcomes import evaluated_outcomes
 from its_eval.data.attributes import Units, load_characteristics, load_units
+from its_eval.data.disclosure import Protection
 from its_eval.data.load import NO_PERIOD, IndicatorRows, by_stratum, load_indicators
 from its_eval.data.successions import combine_changes, last_heirs, load_changes
 from its_eval.data.successors import COVARIATE, Lifetimes, combine_successors, lifetimes_of
@@ -29,7 +30,7 @@ from its_eval.peers.recipes import PRESETS, recipe_for
 from its_eval.peers.scaling import scale_characteristics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from its_eval.config import BeforeAfter, Config
@@ -102,13 +103,32 @@ def with_workshops(config: Config, workshops: Workshops | None, evaluation: Eval
 
 
 @dataclass(frozen=True)
+class Disclosed:
+    """Rows that stand behind protected ones.
+
+    Attributes
+    ----------
+    true : IndicatorRows or None
+        Unprotected, where estimates are made of them.
+    missing : IndicatorRows
+        Protected, and without a value where a count is not shown.
+    taken : mapping of str to IndicatorRows
+        Protected, by what the counts that are not shown are taken as; empty when there are none.
+    """
+
+    true: IndicatorRows | None
+    missing: IndicatorRows
+    taken: Mapping[str, IndicatorRows]
+
+
+@dataclass(frozen=True)
 class Sources:
     """Loaded inputs.
 
     Attributes
     ----------
     rows : IndicatorRows
-        All indicator tables.
+        All indicator tables; their counts protected where the config asks for it.
     scaled : Scaled or None
         Characteristics made comparable; None without their table, and where peers are matched on the outcome.
     units : Units
@@ -117,6 +137,9 @@ class Sources:
         When units opened and closed, and who went on as whom.
     workshops : Workshops or None
         Projects measured before and after, where the config has such a section.
+    disclosed : Disclosed or None
+        What stands behind protected rows. Nothing that is written comes from it but the numbers of
+        `its_eval.pipeline.disclosed`.
     """
 
     rows: IndicatorRows
@@ -124,6 +147,7 @@ class Sources:
     units: Units
     lifetimes: Lifetimes = field(default_factory=Lifetimes)
     workshops: Workshops | None = None
+    disclosed: Disclosed | None = None
 
 
 def input_files(config: Config) -> list[Path]:
@@ -176,7 +200,28 @@ def load_sources(config: Config, read: Read = read_table) -> Sources:
     if changes:
         rows, heirs = _with_changes(config, rows, changes)
         lifetimes = replace(lifetimes, successors=heirs)
-    return Sources(rows, scaled, units, lifetimes, workshops)
+    return _protected(config, Sources(rows, scaled, units, lifetimes, workshops))
+
+
+def _protected(config: Config, sources: Sources) -> Sources:
+    """Return the sources with protected counts, where the config asks for it."""
+    settings = config.data.disclosure
+    if settings is None:
+        return sources
+    protection, outcomes = Protection.of(settings), evaluated_outcomes(config.outcomes)
+
+    def rows(stand_in: float) -> IndicatorRows:
+        return protection.rows(sources.rows, outcomes, config.data.min_denominator, stand_in)
+
+    missing = rows(float("nan"))
+    if settings.at == "output":
+        # what is known of a count that is not shown is where it lies
+        shown = rows(sum(settings.suppress) / 2.0)
+        return replace(sources, rows=shown, disclosed=Disclosed(sources.rows, missing, {}))
+    taken = {str(count): rows(float(count)) for count in settings.suppress}
+    if all(item.frame.equals(missing.frame) for item in taken.values()):
+        taken = {}
+    return replace(sources, rows=missing, disclosed=Disclosed(None, missing, taken))
 
 
 class _Faults:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from its_eval.checks.conclusion import SpecificationSummary, summarise_specifications
 from its_eval.checks.result import CheckResult, Status, number
+from its_eval.pipeline.planning import on_rows
 from its_eval.pipeline.primary import Analysis, PrimaryEstimate
 from its_eval.pipeline.variants import Variant, standard_variants, variants
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 #: Dimension of the rows in which every combination of choices is tried, and of single peers left out.
 CROSSED = "combination"
+COUNTS_NOT_SHOWN = "counts_not_shown"
 LEAVE_ONE_OUT = "leave_one_peer_out"
 
 Row = dict[str, object]
@@ -61,7 +64,7 @@ def specifications(
 
     The standard ones stand alone, whether or not the others are crossed.
     """
-    found = variants(config, sources, plan, comparison)
+    found = [*variants(config, sources, plan, comparison), *_of_counts(config, sources)]
     single = [Specification(part.dimension, part.choice, (part,)) for part in found]
     known = {(item.dimension, item.choice) for item in single}
     standard = [
@@ -81,6 +84,13 @@ def specifications(
             choice = "; ".join(f"{part.dimension}={part.choice}" for part in parts)
             crossed.append(Specification(CROSSED, choice, parts))
     return [*crossed, *standard]
+
+
+def _of_counts(config: Config, sources: Sources) -> Iterator[Variant]:
+    """Yield what the counts that are not shown may have been, where everything is made without them."""
+    taken = {} if sources.disclosed is None else sources.disclosed.taken
+    for choice, rows in taken.items():
+        yield Variant(COUNTS_NOT_SHOWN, choice, change_plan=partial(on_rows, config, rows))
 
 
 def sensitivity_rows(

@@ -63,6 +63,13 @@ def _data(settings: Mapping[str, Any]) -> Iterator[str]:
     smallest = settings["data"].get("min_denominator")
     if smallest is not None:
         yield f"Values with a denominator below {smallest:g} are left out."
+    disclosure = settings["data"].get("disclosure")
+    if disclosure is not None:
+        first, last = disclosure["suppress"]
+        yield (
+            f"Counts from {first} to {last} are not shown, and all others are rounded to "
+            f"{disclosure['round']}, at the {disclosure['at']}."
+        )
     for event in settings["events"]:
         until = f" to {event['until']}" if event.get("until") else ""
         where = ", ".join([*event.get("outcomes", ()), *event.get("units", ())])

@@ -130,6 +130,16 @@ def test_a_url_stays_one(tmp_path, written, shown):
         ),
         (
             {
+                "intervention": PEERS.replace("units:", "disclosure: {at: input}\n  units:"),
+                "output:": "peers: {k: 3}\noutput:",
+            },
+            (
+                "data.disclosure: a batch run protects no counts; "
+                "expected this key left out, or `output.detail: full`"
+            ),
+        ),
+        (
+            {
                 "intervention": PEERS.replace("units:", "successions: nhs\n  units:"),
                 "output:": "peers: {k: 3}\noutput:",
             },

@@ -644,6 +644,14 @@ RULES = [
         "2: data.units.mergers: 'combine': data.successions already says which units are counted as one; expected set_aside, or this key left out",
     ),
     (
+        {"data": data(disclosure="{suppress: [7, 1]}")},
+        "2: data.disclosure.suppress: 7 is above 1; expected the smaller one first",
+    ),
+    (
+        {"data": data(disclosure="{round: 1}")},
+        "2: data.disclosure.round: found '1'; expected a number of at least 2",
+    ),
+    (
         {"data": data(successions="[nhs, ods]")},
         "2: data.successions[1]: 'ods' is not a kind of table that can be read; expected .csv, .csv.gz, .xlsx or .parquet",
     ),

@@ -114,6 +114,7 @@ def test_keys_stand_in_the_order_of_the_contract(load):
         "frequency",
         "missing",
         "min_denominator",
+        "disclosure",
     ]
     assert list(tree["intervention"]) == ["name", "date", "shape", "phase_in", "chosen", "delivered"]
     assert list(tree["peers"]) == (

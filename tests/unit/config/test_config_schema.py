@@ -14,8 +14,9 @@ from its_eval.starter import Question, starter_config
 KEYS = {
     "Config": "version title data intervention treated events peers outcome_defaults outcomes designs "
     "estimators estimands confidence checks multiplicity sensitivity output before_after seed",
-    "DataSettings": "indicators characteristics units successions frequency missing min_denominator",
+    "DataSettings": "indicators characteristics units successions frequency missing min_denominator disclosure",
     "IndicatorTable": "path columns indicator dates layout sheet header_row delimiter decimal encoding scale combine",
+    "Disclosure": "suppress round at",
     "CharacteristicsTable": "path columns dated",
     "UnitsTable": "path columns mergers",
     "Intervention": "name date shape phase_in chosen delivered",
