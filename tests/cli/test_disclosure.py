@@ -56,7 +56,7 @@ def write(folder, frame, **disclosure):
         "treated": ["U0"],
         "peers": {"k": "all"},
         "outcomes": [{"indicator": "y", "kind": "percentage", "better": "lower", "seasonality": "none"}],
-        "output": {"tables": ["csv", "parquet", "xlsx"], "figures": ["svg"]},
+        "output": {"tables": ["csv", "parquet", "xlsx"], "figures": ["svg"], "which": "all"},
     }
     path = folder / "c.yaml"
     path.write_text(yaml.safe_dump(settings))

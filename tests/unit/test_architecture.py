@@ -106,7 +106,7 @@ RUNGS = (
     {"trend_bounds", "together"},
     {"pooled"},
     {"credibility", "specifications"},
-    {"conclude"},
+    {"conclude", "disclosed"},
     {"run", "design_power", "calibration"},
     {"against_peers"},
     {"series_fits", "produce"},

@@ -130,6 +130,7 @@ def test_a_url_stays_one(tmp_path, written, shown):
         ),
         (
             {
+                "indicator: waits": "indicator: waits, kind: percentage",
                 "intervention": PEERS.replace("units:", "disclosure: {at: input}\n  units:"),
                 "output:": "peers: {k: 3}\noutput:",
             },
