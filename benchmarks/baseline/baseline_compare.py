@@ -29,7 +29,8 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "fits": _ANSWER,
     "not_estimated": (*_ANSWER, "reason"),
     "peers": ("outcome", "unit", "rank"),
-    "peer_exclusions": ("outcome", "unit", "candidate"),
+    # those that are counted have no candidate
+    "peer_exclusions": ("outcome", "unit", "candidate", "reason"),
     "peer_contributions": ("outcome", "unit", "peer", "variable"),
     "balance": ("outcome", "unit", "variable"),
     "series": ("outcome", "unit", "design", "period"),

@@ -183,18 +183,23 @@ def _critical(term: TermAttribution, alpha: float) -> float:
 def _changes(test: OwnTest, terms: Sequence[TermAttribution]) -> FloatArray:
     """Simulate changes without an effect, shape (l, DRAWS)."""
     covariance = test.covariance
-    normals, chance = _draws(covariance.shape[0])
+    normals, _ = _draws(covariance.shape[0])
     df = float(test.term_df.min()) if np.isnan(test.df) else test.df
-    errors = np.linalg.cholesky(covariance) @ normals[0] * _t_factor(chance[0], df)
+    errors = np.linalg.cholesky(covariance) @ normals[0] * _t_factor(covariance.shape[0], 0, df)
     if not terms:
         return np.asarray(errors)
     whole = np.array([(term.kappa * term.spread) ** 2 for term in terms])
     own = np.sqrt(np.maximum(whole - np.diag(covariance), 0.0))
-    return np.asarray(errors + own[:, None] * normals[1] * _t_factor(chance[1], terms[0].df))
+    return np.asarray(errors + own[:, None] * normals[1] * _t_factor(covariance.shape[0], 1, terms[0].df))
 
 
-def _t_factor(chance: FloatArray, df: float) -> FloatArray:
-    """Return what makes normals a t: the root of df over a chi-squared, by its inverse; shape (n,)."""
+@lru_cache(maxsize=8)
+def _t_factor(size: int, part: int, df: float) -> FloatArray:
+    """Return what makes normals a t: the root of df over a chi-squared, by its inverse; shape (DRAWS,).
+
+    Units judged by the same donors share the degrees of freedom of these.
+    """
+    chance = _draws(size)[1][part]
     return np.ones(chance.size) if np.isinf(df) else np.asarray(np.sqrt(df / special.chdtri(df, chance)))
 
 

@@ -140,7 +140,7 @@ def mixed(sheet: Sheet) -> tuple[Sheet, list[NotEstimated]]:
         usable = plan.usable(target.interruptions)
         donors = plan.scaled[:, plan.panel.columns(target.peers)]
         complete = ~np.isnan(donors[usable]).any(axis=0)
-        donors, codes = donors[:, complete], tuple(np.array(target.peers)[complete])
+        donors, codes = donors[:, complete], tuple(np.array(tuple(target.peers))[complete])
         own = sheet.unit_values[:, column]
         before = usable & (np.arange(len(own)) < target.interruptions[0].start) & ~np.isnan(own)
         message = ""

@@ -372,6 +372,10 @@ class Scaled:
         """Return the distances of pairs of rows, shape (pairs,); NaN where not comparable."""
         return _root(self._squares(self._apart(one, other)))
 
+    def compares_all(self, units: Iterable[str]) -> bool:
+        """Return whether some units are all in the table and can all be compared."""
+        return not np.isnan(self.scaled).any() and all(unit in self.places for unit in units)
+
     def coordinates(self) -> NDArray[np.float64] | None:
         """Return points whose straight-line distances are the distances; None when a cell is missing."""
         if np.isnan(self.scaled).any():

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.pipeline.plan import Target, fitted_events
+from its_eval.pipeline.plan import Others, Target, fitted_events
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Sequence
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
     from its_eval.config import Config
     from its_eval.design.matrix import Interruption
@@ -66,7 +66,7 @@ def _targets(
     plan: OutcomePlan,
     start: Interruption,
     pool: Sequence[str],
-    peers: dict[str, tuple[str, ...]],
+    peers: Mapping[str, tuple[str, ...] | Others],
 ) -> tuple[Target, ...]:
     """Return donors interrupted at a start and by their events; those with the same ones share a tuple."""
     named = {unit for event in config.events for unit in event.units}
@@ -82,10 +82,15 @@ def _targets(
 
 def donor_peers(
     scaled: Scaled | None, pool: tuple[str, ...], wanted: int | None
-) -> dict[str, tuple[str, ...]]:
-    """Return the peers of each donor: its nearest in the pool, or all others without characteristics."""
-    found = {} if scaled is None else nearest_donors(scaled, pool, len(pool) if wanted is None else wanted)
-    return {donor: found.get(donor) or tuple(code for code in pool if code != donor) for donor in pool}
+) -> dict[str, tuple[str, ...] | Others]:
+    """Return the peers of each donor: its nearest in the pool, or all others without characteristics.
+
+    All others, too, where all are wanted and nobody lacks what it would be compared by.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    if scaled is not None and (wanted is not None or not scaled.compares_all(pool)):
+        found = nearest_donors(scaled, pool, len(pool) if wanted is None else wanted)
+    return {donor: found.get(donor) or Others(pool, donor) for donor in pool}
 
 
 def nearest_donors(

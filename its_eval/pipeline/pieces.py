@@ -20,7 +20,8 @@ from its_eval.estimators.fit import (
 )
 from its_eval.estimators.kind import DESCRIPTIVE_BELOW, EstimatorKind, FitContext, autoregressive_order
 from its_eval.estimators.patterns import rare_patterns
-from its_eval.pipeline.sheet import NotEstimated, Sheet, relative_variance
+from its_eval.estimators.weights import relative_variance
+from its_eval.pipeline.sheet import NotEstimated, Sheet
 from its_eval.scales import SCALES, Scale
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from its_eval.effects.attribution import Attribution, TermAttribution, attributi
 from its_eval.effects.estimands import linear_contrasts
 from its_eval.effects.exchangeability import Percentiles, effective_donors, percentiles
 from its_eval.estimators.fit import ContrastEstimates
+from its_eval.pipeline.plan import Others
 from its_eval.pipeline.primary import interruption_number, primary_columns
 
 if TYPE_CHECKING:
@@ -162,9 +163,7 @@ def donor_fits(
         elif comparison.takes_all_donors:
             # the treated unit is in the pools of its donors, as they are in its own
             pool = (*plan.donors.get(units[0], ()), units[0])
-            chosen = tuple(
-                replace(item, peers=tuple(code for code in pool if code != item.unit)) for item in targets
-            )
+            chosen = tuple(replace(item, peers=Others(pool, item.unit)) for item in targets)
         estimates, _ = comparison.estimates(plan, analysis.ask, chosen, entries)
         donors = tuple(target.unit for target in chosen)
         found.append(DonorFits(tuple(units), donors, tuple(estimates)))

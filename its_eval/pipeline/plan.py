@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
@@ -25,6 +25,46 @@ if TYPE_CHECKING:
     from its_eval.peers.select import PeerSet
 
 
+@dataclass(frozen=True, eq=False)
+class Others(Sequence[str]):
+    """Everybody of a pool but one of them: as long as the pool, without a list of its own.
+
+    Attributes
+    ----------
+    pool : tuple of str
+        Shared by all of whom it is the pool.
+    unit : str
+        Who is left out.
+    """
+
+    pool: tuple[str, ...]
+    unit: str
+
+    def __len__(self) -> int:
+        """Return how many they are."""
+        return len(self.pool) - 1
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield them in the order of the pool."""
+        return (code for code in self.pool if code != self.unit)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[str, ...]: ...
+    def __getitem__(self, index: int | slice) -> str | tuple[str, ...]:
+        """Return one or some of them."""
+        return tuple(self)[index]
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether they are those of the same pool."""
+        return isinstance(other, Others) and self.pool is other.pool and self.unit == other.unit
+
+    def __hash__(self) -> int:
+        """Return a number that does not take reading the pool."""
+        return hash((id(self.pool), self.unit))
+
+
 @dataclass(frozen=True)
 class Target:
     """One series to be made: a unit, whom it is compared with, and what interrupts it.
@@ -35,13 +75,13 @@ class Target:
         Its code.
     interruptions : tuple of Interruption
         The intervention first, then fitted events.
-    peers : tuple of str
+    peers : tuple of str, or Others
         Empty for the single design.
     """
 
     unit: str
     interruptions: tuple[Interruption, ...]
-    peers: tuple[str, ...] = ()
+    peers: tuple[str, ...] | Others = ()
 
 
 @dataclass(frozen=True)

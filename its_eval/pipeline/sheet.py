@@ -1,13 +1,8 @@
-"""Weights for percentages: a month with few answers says less than a month with many.
-
-A percentage of n_t answers varies for two reasons: the underlying level moves (latent variance, the same in
-every period) and only n_t people were asked (binomial variance, known). Their sum v_t is the variance of a
-period; dividing rows of outcome and design by its root makes all periods comparable (methods §11.4).
-"""
+"""Series of one outcome and comparison, ready to be fitted: differences, covariates, sampling variances."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -17,7 +12,9 @@ import numpy as np
 from its_eval.config.outcomes import strata_of_gap
 from its_eval.design.matrix import Design, build_design
 from its_eval.design.peer_mean import gap_to, peer_mean, peer_means
-from its_eval.estimators.fit import BoolArray, FloatArray, missing_patterns
+from its_eval.estimators.fit import BoolArray, FloatArray
+from its_eval.estimators.weights import binomial_variance
+from its_eval.pipeline.plan import Others
 from its_eval.scales import SCALES, Scale
 
 if TYPE_CHECKING:
@@ -25,70 +22,6 @@ if TYPE_CHECKING:
 
     from its_eval.design.matrix import Interruption
     from its_eval.pipeline.plan import OutcomePlan, Target
-
-
-def binomial_variance(X: FloatArray, percentages: FloatArray, denominators: FloatArray) -> FloatArray:
-    """Return the sampling variance of percentages, in squared percentage points.
-
-    ``b_t = 10^4 pi_t (1 - pi_t) / n_t`` with pi_t the least-squares fit of the series, kept within
-    ``[1/(2 n_t), 1 - 1/(2 n_t)]``: the fit and not the observed share, because a month that is low by
-    chance must not count as more precise.
-
-    Parameters
-    ----------
-    X : ndarray, shape (n, k)
-        Design.
-    percentages, denominators : ndarray, shape (n, S)
-        Series in per cent, with the numbers of answers; NaN where missing.
-
-    Returns
-    -------
-    ndarray, shape (n, S)
-        NaN where the percentage or the denominator is missing.
-    """
-    variance = np.full(percentages.shape, np.nan)
-    known = ~np.isnan(percentages) & (denominators > 0)
-    for pattern in missing_patterns(np.where(known, 0.0, np.nan)):
-        if not pattern.n_used:
-            continue
-        cells = np.ix_(pattern.observed, pattern.series)
-        used, count = X[pattern.observed], denominators[cells]
-        fitted = used @ np.linalg.lstsq(used, percentages[cells] / 100.0, rcond=None)[0]
-        fitted = np.clip(fitted, 0.5 / count, 1.0 - 0.5 / count)
-        variance[cells] = 1e4 * fitted * (1.0 - fitted) / count
-    return variance
-
-
-def relative_variance(X: FloatArray, y: FloatArray, sampling: FloatArray, observed: BoolArray) -> FloatArray:
-    """Return v_t over its geometric mean: sampling variance plus latent variance, from one pilot fit.
-
-    The latent variance is what the least-squares residual variance leaves after the mean sampling variance,
-    at least zero. The geometric mean over the observed periods is 1, so that the likelihood of the weighted
-    series is that of the series itself.
-
-    Parameters
-    ----------
-    X : ndarray, shape (n, k)
-        Design.
-    y : ndarray, shape (n,) or (n, S)
-        Series; only observed periods are read.
-    sampling : ndarray, of the shape of y
-        Its sampling variance.
-    observed : ndarray of bool, shape (n,)
-        Periods that enter the fit; each needs a sampling variance.
-
-    Returns
-    -------
-    ndarray, of the shape of y
-        1 where the sampling variance is not known.
-    """
-    used = X[observed]
-    residual = y[observed] - used @ np.linalg.lstsq(used, y[observed], rcond=None)[0]
-    free = max(int(observed.sum()) - X.shape[1], 1)
-    latent = np.maximum(0.0, (residual**2).sum(axis=0) / free - sampling[observed].mean(axis=0))
-    variance = latent + sampling
-    variance = variance / np.exp(np.log(variance[observed]).mean(axis=0))
-    return np.where(np.isnan(variance), 1.0, variance)
 
 
 #: A covariate whose difference from the peers is no larger than this share of itself is the same for all: the
@@ -360,26 +293,39 @@ def _peer_means(
     plan: OutcomePlan, targets: Sequence[Target], scaled: FloatArray, usable: BoolArray
 ) -> FloatArray:
     """Return the mean of each target's peers, shape (n, S): at once where no peer misses anything."""
-    means = np.full((scaled.shape[0], len(targets)), np.nan)
+    panel, means = plan.panel, np.full((scaled.shape[0], len(targets)), np.nan)
     complete = np.asarray(~np.isnan(scaled).any(axis=0))
     by_count: dict[tuple[int, bool], list[int]] = {}
-    places = {}
+    for pool, positions in _by_pool(targets):
+        columns = panel.columns(pool)
+        if not complete[columns].all():
+            by_count.setdefault((len(pool) - 1, False), []).extend(positions)
+            continue
+        own = scaled[:, panel.columns([targets[position].unit for position in positions])]
+        means[:, positions] = (scaled[:, columns].sum(axis=1)[:, None] - own) / (len(pool) - 1)
     for position, target in enumerate(targets):
-        if not target.peers:
-            continue
-        places[position] = peers = plan.panel.columns(target.peers)
-        by_count.setdefault((len(peers), bool(complete[peers].all())), []).append(position)
+        if target.peers and not isinstance(target.peers, Others):
+            whole = bool(complete[panel.columns(target.peers)].all())
+            by_count.setdefault((len(target.peers), whole), []).append(position)
     for (count, whole), positions in by_count.items():
-        every = np.array([places[position] for position in positions])
-        if whole:
-            means[:, positions] = scaled[:, every].mean(axis=2)
-            continue
         step = max(1, PEER_NUMBERS // (count * len(scaled)))
         for start in range(0, len(positions), step):
             some = positions[start : start + step]
-            values = np.moveaxis(scaled[:, every[start : start + step]], 1, 0)
-            means[:, some] = peer_means(values, usable[:, some].T).T
+            every = scaled[:, np.array([panel.columns(targets[position].peers) for position in some])]
+            if whole:
+                means[:, some] = every.mean(axis=2)
+            else:
+                means[:, some] = peer_means(np.moveaxis(every, 1, 0), usable[:, some].T).T
     return means
+
+
+def _by_pool(targets: Sequence[Target]) -> Iterator[tuple[tuple[str, ...], list[int]]]:
+    """Yield pools with the places of the targets that are compared with everybody else in them."""
+    pools: dict[int, tuple[tuple[str, ...], list[int]]] = {}
+    for position, target in enumerate(targets):
+        if target.peers and isinstance(target.peers, Others):
+            pools.setdefault(id(target.peers.pool), (target.peers.pool, []))[1].append(position)
+    yield from pools.values()
 
 
 def comparative_covariates(
@@ -474,7 +420,10 @@ def _variances_of_alike(plan: OutcomePlan, targets: Sequence[Target]) -> FloatAr
     season = plan.season.resolve(int(usable.sum()), plan.per_year)
     design = build_design(plan.positions, plan.per_year, panel.frequency, interruptions, season, plan.masked)
     # each unit once, however many others have it as a peer
-    units = list(dict.fromkeys(code for target in targets for code in (target.unit, *target.peers)))
+    pools = list(_by_pool(targets))
+    listed = [() if isinstance(target.peers, Others) else target.peers for target in targets]
+    codes = (code for target, peers in zip(targets, listed, strict=True) for code in (target.unit, *peers))
+    units = list(dict.fromkeys([*codes, *(code for pool, _ in pools for code in pool)]))
     place = {code: number for number, code in enumerate(units)}
     columns = panel.columns(units)
     values, sizes = panel.values[:, columns], panel.denominators[:, columns]
@@ -487,13 +436,24 @@ def _variances_of_alike(plan: OutcomePlan, targets: Sequence[Target]) -> FloatAr
         return own
     from scipy import sparse  # noqa: PLC0415  (start-up time)
 
-    pairs = [(place[peer], number) for number, target in enumerate(targets) for peer in target.peers]
-    belongs = sparse.csr_array((np.ones(len(pairs)), tuple(np.array(pairs).T)), (len(units), len(targets)))
+    pairs = [(place[peer], number) for number, peers in enumerate(listed) for peer in peers]
+    at = tuple(np.array(pairs, dtype=np.intp).reshape(-1, 2).T)
+    belongs = sparse.csr_array((np.ones(len(pairs)), at), (len(units), len(targets)))
+    every_own = np.array([place[target.unit] for target in targets])
+
+    def over_peers(numbers: FloatArray) -> FloatArray:
+        """Return sums over the peers of each target, shape (n, S), of numbers of units."""
+        sums = np.asarray(numbers @ belongs)
+        for pool, positions in pools:
+            whole = numbers[:, [place[peer] for peer in pool]].sum(axis=1)
+            sums[:, positions] = whole[:, None] - numbers[:, every_own[positions]]
+        return sums
+
     unknown = np.isnan(on_scale)
-    count = (~unknown).astype(np.float64) @ belongs
-    lacking = (unknown & ~np.isnan(values)).astype(np.float64) @ belongs
+    count = over_peers((~unknown).astype(np.float64))
+    lacking = over_peers((unknown & ~np.isnan(values)).astype(np.float64))
     with np.errstate(divide="ignore", invalid="ignore"):
-        of_peers = np.nan_to_num(on_scale) @ belongs / count**2
+        of_peers = over_peers(np.nan_to_num(on_scale)) / count**2
     together = np.where((lacking == 0) & (count > 0), own + of_peers, np.nan)
     alone = np.array([not target.peers for target in targets])
     return np.where(alone, own, together)

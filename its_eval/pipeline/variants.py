@@ -351,7 +351,7 @@ def peer_stability(
 
 def _estimates(
     config: Config, plan: OutcomePlan, found: Sequence[tuple[PeerSet, tuple[Alternative, ...]]]
-) -> dict[tuple[str, tuple[str, ...]], Estimated]:
+) -> dict[tuple[str, Sequence[str]], Estimated]:
     """Return the primary estimate for each unit and set of peers."""
     comparison = compared_design(config)
     if comparison is None:

@@ -5,7 +5,7 @@ import pytest
 from scipy import linalg
 
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
-from its_eval.pipeline.sheet import binomial_variance, relative_variance
+from its_eval.estimators.weights import binomial_variance, relative_variance
 
 
 def its_design(n, start):

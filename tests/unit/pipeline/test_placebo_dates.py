@@ -81,7 +81,7 @@ def test_autoregressive_fits_are_those_of_the_estimator(world, kind, dated):
         X = regressors(START, start)
         if kind == "percentage":
             # the relative variance of a percentage, from its own model of the shorter series
-            from its_eval.pipeline.sheet import relative_variance
+            from its_eval.estimators.weights import relative_variance
 
             _, _, plan = world.plan(outcomes=[world.outcome(kind=kind)])
             from its_eval.comparisons.catalogue import COMPARISONS

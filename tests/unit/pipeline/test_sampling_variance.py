@@ -7,8 +7,9 @@ from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.estimators.reml.forms_fit import fit_reml_ar_own
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
 from its_eval.estimators.reml.sampling_noise import fit_reml_ar_sampling
+from its_eval.estimators.weights import relative_variance
 from its_eval.pipeline.plan import Target
-from its_eval.pipeline.sheet import relative_variance, sampling_variances
+from its_eval.pipeline.sheet import sampling_variances
 from its_eval.pipeline.specifications import specifications
 
 N, START = 40, 20

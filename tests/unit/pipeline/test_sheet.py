@@ -7,8 +7,9 @@ import pytest
 
 from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.design.matrix import Interruption, build_design
-from its_eval.pipeline.plan import Target
-from its_eval.pipeline.sheet import binomial_variance, make_sheet, sampling_variances
+from its_eval.estimators.weights import binomial_variance
+from its_eval.pipeline.plan import Others, Target
+from its_eval.pipeline.sheet import make_sheet, sampling_variances
 
 UNITS = ("T1", "T2", "D1", "D2", "D3", "D4")
 N, START = 60, 30
@@ -182,3 +183,22 @@ def test_numbers_count_one_in_every_period(world):
     (law,) = plan.interruptions["T1"]
     sheet = make_sheet(plan, [Target("T1", (law,))], "single")
     np.testing.assert_array_equal(sheet.weights(np.array([0]), np.ones(N, dtype=bool)), np.ones((1, N)))
+
+
+@pytest.mark.parametrize("kind", ["number", "percentage"])
+@pytest.mark.parametrize("gap", [False, True])
+def test_everybody_else_is_a_list_of_everybody_else(world, kind, gap):
+    if gap:
+        world.values["D3"][5] = np.nan
+    _, _, plan = world.plan(outcomes=[world.outcome(kind=kind)])
+    pool, interruptions = UNITS[2:], plan.interruptions["T1"]
+    short = [Target(unit, interruptions, Others(pool, unit)) for unit in pool]
+    long = [Target(unit, interruptions, tuple(Others(pool, unit))) for unit in pool]
+    assert [item.peers for item in long] == [tuple(c for c in pool if c != unit) for unit in pool]
+    assert (len(short[0].peers), short[0].peers[1], short[0].peers[:1]) == (3, "D3", ("D2",))
+    assert len({*short, *(Target(unit, interruptions, Others(pool, unit)) for unit in pool)}) == len(pool)
+    found, expected = (make_sheet(plan, targets, "difference", subtract=True) for targets in (short, long))
+    assert np.isfinite(found.values).sum() > N
+    np.testing.assert_allclose(found.values, expected.values, rtol=1e-10)
+    assert np.isnan(found.sampling).all() == (kind == "number")
+    np.testing.assert_allclose(found.sampling, expected.sampling, rtol=1e-12)
