@@ -437,8 +437,8 @@ def _variances_of_alike(plan: OutcomePlan, targets: Sequence[Target]) -> FloatAr
     from scipy import sparse  # noqa: PLC0415  (start-up time)
 
     pairs = [(place[peer], number) for number, peers in enumerate(listed) for peer in peers]
-    at = tuple(np.array(pairs, dtype=np.intp).reshape(-1, 2).T)
-    belongs = sparse.csr_array((np.ones(len(pairs)), at), (len(units), len(targets)))
+    peer, whose = np.array(pairs, dtype=np.intp).reshape(-1, 2).T
+    belongs = sparse.csr_array((np.ones(len(pairs)), (peer, whose)), (len(units), len(targets)))
     every_own = np.array([place[target.unit] for target in targets])
 
     def over_peers(numbers: FloatArray) -> FloatArray:
