@@ -190,7 +190,8 @@ def _period_column(frame: pd.DataFrame, names: Sequence[str], found: Recognised,
     best = min(candidates, key=lambda item: item.rank)
     found.dates = best.dates
     if best.dates != "iso":
-        found.reasons["dates"] = "no other order of day and month fits all dates"
+        order = "no other order of day and month fits all dates"
+        found.reasons["dates"] = "the years begin in April" if best.dates == "financial" else order
     found.frequency = _spaced(best.ordinals.values(), best.frequency)
     if best.frequency in ("month", "week"):
         _days_or_weeks(list(best.ordinals), found)
@@ -202,11 +203,12 @@ def _read_as(texts: Sequence[str], frequency: str) -> tuple[str, dict[str, int]]
 
     A few cells may be no periods, such as footnotes.
     """
-    for dates in ("iso", "dmy", "mdy"):
+    for dates in ("iso", "financial", "dmy", "mdy"):
         ordinals, faults = Calendar(frequency).parse_column(texts, dates)
         if len(faults) * 10 > len(texts):
             continue
-        return (dates if dates == "iso" or _one_order(texts, frequency, dates) else "unclear"), ordinals
+        settled = dates in ("iso", "financial") or _one_order(texts, frequency, dates)
+        return (dates if settled else "unclear"), ordinals
     return "", {}
 
 

@@ -448,3 +448,22 @@ def test_a_table_that_may_not_be_read(its, tmp_path, monkeypatch):
     answer = its("init", tmp_path / "new", "--indicators", path, "--date", "2016-07")
     assert answer.code == 3
     assert "table.csv: cannot be read as CSV: [Errno 13] Permission denied" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("frequency", "period", "date"),
+    [
+        ("year", lambda p: f"{1980 + p}/{(1981 + p) % 100:02d}", "2012"),
+        ("quarter", lambda p: f"{2004 + p // 4}/{(2005 + p // 4) % 100:02d} Q{p % 4 + 1}", "2012Q3"),
+    ],
+)
+def test_financial_years_and_their_quarters_are_seen(its, tmp_path, frequency, period, date):
+    path = long_table(
+        tmp_path / "table.csv", "unit,year,value", lambda p: f"Ash,{period(p)},{50 + wobble(p):.3f}"
+    )
+    answer = its("init", tmp_path, "--indicators", path, "--date", date)
+    assert answer.code == 0, answer.err
+    assert "dates: the years begin in April" in answer.err
+    config = yaml.safe_load((tmp_path / "its-eval.yaml").read_text())
+    assert config["data"]["indicators"]["dates"] == "financial"
+    assert config["data"]["frequency"] == frequency

@@ -223,7 +223,7 @@ def test_a_written_list_fed_back_gives_the_same_result(study):
     first = study.run(**config)
     first.tables["peers"].to_csv(study.folder / "peers.csv", index=False)
     again = study.run(peers={"given": {"from": str(study.folder / "peers.csv")}}, **config)
-    for name in ("peers", "effects", "summary", "placebo_units", "peer_contributions"):
+    for name in ("peers", "effects", "summary", "placebo_units", "peer_contributions", "verdicts"):
         assert first.tables[name].equals(again.tables[name]), name
 
 
