@@ -19,10 +19,10 @@ from its_eval.pipeline.plan import (
     OutcomePlan,
     interruptions_of,
     masked_periods,
+    season_of,
     starts_outside,
     unit_masked_periods,
 )
-from its_eval.pipeline.planning import season_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from its_eval.calendar import Calendar
-from its_eval.data.faults import Finding
-from its_eval.data.load import NO_PERIOD, IndicatorRows
+from its_eval.data.faults import NO_PERIOD, Finding
+from its_eval.data.load import IndicatorRows
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence

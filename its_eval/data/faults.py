@@ -16,6 +16,9 @@ COLUMNS = ["indicator", "unit", "check", "period", "value", "severity", "message
 #: So many problems are shown one by one; the rest are counted.
 SHOWN_PROBLEMS = 40
 
+#: Ordinal of a row whose period could not be read.
+NO_PERIOD = -(10**9)
+
 
 @dataclass(frozen=True)
 class Finding:

@@ -13,7 +13,7 @@ from its_eval.calendar import MONTHS, Calendar, is_calendar_quarter
 from its_eval.config.faults import show
 from its_eval.config.outcomes import series_name
 from its_eval.data.combine import combined, daily_findings
-from its_eval.data.faults import Finding
+from its_eval.data.faults import NO_PERIOD, Finding
 from its_eval.data.numbers import MISSING_MARKS, number_hint, to_numbers
 from its_eval.data.shapes import NUMERIC, ORIGIN, shaped
 from its_eval.data.tables import NO_FILE, Reading, normalise_name, read_table
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 #: Delimiters with a word of their own.
 _DELIMITERS = {"tab": "\t"}
-#: Ordinal of a row whose period could not be read.
-NO_PERIOD = -(10**9)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.data.load import NO_PERIOD, IndicatorRows
+from its_eval.data.faults import NO_PERIOD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from its_eval.calendar import Calendar
     from its_eval.config import Outcome
+    from its_eval.data.load import IndicatorRows
 
 #: More periods in a row without a value of any unit are no gap but a slip in a period, and the cost of a
 #: series grows with the cube of what it misses.

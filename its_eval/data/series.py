@@ -10,7 +10,6 @@ import pandas as pd
 
 from its_eval.config.faults import show
 from its_eval.data.faults import shorten
-from its_eval.data.frames import cells
 from its_eval.data.numbers import LARGEST, number_hint, to_numbers
 from its_eval.errors import DataError
 
@@ -81,6 +80,8 @@ def _values(
         values = frame.to_numpy(dtype=np.float64)
         if not (np.abs(values) > LARGEST).any():
             return values
+    from its_eval.data.frames import cells  # noqa: PLC0415  (numbers alone do without: start-up time)
+
     found = cells(frame)
     columns = []
     for place, name in enumerate(names):

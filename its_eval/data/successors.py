@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from its_eval.data.faults import Finding
-from its_eval.data.load import NO_PERIOD, IndicatorRows
+from its_eval.data.faults import NO_PERIOD, Finding
+from its_eval.data.load import IndicatorRows
 from its_eval.data.numbers import MISSING_MARKS
 from its_eval.errors import DataError
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.config.outcomes import listed_as
-from its_eval.data.faults import Finding, Severity
-from its_eval.data.load import NO_PERIOD, IndicatorRows, place_of
+from its_eval.data.faults import NO_PERIOD, Finding, Severity
+from its_eval.data.load import IndicatorRows, place_of
 from its_eval.data.panel import factor_of, indicator_arrays
 
 if TYPE_CHECKING:

@@ -22,8 +22,7 @@ from its_eval.errors import ConfigError, NotEstimableError
 from its_eval.estimators.kind import autoregressive_order
 from its_eval.evaluation import Evaluation
 from its_eval.pipeline.conclude import Terms
-from its_eval.pipeline.plan import Treatment, interruptions_of, masked_periods, unit_masked_periods
-from its_eval.pipeline.planning import season_of
+from its_eval.pipeline.plan import Treatment, interruptions_of, masked_periods, season_of, unit_masked_periods
 from its_eval.pipeline.primary import Analysis
 
 if TYPE_CHECKING:

@@ -10,18 +10,17 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 
 from its_eval.config.outcomes import evaluated_outcomes, listed_as, source_names
-from its_eval.design.matrix import Interruption, usable_periods
+from its_eval.design.matrix import Interruption, Season, usable_periods
 from its_eval.errors import DataError
 from its_eval.scales import SCALES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from its_eval.config import Config, Event, Outcome
+    from its_eval.config import Config, Event, Outcome, Seasonality
     from its_eval.data.faults import Finding
     from its_eval.data.load import IndicatorRows
     from its_eval.data.panel import Panel
-    from its_eval.design.matrix import Season
     from its_eval.peers.select import PeerSet
 
 
@@ -406,3 +405,12 @@ def _event_periods(event: Event, panel: Panel) -> range:
     first = panel.index_of(panel.calendar.parse(event.date))
     last = first if event.until is None else panel.index_of(panel.calendar.parse(event.until))
     return range(max(first, 0), min(last + 1, panel.n_periods))
+
+
+def season_of(chosen: Seasonality, frequency: str) -> Season:
+    """Return the seasonal form that a setting asks for."""
+    if chosen.kind == "harmonics":
+        return Season("harmonics", chosen.harmonics or 1)
+    if chosen.kind in ("months", "quarters", "weeks"):
+        return Season("dummies")
+    return Season("auto" if chosen.kind == "auto" and frequency != "year" else "none")

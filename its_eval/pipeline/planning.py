@@ -14,7 +14,7 @@ from its_eval.data.panel import Panel, build_panel, outcome_values, require_fill
 from its_eval.data.successions import size_changes
 from its_eval.data.tables import nearest
 from its_eval.data.validate import ALL_PERIODS, concerns_run, missing_findings, row_findings
-from its_eval.design.matrix import Season, usable_periods
+from its_eval.design.matrix import usable_periods
 from its_eval.errors import DataError
 from its_eval.evaluation import EVENT_OUTSIDE, START_OUTSIDE
 from its_eval.pipeline.notes import config_findings, plan_notes, unknown_names
@@ -25,6 +25,7 @@ from its_eval.pipeline.plan import (
     Treatment,
     interruptions_of,
     masked_periods,
+    season_of,
     starts_outside,
     treatment_of,
     unit_masked_periods,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from its_eval.config import Config, Outcome, Seasonality
+    from its_eval.config import Config, Outcome
     from its_eval.data.load import IndicatorRows
     from its_eval.pipeline.sources import Sources
 
@@ -394,12 +395,3 @@ def _is_masked(
         return True
     index = panel.index_of(panel.calendar.parse(item.period))
     return not usable[item.unit][index] or index in unit_masks.get(item.unit, {})
-
-
-def season_of(chosen: Seasonality, frequency: str) -> Season:
-    """Return the seasonal form that a setting asks for."""
-    if chosen.kind == "harmonics":
-        return Season("harmonics", chosen.harmonics or 1)
-    if chosen.kind in ("months", "quarters", "weeks"):
-        return Season("dummies")
-    return Season("auto" if chosen.kind == "auto" and frequency != "year" else "none")

@@ -13,21 +13,19 @@ import pandas as pd
 from its_eval.calendar import EXAMPLES, Calendar
 from its_eval.columns import TableColumns, column_frame
 from its_eval.comparisons.base import comparison_of
-from its_eval.config.analysis import Shape
 from its_eval.config.estimators import Estimator, is_family
 from its_eval.config.faults import did_you_mean, one_of, show
 from its_eval.config.outcomes import MOST_HARMONICS, SEASON_WORDS, Outcome, Seasonality, season_choices
 from its_eval.data.panel import Panel
 from its_eval.data.series import on_calendar, period_ordinal
 from its_eval.data.tables import nearest
-from its_eval.design.matrix import Interruption
+from its_eval.design.matrix import Interruption, Shape
 from its_eval.effects.columns import Question
 from its_eval.effects.estimands import CHANGE
 from its_eval.errors import DataError, UsageError
 from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.evaluation import effect_words
-from its_eval.pipeline.plan import OutcomePlan
-from its_eval.pipeline.planning import season_of
+from its_eval.pipeline.plan import OutcomePlan, season_of
 from its_eval.pipeline.primary import Analysis
 from its_eval.pipeline.tables import add_effects, add_fits, add_not_estimated, add_series, answers
 from its_eval.result import Result

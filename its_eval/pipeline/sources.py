@@ -12,7 +12,8 @@ from its_eval.config.data import NHS
 from its_eval.config.outcomes import evaluated_outcomes
 from its_eval.data.attributes import Units, load_characteristics, load_units
 from its_eval.data.disclosure import Protection
-from its_eval.data.load import NO_PERIOD, IndicatorRows, by_stratum, load_indicators
+from its_eval.data.faults import NO_PERIOD
+from its_eval.data.load import IndicatorRows, by_stratum, load_indicators
 from its_eval.data.successions import combine_changes, last_heirs, load_changes
 from its_eval.data.successors import COVARIATE, Lifetimes, combine_successors, lifetimes_of
 from its_eval.data.tables import read_table

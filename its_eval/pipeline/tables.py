@@ -12,10 +12,8 @@ from its_eval.columns import Column, TableColumns, Texts
 from its_eval.comparisons.base import comparison_of
 from its_eval.effects.columns import EffectColumns, Kind, bands
 from its_eval.effects.nonlinear import above_zero
-from its_eval.peers.balance import balance, contributions
 from its_eval.pipeline.error_model import error_variance
 from its_eval.pipeline.estimate import Estimates, needs_level
-from its_eval.pipeline.peer_choice import pre_period_balance
 from its_eval.pipeline.sheet import NotEstimated, Sheet
 
 if TYPE_CHECKING:
@@ -377,6 +375,10 @@ def without_primary(answer: Answers) -> list[NotEstimated]:
 
 def peer_rows(plan: OutcomePlan) -> dict[str, list[Row]]:
     """Return the rows of the four tables about peers."""
+    # series in memory are fitted without peers: start-up time
+    from its_eval.peers.balance import balance, contributions  # noqa: PLC0415
+    from its_eval.pipeline.peer_choice import pre_period_balance  # noqa: PLC0415
+
     rows: dict[str, list[Row]] = {
         name: [] for name in ("peers", "peer_exclusions", "peer_contributions", "balance")
     }

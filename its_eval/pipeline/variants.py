@@ -14,7 +14,7 @@ from its_eval.estimators.kind import autoregressive_order
 from its_eval.peers.scaling import rescaled
 from its_eval.peers.stability import Alternative, other_scalings, stability
 from its_eval.pipeline.donors import nearest_donors
-from its_eval.pipeline.planning import season_of
+from its_eval.pipeline.plan import season_of
 from its_eval.pipeline.primary import Analysis
 from its_eval.pipeline.sheet import has_sampling_variances
 

@@ -7,7 +7,8 @@ import pytest
 from its_eval.calendar import MONTHS
 from its_eval.config.data import DataSettings
 from its_eval.data.coverage import coverage_findings, coverage_table, from_tidy, jumps
-from its_eval.data.load import NO_PERIOD, IndicatorRows, load_indicators, place_of
+from its_eval.data.faults import NO_PERIOD
+from its_eval.data.load import IndicatorRows, load_indicators, place_of
 
 START = MONTHS.parse("2019-01")
 

@@ -6,8 +6,8 @@ import pytest
 
 from its_eval.calendar import MONTHS
 from its_eval.data.attributes import Units
-from its_eval.data.faults import Finding
-from its_eval.data.load import NO_PERIOD, IndicatorRows
+from its_eval.data.faults import NO_PERIOD, Finding
+from its_eval.data.load import IndicatorRows
 from its_eval.data.successors import combine_successors, lifetimes_of
 from its_eval.errors import DataError
 
