@@ -277,7 +277,7 @@ def degenerate_series(
     ----------
     Y : ndarray, shape (n, S)
         Outcomes with 0 at missing months.
-    observed : ndarray of bool, shape (n,)
+    observed : ndarray of bool, shape (n,) or (n, S)
         Months with a value.
     residual_sum, total_sum : ndarray, shape (S,)
         Least-squares residual sum of squares e'e and sum of squares y'y.
@@ -286,7 +286,8 @@ def degenerate_series(
     degenerate: BoolArray = residual_sum <= max(rounding, NOISE_FLOOR**2) * total_sum
     # The sum about the mean is at most the sum about zero, so only these can be degenerate.
     for series in np.flatnonzero(degenerate):
-        variation = float(np.sum((Y[observed, series] - Y[observed, series].mean()) ** 2))
+        own = Y[observed if observed.ndim == 1 else observed[:, series], series]
+        variation = float(np.sum((own - own.mean()) ** 2))
         limit = max(NOISE_FLOOR**2 * variation, rounding * float(total_sum[series]))
         degenerate[series] = residual_sum[series] <= limit
     return degenerate

@@ -215,14 +215,16 @@ class _WeightedWalk:
         outcome = axes.T @ (y[self.observed, 0] / root)
         share = self._share(spread, basis, outcome)
         objective, residual_sum, coordinates = self._evaluate(np.array([share]), spread, basis, outcome)
-        degenerate = degenerate_series(y, self.observed, residual_sum, np.array([np.sum(outcome**2)]))
+        parts = np.array([share / self.mean, 1.0 - share])
+        # on the scale of the first used period, which is that of a fit without weights
+        left = residual_sum * parts.sum()
+        degenerate = degenerate_series(y, self.observed, left, np.array([np.sum(outcome**2)]))
         variance = np.where(degenerate, 0.0, residual_sum / self.df)
         correlation = (1.0 - share) * np.diag(noise) + share * self.walk
         known = np.array([[False, share in (0.0, 1.0)]])
         slopes = [(self.walk - np.diag(noise))[None]]
         covariance = dense_kenward_roger(self.X, correlation[None], slopes, variance, known)
         constant = self.df * (np.log(2.0 * np.pi / self.df) + 1.0) + np.log(noise).sum()
-        parts = np.array([share / self.mean, 1.0 - share])
         return Fit(
             params=np.linalg.solve(triangular, coordinates.T).T,
             covariance=covariance,

@@ -7,6 +7,7 @@ dense matrices on a grid.
 import numpy as np
 import pytest
 
+from its_eval.estimators.reml.by_segment import fit_reml_by_segment
 from its_eval.estimators.reml.local_level import fit_reml_local_level
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
 from its_eval.estimators.reml.sampling_noise import fit_reml_ar_sampling
@@ -54,6 +55,35 @@ def test_slow_drift_in_long_series():
     assert abs(default - 27.0) <= tolerance(27.0)
     assert abs(drifting - 12.0) <= tolerance(12.0)
     assert drifting <= default / 2.0
+
+
+@pytest.mark.parametrize("months", [LONG, SHORT])
+def test_a_false_change_of_slope_is_not_left_alone(months):
+    """Beside four of five that drift makes, a flag or a standard sensitivity says otherwise.
+
+    The other order, the drifting level, a variance for each segment, a parabola instead of the line.
+    """
+    n, start = months
+    rng = np.random.default_rng(20150704)
+    Y = autoregression(rng, n, 0.4) + np.sqrt(DRIFT) * rng.standard_normal((n, SERIES)).cumsum(axis=0)
+    X, time = design(n, start), np.arange(n)
+    slope = np.eye(4)[[3]]
+    fit = fit_reml_ar(X, Y, 2)
+    found = fit.contrasts(slope).p_value[:, 0] <= 0.05
+    assert found.sum() >= 100
+    false = Y[:, found]
+    bent = np.column_stack([X, (time / n - 0.5) ** 2])
+    others = (
+        fit_reml_local_level(X, false).contrasts(slope),
+        fit_reml_ar(X, false, 1).contrasts(slope),
+        fit_reml_by_segment(X, false, 2, time >= start).contrasts(slope),
+        fit_reml_ar(bent, false, 2).contrasts(np.eye(5)[[3]]),
+    )
+    said = (fit.flags["at_bound"] | fit.flags["near_unit_root"])[found]
+    assert (said | (others[0].p_value[:, 0] > 0.05)).mean() < 0.8  # the drifting level alone does not do it
+    for item in others:
+        said = said | (item.p_value[:, 0] > 0.05)
+    assert said.mean() >= 0.8
 
 
 @pytest.mark.parametrize("months", [LONG, SHORT])

@@ -113,6 +113,18 @@ def test_exact_lines_are_degenerate_among_others():
     assert every.flags["degenerate"].all()
 
 
+def test_a_level_far_above_the_noise_is_flagged_as_by_fits_of_one_design():
+    X, Y = weighted_series(40, 4, gaps=1)
+    X[:] = X[0]
+    Y[:, 1] += 1e12
+    Y[:, 2] *= 1e-75
+    expected = [fit_reml_ar(X[0], Y[:, [series]], 1).flags["precision_lost"][0] for series in range(4)]
+    assert expected == [False, True, True, False]
+    assert fit_reml_ar_own(X, Y, 1).flags["precision_lost"].tolist() == expected
+    after = np.arange(40) >= 20
+    assert fit_reml_ar_own(X[:2], Y[:, :2], 1, after).flags["precision_lost"].tolist() == [False, True]
+
+
 @pytest.mark.parametrize("unit", [1e-8, 1e12])
 def test_the_unit_of_the_outcome_does_not_matter(unit):
     X, Y = weighted_series(40, 6)

@@ -205,3 +205,18 @@ def test_a_weighted_series_without_noise_is_the_differenced_one():
     np.testing.assert_allclose(fit.contrasts(rows).df, plain.contrasts(rows).df, rtol=1e-9)
     np.testing.assert_allclose(fit.log_likelihood, plain.log_likelihood, rtol=1e-9)
     np.testing.assert_allclose(fit.sigma, plain.sigma, rtol=1e-7)
+
+
+@pytest.mark.parametrize(("share", "exact"), [(1 / 3, True), (3.0, False)])
+def test_a_line_is_as_exact_with_equal_weights_as_without(share, exact):
+    """Residuals at a third of the limit, and at three times it: those of steps, whatever their number."""
+    n, rng = 48, np.random.default_rng(8)
+    t = np.arange(n, dtype=float)
+    X = np.column_stack([np.ones(n), t, t >= 24])
+    steps = rng.standard_normal((n, 1)).cumsum(axis=0)
+    (variance,) = fit_random_walk(X, steps).sigma ** 2
+    limit = 1e-20 * ((t - t.mean()) ** 2).sum()
+    y = t[:, None] + steps * np.sqrt(share * limit / (variance * (n - 3)))
+    plain, weighted = fit_random_walk(X, y), fit_random_walk(X, y, np.ones((n, 1)))
+    assert plain.flags["degenerate"].tolist() == [exact]
+    assert weighted.flags["degenerate"].tolist() == [exact]

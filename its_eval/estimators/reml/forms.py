@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.estimators.fit import NOISE_FLOOR, ROUNDING_UNITS, degenerate_series
 from its_eval.estimators.reml.ar1 import to_rho, to_warped
 from its_eval.estimators.reml.ar2_search import ProfileSearch, search_points, to_partials
 from its_eval.estimators.reml.error_model import minimise
@@ -121,25 +120,6 @@ def residual_coordinates(
     length = np.sqrt(np.einsum("st,st->s", residuals, residuals))
     residuals /= np.where(length > 0.0, length, 1.0)[:, None]
     return coordinates[:, :, 0], residuals, length
-
-
-def exact_lines(outcomes: FloatArray, observed: BoolArray, length: FloatArray) -> BoolArray:
-    """Series (S,) whose residuals are rounding (``assembly.degenerate_series``).
-
-    Parameters
-    ----------
-    outcomes, observed : ndarray, shape (S, n)
-    length : ndarray, shape (S,)
-        Of the least-squares residuals.
-    """
-    total = np.einsum("st,st->s", outcomes, outcomes)
-    # whatever its months, a series with more than this left is no exact line
-    rounding = (ROUNDING_UNITS * np.finfo(np.float64).eps) ** 2
-    found: BoolArray = length**2 <= max(rounding, NOISE_FLOOR**2) * total
-    for series in np.flatnonzero(found):
-        one = slice(series, series + 1)
-        found[series] = degenerate_series(outcomes[one].T, observed[series], length[one] ** 2, total[one])[0]
-    return found
 
 
 def own_forms(model: ErrorModel, basis: FloatArray, residuals: FloatArray) -> FloatArray:

@@ -26,6 +26,8 @@ from its_eval.estimators.fit import (
     FloatArray,
     SingularDesignError,
     blank_fit,
+    degenerate_series,
+    precision_lost,
     require_estimable,
     scatter,
 )
@@ -36,7 +38,6 @@ from its_eval.estimators.reml.forms import (
     OrthonormalDesigns,
     SeriesForms,
     evaluate_forms,
-    exact_lines,
     grid_objective,
     optimum,
     orthonormal_designs,
@@ -190,7 +191,8 @@ def fit_forms(
         The objective at the starting points from forms and residuals.
     """
     coordinates, residuals, length = residual_coordinates(designs, outcomes)
-    degenerate = exact_lines(outcomes, observed, length)
+    total = np.einsum("st,st->s", outcomes, outcomes)
+    degenerate = degenerate_series(outcomes.T, observed.T, length**2, total)
     whole = blank_forms_fit(model, len(outcomes), designs.triangular.shape[-1])
     whole.params[:] = np.linalg.solve(designs.triangular, coordinates[:, :, None])[:, :, 0]
     whole.covariance.df_residual[:] = designs.residual_df
@@ -202,6 +204,7 @@ def fit_forms(
         series = SeriesForms(reduce(chosen, residuals[regular]), length[regular], coordinates[regular])
         theta = optimum(model, series, designs.residual_df, search(series, residuals[regular]))
         scatter(whole, regular, fit_at(model, chosen, series, theta))
+    whole.flags["precision_lost"][:] = precision_lost(length**2, total) & ~degenerate
     return whole
 
 

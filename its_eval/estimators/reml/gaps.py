@@ -22,6 +22,7 @@ from its_eval.estimators.fit import (
     Fit,
     FloatArray,
     SingularDesignError,
+    degenerate_series,
     missing_patterns,
     precision_lost,
     require_estimable,
@@ -32,7 +33,6 @@ from its_eval.estimators.reml.error_model import constant_variance
 from its_eval.estimators.reml.forms import (
     OrthonormalDesigns,
     SeriesForms,
-    exact_lines,
     optimum,
     pivots,
     starting_points,
@@ -163,10 +163,11 @@ class GappyDesign:
             size = chunk_size(self.model, self.X.shape[1] + months.shape[1])
             for start in range(0, places.size, size):
                 own = slice(start, start + size)
-                lines = exact_lines(outcomes[places[own]], observed[places[own]], length[own])
+                cells = outcomes[places[own]]
+                total = np.einsum("st,st->s", cells, cells)
+                lines = degenerate_series(cells.T, observed[places[own]].T, length[own] ** 2, total)
                 part = (months[own], coordinates[own], residuals[own], length[own])
                 fit = self._fit(*part, value[:, own], lines)
-                total = np.einsum("st,st->s", outcomes[places[own]], outcomes[places[own]])
                 fit.flags["precision_lost"][:] = precision_lost(length[own] ** 2, total) & ~lines
                 scatter(result, places[own], fit)
         return result
