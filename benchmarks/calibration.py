@@ -24,7 +24,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np
 
 from its_eval.checks.placebo import crawford_howell, placebo
-from its_eval.checks.power import design_precision
+from its_eval.checks.power import design_fit
 from its_eval.design.peer_mean import peer_mean
 from its_eval.estimators.arima import fit_arima
 from its_eval.estimators.least_squares import fit_newey_west, ols_statistics
@@ -120,7 +120,8 @@ def panels(task):
     units = DONORS + 1
     own = autoregressive_errors(np.array([rho]), N, count * units, rng)
     if own_breaks:
-        sizes = np.sqrt(BREAK_SHARE) * design_precision(X, CONTRASTS, np.array([[rho]])).std_error[0]
+        read = design_fit(X, np.array([[rho]])).contrasts(CONTRASTS)
+        sizes = np.sqrt(BREAK_SHARE) * read.std_error[0]
         own += X[:, 2:] @ (sizes[:, None] * rng.standard_normal((2, count * units)))
     own = own.reshape(N, count, units)
     values = own + SHOCK_SD * autoregressive_errors(np.array([SHOCK]), N, count, rng)[:, :, None]

@@ -226,7 +226,7 @@ def _unit_rows(
         }
         if number == 0:
             flags = [found.flags.get(unit, ""), "matched_on_outcome" if matched else ""]
-            flags += () if beside is None else beside.flags
+            flags += (["not_ranked"] if found.by_rank else []) if beside is None else beside.flags
             row |= {
                 "level_used": terms.alpha,
                 "direction": _direction(found, terms, one, quantities, clear=True, size=size),

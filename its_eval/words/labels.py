@@ -126,6 +126,7 @@ FLAG_WORDS = {
     "degenerate": "the series does not vary around the fit",
     "followed_exactly": "other units follow it exactly before the start, so that there is no error to hold "
     "a change against",
+    "not_ranked": "only its place among other units could tell, and there is none",
     "no_events": "no event is counted before the start, or none from it on: a rate of 0 has no logarithm",
     "precision_lost": "the series varies so little around the fit that few digits of its error are left",
     "counterfactual_outside_range": "the earlier trend, carried on, leaves 0 to 100 %",

@@ -94,9 +94,8 @@ _NO_INTERVAL = "no interval"
 
 
 def range_words(row: Mapping[str, Any]) -> str:
-    """Return the limits of an interval: ``−0.87 to 0.21``; one without width, of an exact fit, is none."""
-    low, high = row["conf_low"], row["conf_high"]
-    if low == high or (math.isnan(low) and math.isnan(high)):
+    """Return the limits of an interval: ``−0.87 to 0.21``."""
+    if math.isnan(row["conf_low"]) and math.isnan(row["conf_high"]):
         return _NO_INTERVAL
     return f"{printed(row['conf_low'], row)} to {printed(row['conf_high'], row)}"
 

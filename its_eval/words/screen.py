@@ -270,7 +270,7 @@ def _beside(row: Row) -> str:
     if row["design"] == "single":
         others = "other sets" if row["unit"] == THE_SET else "other units"
         said = conclusion_words(str(row["label"]), str(row["direction"]), CHANGE, others)
-        return f"Own earlier trend: {said}{words}."
+        return f"Own earlier trend: {said}{why_words(row)}{words}."
     against = compared_with(str(row["design"]), several=row["unit"] == THE_SET)
     return f"Compared with {against}: {verdict_words(row)}{why_words(row)}{words}."
 

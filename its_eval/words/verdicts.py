@@ -149,9 +149,8 @@ def headline(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
 
 
 def has_number(row: Mapping[str, Any]) -> bool:
-    """Return whether an estimate is worth telling: of a series without variation it may be 0 for certain."""
-    flat = row["estimate"] == row["conf_low"] == row["conf_high"] == null_of(row)
-    return bool(math.isfinite(row["estimate"])) and not flat
+    """Return whether an estimate is worth telling: that of a series without variation may be rounding."""
+    return bool(math.isfinite(row["estimate"]) and row["conf_low"] != row["conf_high"])
 
 
 def _after(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
@@ -160,7 +159,7 @@ def _after(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
 
 
 #: Flags of a fit that has no answer.
-_NO_ANSWER = ("no_events", "degenerate", "not_converged", "precision_lost", "followed_exactly")
+_NO_ANSWER = ("no_events", "degenerate", "not_converged", "precision_lost", "followed_exactly", "not_ranked")
 
 
 def why_words(row: Mapping[str, Any]) -> str:
@@ -169,7 +168,7 @@ def why_words(row: Mapping[str, Any]) -> str:
         return ""
     flags = listed_flags(str(row["flags"]))
     reasons = flag_words("; ".join(flag for flag in flags if flag in _NO_ANSWER))
-    if math.isfinite(row["estimate"]) and not has_number(row):
+    if row["estimate"] == row["conf_low"] == row["conf_high"] == null_of(row):
         reasons.append("the change is 0 by construction")
     if not reasons and "few_donors" in flags and math.isfinite(row["p_rank"]):
         n_others = int(row["n_donors"])

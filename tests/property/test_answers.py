@@ -1,5 +1,6 @@
 """No answer is lost and none invented, whatever the series: gaps, constants, copies, zeros, tiny values."""
 
+import re
 import tempfile
 from pathlib import Path
 
@@ -12,8 +13,12 @@ from hypothesis import strategies as st
 from its_eval.comparisons.base import comparison_of
 from its_eval.config import Config
 from its_eval.errors import NothingEstimatedError
-from its_eval.evaluation import NO_CLEAR_CHANGE, NOT_ANSWERED, OPEN_LABELS
+from its_eval.evaluation import NO_CLEAR_CHANGE, NOT_ANSWERED, OPEN_LABELS, records
 from its_eval.pipeline.run import evaluate
+from its_eval.words.labels import compared_with, message_words
+from its_eval.words.magnitude import two_figures
+from its_eval.words.numbers import null_of, p_words, printed, rounded
+from its_eval.words.screen import screen
 
 DESIGNS = ("single", "difference", "peer_mean", "stacked", "synthetic")
 #: Models of several series have least squares and Newey and West's errors alone.
@@ -163,6 +168,38 @@ def require_nothing_invented(result):
     assert (answered.loc[answered["label"].eq(NO_CLEAR_CHANGE), "p_adjusted"] > 0.05).all()
 
 
+def require_everything_told(config, result):
+    """Every unit has a line of the screen, with each design in which it has no estimate and the reason."""
+    if isinstance(result, NothingEstimatedError):
+        return
+    for verbose in (False, True):
+        lines = [line.text for line in screen(result, verbose=verbose)]
+        text = " ".join(lines)
+        for unit in config.treated:
+            assert re.search(rf"\b{unit}\b", " ".join(lines[3:])), (unit, lines)
+        for _, row in records(result.tables["not_estimated"]):
+            own = [line for line in lines if line.endswith(f": {message_words(row['message'])}.")]
+            assert any(
+                re.search(rf"^Not estimated, .*\b{row['unit']}\b", line)
+                and compared_with(row["design"]) in line
+                for line in own
+            ), (row, lines)
+        # a reason follows
+        assert not re.search(r"not answered(?!: |; )", text), lines
+        assert not re.search(r"\b(nan|inf|None)\b", text), lines
+
+
+def require_no_number_printed_as_zero(result):
+    if isinstance(result, NothingEstimatedError):
+        return
+    named = ("estimate", "conf_low", "conf_high", "attribution_low", "attribution_high", "minimum_detectable")
+    for table in ("verdicts", "effects"):
+        for _, row in records(result.tables[table]):
+            for name in {*named} & {*row}:
+                if np.isfinite(row[name]) and row[name] != null_of(row):
+                    assert re.search("[1-9]", printed(row[name], row)), (table, name, row)
+
+
 @settings(max_examples=40)
 @given(studies())
 def test_no_answer_is_lost_and_none_invented(study):
@@ -170,6 +207,24 @@ def test_no_answer_is_lost_and_none_invented(study):
     config, result = evaluated(values, changes)
     require_nothing_lost(config, result)
     require_nothing_invented(result)
+    require_everything_told(config, result)
+    require_no_number_printed_as_zero(result)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.integers(0, 6))
+def test_what_is_not_zero_is_not_printed_as_zero(value, digits):
+    texts = [rounded(value, digits)]
+    # cases a month are numbers that can be pictured
+    texts += [two_figures(value)] if abs(value) < 1e15 else []
+    for text in texts:
+        assert (text == "0") == (value == 0)
+        assert bool(re.search("[1-9]", text)) == (value != 0)
+        assert "-" not in text
+
+
+@given(st.floats(0.0, 1.0))
+def test_no_p_value_is_printed_as_zero(value):
+    assert p_words(value) == "p < 0.001" or float(p_words(value).removeprefix("p = ")) > 0
 
 
 @settings(max_examples=12)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from its_eval.checks.power import design_precision
+from its_eval.checks.power import design_fit
 
 ROOT = Path(__file__).parents[2]
 RHOS = (0.0, 0.4, 0.8)
@@ -140,7 +140,8 @@ def check_panels(sizes, rho, *, own_breaks):
     With them its t statistic is wider by the root of the variance that the breaks add.
     """
     module = benchmark()
-    df = design_precision(module.its_design(83, 27), module.CONTRASTS, np.array([[rho]])).df[0]
+    fit = design_fit(module.its_design(83, 27), np.array([[rho]]))
+    df = fit.contrasts(module.CONTRASTS).df[0]
     narrowed = special.stdtrit(df, 0.975) / np.sqrt(1 + module.BREAK_SHARE)
     expected = 2 * special.stdtr(df, -narrowed) if own_breaks else np.array([0.05, 0.05])
     for name, (slope, level, count) in sizes.items():

@@ -204,13 +204,8 @@ def test_what_is_not_answered_has_no_p_value_and_says_why():
     assert verdicts.headline(zero, ABOUT) == f"{said[:-1]}; the change is 0 by construction."
     ratio = flat | {"scale": "ratio", "estimate": 1.0, "conf_low": 1.0, "conf_high": 1.0}
     assert verdicts.headline(ratio, ABOUT) == f"{said[:-1]}; the change is 0 by construction."
-    exact = verdicts.headline(flat | {"estimate": 3.0, "conf_low": 3.0, "conf_high": 3.0}, ABOUT)
-    assert exact == f"{said[:-1]}; change of trend +3.00 points a month (no interval)."
-    assert ": not answered: with 5 others the smallest possible p-value is 0.17; " in verdicts.headline(
-        few, ABOUT
-    )
-    lost = verdicts.headline(row | {"estimate": math.nan}, ABOUT)
-    assert lost == "Compared with its peers: not answered."
+    # nor of what may be rounding
+    assert verdicts.headline(flat | {"estimate": 3e-25, "conf_low": 3e-25, "conf_high": 3e-25}, ABOUT) == said
 
 
 def test_a_change_is_told_with_both_terms_tested_together():
