@@ -3,9 +3,9 @@
     make calibration                                                                   as the page wants it
     python benchmarks/calibration.py --series 1000 --slow-series 100 --panels 1000     a quick look
 
-Three parts, each replaced in the JSON when it has been computed (``--only cells`` leaves the others):
-sizes by length of the series and autocorrelation, panels with unit-level breaks, and what
-``its-eval calibrate configs/sample.yaml`` prints.
+Five parts, each replaced in the JSON when it has been computed (``--only cells`` leaves the others):
+sizes by length of the series and autocorrelation, of every estimator and of what a run prints; panels with
+unit-level breaks, by test and by label; and what ``its-eval calibrate configs/sample.yaml`` prints.
 """
 
 import argparse
@@ -26,11 +26,16 @@ import numpy as np
 from its_eval.checks.placebo import crawford_howell, placebo
 from its_eval.checks.power import design_fit
 from its_eval.design.peer_mean import peer_mean
+from its_eval.effects.attribution import attribution
 from its_eval.estimators.arima import fit_arima
+from its_eval.estimators.fit import ContrastEstimates
 from its_eval.estimators.least_squares import fit_newey_west, ols_statistics
 from its_eval.estimators.prais_winsten import fit_prais_winsten
+from its_eval.estimators.random_walk import fit_random_walk
 from its_eval.estimators.reml.by_segment import fit_reml_by_segment
+from its_eval.estimators.reml.kenward_roger import joint_f
 from its_eval.estimators.reml.noise import fit_reml_ar_noise
+from its_eval.estimators.reml.reml_ar import fit_reml_ar
 from its_eval.estimators.reml.statistics import reml_ar_statistics
 from its_eval.pipeline.truths import autoregressive_errors
 
@@ -46,6 +51,8 @@ AUTOCORRELATIONS = (0.0, 0.2, 0.4, 0.6, 0.8)
 #: Level and slope change.
 CONTRASTS = np.eye(4)[2:]
 SECOND_ORDER_FROM = 48
+#: What is asked of a series, the terms first.
+QUESTIONS = ("level", "slope", "change")
 
 #: Estimators that fit all series at once, and those that fit one at a time.
 BATCHED = {
@@ -112,8 +119,8 @@ def peers_of(unit, rng):
     return rng.choice(np.setdiff1d(np.arange(1, DONORS + 1), unit), PEERS, replace=False)
 
 
-def panels(task):
-    """Return what the four tests reject, each (panels, 2), in some panels of one world."""
+def drawn_panels(task):
+    """Return values, gaps, each (n, panels, units), and the peers of the treated unit of each panel."""
     rho, own_breaks, first, count = task
     rng = np.random.default_rng([SEED, round(100 * rho), own_breaks, first])
     X = its_design(N, START)
@@ -134,7 +141,14 @@ def panels(task):
             if unit == 0:
                 treated_peers.append(peers)
             gaps[:, panel, unit] = values[:, panel, unit] - peer_mean(values[:, panel, peers], usable)
-    flat = gaps.reshape(N, -1)
+    return values, gaps, treated_peers
+
+
+def panels(task):
+    """Return what the four tests reject, each (panels, 2), in some panels of one world."""
+    *_, count = task
+    values, gaps, treated_peers = drawn_panels(task)
+    X, units, flat = its_design(N, START), DONORS + 1, gaps.reshape(N, -1)
     fits = {order: reml_ar_statistics(X, flat, CONTRASTS, order).estimates for order in (1, 2)}
     statistic = fits[1].statistic.reshape(count, units, 2)
     alone = ols_statistics(X, values.reshape(N, -1), CONTRASTS).estimates.estimate.reshape(count, units, 2)
@@ -150,15 +164,102 @@ def panels(task):
     }
 
 
-def panel_rows(pool, count):
-    """Return the sizes in all worlds."""
+def default_answer(X, Y):
+    """Return what a run answers of level and slope: the default estimator, at a bound the differenced model.
+
+    Also the p-value of both together, and which series the differenced model answers.
+    """
+    order = 2 if len(X) >= SECOND_ORDER_FROM else 1
+    found = reml_ar_statistics(X, Y, CONTRASTS, order)
+    parts = [found.estimates.estimate, found.estimates.std_error, np.maximum(found.estimates.df, 1.0)]
+    stuck = found.flags["at_bound"]
+    walk = fit_random_walk(X, Y[:, stuck])
+    read = walk.contrasts(CONTRASTS)
+    for part, other in zip(parts, (read.estimate, read.std_error, read.df), strict=True):
+        part[stuck] = other
+    return ContrastEstimates(*parts, parts[2]), stuck, walk, order
+
+
+def joint_p(X, Y, answer, chosen):
+    """Return the p-value of level and slope together of some series; without an F twice the smaller one."""
+    read, stuck, walk, order = answer
+    whole = fit_reml_ar(X, Y[:, chosen], order)
+    places = np.cumsum(stuck) - 1
+    found = np.empty(len(chosen))
+    for place, series in enumerate(chosen):
+        fit, at = (walk, int(places[series])) if stuck[series] else (whole, place)
+        found[place] = joint_f(fit, at, CONTRASTS).p_value
+    return np.where(np.isnan(found), np.minimum(1.0, 2.0 * read.p_value[chosen].min(axis=1)), found)
+
+
+def printed_cell(task):
+    """Return share and size of the answers of a run, for one length and autocorrelation."""
+    n, rho, series = task
+    X = its_design(n, LENGTHS[n])
+    Y = autoregressive_errors(
+        np.array([rho]), n, series, np.random.default_rng([SEED, 1, n, round(100 * rho)])
+    )
+    answer = default_answer(X, Y)
+    p_values = np.column_stack([answer[0].p_value, joint_p(X, Y, answer, np.arange(series))])
+    return [
+        {"n": n, "rho": rho, "question": question, "series": series, "walk": float(answer[1].mean())}
+        | {"answered": float(np.mean(~np.isnan(p))), "size": float(np.mean(p[~np.isnan(p)] <= 0.05))}
+        for question, p in zip(QUESTIONS, p_values.T, strict=True)
+    ]
+
+
+def printed_panels(task):
+    """Return p-values of the treated unit's gap and of its attribution by question, each (panels, 3)."""
+    *_, count = task
+    _, gaps, _ = drawn_panels(task)
+    X, units = its_design(N, START), DONORS + 1
+    flat = gaps.reshape(N, -1)
+    answer = default_answer(X, flat)
+    of_gap = np.column_stack([answer[0].p_value[::units], joint_p(X, flat, answer, np.arange(count) * units)])
+    beside = np.empty((count, len(QUESTIONS)))
+    for panel in range(count):
+        own, donors = (
+            ContrastEstimates(*(part[some] for part in vars(answer[0]).values()))
+            for some in (
+                slice(panel * units, panel * units + 1),
+                slice(panel * units + 1, (panel + 1) * units),
+            )
+        )
+        (found,) = attribution(own, donors, centred=True)
+        beside[panel] = [*(term.p_value for term in found.terms), found.p_value]
+    return of_gap, beside
+
+
+def label_rows(pool, count):
+    """Return how often a unit is found to have changed, and more than others, in all worlds."""
     rows = []
+    for (rho, own_breaks), parts in in_worlds(pool, printed_panels, count):
+        of_gap, beside = (np.concatenate([part[place] for part in parts]) for place in (0, 1))
+        for place, question in enumerate(QUESTIONS):
+            gap, other = of_gap[:, place] <= 0.05, beside[:, place] <= 0.05
+            rows.append(
+                {"rho": rho, "own_breaks": own_breaks, "question": question, "panels": count}
+                | {"answered": float(np.mean(~np.isnan(of_gap[:, place])))}
+                | {"gap": float(gap.mean()), "attribution": float(other.mean())}
+                | {"more": float((gap & other).mean())}
+            )
+    return rows
+
+
+def in_worlds(pool, work, count):
+    """Yield every world with what came of its panels, in parts."""
     for rho, own_breaks in WORLDS:
         tasks = [
             (rho, own_breaks, first, min(PANELS_AT_ONCE, count - first))
             for first in range(0, count, PANELS_AT_ONCE)
         ]
-        parts = list(pool.map(panels, tasks))
+        yield (rho, own_breaks), list(pool.map(work, tasks))
+
+
+def panel_rows(pool, count):
+    """Return the sizes in all worlds."""
+    rows = []
+    for (rho, own_breaks), parts in in_worlds(pool, panels, count):
         for name in parts[0]:
             level, slope = np.concatenate([part[name] for part in parts]).mean(axis=0)
             rows.append(
@@ -205,9 +306,37 @@ def panel_table(rows):
     return "\n".join(lines) + "\n"
 
 
+def printed_table(rows):
+    """A length a line, an autocorrelation a column: the sizes of the three questions, and the differenced."""
+    heads = [f"ρ = {rho:g}" for rho in AUTOCORRELATIONS]
+    lines = ["| change \\| slope \\| level (differenced) | " + " | ".join(heads) + " |"]
+    lines.append("|---|" + "---|" * len(heads))
+    found = {(row["n"], row["rho"], row["question"]): row for row in rows}
+    for n, before in LENGTHS.items():
+        cells = []
+        for rho in AUTOCORRELATIONS:
+            shown = " \\| ".join(percent(found[n, rho, name]["size"]) for name in reversed(QUESTIONS))
+            cells.append(f"{shown} ({100 * found[n, rho, 'level']['walk']:.0f})")
+        lines.append(f"| {n} periods, {before} before | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def label_table(rows):
+    """A world and a question a line: gap, attribution, and both."""
+    lines = ["| world | question | gap | attribution | *changed, more than other units do* |"]
+    lines.append("|---|---|---|---|---|")
+    for row in rows:
+        world = f"ρ = {row['rho']:g}, {'own breaks' if row['own_breaks'] else 'no own breaks'}"
+        shown = " | ".join(percent(row[name]) for name in ("gap", "attribution", "more"))
+        lines.append(f"| {world} | {row['question']} | {shown} |")
+    return "\n".join(lines) + "\n"
+
+
 def page(numbers):
     """Return the text of docs/calibration.md."""
     cells, of_panels, sample = numbers["cells"], numbers["panels"], numbers["sample"]
+    printed, labels = numbers["printed"], numbers["labels"]
+    lost = 1 - np.mean([row["answered"] for row in (*printed, *labels)])
     most = max(row["series"] for row in cells)
     least = min(row["series"] for row in cells)
     error = 100 * np.sqrt(0.05 * 0.95)
@@ -231,6 +360,17 @@ length of the series.
 """,
         *(size_table(cells, n) for n in LENGTHS),
         f"""\
+## What a run prints
+
+The default estimator as a run uses it: `reml_ar` of order 1 below {SECOND_ORDER_FROM} periods and 2 from
+there, and at a bound the differenced model, whose share of the answers stands in brackets.
+**{percent(lost)} % of the series have no answer**, so that these are the sizes of what is printed, not of
+what is left when some are withheld. *Change* is the joint test of level and slope, the default question.
+{printed[0]["series"]:,} series a cell; the standard error at 5 % is
+{error / printed[0]["series"] ** 0.5:.1f} points.
+""",
+        printed_table(printed),
+        f"""\
 ## Panels: the gap of one trust and the breaks of others
 
 One treated unit, {PEERS} peers, {DONORS} donors with ten peers of their own each, {N} months, {START} of them
@@ -247,6 +387,18 @@ are left.
 The interval of the difference answers whether the gap to these peers changed, and where every trust has
 breaks of its own it finds them. Crawford–Howell and the placebo ask whether the change is unusual for a
 trust, and keep their size in either world.
+
+## Labels of a unit: attribution beside the gap
+
+In the same panels, what a run prints of the treated unit, which has no effect: its gap changed (p ≤ 5 %), its
+change is unusual beside those of the donors (attribution), and both, which is the label *changed, more than
+other units do*. {labels[0]["panels"]:,} panels a world, all answered; the standard error at 5 % is
+{error / labels[0]["panels"] ** 0.5:.1f} points.
+""",
+        label_table(labels),
+        f"""\
+Where units have breaks of their own the gap finds them, and *changed, but not clearly more than other units
+do* is right of them: they did change. The label that says more asks both tests.
 
 ## A config of yours
 
@@ -271,11 +423,12 @@ def main():
     parser.add_argument("--slow-series", type=int, default=500)
     parser.add_argument("--panels", type=int, default=2_000)
     parser.add_argument("--reps", type=int, default=1_000)
-    parser.add_argument("--only", choices=["cells", "panels", "sample", "page"])
+    parser.add_argument("--processes", type=int, default=PROCESSES)
+    parser.add_argument("--only", choices=["cells", "printed", "panels", "labels", "sample", "page"])
     asked = parser.parse_args()
-    parts = [asked.only] if asked.only else ["cells", "panels", "sample"]
+    parts = [asked.only] if asked.only else ["cells", "printed", "panels", "labels", "sample"]
     numbers = json.loads(NUMBERS.read_text(encoding="utf-8")) if NUMBERS.exists() else {}
-    with ProcessPoolExecutor(PROCESSES) as pool:
+    with ProcessPoolExecutor(asked.processes) as pool:
         if "cells" in parts:
             # the longest series first, so that no process is left with them alone
             tasks = [
@@ -287,9 +440,14 @@ def main():
             numbers["cells"] = sorted(found, key=lambda row: row["n"])
         if "panels" in parts:
             numbers["panels"] = panel_rows(pool, asked.panels)
+        if "printed" in parts:
+            tasks = [(n, rho, asked.series) for n in LENGTHS for rho in AUTOCORRELATIONS]
+            numbers["printed"] = [row for rows in pool.map(printed_cell, tasks) for row in rows]
+        if "labels" in parts:
+            numbers["labels"] = label_rows(pool, asked.panels)
     if "sample" in parts:
         numbers["sample"] = sample_output(asked.reps)
-    absent = {"cells", "panels", "sample"} - set(numbers)
+    absent = {"cells", "printed", "panels", "labels", "sample"} - set(numbers)
     NUMBERS.write_text(json.dumps(numbers, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     if absent:
         sys.exit(f"{', '.join(sorted(absent))} not computed yet: the page is left as it was")

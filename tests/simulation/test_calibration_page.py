@@ -96,6 +96,14 @@ def test_every_cell_is_there():
     } - {("reml_ar, order 2", 24, rho) for rho in module.AUTOCORRELATIONS}
     assert found == expected
     assert len(numbers()["panels"]) == 4 * len(module.WORLDS)
+    printed = {(row["n"], row["rho"], row["question"]) for row in numbers()["printed"]}
+    assert printed == {
+        (n, rho, question)
+        for n in module.LENGTHS
+        for rho in module.AUTOCORRELATIONS
+        for question in module.QUESTIONS
+    }
+    assert len(numbers()["labels"]) == len(module.QUESTIONS) * len(module.WORLDS)
 
 
 @pytest.mark.slow
@@ -123,6 +131,25 @@ def test_the_default_estimator_keeps_its_size_everywhere():
             for rate in (row["slope"], row["level"]):
                 assert 3.9 - between_tables(3.9, row["series"]) <= 100 * rate, row
                 assert 100 * rate <= 6 + between_tables(6, row["series"]), row
+
+
+def test_every_series_is_answered_and_the_answers_keep_their_size():
+    """The prototype of this rule: 6.2 | 6.4 of slope | level in short series at rho .8; at most 5.2 elsewhere."""
+    for row in numbers()["printed"]:
+        assert row["answered"] == 1.0
+        most = 6.4 if row["n"] < 83 and row["rho"] == 0.8 else 5.2
+        allowed = most / 100 + 3.5 * np.sqrt(0.05 * 0.95 / row["series"])
+        assert row["size"] <= allowed, row
+
+
+def test_attribution_keeps_its_size_where_units_have_breaks_of_their_own():
+    for row in numbers()["labels"]:
+        error = 3.5 * np.sqrt(0.08 * 0.92 / row["panels"])
+        assert row["attribution"] <= 0.08 + error, row
+        assert row["more"] <= min(row["gap"], row["attribution"]), row
+        assert row["answered"] == 1.0
+        if not row["own_breaks"]:
+            assert row["more"] <= 0.05 + error, row
 
 
 def panel_sizes(rho, own_breaks):
