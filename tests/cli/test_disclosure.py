@@ -168,3 +168,17 @@ def test_what_has_no_counts_cannot_be_protected(its, tmp_path, kind, code):
         2: "data.disclosure protects counts, and a number has none",
     }
     assert said[code] in answer.out + answer.err
+
+
+def test_validate_tells_no_moves_of_masked_sizes(its, tmp_path):
+    frame = counts()
+    unit = frame["unit"].eq("U0") & (frame["period"] >= "2014-10")
+    frame.loc[unit, "denominator"] = 90
+    frame.loc[frame["unit"].eq("U0") & frame["period"].eq("2014-10"), "denominator"] = 20
+    path = write(tmp_path, frame)
+    moved = "y, U0: its size changes by"
+    assert moved in its("validate", path).out
+    path.write_text(path.read_text().replace("data:", "data:\n  min_denominator: 50"))
+    answer = its("validate", path)
+    assert "1 values masked: denominator below the minimum" in answer.out
+    assert moved not in answer.out

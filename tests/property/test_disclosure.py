@@ -14,6 +14,8 @@ from its_eval.pipeline.run import evaluate
 UNITS = tuple(f"U{number:02d}" for number in range(8))
 N, START = 48, 30
 RULE = Protection(1, 7, 5)
+RATE = {"indicator": "y", "kind": "rate", "per": 1000, "seasonality": "none"}
+COUNT = {"indicator": "y", "kind": "count", "seasonality": "none", "transform": "log"}
 #: All that may come from the true counts, by table.
 FROM_TRUE = {name: {*_ROUNDED, *_BANDED, *_TEXTS, "statistic", "n_as_large"} for name in _KEYS}
 
@@ -98,8 +100,16 @@ def besides(evaluation):
     )
 
 
-@pytest.mark.parametrize("size", [180, 1500])
-@pytest.mark.parametrize("changes", [{}, {"peers": {"k": 3, "match": "pre_period"}}])
+@pytest.mark.parametrize(
+    ("size", "changes"),
+    [
+        (180, {}),
+        (1500, {}),
+        (1500, {"peers": {"k": 3, "match": "pre_period"}}),
+        (1500, {"designs": ["single", "synthetic"], "outcomes": [RATE], "sensitivity": {"order": [2]}}),
+        (300, {"treated": "each", "outcomes": [COUNT]}),
+    ],
+)
 def test_counts_that_look_the_same_give_the_same_result(run, size, changes):
     """No table, note or value for figures depends on what is hidden, whatever tables there are."""
     frame = counts(size)

@@ -206,8 +206,12 @@ def _coverage(rows: IndicatorRows, outcome: OutcomePlan) -> Iterator[str]:
     if outcome.outcome.kind != "count" and rows.frame.loc[own, "denominator"].isna().all():
         # a percentage alone does not say how large a unit is
         not_shown.add("jump")
+    # how sizes move would tell those below `min_denominator`
+    panel = outcome.panel
+    masked = {unit for unit in panel.units if panel.small_denominator[:, panel.column(unit)].any()}
     for finding in coverage_findings(rows, names, units):
-        if finding.check not in not_shown and first <= finding.period <= last:
+        told = finding.check not in not_shown and not (finding.check == "jump" and finding.unit in masked)
+        if told and first <= finding.period <= last:
             yield finding.message
 
 
