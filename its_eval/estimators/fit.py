@@ -287,8 +287,7 @@ def degenerate_series(
     # The sum about the mean is at most the sum about zero, so only these can be degenerate.
     for series in np.flatnonzero(degenerate):
         own = Y[observed if observed.ndim == 1 else observed[:, series], series]
-        variation = float(np.sum((own - own.mean()) ** 2))
-        limit = max(NOISE_FLOOR**2 * variation, rounding * float(total_sum[series]))
+        limit = max(NOISE_FLOOR**2 * np.sum((own - own.mean()) ** 2), rounding * total_sum[series])
         degenerate[series] = residual_sum[series] <= limit
     return degenerate
 
