@@ -113,6 +113,10 @@ class ReportSettings(Settings):
     answers: FilePath | None = Field(
         default=None, description="YAML file of answers to the questions that only people can answer."
     )
+    status: Literal["", "draft", "final"] = Field(
+        default="", description="Whether the report is a draft or final; it says so at its top."
+    )
+    contact: str = Field(default="", description="Whom to ask about the report: a name, a team, an address.")
     what_if: bool = Field(
         default=True, description="Whether readers of the report can try other choices in it."
     )

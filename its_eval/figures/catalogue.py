@@ -31,6 +31,7 @@ __all__ = [
 FIGURES: Catalogue[FigureKind[Any]] = Catalogue(
     "a figure",
     {
+        "together": "its_eval.figures.together:TOGETHER",
         "small_multiples": "its_eval.figures.small_multiples:SMALL_MULTIPLES",
         "strata_gap": "its_eval.figures.strata_gap:STRATA_GAP",
         "main_its": "its_eval.figures.main_its:MAIN_ITS",

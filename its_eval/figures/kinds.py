@@ -224,7 +224,9 @@ class FigureLabels:
     ratio : bool
         Its estimates are ratios, shown as per cent changes.
     events : tuple of (str, str)
-        Noted events that concern the unit: name and ISO text of the period, in order of time.
+        Other events that concern the unit: name and ISO text of the period, in order of time.
+    fitted : frozenset of str
+        Names of those that are fitted, as the interruption is.
     """
 
     outcome: str
@@ -240,6 +242,12 @@ class FigureLabels:
     estimand: str
     ratio: bool
     events: tuple[tuple[str, str], ...]
+    fitted: frozenset[str]
+
+    @property
+    def without(self) -> str:
+        """What the line of the expected shows, in words."""
+        return "without any of them" if self.fitted else "had the earlier trend gone on"
 
     @property
     def controlled(self) -> bool:
@@ -353,6 +361,8 @@ def figure_labels(evaluation: Evaluation, task: FigureTask) -> FigureLabels:
         estimand="" if summary.empty else str(summary["estimand"].iloc[0]),
         ratio=bool((summary["scale"] == "ratio").any()),
         events=tuple(sorted(events, key=lambda event: (event[1], event[0]))),
+        fitted=frozenset(evaluation.rows_of("effects", task.outcome)["interruption"])
+        - {str(about.get("interruption", ""))},
     )
 
 

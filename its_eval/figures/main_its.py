@@ -164,7 +164,7 @@ def _mean_label(series: Series) -> tuple[EndLabel, ...]:
 def _counterfactual_label(series: Series, line: Values) -> tuple[EndLabel, ...]:
     if np.isnan(line).all():
         return ()
-    words = "had the earlier trend gone on"
+    words = series.labels.without
     if not np.isnan(series["trend_low"]).all():
         words += f", with {100.0 * series.labels.confidence:g}% interval"
     tied = not np.isnan(line[-1])

@@ -19,6 +19,7 @@ from its_eval.figures.kinds import (
     figure_labels,
     first_days,
     frequency_of,
+    in_words,
     name_of,
     required_rows,
     rows_for,
@@ -434,7 +435,11 @@ def start_marks(labels: FigureLabels, x: Values, periods: Sequence[str], start: 
     for name, date in labels.events:
         if place.get(date, 0) > 0:
             edge = float(edges[place[date]])
-            marks.append(Mark(name, edge, edge, "event"))
+            if name in labels.fitted:
+                words = f"{name}, from {in_words(date, labels.frequency)}"
+                marks.append(Mark(words, edge, edge, "interruption"))
+            else:
+                marks.append(Mark(name, edge, edge, "event"))
     return marks
 
 

@@ -1,13 +1,23 @@
-"""The chapter of the answer: the question, the answer in sentences and in one table, figures."""
+"""The chapter of the answer: each unit with its figure, every answer in sentences and in one table."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from its_eval.evaluation import NOT_RECORDED, THE_SET, Row, Verdict, in_order_of_designs, records
+from its_eval.evaluation import (
+    ALL_INTERRUPTIONS,
+    NOT_RECORDED,
+    THE_SET,
+    Row,
+    Verdict,
+    in_order_of_designs,
+    records,
+)
 from its_eval.report.blocks import (
     Bullets,
+    Folded,
     Heading,
+    Picture,
     Section,
     Sentence,
     Strong,
@@ -16,13 +26,23 @@ from its_eval.report.blocks import (
 )
 from its_eval.report.cells import (
     ANSWER_TITLES,
+    COMPARED,
+    FOUND,
     MOST_ROWS,
     answer_rows,
+    began_column,
+    estimate,
+    limits,
     main_figures,
     pictures,
+    table_of,
+    told,
 )
 from its_eval.report.source import anchor
-from its_eval.words.labels import compared_with
+from its_eval.words.board import answer_sentences
+from its_eval.words.labels import check_words, compared_with, estimand_words, verdict_words
+from its_eval.words.numbers import plural
+from its_eval.words.screen import main_design
 from its_eval.words.sentences import not_estimated
 from its_eval.words.verdicts import (
     answers_of,
@@ -35,6 +55,8 @@ from its_eval.words.verdicts import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from its_eval.report.blocks import Block
     from its_eval.report.source import ReportSource
 
@@ -86,36 +108,99 @@ _READING = {
 
 
 def answer(source: ReportSource) -> tuple[Section, ...]:
-    """Return the question and the answer, all answers at a glance, and each unit."""
-    return _answer(source), _glance(source), _units(source)
+    """Return each unit, every answer in sentences, and all answers at a glance."""
+    return _units(source), _answer(source), _glance(source)
 
 
 def _answer(source: ReportSource) -> Section:
-    """Return the question, and a plain sentence per outcome and design."""
+    """Return the question in full, and every answer in a sentence per outcome and design."""
     about = [source.about(outcome) for outcome in source.outcomes]
     designs = source.designs
     blocks: list[Block] = [plain(question(about, source.everyone, designs, source.primary))]
     for outcome in source.outcomes:
-        blocks.append(Heading(source.label(outcome), ident=anchor("answer", outcome)))
+        blocks.append(Heading(source.label(outcome), ident=anchor("sentences", outcome)))
         blocks.append(Bullets([*_set_sentences(source, outcome), *_verdicts(source, outcome)]))
     blocks += [plain(_READING["single"], "quiet")] if "single" in designs else []
     blocks += [plain(_READING["controlled"], "quiet")] if set(designs) - {"single"} else []
-    return Section("answer", "The question and the answer", blocks)
+    return Section("sentences", "Every answer in sentences", blocks)
 
 
 def _units(source: ReportSource) -> Section:
-    """Return each unit: its answer in a sentence per design, and the main figure beneath."""
+    """Return each unit with its outcomes: figure, answer, intervals, peers, and what was checked."""
     blocks: list[Block] = []
+    several = len(source.outcomes) > 1
     for outcome in source.outcomes:
-        blocks.append(Heading(source.label(outcome), ident=anchor("units", outcome)))
-        blocks += pictures(source, "units", outcome)
-        for unit in source.units(outcome):
-            blocks.append(Heading(source.unit_name(unit), 4, anchor("unit", outcome, unit)))
-            blocks.append(Bullets(_sentences(source, outcome, unit)))
-            blocks += main_figures(source, outcome, unit)
+        together, apart = (pictures(source, kind, outcome) for kind in ("answer", "units"))
+        # of a single outcome the first screen has the figure that answers
+        if several:
+            design = main_design(answers_of(source.evaluation, outcome))
+            of_it = [one for one in together if isinstance(one, Picture) and one.figure.task.design == design]
+            blocks += of_it[:1]
+            together = [one for one in together if one not in of_it[:1]]
+        else:
+            together = together[1:] if len(together) > 1 else []
+        rest = [*together, *apart]
+        blocks += [Folded(f"{source.label(outcome)}: all units in one figure", rest)] if rest else []
+    for unit, name in source.everyone.items():
+        blocks.append(Heading(name, ident=anchor("unit", unit)))
+        for outcome in source.outcomes:
+            if unit not in source.units(outcome):
+                continue
+            ident = anchor("unit", outcome, unit)
+            blocks.append(Heading(source.label(outcome) if several else "The answer", 4, ident))
+            blocks += _unit(source, outcome, unit)
     if not source.figures:
         blocks.append(plain("No figures: none were drawn in this run.", "quiet"))
-    return Section("units", "Each unit: the answer and the data", blocks)
+    return Section("units", "Unit by unit", blocks)
+
+
+def _unit(source: ReportSource, outcome: str, unit: str) -> list[Block]:
+    """Return what is to be seen of one outcome of a unit."""
+    rows = answers_of(source.evaluation, outcome, unit)
+    main = rows[rows["design"] == main_design(rows)]
+    name = source.evaluation.unit_names.get(unit) or unit
+    blocks: list[Block] = [
+        plain(f"{interruption_words(rows, row)}{' '.join(answer_sentences(source.evaluation, row, name))}")
+        for _, row in records(main)
+        if row["interruption"] != ALL_INTERRUPTIONS
+    ]
+    drawn = main_figures(source, outcome, unit)
+    blocks += drawn[:1]
+    blocks += [_intervals(source, outcome, unit, rows)] if len(rows) else []
+    said = Bullets(_sentences(source, outcome, unit))
+    blocks += [plain(words, "quiet") for words in _beside(source, outcome, unit)]
+    return [*blocks, Folded("In every comparison, in sentences", [said]), *drawn[1:]]
+
+
+def _intervals(source: ReportSource, outcome: str, unit: str, rows: pd.DataFrame) -> Table:
+    """Return both intervals of every answer about a unit: its own, and beside others."""
+    about = source.about(outcome)
+    makers = {"Compared with": COMPARED, **began_column(rows)}
+    makers |= {
+        "Quantity": told(
+            lambda row: estimand_words(row["estimand"], about) if row["estimand"] else "any of them"
+        ),
+        "Estimate#": estimate("verdicts"),
+        "Interval allowing for others#": limits("verdicts", "attribution"),
+        "What can be said": told(verdict_words),
+    }
+    name = source.unit_name(unit)
+    caption = f"{name}, {about['label']}: estimate with its own interval, and the one that allows for others"
+    shown = rows[rows["estimate"].notna()]
+    return table_of(shown, anchor("table-unit", outcome, unit), caption, makers)
+
+
+def _beside(source: ReportSource, outcome: str, unit: str) -> list[str]:
+    """Return who the peers are, by name, and what was checked."""
+    peers = source.rows("peers", outcome, unit).sort_values("rank", kind="stable")["peer"]
+    names = [source.evaluation.unit_names.get(peer) or peer for peer in peers]
+    found = [f"Peers: {', '.join(names)}."] if names else []
+    rows = source.rows("checks", outcome, unit)
+    alarms = sorted({check_words(check) for check in rows.loc[rows["status"].eq("attention"), "check"]})
+    if len(rows):
+        asked = f"; look at {', '.join(alarms)}" if alarms else "; none asks for attention"
+        found.append(f"{plural(len(rows), 'check')} made{asked}.")
+    return found
 
 
 def _verdicts(source: ReportSource, outcome: str) -> list[Sentence]:
@@ -150,10 +235,6 @@ def _first_estimators(source: ReportSource) -> set[str]:
     return {str(outcome["estimators"][0]["label"]) for outcome in source.settings["outcomes"]}
 
 
-#: So many of them say what was found; the rest of a report has the others.
-_FOUND = 6
-
-
 def _glance(source: ReportSource) -> Section:
     """Return the answers of a run with several outcomes in one table, each linked to its place."""
     blocks: list[Block] = []
@@ -164,8 +245,8 @@ def _glance(source: ReportSource) -> Section:
                 "some changes are to be expected by chance alone."
             )
         )
-        rows = [row[:_FOUND] for row in answer_rows(source.evaluation, "verdicts", "")]
+        rows = [row[:FOUND] for row in answer_rows(source.evaluation, "verdicts", "")]
         more = "" if len(rows) <= MOST_ROWS else f". The first {MOST_ROWS} of {len(rows):,}"
         caption = f"All answers, with intervals beneath{more}"
-        blocks.append(Table("table-glance", caption, ANSWER_TITLES[:_FOUND], rows[:MOST_ROWS]))
+        blocks.append(Table("table-glance", caption, ANSWER_TITLES[:FOUND], rows[:MOST_ROWS]))
     return Section("glance", "All answers at a glance", blocks)

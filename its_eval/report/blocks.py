@@ -239,16 +239,100 @@ class WhatIf:
     kind: ClassVar[str] = "what_if"
 
 
-Block: TypeAlias = Table | Sentence | Bullets | Heading | Picture | Folded | WhatIf
+@dataclass(frozen=True)
+class ForestRow:
+    """A row of a small forest: one interval.
+
+    Attributes
+    ----------
+    name, address : str
+        Of whom, and the place in the page that tells more; blank for none.
+    text : str
+        Estimate and interval in words, for those who cannot see them.
+    verdict : str
+        What is concluded.
+    at, left, right : float
+        Estimate and limits as shares of the width, in per cent; NaN where there is none.
+    together : bool
+        Whether it is about all units.
+    """
+
+    name: str
+    address: str
+    text: str
+    verdict: str
+    at: float
+    left: float
+    right: float
+    together: bool = False
+
+
+@dataclass(frozen=True)
+class Forest:
+    """A small forest plot, as a table whose intervals are drawn.
+
+    Attributes
+    ----------
+    ident, caption, note : str
+        Anchor, what it shows, and what to know about its intervals.
+    sides : tuple of str
+        What lies to the left and to the right of no change.
+    null : float
+        Place of no change as a share of the width, in per cent.
+    ticks : sequence of (float, str)
+        Places and words of the scale.
+    rows : sequence of ForestRow
+    """
+
+    ident: str
+    caption: str
+    note: str
+    sides: tuple[str, str]
+    null: float
+    ticks: Sequence[tuple[float, str]]
+    rows: Sequence[ForestRow]
+    kind: ClassVar[str] = "forest"
+
+
+Block: TypeAlias = Table | Sentence | Bullets | Heading | Picture | Folded | Forest | WhatIf
 
 
 @dataclass(frozen=True)
 class Section:
-    """A section of a page with its place in the contents list."""
+    """A section of a page with its place in the contents list; a folded one is opened by its title."""
 
     ident: str
     title: str
     blocks: Sequence[Block]
+    folded: bool = False
+
+
+@dataclass(frozen=True)
+class FirstScreen:
+    """What a reader sees without moving the page.
+
+    Attributes
+    ----------
+    question : str
+        In one sentence.
+    answers : sequence of Section
+        Of each outcome its sentences, figure and forest; the title is blank where there is only one.
+    weak : sequence of Sentence
+        What weakens the answers, the gravest first.
+    more : int
+        How many more there are.
+    origin : str
+        One line: data, window, version, contact.
+    status : str
+        ``draft``, ``final`` or blank.
+    """
+
+    question: str
+    answers: Sequence[Section]
+    weak: Sequence[Sentence]
+    more: int
+    origin: str
+    status: str
 
 
 def text_cell(text: object) -> Cell:

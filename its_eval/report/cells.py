@@ -102,6 +102,26 @@ def count(table: str, column: str) -> Maker:
     return _numbers(table, column, lambda number: f"{int(number):,}")
 
 
+def began_column(rows: pd.DataFrame) -> dict[str, Maker]:
+    """Return the column that says which of several interruptions a row is about."""
+    return {"What began": text("interruption")} if len(set(rows["interruption"])) > 1 else {}
+
+
+def limits(table: str, name: str) -> Maker:
+    """Return what makes a cell of the lower and the upper limit of that name."""
+
+    def cell(place: int, row: Row) -> Cell:
+        if math.isnan(row[f"{name}_low"]):
+            return BLANK
+        low, high = (
+            number(table, place, row, column, printed(row[column], row))
+            for column in (f"{name}_low", f"{name}_high")
+        )
+        return Cell((low, " to ", high), sort=low.exact)
+
+    return cell
+
+
 #: The message of a row.
 MESSAGE = told(lambda row: message_words(row["message"]))
 #: With what a row compares, in words.
@@ -165,6 +185,10 @@ ANSWER_TITLES = columns(
     *("Unit", "Outcome", "Compared with", "What can be said", "Estimate#", "Of"),
     *("Adjusted p#", "p beside others#", "Smallest detectable change"),
 )
+
+
+#: So many of them say what was found; the rest of a report has the others.
+FOUND = 6
 
 
 def answer_rows(evaluation: Evaluation, source: str, address: str | None) -> list[list[Cell]]:

@@ -14,11 +14,13 @@ from its_eval.report.cells import (
     COMPARED,
     MESSAGE,
     Maker,
+    began_column,
     columns,
     count,
     estimate,
     estimate_cell,
     folded_pictures,
+    limits,
     not_asked,
     number,
     p_value,
@@ -32,7 +34,7 @@ from its_eval.report.cells import (
 )
 from its_eval.report.source import anchor
 from its_eval.words.labels import capitalised, compared_with, estimand_words, pooling_words, verdict_words
-from its_eval.words.numbers import detectable_words, measure, printed
+from its_eval.words.numbers import detectable_words, measure
 from its_eval.words.verdicts import answers_of
 
 if TYPE_CHECKING:
@@ -126,7 +128,7 @@ def _pooled(source: ReportSource, outcome: str) -> list[Block]:
         "Compared with": told(lambda row: compared_with(row["design"], several=True)),
         "Estimate#": estimate("pooled"),
         "p#": p_value("pooled"),
-        "Where a further unit may lie#": _range("pooled", "prediction"),
+        "Where a further unit may lie#": limits("pooled", "prediction"),
         "I², %#": value("pooled", "i2", 1),
         "Units#": count("pooled", "n_units"),
     }
@@ -134,21 +136,6 @@ def _pooled(source: ReportSource, outcome: str) -> list[Block]:
     return [
         Folded("All units together", [table_of(ordered, anchor("table-pooled", outcome), caption, makers)])
     ]
-
-
-def _range(table: str, name: str) -> Maker:
-    """Return what makes a cell of the lower and the upper limit of that name."""
-
-    def cell(place: int, row: Row) -> Cell:
-        if math.isnan(row[f"{name}_low"]):
-            return BLANK
-        low, high = (
-            number(table, place, row, column, printed(row[column], row))
-            for column in (f"{name}_low", f"{name}_high")
-        )
-        return Cell((low, " to ", high), sort=low.exact)
-
-    return cell
 
 
 _EXPLAINED = (
@@ -171,7 +158,7 @@ def _power(source: ReportSource) -> Section:
         caption = f"{about['label']}: what would have been found, with 80 % power"
         makers = (
             who(source)
-            | _began(rows)
+            | began_column(rows)
             | {
                 "Quantity": _quantity(about),
                 "By the interval#": _detectable(about, "minimum_detectable"),
@@ -255,11 +242,11 @@ def _beside(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
         f"{source.label(outcome)}: did anything change (p, adjusted p), and is it more than other units "
         "change (interval and p beside them, adjusted with the first; the rank among them)"
     )
-    makers = who(source) | _began(rows)
+    makers = who(source) | began_column(rows)
     makers |= {
         "p#": p_value("verdicts"),
         "Adjusted p#": p_value("verdicts", "p_adjusted"),
-        "Beside others#": _range("verdicts", "attribution"),
+        "Beside others#": limits("verdicts", "attribution"),
         "p beside others#": p_value("verdicts", "p_attribution"),
         "Both, adjusted#": p_value("verdicts", "p_attribution_adjusted"),
         "Rank p#": p_value("verdicts", "p_rank"),
@@ -267,11 +254,6 @@ def _beside(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
         "What can be said": told(verdict_words),
     }
     return table_of(rows, anchor("table-placebos", outcome), caption, makers)
-
-
-def _began(rows: pd.DataFrame) -> dict[str, Maker]:
-    """Return the column that says which of several interruptions a row is about."""
-    return {"What began": text("interruption")} if len(set(rows["interruption"])) > 1 else {}
 
 
 def _as_large(row: Row) -> str:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import zlib
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,7 @@ from its_eval.report.before_after import before_after
 from its_eval.report.checks import checks
 from its_eval.report.effects import effects
 from its_eval.report.embedding import SvgEmbedder, data_uri, numbers_uri, stored_figures
+from its_eval.report.first_screen import first_screen
 from its_eval.report.house_style import HouseStyle
 from its_eval.report.method import method
 from its_eval.report.peers import peers
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
     from its_eval.report.blocks import Picture, Section
 
 
-_SCRIPT = "sorting.js.j2"
+_SCRIPT = "page.js.j2"
 #: What a page with controls needs besides.
 _WHAT_IF = ("engine.js", "panel.js")
 
@@ -64,6 +67,17 @@ def unbroken(text: str) -> str:
     for loose in ("p = ", "p < "):
         text = text.replace(loose, loose.replace(" ", "\u00a0"))
     return text.replace(" %", "\u00a0%")
+
+
+def packed(html: str) -> str:
+    """Return a part of a page as the page carries it until a reader opens it: compressed, as base64.
+
+    Notes
+    -----
+    The script of the page unpacks it (``DecompressionStream("deflate")``, RFC 1950). A part that is never
+    opened costs neither layout nor paint, and text of tables and drawings shrinks to a sixth.
+    """
+    return base64.b64encode(zlib.compress(html.encode("utf-8"), 9)).decode("ascii")
 
 
 def content_policy(script: str) -> str:
@@ -124,22 +138,25 @@ def render_page(template: str, *, style: HouseStyle, what_if: bool = False, **co
         drawing=drawing,
         photograph=photograph,
         numbers=numbers,
+        packed=packed,
         **content,
     )
 
 
-#: The sections of the chapters in the order of the page: the answer first, what it rests on after it.
+#: The sections of the chapters in the order of the page; all but the first are opened by their title.
 _ORDER = (
-    *("answer", "glance", "units", "effects", "placebos", "peers", "mixtures", "checks", "choices"),
+    *("units", "sentences", "glance", "effects", "placebos", "peers", "mixtures", "checks", "choices"),
     *("what-if", "power", "before-after", "data", "methods", "assumptions", "checklists", "origin"),
 )
+#: What is not folded: the answers of units, and what readers try themselves.
+_OPEN = ("units", "what-if")
 
 
 def _sections(source: ReportSource) -> list[Section]:
     """Return the sections of a report; one that a run may have or not is left out when nothing is in it."""
     chapters = (answer, effects, peers, checks, what_if, before_after, method)
     made = {section.ident: section for chapter in chapters for section in chapter(source)}
-    return [made[ident] for ident in _ORDER if made[ident].blocks]
+    return [replace(made[ident], folded=ident not in _OPEN) for ident in _ORDER if made[ident].blocks]
 
 
 def render_report(
@@ -184,6 +201,7 @@ def render_report(
         style=style,
         what_if=any(section.ident == "what-if" for section in sections),
         title=style.title or evaluation.title,
+        first=first_screen(source),
         sections=sections,
         version=str((provenance.get("program") or {}).get("version", "")),
     )

@@ -71,6 +71,7 @@ def render_overview(
         "overview.html.j2",
         style=style,
         title=style.title or "Overview",
+        first=None,
         sections=[_all_answers(entries), _runs(entries)],
         version=version,
     )

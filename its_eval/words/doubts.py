@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from its_eval.comparisons.catalogue import COMPARISONS
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _NAMED = 3
 
 
-def doubts(evaluation: Evaluation, outcome: str, design: str) -> list[str]:
+def doubts(evaluation: Evaluation, outcome: str, design: str, named: Callable[[str], str] = str) -> list[str]:
     """Return what weakens the answers about an outcome, in the order in which it should be told.
 
     Parameters
@@ -29,21 +30,38 @@ def doubts(evaluation: Evaluation, outcome: str, design: str) -> list[str]:
         Of which outcome.
     design : str
         The comparison that answers.
+    named : callable
+        What a unit is called; default its code.
     """
     verdicts = answers_of(evaluation, outcome)
     verdicts = verdicts[verdicts["design"] == design]
     if verdicts.empty:
         return []
-    return [words for source in _SOURCES for words in source(evaluation, outcome, design, verdicts)]
+    found = [doubt for source in _SOURCES for doubt in source(evaluation, outcome, design, verdicts)]
+    every = verdicts["unit"].nunique()
+    return [_said(doubt, every, named) for doubt in found]
 
 
-def _said(words: str, units: Sequence[str], verdicts: pd.DataFrame) -> str:
+@dataclass(frozen=True)
+class _Doubt:
+    """What weakens an answer, and for which units; none where it is about no unit. One may stand within."""
+
+    words: str
+    units: Sequence[str] = ()
+    after: str = ""
+
+
+def _said(doubt: _Doubt, every: int, named: Callable[[str], str]) -> str:
     """Return words with the units of which they hold: none named where it is all of them."""
-    listed, every = list(dict.fromkeys(units)), verdicts["unit"].nunique()
+    words, listed = doubt.words, list(dict.fromkeys(doubt.units))
+    if doubt.after:
+        return f"{words} {named(listed[0])} {doubt.after}"
+    if not listed:
+        return words
     if len(listed) == every:
         return words if every == 1 else f"{words} in every unit"
-    named = ", ".join(listed[:_NAMED])
-    return f"{words} in {named}{f' and {len(listed) - _NAMED} more' if len(listed) > _NAMED else ''}"
+    told = ", ".join(map(named, listed[:_NAMED]))
+    return f"{words} in {told}{f' and {len(listed) - _NAMED} more' if len(listed) > _NAMED else ''}"
 
 
 def _flagged(verdicts: pd.DataFrame, *flags: str) -> list[str]:
@@ -52,28 +70,28 @@ def _flagged(verdicts: pd.DataFrame, *flags: str) -> list[str]:
     return [str(unit) for unit in verdicts.loc[raised, "unit"]]
 
 
-def _no_attribution(_: Evaluation, __: str, ___: str, verdicts: pd.DataFrame) -> Iterator[str]:
+def _no_attribution(_: Evaluation, __: str, ___: str, verdicts: pd.DataFrame) -> Iterator[_Doubt]:
     alone = verdicts["p_attribution"].isna()
     few = sorted({int(count) for count in verdicts.loc[alone, "n_donors"].dropna()})
     if few:
-        yield f"too few other units ({few[0]}) to say whether it is more than they change"
+        yield _Doubt(f"too few other units ({few[0]}) to say whether it is more than they change")
     elif alone.any():
-        yield "no others to compare with"
+        yield _Doubt("no others to compare with")
 
 
-def _drifting(evaluation: Evaluation, outcome: str, design: str, verdicts: pd.DataFrame) -> Iterator[str]:
+def _drifting(evaluation: Evaluation, outcome: str, design: str, verdicts: pd.DataFrame) -> Iterator[_Doubt]:
     if units := _flagged(verdicts, "at_bound", "near_unit_root"):
-        yield _said("the series drifts", units, verdicts)
+        yield _Doubt("the series drifts", units)
     if units := _checked(evaluation, outcome, design, "one_month"):
-        yield _said("the result rests on one or two months", units, verdicts)
+        yield _Doubt("the result rests on one or two months", units)
 
 
-def _off_scale(_: Evaluation, __: str, ___: str, verdicts: pd.DataFrame) -> Iterator[str]:
+def _off_scale(_: Evaluation, __: str, ___: str, verdicts: pd.DataFrame) -> Iterator[_Doubt]:
     if units := _flagged(verdicts, "counterfactual_outside_range"):
-        yield _said("the earlier trend, carried on, leaves 0 to 100 %", units, verdicts)
+        yield _Doubt("the earlier trend, carried on, leaves 0 to 100 %", units)
 
 
-def _peers(evaluation: Evaluation, outcome: str, design: str, _: pd.DataFrame) -> Iterator[str]:
+def _peers(evaluation: Evaluation, outcome: str, design: str, _: pd.DataFrame) -> Iterator[_Doubt]:
     if not COMPARISONS[design].is_controlled:
         return
     peers = evaluation.rows_of("peers", outcome)
@@ -84,22 +102,22 @@ def _peers(evaluation: Evaluation, outcome: str, design: str, _: pd.DataFrame) -
         if len(ranks) == len(rows) and 2 * near < len(rows) and (worst is None or near < worst[0]):
             worst = (near, len(rows), str(unit))
     if worst is not None:
-        yield f"only {worst[0]} of the {worst[1]} units most like {worst[2]} have usable data"
+        yield _Doubt(f"only {worst[0]} of the {worst[1]} units most like", [worst[2]], "have usable data")
     dated = evaluation.outcomes[outcome].get("characteristics_dated")
     if dated:
-        yield f"the characteristics by which peers were chosen are from {dated}, after the start"
+        yield _Doubt(f"the characteristics by which peers were chosen are from {dated}, after the start")
 
 
-def _events(evaluation: Evaluation, outcome: str, _: str, __: pd.DataFrame) -> Iterator[str]:
+def _events(evaluation: Evaluation, outcome: str, _: str, __: pd.DataFrame) -> Iterator[_Doubt]:
     for name in evaluation.outcomes[outcome].get("events_near", ()):
-        yield f"an event within six months ({name})"
+        yield _Doubt(f"an event within six months ({name})")
 
 
-def _missing(evaluation: Evaluation, outcome: str, design: str, verdicts: pd.DataFrame) -> Iterator[str]:
+def _missing(evaluation: Evaluation, outcome: str, design: str, _: pd.DataFrame) -> Iterator[_Doubt]:
     series = evaluation.rows_of("series", outcome)
     lost = series[(series["design"] == design) & series["used_reason"].eq("missing")]
     if not lost.empty:
-        yield _said("periods are missing", [str(unit) for unit in lost["unit"]], verdicts)
+        yield _Doubt("periods are missing", [str(unit) for unit in lost["unit"]])
 
 
 def _checked(evaluation: Evaluation, outcome: str, design: str, check: str) -> list[str]:
@@ -109,16 +127,16 @@ def _checked(evaluation: Evaluation, outcome: str, design: str, check: str) -> l
     return [str(unit) for unit in rows.loc[raised, "unit"]]
 
 
-def _breaks(evaluation: Evaluation, outcome: str, design: str, verdicts: pd.DataFrame) -> Iterator[str]:
+def _breaks(evaluation: Evaluation, outcome: str, design: str, _: pd.DataFrame) -> Iterator[_Doubt]:
     for check, words in (
         ("break_elsewhere", "a larger break at another date"),
         ("ljung_box", "residual autocorrelation remains"),
     ):
         if units := _checked(evaluation, outcome, design, check):
-            yield _said(words, units, verdicts)
+            yield _Doubt(words, units)
 
 
-_Source = Callable[["Evaluation", str, str, "pd.DataFrame"], Iterator[str]]
+_Source = Callable[["Evaluation", str, str, "pd.DataFrame"], Iterator[_Doubt]]
 #: The gravest first.
 _SOURCES: tuple[_Source, ...] = (
     _no_attribution,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from chromium import axe_faults, needs_chromium
+from selenium.webdriver.support.ui import WebDriverWait
 
 pytestmark = needs_chromium
 
@@ -63,6 +64,14 @@ def report(tmp_path_factory):
     return report
 
 
+def unfold_all(browser):
+    """Open every part; what is folded is unpacked first."""
+    browser.execute_script("document.querySelector('.open-all').click()")
+    WebDriverWait(browser, 60).until(
+        lambda driver: driver.execute_script("return document.querySelector('.open-all').hidden")
+    )
+
+
 @pytest.fixture
 def open_page(browser, report):
     def open_at(width, *, media="screen", unfold=False):
@@ -74,9 +83,7 @@ def open_page(browser, report):
             browser.get_log(kind)
         browser.get(report.as_uri())
         if unfold:
-            browser.execute_script(
-                "document.querySelectorAll('details').forEach(part => { part.open = true })"
-            )
+            unfold_all(browser)
         return browser
 
     return open_at
@@ -135,7 +142,7 @@ def test_the_contents_lead_to_the_sections(open_page):
             "return [box.top, document.documentElement.scrollHeight - innerHeight - scrollY]",
             target.removeprefix("#"),
         )
-        assert -2 <= top <= 40 or room < 2
+        assert -2 <= top <= 60 or room < 2
 
 
 @pytest.mark.parametrize(("width", "media"), [(DESKTOP, "screen"), (PHONE, "screen"), (PAPER, "print")])
@@ -157,9 +164,9 @@ def test_the_page_never_scrolls_sideways(open_page, width, media, unfold):
 def test_what_is_printed_keeps_together(open_page):
     browser = open_page(PAPER, media="print")
     top, bottom = browser.execute_script(
-        "const box = document.querySelector('#answer ~ ul').getBoundingClientRect(); return [box.top, box.bottom]"
+        "const box = document.querySelector('.weak').getBoundingClientRect(); return [box.top, box.bottom]"
     )
-    # the answer is on the first page: A4 without its margins is 1009 px high
+    # the answer and what weakens it are on the first page: A4 without its margins is 1009 px high
     assert 0 < top < bottom < 1009
     # the head of a table is repeated on every page if it may not break, and its text if it is in no button
     for element, name, wanted in (("thead", "breakInside", "avoid"), ("thead button", "display", "contents")):
@@ -170,20 +177,23 @@ def test_what_is_printed_keeps_together(open_page):
         )
         assert set(styles) == {wanted}
     breaks = browser.execute_script(
-        "return [...document.querySelectorAll('#units ~ h4')].map(e => getComputedStyle(e).breakBefore)"
+        "return [...document.querySelectorAll('#units ~ h3')].map(e => getComputedStyle(e).breakBefore)"
     )
     assert breaks == ["page", "page"]
 
 
 def test_a_click_sorts_a_table_by_its_full_numbers(open_page):
-    browser = open_page(DESKTOP)
+    browser = open_page(DESKTOP, unfold=True)
     read = (
-        "const table = document.querySelector('table.sortable');"
+        "const table = document.getElementById('table-effects-fft_recommend').nextElementSibling.firstElementChild;"
         "return [[...table.tBodies[0].rows]"
         ".map(row => row.cells[2].querySelector('[data-value]').dataset.value), "
         " table.tHead.rows[0].cells[2].getAttribute('aria-sort')]"
     )
-    click = "document.querySelectorAll('table.sortable th button')[2].click()"
+    click = (
+        "document.getElementById('table-effects-fft_recommend').nextElementSibling"
+        ".querySelectorAll('th button')[2].click()"
+    )
     browser.execute_script(click)
     values, state = browser.execute_script(read)
     assert state == "ascending"
@@ -195,13 +205,35 @@ def test_a_click_sorts_a_table_by_its_full_numbers(open_page):
 
 
 def test_an_address_within_the_page_opens_what_is_folded(browser, open_page, report):
-    open_page(DESKTOP)
-    ident = browser.execute_script("return document.querySelector('details figure').id")
+    open_page(DESKTOP, unfold=True)
+    ident = browser.execute_script("return document.querySelector('details details figure').id")
     browser.get("about:blank")
     browser.get(f"{report.as_uri()}#{ident}")
-    assert browser.execute_script(
-        "return document.getElementById(arguments[0]).closest('details').open", ident
+    opened = "return document.getElementById(arguments[0])?.closest('details')?.open"
+    WebDriverWait(browser, 60).until(lambda driver: driver.execute_script(opened, ident))
+
+
+@pytest.mark.parametrize(("width", "height"), [(1400, 900), (390, 844)])
+def test_question_answer_and_first_doubt_are_seen_without_scrolling(open_page, width, height):
+    browser = open_page(width)
+    seen = ["#answer", ".lead", ".sub", ".weak li"] + ([".forest", "figure"] if width > 1000 else [])
+    bottoms = browser.execute_script(
+        "return arguments[0].map(name => document.querySelector(name).getBoundingClientRect().bottom)", seen
     )
+    assert max(bottoms) <= height, dict(zip(seen, bottoms, strict=True))
+    contents = browser.execute_script(
+        "return document.querySelector('nav.contents').getBoundingClientRect().top"
+    )
+    assert contents >= height - 60
+
+
+def test_folded_parts_are_unpacked_when_they_are_opened(open_page):
+    browser = open_page(DESKTOP)
+    packed = "return document.querySelectorAll('[data-packed]').length"
+    before = browser.execute_script(packed)
+    browser.execute_script("document.querySelector('details:has(#checks) summary').click()")
+    WebDriverWait(browser, 60).until(lambda driver: driver.execute_script(packed) == before - 1)
+    assert browser.execute_script("return document.querySelectorAll('#attention').length") == 1
 
 
 def test_it_takes_less_than_a_second_to_show(browser, open_page, report):
@@ -226,7 +258,6 @@ def task_seconds(browser):
 
 
 @pytest.mark.parametrize("width", [DESKTOP, PHONE])
-def test_axe_finds_no_serious_violation(open_page, width):
+def test_axe_finds_no_violation(open_page, width):
     browser = open_page(width, unfold=True)
-    faults = axe_faults(browser)
-    assert [fault for fault in faults if fault[0] in ("serious", "critical")] == []
+    assert axe_faults(browser) == []

@@ -59,7 +59,7 @@ CASES = {
     "weekly": {"frequency": "week", "n": 70, "start": 40},
 }
 #: Other frequencies matter only where there is a time axis, or a period in words.
-_OF_TIME = {"small_multiples", "against_peers", "cumulative_effect", "placebo_dates", "residuals"}
+_OF_TIME = {"together", "small_multiples", "against_peers", "cumulative_effect", "placebo_dates", "residuals"}
 _DRAWN = [
     (case, kind)
     for case, options in CASES.items()
@@ -92,7 +92,7 @@ class TestTasks:
             **dict.fromkeys(KINDS, 5),
             **dict.fromkeys(("main_its", "cumulative_effect", "specification_curve", "residuals"), 10),
             "trend_bounds": 10,
-            **dict.fromkeys(("small_multiples", "forest", "power_curve"), 2),
+            **dict.fromkeys(("together", "small_multiples", "forest", "power_curve"), 2),
         }
 
     def test_one_unit_has_no_figure_of_several(self, runs):
@@ -102,7 +102,7 @@ class TestTasks:
     @pytest.mark.parametrize(
         ("table", "kinds"),
         [
-            ("series", {"main_its", "small_multiples", "against_peers"}),
+            ("series", {"together", "main_its", "small_multiples", "against_peers"}),
             ("effects", {"cumulative_effect"}),
             ("peers", {"peer_distances"}),
             ("balance", {"balance"}),
@@ -173,8 +173,8 @@ class TestTasks:
 def test_can_be_read(runs, case, kind, layout):
     task = first_task(runs[case], kind)
     if task is None:
-        assert kind == "cumulative_effect"
-        pytest.skip("no cumulative effect on a log or logit scale")
+        assert kind in ("cumulative_effect", "together")
+        pytest.skip("no cumulative effect on a log or logit scale, and no mean level of logits")
     figure, _, _ = draw(runs[case], task)
     layout(figure)
     # letters are large enough on a phone, and no title or legend is baked in

@@ -1,6 +1,9 @@
 """A small run, evaluated once, and its report taken apart."""
 
+import base64
 import math
+import re
+import zlib
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
@@ -114,6 +117,7 @@ class Element:
     inside: list = field(default_factory=list)
 
 
+PACKED = re.compile(r'<div class="packed" data-packed="([^"]*)">[^<]*</div>')
 VOID = {"meta", "link", "img", "br", "input"}
 
 
@@ -122,6 +126,9 @@ class Page(HTMLParser):
 
     def __init__(self, text):
         super().__init__(convert_charrefs=True)
+        # what the script of the page unpacks when somebody opens it
+        self.raw = text
+        text = PACKED.sub(lambda found: zlib.decompress(base64.b64decode(found[1])).decode(), text)
         self.source, self.elements, self.open, self.faults = text, [], [], []
         self.feed(text)
         self.close()

@@ -16,7 +16,7 @@ from its_eval.evaluation import (
     make_table,
 )
 from its_eval.report.answer import answer
-from its_eval.report.blocks import Bullets, Cell, Number, Strong, Table
+from its_eval.report.blocks import Bullets, Cell, Folded, Number, Strong, Table
 from its_eval.report.cells import answer_rows
 from its_eval.report.effects import effects
 from its_eval.report.peers import peers
@@ -158,7 +158,8 @@ JOINT = {"outcome": "waits", "unit": "", "design": "difference", "check": "joint
 
 
 def set_sentences(source):
-    lists = [block for block in answer(source)[0].blocks if isinstance(block, Bullets)]
+    sentences = next(section for section in answer(source) if section.ident == "sentences")
+    lists = [block for block in sentences.blocks if isinstance(block, Bullets)]
     items = [item for block in lists for item in block.items]
     return [item for item in items if " together, compared with " in in_words(item)]
 
@@ -295,7 +296,8 @@ def test_rows_of_several_interruptions_say_which(run):
 
 def unit_items(source):
     blocks = next(section for section in answer(source) if section.ident == "units").blocks
-    return [item for block in blocks if isinstance(block, Bullets) for item in block.items]
+    folded = [inner for block in blocks if isinstance(block, Folded) for inner in block.blocks]
+    return [item for block in folded if isinstance(block, Bullets) for item in block.items]
 
 
 def test_a_result_of_the_first_version_is_shown_with_its_answers(run):
