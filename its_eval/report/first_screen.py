@@ -220,7 +220,8 @@ def _weak(source: ReportSource, designs: Mapping[str, str]) -> list[str]:
         f"{capitalised(words)}{f' ({labels[0]})' if len(labels) < len(answered) else ''}."
         for words, labels in found.items()
     ]
-    return [*said, *selection_sentences(source.evaluation)]
+    stated = any(source.about(outcome).get("chosen") for outcome in source.outcomes)
+    return said if stated else [*said, *selection_sentences(source.evaluation)[:1]]
 
 
 def _origin(source: ReportSource) -> str:

@@ -20,7 +20,7 @@ from its_eval.evaluation import (
 from its_eval.words.labels import capitalised, compared_with, short_words, subject_words
 from its_eval.words.numbers import counted, detectable_words, null_of, printed, signed, units_of
 from its_eval.words.units_table import is_later_effect, quantities_beside
-from its_eval.words.verdicts import answers_of, asked_words, why_words
+from its_eval.words.verdicts import answers_of, asked_words, has_number, why_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -160,7 +160,7 @@ def answer_sentences(evaluation: Evaluation, row: Row, whom: str) -> list[str]:
 
 def _size(about: Mapping[str, Any], row: Row, later: Row | None, whom: str) -> list[str]:
     """Return how large the effect is some time after the start, and between which limits it could lie."""
-    if later is None or not math.isfinite(later["estimate"]):
+    if later is None or not has_number(later):
         return []
     several = row["unit"] == THE_SET
     against = compared_with(str(row["design"]), several=several)
