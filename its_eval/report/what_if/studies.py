@@ -59,7 +59,11 @@ def what_if_data(source: ReportSource) -> str:
     studies: list[dict[str, Any]] = []
     for name in source.outcomes:
         entry = _entry(source, name)
-        if entry is None or not _is_covered(entry, source.about(name)):
+        if (
+            entry is None
+            or name not in source.evaluation.outcomes
+            or not _is_covered(entry, source.about(name))
+        ):
             continue
         outcome = _outcome(source, name)
         found = list(_studies(source, name, entry, outcome))

@@ -35,6 +35,8 @@ designs: [single, difference]
 estimators: [reml_ar, ols]
 estimands: {primary: slope_change, at: [6]}
 checks: {diagnostics: false, placebo_dates: false}
+# what readers try themselves has tests of its own
+output: {report: {what_if: off}}
 """
 PROVENANCE = {
     "program": {"name": "its-eval", "version": "9.8.7"},

@@ -178,7 +178,10 @@ def test_doubts_name_units_by_name_and_end_with_how_they_were_chosen(run):
 
 
 def test_status_and_contact_stand_where_the_config_names_them(run, taken_apart):
-    output = {**run.settings["output"], "report": {"status": "draft", "contact": "analysts@example.org"}}
+    output = {
+        **run.settings["output"],
+        "report": {"status": "draft", "contact": "analysts@example.org", "what_if": False},
+    }
     page = taken_apart(run.report(settings={**run.settings, "output": output}))
     assert "draft" in page.texts("p")
     (origin,) = [e.text for e in page.elements if e.attributes.get("class") == "origin"]

@@ -306,7 +306,8 @@ def test_a_run_without_peers_or_answers(run, taken_apart):
     failed = {"outcome": "waits", "unit": "A1", "design": "single", "estimator": "", "reason": "no_data"}
     rows = {"not_estimated": [failed | {"message": "A1 has no value of waits"}]}
     tables = {name: make_table(name, rows.get(name, [])) for name in COLUMNS}
-    settings = {**run.settings, "designs": ["single"], "peers": None}
+    output = {**run.settings["output"], "report": {**run.settings["output"]["report"], "what_if": True}}
+    settings = {**run.settings, "designs": ["single"], "peers": None, "output": output}
     evaluation = replace(run.evaluation, tables=tables, outcomes={}, notes=())
     page = taken_apart(run.report(evaluation=evaluation, settings=settings, provenance={}))
     texts = page.texts("p") + page.texts("li")
