@@ -73,6 +73,19 @@ def test_the_likelihood_is_at_its_maximum(centred, tau, phi, size):
 
 
 @pytest.mark.parametrize("centred", [True, False])
+@pytest.mark.parametrize("tau", [0.0, 0.3, 3.0])
+def test_many_units_left_out_are_fits_of_the_others(centred, tau):
+    change, std_error = world(np.random.default_rng(5), 600, tau, 1.0, 0.2, 1.0)
+    without = fit_own_changes(change, std_error, centred=centred, leave_out=True)
+    for j in (0, 279, 280, int(np.argmax(np.abs(change))), int(np.argmin(std_error))):
+        one = fit_own_changes(np.delete(change, j), np.delete(std_error, j), centred=centred)
+        for name in ("mean", "mean_variance", "factor", "additive"):
+            np.testing.assert_allclose(
+                getattr(without, name)[j], getattr(one, name)[0], rtol=1e-8, atol=1e-10, err_msg=name
+            )
+
+
+@pytest.mark.parametrize("centred", [True, False])
 @pytest.mark.parametrize(("place", "value"), [("std_error", 1e-9), ("std_error", 1e9), ("change", 1e9)])
 def test_a_unit_that_dominates_leaves_the_others_as_they_are(centred, place, value):
     rng = np.random.default_rng(3)
