@@ -182,7 +182,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("_scale_and_df", "(a1 + 6.0 * a2) / (2.0 * size)", "(a1 + 6.0 * a2) / size",
              "B of the joint F is doubled", JOINT),
     # variance by segment, noise
-    Mutation("ErrorModel.covariances", "/ 2.0 * self.after", "* self.after",
+    Mutation("ErrorModel.rooted", "theta[:, self.order, None] / 2.0", "theta[:, self.order, None]",
              "the variance after is the square of the ratio times that before", SEGMENT),
     Mutation("ErrorModel.terms", "base.log_determinant - n_after * log_ratio", "base.log_determinant",
              "the likelihood by segment lacks the determinant of the ratio", SEGMENT),

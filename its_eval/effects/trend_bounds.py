@@ -17,6 +17,7 @@ of a parabola with second differences M from its chord over the m periods before
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -76,11 +77,6 @@ def second_difference(bend: float, n_before: int) -> float:
     return 8.0 * bend / n_before**2
 
 
-def bend_of(difference: float, n_before: int) -> float:
-    """Return the greatest distance of a parabola from its chord over the periods before, ``M m^2 / 8``."""
-    return difference * n_before**2 / 8.0
-
-
 @dataclass(frozen=True)
 class TrendBounds:
     """An estimate, and how far the trend may bend.
@@ -118,7 +114,7 @@ class TrendBounds:
         half = self.half_width(bend)
         return self.estimate - half, self.estimate + half
 
-    @property
+    @cached_property
     def breakdown(self) -> float:
         """The largest bend whose interval excludes 0; 0 where the plain interval holds 0."""
         size = abs(self.estimate) / self.std_error

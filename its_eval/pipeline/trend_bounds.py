@@ -78,14 +78,6 @@ def bounds_of(analysis: Analysis, item: Estimates, position: int) -> dict[str, T
     return found
 
 
-def breakdown_bend(analysis: Analysis, item: Estimates, position: int) -> float:
-    """Return the largest bend over the time before that leaves the finding of a series standing.
-
-    On the scale of the fit; 0 where the plain interval includes no change, NaN where it is not known.
-    """
-    return max((item.breakdown for item in bounds_of(analysis, item, position).values()), default=np.nan)
-
-
 @dataclass
 class TrendBoundRows:
     """Makes the check ``trend_bounds`` and the rows of its table for one outcome and comparison.

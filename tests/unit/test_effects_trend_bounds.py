@@ -7,7 +7,6 @@ from statsmodels.regression.linear_model import GLS
 
 from its_eval.effects.trend_bounds import (
     before_square,
-    bend_of,
     gls_weights,
     largest_bias,
     second_difference,
@@ -105,7 +104,7 @@ def test_a_bend_is_the_distance_from_the_chord():
     assert np.diff(parabola, 2) == pytest.approx(np.full(26, M))
     assert -middle == pytest.approx(3.0)
     assert np.max(chord - parabola) <= 3.0
-    assert bend_of(M, 27) == pytest.approx(3.0)
+    assert pytest.approx(3.0) == M * 27**2 / 8
     column = before_square(40, 27)
     assert np.diff(column[:27], 2) == pytest.approx(np.full(25, second_difference(1.0, 27)))
     assert not column[27:].any()

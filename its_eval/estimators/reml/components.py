@@ -34,6 +34,7 @@ from its_eval.estimators.fit import (
     require_estimable,
     scatter,
 )
+from its_eval.estimators.reml.ar2_search import best_starts
 from its_eval.estimators.reml.complex_steps import StepProfile, profile_by_steps
 from its_eval.estimators.reml.error_model import minimise
 from its_eval.estimators.reml.forms import axis_minima
@@ -394,9 +395,7 @@ def _solve(design: ObservedDesign, residuals: FloatArray, component: Component) 
         return _bounded(profile_by_steps(objective, points, (lower, upper)), points, lower, upper)
 
     points, value = minimise(profile, start, lower, upper, LONGEST_STEPS)
-    order = np.lexsort((value, owner))
-    _, first = np.unique(owner[order], return_index=True)
-    return points[order][first]
+    return points[best_starts(owner, value)]
 
 
 def _bounded(profile: StepProfile, points: FloatArray, lower: FloatArray, upper: FloatArray) -> StepProfile:

@@ -129,19 +129,8 @@ class ErrorModel:
             log_determinant_second=np.hstack([base.log_determinant_second, zero]),
         )
 
-    def covariances(self, theta: FloatArray) -> FloatArray:
-        """Covariance matrices with innovation variance 1 before the interruption, shape (G, n, n)."""
-        months = np.arange(self.n_rows)
-        gamma = autocovariances(theta[:, : self.order], self.n_rows)
-        dense = gamma[:, np.abs(months[:, None] - months)]
-        if self.by_segment:
-            scale = np.exp(theta[:, self.order, None] / 2.0 * self.after)
-            dense *= scale[:, :, None]
-            dense *= scale[:, None]
-        return dense
-
     def rooted(self, theta: FloatArray, columns: FloatArray) -> FloatArray:
-        """``L'x`` with ``LL' = V`` of ``covariances``, for columns x of months, without the matrix.
+        """``L'x`` with ``LL' = V``, for columns x of months, without the matrix.
 
         With ``N = B'B`` it is the solution z of ``B'z = x``, from the last month to the first: B has an
         innovation in each row, that of the first months by the lower orders of the process.

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.estimators.reml.ar1 import to_rho, to_warped
-from its_eval.estimators.reml.ar2_search import ProfileSearch, search_points, to_partials
+from its_eval.estimators.reml.ar2_search import ProfileSearch, best_starts, search_points, to_partials
 from its_eval.estimators.reml.error_model import minimise
 from its_eval.estimators.reml.profile import trace_products
 
@@ -412,9 +412,7 @@ def best_from(
         return evaluate_forms(model, candidates.take(chosen), residual_df, points)
 
     theta, value = minimise(evaluate, start, *model.bounds(), model.longest_step())
-    order = np.lexsort((value, owner))
-    _, first = np.unique(owner[order], return_index=True)
-    return theta[order][first]
+    return theta[best_starts(owner, value)]
 
 
 def axis_minima(values: FloatArray) -> BoolArray:

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from its_eval.estimators.fit import BoolArray, CovarianceModel, FloatArray
+from its_eval.estimators.reml.ar2_search import best_starts
 from its_eval.estimators.reml.autoregression import BOUNDS
 from its_eval.estimators.reml.error_model import minimise
 from its_eval.estimators.reml.forms import axis_minima
@@ -279,9 +280,8 @@ def search(
     owner, *places = np.nonzero(axis_minima(values.reshape(n_series, *shape)))
     start = np.stack([axis[place] for axis, place in zip(axes, places, strict=True)], axis=1)
     theta, value = follow(model, series, start, owner, independent=independent)
-    order = np.lexsort((value, owner))
-    _, first = np.unique(owner[order], return_index=True)
-    return theta[order][first], value[order][first]
+    best = best_starts(owner, value)
+    return theta[best], value[best]
 
 
 def on_edge(model: LatentModel, theta: FloatArray) -> BoolArray:

@@ -44,6 +44,7 @@ from its_eval.estimators.fit import (
     scatter,
 )
 from its_eval.estimators.reml.ar1 import to_rho, to_warped
+from its_eval.estimators.reml.ar2_search import best_starts
 from its_eval.estimators.reml.autoregression import BOUNDS
 from its_eval.estimators.reml.complex_steps import StepProfile, profile_by_steps
 from its_eval.estimators.reml.error_model import minimise
@@ -352,9 +353,7 @@ class PreparedNoise:
         low, high = BOUNDS[1][0]
         lower, upper = np.array([low, SMALLEST_SHARE]), np.array([high, 1.0])
         points, value = minimise(profile, start, lower, upper, LONGEST_STEPS)
-        order = np.lexsort((value, owner))
-        _, first = np.unique(owner[order], return_index=True)
-        return points[order][first]
+        return points[best_starts(owner, value)]
 
 
 def _grid_tables(

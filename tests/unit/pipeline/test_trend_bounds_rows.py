@@ -10,7 +10,7 @@ from its_eval.pipeline.donors import targets_of_donors
 from its_eval.pipeline.one_month import one_month_checks
 from its_eval.pipeline.period_weights import period_weights
 from its_eval.pipeline.primary import Analysis
-from its_eval.pipeline.trend_bounds import TrendBoundRows, asked_contrasts, bounds_of, breakdown_bend
+from its_eval.pipeline.trend_bounds import TrendBoundRows, asked_contrasts, bounds_of
 
 UNITS = ("T1", "T2", *(f"D{place}" for place in range(1, 7)))
 N, START = 72, 36
@@ -110,7 +110,7 @@ def test_rows_show_the_interval_by_the_bend_it_allows(world, fitted):
     assert (low > 1e-9).tolist() == (bends < check.statistic * (1 - 1e-9)).tolist()
     own = {unit: (item, place) for item in estimates for place, unit in enumerate(item.units)}
     item, place = own["T1"]
-    assert breakdown_bend(analysis, item, place) == check.statistic
+    assert bounds_of(analysis, item, place)["slope_change"].breakdown == check.statistic
     read = item.whole.one(place).contrasts(np.eye(4)[[3]]).interval(0.95)
     assert (low[0], high[0]) == pytest.approx((float(read[0][0, 0]), float(read[1][0, 0])), rel=1e-9)
     # the bend of the gap, and those of donors, each beside its own peers: the nearest by place
@@ -143,7 +143,6 @@ def test_the_terms_of_a_change_share_the_level(world, fitted):
     bounds = bounds_of(analysis, estimates[0], 0)
     assert list(bounds) == ["level_change", "slope_change"]
     assert [item.confidence for item in bounds.values()] == pytest.approx([0.975, 0.975])
-    assert breakdown_bend(analysis, estimates[0], 0) == max(item.breakdown for item in bounds.values())
 
 
 def test_a_quadratic_trend_is_a_choice(world, noisy, rows_of):
