@@ -315,7 +315,7 @@ MUTATIONS: tuple[Mutation, ...] = (
              "Holm's steps all multiply by m", HOLM),
     Mutation("adjust", "(np.arange(1, count + 1) / count)", "1.0",
              "Benjamini-Hochberg does not adjust", HOLM),
-    Mutation("conclude", "np.ones(max(size - p_gap.size, 0))", "np.ones(0)",
+    Mutation("adjust", "np.ones(max(size - int(known.sum()), 0))", "np.ones(0)",
              "a unit that was lost makes Holm easier for the others", COMPARISON),
     Mutation("conclude", "own = np.where(answered, p_gap, 1.0)", "own = np.where(answered, p_gap, 0.0)",
              "a unit that is not answered takes the first step of Holm", COMPARISON),

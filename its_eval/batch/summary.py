@@ -69,8 +69,7 @@ def add_summary(
     known = [~np.isnan(values) for values in p_values]
     size = terms.size(n_interruptions(family))
     every = np.concatenate([*(values[there] for values, there in zip(p_values, known, strict=True)), others])
-    lost = np.ones(max(size - every.size, 0))
-    adjusted = adjust(np.concatenate([every, lost]), terms.method)
+    adjusted = adjust(every, terms.method, size)
     start = 0
     for answer, place, p_value, there in zip(family, chosen, p_values, known, strict=True):
         p_adjusted = np.full(p_value.shape, np.nan)

@@ -21,10 +21,6 @@ from its_eval.evaluation import CHANGED, CHANGED_MORE, NO_CLEAR_CHANGE, NOT_ANSW
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-#: From so many other units on one can say whether a change is unusual; fewer are shown, and decide nothing.
-LABEL_DONORS = 20
-SHOWN_DONORS = 10
-
 
 @dataclass(frozen=True)
 class Conclusions:
@@ -71,14 +67,12 @@ def conclude(
     method : {"holm", "bh", "none"}
         Method of adjustment.
     """
-    lost = np.ones(max(size - p_gap.size, 0))
     answered = ~np.isnan(p_gap)
     own = np.where(answered, p_gap, 1.0)
     either = np.where(answered & ~np.isnan(p_attribution), np.fmax(own, p_attribution), 1.0)
-    p_adjusted = adjust(np.concatenate([own, lost]), method)[: p_gap.size]
-    p_both = adjust(np.concatenate([either, lost]), method)[: p_gap.size]
+    p_adjusted, p_both = adjust(own, method, size), adjust(either, method, size)
     changed, unusual = reaches(p_adjusted, alpha) & answered, reaches(p_both, alpha)
-    alone = adjust(np.concatenate([np.where(np.isnan(p_attribution), 1.0, p_attribution), lost]), method)
+    alone = adjust(np.where(np.isnan(p_attribution), 1.0, p_attribution), method, size)
     labels = []
     for place in range(p_gap.size):
         if not answered[place]:
@@ -93,7 +87,7 @@ def conclude(
         tuple(labels),
         np.where(answered, p_adjusted, np.nan),
         np.where(answered & ~np.isnan(p_attribution), p_both, np.nan),
-        compared & answered & ~changed & reaches(alone[: p_gap.size], alpha),
+        compared & answered & ~changed & reaches(alone, alpha),
     )
 
 

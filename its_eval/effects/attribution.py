@@ -67,8 +67,6 @@ class TermAttribution:
     smallest_other : float
         ``max(0, |b| - t_{nu,.975} s)``: the smallest other change at the same time that would take the
         unit's own interval to 0.
-    share_of_donors : float
-        Share of donors with ``|b_j|`` at least that, their noise included.
     """
 
     estimate: float
@@ -88,12 +86,6 @@ class TermAttribution:
     own_change_limit: float
     as_large: int
     smallest_other: float
-    share_of_donors: float
-
-    @property
-    def coincidence(self) -> float:
-        """Return ``smallest_other`` over the own change of such units, over its limit where that is 0."""
-        return self.smallest_other / (self.own_change or self.own_change_limit)
 
 
 @dataclass(frozen=True)
@@ -241,17 +233,15 @@ def _known(estimates: ContrastEstimates) -> BoolArray:
     return np.isfinite(estimates.estimate) & np.isfinite(estimates.std_error) & (estimates.std_error > 0.0)
 
 
-def donor_mean(donors: ContrastEstimates, term: int = 0) -> DonorMean:
+def donor_mean(donors: ContrastEstimates) -> DonorMean:
     """Return the mean change of the donors: a check of designs with peers, in which it should be 0.
 
     Parameters
     ----------
-    donors : ContrastEstimates, J series and m contrasts
-    term : int
-        Which contrast.
+    donors : ContrastEstimates, J series and one contrast
     """
-    fitted = _known(donors)[:, term]
-    change, std_error = donors.estimate[fitted, term], donors.std_error[fitted, term]
+    fitted = _known(donors)[:, 0]
+    change, std_error = donors.estimate[fitted, 0], donors.std_error[fitted, 0]
     free = fit_own_changes(change, std_error, centred=False)
     return DonorMean(float(free.mean[0]), math.sqrt(float(free.mean_variance[0])))
 
@@ -318,7 +308,6 @@ class _Donors:
             own_change_limit=own_change_limit(self.change, self.std_error, std_error, centred=self.centred),
             as_large=_at_least(abs(difference), np.abs(self.change - mean)),
             smallest_other=smallest,
-            share_of_donors=_at_least(smallest, np.abs(self.change)) / self.change.size,
         )
 
 

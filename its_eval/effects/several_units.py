@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 Method = Literal["holm", "bh", "none"]
 
 
-def adjust(p_values: NDArray[np.float64], method: Method) -> NDArray[np.float64]:
-    """Return adjusted p-values; NaN stays NaN and does not count.
+def adjust(p_values: NDArray[np.float64], method: Method, size: int = 0) -> NDArray[np.float64]:
+    """Return adjusted p-values; NaN stays NaN and counts only as far as the size of the family says so.
 
     Parameters
     ----------
@@ -23,18 +23,23 @@ def adjust(p_values: NDArray[np.float64], method: Method) -> NDArray[np.float64]
     method : {"holm", "bh", "none"}
         Holm (1979) holds the family-wise error rate under any dependence; Benjamini and Hochberg (1995)
         the false discovery rate, for exploratory lists.
+    size : int
+        Questions of the family where some were lost: those beyond the known ones count as p-values of 1.
     """
     adjusted = np.full(p_values.shape, np.nan)
     known = ~np.isnan(p_values)
     if method == "none" or not known.any():
         return np.where(known, p_values, np.nan)
-    ordered = np.sort(p_values[known])
+    lost = np.ones(max(size - int(known.sum()), 0))
+    every = np.concatenate([p_values[known], lost])
+    ordered = np.sort(every)
     count = ordered.size
     if method == "holm":
         found = np.maximum.accumulate(ordered * np.arange(count, 0, -1))
     else:
         found = np.minimum.accumulate((ordered / (np.arange(1, count + 1) / count))[::-1])[::-1]
-    adjusted[known] = np.minimum(found, 1.0)[np.argsort(np.argsort(p_values[known], kind="stable"))]
+    ranks = np.argsort(np.argsort(every, kind="stable"))
+    adjusted[known] = np.minimum(found, 1.0)[ranks[: every.size - lost.size]]
     return adjusted
 
 

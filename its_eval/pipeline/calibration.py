@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from its_eval.checks.conclusion import LABEL_DONORS, conclude
+from its_eval.checks.conclusion import conclude
 from its_eval.checks.power import minimum_detectable
 from its_eval.comparisons.base import comparison_of
 from its_eval.comparisons.catalogue import COMPARISONS
-from its_eval.effects.attribution import attribution_p
+from its_eval.effects.attribution import LABEL_DONORS, attribution_p
 from its_eval.effects.estimands import CHANGE
 from its_eval.effects.several_units import reaches
 from its_eval.errors import ConfigError, NothingEstimatedError

@@ -199,8 +199,7 @@ def _adjusted(one: Asked, size: int, method: Method) -> dict[tuple[str, str], fl
     for name, columns in list(one.quantities.items())[1:]:
         usable = ~columns.stuck & ~np.isnan(columns.p_value)
         units = [target.unit for target, good in zip(columns.targets, usable, strict=True) if good]
-        lost = np.ones(max(size - len(units), 0))
-        found = adjust(np.concatenate([columns.p_value[usable], lost]), method)[: len(units)]
+        found = adjust(columns.p_value[usable], method, size)
         adjusted |= {(name, unit): value for unit, value in zip(units, found.tolist(), strict=True)}
     return adjusted
 
@@ -392,8 +391,7 @@ def adjusted_p(
             family[place].effects.p_value[chosen, column]
             for (place, column), chosen in zip(members, counts, strict=True)
         ]
-        every = np.concatenate([*p_values, beside])
-        found = adjust(np.concatenate([every, np.ones(max(size - len(every), 0))]), method)
+        found = adjust(np.concatenate([*p_values, beside]), method, size)
         start = 0
         for (place, column), chosen in zip(members, counts, strict=True):
             adjusted[place][chosen, column] = found[start : start + int(chosen.sum())]

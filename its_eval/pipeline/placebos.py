@@ -9,11 +9,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.checks.conclusion import LABEL_DONORS, SHOWN_DONORS
 from its_eval.checks.label_power import OwnTest, smallest_labelled
 from its_eval.checks.placebo import placebo
 from its_eval.checks.result import CheckResult
-from its_eval.effects.attribution import Attribution, TermAttribution, attribution, donor_mean
+from its_eval.effects.attribution import (
+    LABEL_DONORS,
+    SHOWN_DONORS,
+    Attribution,
+    TermAttribution,
+    attribution,
+    donor_mean,
+)
 from its_eval.effects.estimands import linear_contrasts
 from its_eval.effects.exchangeability import Percentiles, effective_donors, percentiles
 from its_eval.estimators.fit import ContrastEstimates

@@ -43,3 +43,11 @@ def test_nothing_known(method):
 
 def test_one_question_is_not_adjusted():
     assert adjust(np.array([0.04]), "holm").tolist() == [0.04]
+
+
+@pytest.mark.parametrize("method", ["holm", "bh", "none"])
+def test_lost_questions_of_a_family_count_as_ones(method):
+    p_values = np.array([0.03, np.nan, 0.004, 0.2])
+    every = adjust(np.append(p_values, [1.0, 1.0]), method)
+    np.testing.assert_array_equal(adjust(p_values, method, 5), every[:4])
+    np.testing.assert_array_equal(adjust(p_values, method, 2), adjust(p_values, method))
