@@ -1,4 +1,5 @@
-# `make` lists the targets. Everything runs in .venv, made from constraints.txt (pinned, with hashes).
+# `make` lists the targets. Everything runs in .venv, made from constraints.txt (what the program needs) and
+# constraints-dev.txt (what its developers need besides), pinned, with hashes.
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,21 +10,29 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check audit fuzz format golden baseline same reference simulation calibration nhs-data nhs bench sample constraints wheel clean mutations evidence
+.PHONY: help setup demo test check audit fuzz format golden baseline same reference simulation calibration nhs-data nhs bench sample constraints wheel bare clean mutations evidence
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-$(VENV)/.ready: constraints.txt pyproject.toml
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+# what building takes stays out of the environment; its versions are pinned all the same
+$(VENV)/.user: constraints.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(PIP) --require-hashes --no-deps -r constraints.txt
+	sed -n 's/^\([a-z0-9-]*==[^ ;]*\) .*/\1/p' constraints-dev.txt constraints.txt | sort -u -t= -k1,1 > $(VENV)/build.txt
+	PIP_CONSTRAINT=$(VENV)/build.txt PIP_BUILD_CONSTRAINT=$(VENV)/build.txt $(PIP) --no-deps -e .
 	@touch $@
 
-setup: $(VENV)/.ready ## create the environment
+$(VENV)/.ready: $(VENV)/.user constraints-dev.txt
+	$(PIP) --require-hashes --no-deps -r constraints-dev.txt
+	@touch $@
 
-demo: $(VENV)/.ready ## evaluate the fictional sample and say where the results are
+setup: $(VENV)/.ready ## create the environment, with what developers need
+
+demo: $(VENV)/.user ## evaluate the fictional sample and say where the results are
 	$(BIN)/its-eval run configs/sample.yaml --out results/sample --force --jobs 2
 
 test: $(VENV)/.ready ## run the tests with the coverage gate
@@ -72,21 +81,26 @@ nhs-data: ## copy the NHS files from NHS_DATA to data/nhs (they are never commit
 	@test -d "$(NHS_DATA)" || { echo "no folder $(NHS_DATA); set NHS_DATA, and see data/nhs/README.md"; exit 1; }
 	cp "$(NHS_DATA)"/*.csv data/nhs/
 
-nhs: $(VENV)/.ready ## evaluate the five NHS-VMI trusts (after make nhs-data)
+nhs: $(VENV)/.user ## evaluate the five NHS-VMI trusts (after make nhs-data)
 	$(BIN)/its-eval run configs/nhs_vmi_ae4h.yaml --out results/nhs_vmi_ae4h --force --jobs 2
 
 bench: $(VENV)/.ready ## all ratios against their targets: engine, start-up, run, batch
 	$(BIN)/python benchmarks/bench.py
 
-sample: $(VENV)/.ready ## make the sample data anew (the same bytes)
+sample: $(VENV)/.user ## make the sample data anew (the same bytes)
 	$(BIN)/python data/sample/generate.py
 
+PINNED := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 constraints: ## pin all dependencies anew with hashes (needs uv)
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
-	  --no-header --no-annotate --quiet -o constraints.txt
+	uv pip compile pyproject.toml --extra dev $(PINNED) -o constraints-dev.txt
+	uv pip compile pyproject.toml --constraints constraints-dev.txt $(PINNED) -o constraints.txt
+	$(PYTHON) .ci/rest.py
 
 wheel: $(VENV)/.ready ## build the wheel
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist
+
+bare: wheel ## the wheel and constraints.txt alone, in every Python from 3.11 to 3.13 that is here: demo, size
+	.ci/bare dist/its_eval-*.whl
 
 clean: ## remove the environment and all results
 	rm -rf $(VENV) results dist build .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis

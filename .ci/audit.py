@@ -1,10 +1,11 @@
 # ruff: noqa: INP001  (a script)
 """Audit of the pinned dependencies: ``make audit``.
 
-First, without any network: every requirement of constraints.txt is pinned to one version with hashes and
-names no index, host or address, and what is installed is what is pinned. Then pip-audit asks the advisory
-service. When that cannot be reached, this says NOT AUDITED in plain words and goes on: a missing answer is
-neither a vulnerability nor a clean bill. The exit code is 1 for a broken pin or a known vulnerability.
+First, without any network: every requirement of constraints.txt (what the program needs) and of
+constraints-dev.txt (the rest) is pinned to one version with hashes and names no index, host or address, and
+what is installed is what is pinned. Then pip-audit asks the advisory service. When that cannot be reached, this
+says NOT AUDITED in plain words and goes on: a missing answer is neither a vulnerability nor a clean bill. The
+exit code is 1 for a broken pin or a known vulnerability.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-CONSTRAINTS = Path(__file__).parents[1] / "constraints.txt"
+CONSTRAINTS = tuple(Path(__file__).parents[1] / name for name in ("constraints.txt", "constraints-dev.txt"))
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}\Z")
 #: The program itself, and what every new environment begins with.
 NOT_PINNED = {"its-eval", "pip", "setuptools", "wheel"}
@@ -72,7 +73,8 @@ def deviations(pinned: dict[str, Requirement]) -> list[str]:
 def advisories() -> tuple[list[str], str]:
     """Return known vulnerabilities, and why there is no answer ("" when there is one)."""
     options = ["--disable-pip", "--require-hashes", "--progress-spinner", "off", "--format", "json"]
-    command = [sys.executable, "-m", "pip_audit", "-r", str(CONSTRAINTS), *options, "--timeout", "15"]
+    files = [part for path in CONSTRAINTS for part in ("-r", str(path))]
+    command = [sys.executable, "-m", "pip_audit", *files, *options, "--timeout", "15"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)  # noqa: S603
     except subprocess.TimeoutExpired:
@@ -95,9 +97,14 @@ def advisories() -> tuple[list[str], str]:
 
 def main() -> int:
     """Print what was checked and found, and return the exit code."""
-    pinned, problems = requirements(CONSTRAINTS.read_text(encoding="utf-8"))
-    if not pinned:
-        problems.append(f"{CONSTRAINTS.name}: nothing is pinned")
+    read = {path.name: requirements(path.read_text(encoding="utf-8")) for path in CONSTRAINTS}
+    pinned = {name: requirement for found, _ in read.values() for name, requirement in found.items()}
+    problems = [problem for _, some in read.values() for problem in some]
+    problems += [f"{name}: nothing is pinned" for name, (found, _) in read.items() if not found]
+    problems += [
+        f"{name}: pinned twice"
+        for name in sorted(set.intersection(*(set(found) for found, _ in read.values())))
+    ]
     problems += deviations(pinned)
     known, silence = advisories()
     for line in [*problems, *known]:

@@ -79,6 +79,7 @@ def manifest(
     notes: Iterable[str],
     flags: Iterable[Mapping[Any, Any]],
     figures: bool,
+    folder: Path | None = None,
 ) -> dict[str, Any]:
     """Return the manifest: the only file of a result that differs between two runs of one config.
 
@@ -100,6 +101,8 @@ def manifest(
         Warnings of single fits.
     figures : bool
         Whether figures were drawn.
+    folder : Path, optional
+        What the paths of the config are relative to; default its own folder.
     """
     return {
         "schema_version": SCHEMA_VERSION,
@@ -113,7 +116,11 @@ def manifest(
         "seed": seed,
         "config": None
         if config_path is None
-        else {"path": config_path.resolve().as_posix(), "sha256": sha256(config_path)},
+        else {
+            "path": config_path.resolve().as_posix(),
+            "sha256": sha256(config_path),
+            "folder": (folder or config_path.resolve().parent).as_posix(),
+        },
         "inputs": dict(inputs),
         "outputs": dict(outputs),
         "timings_seconds": {name: round(value, 3) for name, value in timings.items()},

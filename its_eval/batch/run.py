@@ -269,7 +269,7 @@ def run_batch(
                 discard(folder)
                 raise NothingEstimatedError("\n".join(["no series could be estimated", *reasons]))
             estimated = time.perf_counter()
-            write_text(folder.path / RESOLVED, to_yaml(config))
+            write_text(folder.path / RESOLVED, to_yaml(config, as_written=True))
             content = manifest(
                 command=command,
                 config_path=config_path,
@@ -280,6 +280,7 @@ def run_batch(
                 notes=(),
                 flags=(),
                 figures=False,
+                folder=config.origin.folder,
             )
             content |= {"batch": result.to_dict(), "report": False, "dataset": mark}
             outputs = output_hashes(folder.path)

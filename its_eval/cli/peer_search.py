@@ -85,13 +85,15 @@ class Answer:
     k : int or None
         How many were asked for; None for all.
     notes : list of str
-        Sentences for a reader.
+        Sentences for a reader, about all units.
     stability : list of StabilityOfUnit
         Where asked for.
     donor_weights : list of mapping
         Rows of the table of that name, where a config has the design ``synthetic`` and reasons are asked for.
     cautions : list of str
         Those of the notes without which the list itself would mislead, such as a script that reads CSV.
+    own_notes : dict of str to list of str
+        Sentences about one unit.
     """
 
     sets: list[PeerSet]
@@ -101,6 +103,7 @@ class Answer:
     stability: list[StabilityOfUnit] = field(default_factory=list)
     donor_weights: list[Mapping[str, Any]] = field(default_factory=list)
     cautions: list[str] = field(default_factory=list)
+    own_notes: dict[str, list[str]] = field(default_factory=dict)
 
 
 def peers_of_table(source: Path, asked: PeerQuestion) -> Answer:
@@ -147,11 +150,14 @@ def peers_of_table(source: Path, asked: PeerQuestion) -> Answer:
     notes = list(scaled.notes)
     if preset is not None and preset.dated:
         notes.append(f"The characteristics of the {preset.title} describe {preset.dated}.")
-    notes += [note for chosen in sets for note in type_notes(chosen.unit, chosen, units)]
-    answer = Answer(sets, units, asked.k, notes)
+    answer = Answer(sets, units, asked.k, notes, own_notes=_own_notes(sets, units))
     if asked.stability:
         answer.stability.extend(_stability(sets, scaled))
     return answer
+
+
+def _own_notes(sets: Sequence[PeerSet], units: Units) -> dict[str, list[str]]:
+    return {chosen.unit: type_notes(chosen.unit, chosen, units) for chosen in sets}
 
 
 def _stability(sets: Sequence[PeerSet], scaled: Scaled) -> list[StabilityOfUnit]:
@@ -235,8 +241,8 @@ def peers_of_config(source: Path, asked: Sequence[str], *, stability: bool, expl
     cautions = _cautions(plan.outcomes, codes)
     notes = list(dict.fromkeys(note for chosen in sets if chosen.scaled for note in chosen.scaled.notes))
     notes += dated_after(config, plan.outcomes)
-    notes += [note for chosen in sets for note in type_notes(chosen.unit, chosen, sources.units)]
-    answer = Answer(sets, sources.units, k, [*cautions, *notes], cautions=cautions)
+    own = _own_notes(sets, sources.units)
+    answer = Answer(sets, sources.units, k, [*cautions, *notes], cautions=cautions, own_notes=own)
     if stability:
         answer.stability.extend(peer_stability(config, sources, plan.outcomes[0], codes))
     if explain and "synthetic" in config.designs:

@@ -154,7 +154,7 @@ def print_peers(answer: Answer, form: Literal["text", "csv", "json"], *, explain
         if 1 < len(answer.sets) <= MOST_OVERLAP:
             _print_overlap(console, answer.sets)
         print_stability(console, answer.stability)
-        for note in answer.notes:
+        for note in (*answer.notes, *(note for own in answer.own_notes.values() for note in own)):
             console.print(note)
 
 
@@ -217,7 +217,6 @@ def _as_dict(answer: Answer, place: int, *, explain: bool) -> dict[str, object]:
         row = {key: _finite(value) for key, value in vars(part).items() if key != "peer"}
         parts.setdefault(part.peer, []).append(row)
     types = units.column("type") or {}
-    exclusions, others = peer_set.set_aside()
     found: dict[str, object] = {
         "unit": peer_set.unit,
         "name": units.names.get(peer_set.unit, ""),
@@ -244,13 +243,17 @@ def _as_dict(answer: Answer, place: int, *, explain: bool) -> dict[str, object]:
                 start=1,
             )
         ],
-        "set_aside": [
-            {"candidate": item.candidate, "distance": _finite(item.distance), "reason": item.reason}
-            for item in exclusions
-        ],
-        "others_set_aside": [{"reason": reason, "count": count} for reason, count in others.items()],
-        "notes": answer.notes,
+        "notes": [*answer.notes, *answer.own_notes.get(peer_set.unit, ())],
     }
+    if explain:
+        exclusions, others = peer_set.set_aside()
+        found |= {
+            "set_aside": [
+                {"candidate": item.candidate, "distance": _finite(item.distance), "reason": item.reason}
+                for item in exclusions
+            ],
+            "others_set_aside": [{"reason": reason, "count": count} for reason, count in others.items()],
+        }
     if answer.donor_weights:
         found["donor_weights"] = [
             {name: row[name] for name in ("donor", "weight", "role")}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,13 +21,12 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from its_eval.cli.console import data_console, message_console
-from its_eval.config import to_yaml
+from its_eval.cli.console import WIDTH, data_console, message_console
 from its_eval.evaluation import records
 from its_eval.pipeline.planning import make_plan
 from its_eval.pipeline.sources import load_sources
 from its_eval.words.labels import estimand_words
-from its_eval.words.numbers import digits_for, p_number, rounded
+from its_eval.words.numbers import counted, digits_for, p_number, rounded
 from its_eval.words.screen import Line, screen
 from its_eval.words.sentences import (
     attention,
@@ -44,7 +42,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from its_eval.batch.run import BatchResult, Means
+    from its_eval.batch.run import BatchResult
     from its_eval.config import Config
     from its_eval.evaluation import Evaluation
     from its_eval.pipeline.plan import OutcomePlan
@@ -190,32 +188,49 @@ def _outcome(plan: OutcomePlan) -> dict[str, Any]:
     }
 
 
-def print_plan(config: Config, plan: dict[str, Any], *, first: bool) -> None:
-    """Print a plan as comments above the settings with every default: a YAML document.
+def print_plan(plan: dict[str, Any]) -> None:
+    """Print a plan on one screen: what is long is counted.
 
     Parameters
     ----------
-    config : Config
-        The settings.
     plan : dict
         As `planned` returns it.
-    first : bool
-        Whether it is the first document printed.
     """
-    if not first:
-        typer.echo("---")
-    typer.echo(f"# {plan['config']} would be written to {plan['out']}")
-    for outcome in plan["outcomes"]:
-        typer.echo(
-            f"# {outcome['label']}: {outcome['first']} to {outcome['last']}, "
-            f"{outcome['periods_before']} periods before and {outcome['periods_after']} "
-            f"from {outcome['start']}"
-        )
-        for unit, peers in outcome["peers"].items():
-            typer.echo(f"#   {unit}: {', '.join(peers) or 'no peers'}")
-    for note in plan["notes"]:
-        typer.echo(f"# note: {note}")
-    typer.echo(to_yaml(config), nl=False)
+    _print_lines(
+        [f"{plan['config']} would be written to {plan['out']}"],
+        [line for outcome in plan["outcomes"][:_SHOWN_OUTCOMES] for line in _outcome_lines(outcome)],
+        len(plan["outcomes"]) - _SHOWN_OUTCOMES,
+        plan["notes"],
+    )
+
+
+#: Of a plan are shown so many outcomes, of each the peers of so many units, so many notes; lines in all.
+_SHOWN_OUTCOMES, _SHOWN_UNITS, _SHOWN_NOTES, _SHOWN_LINES = 5, 5, 5, 40
+
+
+def _outcome_lines(outcome: dict[str, Any]) -> list[str]:
+    peers = outcome["peers"]
+    span = f"{outcome['label']}: {outcome['first']} to {outcome['last']}"
+    before_after = f"{outcome['periods_before']} periods before and {outcome['periods_after']} from"
+    lines = [f"  {span}, {before_after} {outcome['start']}; {counted(len(peers), 'treated unit')}"]
+    lines += [
+        f"    {unit}: {_some(codes) or 'no peers'}" for unit, codes in list(peers.items())[:_SHOWN_UNITS]
+    ]
+    return lines + ([f"    … {len(peers) - _SHOWN_UNITS:,} more units"] if len(peers) > _SHOWN_UNITS else [])
+
+
+def _some(codes: Sequence[str], most: int = 10) -> str:
+    return ", ".join(codes[:most]) + (f", … {len(codes) - most:,} more" if len(codes) > most else "")
+
+
+def _print_lines(head: list[str], outcomes: list[str], more: int, notes: Sequence[str]) -> None:
+    """Print lines of at most the width of a page, cut where they are longer, and few enough for a screen."""
+    lines = [*head, *outcomes]
+    lines += [f"  … {more:,} more outcomes"] if more > 0 else []
+    lines += [f"  note: {note}" for note in notes[:_SHOWN_NOTES]]
+    lines += [f"  … {len(notes) - _SHOWN_NOTES:,} more notes"] if len(notes) > _SHOWN_NOTES else []
+    for line in lines[:_SHOWN_LINES]:
+        typer.echo(line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…")
 
 
 class _Rate(ProgressColumn):
@@ -280,46 +295,10 @@ def planned_batch(config: Config, path: Path, target: Path) -> dict[str, Any]:
     }
 
 
-def print_batch_plan(config: Config, plan: dict[str, Any], *, first: bool) -> None:
-    """Print a plan as comments above the settings: a YAML document."""
-    from its_eval.config import to_yaml  # noqa: PLC0415
-
-    if not first:
-        typer.echo("---")
-    typer.echo(f"# {plan['config']} would be written to {plan['out']}")
-    typer.echo(
-        f"# {plan['series']:,} series at most: {plan['units']:,} units, {len(plan['outcomes']):,} outcomes, "
-        f"in {plan['blocks']:,} blocks"
+def print_batch_plan(plan: dict[str, Any]) -> None:
+    """Print how many series a batch has, and in how many blocks."""
+    size = (
+        f"  {plan['series']:,} series at most: {plan['units']:,} units, "
+        f"{len(plan['outcomes']):,} outcomes, in {plan['blocks']:,} blocks"
     )
-    typer.echo(to_yaml(config), nl=False)
-
-
-def run_one_batch(
-    config: Config, path: Path, target: Path, *, means: Means, if_changed: bool, quiet: bool
-) -> BatchResult | None:
-    """Carry out a batch run; None when the result is there already and nothing has changed."""
-    from its_eval.batch.run import run_batch  # noqa: PLC0415
-    from its_eval.config import to_yaml  # noqa: PLC0415
-    from its_eval.pipeline.sources import input_files  # noqa: PLC0415
-    from its_eval.provenance import unchanged  # noqa: PLC0415
-
-    if if_changed and unchanged(target, path, input_files(config), resolved=to_yaml(config), figures=False):
-        if not quiet:
-            typer.echo(f"{target}: unchanged, nothing done", err=True)
-        return None
-    command = shlex.join(["its-eval", *sys.argv[1:]])
-    try:
-        with series_bar(quiet=quiet) as progress:
-            return run_batch(config, path, target, command=command, means=means, progress=progress)
-    except KeyboardInterrupt:
-        typer.echo(f"its-eval: the blocks of {target} that are done stay; --resume goes on", err=True)
-        raise
-
-
-def batch_failures(path: Path, failed: int, flagged: int, watched: list[str]) -> int:
-    """Return 1 when series of a batch run have no estimate or a warning, and the caller watches for that."""
-    if "fit" not in watched or not failed + flagged:
-        return 0
-    found = f"{failed} series not estimated, {flagged} fits with flags"
-    typer.echo(f"its-eval: {path}: --fail-on fit: {found}", err=True)
-    return 1
+    _print_lines([f"{plan['config']} would be written to {plan['out']}", size], [], 0, [])

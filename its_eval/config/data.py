@@ -9,6 +9,7 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
+    SerializationInfo,
     ValidationInfo,
     WithJsonSchema,
     field_serializer,
@@ -26,8 +27,8 @@ from its_eval.config.settings import (
     TablePath,
     Text,
     as_list,
+    as_written,
     table_path,
-    url_text,
     without_blanks,
 )
 
@@ -42,10 +43,6 @@ class _Table(Settings):
         description="File, relative to the config: .csv, .csv.gz, .xlsx or .parquet (a file or a folder); "
         "for indicators of a batch run also a URL, e.g. s3://bucket/monitor.parquet."
     )
-
-    @field_serializer("path")
-    def _posix(self, path: Path) -> str:
-        return url_text(path)
 
 
 #: Orders of day and month, and years from April; anything else with a % is a pattern.
@@ -309,8 +306,8 @@ class DataSettings(Settings):
     )
 
     @field_serializer("successions")
-    def _words(self, successions: tuple[Path, ...]) -> str | list[str]:
-        return [url_text(path) for path in successions] or "none"
+    def _words(self, successions: tuple[Path, ...], info: SerializationInfo) -> str | list[str]:
+        return [as_written(path, info) for path in successions] or "none"
 
     @model_validator(mode="after")
     def _keys_fit(self) -> Self:

@@ -24,8 +24,9 @@ from its_eval.config.reading import (
     read_mapping,
     read_yaml,
 )
-from its_eval.config.settings import known_keys
+from its_eval.config.settings import Origin, known_keys
 from its_eval.errors import ConfigError
+from its_eval.provenance import RESOLVED, read_manifest
 
 _LISTS = ("estimators", "strata", "covariates")
 #: Order of the contract, with the two keys that only an outcome has in front.
@@ -165,7 +166,9 @@ def load_config(source: str | Path | Mapping[Any, Any], *, in_memory: Collection
             what = f"config: a {type(given).__name__}; expected the path of a file, or a dictionary"
             raise ConfigError([what], _HINT)
         path = Path(source)
-        document, folder, title = read_file(path), path.absolute().parent, path.stem
+        folder = _recorded_folder(path) or path.absolute().parent
+        document, title = read_file(path), path.stem
+    written: dict[Path, Path] = {}
     outcomes_read = expand_outcomes(document, folder)
     if document.tree.get("title") is None:
         document.tree["title"] = title
@@ -173,7 +176,8 @@ def load_config(source: str | Path | Mapping[Any, Any], *, in_memory: Collection
         _without_file(document.tree, name)
     problems = document.problems
     try:
-        config = Config.model_validate(document.tree, context={"folder": folder})
+        config = Config.model_validate(document.tree, context={"folder": folder, "written": written})
+        config.read_from(Origin(folder, written))
     except ValidationError as error:
         faults = problems_of(error, document, Config)
         if not outcomes_read:
@@ -205,6 +209,13 @@ def _without_file(tree: dict[str, Any], name: str) -> None:
             table.setdefault("path", f"{name}.parquet")
 
 
+def _recorded_folder(path: Path) -> Path | None:
+    """Return what the paths of the config in a result are relative to; None of any other config."""
+    known = read_manifest(path.parent) if path.name == RESOLVED else None
+    recorded = ((known or {}).get("config") or {}).get("folder")
+    return Path(recorded) if recorded and Path(recorded).is_dir() else None
+
+
 class _Dumper(yaml.CSafeDumper):
     """Writes every value where it stands, never as an alias of an equal one.
 
@@ -215,13 +226,14 @@ class _Dumper(yaml.CSafeDumper):
         return True
 
 
-def to_yaml(config: Config) -> str:
-    """Return a config as YAML, with every default spelled out and paths absolute.
+def to_yaml(config: Config, *, as_written: bool = False) -> str:
+    """Return a config as YAML, with every default spelled out and paths absolute, or as they were written.
 
     Keys stand in the order of the contract. Loading the text again gives an equal config: all scalars are
     read as text and converted, so codes such as ``NO`` and ``0123`` survive.
     """
-    tree = config.model_dump(mode="json", by_alias=True)
+    context = {"written": config.origin.written} if as_written else None
+    tree = config.model_dump(mode="json", by_alias=True, context=context)
     return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
 
 

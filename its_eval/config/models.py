@@ -11,6 +11,7 @@ from pydantic import (
     BeforeValidator,
     Discriminator,
     Field,
+    PrivateAttr,
     Tag,
     ValidationInfo,
     field_validator,
@@ -34,7 +35,7 @@ from its_eval.config.estimators import Estimator, Estimators
 from its_eval.config.faults import Fault, custom_error, refuse, show
 from its_eval.config.outcomes import Outcome, OutcomeDefaults, OutcomesFrom, resolve_outcome
 from its_eval.config.peers import PeerSettings
-from its_eval.config.settings import DIGITS, DISTINCT, Code, PeriodText, Settings
+from its_eval.config.settings import DIGITS, DISTINCT, Code, Origin, PeriodText, Settings
 
 
 def _listed_units(value: object) -> object:
@@ -137,6 +138,16 @@ class Config(Settings):
         default=None, description="Projects measured before and after, reported beside the series."
     )
     seed: int = Field(default=20150701, ge=0, description="Seed of everything random.")
+    _origin: Origin = PrivateAttr(default_factory=Origin)
+
+    @property
+    def origin(self) -> Origin:
+        """Where it was read; of one that was not read from a file, the working folder."""
+        return self._origin
+
+    def read_from(self, origin: Origin) -> None:
+        """Note where it was read; for the loader only."""
+        self._origin = origin
 
     @property
     def treated_units(self) -> tuple[str, ...]:

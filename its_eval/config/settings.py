@@ -7,7 +7,7 @@ are refused by name: ignoring one would change an estimate without a word.
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -19,6 +19,8 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    PlainSerializer,
+    SerializationInfo,
     ValidationInfo,
     WithJsonSchema,
     model_validator,
@@ -29,6 +31,22 @@ from pydantic_core import CoreSchema, core_schema
 from its_eval.config.faults import CHOICE, Fault, custom_error, did_you_mean, one_of, refuse, show
 
 T = TypeVar("T", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a config was read; two configs that say the same are equal wherever they stand.
+
+    Attributes
+    ----------
+    folder : Path
+        What its paths are relative to.
+    written : mapping of Path to Path
+        Every path by its absolute one, as the config has it.
+    """
+
+    folder: Path = field(default_factory=Path, compare=False)
+    written: Mapping[Path, Path] = field(default_factory=dict, compare=False)
 
 
 class Settings(BaseModel):
@@ -81,9 +99,18 @@ def _absolute(path: Path, info: ValidationInfo) -> Path:
     """
     if is_url(path):
         return path
-    folder = (info.context or {}).get("folder", Path.cwd())
-    joined = Path(folder, path)
-    return joined.parent.resolve() / joined.name
+    context = info.context or {}
+    joined = Path(context.get("folder", Path.cwd()), path)
+    absolute = joined.parent.resolve() / joined.name
+    # how it was written, for the config with every default
+    context.get("written", {})[absolute] = path
+    return absolute
+
+
+def as_written(path: Path, info: SerializationInfo) -> str:
+    """Return a path as the config has it, where that is known; otherwise absolute."""
+    written: Mapping[Path, Path] = (info.context or {}).get("written", {})
+    return url_text(written.get(path, path))
 
 
 def is_url(path: Path) -> bool:
@@ -126,8 +153,9 @@ PeriodText = Annotated[
     Field(min_length=1),
     WithJsonSchema({"type": ["string", "integer"], "examples": ["2015-07", "2003Q2", "1989"]}),
 ]
-TablePath = Annotated[Path, AfterValidator(table_path)]
-FilePath = Annotated[Path, AfterValidator(_absolute)]
+_AS_WRITTEN = PlainSerializer(as_written, return_type=str, when_used="json")
+TablePath = Annotated[Path, AfterValidator(table_path), _AS_WRITTEN]
+FilePath = Annotated[Path, AfterValidator(_absolute), _AS_WRITTEN]
 
 
 def as_list(value: Any) -> Any:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -114,7 +115,7 @@ def produce(
             inputs = input_hashes(path for path in input_files(config) if path not in written)
         output = config.output
         write_tables(evaluation.tables, folder / "tables", output.tables, empty=output.which == "all")
-        write_text(folder / RESOLVED, to_yaml(config))
+        write_text(folder / RESOLVED, to_yaml(config, as_written=True))
         lap("tables")
         if wanted.figures:
             _draw(config, evaluation, folder, report=wanted.report, jobs=jobs, progress=progress)
@@ -131,10 +132,12 @@ def produce(
             notes=evaluation.notes,
             flags=flagged.to_dict("records"),
             figures=wanted.figures,
+            folder=config.origin.folder,
         )
         content |= {
             "report": wanted.report,
             "faults": evaluation.faults,
+            "fault_names": fault_names(evaluation),
             # those without rows are not written
             "tables": {name: len(table) for name, table in sorted(evaluation.tables.items())},
             "outcomes": {name: dict(about) for name, about in evaluation.outcomes.items()},
@@ -155,6 +158,19 @@ def produce(
         }
         write_manifest(folder, content)
     return evaluation
+
+
+def fault_names(evaluation: Evaluation) -> dict[str, dict[str, int]]:
+    """Return which faults `Evaluation.faults` counts: checks of the data, reasons, flags, checks."""
+    tables = evaluation.tables
+    quality, checks = tables["data_quality"], tables["checks"]
+    named: dict[str, Iterable[str]] = {
+        "data": quality.loc[quality["severity"].ne("info"), "check"],
+        "not_estimated": tables["not_estimated"]["reason"],
+        "fit": [flag for flags in tables["fits"]["flags"] for flag in flags.split("; ") if flag],
+        "checks": checks.loc[checks["status"].eq("attention"), "check"],
+    }
+    return {kind: dict(sorted(Counter(names).items())) for kind, names in named.items()}
 
 
 def _draw(

@@ -318,6 +318,10 @@ def _settings(path: Path) -> dict[str, Any]:
     return found
 
 
+#: Keys of the config whose value is a file.
+_FILES = frozenset({"path", "style", "answers"})
+
+
 def _flatten(value: Any, key: str, found: dict[str, Any]) -> None:
     if isinstance(value, dict) and value:
         for name, entry in value.items():
@@ -325,7 +329,7 @@ def _flatten(value: Any, key: str, found: dict[str, Any]) -> None:
     elif isinstance(value, list) and any(isinstance(entry, dict) for entry in value):
         for place, entry in enumerate(value):
             _flatten(entry, f"{key}[{place}]", found)
-    elif isinstance(value, str) and Path(value).is_absolute():
+    elif isinstance(value, str) and (Path(value).is_absolute() or key.rpartition(".")[2] in _FILES):
         found[key] = Path(value).name
     else:
         found[key] = value

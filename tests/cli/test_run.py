@@ -10,11 +10,11 @@ import zlib
 
 import pandas as pd
 import pytest
-import yaml
 
 import its_eval
 from its_eval.cli import console
-from its_eval.cli.commands import run as command
+from its_eval.cli.run_text import print_plan
+from its_eval.cli.runs import failures
 from its_eval.evaluation import COLUMNS, Evaluation, make_table
 from its_eval.figures import drawing
 from its_eval.figures.catalogue import figure_tasks
@@ -140,12 +140,49 @@ def test_json_tells_what_is_written_when_a_later_config_fails(its, study):
     answer = its("run", study.config, other, "-o", study.folder / "all", *TABLES, "--format", "json")
     assert answer.code == 3
     assert "nowhere.csv" in answer.err
-    (loaded,) = json.loads(answer.out)
+    loaded, failed = json.loads(answer.out)
     assert loaded["out"] == str(study.folder / "all" / "study")
+    assert set(failed) == {"config", "error"}
+    assert failed["error"]["exit_code"] == 3
+    assert "nowhere.csv" in failed["error"]["message"]
+    assert "its-eval: 1 of 2 configs failed, see above" in answer.err
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_faulty_config_does_not_hold_up_the_others(its, study, contents, jobs):
+    bad = study.write("a_bad.yaml", text="version: 9\n")
+    broken = study.write("b_broken.yaml", changes={"path: indicators.csv": "path: nowhere.csv"})
+    second = study.write("second.yaml", changes={"A small study": "Another study"})
+    out = study.folder / "all"
+    answer = its("run", bad, study.config, broken, second, "-o", out, *TABLES, "-j", jobs)
+    assert answer.code == 3
+    assert sorted(path.name for path in out.iterdir()) == ["second", "study"]
+    assert answer.out.index("A small study") < answer.out.index("Another study")
+    assert "a_bad.yaml:1: version: found 9" in answer.err
+    assert "nowhere.csv: there is no such file" in answer.err
+    assert answer.err.endswith("its-eval: 2 of 4 configs failed, see above\n")
+    single = study.folder / "single"
+    assert its("run", second, "-o", single, *TABLES, "-q").code == 0
+    assert contents(out / "second", without=("manifest.json",)) == contents(
+        single, without=("manifest.json",)
+    )
+
+
+def test_json_is_the_verdicts_a_line_each(its, study):
+    answer = its("run", study.config, "-o", study.folder / "out", *TABLES, "--format", "json")
+    (loaded,) = json.loads(answer.out)
+    assert set(loaded) == {"config", "out", "title", "faults", "verdicts"}
+    verdicts = its_eval.load_run(study.folder / "out").tables["verdicts"]
+    assert [row["label"] for row in loaded["verdicts"]] == verdicts["label"].tolist()
+    assert [row["p_value"] for row in loaded["verdicts"]] == [
+        None if math.isnan(value) else value for value in verdicts["p_value"]
+    ]
+    assert len(answer.out.encode()) <= 1500 * len(verdicts)
+    assert max(map(len, answer.out.splitlines())) <= 1500
 
 
 def test_json_holds_every_table(its, study):
-    answer = its("run", study.config, "-o", study.folder / "out", *TABLES, "--format", "json")
+    answer = its("run", study.config, "-o", study.folder / "out", *TABLES, "--format", "json-full")
     (loaded,) = json.loads(answer.out)
     assert loaded["config"] == str(study.config)
     assert loaded["out"] == str(study.folder / "out")
@@ -389,28 +426,39 @@ class TestIfChanged:
 
 
 class TestDryRun:
-    def test_it_writes_nothing_and_prints_settings_under_comments(self, its, study, contents):
+    def test_it_writes_nothing_and_fits_a_screen(self, its, study, contents):
         before = contents(study.folder)
-        answer = its("run", study.config, "--dry-run", "-o", study.folder / "out")
+        answer = its("run", study.config, "--dry-run", "-o", "out")
         assert (answer.code, answer.err) == (0, "")
         assert contents(study.folder) == before
         lines = answer.out.splitlines()
-        assert lines[0] == f"# {study.config} would be written to {study.folder / 'out'}"
-        assert "# Waits: 2013-01 to 2016-12, 30 periods before and 18 from July 2015" in lines
-        assert "#   A1: B1, B2, B3" in lines
-        assert any(line.startswith("# note: Waits: ") for line in lines)
-        assert yaml.safe_load(answer.out)["title"] == "A small study"
+        assert len(lines) <= 40
+        assert max(map(len, lines)) <= 100
+        assert "    A1: B1, B2, B3" in lines
+        assert (
+            "  Waits: 2013-01 to 2016-12, 30 periods before and 18 from July 2015; two treated units" in lines
+        )
+        assert any(line.startswith("  note: Waits: ") for line in lines)
 
-    def test_what_it_prints_can_be_run(self, its, study):
-        text = its("run", study.config, "--dry-run").out
-        again = study.write("again.yaml", text=text)
-        assert its("validate", again).code == 0
+    def test_very_many_outcomes_units_and_peers_are_counted(self, capsys):
+        peers = {f"U{place}": [f"P{number:05d}" for number in range(200)] for place in range(3000)}
+        outcome = {"label": "Waits " * 40, "first": "2013-01", "last": "2016-12", "start": "July 2015",
+                   "periods_before": 30, "periods_after": 18, "peers": peers}  # fmt: skip
+        notes = [f"note {place} " * 50 for place in range(1000)]
+        print_plan({"config": "c" * 200, "out": "o", "outcomes": [outcome] * 200, "notes": notes})
+        lines = capsys.readouterr().out.splitlines()
+        assert len(lines) == 40
+        assert max(map(len, lines)) <= 100
 
-    def test_several_are_documents_of_one_stream(self, its, study):
-        study.write("second.yaml", changes={"A small study": "Another study"})
-        text = its("run", study.config, study.folder / "second.yaml", "--dry-run").out
-        titles = [document["title"] for document in yaml.safe_load_all(text)]
-        assert titles == ["A small study", "Another study"]
+    def test_several_follow_each_other_and_a_faulty_one_is_named(self, its, study):
+        study.write("second.yaml", changes={"path: indicators.csv": "path: nowhere.csv"})
+        answer = its(
+            "run", study.config, study.folder / "second.yaml", study.folder / "none.yaml", "--dry-run"
+        )
+        assert answer.code == 3
+        assert answer.out.startswith(f"{study.config} would be written to results/study\n")
+        assert "nowhere.csv: there is no such file" in answer.err
+        assert "none.yaml: there is no such file" in answer.err
 
     def test_an_existing_result_does_not_matter(self, its, study, result, contents):
         before = contents(result)
@@ -434,7 +482,7 @@ class TestDryRun:
 
     def test_without_peers(self, its, study):
         study.write(changes={"peers: {k: 3}\n": "", "[single, difference]": "[single]"})
-        assert "#   A1: no peers" in its("run", study.config, "--dry-run").out
+        assert "    A1: no peers" in its("run", study.config, "--dry-run").out
 
 
 class TestFailOn:
@@ -454,7 +502,7 @@ class TestFailOn:
         assert answer.code == 1
         assert answer.out == f"{out / 'tables'}\n"
         assert answer.err.startswith(f"its-eval: {short.config}: --fail-on fit: ")
-        assert "series not estimated" in answer.err
+        assert "series not estimated (" in answer.err
         assert (out / "manifest.json").is_file()
 
     def test_a_fault_that_is_not_watched_is_0(self, its, short):
@@ -482,9 +530,9 @@ class TestFailOn:
         assert alarming > 0
         outliers = checks.query("outcome == 'waits' and unit == 'A1' and check == 'outliers'")
         assert "2014-02" in outliers["message"].iloc[0]
-        assert answer.err == (
-            f"its-eval: {study.config}: --fail-on checks: {alarming} checks ask for attention\n"
-        )
+        said = f"its-eval: {study.config}: --fail-on checks: {alarming} checks ask for attention ("
+        assert answer.err.startswith(said)
+        assert "outliers 1" in answer.err
 
     def test_data(self, its, study):
         rows = study.indicators.read_text().splitlines()[1:]
@@ -492,16 +540,18 @@ class TestFailOn:
         out = study.folder / "out"
         answer = its("run", study.config, "-o", out, *TABLES, "-q", "--fail-on", "fit", "--fail-on", "data")
         assert answer.code == 1
-        assert "--fail-on data: 1 faulty rows in data_quality" in answer.err
+        assert "--fail-on data: 1 faulty rows in data_quality (" in answer.err
 
     def test_checks(self, capsys):
         tables = {name: make_table(name, []) for name in COLUMNS}
         tables["checks"] = pd.DataFrame({"status": ["pass", "attention"]})
         evaluation = Evaluation("t", tables, (), {})
-        assert command._failures("c.yaml", evaluation.faults, ["data", "fit", "checks"]) == 1
-        assert capsys.readouterr().err == "its-eval: c.yaml: --fail-on checks: 1 checks ask for attention\n"
+        names = {"checks": {"outliers": 1}}
+        assert failures("c.yaml", evaluation.faults, names, ["data", "fit", "checks"]) == 1
+        said = "1 checks ask for attention (outliers 1)"
+        assert capsys.readouterr().err == f"its-eval: c.yaml: --fail-on checks: {said}\n"
         tables["checks"] = pd.DataFrame({"status": ["pass", "not_applicable"]})
-        assert command._failures("c.yaml", evaluation.faults, ["data", "fit", "checks"]) == 0
+        assert failures("c.yaml", evaluation.faults, {}, ["data", "fit", "checks"]) == 0
 
     def test_an_unknown_kind(self, its, study):
         answer = its("run", study.config, "--fail-on", "fits,data")

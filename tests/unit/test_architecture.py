@@ -26,7 +26,7 @@ ALLOWED = {
     "evaluation": {"result"},
     "columns": {"evaluation"},
     "provenance": {"errors"},
-    "config": {"calendar", "catalogue", "comparisons", "effects", "estimators", "errors"},
+    "config": {"calendar", "catalogue", "comparisons", "effects", "estimators", "provenance", "errors"},
     "data": {"config", "calendar", "columns", "evaluation", "errors"},
     "importers": {"data", "config", "calendar", "errors"},
     "peers": {"data", "config", "calendar", "errors"},

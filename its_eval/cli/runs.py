@@ -1,0 +1,353 @@
+"""Carrying out configs, one after the other or side by side: a faulty one is named, and the others go on."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import io
+import json
+import shlex
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import typer
+
+from its_eval.cli.system import end_with_parent, stopping_cleanly
+from its_eval.config import load_config, to_yaml
+from its_eval.errors import ItsEvalError
+from its_eval.evaluation import jsonable_tables
+from its_eval.pipeline.produce import REPORT, Wanted, fault_names, produce
+from its_eval.pipeline.sources import input_files
+from its_eval.provenance import read_manifest, unchanged
+
+if TYPE_CHECKING:
+    from its_eval.config import Config
+    from its_eval.evaluation import Evaluation
+
+Form = Literal["text", "json", "json-full"]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line asks of every config.
+
+    Attributes
+    ----------
+    wanted : Wanted
+        Figures, report.
+    form : {"text", "json", "json-full"}
+        How results are printed.
+    watched : tuple of str
+        Kinds of faults after which the exit code is 1.
+    jobs : int
+        Processes.
+    scheduler : str or None
+        Of a batch.
+    resume, force, if_changed : bool
+        What becomes of an older result.
+    quiet, verbose : bool
+        How much is printed.
+    """
+
+    wanted: Wanted
+    form: Form
+    watched: tuple[str, ...]
+    jobs: int
+    scheduler: str | None
+    resume: bool
+    force: bool
+    if_changed: bool
+    quiet: bool
+    verbose: bool
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of one config: its part of the exit code, its entry in JSON, and what it printed."""
+
+    code: int
+    entry: dict[str, Any]
+    out: str = ""
+    err: str = ""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A config, where its result goes, and its settings: None where it is faulty."""
+
+    path: Path
+    target: Path
+    config: Config | None
+    fault: ItsEvalError | None = None
+
+
+def tasks_of(paths: Sequence[Path], targets: Sequence[Path]) -> list[Task]:
+    """Return a task for each config; one that cannot be read has its fault."""
+    tasks = []
+    for path, target in zip(paths, targets, strict=True):
+        try:
+            tasks.append(Task(path, target, load_config(path)))
+        except ItsEvalError as error:
+            tasks.append(Task(path, target, None, error))
+    return tasks
+
+
+def complain(error: ItsEvalError) -> None:
+    """Print an expected error on stderr: what was wrong, and what to do."""
+    typer.echo(f"its-eval: {error.message}", err=True)
+    if error.hint:
+        typer.echo(f"  hint: {error.hint}", err=True)
+
+
+def carry_out(tasks: Sequence[Task], asked: Asked) -> int:
+    """Carry out configs, print what each says, and return the worst exit code.
+
+    Raises
+    ------
+    ItsEvalError
+        When there is one config, and it has a fault.
+    """
+    if len(tasks) == 1 and tasks[0].fault is not None:
+        raise tasks[0].fault
+    done: list[Done] = []
+    try:
+        for one in _side_by_side(tasks, asked) if _can_share(tasks, asked) else _in_turn(tasks, asked):
+            done.append(one)
+            sys.stderr.write(one.err)
+            sys.stdout.write(one.out)
+    finally:
+        # what is written is told, even when the program is stopped
+        if asked.form != "text" and any("out" in one.entry for one in done):
+            print_entries([one.entry for one in done])
+    failed = sum("error" in one.entry for one in done)
+    if failed and not asked.quiet:
+        typer.echo(f"its-eval: {failed} of {len(tasks)} configs failed, see above", err=True)
+    return max(one.code for one in done)
+
+
+def _in_turn(tasks: Sequence[Task], asked: Asked) -> Iterator[Done]:
+    if len(tasks) == 1:
+        yield _carried_out(tasks[0], asked)
+    else:
+        yield from (_attempted(task, asked) for task in tasks)
+
+
+def _can_share(tasks: Sequence[Task], asked: Asked) -> bool:
+    """Return whether configs get a process each; a batch uses the processes itself."""
+    batch = any(task.config is not None and task.config.output.detail == "estimates" for task in tasks)
+    return len(tasks) > 1 and asked.jobs > 1 and not batch
+
+
+def _side_by_side(tasks: Sequence[Task], asked: Asked) -> Iterator[Done]:
+    """Yield what becomes of each config, in their order."""
+    pool = ProcessPoolExecutor(min(asked.jobs, len(tasks)), initializer=end_with_parent)
+    one_process = replace(asked, jobs=1)
+    try:
+        futures = [pool.submit(_captured, task, one_process) for task in tasks]
+        for future in futures:
+            yield future.result()
+    except BaseException:
+        for process in list(pool._processes.values()):  # noqa: SLF001  (there is no other way to stop one)
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _captured(task: Task, asked: Asked) -> Done:
+    """Carry out one config in a process of its own, and hand over what it prints."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), stopping_cleanly():
+        done = _attempted(task, asked)
+    return replace(done, out=out.getvalue(), err=err.getvalue())
+
+
+def _attempted(task: Task, asked: Asked) -> Done:
+    """Carry out one of several configs; an expected error is told, and is no reason to stop."""
+    try:
+        if task.fault is not None:
+            raise task.fault
+        return _carried_out(task, asked)
+    except ItsEvalError as error:
+        if str(task.path) not in error.message:
+            typer.echo(f"its-eval: {task.path}:", err=True)
+        complain(error)
+        fault = {"exit_code": error.exit_code, "message": error.message, "hint": error.hint}
+        return Done(error.exit_code, {"config": str(task.path), "error": fault})
+
+
+def _carried_out(task: Task, asked: Asked) -> Done:
+    config = task.config
+    assert config is not None  # noqa: S101  (a task without settings has a fault)
+    if config.output.detail == "estimates":
+        return _batch(config, task, asked)
+    path, target = task.path, task.target
+    evaluation = _evaluated(config, task, asked)
+    _tell_path(target / (REPORT if asked.wanted.report else "tables"), asked)
+    entry: dict[str, Any] = {"config": str(path), "out": str(target)}
+    if evaluation is None:
+        return Done(stored_failures(path, target, asked.watched), entry | {"unchanged": True})
+    if asked.form == "json":
+        verdicts = jsonable_tables({"verdicts": evaluation.tables["verdicts"]})
+        entry |= {"title": evaluation.title, "faults": evaluation.faults, **verdicts}
+    elif asked.form == "json-full":
+        entry |= evaluation.to_dict()
+    elif not asked.quiet:
+        # a tenth of a second that JSON does without
+        from its_eval.cli.run_text import print_summary  # noqa: PLC0415
+
+        print_summary(evaluation, target, report=asked.wanted.report, verbose=asked.verbose)
+    return Done(failures(path, evaluation.faults, fault_names(evaluation), asked.watched), entry)
+
+
+def _evaluated(config: Config, task: Task, asked: Asked) -> Evaluation | None:
+    """Evaluate a config into its folder; None when the result is there already and nothing has changed."""
+    from its_eval.cli.console import progress_bar  # noqa: PLC0415
+
+    path, target, wanted = task.path, task.target, asked.wanted
+    # what the libraries made on loading is no garbage: statsmodels asks for whole collections while fitting
+    gc.freeze()
+    if asked.if_changed and _stands(config, task, wanted):
+        _tell_unchanged(target, asked)
+        return None
+    with progress_bar(quiet=asked.quiet) as progress:
+        return produce(
+            config,
+            path,
+            target,
+            command=shlex.join(["its-eval", *sys.argv[1:]]),
+            wanted=wanted,
+            force=asked.force,
+            jobs=asked.jobs,
+            progress=progress,
+        )
+
+
+def _stands(config: Config, task: Task, wanted: Wanted) -> bool:
+    """Return whether the result is there already and nothing has changed."""
+    return unchanged(
+        task.target,
+        task.path,
+        input_files(config),
+        resolved=to_yaml(config, as_written=True),
+        figures=wanted.figures,
+        report=wanted.report,
+    )
+
+
+def _batch(config: Config, task: Task, asked: Asked) -> Done:
+    """Carry out a batch; one that is done already is done when it is asked to go on, too."""
+    # a tenth of a second that a whole evaluation does without
+    from its_eval.batch.run import Means, run_batch  # noqa: PLC0415
+    from its_eval.cli.run_text import print_batch, series_bar  # noqa: PLC0415
+
+    path, target = task.path, task.target
+    entry: dict[str, Any] = {"config": str(path), "out": str(target)}
+    _tell_path(target / "tables", asked)
+    same = asked.if_changed or asked.resume
+    if same and unchanged(
+        target, path, input_files(config), resolved=to_yaml(config, as_written=True), figures=False
+    ):
+        _tell_unchanged(target, asked)
+        return Done(stored_failures(path, target, asked.watched), entry | {"unchanged": True})
+    means = Means(asked.jobs, asked.scheduler, resume=asked.resume, force=asked.force)
+    command = shlex.join(["its-eval", *sys.argv[1:]])
+    try:
+        with series_bar(quiet=asked.quiet) as progress:
+            batch = run_batch(config, path, target, command=command, means=means, progress=progress)
+    except KeyboardInterrupt:
+        typer.echo(f"its-eval: the blocks of {target} that are done stay; --resume goes on", err=True)
+        raise
+    if asked.form == "text" and not asked.quiet:
+        print_batch(batch, target)
+    code = batch_failures(path, batch.failed, batch.flagged, asked.watched)
+    return Done(code, entry | {"batch": batch.to_dict()})
+
+
+def _tell_path(path: Path, asked: Asked) -> None:
+    """Print where the result is when nothing else is printed: for a script that goes on with it."""
+    if asked.quiet and asked.form == "text":
+        typer.echo(path)
+
+
+def _tell_unchanged(target: Path, asked: Asked) -> None:
+    if not asked.quiet:
+        typer.echo(f"{target}: unchanged, nothing done", err=True)
+
+
+def failures(
+    path: Path, faults: Mapping[str, int], names: Mapping[str, Mapping[str, int]], watched: Sequence[str]
+) -> int:
+    """Return 1 when the result has faults of a kind that the caller does not accept, and say which.
+
+    Parameters
+    ----------
+    path : Path
+        The config.
+    faults, names : mapping
+        As `Evaluation.faults` and `fault_names`.
+    watched : sequence of {"data", "fit", "checks"}
+        What is not accepted.
+    """
+    failed, flagged = faults["not_estimated"], faults["flagged_fits"]
+    faulty, alarming = faults["faulty_rows"], faults["alarming_checks"]
+    counted = {
+        "data": (faulty, f"{faulty} faulty rows in data_quality{_named(names.get('data'))}"),
+        "fit": (
+            failed + flagged,
+            (
+                f"{failed} series not estimated{_named(names.get('not_estimated'))}, "
+                f"{flagged} fits with flags{_named(names.get('fit'))}"
+            ),
+        ),
+        "checks": (alarming, f"{alarming} checks ask for attention{_named(names.get('checks'))}"),
+    }
+    raised = [kind for kind in watched if counted[kind][0]]
+    for kind in raised:
+        typer.echo(f"its-eval: {path}: --fail-on {kind}: {counted[kind][1]}", err=True)
+    return int(bool(raised))
+
+
+def _named(counts: Mapping[str, int] | None) -> str:
+    """Return names with how often they occur, in brackets; blank without any."""
+    listed = ", ".join(f"{name} {count}" for name, count in (counts or {}).items())
+    return f" ({listed})" if listed else ""
+
+
+def stored_failures(path: Path, target: Path, watched: Sequence[str]) -> int:
+    """Return the same of a result that stays because nothing has changed: its faults have not gone."""
+    stored = read_manifest(target) or {}
+    if "batch" in stored:
+        return batch_failures(path, stored["batch"]["failed"], stored["batch"]["flagged"], watched)
+    return failures(path, stored["faults"], stored.get("fault_names") or {}, watched)
+
+
+def batch_failures(path: Path, failed: int, flagged: int, watched: Sequence[str]) -> int:
+    """Return 1 when series of a batch run have no estimate or a warning, and the caller watches for that."""
+    if "fit" not in watched or not failed + flagged:
+        return 0
+    found = f"{failed} series not estimated, {flagged} fits with flags"
+    typer.echo(f"its-eval: {path}: --fail-on fit: {found} (`flags` of the table fits)", err=True)
+    return 1
+
+
+def print_entries(entries: Sequence[Mapping[str, Any]]) -> None:
+    """Print what became of the configs as JSON: a line a verdict, whole tables indented."""
+    parts = []
+    for entry in entries:
+        verdicts = entry.get("verdicts")
+        if verdicts is None:
+            parts.append(json.dumps(entry, indent=1, ensure_ascii=False, allow_nan=False))
+            continue
+        rest = {name: value for name, value in entry.items() if name != "verdicts"}
+        rows = ",\n  ".join(map(_on_one_line, verdicts))
+        parts.append(f'{_on_one_line(rest)[:-1]},"verdicts":[\n  {rows}\n]}}')
+    sys.stdout.write("[\n" + ",\n".join(parts) + "\n]\n")
+
+
+def _on_one_line(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
