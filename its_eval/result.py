@@ -76,7 +76,7 @@ class Result(ABC):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the tables as lists of rows, ready for JSON: missing and infinite numbers are None."""
-        return {"title": self.title, "tables": _jsonable_tables(self.tables)}
+        return {"title": self.title, "tables": jsonable_tables(self.tables)}
 
     def plot(
         self,
@@ -153,7 +153,8 @@ class Result(ABC):
         return page
 
 
-def _jsonable_tables(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[dict[str, Any]]]:
+def jsonable_tables(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[dict[str, Any]]]:
+    """Return tables as lists of rows, ready for JSON: missing and infinite numbers are None."""
     return {
         name: [{str(key): _jsonable(value) for key, value in row.items()} for row in table.to_dict("records")]
         for name, table in tables.items()

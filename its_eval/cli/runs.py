@@ -19,10 +19,10 @@ import typer
 from its_eval.cli.system import end_with_parent, stopping_cleanly
 from its_eval.config import load_config, to_yaml
 from its_eval.errors import ItsEvalError
-from its_eval.evaluation import jsonable_tables
 from its_eval.pipeline.produce import REPORT, Wanted, fault_names, produce
 from its_eval.pipeline.sources import input_files
 from its_eval.provenance import read_manifest, unchanged
+from its_eval.result import jsonable_tables
 
 if TYPE_CHECKING:
     from its_eval.config import Config

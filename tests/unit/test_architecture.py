@@ -73,7 +73,7 @@ ALLOWED = {
     "starter": {"data", "calendar", "errors"},
     "cli": {
         *("pipeline", "batch", "report", "figures", "words", "improvement", "importers", "peers", "data"),
-        *("config", "effects", "calendar", "evaluation", "starter", "provenance", "errors"),
+        *("config", "effects", "calendar", "evaluation", "result", "starter", "provenance", "errors"),
     },
     "notebook": {"pipeline", "figures", "words", "data", "evaluation", "result", "errors"},
     "__init__": {"config", "evaluation", "peers", "pipeline", "provenance", "report"},
