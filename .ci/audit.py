@@ -4,7 +4,7 @@
 First, without any network: every requirement of constraints.txt (what the program needs) and of
 constraints-dev.txt (the rest) is pinned to one version with hashes and names no index, host or address, and
 what is installed is what is pinned. Then pip-audit asks the advisory service. When that cannot be reached,
-this says NOT AUDITED in plain words and goes on: a missing answer is neither a vulnerability nor a clean bill.
+this says NOT AUDITED in plain words and goes on: a missing answer is no vulnerability and no clean bill.
 The exit code is 1 for a broken pin or a known vulnerability.
 """
 
