@@ -372,7 +372,7 @@ def _print_aside(console: Console, answer: Answer, peer_set: PeerSet) -> None:
         shown = f"{item.candidate}{f', {name}' if name else ''}"
         console.print(f"  {shown} ({_number(item.distance, '.4f')}): {item.reason}")
     if len(aside) > ASIDE:
-        console.print(f"  and {len(aside) - ASIDE} more; --format json lists all.")
+        console.print(f"  and {len(aside) - ASIDE} more; --explain --format json lists all.")
     for reason, count in list(others.items())[:ASIDE]:
         console.print(f"  {count:,} {'farther' if peer_set.peers else 'in all'}: {reason}")
 

@@ -425,6 +425,8 @@ def test_peers_of_another_type_are_said_and_within_mends_it(its, study):
     assert "A2, Trust A2 (" in mended.out
     assert "type is 'big', not 'small'" in mended.out
     (found,) = json.loads(its(*arguments, "--within", "type", "--format", "json").out)
+    assert not {"set_aside", "others_set_aside"} & set(found)
+    (found,) = json.loads(its(*arguments, "--within", "type", "--format", "json", "--explain").out)
     assert {item["candidate"]: item["reason"] for item in found["set_aside"]}["A1"] == (
         "type is 'big', not 'small'"
     )
@@ -437,7 +439,7 @@ def test_long_lists_of_those_set_aside_are_cut(its, study):
     left_out = [word for row in more for word in ("--exclude", row.split(",")[0])]
     text = its("peers", study.characteristics, "--unit", "A1", "-k", "6", *left_out).out
     assert text.count(": excluded") == 10
-    assert "and 4 more; --format json lists all." in text
+    assert "and 4 more; --explain --format json lists all." in text
 
 
 def test_the_overlap_of_several_units(its, study):

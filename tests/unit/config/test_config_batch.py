@@ -40,7 +40,7 @@ def test_a_batch_writes_parquet_unless_told_otherwise(tmp_path):
     assert (config.output.detail, config.output.tables) == ("estimates", ("parquet",))
     again = load(tmp_path, to_yaml(config))
     assert again == config
-    assert load(tmp_path, TEXT.replace("estimates", "full")).output.tables == ("csv", "parquet")
+    assert load(tmp_path, TEXT.replace("estimates", "full")).output.tables == ("csv",)
 
 
 @pytest.mark.parametrize(

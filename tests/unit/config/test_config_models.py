@@ -111,7 +111,7 @@ def test_defaults(load):
     assert (config.multiplicity.method, config.multiplicity.across) == ("holm", ("unit",))
     assert config.sensitivity == Sensitivity()
     assert not config.sensitivity.asked
-    assert (config.output.tables, config.output.figures) == (("csv", "parquet"), ("svg", "png"))
+    assert (config.output.tables, config.output.figures) == (("csv",), ("png",))
     assert (config.output.report.style, config.output.report.answers) == (None, None)
     assert config.seed == 20150701
 

@@ -39,7 +39,7 @@ KEYS = {
     "Sensitivity": "k metric scale drop_characteristic random_donors order variance season pre_window "
     "transition end weighting transform trend standard cross",
     "Multiplicity": "method across",
-    "Output": "tables figures report detail",
+    "Output": "which tables figures report detail",
     "ReportSettings": "style answers",
 }
 SCHEMA = json_schema()
