@@ -238,7 +238,8 @@ def test_two_configs_of_one_name_are_refused_before_any_work(its, study):
 def test_the_faults_of_all_configs_are_said_at_once(its, study):
     study.write("one.yaml", text="version: 9\n")
     study.write("two.yaml", changes={"treated:": "treatde:"})
-    answer = its("run", study.folder / "one.yaml", study.config, study.folder / "two.yaml", *TABLES)
+    configs = (study.folder / "one.yaml", study.folder / "two.yaml")
+    answer = its("run", *configs, "-o", study.folder / "all", *TABLES)
     assert (answer.code, answer.out) == (2, "")
     assert "one.yaml:1: version: found 9" in answer.err
     assert "treatde: unknown key (did you mean 'treated'" in answer.err
