@@ -23,7 +23,7 @@ from rich.text import Text
 
 from its_eval.cli.console import WIDTH, data_console, message_console
 from its_eval.evaluation import records
-from its_eval.pipeline.planning import make_plan
+from its_eval.pipeline.planning import make_plan, require_detail
 from its_eval.pipeline.sources import load_sources
 from its_eval.words.labels import estimand_words
 from its_eval.words.numbers import counted, digits_for, p_number, rounded
@@ -164,6 +164,7 @@ def planned(config: Config, path: Path, target: Path) -> dict[str, Any]:
         The result folder.
     """
     plan = make_plan(config, load_sources(config))
+    require_detail(config, plan)
     return {
         "config": str(path),
         "out": str(target),

@@ -249,10 +249,11 @@ CHECKS: Catalogue[Check] = Catalogue(
 )
 
 
-def examine(look: Look) -> Credibility:
-    """Make every check of the catalogue, and return what was found."""
+def examine(look: Look, stage: Callable[[str], None] = lambda _: None) -> Credibility:
+    """Make every check of the catalogue, and return what was found; each is told before it is made."""
     found: dict[str, list[CheckResult]] = {}
     for check in CHECKS.values():
+        stage(f"check {check.name}")
         for unit, result in check.run(look):
             found.setdefault(unit, []).append(result)
     for unit, checks in found.items():

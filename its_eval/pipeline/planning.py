@@ -15,7 +15,7 @@ from its_eval.data.successions import size_changes
 from its_eval.data.tables import nearest
 from its_eval.data.validate import ALL_PERIODS, concerns_run, missing_findings, row_findings
 from its_eval.design.matrix import usable_periods
-from its_eval.errors import DataError
+from its_eval.errors import ConfigError, DataError
 from its_eval.evaluation import EVENT_OUTSIDE, START_OUTSIDE
 from its_eval.pipeline.notes import config_findings, plan_notes, unknown_names
 from its_eval.pipeline.peer_choice import PeerChoice, choose_peers, donor_pool
@@ -228,6 +228,29 @@ def make_plan(config: Config, sources: Sources) -> Plan:
     notes += [f"{item.label}: no treated unit has data for it, so nothing is estimated." for item in absent]
     names = tuple(item.name for item in absent)
     return Plan(tuple(outcomes), names, tuple(findings), tuple(notes), treatment.units)
+
+
+#: Treated units beyond which a config has to say how much it wants of each.
+MOST_WITHOUT_DETAIL = 500
+
+
+def require_detail(config: Config, plan: Plan) -> None:
+    """Refuse very many treated units where nobody has said how much is wanted of each.
+
+    Raises
+    ------
+    ConfigError
+        With the two lines to write.
+    """
+    count = len(plan.treated)
+    if count <= MOST_WITHOUT_DETAIL or "detail" in config.output.model_fields_set:
+        return
+    what = (
+        f"output.detail: not named, with {count:,} treated units; expected it named for more than "
+        f"{MOST_WITHOUT_DETAIL}: every unit in full takes hours and gigabytes"
+    )
+    hint = "write these two lines (or `detail: full`, for checks, figures and report of every unit):"
+    raise ConfigError([what], f"{hint}\noutput:\n  detail: estimates")
 
 
 def _has_treated(sources: Sources, outcome: Outcome, treatment: Treatment) -> bool:

@@ -31,7 +31,7 @@ from its_eval.pipeline.frames import settled
 from its_eval.pipeline.notes import characteristics_dated, events_near
 from its_eval.pipeline.placebos import beside_donors, donor_fits
 from its_eval.pipeline.plan import OutcomePlan, Plan, Target
-from its_eval.pipeline.planning import make_plan, on_rows
+from its_eval.pipeline.planning import make_plan, on_rows, require_detail
 from its_eval.pipeline.primary import Analysis
 from its_eval.pipeline.question import joint_over_interruptions, questions
 from its_eval.pipeline.sheet import NotEstimated
@@ -124,6 +124,7 @@ def evaluate(
 
 def evaluate_plan(config: Config, sources: Sources, plan: Plan, progress: Progress = _silent) -> Evaluation:
     """Fit and tabulate what has been planned, its counts protected where the config asks for it."""
+    require_detail(config, plan)
     evaluation = _evaluated(config, sources, plan, progress)
     if sources.disclosed is None:
         return evaluation
@@ -142,13 +143,13 @@ def _evaluated(config: Config, sources: Sources, plan: Plan, progress: Progress)
     crawford: dict[tuple[str, str, str], float] = {}
     failed = without_data(config, plan)
     for outcome in plan.outcomes:
-        progress(f"fitting {outcome.outcome.label}")
+        progress(f"{outcome.outcome.label}: looking for donors")
         for name, some in peer_rows(outcome).items():
             rows[name] += some
         _add_peer_series(outcome, tables["peer_series"])
         donors = targets_of_donors(config, sources, outcome, outcome.treated)
         for design in config.designs:
-            answered = _answer(config, sources, outcome, comparison_of(design), donors)
+            answered = _answer(config, sources, outcome, comparison_of(design), donors, progress)
             failed += answered.failed
             own = answered.look.credibility.p_crawford_howell
             crawford |= {(outcome.outcome.name, unit, design): value for unit, value in own.items()}
@@ -196,14 +197,22 @@ def _answer(
     plan: OutcomePlan,
     comparison: Comparison,
     donors: Mapping[str, tuple[Target, ...]],
+    progress: Progress,
 ) -> _Answered:
     """Fit one outcome in one design, set it beside other units, and check it."""
     analysis = Analysis.of(config)
+
+    def stage(what: str) -> None:
+        progress(f"{plan.outcome.label}, {comparison.name}: {what}")
+
+    stage("fitting")
     first = comparison.label(plan.outcome.estimators)
     estimates, failed = comparison.estimates(plan, analysis.ask)
     primary = [item for item in estimates if item.estimator == first]
     asked = questions(analysis, primary)
+    stage("fitting the donors")
     fits = donor_fits(plan, comparison, analysis, donors) if config.checks.placebo_units else []
+    stage("treated units among their donors")
     size = Terms.of(config, plan.outcome.better, plan.n_asked).size(len(asked))
     beside = {
         (unit, one.key): item
@@ -211,6 +220,7 @@ def _answer(
         for unit, item in beside_donors(analysis, comparison, one, primary, fits, size).items()
     }
     together: list[SetAnswer] = []
+    stage("the set among sets of donors")
     for one in asked:
         answer = None if config.each else set_answer(analysis, one, primary, plan.n_asked)
         if answer is not None:
@@ -228,8 +238,10 @@ def _answer(
         tuple(together),
         donors,
     )
-    credibility = examine(look)
+    credibility = examine(look, stage)
+    stage("other choices")
     sensitivity = sensitivity_rows(config, sources, plan, comparison, look.own)
+    stage("other choices among donors")
     for unit, check in curve_checks(config, sources, plan, comparison, sensitivity, donors):
         credibility.add(plan.outcome.name, comparison.name, unit, [check])
     found = tuple(answers(item, analysis, is_first=item.estimator == first) for item in estimates)

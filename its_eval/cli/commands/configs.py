@@ -157,12 +157,13 @@ def validate(
 def _check(path: Path) -> list[str]:
     from its_eval.config import load_config  # noqa: PLC0415
     from its_eval.pipeline.foresight import foreseen  # noqa: PLC0415
-    from its_eval.pipeline.planning import make_plan  # noqa: PLC0415
+    from its_eval.pipeline.planning import make_plan, require_detail  # noqa: PLC0415
     from its_eval.pipeline.sources import load_sources  # noqa: PLC0415
 
     config = load_config(path)
     sources = load_sources(config)
     plan = make_plan(config, sources)
+    require_detail(config, plan)
     used = set(plan.treated)
     for outcome in plan.outcomes:
         used |= {peer for chosen in outcome.peer_sets.values() for peer in chosen.peers}

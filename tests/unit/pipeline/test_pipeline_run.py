@@ -1,5 +1,6 @@
 """A run from tables to tables: what is fitted, what is not and why, and what the rows say."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,9 +9,13 @@ import pytest
 import statsmodels.api as sm
 
 from its_eval.checks.conclusion import conclude
+from its_eval.config import load_config, to_yaml
 from its_eval.effects.columns import EffectColumns, Kind
-from its_eval.errors import NothingEstimatedError
+from its_eval.errors import ConfigError, NothingEstimatedError
 from its_eval.pipeline.conclude import adjusted_p
+from its_eval.pipeline.credibility import CHECKS
+from its_eval.pipeline.planning import make_plan, require_detail
+from its_eval.pipeline.sources import load_sources
 from its_eval.pipeline.tables import Answers
 
 T0, N = 24, 48
@@ -82,7 +87,35 @@ def test_phases_of_a_run_are_announced(study):
 
     heard = []
     evaluate(study.config(**OLS), heard.append)
-    assert heard == ["loading data", "choosing peers", "fitting waits"]
+    assert heard[:3] == ["loading data", "choosing peers", "waits: looking for donors"]
+    # donors, sets, every check and other choices too, of each comparison
+    for design in ("single", "difference"):
+        own = [phrase.partition(": ")[2] for phrase in heard if phrase.startswith(f"waits, {design}: ")]
+        assert own[:4] == [
+            *("fitting", "fitting the donors", "treated units among their donors"),
+            "the set among sets of donors",
+        ]
+        assert own[4:-2] == [f"check {name}" for name in CHECKS]
+        assert own[-2:] == ["other choices", "other choices among donors"]
+
+
+@pytest.mark.parametrize(("count", "named"), [(500, False), (501, True), (501, False)])
+def test_very_many_units_need_a_word_on_how_much_is_wanted(study, count, named):
+    changes = {"output": {"detail": "full"}} if named else {}
+    config = study.config(**OLS, **changes)
+    plan = make_plan(config, load_sources(config))
+    many = replace(plan, treated=tuple(f"U{place}" for place in range(count)))
+    if named or count == 500:
+        require_detail(config, many)
+        return
+    with pytest.raises(ConfigError, match=r"output\.detail: not named, with 501 treated units") as refused:
+        require_detail(config, many)
+    assert refused.value.exit_code == 2
+    assert refused.value.hint.endswith("\noutput:\n  detail: estimates")
+    # a resolved config names it
+    resolved = study.folder / "resolved.yaml"
+    resolved.write_text(to_yaml(config), encoding="utf-8")
+    require_detail(load_config(resolved), many)
 
 
 def test_excluded_phase_in_equals_deleted_rows(study):
