@@ -182,7 +182,7 @@ def _plain_fit(X: FloatArray, Y: FloatArray, observed: BoolArray) -> Fit:
         ),
         sigma=found.sigma,
         partial_autocorrelations=np.empty((n_series, 0)),
-        log_likelihood=np.where(found.degenerate, np.inf, found.log_likelihood),
+        log_likelihood=found.log_likelihood,
         n_used=np.full(n_series, int(observed.sum()), dtype=np.int64),
         flags={"degenerate": found.degenerate, "independent_errors": np.zeros(n_series, dtype=np.bool_)},
         walk_variances=np.column_stack([found.sigma**2, np.zeros(n_series)]),
@@ -292,5 +292,5 @@ def random_walk_statistics(X: FloatArray, Y: FloatArray, contrasts: FloatArray) 
         estimates.std_error[here] = np.outer(found.sigma, np.linalg.norm(projection, axis=1))
         estimates.df[here] = estimates.df_unclipped[here] = float(found.residual_df)
         sigma[here], degenerate[here] = found.sigma, found.degenerate
-        likelihood[here] = np.where(found.degenerate, np.inf, found.log_likelihood)
+        likelihood[here] = found.log_likelihood
     return Statistics(estimates, np.empty((n_series, 0)), {"degenerate": degenerate}, sigma, likelihood)

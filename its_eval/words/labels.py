@@ -140,8 +140,8 @@ FLAG_WORDS = {
     "rank_differs": "the interval among other units and the rank among them lead to different conclusions",
     "donors_moved": "other units changed at that date too, on average",
     "unlike_donors": "before the start the unit was unlike most other units, by which its change is judged",
-    "matched_on_outcome": "its peers were chosen by the outcome itself, so that its own interval does not keep "
-    "its level and only the place among other units tells",
+    "matched_on_outcome": "its peers were chosen by the outcome itself, so that its own interval does not "
+    "keep its level and only the place among other units tells",
     "few_donors": "there are too few other units to say whether the change is more than they change",
     "attribution_only": "the change is unusual among other units, but not clear in the unit's own series",
     "protected_counts": "estimated on protected counts, which are not the true ones",
