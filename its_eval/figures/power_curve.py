@@ -192,7 +192,7 @@ def _rows(evaluation: Evaluation, outcome: str) -> pd.DataFrame:
 
 POWER_CURVE = FigureKind(
     name="power_curve",
-    caption="The smallest change that would be found four times in five",
+    caption="The smallest change that would be found with 80 % power",
     about=("design",),
     rows=_rows,
     data=power_curve_data,

@@ -249,7 +249,7 @@ def residuals_text(frame: pd.DataFrame, labels: FigureLabels) -> str:
 
 RESIDUALS = FigureKind(
     name="residuals",
-    caption="What the fit leaves over",
+    caption="Residuals of the fit",
     about=("unit", "design"),
     rows=lambda evaluation, outcome: evaluation.rows_of("residuals", outcome).dropna(subset="innovation"),
     data=residuals_data,

@@ -191,7 +191,9 @@ ANSWER_TITLES = columns(
 FOUND = 6
 
 
-def answer_rows(evaluation: Evaluation, source: str, address: str | None) -> list[list[Cell]]:
+def answer_rows(
+    evaluation: Evaluation, source: str, address: str | None, *, together: bool = False
+) -> list[list[Cell]]:
     """Return a row of cells per answer and per series that has none, in the order of `ANSWER_TITLES`.
 
     Parameters
@@ -202,10 +204,13 @@ def answer_rows(evaluation: Evaluation, source: str, address: str | None) -> lis
         What numbers say they were read from, before the place and the column.
     address : str or None
         The page that units are linked to; blank for the own page, None for no links.
+    together : bool
+        The answers about all units as a set, instead of those about each.
     """
     lines = []
     table = evaluation.tables["verdicts"]
-    answers = table[table["label"].ne("") & table["unit"].ne(THE_SET) & table["estimand"].ne("")]
+    chosen = table["unit"].eq(THE_SET) == together
+    answers = table[table["label"].ne("") & chosen & table["estimand"].ne("")]
     several = answers.groupby("outcome")["interruption"].nunique().gt(1).to_dict()
     for place, row in records(in_order_of_designs(answers, "outcome", "unit")):
         about = evaluation.outcomes[str(row["outcome"])]
@@ -217,7 +222,7 @@ def answer_rows(evaluation: Evaluation, source: str, address: str | None) -> lis
             [
                 _linked(evaluation, row, address),
                 _outcome(str(about["label"]), row["interruption"] if several[row["outcome"]] else ""),
-                text_cell(compared_with(row["design"])),
+                text_cell(compared_with(row["design"], several=together)),
                 text_cell(said),
                 estimate_cell(source, place, row),
                 text_cell(f"{what}{f', {measured}' if measured else ''}"),
@@ -227,7 +232,7 @@ def answer_rows(evaluation: Evaluation, source: str, address: str | None) -> lis
             ]
         )
     failed = evaluation.tables["not_estimated"]
-    for _, row in records(failed[failed["estimator"] == ""]):
+    for _, row in records(failed[failed["estimator"].eq("") & (not together)]):
         about = evaluation.outcomes.get(str(row["outcome"]), {})
         words = [str(about.get("label", row["outcome"])), compared_with(row["design"])]
         cells = [*map(text_cell, (*words, not_estimated(row))), *[BLANK] * 5]
@@ -241,8 +246,11 @@ def _outcome(label: str, interruption: str) -> Cell:
 
 
 def _linked(evaluation: Evaluation, row: Row, address: str | None) -> Cell:
-    """Return a unit and its name, with a link to its place in a report."""
+    """Return a unit and its name, or the title of a run, with a link to its place in a report."""
     unit, name = str(row["unit"]), evaluation.unit_names.get(str(row["unit"]), "")
+    if unit == THE_SET:
+        everyone = evaluation.title
+        return Cell((everyone if address is None else Link(everyone, f"{address}#answer"),), sort=everyone)
     target = f"{address}#{anchor('unit', str(row['outcome']), unit)}"
     return Cell((unit if address is None else Link(unit, target),), (name,) if name else (), sort=unit)
 

@@ -63,7 +63,7 @@ TELLING = frozenset(
     }
 )
 TOLD = "for information"
-#: Checks of what a fit leaves over: their figure shows what they found.
+#: Checks of residuals: their figure shows what they found.
 RESIDUAL_CHECKS = frozenset(
     {
         *("ljung_box", "seasonal_autocorrelation", "heteroscedasticity", "arch", "variance_ratio"),
@@ -121,7 +121,7 @@ def _residual_figures(source: ReportSource, outcome: str) -> list[Block]:
         return []
     words = f"Shown: the {len(drawn)} of {len(every)} series with a residual check that asks for attention."
     rest = plain(f"{words} The folder figures beside this report has all.", "quiet")
-    return [Folded(f"{source.label(outcome)}: what the fits leave over, in figures", [rest, *drawn])]
+    return [Folded(f"{source.label(outcome)}: residuals, in figures", [rest, *drawn])]
 
 
 def _warnings(source: ReportSource) -> list[Sentence]:

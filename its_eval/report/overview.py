@@ -16,7 +16,7 @@ from its_eval.figures.catalogue import figure_tasks
 from its_eval.figures.drawing import draw_figures, every_figure
 from its_eval.provenance import MANIFEST
 from its_eval.report.blocks import Cell, Link, Section, Table, plain, text_cell
-from its_eval.report.cells import ANSWER_TITLES, answer_rows, columns
+from its_eval.report.cells import ANSWER_TITLES, FOUND, answer_rows, columns
 from its_eval.report.checklists import load_answers
 from its_eval.report.house_style import HouseStyle, load_house_style
 from its_eval.report.html import render_page, render_report
@@ -72,19 +72,37 @@ def render_overview(
         style=style,
         title=style.title or "Overview",
         first=None,
-        sections=[_all_answers(entries), _runs(entries)],
+        sections=[*_sets(entries), _all_answers(entries), _runs(entries)],
         version=version,
     )
 
 
-def _all_answers(entries: Sequence[OverviewEntry]) -> Section:
-    lines = [
+def _lines(entries: Sequence[OverviewEntry], *, together: bool) -> list[list[Cell]]:
+    """Return a row per answer of all runs: about the units of each as a set, or about each unit."""
+    return [
         [*line, text_cell(entry.name)]
         for entry in entries
         for line in answer_rows(
-            with_every_table(entry.evaluation), f"{entry.name}:verdicts", entry.report or None
+            with_every_table(entry.evaluation),
+            f"{entry.name}:verdicts",
+            entry.report or None,
+            together=together,
         )
     ]
+
+
+def _sets(entries: Sequence[OverviewEntry]) -> list[Section]:
+    """Return the answers about all units of each run together; nothing where no run has several units."""
+    lines = [line[:FOUND] for line in _lines(entries, together=True)]
+    if not lines:
+        return []
+    titles = (*columns("Run"), *ANSWER_TITLES[1:FOUND])
+    table = Table("table-sets", "All units of a run together", titles, lines)
+    return [Section("sets", "The answers in short", [table])]
+
+
+def _all_answers(entries: Sequence[OverviewEntry]) -> Section:
+    lines = _lines(entries, together=False)
     opening = plain(
         "A row per unit, outcome and comparison. The p-values are adjusted within each run, not over all "
         "rows: among many rows some small ones are to be expected."

@@ -198,12 +198,12 @@ _CHECKS = {
     "crawford_howell": "Crawford–Howell",
     "floor_ceiling": "floor or ceiling",
     "pre_trend": "trend before the start",
-    "joint_change": "jump and trend together",
+    "joint_change": "level and trend together",
     "trend_bounds": "how far the trend may bend",
-    "one_month": "jump made by one month",
+    "one_month": "change made by one month",
     "lead_test": "change ahead of the start",
     "break_elsewhere": "break elsewhere",
-    "influence_level_change": "influence on the jump",
+    "influence_level_change": "influence on the change in level",
     "influence_slope_change": "influence on the change of trend",
 }
 
@@ -260,7 +260,7 @@ def pooling_words(method: str) -> str:
 
 
 _ESTIMANDS = {
-    "level_change": "the jump at the start",
+    "level_change": "the immediate change in level",
     "slope_change": "the change of trend",
     "pre_slope": "the trend before",
     "post_slope": "the trend after",

@@ -13,9 +13,9 @@ from its_eval.words.labels import ADJUSTMENTS, MATCHED_ON_OUTCOME, estimand_word
 from its_eval.words.numbers import plural
 
 _SHAPES = {
-    "step": "a jump at the start that stays",
+    "step": "an immediate change in level that stays",
     "slope": "a change of trend from the start on, without a jump",
-    "step_and_slope": "a jump at the start and a change of trend from then on",
+    "step_and_slope": "an immediate change in level and a change of trend from then on",
 }
 _SEASONS = {
     "none": "no season",

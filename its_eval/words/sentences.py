@@ -47,7 +47,7 @@ def peers_sentence(evaluation: Evaluation, outcome: str, unit: str) -> str:
         return f"Peers, nearest first: {listed}."
     return (
         f"Peers, nearest first: {listed}. {nearest} of the {len(peers)} nearest are eligible; "
-        f"the list reaches down to number {int(ranks.max())} of the pool."
+        f"the farthest peer is number {int(ranks.max())} by distance."
     )
 
 

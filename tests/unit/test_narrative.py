@@ -351,8 +351,8 @@ def exclusions(count):
             [1, 3, 6],
             3,
             (
-                "Peers, nearest first: P1, P2, P3. 2 of the 3 nearest are eligible; the list reaches down to "
-                "number 6 of the pool."
+                "Peers, nearest first: P1, P2, P3. 2 of the 3 nearest are eligible; the farthest peer is "
+                "number 6 by distance."
             ),
         ),
         ([None, 2], 0, "Peers as given: P1, P2."),

@@ -26,8 +26,8 @@ Missing periods are left out; their place in time is kept and nothing is filled 
 
 Event: New forms, 2014-02: shown, not fitted.
 
-Segmented regression: a straight line before 2015-07, and a jump at the start and a change of trend from
-then on. The first affected month counts as after.
+Segmented regression: a straight line before 2015-07, and an immediate change in level and a change
+of trend from then on. The first affected month counts as after.
 
 Season (all outcomes): a form that goes by the number of periods.
 
@@ -136,7 +136,7 @@ def test_every_other_setting_is_told(run):
         "Values with a denominator below 20 are left out.",
         "Event: Strike, 2014-01 to 2014-03 (waits, A1): periods left out.",
         "Event: Move, 2014-01 to 2014-03 (waits, A1): fitted as step and slope.",
-        "a straight line before the date of each unit, and a jump at the start that stays.",
+        "a straight line before the date of each unit, and an immediate change in level that stays.",
         "The first 3 periods are phase-in: fitted as a ramp from none to all of the jump.",
         "Season (Waits): 2 pairs of sine and cosine.",
         "Season (Seen in time): 1 pair of sine and cosine.",
