@@ -360,8 +360,9 @@ def estimates_faults(
 def _table_faults_of_batch_checks(data: DataSettings, peers: PeerSettings | None) -> Iterator[Fault]:
     for place, table in enumerate(data.indicators):
         at = ("data", "indicators", place)
-        if not is_url(table.path) and not table.path.name.endswith(".parquet"):
-            yield _fault((*at, "path"), f"{show(table.path.name)}: a batch run reads Parquet", "a .parquet")
+        if not is_url(table.path) and not table.path.name.endswith((".parquet", ".csv", ".csv.gz")):
+            what = f"{show(table.path.name)}: a batch run reads Parquet and CSV"
+            yield _fault((*at, "path"), what, "a .parquet, .csv or .csv.gz")
         if table.layout != "long":
             yield _fault((*at, "layout"), f"{show(table.layout)}: a batch run reads rows", "long")
         if table.combine is not None:

@@ -11,15 +11,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import pyarrow.compute as pc
 
 from its_eval.config.settings import url_text
+from its_eval.data.numbers import number_hint, to_numbers
 from its_eval.data.panel import IndicatorArrays
 from its_eval.data.parquet import (
     NUMERIC,
     coded,
     column_codes,
     distinct_texts,
+    is_parquet,
     narrowed,
     numbers_of,
     open_dataset,
@@ -85,7 +88,7 @@ def survey(settings: DataSettings, evaluated: Sequence[str]) -> Survey:
     Parameters
     ----------
     settings : DataSettings
-        The tables, all Parquet.
+        The tables, Parquet or CSV.
     evaluated : sequence of str
         Indicators that will be evaluated.
 
@@ -186,7 +189,7 @@ def _read_table(
     condition = None
     if table.indicator is None:
         condition = pc.field(names["indicator"]).isin(list(evaluated))
-        dataset = narrowed(dataset, names["indicator"], evaluated)
+        dataset = narrowed(dataset, names["indicator"], evaluated) if is_parquet(table) else dataset
     elif table.indicator not in evaluated:
         condition = pc.scalar(False)
     columns = {key: pc.field(name) for key, name in names.items()}
@@ -204,10 +207,30 @@ def _read_table(
     read_periods, unread = settings.calendar.parse_column((texts[place] for place in there), table.dates)
     problems += [f"{where}: period {fault}" for fault in unread.values()]
     ordinals = np.array([read_periods.get(text, 0) for text in texts], dtype=np.int64)
-    numbers = {key: numbers_of(read.column(key)) for key in NUMERIC if key in names}
+    numbers = {}
+    for key in NUMERIC:
+        if key in names and is_parquet(table):
+            numbers[key] = numbers_of(read.column(key))
+        elif key in names:
+            numbers[key] = _from_texts(column_codes(read, key), names[key], table, problems)
     if table.scale == "proportion" and "value" in numbers:
         numbers["value"] = 100.0 * numbers["value"]
     return _Part(unit, indicator, ordinals[codes], numbers), problems
+
+
+def _from_texts(
+    cells: tuple[NDArray[np.int64], list[str]], name: str, table: IndicatorTable, problems: list[str]
+) -> NDArray[np.float64]:
+    """Return cells of a text file as numbers, and add to the problems what is none."""
+    codes, texts = cells
+    values, faulty = to_numbers(pd.Series(texts, dtype="str"), table.decimal)
+    occurs = np.bincount(codes, minlength=len(texts)) > 0
+    problems += [
+        f"{url_text(table.path)}: column {name!r}: {texts[place]!r} is not a number; "
+        f"{number_hint(texts[place], table.decimal, keyed=True)}"
+        for place in np.flatnonzero(faulty & occurs)
+    ]
+    return values[codes] if len(texts) else np.zeros(0)
 
 
 def _joined(

@@ -1,4 +1,4 @@
-"""Parquet: which column holds what, its cells as codes or numbers, and large tables written part by part."""
+"""Parquet and CSV as datasets: columns by role, cells as codes or numbers, large tables written by part."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv as pcsv
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
@@ -49,6 +50,8 @@ def open_dataset(table: IndicatorTable) -> tuple[Any, dict[str, str]]:
         When it is not there, cannot be read, or lacks a column.
     """
     where = url_text(table.path)
+    if not is_parquet(table):
+        return _open_csv(table, where)
     source, filesystem = str(table.path), None
     try:
         if is_url(table.path):
@@ -71,6 +74,27 @@ def open_dataset(table: IndicatorTable) -> tuple[Any, dict[str, str]]:
     except (pa.ArrowException, OSError, ImportError, ValueError) as error:
         raise DataError([f"{where}: cannot be read as Parquet: {error}"]) from None
     return dataset, names
+
+
+def is_parquet(table: IndicatorTable) -> bool:
+    """Return whether a table of a batch run is Parquet; else it is CSV."""
+    return is_url(table.path) or table.path.name.endswith(".parquet")
+
+
+def _open_csv(table: IndicatorTable, where: str) -> tuple[Any, dict[str, str]]:
+    """Return a text file as a dataset of texts: a cell counts as a number only when its row is used."""
+    form = ds.CsvFileFormat(
+        parse_options=pcsv.ParseOptions(delimiter="\t" if table.delimiter == "tab" else table.delimiter),
+        read_options=pcsv.ReadOptions(encoding=table.encoding, skip_rows=table.header_row - 1),
+    )
+    try:
+        headings = ds.dataset(str(table.path), format=form).schema.names
+        schema = pa.schema([(name, pa.string()) for name in headings])
+        return ds.dataset(str(table.path), format=form, schema=schema), _columns(schema, table, where)
+    except FileNotFoundError:
+        raise DataError([f"{where}: there is no such file"]) from None
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise DataError([f"{where}: cannot be read as CSV: {error}"]) from None
 
 
 def narrowed(dataset: Any, column: str, texts: Sequence[str]) -> Any:
@@ -117,7 +141,8 @@ def _columns(schema: Any, table: IndicatorTable, where: str) -> dict[str, str]:
     problems = []
     for key in NUMERIC:
         kind = schema.field(names[key]).type if key in names else pa.float64()
-        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
+        number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+        if is_parquet(table) and not number:
             problems.append(f"{where}: column {names[key]!r} holds {kind}, not numbers")
     if "stratum" in mapped or "stratum" in present:
         problems.append(f"{where}: a batch run cannot tell strata apart; it needs a table without them")

@@ -66,10 +66,10 @@ def test_a_url_stays_one(tmp_path, written, shown):
             "output.tables: csv: a batch run writes Parquet; expected [parquet], or `detail: full`",
         ),
         (
-            {"monitor.parquet": "monitor.csv"},
+            {"monitor.parquet": "monitor.xlsx"},
             (
-                "data.indicators.path: 'monitor.csv': a batch run reads Parquet; "
-                "expected a .parquet, or `output.detail: full`"
+                "data.indicators.path: 'monitor.xlsx': a batch run reads Parquet and CSV; "
+                "expected a .parquet, .csv or .csv.gz, or `output.detail: full`"
             ),
         ),
         (
