@@ -18,6 +18,7 @@ import numpy as np
 
 from its_eval.checks.autocorrelation import SimulatedResiduals, Whitening
 from its_eval.checks.result import NOTE_LEVEL, CheckResult, judged, number, p_text, sequential_p
+from its_eval.design.shapes import SHAPES
 from its_eval.estimators.fit import BoolArray, FloatArray, augmented_design
 from its_eval.estimators.reml.autoregression import form_pairs, precision_terms
 from its_eval.estimators.reml.reml_ar import fit_reml_ar, reml_point_estimates
@@ -113,13 +114,14 @@ def break_columns(n_periods: int, dates: NDArray[np.intp], shape: str) -> FloatA
     ----------
     n_periods : int
     dates : ndarray of int, shape (T,)
-    shape : {"step", "slope", "step_and_slope"}
+    shape : str
+        A name of ``SHAPES``; a level that does not stay is looked for as a step.
     """
     time = np.arange(n_periods)
     step = (time >= dates[:, None]).astype(np.float64)
     ramp = np.maximum(time - dates[:, None], 0).astype(np.float64)
-    kept = {"step": [step], "slope": [ramp], "step_and_slope": [step, ramp]}[shape]
-    return np.stack(kept, axis=2)
+    columns = {"level_change": step, "slope_change": ramp}
+    return np.stack([columns[term] for term in SHAPES[shape].terms], axis=2)
 
 
 def search_break(
@@ -142,7 +144,7 @@ def search_break(
         Columns of the interruption.
     outcome : ndarray, shape (n,)
         NaN where missing, divided likewise.
-    shape : {"step", "slope", "step_and_slope"}
+    shape : str
         What may change.
     interruption : int
         Calendar position of T0, for the distance.

@@ -23,17 +23,14 @@ from its_eval.config.settings import (
     Text,
     without_blanks,
 )
+from its_eval.design.shapes import SHAPES
 from its_eval.effects.estimands import CHANGE, ESTIMANDS
 
 #: The name of a comparison of the catalogue.
 Design = Annotated[str, OneOf(COMPARISONS)]
 
-#: Estimands that a shape does not have: it has no such term.
-NOT_OF_SHAPE: dict[str, frozenset[str]] = {
-    "step": frozenset({"slope_change", "post_slope"}),
-    "slope": frozenset({"level_change"}),
-    "step_and_slope": frozenset(),
-}
+#: Estimands that are a term of some shapes only, with that term.
+OF_A_TERM = {"level_change": "level_change", "slope_change": "slope_change", "post_slope": "slope_change"}
 _EFFECT_AT = re.compile(r"effect_at_(0|[1-9]\d*)")
 
 
@@ -239,7 +236,8 @@ class BeforeAfter(Settings):
     )
 
 
-Shape = Literal["step", "slope", "step_and_slope"]
+#: The name of a shape of the catalogue.
+ShapeName = Annotated[str, OneOf(SHAPES)]
 EventAs = Literal["note", "mask", "step", "slope", "step_and_slope"]
 
 
@@ -262,8 +260,16 @@ class Intervention(Settings):
         default=None,
         description="First affected period, e.g. 2015-07; left out when every treated unit has its own.",
     )
-    shape: Shape = Field(
-        default="step_and_slope", description="What may change at the date: level, slope or both."
+    shape: ShapeName = Field(
+        default="step_and_slope",
+        description="What may change at the date. step, slope, step_and_slope: level, trend or both, for "
+        "good; pulse: the first period alone; temporary: the level, for `length` periods; decay: the level, "
+        "fading by half in `length` periods.",
+    )
+    length: float | None = Field(
+        default=None,
+        gt=0,
+        description="In periods: how long shape temporary lasts, or in how many decay halves.",
     )
     phase_in: PhaseIn = Field(default_factory=PhaseIn, description="Time it took to come into force.")
     chosen: str = Field(
@@ -274,6 +280,28 @@ class Intervention(Settings):
     delivered: str = Field(
         default_factory=str, description="What was delivered, when and to whom, in your words."
     )
+
+    @model_validator(mode="after")
+    def _length_of_shape(self) -> Self:
+        meaning = SHAPES[self.shape].length
+        if meaning and self.length is None:
+            refuse(
+                "intervention", [Fault(("length",), f"shape {self.shape} has no length", f"the {meaning}")]
+            )
+        if not meaning and self.length is not None:
+            what = f"{show(self.length)}: shape {self.shape} has no length"
+            having = [name for name, shape in SHAPES.items() if shape.length]
+            refuse(
+                "intervention", [Fault(("length",), what, f"this key left out, or shape {one_of(having)}")]
+            )
+        if self.phase_in.as_ == "ramp" and self.phase_in.periods and not _may_ramp(self.shape):
+            what = f"a ramp to shape {self.shape}, which does not stay"
+            refuse("intervention", [Fault(("phase_in", "as"), what, "exclude, or another shape")])
+        return self
+
+
+def _may_ramp(shape: str) -> bool:
+    return SHAPES[shape].stays or not SHAPES[shape].has_level
 
 
 class Event(Settings):

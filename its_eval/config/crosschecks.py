@@ -12,7 +12,7 @@ from typing import Any
 
 from its_eval.calendar import Calendar
 from its_eval.comparisons.catalogue import COMPARISONS
-from its_eval.config.analysis import NOT_OF_SHAPE, Estimands, Event, Intervention, Output, Sensitivity
+from its_eval.config.analysis import OF_A_TERM, Estimands, Event, Intervention, Output, Sensitivity
 from its_eval.config.data import DataSettings
 from its_eval.config.estimators import Estimator, is_family
 from its_eval.config.faults import Fault, KeyPath, did_you_mean, one_of, show
@@ -26,6 +26,7 @@ from its_eval.config.outcomes import (
 )
 from its_eval.config.peers import PeerSettings
 from its_eval.config.settings import is_url
+from its_eval.design.shapes import SHAPES
 from its_eval.estimators.catalogue import ESTIMATORS
 
 
@@ -228,8 +229,9 @@ def design_faults(designs: Sequence[str], *, has_peers: bool) -> Iterator[Fault]
 
 def estimand_faults(estimands: Estimands, shape: str) -> Iterator[Fault]:
     """Return a fault when the primary estimand is a term that the shape does not have."""
-    if estimands.primary in NOT_OF_SHAPE[shape]:
-        has = [name for name in estimands.names if name not in NOT_OF_SHAPE[shape]]
+    terms = SHAPES[shape].terms
+    if OF_A_TERM.get(estimands.primary, terms[0]) not in terms:
+        has = [name for name in estimands.names if OF_A_TERM.get(name, terms[0]) in terms]
         yield Fault(
             ("primary",), f"{show(estimands.primary)} is not an estimand of shape {shape}", one_of(has)
         )

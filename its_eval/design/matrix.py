@@ -8,17 +8,11 @@ from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
+from its_eval.design.shapes import FOR_A_LEVEL, SHAPES, Shape
 from its_eval.errors import NotEstimableError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-
-Shape = Literal["step", "slope", "step_and_slope"]
-
-#: Usable periods that a segment needs (methods §11.1).
-SEGMENT_FOR_SLOPE = 8
-SEGMENT_FOR_STEP = 3
 
 
 class ShortSegmentError(NotEstimableError):
@@ -37,19 +31,32 @@ class Interruption:
         What happened.
     start : int
         T0, the first affected period, counted from 0; it belongs to the time after.
-    shape : {"step", "slope", "step_and_slope"}
-        What may change, relative to the segment before.
+    shape : str
+        What may change, relative to the segment before: a name of ``SHAPES``.
     phase_in : int
         Periods from T0 in which the change is under way.
     ramp : bool
         Phase-in as a linear ramp; otherwise its periods are left out (the time gap stays).
+    length : float
+        In periods, of a shape that has one.
     """
 
     name: str
     start: int
-    shape: Shape = "step_and_slope"
+    shape: str = "step_and_slope"
     phase_in: int = 0
     ramp: bool = False
+    length: float = 0.0
+
+    @property
+    def form(self) -> Shape:
+        """The shape itself."""
+        return SHAPES[self.shape]
+
+    @property
+    def end(self) -> float:
+        """The first period in which it has no effect any more; infinite where that never comes."""
+        return self.full + self.form.lasts(self.length)
 
     @property
     def full(self) -> int:
@@ -73,22 +80,16 @@ def interruption_terms(
 ) -> tuple[list[NDArray[np.float64]], tuple[str, ...]]:
     """Return the columns D and R of an interruption, or the one that its shape has.
 
-    ``D = [t >= T1]`` and ``R = max(t - T1, 0)``; a ramp over m periods is
+    ``D = [t >= T1]``, times the profile of the shape, and ``R = max(t - T1, 0)``; a ramp over m periods is
     ``D = clip((t - T0 + 1) / m, 0, 1)`` with R counted from T0 + m (methods §1).
     """
-    time = np.arange(n, dtype=np.float64)
-    step = (time >= interruption.full).astype(np.float64)
+    time, form = np.arange(n, dtype=np.float64), interruption.form
+    since = np.maximum(time - interruption.full, 0.0)
+    step = np.where(time >= interruption.full, form.profile(since, interruption.length), 0.0)
     if interruption.ramp and interruption.phase_in > 0:
         step = np.clip((time - interruption.start + 1.0) / interruption.phase_in, 0.0, 1.0)
-    slope = np.maximum(time - interruption.full, 0.0)
-    columns, names = [], []
-    if interruption.shape != "slope":
-        columns.append(step)
-        names.append("level_change")
-    if interruption.shape != "step":
-        columns.append(slope)
-        names.append("slope_change")
-    return columns, tuple(names)
+    columns = {"level_change": step, "slope_change": since}
+    return [columns[term] for term in form.terms], form.terms
 
 
 def require_segments(interruptions: Sequence[Interruption], used: NDArray[np.bool_]) -> None:
@@ -113,19 +114,24 @@ def require_segments(interruptions: Sequence[Interruption], used: NDArray[np.boo
     for number, interruption in enumerate(ordered):
         end = ordered[number + 1].start if number + 1 < len(ordered) else len(used)
         # a slope shows only after a ramp is over
-        first = interruption.start if interruption.shape == "step" else interruption.full
+        first = interruption.full if interruption.form.has_slope else interruption.start
         # between two interruptions no longer window helps
         hints = [extend] if end == len(used) else []
         hints += [events] if len(ordered) > 1 else []
+        lasting = (time >= interruption.full) & (time < interruption.end)
+        if np.isfinite(interruption.end) and not (used & lasting).any():
+            raise ShortSegmentError(
+                f"no usable period while {interruption.name!r} lasts; `shape: {interruption.shape}` needs one"
+            )
         _require(used & (time >= first) & (time < end), interruption, "from the start of", hints)
 
 
 def _require(segment: NDArray[np.bool_], interruption: Interruption, where: str, hints: list[str]) -> None:
     count = int(segment.sum())
-    needed = SEGMENT_FOR_STEP if interruption.shape == "step" else SEGMENT_FOR_SLOPE
+    needed = interruption.form.needs
     if count >= needed:
         return
-    if count >= SEGMENT_FOR_STEP:
+    if count >= FOR_A_LEVEL:
         hints = [*hints[:1], "use `shape: step`", *hints[1:]]
     raise ShortSegmentError(
         f"{count} usable periods {where} {interruption.name!r}; "
@@ -316,8 +322,9 @@ class Design:
         return self.usable & ~after, self.usable & after
 
     def effect_periods(self, number: int = 0) -> NDArray[np.bool_]:
-        """Return P, the usable periods from T1 on, over which effects are averaged and summed."""
-        return self.usable & (np.arange(self.n_periods) >= self.interruptions[number].first_effect)
+        """Return P, the usable periods with an effect, over which effects are averaged and summed."""
+        time, interruption = np.arange(self.n_periods), self.interruptions[number]
+        return self.usable & (time >= interruption.first_effect) & (time < interruption.end)
 
 
 def usable_periods(

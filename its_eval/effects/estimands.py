@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.catalogue import Catalogue
+from its_eval.design.shapes import SHAPES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,7 +61,7 @@ class Segment:
         row = np.zeros(len(self.design.terms))
         row[self.design.column("pre_slope")] = 1.0
         for other, columns in zip(self.design.interruptions, self.design.columns, strict=True):
-            if other.start < self.interruption.start and other.shape != "step":
+            if other.start < self.interruption.start and other.form.has_slope:
                 row[columns[-1]] = 1.0
         return row
 
@@ -131,19 +132,19 @@ COUNTERFACTUAL_AT_START = Estimand("counterfactual_at_start", _start, "level exp
 PRE_SLOPE = Estimand("pre_slope", lambda segment: segment.trend, "trend before, per {period}", has_ratio=True)
 LEVEL_CHANGE = Estimand(
     "level_change",
-    lambda segment: None if segment.interruption.shape == "slope" else segment.own(0),
+    lambda segment: segment.own(0) if segment.interruption.form.has_level else None,
     "immediate change in level",
     has_ratio=True,
 )
 SLOPE_CHANGE = Estimand(
     "slope_change",
-    lambda segment: None if segment.interruption.shape == "step" else segment.own(-1),
+    lambda segment: segment.own(-1) if segment.interruption.form.has_slope else None,
     "change of trend, per {period}",
     has_ratio=True,
 )
 POST_SLOPE = Estimand(
     "post_slope",
-    lambda segment: None if segment.interruption.shape == "step" else segment.trend + segment.own(-1),
+    lambda segment: segment.trend + segment.own(-1) if segment.interruption.form.has_slope else None,
     "trend after, per {period}",
     has_ratio=True,
 )
@@ -190,18 +191,18 @@ def terms_of(question: str, shape: str) -> tuple[str, ...]:
     """Return the estimands that a question tests together: the terms of the shape for ``change``."""
     if question != CHANGE:
         return (question,)
-    own = {"step": (LEVEL_CHANGE.name,), "slope": (SLOPE_CHANGE.name,)}
-    return own.get(shape, (LEVEL_CHANGE.name, SLOPE_CHANGE.name))
+    return SHAPES[shape].terms
 
 
 def year_effect(design: Design, number: int, per_year: int) -> str:
     """Return the effect one year after the start of an interruption, or in the last period of a shorter one.
 
     Nothing is carried on beyond the data: with fewer periods after the first full one the effect in the last
-    of them stands for it, under its own name.
+    of them stands for it, under its own name; of an effect that ends sooner that in its last period.
     """
-    left = design.n_periods - 1 - design.interruptions[number].full
-    return f"effect_at_{max(min(per_year, left), 0)}"
+    interruption = design.interruptions[number]
+    end = min(float(design.n_periods), np.ceil(interruption.end))
+    return f"effect_at_{max(min(per_year, int(end) - 1 - interruption.full), 0)}"
 
 
 def periods_after(name: str) -> int | None:

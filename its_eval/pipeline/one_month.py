@@ -27,7 +27,9 @@ NAME = "one_month"
 
 def one_month_checks(analysis: Analysis, item: Estimates) -> Iterator[tuple[str, CheckResult]]:
     """Yield the check ``one_month`` for every series of a fit."""
-    row = linear_contrasts(item.design, item.observed, ()).get("level_change")
+    row = None
+    if item.design.interruption.form.stays:
+        row = linear_contrasts(item.design, item.observed, ())["level_change"]
     for position, unit in enumerate(item.units):
         weights = None if row is None else period_weights(item, position, row[None])
         if row is None or weights is None:

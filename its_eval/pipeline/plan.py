@@ -326,7 +326,7 @@ def fitted_events(
             continue
         start = panel.index_of(panel.calendar.parse(event.date))
         if 0 < start < panel.n_periods:
-            inside.append(Interruption(event.name, start, event.as_))  # type: ignore[arg-type]
+            inside.append(Interruption(event.name, start, event.as_))
         else:
             outside.append(event.name)
     return tuple(inside), tuple(outside)
@@ -353,6 +353,7 @@ def interruptions_of(
                 settings.shape,
                 settings.phase_in.periods,
                 settings.phase_in.as_ == "ramp",
+                settings.length or 0.0,
             )
             events, missed = fitted_events(config, outcome, panel, unit)
             made[key] = (main, *events)

@@ -238,13 +238,15 @@ def contrast_of(item: Estimates, estimand: str) -> str:
 def shown_estimand(design: Design, question: Question, number: int = 0) -> str:
     """Return the estimand whose estimate answers ``change``: the effect one year after the start.
 
-    A slope alone has no effect in its first period: a start in the last period leaves its change of trend.
+    A slope alone has no effect in its first period: a start in the last period leaves its change of trend. Of
+    an effect that has ended by then its size is told.
     """
-    name = year_effect(design, number, question.year)
     interruption = design.interruptions[number]
-    if interruption.shape == "slope" and interruption.full >= design.n_periods - 1:
+    if not interruption.form.has_level and interruption.full >= design.n_periods - 1:
         return "slope_change"
-    return name
+    if interruption.end <= interruption.full + question.year:
+        return "level_change"
+    return year_effect(design, number, question.year)
 
 
 @dataclass(frozen=True)

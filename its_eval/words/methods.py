@@ -6,17 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from its_eval.comparisons.catalogue import COMPARISONS
+from its_eval.design.shapes import SHAPES
 from its_eval.effects.estimands import CHANGE
 from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.scales import SCALES
 from its_eval.words.labels import ADJUSTMENTS, MATCHED_ON_OUTCOME, estimand_words
 from its_eval.words.numbers import plural
 
-_SHAPES = {
-    "step": "an immediate change in level that stays",
-    "slope": "a change of trend from the start on, without a jump",
-    "step_and_slope": "an immediate change in level and a change of trend from then on",
-}
 _SEASONS = {
     "none": "no season",
     "months": "a term for each calendar month",
@@ -78,11 +74,17 @@ def _data(settings: Mapping[str, Any]) -> Iterator[str]:
         yield f"Event: {event['name']}, {event['date']}{until}{f' ({where})' if where else ''}: {fate}."
 
 
+def _shape(intervention: Mapping[str, Any]) -> str:
+    words = SHAPES[intervention["shape"]].in_words
+    length = intervention.get("length")
+    return words if length is None else words.replace("so many periods", f"{length:g} periods")
+
+
 def _model(settings: Mapping[str, Any]) -> Iterator[str]:
     intervention = settings["intervention"]
     start = intervention.get("date") or "the date of each unit"
     yield (
-        f"Segmented regression: a straight line before {start}, and {_SHAPES[intervention['shape']]}. The "
+        f"Segmented regression: a straight line before {start}, and {_shape(intervention)}. The "
         f"first affected {settings['data']['frequency']} counts as after."
     )
     phase_in = intervention["phase_in"]

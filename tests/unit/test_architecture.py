@@ -89,6 +89,7 @@ COMPOSERS = {
 CATALOGUES = {
     "config": {
         *("its_eval.estimators.catalogue", "its_eval.effects.estimands", "its_eval.comparisons.catalogue"),
+        "its_eval.design.shapes",
     },
 }
 #: Rungs of ``pipeline``: a module imports those below only. Comparisons stand in the middle: they make and

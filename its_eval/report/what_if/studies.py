@@ -35,6 +35,7 @@ DIGITS = 11
 #: Designs and scales that the engine knows.
 DESIGNS = ("single", "difference")
 SCALES = ("none", "log")
+_KNOWN_SHAPES = {"step", "slope", "step_and_slope"}
 #: What the engine answers, by its own names; the effect after a year is added by its number of periods.
 _TERMS = {"level": "level_change", "slope": "slope_change"}
 _NUMBERS = {"estimate": "estimate", "low": "conf_low", "high": "conf_high", "p": "p_value"}
@@ -149,7 +150,9 @@ def _studies(
         unit, design = str(fit["unit"]), str(fit["design"])
         interruptions = _interruptions(source, name, unit, design, outcome["periods"])
         peers = [str(code) for code in source.rows("peers", name, unit)["peer"]] if design != "single" else []
-        if not interruptions or any(code not in outcome["series"] for code in peers):
+        if not interruptions or not _KNOWN_SHAPES.issuperset(item["shape"] for item in interruptions):
+            continue
+        if any(code not in outcome["series"] for code in peers):
             continue
         season = _season(entry["seasonality"], int(fit["n"]), outcome["per_year"])
         yield {

@@ -1,0 +1,129 @@
+"""How a series is thought to change at an interruption: by a step, a slope, both, or for a time only.
+
+Every shape is one or two columns of the design; what it makes of a period is its profile, 1 where the change
+is whole. With s periods since the first full one (before it every profile is 0) and the length L:
+
+  step, step_and_slope   1                 for good
+  pulse                  1 for s = 0       that period alone
+  temporary              1 for s < L       gone after L periods
+  decay                  2^(-s / L)        L is the half-life
+
+Temporary effects as in Bernal, Cummins & Gasparrini 2017, *International Journal of Epidemiology* 46:348,
+figure 2; exponential decay as the first-order transfer function of Box & Tiao 1975, *JASA* 70:70.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from its_eval.catalogue import Catalogue
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What an interruption may change.
+
+    Attributes
+    ----------
+    name : str
+        Its name in configs and tables.
+    terms : tuple of str
+        The estimands that are coefficients of its columns: ``level_change``, ``slope_change`` or both.
+    in_words : str
+        As the report describes it.
+    needs : int
+        Usable periods that the segment before and the one after need (methods §11.1).
+    length : str
+        What its length in the config means; blank for shapes that have none.
+    profile : callable
+        From periods since the first full one and the length the share of the change that is there.
+    lasts : callable
+        From the length for how many periods there is an effect; infinite for good.
+    """
+
+    name: str
+    terms: tuple[str, ...]
+    in_words: str
+    needs: int
+    length: str = ""
+    profile: Callable[[FloatArray, float], FloatArray] = lambda since, _: np.ones_like(since)
+    lasts: Callable[[float], float] = lambda _: np.inf
+
+    @property
+    def has_level(self) -> bool:
+        """Whether the level may change."""
+        return "level_change" in self.terms
+
+    @property
+    def has_slope(self) -> bool:
+        """Whether the trend may change."""
+        return "slope_change" in self.terms
+
+    @property
+    def stays(self) -> bool:
+        """Whether a change of level is there for good and whole: a jump."""
+        return self.has_level and not self.length and bool(np.isinf(self.lasts(0.0)))
+
+
+def _while_it_lasts(since: FloatArray, length: float) -> FloatArray:
+    return (since < length).astype(np.float64)
+
+
+def _halved(since: FloatArray, length: float) -> FloatArray:
+    return np.asarray(np.exp2(-since / length))
+
+
+#: Usable periods that a segment needs for a line of its own, for a level, and for a single period.
+FOR_A_SLOPE, FOR_A_LEVEL = 8, 3
+
+STEP = Shape("step", ("level_change",), "an immediate change in level that stays", FOR_A_LEVEL)
+SLOPE = Shape("slope", ("slope_change",), "a change of trend from the start on, without a jump", FOR_A_SLOPE)
+STEP_AND_SLOPE = Shape(
+    "step_and_slope",
+    ("level_change", "slope_change"),
+    "an immediate change in level and a change of trend from then on",
+    FOR_A_SLOPE,
+)
+PULSE = Shape(
+    "pulse",
+    ("level_change",),
+    "a change in the first period alone",
+    FOR_A_LEVEL,
+    profile=lambda since, _: _while_it_lasts(since, 1.0),
+    lasts=lambda _: 1.0,
+)
+TEMPORARY = Shape(
+    "temporary",
+    ("level_change",),
+    "a change of level that ends after so many periods",
+    FOR_A_LEVEL,
+    length="periods that it lasts",
+    profile=_while_it_lasts,
+    lasts=lambda length: length,
+)
+DECAY = Shape(
+    "decay",
+    ("level_change",),
+    "an immediate change in level that fades, by half in so many periods",
+    FOR_A_LEVEL,
+    length="periods in which it halves",
+    profile=_halved,
+)
+
+_HOME = "its_eval.design.shapes"
+SHAPES: Catalogue[Shape] = Catalogue(
+    "a shape",
+    {
+        name: f"{_HOME}:{name.upper()}"
+        for name in ("step", "slope", "step_and_slope", "pulse", "temporary", "decay")
+    },
+)
