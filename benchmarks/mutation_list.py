@@ -241,7 +241,7 @@ MUTATIONS: tuple[Mutation, ...] = (
              "R is 1 and not 0 at the start", DESIGN),
     Mutation("interruption_terms", "time - interruption.start + 1.0", "time - interruption.start",
              "a ramp starts with 0 and not with 1/m", DESIGN),
-    Mutation("interruption_terms", "(time >= interruption.full)", "(time > interruption.full)",
+    Mutation("interruption_terms", "time >= interruption.full, form", "time > interruption.full, form",
              "D starts one period late", DESIGN),
     Mutation("unused_periods", "(time < interruption.first_effect)", "(time <= interruption.first_effect)",
              "an excluded phase-in takes one period more out", DESIGN),

@@ -30,7 +30,7 @@ ALLOWED = {
     "data": {"config", "calendar", "columns", "evaluation", "errors"},
     "importers": {"data", "config", "calendar", "errors"},
     "peers": {"data", "config", "calendar", "errors"},
-    "design": {"config", "calendar", "errors"},
+    "design": {"config", "calendar", "catalogue", "errors"},
     "estimators": {"config", "catalogue", "errors"},
     "effects": {"estimators", "design", "scales", "catalogue"},
     "checks": {"effects", "estimators", "design", "evaluation"},
@@ -48,7 +48,7 @@ ALLOWED = {
             "errors",
         ),
     },
-    "words": {"evaluation", "scales", "comparisons", "effects", "estimators"},
+    "words": {"evaluation", "scales", "comparisons", "design", "effects", "estimators"},
     "figures": {"words", "data", "calendar", "catalogue", "evaluation", "scales"},
     "report": {"figures", "words", "config", "evaluation", "provenance", "errors"},
     "pipeline": {

@@ -96,7 +96,8 @@ RULES = [
     ),
     (
         {"intervention": "{date: 2015-07, frequncy: }"},
-        "3: intervention.frequncy: unknown key; expected one of name, date, shape, phase_in, chosen, delivered",
+        "3: intervention.frequncy: unknown key; expected one of name, date, shape, length, phase_in, "
+        "chosen, delivered",
     ),
     (
         {"events": "[{name: A, date: 2015-01, until_: 3}]"},
@@ -142,7 +143,8 @@ RULES = [
     ),
     (
         {"intervention": "{date: 2015-07, shape: stp}"},
-        "3: intervention.shape: found 'stp' (did you mean 'step'?); expected one of step, slope, step_and_slope",
+        "3: intervention.shape: 'stp' is not known (did you mean 'step'?); expected one of step, slope, "
+        "step_and_slope, pulse, temporary, decay",
     ),
     (
         {"intervention": "{date: 2015-07, phase_in: {as: ram}}"},
@@ -367,7 +369,7 @@ RULES = [
     ),
     (
         {"output": "{report: {sytle: a}}"},
-        "6: output.report.sytle: unknown key (did you mean 'style'?); expected one of style, answers",
+        "6: output.report.sytle: unknown key (did you mean 'style'?); expected one of style, answers, what_if",
     ),
     # dates of units
     ({"treated": "{}"}, f"4: treated: no unit; expected {TREATED}"),

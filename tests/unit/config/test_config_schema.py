@@ -19,7 +19,7 @@ KEYS = {
     "Disclosure": "suppress round at",
     "CharacteristicsTable": "path columns dated",
     "UnitsTable": "path columns mergers",
-    "Intervention": "name date shape phase_in chosen delivered",
+    "Intervention": "name date shape length phase_in chosen delivered",
     "PhaseIn": "periods as",
     "Event": "name date until as outcomes units",
     "PeerSettings": "preset variables weights scale metric missing log match k within exclude caliper "
@@ -40,7 +40,7 @@ KEYS = {
     "transition end weighting transform trend standard cross",
     "Multiplicity": "method across",
     "Output": "which tables figures report detail",
-    "ReportSettings": "style answers",
+    "ReportSettings": "style answers what_if",
 }
 SCHEMA = json_schema()
 PARTS = {"Config": SCHEMA, **SCHEMA["$defs"]}
