@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args, overload
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,8 @@ from its_eval.config.outcomes import MOST_HARMONICS, SEASON_WORDS, Outcome, Seas
 from its_eval.data.panel import Panel
 from its_eval.data.series import on_calendar, period_ordinal
 from its_eval.data.tables import nearest
-from its_eval.design.matrix import Interruption, Shape
+from its_eval.design.matrix import Interruption
+from its_eval.design.shapes import SHAPES
 from its_eval.effects.columns import Question
 from its_eval.effects.estimands import CHANGE
 from its_eval.errors import DataError, UsageError
@@ -335,7 +336,8 @@ def fit(
 def _require_options(shape: Any, confidence: Any, phase_in: Any, at: Sequence[Any]) -> None:
     """Refuse what an option cannot be, all of them at once."""
     faults = []
-    shapes = get_args(Shape)
+    # those with a length need a config
+    shapes = [name for name, form in SHAPES.items() if not form.length]
     if shape not in shapes:
         faults.append(
             f"shape {show(str(shape))}{did_you_mean(str(shape), shapes)}: expected {one_of(shapes)}"

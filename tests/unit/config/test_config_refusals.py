@@ -369,7 +369,8 @@ RULES = [
     ),
     (
         {"output": "{report: {sytle: a}}"},
-        "6: output.report.sytle: unknown key (did you mean 'style'?); expected one of style, answers, what_if",
+        "6: output.report.sytle: unknown key (did you mean 'style'?); expected one of style, answers, status, "
+        "contact, what_if",
     ),
     # dates of units
     ({"treated": "{}"}, f"4: treated: no unit; expected {TREATED}"),

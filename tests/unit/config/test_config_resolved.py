@@ -116,7 +116,15 @@ def test_keys_stand_in_the_order_of_the_contract(load):
         "min_denominator",
         "disclosure",
     ]
-    assert list(tree["intervention"]) == ["name", "date", "shape", "length", "phase_in", "chosen", "delivered"]
+    assert list(tree["intervention"]) == [
+        "name",
+        "date",
+        "shape",
+        "length",
+        "phase_in",
+        "chosen",
+        "delivered",
+    ]
     assert list(tree["peers"]) == (
         [
             "preset",

@@ -40,7 +40,7 @@ KEYS = {
     "transition end weighting transform trend standard cross",
     "Multiplicity": "method across",
     "Output": "which tables figures report detail",
-    "ReportSettings": "style answers what_if",
+    "ReportSettings": "style answers status contact what_if",
 }
 SCHEMA = json_schema()
 PARTS = {"Config": SCHEMA, **SCHEMA["$defs"]}
