@@ -231,6 +231,8 @@ def _one_by_one(rows: pd.DataFrame) -> list[str]:
     changed = rows[~rows["label"].isin(OPEN_LABELS)]
     beyond = changed[changed["label"].eq(CHANGED_MORE)]
     used, more = (beyond, ", more than in other units") if len(beyond) else (changed, "")
+    if not len(beyond) and changed["label"].eq(NOT_CLEARLY_MORE).all():
+        more = ", but not clearly more than in other units"
     counts = (
         used["direction"].map({"better": "improved", "worse": "worsened"}).fillna("changed").value_counts()
     )

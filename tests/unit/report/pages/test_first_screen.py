@@ -113,6 +113,11 @@ def test_of_a_set_units_are_counted_one_by_one(run):
         ROW | {"unit": "A3", "label": NO_CLEAR_CHANGE},
     ]
     assert "One by one, the trend improved in one and worsened in one of the three units, more than in other units." in told(run, *rows)  # fmt: skip
+    few = [row | {"label": NOT_CLEARLY_MORE if row["unit"] == "A1" else NO_CLEAR_CHANGE} for row in rows]
+    assert (
+        "One by one, the trend improved in one of the three units, but not clearly more than in other units."
+        in told(run, *few)
+    )
     none = [row | {"label": NO_CLEAR_CHANGE} for row in rows]
     assert "One by one, none of the three units shows a clear change." in told(run, *none)
 
