@@ -115,7 +115,8 @@ def produce(
             inputs = input_hashes(path for path in input_files(config) if path not in written)
         output = config.output
         write_tables(evaluation.tables, folder / "tables", output.tables, empty=output.which == "all")
-        write_text(folder / RESOLVED, to_yaml(config, as_written=True))
+        # of a study made in memory no manifest names the folder of its paths
+        write_text(folder / RESOLVED, to_yaml(config, as_written=config_path is not None))
         lap("tables")
         if wanted.figures:
             _draw(config, evaluation, folder, report=wanted.report, jobs=jobs, progress=progress)
