@@ -1,10 +1,13 @@
 """A small study on disk, and the program called in this process."""
 
+import base64
 import gc
 import math
 import os
+import re
 import subprocess
 import sys
+import zlib
 from dataclasses import dataclass
 from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
@@ -142,6 +145,13 @@ def its(monkeypatch, capsys):
         return Answer(stop.value.code, captured.out, captured.err)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def unpacked():
+    """Give the text of a page as it is when everything folded was opened."""
+    packed = re.compile(r'<div class="packed" data-packed="([^"]*)">[^<]*</div>')
+    return lambda page: packed.sub(lambda found: zlib.decompress(base64.b64decode(found[1])).decode(), page)
 
 
 @pytest.fixture(scope="session")

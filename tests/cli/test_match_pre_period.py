@@ -71,8 +71,8 @@ def test_each_choice_is_that_of_a_config_which_asks_for_it(run, treated):
     assert differ
 
 
-def test_the_report_says_what_the_peers_are_alike_in(run):
-    page = (run("k: 3") / "report.html").read_text(encoding="utf-8")
+def test_the_report_says_what_the_peers_are_alike_in(run, unpacked):
+    page = unpacked((run("k: 3") / "report.html").read_text(encoding="utf-8"))
     assert (
         "Peers were chosen by level and trend of the outcome before the start, not by characteristics."
         in page

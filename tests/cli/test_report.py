@@ -1,6 +1,7 @@
 """``its-eval report``."""
 
 import json
+import re
 import shutil
 
 import pandas as pd
@@ -40,19 +41,19 @@ def test_another_style_takes_its_place_and_the_manifest_knows(its, result, tmp_p
     assert manifest["outputs"] == output_hashes(result)
 
 
-def test_a_report_elsewhere_leaves_the_result_alone(its, result, tmp_path):
+def test_a_report_elsewhere_leaves_the_result_alone(its, result, tmp_path, unpacked):
     before = (result / REPORT).read_bytes()
     answers = tmp_path / "answers.yaml"
     answers.write_text("epoc: {other_bias: {judgement: high, reason: a strike}}\n", encoding="utf-8")
     out = tmp_path / "elsewhere" / "board.html"
     assert its("report", result, "--answers", answers, "-o", out).code == 0
-    assert "a strike" in out.read_text(encoding="utf-8")
+    assert "a strike" in unpacked(out.read_text(encoding="utf-8"))
     assert (result / REPORT).read_bytes() == before
     again = its("report", result, "-o", out)
     assert again.code == 2
     assert again.err.startswith(f"its-eval: {out} exists already\n  hint: use --force")
     assert its("report", result, "-o", out, "--force").code == 0
-    assert "a strike" not in out.read_text(encoding="utf-8")
+    assert "a strike" not in unpacked(out.read_text(encoding="utf-8"))
 
 
 def test_several_results_become_one_overview(its, result, tmp_path, monkeypatch):
@@ -88,18 +89,26 @@ def test_what_is_no_result(its, result, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("confidence", "label", "words"),
+    ("confidence", "label", "words", "first"),
     [
         # seven units make 21 pairs. Six have A1, whose trend alone changed; with A1, A2 one other is less clear
         (
             "0.95",
             "changed, but not clearly more than other units do",
             "trend improved, but not clearly more than in other sets of units",
+            "Not clearly: the trend improved, by SIZE days a month, but not clearly more than other sets of units do.",
         ),
-        ("0.75", "changed, more than other units do", "trend improved, more than in other sets of units"),
+        (
+            "0.75",
+            "changed, more than other units do",
+            "trend improved, more than in other sets of units",
+            "Yes: the trend improved, by SIZE days a month, and by more than other sets of units change by themselves.",
+        ),
     ],
 )
-def test_tables_terminal_and_report_conclude_the_same_of_the_set(its, study, confidence, label, words):
+def test_tables_terminal_and_report_conclude_the_same_of_the_set(
+    its, study, unpacked, confidence, label, words, first
+):
     study.write(
         changes={
             "version: 1": f"version: 1\nconfidence: {confidence}",
@@ -114,12 +123,14 @@ def test_tables_terminal_and_report_conclude_the_same_of_the_set(its, study, con
     answer = verdicts.loc[("set", "difference", "slope_change")]
     assert (answer["label"], answer["set_p_placebo"]) == (label, pytest.approx(5 / 21))
     page = (out / REPORT).read_text(encoding="utf-8")
-    assert f"compared with their peers: <strong>{words}</strong>" in page
+    (size,) = re.findall(re.escape(first).replace("SIZE", r"−(\d\.\d+)"), page)
+    assert float(size) == pytest.approx(-answer["estimate"], abs=0.005)
+    assert f"compared with their peers: <strong>{words}</strong>" in unpacked(page)
     assert its("report", out).code == 0
     assert (out / REPORT).read_text(encoding="utf-8") == page
     # a result of 0.1 has no such table: nothing is guessed from the words of its checks
     (out / "tables" / "verdicts.csv").unlink()
     (out / "tables" / "verdicts.parquet").unlink(missing_ok=True)
     assert its("report", out).code == 0
-    older = (out / REPORT).read_text(encoding="utf-8")
+    older = unpacked((out / REPORT).read_text(encoding="utf-8"))
     assert "compared with their peers: <strong>the conclusion is not recorded</strong>" in older

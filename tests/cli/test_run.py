@@ -1,12 +1,10 @@
 """``its-eval run``."""
 
-import base64
 import json
 import math
 import os
 import re
 import shutil
-import zlib
 
 import pandas as pd
 import pytest
@@ -628,7 +626,7 @@ def test_main_figures_are_of_each_unit_and_of_all(its, study):
     assert not list(out.glob(".*"))
 
 
-def test_everything_is_what_0_1_wrote_and_gives_the_same_page(its, study):
+def test_everything_is_what_0_1_wrote_and_gives_the_same_page(its, study, unpacked):
     """`which: all` with both formats: every table, those without rows too, and every figure three times."""
     config = study.write(
         changes={
@@ -663,15 +661,6 @@ def test_everything_is_what_0_1_wrote_and_gives_the_same_page(its, study):
     differing = its("diff", out, short)
     assert differing.code == 1
     assert "no answers, 3 settings, no inputs, none of " in differing.out
-
-
-def unpacked(page):
-    """The page as it is when everything folded was opened."""
-    return re.sub(
-        r'<div class="packed" data-packed="([^"]*)">[^<]*</div>',
-        lambda found: zlib.decompress(base64.b64decode(found[1])).decode(),
-        page,
-    )
 
 
 def without_origin(page):
