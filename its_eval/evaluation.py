@@ -428,6 +428,11 @@ class Evaluation(Result):
         return {**super().to_dict(), "notes": list(self.notes)}
 
 
+def interval_level(confidence: float) -> str:
+    """Return what an interval of some level (between 0 and 1) is called: ``95 % interval``."""
+    return f"{100.0 * confidence:.6g} % interval"
+
+
 def effect_words(row: Mapping[Any, Any], *, estimable: bool = True) -> str:
     """Return an estimand with its interval and p-values as text, in four digits.
 
@@ -439,7 +444,7 @@ def effect_words(row: Mapping[Any, Any], *, estimable: bool = True) -> str:
     estimable : bool
         Whether the interval means anything; without it there is no p-value either.
     """
-    level = f"{100.0 * row['conf_level']:g} % interval"
+    level = interval_level(row["conf_level"])
     parts = [f"{level} {row['conf_low']:.4g} to {row['conf_high']:.4g}" if estimable else "not estimable"]
     for words, name in (("p", "p_value"), ("adjusted p", "p_adjusted"), ("placebo p", "p_placebo")):
         value = row.get(name, math.nan)

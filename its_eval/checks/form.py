@@ -21,6 +21,7 @@ from its_eval.checks.result import (
 )
 from its_eval.estimators.fit import BoolArray, FloatArray
 from its_eval.estimators.reml.reml_ar import reml_point_estimates
+from its_eval.evaluation import interval_level
 
 
 def equivalence(low: FloatArray, high: FloatArray, margin: float) -> NDArray[np.str_]:
@@ -77,7 +78,7 @@ def pre_trend(
         return not_applicable("pre_trend", "The drift before the interruption could not be estimated.")
     half = float(special.stdtrit(df, 0.5 + confidence / 2.0)) * std_error
     low, high = estimate - half, estimate + half
-    found = f"{number(low)} to {number(high)} a period ({100 * confidence:g} % interval)"
+    found = f"{number(low)} to {number(high)} a period ({interval_level(confidence)})"
     if margin is None:
         reason = (
             f"Before the interruption the gap to the peers drifts by {found}: state the largest drift that "

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from its_eval.calendar import describe_period, format_period, parse_period, period_start
+from its_eval.evaluation import interval_level
 from its_eval.figures.style import FIRM, figure_stem
 from its_eval.words.labels import capitalised, estimand_words
 from its_eval.words.numbers import measure, printed
@@ -267,7 +268,7 @@ class FigureLabels:
     @property
     def interval(self) -> str:
         """The interval in words: ``95 % interval``."""
-        return f"{100.0 * self.confidence:.6g}{FIRM}% interval"
+        return interval_level(self.confidence).replace(" %", f"{FIRM}%")
 
     @property
     def interruption_in_words(self) -> str:

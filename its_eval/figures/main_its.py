@@ -166,7 +166,7 @@ def _counterfactual_label(series: Series, line: Values) -> tuple[EndLabel, ...]:
         return ()
     words = series.labels.without
     if not np.isnan(series["trend_low"]).all():
-        words += f", with {100.0 * series.labels.confidence:g}% interval"
+        words += f", with {series.labels.interval}"
     tied = not np.isnan(line[-1])
     return (EndLabel(words, last_known(line), COUNTERFACTUAL_TEXT, line_colour=COUNTERFACTUAL, tied=tied),)
 

@@ -135,7 +135,7 @@ def draw_strata_gap(frame: pd.DataFrame, labels: SeriesLabels) -> Figure:
     )
     fits: tuple[EndLabel, ...] = (EndLabel("fitted", last_known(fit), UNIT, bold=True),)
     if not np.isnan(line).all():
-        words = f"had the earlier trend gone on, with {100.0 * labels.confidence:g}% interval"
+        words = f"had the earlier trend gone on, with {labels.interval}"
         fits += (EndLabel(words, last_known(line), COUNTERFACTUAL_TEXT, line_colour=COUNTERFACTUAL),)
     notes = [
         f"Upper panel: {labels.unit_name}. Points in the lower panel are observations"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from its_eval.evaluation import in_order_of_designs, records
+from its_eval.evaluation import in_order_of_designs, interval_level, records
 from its_eval.report.blocks import Cell, Folded, Heading, Section, Table, plain, text_cell
 from its_eval.report.cells import (
     BLANK,
@@ -94,10 +94,8 @@ def _main_table(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table
         words = [source.unit_name(str(unit)), compared_with(str(design)), *([str(began)] if several else [])]
         cells = [found.get(name, BLANK) for name in estimands]
         lines.append([*(text_cell(word) for word in words), *cells])
-    level = f"{100.0 * float(about['confidence']):.6g}"
-    caption = (
-        f"{about['label']}: what differs from the earlier trend carried on, with {level} % intervals beneath"
-    )
+    level = interval_level(float(about["confidence"]))
+    caption = f"{about['label']}: what differs from the earlier trend carried on, with {level}s beneath"
     return Table(anchor("table-effects", outcome), caption, columns(*titles), lines)
 
 

@@ -13,6 +13,7 @@ from its_eval.evaluation import (
     CHANGED_MORE,
     NOT_CLEARLY_MORE,
     THE_SET,
+    interval_level,
     records,
 )
 from its_eval.figures.scales import interval_reach, tick_labels
@@ -167,7 +168,7 @@ def _place(value: float, limits: Limits) -> float:
 
 
 def _interval_note(about: Mapping[str, Any], units: Sequence[Row]) -> str:
-    level = f"{100.0 * float(about['confidence']):.6g} % intervals"
+    level = f"{interval_level(float(about['confidence']))}s"
     compared = [math.isfinite(row["attribution_low"]) for row in units]
     if all(compared):
         return f"Lines are {level}. Those of units allow for how much other units change by themselves."

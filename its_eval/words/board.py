@@ -15,6 +15,7 @@ from its_eval.evaluation import (
     NOT_CLEARLY_MORE,
     OPEN_LABELS,
     THE_SET,
+    interval_level,
     records,
 )
 from its_eval.words.labels import capitalised, compared_with, short_words, subject_words
@@ -172,7 +173,7 @@ def _size(about: Mapping[str, Any], row: Row, later: Row | None, whom: str) -> l
     ]
     low, high = interval_of(later)
     if math.isfinite(low) and math.isfinite(high):
-        level = f"{100.0 * float(about['confidence']):.6g} % interval"
+        level = interval_level(float(about["confidence"]))
         found.append(f"The true difference could lie between {_between(low, high, later, about)} ({level}).")
         clear = low > null_of(later) or high < null_of(later)
         if both and clear and row["label"] in OPEN_LABELS:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from its_eval.evaluation import interval_level
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -165,7 +167,7 @@ def detectable_words(
 def interval_words(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     """Return the interval of a summary row: ``95 % interval −0.87 to 0.21``."""
     limits = range_words(row)
-    return limits if limits == _NO_INTERVAL else f"{100.0 * about['confidence']:.6g} % interval {limits}"
+    return limits if limits == _NO_INTERVAL else f"{interval_level(about['confidence'])} {limits}"
 
 
 def span_words(low: Any, high: Any) -> str:

@@ -284,8 +284,8 @@
     const rows = found ? Object.entries(found.effects) : [];
     const heading = (text) => make("th", { scope: "col" }, text);
     table.replaceChildren(
-      make("thead", {}, make("tr", {}, heading("Quantity"), heading("With these choices"), heading("95 % interval"
-        .replace("95", String(Math.round(100 * data.confidence)))), heading("p"), heading("Declared"))),
+      make("thead", {}, make("tr", {}, heading("Quantity"), heading("With these choices"),
+        heading(data.interval), heading("p"), heading("Declared"))),
       make("tbody", {}, ...rows.map(([name, effect]) => {
         const now = told(effect, study, name);
         const title = NAMES[name] || (found.ahead === outcome.per_year ? "Effect after one year"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from its_eval.calendar import describe_period, parse_period, season_position
 from its_eval.design.matrix import Season, automatic_season
-from its_eval.evaluation import records
+from its_eval.evaluation import interval_level, records
 from its_eval.report.blocks import Section, WhatIf, plain
 from its_eval.words.labels import compared_with
 from its_eval.words.numbers import units_of
@@ -77,7 +77,9 @@ def what_if_data(source: ReportSource) -> str:
         outcomes.append(outcome)
     if not studies:
         return ""
-    content = {"confidence": source.settings["confidence"], "outcomes": outcomes, "studies": studies}
+    confidence = source.settings["confidence"]
+    named = {"confidence": confidence, "interval": interval_level(confidence)}
+    content = {**named, "outcomes": outcomes, "studies": studies}
     # "<" cannot end the element that holds it
     return json.dumps(content, separators=(",", ":"), ensure_ascii=False, allow_nan=False).replace(
         "<", "\\u003c"

@@ -50,6 +50,10 @@ def data(folder, **changes):
     return json.loads(what_if_data(source(folder, **changes)))
 
 
+def test_the_level_of_its_intervals_is_not_rounded(tmp_path):
+    assert data(tmp_path, confidence=0.975)["interval"] == "97.5 % interval"
+
+
 def test_values_are_those_of_the_tables(tmp_path):
     asked = source(tmp_path)
     found = json.loads(what_if_data(asked))
