@@ -155,6 +155,18 @@ def unpacked():
 
 
 @pytest.fixture(scope="session")
+def words_a_sentence():
+    """Count the words of every sentence of some texts: pairs of the number and the sentence."""
+    word = re.compile(r"[\w’'%−+.,/-]*\w[\w’'%]*")
+
+    def count(texts):
+        sentences = [part for text in texts for part in re.split(r"(?<=[.?])\s+", text)]
+        return [(len(word.findall(sentence)), sentence) for sentence in sentences]
+
+    return count
+
+
+@pytest.fixture(scope="session")
 def patience():
     """Seconds after which a process counts as hanging; a busy machine takes many times what a test takes."""
     return 600

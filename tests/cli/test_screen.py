@@ -103,6 +103,23 @@ class TestTheSample:
         assert [line for line in sample if len(line) > 100 and not line.startswith("Tables: ")] == []
         assert [line for line in sample if line != line.rstrip()] == []
 
+    def test_it_is_easy_to_read(self, sample, words_a_sentence):
+        """At most 18 words a sentence, and none of more than 30; rows of the table of units are no sentences."""
+        texts, first = [], 0
+        for line in sample:
+            indent = len(line) - len(line.lstrip())
+            if not line or re.search(r"\S {2,}\S", line):
+                first = len(line)
+            elif texts and indent >= first + 2:
+                texts[-1] += f" {line.strip()}"
+            else:
+                texts.append(line.strip())
+                first = indent
+        counts = words_a_sentence(texts)
+        assert len(counts) > 15
+        assert sum(words for words, _ in counts) / len(counts) <= 18
+        assert max(counts)[0] <= 30, max(counts)
+
     def test_the_set_stands_before_the_units(self, sample):
         both = blocks(sample)
         assert len(both) == 2
