@@ -10,7 +10,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check audit fuzz format golden baseline same reference simulation calibration nhs-data nhs bench sample constraints wheel bare clean mutations evidence
+.PHONY: help setup demo test check audit fuzz format golden baseline same reference notebook simulation calibration nhs-data nhs bench sample constraints wheel bare clean mutations evidence
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -38,10 +38,11 @@ demo: $(VENV)/.user ## evaluate the fictional sample and say where the results a
 test: $(VENV)/.ready ## run the tests with the coverage gate
 	$(BIN)/python -m pytest -q -n 2 -m "not slow" --cov --cov-report=term
 
-check: $(VENV)/.ready audit ## lint, format, types, audit of the dependencies
+check: $(VENV)/.ready audit ## lint, format, types, audit of the dependencies, the notebook
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python .ci/notebook.py --check
 
 audit: $(VENV)/.ready ## pins, hashes, installed versions, known vulnerabilities
 	$(BIN)/python .ci/audit.py
@@ -64,6 +65,9 @@ same: $(VENV)/.ready ## compare every table of the corpus with those of 0.1 (ONL
 
 reference: $(VENV)/.ready ## write docs/reference_cases.md anew
 	$(BIN)/python benchmarks/reference_cases.py
+
+notebook: $(VENV)/.ready ## run the notebook and write its page in docs/ anew
+	$(BIN)/python .ci/notebook.py
 
 mutations: $(VENV)/.ready ## break the numeric core in many ways, one at a time: unit tests have to notice
 	$(BIN)/python benchmarks/mutations.py

@@ -479,7 +479,7 @@ _RETURN = re.compile(r"\r\n?")
 
 def defused(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table whose texts no spreadsheet program takes for formulas; a plain number is none."""
-    texts = table.select_dtypes(include=["object", "str"]).columns
+    texts = table.select_dtypes(include=["object", "string"]).columns
     safe = table.copy()
     for name in texts:
         column = safe[name].astype(str)

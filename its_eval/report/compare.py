@@ -132,7 +132,7 @@ def _keys(name: str, shared: list[str], frame: pd.DataFrame) -> list[str]:
     """Return the columns that say what a row is about: those of the contract, else all texts."""
     wanted = (*SORT_KEYS.get(name, ()), *_ALSO_KEYS.get(name, ()))
     if not wanted:
-        wanted = tuple(str(column) for column in frame.select_dtypes(["object", "str"]).columns)
+        wanted = tuple(str(column) for column in frame.select_dtypes(["object", "string"]).columns)
     # a number is what may differ, unless it is all that tells rows apart
     numbers = {"distance"}
     return [column for column in wanted if column in shared and column not in numbers]
