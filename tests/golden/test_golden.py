@@ -46,7 +46,7 @@ def test_table_is_as_reviewed(evaluated, table, request):
     if request.config.getoption("--update-golden", default=False):
         path.parent.mkdir(exist_ok=True)
         path.write_text(as_text(found), encoding="utf-8", newline="\n")
-    text = found.select_dtypes(["object", "str"]).columns
+    text = found.select_dtypes(["object", "string"]).columns
     expected = pd.read_csv(path, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=[""])
     assert list(expected.columns) == list(found.columns)
     for column in found.columns:

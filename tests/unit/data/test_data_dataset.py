@@ -155,7 +155,7 @@ def test_rows_that_stand_twice(tmp_path, rows):
     ("change", "message"),
     [
         (
-            lambda rows: rows.assign(value=rows["value"].astype(str)),
+            lambda rows: rows.assign(value=rows["value"].astype(str).astype("large_string[pyarrow]")),
             "column 'value' holds large_string, not numbers",
         ),
         (lambda rows: rows.assign(stratum="x"), "a batch run cannot tell strata apart"),
