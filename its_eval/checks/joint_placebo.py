@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 #: Random sets; where no more exist, each is taken once.
 DRAWS = 9_999
-#: Units whose covariances with all others are held at a time.
+#: Units whose covariances are held at a time: with all others, or with those of the same set.
 BLOCK_UNITS = 1_000
 #: Moves between two sets of the Markov chain, for each place.
 MOVES = 20
@@ -139,8 +139,13 @@ def set_statistics(stacks: Sequence[tuple[PartStack, Sets]], group: Sequence[int
     by_kind: dict[tuple[int, int], list[tuple[int, int]]] = {}
     for first, second in combinations(sorted(range(len(group)), key=group.__getitem__), 2):
         by_kind.setdefault((group[first], group[second]), []).append((first, second))
-    for (left, right), pairs in by_kind.items():
-        _add_covariances(variance, stacks[left][0], stacks[right][0], pairs, local)
+    n_most = max(stack.estimate.shape[1] for stack, _ in stacks)
+    if len(by_kind) * n_most**2 > local.size * len(group):
+        # most pairs of units stand in no set: only those that do are worked out
+        variance += _drawn_covariances([stacks[g][0] for g in group], local)
+    else:
+        for (left, right), pairs in by_kind.items():
+            _add_covariances(variance, stacks[left][0], stacks[right][0], pairs, local)
     with np.errstate(divide="ignore", invalid="ignore"):
         statistics = np.abs(total) / np.sqrt(np.maximum(variance, 0.0))
     return np.asarray(np.fmax.reduce(statistics, axis=0))
@@ -160,6 +165,27 @@ def _add_covariances(
                 continue
             inside = np.flatnonzero((row >= 0) & (row < block.shape[1]))
             variance[:, inside] += 2.0 * block[:, row[inside], local[inside, other]]
+
+
+def _drawn_covariances(stacks: Sequence[PartStack], local: Sets) -> FloatArray:
+    """Return twice the covariances of the units of each set, shape (m, B), from those units alone.
+
+    Parameters
+    ----------
+    stacks : sequence of PartStack, length K
+        The candidates for each place.
+    local : ndarray of int, shape (B, K)
+        Where among them each unit is.
+    """
+    found = []
+    step = max(1, BLOCK_UNITS // len(stacks))
+    for block in (local[start : start + step].T for start in range(0, len(local), step)):
+        chosen = list(zip(stacks, block, strict=True))
+        residuals = np.stack([stack.residuals[units] for stack, units in chosen], axis=1)
+        weights = np.stack([stack.weights[:, units] for stack, units in chosen], axis=2)
+        covariances = (weights @ np.swapaxes(weights, 2, 3)) * (residuals @ np.swapaxes(residuals, 1, 2))
+        found.append(2.0 * np.triu(covariances, 1).sum(axis=(2, 3)))
+    return np.concatenate(found, axis=1)
 
 
 def every_set(eligible: Sequence[Sets], group: Sequence[int], most: int) -> Sets | None:

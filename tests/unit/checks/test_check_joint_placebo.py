@@ -7,8 +7,14 @@ import pytest
 from scipy import stats
 
 from its_eval.checks import joint_placebo as module
-from its_eval.checks.joint_placebo import eligible_sets, every_set, joint_placebo, random_sets
-from its_eval.effects.set_effect import UnitPart, set_effect
+from its_eval.checks.joint_placebo import (
+    eligible_sets,
+    every_set,
+    joint_placebo,
+    random_sets,
+    set_statistics,
+)
+from its_eval.effects.set_effect import PartStack, UnitPart, set_effect
 
 
 def random_parts(names, rng, terms=1, n=20):
@@ -106,14 +112,36 @@ def test_equal_sets_are_ties():
     assert joint_placebo(dict.fromkeys(names(3), parts), rng).p_value == 1.0
 
 
-def test_blocks_of_units_make_no_difference(monkeypatch):
+@pytest.mark.parametrize("draws", [500, 200])
+def test_blocks_of_units_make_no_difference(monkeypatch, draws):
     units, rng = names(40), np.random.default_rng(11)
     early, late = random_parts(units, rng, 2), random_parts(units, rng, 2)
     places = {"u00": early, "u01": late, "u02": late, "u03": early}
-    whole = joint_placebo(places, np.random.default_rng(12), draws=500)
+    whole = joint_placebo(places, np.random.default_rng(12), draws=draws)
     monkeypatch.setattr(module, "BLOCK_UNITS", 7)
-    assert joint_placebo(places, np.random.default_rng(12), draws=500) == whole
+    assert joint_placebo(places, np.random.default_rng(12), draws=draws) == whole
     assert not whole.every_set
+
+
+@pytest.mark.parametrize("staggered", [False, True])
+def test_pairs_that_were_drawn_have_the_numbers_of_all_pairs(monkeypatch, staggered):
+    """A hundred sets of 3 among 60 need 300 pairs of 1,770 and more; two thousand sets need them all."""
+    units, rng = names(60), np.random.default_rng(21)
+    parts = [random_parts(units, rng, 2) for _ in range(2)]
+    stacks = [(PartStack.of(list(each.values())), np.arange(60)) for each in parts]
+    group = [0, 1, 0] if staggered else [0, 0, 0]
+    sets = random_sets(60, 3, 2_000, rng)
+    every = set_statistics(stacks, group, sets)
+    monkeypatch.delattr(PartStack, "covariances")
+    drawn = set_statistics(stacks, group, sets[:100])
+    dense = [
+        statistic([parts[g][units[unit]] for g, unit in zip(group, chosen, strict=True)])
+        for chosen in sets[:100]
+    ]
+    np.testing.assert_allclose(drawn, every[:100], rtol=1e-12)
+    np.testing.assert_allclose(drawn, dense, rtol=1e-12)
+    with pytest.raises(AttributeError, match="covariances"):
+        set_statistics(stacks, group, sets)
 
 
 def test_few_sets_cannot_reach_the_level():
