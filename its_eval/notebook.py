@@ -126,7 +126,7 @@ def save(evaluation: Evaluation, folder: Path, *, force: bool) -> Path:
 
 def report(evaluation: Evaluation, path: Path) -> Path:
     """Write the report of a result to one file."""
-    from its_eval.pipeline.produce import REPORT  # noqa: PLC0415  (start-up time)
+    from its_eval.provenance import REPORT  # noqa: PLC0415  (start-up time)
 
     if path.is_dir() or not path.absolute().parent.is_dir():
         raise OutputError(f"{path}: expected the path of a file in a folder that is there")

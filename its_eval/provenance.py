@@ -21,6 +21,7 @@ SCHEMA_VERSION = 1
 PROGRAM = "its-eval"
 MANIFEST = "manifest.json"
 RESOLVED = "config.resolved.yaml"
+REPORT = "report.html"
 #: Libraries whose version may change a number or a figure.
 LIBRARIES = ("Jinja2", "matplotlib", "numpy", "pandas", "pyarrow", "pydantic", "scipy", "statsmodels")
 
@@ -239,16 +240,79 @@ def unchanged(
     paths = list(inputs)
     if content is None or not all(map(os.path.isfile, paths)):
         return False
+    written = (folder / RESOLVED).read_text(encoding="utf-8") if (folder / RESOLVED).is_file() else None
+    return written == resolved and _same(content, folder, config_path, paths, figures=figures, report=report)
+
+
+def surely_unchanged(folder: Path, config_path: Path, *, figures: bool, report: bool) -> bool:
+    """Return whether `unchanged` would say so, seen without reading the settings: False when in doubt.
+
+    The same config in the same place and version has the same settings, unless it includes a file, and reads
+    the same files, unless one was laid into a folder. Whatever text of the config names a file or a folder is
+    taken to be one; reading the settings takes libraries whose loading is most of the time.
+
+    Parameters
+    ----------
+    folder : Path
+        The result.
+    config_path : Path
+        The config.
+    figures, report : bool
+        Whether figures and a report are wanted; a batch has none.
+    """
+    content = read_manifest(folder)
+    config = (content or {}).get("config") or {}
+    place = {"path": config_path.resolve().as_posix(), "folder": config_path.parent.resolve().as_posix()}
+    if content is None or not config_path.is_file() or any(config.get(key) != place[key] for key in place):
+        return False
+    paths = [Path(path) for path in content.get("inputs") or {}]
+    whole = "batch" not in content
+    if not _same(content, folder, config_path, paths, figures=figures and whole, report=report and whole):
+        return False
+    named = _files_named(config_path)
+    return named is not None and named <= {path.resolve() for path in paths}
+
+
+def _files_named(config_path: Path) -> set[Path] | None:
+    """Return every file that a text of a config may stand for; None where that cannot be told."""
+    import yaml  # noqa: PLC0415  (start-up time)
+
+    try:
+        events = list(yaml.parse(config_path.read_bytes(), Loader=yaml.CBaseLoader))
+    except yaml.YAMLError:
+        # in an encoding of its own; reading the settings tells
+        return None
+    texts = {event.value for event in events if isinstance(event, yaml.ScalarEvent)} - {""}
+    if config_path.name == RESOLVED or any("://" in text for text in texts):
+        return None
+    files: set[Path] = set()
+    for path in (config_path.parent / text for text in texts):
+        # unlike the methods of a path these are false for a name that the system does not take
+        if os.path.isdir(path):  # noqa: PTH112
+            files.update(part.resolve() for part in path.rglob("*") if part.is_file())
+        elif os.path.isfile(path):  # noqa: PTH113
+            files.add(path.resolve())
+    return files
+
+
+def _same(
+    content: Mapping[str, Any],
+    folder: Path,
+    config_path: Path,
+    paths: Iterable[Path],
+    *,
+    figures: bool,
+    report: bool,
+) -> bool:
+    """Return whether a manifest has this version, config, inputs, outputs and what is wanted."""
     expected = {
         "program": {"name": PROGRAM, "version": program_version()},
         "inputs": input_hashes(paths),
         "outputs": output_hashes(folder),
     }
-    written = (folder / RESOLVED).read_text(encoding="utf-8") if (folder / RESOLVED).is_file() else None
     return (
         all(content.get(key) == value for key, value in expected.items())
         and (content.get("config") or {}).get("sha256") == sha256(config_path)
-        and written == resolved
         and (bool(content.get("figures")) or not figures)
         and (bool(content.get("report")) or not report)
         # what `--fail-on` asks about a result that stays

@@ -17,12 +17,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import typer
 
 from its_eval.cli.system import end_with_parent, stopping_cleanly
-from its_eval.config import load_config, to_yaml
 from its_eval.errors import ItsEvalError
-from its_eval.pipeline.produce import REPORT, Wanted, fault_names, produce
-from its_eval.pipeline.sources import input_files
-from its_eval.provenance import read_manifest, unchanged
-from its_eval.result import jsonable_tables
+from its_eval.provenance import REPORT, read_manifest, surely_unchanged, unchanged
 
 if TYPE_CHECKING:
     from its_eval.config import Config
@@ -37,8 +33,8 @@ class Asked:
 
     Attributes
     ----------
-    wanted : Wanted
-        Figures, report.
+    figures, report : bool
+        What a result is to hold beside its tables.
     form : {"text", "json", "json-full"}
         How results are printed.
     watched : tuple of str
@@ -53,7 +49,8 @@ class Asked:
         How much is printed.
     """
 
-    wanted: Wanted
+    figures: bool
+    report: bool
     form: Form
     watched: tuple[str, ...]
     jobs: int
@@ -77,7 +74,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Task:
-    """A config, where its result goes, and its settings: None where it is faulty."""
+    """A config, where its result goes, and its settings: None where it is faulty, or its result stands."""
 
     path: Path
     target: Path
@@ -85,11 +82,27 @@ class Task:
     fault: ItsEvalError | None = None
 
 
-def tasks_of(paths: Sequence[Path], targets: Sequence[Path]) -> list[Task]:
-    """Return a task for each config; one that cannot be read has its fault."""
+def tasks_of(paths: Sequence[Path], targets: Sequence[Path], asked: Asked, *, look: bool) -> list[Task]:
+    """Return a task for each config; one that cannot be read has its fault.
+
+    Parameters
+    ----------
+    paths, targets : sequence of Path
+        Configs and their result folders.
+    asked : Asked
+        What is wanted of each.
+    look : bool
+        Whether to look first for a result that stands: then the settings are not read.
+    """
     tasks = []
     for path, target in zip(paths, targets, strict=True):
         try:
+            if look and surely_unchanged(target, path, figures=asked.figures, report=asked.report):
+                tasks.append(Task(path, target, None))
+                continue
+            # the libraries of a run, of which a result that stands has no need
+            from its_eval.config import load_config  # noqa: PLC0415
+
             tasks.append(Task(path, target, load_config(path)))
         except ItsEvalError as error:
             tasks.append(Task(path, target, None, error))
@@ -138,8 +151,9 @@ def _in_turn(tasks: Sequence[Task], asked: Asked) -> Iterator[Done]:
 
 def _can_share(tasks: Sequence[Task], asked: Asked) -> bool:
     """Return whether configs get a process each; a batch uses the processes itself."""
-    batch = any(task.config is not None and task.config.output.detail == "estimates" for task in tasks)
-    return len(tasks) > 1 and asked.jobs > 1 and not batch
+    read = [task.config for task in tasks if task.config is not None]
+    batch = any(config.output.detail == "estimates" for config in read)
+    return len(read) > 1 and asked.jobs > 1 and not batch
 
 
 def _side_by_side(tasks: Sequence[Task], asked: Asked) -> Iterator[Done]:
@@ -182,15 +196,17 @@ def _attempted(task: Task, asked: Asked) -> Done:
 
 def _carried_out(task: Task, asked: Asked) -> Done:
     config = task.config
-    assert config is not None  # noqa: S101  (a task without settings has a fault)
+    if config is None or ((asked.if_changed or asked.resume) and _stands(config, task, asked)):
+        return _left(task, asked)
     if config.output.detail == "estimates":
         return _batch(config, task, asked)
+    from its_eval.pipeline.produce import fault_names  # noqa: PLC0415  (not for a result that stands)
+    from its_eval.result import jsonable_tables  # noqa: PLC0415
+
     path, target = task.path, task.target
     evaluation = _evaluated(config, task, asked)
-    _tell_path(target / (REPORT if asked.wanted.report else "tables"), asked)
+    _tell_path(target / (REPORT if asked.report else "tables"), asked)
     entry: dict[str, Any] = {"config": str(path), "out": str(target)}
-    if evaluation is None:
-        return Done(stored_failures(path, target, asked.watched), entry | {"unchanged": True})
     if asked.form == "json":
         verdicts = jsonable_tables({"verdicts": evaluation.tables["verdicts"]})
         entry |= {"title": evaluation.title, "faults": evaluation.faults, **verdicts}
@@ -200,47 +216,59 @@ def _carried_out(task: Task, asked: Asked) -> Done:
         # a tenth of a second that JSON does without
         from its_eval.cli.run_text import print_summary  # noqa: PLC0415
 
-        print_summary(evaluation, target, report=asked.wanted.report, verbose=asked.verbose)
+        print_summary(evaluation, target, report=asked.report, verbose=asked.verbose)
     return Done(failures(path, evaluation.faults, fault_names(evaluation), asked.watched), entry)
 
 
-def _evaluated(config: Config, task: Task, asked: Asked) -> Evaluation | None:
-    """Evaluate a config into its folder; None when the result is there already and nothing has changed."""
+def _evaluated(config: Config, task: Task, asked: Asked) -> Evaluation:
+    """Evaluate a config into its folder."""
     from its_eval.cli.console import progress_bar  # noqa: PLC0415
+    from its_eval.pipeline.produce import Wanted, produce  # noqa: PLC0415
 
-    path, target, wanted = task.path, task.target, asked.wanted
     # what the libraries made on loading is no garbage: statsmodels asks for whole collections while fitting
     gc.freeze()
-    if asked.if_changed and _stands(config, task, wanted):
-        _tell_unchanged(target, asked)
-        return None
     with progress_bar(quiet=asked.quiet) as progress:
         return produce(
             config,
-            path,
-            target,
+            task.path,
+            task.target,
             command=shlex.join(["its-eval", *sys.argv[1:]]),
-            wanted=wanted,
+            wanted=Wanted(figures=asked.figures, report=asked.report),
             force=asked.force,
             jobs=asked.jobs,
             progress=progress,
         )
 
 
-def _stands(config: Config, task: Task, wanted: Wanted) -> bool:
-    """Return whether the result is there already and nothing has changed."""
+def _stands(config: Config, task: Task, asked: Asked) -> bool:
+    """Return whether the result is there already and nothing has changed; a batch has tables alone."""
+    from its_eval.config import to_yaml  # noqa: PLC0415  (not for a result that stands)
+    from its_eval.pipeline.sources import input_files  # noqa: PLC0415
+
+    whole = config.output.detail == "full"
     return unchanged(
         task.target,
         task.path,
         input_files(config),
         resolved=to_yaml(config, as_written=True),
-        figures=wanted.figures,
-        report=wanted.report,
+        figures=asked.figures and whole,
+        report=asked.report and whole,
     )
 
 
+def _left(task: Task, asked: Asked) -> Done:
+    """Say that a result stays as it is, and what is wrong with it."""
+    path, target = task.path, task.target
+    batch = "batch" in (read_manifest(target) or {})
+    _tell_path(target / (REPORT if asked.report and not batch else "tables"), asked)
+    if not asked.quiet:
+        typer.echo(f"{target}: unchanged, nothing done", err=True)
+    entry = {"config": str(path), "out": str(target), "unchanged": True}
+    return Done(stored_failures(path, target, asked.watched), entry)
+
+
 def _batch(config: Config, task: Task, asked: Asked) -> Done:
-    """Carry out a batch; one that is done already is done when it is asked to go on, too."""
+    """Carry out a batch."""
     # a tenth of a second that a whole evaluation does without
     from its_eval.batch.run import Means, run_batch  # noqa: PLC0415
     from its_eval.cli.run_text import print_batch, series_bar  # noqa: PLC0415
@@ -248,12 +276,6 @@ def _batch(config: Config, task: Task, asked: Asked) -> Done:
     path, target = task.path, task.target
     entry: dict[str, Any] = {"config": str(path), "out": str(target)}
     _tell_path(target / "tables", asked)
-    same = asked.if_changed or asked.resume
-    if same and unchanged(
-        target, path, input_files(config), resolved=to_yaml(config, as_written=True), figures=False
-    ):
-        _tell_unchanged(target, asked)
-        return Done(stored_failures(path, target, asked.watched), entry | {"unchanged": True})
     means = Means(asked.jobs, asked.scheduler, resume=asked.resume, force=asked.force)
     command = shlex.join(["its-eval", *sys.argv[1:]])
     try:
@@ -272,11 +294,6 @@ def _tell_path(path: Path, asked: Asked) -> None:
     """Print where the result is when nothing else is printed: for a script that goes on with it."""
     if asked.quiet and asked.form == "text":
         typer.echo(path)
-
-
-def _tell_unchanged(target: Path, asked: Asked) -> None:
-    if not asked.quiet:
-        typer.echo(f"{target}: unchanged, nothing done", err=True)
 
 
 def failures(

@@ -14,7 +14,7 @@ from its_eval.pipeline.frames import written_frames
 from its_eval.pipeline.planning import make_plan
 from its_eval.pipeline.run import evaluate_plan
 from its_eval.pipeline.sources import input_files, load_sources
-from its_eval.provenance import RESOLVED, input_hashes, manifest, output_hashes
+from its_eval.provenance import REPORT, RESOLVED, input_hashes, manifest, output_hashes
 from its_eval.report.write import require_free, result_folder, write_manifest, write_tables, write_text
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, int, int], None]
 
-REPORT = "report.html"
 WORKBOOK = "results.xlsx"
 FIGURES = "figures"
 #: All figures for the report, until it is written.

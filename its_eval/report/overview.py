@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from its_eval.figures.catalogue import figure_tasks
 from its_eval.figures.drawing import draw_figures, every_figure
-from its_eval.provenance import MANIFEST
+from its_eval.provenance import MANIFEST, REPORT
 from its_eval.report.blocks import Cell, Link, Section, Table, plain, text_cell
 from its_eval.report.cells import ANSWER_TITLES, FOUND, answer_rows, columns
 from its_eval.report.checklists import load_answers
@@ -122,9 +122,6 @@ def _runs(entries: Sequence[OverviewEntry]) -> Section:
         )
     table = Table("table-runs", "Runs on this page", columns("Run", "Title", "Report", "To know"), lines)
     return Section("runs", "The runs", [table])
-
-
-REPORT = "report.html"
 
 
 def report_of(run: StoredRun, *, style: Path | None = None, answers: Path | None = None) -> str:

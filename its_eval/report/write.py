@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from its_eval.errors import OutputError
-from its_eval.evaluation import defused
 from its_eval.provenance import MANIFEST, foreign_files
 
 if TYPE_CHECKING:
@@ -257,6 +256,8 @@ def write_tables(
     In CSV a text that starts like a spreadsheet formula gets a leading apostrophe; Parquet keeps texts as
     they are.
     """
+    from its_eval.evaluation import defused  # noqa: PLC0415  (pandas, of which asking for a place has no need)
+
     folder.mkdir()
     for name in sorted(name for name, table in tables.items() if empty or len(table)):
         if "csv" in formats:

@@ -5,6 +5,8 @@ import math
 import os
 import re
 import shutil
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
@@ -349,6 +351,37 @@ class TestIfChanged:
         assert answer.err == f"{result}: unchanged, nothing done\n"
         assert contents(result) == before
         assert its("run", study.config, "-o", result, *TABLES, "--if-changed", "-q").err == ""
+
+    def test_it_looks_before_it_loads_the_libraries_of_a_run(self, study, result):
+        """A schedule asks every hour about many configs, and mostly in vain."""
+        code = (
+            "import sys\nfrom its_eval.cli.app import main\ntry:\n    main()\nfinally:\n"
+            "    print(*{'numpy', 'pandas', 'scipy', 'rich', 'its_eval.config.models'} & {*sys.modules})"
+        )
+        arguments = ("run", study.config, "-o", result, *TABLES, "--if-changed")
+        done = subprocess.run(
+            [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, check=True
+        )
+        assert done.stdout == "\n"
+        assert done.stderr == f"{result}: unchanged, nothing done\n"
+
+    @pytest.mark.parametrize("place", ["all.parquet", "all.parquet/later"])
+    def test_a_file_added_to_an_input_folder_is_a_change(self, its, study, place):
+        rows = pd.read_csv(study.indicators, dtype={"unit": str})
+        folder = study.folder / "all.parquet"
+        (study.folder / place).mkdir(parents=True)
+        rows[rows["unit"] != "B5"].to_parquet(folder / "one.parquet")
+        study.config.write_text(study.config.read_text().replace(study.indicators.name, "all.parquet"))
+        out = study.folder / "out"
+        arguments = ("run", study.config, "-o", out, *TABLES, "--if-changed")
+        assert its(*arguments, "-q").code == 0
+        assert "nothing done" in its(*arguments).err
+        rows[rows["unit"] == "B5"].to_parquet(study.folder / place / "two.parquet")
+        answer = its(*arguments)
+        assert (answer.code, answer.err) == (0, "")
+        inputs = json.loads((out / "manifest.json").read_text())["inputs"]
+        assert str(study.folder / place / "two.parquet") in inputs
+        assert "nothing done" in its(*arguments).err
 
     def test_what_is_watched_for_has_not_gone(self, its, study, result):
         """A scheduler that asks again hears again: nothing was mended."""

@@ -37,9 +37,14 @@ def made(tmp_path):
 
 def is_unchanged(made, **changes):
     result, config, source, _ = made
-    return provenance.unchanged(
+    found = provenance.unchanged(
         result, config, [source], **{"resolved": "version: 1\n", "figures": False, **changes}
     )
+    if "resolved" not in changes:
+        # the first look says the same where the config names nothing
+        wanted = {"figures": False, "report": False, **changes}
+        assert provenance.surely_unchanged(result, config, **wanted) == found
+    return found
 
 
 def test_an_input_that_cannot_be_read_is_a_fault_of_the_data(made, monkeypatch):
@@ -81,6 +86,34 @@ def test_a_result_stands_until_something_changes(made):
     assert is_unchanged(made)
     assert not is_unchanged(made, resolved="version: 1\nseed: 2\n")
     assert not is_unchanged(made, figures=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "sure"),
+    [
+        (b"[d.csv, '', nothing.csv, a title]", True),
+        (b"[d.csv, other.csv]", False),
+        (b"[d.csv, folder]", False),
+        (b"{from: 'https://example.org/d.csv'}", False),
+        (b"title: caf\xe9", False),
+        (b"[d.csv", False),
+    ],
+)
+def test_the_first_look_is_sure_only_where_the_config_names_nothing_else(made, text, sure):
+    result, config, _, content = made
+    (config.parent / "other.csv").write_text("x\n")
+    (config.parent / "folder" / "deep").mkdir(parents=True)
+    (config.parent / "folder" / "deep" / "e.csv").write_text("x\n")
+    config.write_bytes(text)
+    content["config"]["sha256"] = provenance.sha256(config)
+    (result / provenance.MANIFEST).write_text(json.dumps(content))
+    assert provenance.surely_unchanged(result, config, figures=False, report=False) == sure
+    assert not provenance.surely_unchanged(result, config, figures=True, report=False)
+    (result / provenance.MANIFEST).write_text(json.dumps(content | {"batch": {}}))
+    assert provenance.surely_unchanged(result, config, figures=True, report=True) == sure
+    link = config.parent / "folder" / config.name
+    link.symlink_to(config)
+    assert not provenance.surely_unchanged(result, link, figures=False, report=False)
 
 
 @pytest.mark.parametrize("place", [1, 2])

@@ -79,18 +79,14 @@ def run(
     # imports stand here for the start-up time
     from its_eval.cli.runs import Asked, carry_out, tasks_of  # noqa: PLC0415
     from its_eval.errors import UsageError  # noqa: PLC0415
-    from its_eval.pipeline.produce import Wanted  # noqa: PLC0415
     from its_eval.report.write import require_free  # noqa: PLC0415
 
     if quiet and verbose:
         raise UsageError("--quiet and --verbose exclude each other")
     watched = _fail_on(fail_on or [])
-    tasks = tasks_of(configs, _targets(configs, out))
-    _require_batch(tasks, scheduler=scheduler, resume=resume)
-    if dry_run:
-        return _show_plans(tasks, format_)
     asked = Asked(
-        wanted=Wanted(figures=not no_figures, report=not no_report),
+        figures=not no_figures,
+        report=not no_report,
         form=format_,
         watched=watched,
         jobs=jobs,
@@ -101,6 +97,11 @@ def run(
         quiet=quiet,
         verbose=verbose,
     )
+    look = if_changed and not (dry_run or resume or scheduler is not None)
+    tasks = tasks_of(configs, _targets(configs, out), asked, look=look)
+    _require_batch(tasks, scheduler=scheduler, resume=resume)
+    if dry_run:
+        return _show_plans(tasks, format_)
     for task in tasks:
         # what an interrupted batch left is looked at when it goes on
         require_free(task.target, force=asked.force or resume)
