@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from its_eval.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 SCHEMA_VERSION = 1
 PROGRAM = "its-eval"
@@ -244,12 +244,19 @@ def unchanged(
     return written == resolved and _same(content, folder, config_path, paths, figures=figures, report=report)
 
 
-def surely_unchanged(folder: Path, config_path: Path, *, figures: bool, report: bool) -> bool:
+def surely_unchanged(
+    folder: Path,
+    config_path: Path,
+    files_named: Callable[[Path], set[Path] | None],
+    *,
+    figures: bool,
+    report: bool,
+) -> bool:
     """Return whether `unchanged` would say so, seen without reading the settings: False when in doubt.
 
     The same config in the same place and version has the same settings, unless it includes a file, and reads
-    the same files, unless one was laid into a folder. Whatever text of the config names a file or a folder is
-    taken to be one; reading the settings takes libraries whose loading is most of the time.
+    the same files, unless one was laid into a folder. Reading the settings takes libraries whose loading is
+    most of the time.
 
     Parameters
     ----------
@@ -257,6 +264,8 @@ def surely_unchanged(folder: Path, config_path: Path, *, figures: bool, report: 
         The result.
     config_path : Path
         The config.
+    files_named : callable
+        Gives the files that a config may read or include, resolved, or None; see ``config.named_files``.
     figures, report : bool
         Whether figures and a report are wanted; a batch has none.
     """
@@ -269,30 +278,8 @@ def surely_unchanged(folder: Path, config_path: Path, *, figures: bool, report: 
     whole = "batch" not in content
     if not _same(content, folder, config_path, paths, figures=figures and whole, report=report and whole):
         return False
-    named = _files_named(config_path)
+    named = files_named(config_path)
     return named is not None and named <= {path.resolve() for path in paths}
-
-
-def _files_named(config_path: Path) -> set[Path] | None:
-    """Return every file that a text of a config may stand for; None where that cannot be told."""
-    import yaml  # noqa: PLC0415  (start-up time)
-
-    try:
-        events = list(yaml.parse(config_path.read_bytes(), Loader=yaml.CBaseLoader))
-    except yaml.YAMLError:
-        # in an encoding of its own; reading the settings tells
-        return None
-    texts = {event.value for event in events if isinstance(event, yaml.ScalarEvent)} - {""}
-    if config_path.name == RESOLVED or any("://" in text for text in texts):
-        return None
-    files: set[Path] = set()
-    for path in (config_path.parent / text for text in texts):
-        # unlike the methods of a path these are false for a name that the system does not take
-        if os.path.isdir(path):  # noqa: PTH112
-            files.update(part.resolve() for part in path.rglob("*") if part.is_file())
-        elif os.path.isfile(path):  # noqa: PTH113
-            files.add(path.resolve())
-    return files
 
 
 def _same(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import typer
 
 from its_eval.cli.system import end_with_parent, stopping_cleanly
+from its_eval.config.named_files import files_named
 from its_eval.errors import ItsEvalError
 from its_eval.provenance import REPORT, read_manifest, surely_unchanged, unchanged
 
@@ -97,7 +98,8 @@ def tasks_of(paths: Sequence[Path], targets: Sequence[Path], asked: Asked, *, lo
     tasks = []
     for path, target in zip(paths, targets, strict=True):
         try:
-            if look and surely_unchanged(target, path, figures=asked.figures, report=asked.report):
+            wanted = {"figures": asked.figures, "report": asked.report}
+            if look and surely_unchanged(target, path, files_named, **wanted):
                 tasks.append(Task(path, target, None))
                 continue
             # the libraries of a run, of which a result that stands has no need

@@ -75,7 +75,7 @@ ALLOWED = {
         *("pipeline", "batch", "report", "figures", "words", "improvement", "importers", "peers", "data"),
         *("config", "effects", "calendar", "evaluation", "result", "starter", "provenance", "errors"),
     },
-    "notebook": {"pipeline", "figures", "words", "data", "evaluation", "result", "errors"},
+    "notebook": {"pipeline", "figures", "words", "data", "evaluation", "result", "provenance", "errors"},
     "__init__": {"config", "evaluation", "peers", "pipeline", "provenance", "report"},
     "__main__": {"cli"},
 }

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from its_eval import provenance
+from its_eval.config.named_files import files_named
 from its_eval.errors import DataError
 
 
@@ -43,7 +44,7 @@ def is_unchanged(made, **changes):
     if "resolved" not in changes:
         # the first look says the same where the config names nothing
         wanted = {"figures": False, "report": False, **changes}
-        assert provenance.surely_unchanged(result, config, **wanted) == found
+        assert provenance.surely_unchanged(result, config, files_named, **wanted) == found
     return found
 
 
@@ -107,13 +108,13 @@ def test_the_first_look_is_sure_only_where_the_config_names_nothing_else(made, t
     config.write_bytes(text)
     content["config"]["sha256"] = provenance.sha256(config)
     (result / provenance.MANIFEST).write_text(json.dumps(content))
-    assert provenance.surely_unchanged(result, config, figures=False, report=False) == sure
-    assert not provenance.surely_unchanged(result, config, figures=True, report=False)
+    assert provenance.surely_unchanged(result, config, files_named, figures=False, report=False) == sure
+    assert not provenance.surely_unchanged(result, config, files_named, figures=True, report=False)
     (result / provenance.MANIFEST).write_text(json.dumps(content | {"batch": {}}))
-    assert provenance.surely_unchanged(result, config, figures=True, report=True) == sure
+    assert provenance.surely_unchanged(result, config, files_named, figures=True, report=True) == sure
     link = config.parent / "folder" / config.name
     link.symlink_to(config)
-    assert not provenance.surely_unchanged(result, link, figures=False, report=False)
+    assert not provenance.surely_unchanged(result, link, files_named, figures=False, report=False)
 
 
 @pytest.mark.parametrize("place", [1, 2])
