@@ -63,8 +63,8 @@ def write(folder, frame, **disclosure):
     return path
 
 
-def texts(folder):
-    """Return the text of every file of a result, of a workbook that of its parts; tables of Parquet as CSV."""
+def texts(folder, unpacked):
+    """Return the text of every file of a result: of a workbook and a page all parts, tables of Parquet as CSV."""
     found = {}
     for path in sorted(item for item in folder.rglob("*") if item.is_file()):
         name = path.relative_to(folder).as_posix()
@@ -73,7 +73,9 @@ def texts(folder):
         elif path.suffix == ".xlsx":
             with zipfile.ZipFile(path) as book:
                 found |= {f"{name}/{part}": book.read(part).decode() for part in book.namelist()}
-        elif path.suffix in (".csv", ".json", ".html", ".svg", ".yaml"):
+        elif path.suffix == ".html":
+            found[name] = unpacked(path.read_text(encoding="utf-8"))
+        elif path.suffix in (".csv", ".json", ".svg", ".yaml"):
             found[name] = path.read_text(encoding="utf-8")
         else:
             raise AssertionError(f"{name}: how is it searched?")
@@ -100,7 +102,7 @@ def come_back(text, values):
     )
 
 
-def test_nothing_protected_is_written_anywhere(its, tmp_path):
+def test_nothing_protected_is_written_anywhere(its, tmp_path, unpacked):
     frame = counts()
     values = protected_values(frame)
     assert len(values) > 100
@@ -114,7 +116,7 @@ def test_nothing_protected_is_written_anywhere(its, tmp_path):
             "run", path, "-o", tmp_path / f"more{number}", "--no-figures", "--no-report", "--format", "json"
         )
         assert told.code == 0
-        files = texts(out) | {"stdout": answer.out, "stderr": answer.err, "json": told.out}
+        files = texts(out, unpacked) | {"stdout": answer.out, "stderr": answer.err, "json": told.out}
         assert {"report.html", "tables/series.csv", "manifest.json", "config.resolved.yaml"} <= set(files)
         back = {name: count for name, text in files.items() if (count := come_back(text, values))}
         if found:
@@ -125,7 +127,7 @@ def test_nothing_protected_is_written_anywhere(its, tmp_path):
 
 
 @pytest.mark.parametrize("at", ["input", "output"])
-def test_files_do_not_depend_on_what_is_hidden(its, tmp_path, at):
+def test_files_do_not_depend_on_what_is_hidden(its, tmp_path, at, unpacked):
     """Counts so small that no answer of the true ones is given: every file is the same, whatever is in it."""
     frame = counts()
     other = looks_the_same(frame)
@@ -134,7 +136,7 @@ def test_files_do_not_depend_on_what_is_hidden(its, tmp_path, at):
     for item in (frame, other):
         path = write(tmp_path, item, at=at)
         assert its("run", path, "-o", tmp_path / "out", "--force").code == 0
-        found = texts(tmp_path / "out")
+        found = texts(tmp_path / "out", unpacked)
         # names the input by its digest, and the day
         del found["manifest.json"]
         digest = re.compile(r"\b[0-9a-f]{12,64}\b")

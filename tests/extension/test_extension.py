@@ -28,7 +28,7 @@ estimands: {{primary: {primary}, at: [9]}}
 
 
 @pytest.fixture
-def run(study, its):
+def run(study, its, unpacked):
     """Run a config and return its tables and its page."""
 
     def call(designs="difference", estimators="reml_ar", primary="slope_change"):
@@ -38,7 +38,7 @@ def run(study, its):
         done = its("run", str(path), "-o", str(folder), "--no-figures")
         assert done.code == 0, done.err
         tables = {file.stem: pd.read_csv(file) for file in (folder / "tables").glob("*.csv")}
-        return tables, (folder / "report.html").read_text(encoding="utf-8"), done.out
+        return tables, unpacked((folder / "report.html").read_text(encoding="utf-8")), done.out
 
     return call
 

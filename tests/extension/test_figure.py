@@ -36,7 +36,7 @@ def test_it_is_listed_described_and_drawn(study):
 
 
 @pytest.mark.usefixtures("registered")
-def test_from_yaml_to_report(study, its, tmp_path):
+def test_from_yaml_to_report(study, its, tmp_path, unpacked):
     study.write(text=study.config.read_text() + "output: {which: all}\n")
     out = tmp_path / "result"
     assert its("run", str(study.config), "-o", str(out), "--jobs", "1").code == 0
@@ -44,6 +44,6 @@ def test_from_yaml_to_report(study, its, tmp_path):
         assert (out / "figures" / f"gaps_by_year_waits_A1.{ending}").is_file()
     frame = pd.read_csv(out / "figures" / "gaps_by_year_waits_A1.csv")
     assert list(frame.columns) == ["year", "missing"]
-    page = " ".join((out / "report.html").read_text(encoding="utf-8").split())
+    page = " ".join(unpacked((out / "report.html").read_text(encoding="utf-8")).split())
     assert "How many values each year lacks: Waits, A1 Trust A1." in page
     assert re.search(rf'aria-label="{TEXT}"', page)
