@@ -75,7 +75,6 @@ FORM = of("unit/checks/test_check_form.py")
 BENDS = of("unit/checks/test_check_trend_bounds.py", "unit/test_effects_trend_bounds.py")
 BOUNDS = of("unit/test_effects_trend_bounds.py")
 ATTENTION = of("unit/checks/test_check_attention.py")
-FIGURE_LEVELS = of("unit/report/figures/test_figure_levels.py")
 PAGE_LEVELS = of("unit/report/pages/test_interval_levels.py")
 LAYOUT = of("unit/report/figures/test_figure_layout.py")
 WORDS = of("unit/test_narrative.py")
@@ -484,14 +483,8 @@ MUTATIONS: tuple[Mutation, ...] = (
              "an interval far below the margin counts as inside it", FORM),
     Mutation("correlogram", "[0.025, 0.975]", "[0.05, 0.95]",
              "the band of 95 % of a correlogram is one of 90 %", RESIDUALS),
-    Mutation("interval_words", "100.0 * about['confidence']", "95.0",
+    Mutation("interval_level", "100.0 * confidence", "95.0",
              "every interval is called one of 95 %", WORDS),
-    Mutation("FigureLabels.interval", "100.0 * self.confidence", "95.0",
-             "figures call every interval one of 95 %", FIGURE_LEVELS),
-    Mutation("_counterfactual_label", "{100.0 * series.labels.confidence:g}", "95",
-             "the main figure calls every interval one of 95 %", FIGURE_LEVELS),
-    Mutation("_main_table", "100.0 * float(about['confidence'])", "95.0",
-             "the report's table calls every interval one of 95 %", PAGE_LEVELS),
     Mutation("_conclusions", "100.0 * float(settings['confidence'])", "95.0",
              "the report's methods call every interval one of 95 %", PAGE_LEVELS),
 )

@@ -1,7 +1,6 @@
 """Checks that a config asks for or leaves out, in a run."""
 
-import pandas as pd
-
+from its_eval import load_run
 from its_eval.evaluation import COLUMNS
 
 TABLES = ("--no-figures", "--no-report", "-q", "--force")
@@ -12,9 +11,7 @@ def tables_of(its, study, checks):
     out = study.folder / "out"
     answer = its("run", config, "-o", out, *TABLES)
     assert (answer.code, answer.err) == (0, "")
-    return {
-        name: pd.read_csv(out / "tables" / f"{name}.csv") for name in ("checks", "trend_bounds", "effects")
-    }
+    return load_run(out).tables
 
 
 def test_the_trend_may_bend_so_far(its, study):
