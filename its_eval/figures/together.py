@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -96,11 +95,12 @@ def together_data(evaluation: Evaluation, task: FigureTask) -> pd.DataFrame:
     columns = pd.DataFrame(
         {"value": rows["unit_value"], "peers": rows["peer_mean"], "expected": expected}
     ).astype(float)
-    columns = columns.map(math.log) if log else columns
+    # a level of nothing has no logarithm, and its mean none either
+    columns = np.log(columns.where(columns > 0.0)) if log else columns
     grouped = columns.groupby(rows["period"], sort=True)
     n_units = rows["unit"].nunique()
     means = grouped.mean().where(grouped.count() == n_units)
-    frame = (means.map(math.exp) if log else means).reset_index(names="period")
+    frame = (np.exp(means) if log else means).reset_index(names="period")
     frame.insert(1, "date", first_days(frame["period"], frequency_of(evaluation, task.outcome)))
     frame.insert(2, "units", grouped["value"].count().to_numpy())
     frame["expected_low"], frame["expected_high"] = np.nan, np.nan

@@ -64,7 +64,7 @@ def job(request, tmp_path, small, unmeasured):
 def test_week_after_week(job, small):
     summary, difference = small.folder / "summary.json", small.folder / "diff.txt"
     assert not any(job())
-    assert "tables" in json.loads(summary.read_text())[0]
+    assert "verdicts" in json.loads(summary.read_text())[0]
     assert not difference.exists()
 
     assert not any(job())

@@ -29,11 +29,13 @@ HELD = """
 import os, sys, time
 from pathlib import Path
 from its_eval.cli import app
+from its_eval.figures import drawing
 from its_eval.pipeline import produce
 
 name, go, free = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
 sys.argv[1:4] = []
-held = getattr(produce, name)
+home = drawing if hasattr(drawing, name) else produce
+held = getattr(home, name)
 
 def hold(*arguments):
     global free
@@ -44,7 +46,7 @@ def hold(*arguments):
             time.sleep(0.01)
     return held(*arguments)
 
-setattr(produce, name, hold)
+setattr(home, name, hold)
 app.main()
 """
 

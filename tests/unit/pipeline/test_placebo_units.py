@@ -201,7 +201,7 @@ def test_peers_that_are_given_make_all_other_donors_the_peers_of_a_placebo(world
     pool = [f"D{place}" for place in range(1, 5)]
     assert [target.unit for target in targets] == pool
     for target in targets:
-        assert target.peers == tuple(code for code in pool if code != target.unit)
+        assert tuple(target.peers) == tuple(code for code in pool if code != target.unit)
 
 
 def test_the_only_donor_has_nobody_to_be_compared_with_so_that_there_is_no_placebo(world, found_placebos):
