@@ -96,11 +96,11 @@ def together_data(evaluation: Evaluation, task: FigureTask) -> pd.DataFrame:
         {"value": rows["unit_value"], "peers": rows["peer_mean"], "expected": expected}
     ).astype(float)
     # a level of nothing has no logarithm, and its mean none either
-    columns = np.log(columns.where(columns > 0.0)) if log else columns
+    columns = columns.where(columns > 0.0).transform(np.log) if log else columns
     grouped = columns.groupby(rows["period"], sort=True)
     n_units = rows["unit"].nunique()
     means = grouped.mean().where(grouped.count() == n_units)
-    frame = (np.exp(means) if log else means).reset_index(names="period")
+    frame = (means.transform(np.exp) if log else means).reset_index(names="period")
     frame.insert(1, "date", first_days(frame["period"], frequency_of(evaluation, task.outcome)))
     frame.insert(2, "units", grouped["value"].count().to_numpy())
     frame["expected_low"], frame["expected_high"] = np.nan, np.nan
