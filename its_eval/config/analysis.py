@@ -283,7 +283,8 @@ class Intervention(Settings):
 
     @model_validator(mode="after")
     def _length_of_shape(self) -> Self:
-        meaning = SHAPES[self.shape].length
+        form = SHAPES[self.shape]
+        meaning = form.length
         if meaning and self.length is None:
             refuse(
                 "intervention", [Fault(("length",), f"shape {self.shape} has no length", f"the {meaning}")]
@@ -294,14 +295,11 @@ class Intervention(Settings):
             refuse(
                 "intervention", [Fault(("length",), what, f"this key left out, or shape {one_of(having)}")]
             )
-        if self.phase_in.as_ == "ramp" and self.phase_in.periods and not _may_ramp(self.shape):
+        ramps = self.phase_in.as_ == "ramp" and self.phase_in.periods > 0
+        if ramps and form.has_level and not form.stays:
             what = f"a ramp to shape {self.shape}, which does not stay"
             refuse("intervention", [Fault(("phase_in", "as"), what, "exclude, or another shape")])
         return self
-
-
-def _may_ramp(shape: str) -> bool:
-    return SHAPES[shape].stays or not SHAPES[shape].has_level
 
 
 class Event(Settings):

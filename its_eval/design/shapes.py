@@ -44,10 +44,10 @@ class Shape:
         Usable periods that the segment before and the one after need (methods §11.1).
     length : str
         What its length in the config means; blank for shapes that have none.
-    profile : callable
-        From periods since the first full one and the length the share of the change that is there.
     lasts : callable
         From the length for how many periods there is an effect; infinite for good.
+    fades : callable
+        From periods since the first full one and the length the share of the change that is left.
     """
 
     name: str
@@ -55,8 +55,12 @@ class Shape:
     in_words: str
     needs: int
     length: str = ""
-    profile: Callable[[FloatArray, float], FloatArray] = lambda since, _: np.ones_like(since)
     lasts: Callable[[float], float] = lambda _: np.inf
+    fades: Callable[[FloatArray, float], FloatArray] = lambda since, _: np.ones_like(since)
+
+    def profile(self, since: FloatArray, length: float) -> FloatArray:
+        """Return the share of the change that is there, by periods since the first full one."""
+        return np.where(since < self.lasts(length), self.fades(since, length), 0.0)
 
     @property
     def has_level(self) -> bool:
@@ -74,15 +78,7 @@ class Shape:
         return self.has_level and not self.length and bool(np.isinf(self.lasts(0.0)))
 
 
-def _while_it_lasts(since: FloatArray, length: float) -> FloatArray:
-    return (since < length).astype(np.float64)
-
-
-def _halved(since: FloatArray, length: float) -> FloatArray:
-    return np.asarray(np.exp2(-since / length))
-
-
-#: Usable periods that a segment needs for a line of its own, for a level, and for a single period.
+#: Usable periods that a segment needs for a line of its own, and for a level.
 FOR_A_SLOPE, FOR_A_LEVEL = 8, 3
 
 STEP = Shape("step", ("level_change",), "an immediate change in level that stays", FOR_A_LEVEL)
@@ -98,7 +94,6 @@ PULSE = Shape(
     ("level_change",),
     "a change in the first period alone",
     FOR_A_LEVEL,
-    profile=lambda since, _: _while_it_lasts(since, 1.0),
     lasts=lambda _: 1.0,
 )
 TEMPORARY = Shape(
@@ -107,7 +102,6 @@ TEMPORARY = Shape(
     "a change of level that ends after so many periods",
     FOR_A_LEVEL,
     length="periods that it lasts",
-    profile=_while_it_lasts,
     lasts=lambda length: length,
 )
 DECAY = Shape(
@@ -116,7 +110,7 @@ DECAY = Shape(
     "an immediate change in level that fades, by half in so many periods",
     FOR_A_LEVEL,
     length="periods in which it halves",
-    profile=_halved,
+    fades=lambda since, length: np.exp2(-since / length),
 )
 
 _HOME = "its_eval.design.shapes"

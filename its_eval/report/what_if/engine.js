@@ -618,7 +618,7 @@ const WhatIf = (() => {
     const n = study.periods.length, main = study.interruptions[0];
     const usable = study.masked.map((masked) => !masked);
     const columns = [Array(n).fill(1)];
-    if (study.trend) columns.push(Array.from({ length: n }, (_, t) => t - main.start));
+    columns.push(Array.from({ length: n }, (_, t) => t - main.start));
     const own = [];
     study.interruptions.forEach((item, number) => {
       const full = item.start + item.phase_in;
@@ -711,7 +711,7 @@ const WhatIf = (() => {
   /* The answers of one study: a unit alone, or its gap to the mean of its peers.
    *
    * study: periods, masked, unit {values, sizes}, peers [{values, sizes}], difference, scale ("none" | "log"),
-   * weighted, interruptions, trend, season, seasonal (columns), order, year (periods of a year), confidence. */
+   * weighted, interruptions, season, seasonal (columns), order, year (periods of a year), confidence. */
   function answer(study) {
     const { matrix, usable, own } = design(study);
     const onScale = (values) => values.map((value) => (value === null || study.scale !== "log" ? value
@@ -769,7 +769,7 @@ const WhatIf = (() => {
     return { effects, ahead, used, y, fitted, without, fit: found, weighted: relative !== null };
   }
 
-  return { answer, fit, contrast, peerMean, relativeVariance, twoSided, quantile, CannotFit };
+  return { answer, fit, contrast, twoSided, quantile, CannotFit };
 })();
 
 if (typeof module !== "undefined") module.exports = WhatIf;

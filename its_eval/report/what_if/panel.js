@@ -86,7 +86,7 @@
     const interruptions = study.interruptions.map((item, number) =>
       (number ? item : { ...item, start: choices.start }));
     return {
-      periods: outcome.periods, masked, interruptions, trend: true, confidence: data.confidence,
+      periods: outcome.periods, masked, interruptions, confidence: data.confidence,
       unit: outcome.series[study.unit], scale: outcome.scale, difference: study.design === "difference",
       peers: study.peers.filter((code) => !choices.dropped.includes(code)).map((code) => outcome.series[code]),
       weighted: study.weighted, season: choices.season && study.season.kind !== "none",

@@ -12,7 +12,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from its_eval.calendar import describe_period, parse_period, season_position
-from its_eval.design.matrix import Season, automatic_season
+from its_eval.design.matrix import Season
 from its_eval.evaluation import interval_level, records
 from its_eval.report.blocks import Section, WhatIf, plain
 from its_eval.words.labels import compared_with
@@ -216,12 +216,9 @@ def _season(chosen: Any, n_used: int, per_year: int) -> Season:
     """Return the season that the fit has; the choice by length is that of the declared series."""
     if isinstance(chosen, dict):
         return Season("harmonics", int(chosen["harmonics"]))
-    if chosen in ("months", "quarters", "weeks"):
-        return Season("dummies")
-    if chosen == "auto":
-        kind, pairs = automatic_season(n_used, per_year)
-        return Season("dummies" if kind == "dummies" else "harmonics" if pairs else "none", pairs)
-    return Season("none")
+    if chosen in ("none", "auto"):
+        return Season(chosen).resolve(n_used, per_year)
+    return Season("dummies")
 
 
 def _declared(
