@@ -88,7 +88,7 @@ nhs-data: ## copy the NHS files from NHS_DATA to data/nhs (they are never commit
 nhs: $(VENV)/.user ## evaluate the five NHS-VMI trusts (after make nhs-data)
 	$(BIN)/its-eval run configs/nhs_vmi_ae4h.yaml --out results/nhs_vmi_ae4h --force --jobs 2
 
-bench: $(VENV)/.ready ## all ratios against their targets: engine, start-up, run, batch
+bench: $(VENV)/.ready ## every ratio that speed is held to, on one screen
 	$(BIN)/python benchmarks/bench.py
 
 sample: $(VENV)/.user ## make the sample data anew (the same bytes)

@@ -4,7 +4,7 @@ What is timed is timed in turn with what it is held against, in one run, and the
 Rows in seconds are reported. Another program would spoil the times, so a load above 0.5 is refused; with
 `--force` the processor time of the processes and their children stands in for wall time, and the heading says
 so (two processes then gain nothing that shows). `--large` adds the rows of minutes; words of a case
-(e.g. `gaps fit`) limit it to cases with one of them. Writes benchmarks/results/bench.json and bench.md.
+(e.g. `gaps fits`) limit it to the cases of these names. Writes benchmarks/results/bench.json and bench.md.
 """
 
 import json
@@ -294,6 +294,9 @@ def main():
         sys.exit(f"load {load:.1f}: others would spoil the times; wait, or use --force for processor time")
     what = f"processor time, at a load of {load:.1f}" if forced else "wall time"
     print(f"{what}; median of {TIMES}\n")
+    cases = {getattr(case, "__name__", "batch_large"): case for case in (*CASES, *LARGE)}
+    if unknown := set(words) - set(cases):
+        sys.exit(f"no case {', '.join(sorted(unknown))}; there are {', '.join(cases)}")
     RESULTS.mkdir(exist_ok=True)
     bench = Bench(Path(tempfile.mkdtemp(prefix="its-eval-bench-")), forced=forced)
     try:

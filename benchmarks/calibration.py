@@ -29,6 +29,7 @@ from its_eval.design.peer_mean import peer_mean
 from its_eval.effects.attribution import attribution
 from its_eval.estimators.arima import fit_arima
 from its_eval.estimators.fit import ContrastEstimates
+from its_eval.estimators.kind import SECOND_ORDER_FROM, autoregressive_order
 from its_eval.estimators.least_squares import fit_newey_west, ols_statistics
 from its_eval.estimators.prais_winsten import fit_prais_winsten
 from its_eval.estimators.random_walk import fit_random_walk
@@ -44,13 +45,14 @@ NUMBERS = ROOT / "docs" / "calibration.json"
 PAGE = ROOT / "docs" / "calibration.md"
 SEED = 20150701
 PROCESSES = 2
+#: What the page is made of, each by itself with `--only`.
+PARTS = ("cells", "printed", "panels", "labels", "sample")
 
 #: Periods in all, and before the interruption.
 LENGTHS = {24: 12, 48: 24, 83: 27, 134: 78}
 AUTOCORRELATIONS = (0.0, 0.2, 0.4, 0.6, 0.8)
 #: Level and slope change.
 CONTRASTS = np.eye(4)[2:]
-SECOND_ORDER_FROM = 48
 #: What is asked of a series, the terms first.
 QUESTIONS = ("level", "slope", "change")
 
@@ -169,7 +171,7 @@ def default_answer(X, Y):
 
     Also the p-value of both together, and which series the differenced model answers.
     """
-    order = 2 if len(X) >= SECOND_ORDER_FROM else 1
+    order = autoregressive_order("auto", len(X))
     found = reml_ar_statistics(X, Y, CONTRASTS, order)
     parts = [found.estimates.estimate, found.estimates.std_error, np.maximum(found.estimates.df, 1.0)]
     stuck = found.flags["at_bound"]
@@ -424,9 +426,9 @@ def main():
     parser.add_argument("--panels", type=int, default=2_000)
     parser.add_argument("--reps", type=int, default=1_000)
     parser.add_argument("--processes", type=int, default=PROCESSES)
-    parser.add_argument("--only", choices=["cells", "printed", "panels", "labels", "sample", "page"])
+    parser.add_argument("--only", choices=[*PARTS, "page"])
     asked = parser.parse_args()
-    parts = [asked.only] if asked.only else ["cells", "printed", "panels", "labels", "sample"]
+    parts = [asked.only] if asked.only else PARTS
     numbers = json.loads(NUMBERS.read_text(encoding="utf-8")) if NUMBERS.exists() else {}
     with ProcessPoolExecutor(asked.processes) as pool:
         if "cells" in parts:
@@ -447,7 +449,7 @@ def main():
             numbers["labels"] = label_rows(pool, asked.panels)
     if "sample" in parts:
         numbers["sample"] = sample_output(asked.reps)
-    absent = {"cells", "printed", "panels", "labels", "sample"} - set(numbers)
+    absent = set(PARTS) - set(numbers)
     NUMBERS.write_text(json.dumps(numbers, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     if absent:
         sys.exit(f"{', '.join(sorted(absent))} not computed yet: the page is left as it was")

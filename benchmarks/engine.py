@@ -1,6 +1,6 @@
 """What the engine costs against a least-squares solve of the same matrix, on this machine, in one run.
 
-`make bench` prints the tables and writes benchmarks/results/engine.json. Processor time is measured, so that
+Prints the tables and writes benchmarks/results/engine.json. Processor time is measured, so that
 other programs take nothing from the result but the cache; ratios are medians of paired runs: the two are
 timed in turn, so that a machine that changes speed changes both.
 """

@@ -10,6 +10,7 @@ the default is then fitted with these variances as known.
 import numpy as np
 from battery import ALPHA, COUNTRIES, admissions, fake_dates, matrix
 
+from its_eval.estimators.kind import autoregressive_order
 from its_eval.estimators.reml.forms_fit import fit_reml_ar_own
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
 
@@ -35,7 +36,7 @@ def monthly_variance(X, Y, months, prior):
 def rejected(X, Y, months, prior):
     """Return which steps are found, by the default (prior None) or with a variance for each month."""
     contrast = np.eye(X.shape[1])[[2]]
-    order = 2 if len(X) >= 48 else 1
+    order = autoregressive_order("auto", len(X))
     if prior is None:
         fit = fit_reml_ar(X, Y, order)
     else:

@@ -24,6 +24,13 @@ def axe_source():
     return found[0].read_text(encoding="utf-8") if found else None
 
 
+def wait_for(browser, script, *arguments, seconds=60):
+    """Return what a script returns as soon as that is something."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    return WebDriverWait(browser, seconds).until(lambda driver: driver.execute_script(script, *arguments))
+
+
 def axe_faults(browser):
     """Return the violations on the page: impact, rule, how many, the first."""
     source = axe_source()

@@ -5,12 +5,10 @@ import os
 from pathlib import Path
 
 import pytest
-from chromium import axe_faults, needs_chromium
-from selenium.webdriver.support.ui import WebDriverWait
+from chromium import ROOT, axe_faults, needs_chromium, wait_for
 
 pytestmark = needs_chromium
 
-ROOT = Path(__file__).parents[2]
 DESKTOP, PHONE, PAPER = 1280, 390, 680
 CONFIG = """\
 version: 1
@@ -67,9 +65,7 @@ def report(tmp_path_factory):
 def unfold_all(browser):
     """Open every part; what is folded is unpacked first."""
     browser.execute_script("document.querySelector('.open-all').click()")
-    WebDriverWait(browser, 60).until(
-        lambda driver: driver.execute_script("return document.querySelector('.open-all').hidden")
-    )
+    wait_for(browser, "return document.querySelector('.open-all').hidden")
 
 
 @pytest.fixture
@@ -210,7 +206,7 @@ def test_an_address_within_the_page_opens_what_is_folded(browser, open_page, rep
     browser.get("about:blank")
     browser.get(f"{report.as_uri()}#{ident}")
     opened = "return document.getElementById(arguments[0])?.closest('details')?.open"
-    WebDriverWait(browser, 60).until(lambda driver: driver.execute_script(opened, ident))
+    wait_for(browser, opened, ident)
 
 
 @pytest.mark.parametrize(("width", "height"), [(1400, 900), (390, 844)])
@@ -232,7 +228,7 @@ def test_folded_parts_are_unpacked_when_they_are_opened(open_page):
     packed = "return document.querySelectorAll('[data-packed]').length"
     before = browser.execute_script(packed)
     browser.execute_script("document.querySelector('details:has(#checks) summary').click()")
-    WebDriverWait(browser, 60).until(lambda driver: driver.execute_script(packed) == before - 1)
+    wait_for(browser, f"{packed} === arguments[0]", before - 1)
     assert browser.execute_script("return document.querySelectorAll('#attention').length") == 1
 
 

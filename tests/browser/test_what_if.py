@@ -6,7 +6,7 @@ from statistics import median
 
 import pytest
 import yaml
-from chromium import ROOT, axe_faults, needs_chromium
+from chromium import ROOT, axe_faults, needs_chromium, wait_for
 from engine_parity import COUNT, ENGINE, FITS, SEED, random_questions
 from engine_parity import compare as compare_with_package
 
@@ -93,15 +93,29 @@ def page(browser, report):
     browser.get_log("browser")
     browser.get(report.as_uri())
     browser.execute_script("document.documentElement.style.scrollBehavior = 'auto'")
-    browser.execute_script("document.getElementById('what-if-panel').scrollIntoView()")
-    wait_for(browser, "return document.querySelectorAll('#what-if-panel tbody tr').length")
+    show_panel(browser)
     return browser
 
 
-def wait_for(browser, script):
-    from selenium.webdriver.support.ui import WebDriverWait
+def show_panel(browser):
+    """Move to the controls, whose first answer waits until somebody looks."""
+    browser.execute_script("document.getElementById('what-if-panel').scrollIntoView()")
+    wait_for(browser, "return document.querySelectorAll('#what-if-panel tbody tr').length")
 
-    return WebDriverWait(browser, 30).until(lambda driver: driver.execute_script(script))
+
+def settle(browser):
+    """Wait until what was moved has been answered."""
+    browser.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+
+
+def start_at(browser, place):
+    """Move the start to a period, by its place."""
+    browser.execute_script(
+        "const bar = document.getElementById('what-if-start'); bar.value = arguments[0];"
+        "bar.dispatchEvent(new Event('input'))",
+        place,
+    )
+    settle(browser)
 
 
 def choose_unit(browser, design, outcome="fft_recommend"):
@@ -161,10 +175,7 @@ def test_the_start(page, tmp_path):
     _, moved = run(tmp_path, intervention={**CONFIG["intervention"], "date": "2015-10"})
     for design in DESIGNS:
         choose_unit(page, design)
-        page.execute_script(
-            "const bar = document.getElementById('what-if-start'); bar.value = Number(bar.value) + 3;"
-            "bar.dispatchEvent(new Event('input'))"
-        )
+        start_at(page, 30)
         wait_for(page, "return document.querySelector('.what-if-exploring')")
         assert page.find_element("id", "what-if-start-words").text == "October 2015"
         compare(shown(page), moved, design)
@@ -222,12 +233,7 @@ def test_the_season_and_the_order(page, tmp_path):
 
 def test_what_is_tried_is_counted_kept_in_the_address_and_printed(page):
     for value in (24, 25, 24):
-        page.execute_script(
-            "const bar = document.getElementById('what-if-start'); bar.value = arguments[0];"
-            "bar.dispatchEvent(new Event('input'))",
-            value,
-        )
-        page.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+        start_at(page, value)
     status = page.find_element("css selector", ".what-if-status").text
     assert status == "Exploration, not the declared answer. 2 other choices tried in this copy."
     assert page.current_url.endswith("tried=2")
@@ -238,8 +244,7 @@ def test_what_is_tried_is_counted_kept_in_the_address_and_printed(page):
     assert printed.text.startswith("2 other choices tried in this copy of the report.")
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "screen"})
     page.refresh()
-    page.execute_script("document.getElementById('what-if-panel').scrollIntoView()")
-    wait_for(page, "return document.querySelectorAll('#what-if-panel tbody tr').length")
+    show_panel(page)
     page.find_element("id", "what-if-season").click()
     assert page.current_url.endswith("tried=3")
 
@@ -251,10 +256,7 @@ def test_it_never_gives_a_verdict(page, declared):
 
 
 def test_a_choice_without_an_answer_says_why(page):
-    page.execute_script(
-        "const bar = document.getElementById('what-if-start'); bar.value = 4; bar.dispatchEvent(new Event('input'))"
-    )
-    page.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+    start_at(page, 4)
     status = page.find_element("css selector", ".what-if-status").text
     assert status.startswith(
         "No answer with these choices: 4 periods on one side of the start; 8 are needed."
@@ -288,7 +290,7 @@ STATES = {
 @pytest.mark.parametrize("state", STATES)
 def test_the_console_is_silent_and_axe_finds_nothing(page, state):
     page.execute_script(STATES[state])
-    page.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+    settle(page)
     assert page.get_log("browser") == []
     assert [fault for fault in axe_faults(page) if "what-if" in fault[3]] == []
 
@@ -298,16 +300,3 @@ def test_a_phone_shows_it_without_moving_sideways(page):
     page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     assert page.execute_script("return document.documentElement.scrollWidth") <= 390
     page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-
-
-def test_its_own_share_of_the_page_is_small():
-    folder = ROOT / "its_eval" / "report" / "what_if"
-    assert sum(path.stat().st_size for path in folder.glob("*.*s")) <= 60_000
-
-
-def test_a_report_without_it(declared, tmp_path):
-    config, evaluation = declared
-    settings = config.model_dump(mode="json", by_alias=True)
-    settings["output"]["report"]["what_if"] = False
-    page = render_report(evaluation, tmp_path, settings=settings, provenance={})
-    assert "what-if" not in page

@@ -87,17 +87,21 @@ def test_the_bundled_list_holds_the_facts():
     assert not bundled.duplicated().any()
 
 
-def outcome_of(old, new, name, found):
-    """Return what became of a change in a series."""
-    (_, indicator, start, end), calendar = SERIES[name], found.rows.calendar
-    date = next(item[2] for item in published_steps() if item[:2] == (old, new))
-    if not calendar.parse(start) < calendar.containing(dt.date.fromisoformat(date)) <= calendar.parse(end):
-        return "outside the window"
-    heirs = last_heirs(
+def heirs_of(name, calendar):
+    """Return who goes on for whom by the end of the window of a series."""
+    _, _, start, end = SERIES[name]
+    return last_heirs(
         item
         for item in load_changes([NHS], calendar)
         if calendar.parse(start) < item.period <= calendar.parse(end)
     )
+
+
+def outcome_of(old, date, name, found, heirs):
+    """Return what became of a change in a series."""
+    (_, indicator, start, end), calendar = SERIES[name], found.rows.calendar
+    if not calendar.parse(start) < calendar.containing(dt.date.fromisoformat(date)) <= calendar.parse(end):
+        return "outside the window"
     checks = {
         (item.check, code)
         for item in found.rows.findings
@@ -121,7 +125,8 @@ def test_every_merger_of_trusts_since_2010_is_summed_dropped_or_warned_of():
     page = (ROOT / "docs" / "importing.md").read_text(encoding="utf-8")
     for name in SERIES:
         found = sources(name)
-        became = [outcome_of(old, new, name, found) for old, new, _, _ in trusts]
+        heirs = heirs_of(name, found.rows.calendar)
+        became = [outcome_of(old, date, name, found, heirs) for old, _, date, _ in trusts]
         counts = [
             became.count(word) for word in ("summed", "dropped", "warned of", "no rows", "outside the window")
         ]

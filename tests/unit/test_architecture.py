@@ -12,7 +12,6 @@ PACKAGE = Path(its_eval.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 LONGEST = 500
 #: A module with a single importer, beside it, has at least so many lines of code of its own.
-HALF_A_THOUGHT = 60
 
 #: What each part of the package may import besides itself, in the order in which data flow. What estimates
 #: knows nothing of words, pictures and pages.

@@ -5,7 +5,6 @@ import pytest
 
 UNITS = ("T1", "D1", "D2", "D3")
 N, START = 60, 30
-RAIN = [{"indicator": "rain"}]
 
 
 def base():

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from by_hand import segments
 from scipy import optimize, stats
 
 from its_eval.checks.power import design_fit, minimum_detectable
@@ -41,8 +42,9 @@ def test_rows_are_those_of_the_closed_form(planned):
     assert set(table[table["configured"]]["n_pre"]) == {24}
     for design, n_peers in (("single", None), ("difference", 2)):
         own = table[(table["design"] == design) & (table["n_pre"] == 24)]
-        X = np.column_stack([np.ones(48), time := np.arange(48) - 24, time >= 0, np.maximum(time, 0)]) * 1.0
-        read = design_fit(X, np.array([[0.0, 0.0]])).contrasts(np.array([[0, 0, 1, 0], [0, 0, 0, 12]]))
+        read = design_fit(segments(48, 24), np.array([[0.0, 0.0]])).contrasts(
+            np.array([[0, 0, 1, 0], [0, 0, 0, 12]])
+        )
         error = np.sqrt(1 + 1 / n_peers) if n_peers else 1.0
         level, slope = (
             minimum_detectable(error * s, df, 0.05, 0.9)
@@ -154,8 +156,7 @@ def test_the_label_of_a_change_is_that_of_its_joint_test(planned):
     table = design_power(config, autocorrelations=(0.0,)).tables["power_curve"]
     own = table[table["configured"]].set_index("estimand")["minimum_detectable_label"]
     n = 600
-    time = np.arange(n) - n // 2
-    X = np.column_stack([np.ones(n), time, time >= 0, np.maximum(time, 0)]).astype(float)
+    X = segments(n, n // 2)
     precision = np.linalg.inv(np.linalg.inv(X.T @ X)[2:, 2:])
     critical = stats.f.isf(0.025, 2, n - 4)
     for name, place, unit in (("level_change", 0, 1.0), ("slope_change", 1, 12.0)):

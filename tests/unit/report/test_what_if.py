@@ -10,7 +10,9 @@ import yaml
 
 from its_eval.config import load_config
 from its_eval.pipeline.run import evaluate
+from its_eval.report.html import render_report
 from its_eval.report.source import ReportSource, with_every_table
+from its_eval.report.what_if import studies
 from its_eval.report.what_if.studies import what_if, what_if_data
 
 SAMPLE = Path(__file__).parents[3] / "data" / "sample"
@@ -46,6 +48,12 @@ def source(folder, *, outcome=None, **changes):
     return ReportSource(with_every_table(evaluate(config)), config.model_dump(mode="json", by_alias=True))
 
 
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory):
+    """The study as it stands: read, and never changed, by several tests."""
+    return source(tmp_path_factory.mktemp("study"))
+
+
 def data(folder, **changes):
     return json.loads(what_if_data(source(folder, **changes)))
 
@@ -54,8 +62,7 @@ def test_the_level_of_its_intervals_is_not_rounded(tmp_path):
     assert data(tmp_path, confidence=0.975)["interval"] == "97.5 % interval"
 
 
-def test_values_are_those_of_the_tables(tmp_path):
-    asked = source(tmp_path)
+def test_values_are_those_of_the_tables(asked):
     found = json.loads(what_if_data(asked))
     (study,), (outcome,) = found["studies"], found["outcomes"]
     peers = list(asked.table("peers")["peer"])
@@ -86,7 +93,6 @@ def test_values_are_those_of_the_tables(tmp_path):
         ("none", "none", 0),
         ("months", "dummies", 0),
         ({"harmonics": 2}, "harmonics", 2),
-        ("auto", "dummies", 0),
     ],
 )
 def test_the_season_is_that_of_the_fit(tmp_path, chosen, kind, pairs):
@@ -146,23 +152,31 @@ def test_what_the_engine_does_not_fit_has_no_controls(tmp_path, changes):
     assert not section.blocks
 
 
-def test_it_can_be_switched_off(tmp_path):
-    asked = source(tmp_path)
+def test_it_can_be_switched_off(asked, tmp_path):
     (section,) = what_if(asked)
     assert section.blocks
     (section,) = what_if(source(tmp_path, output={"report": {"what_if": False}}))
     assert not section.blocks
 
 
-def test_a_result_without_peers_values_has_no_controls_for_gaps(tmp_path):
-    asked = source(tmp_path)
+def test_a_result_without_peers_values_has_no_controls_for_gaps(asked):
     tables = {**asked.evaluation.tables, "peer_series": asked.table("peer_series").iloc[:0]}
     assert what_if_data(replace(asked, evaluation=replace(asked.evaluation, tables=tables))) == ""
 
 
-def test_the_text_cannot_end_its_element(tmp_path):
-    asked = source(tmp_path)
+def test_the_text_cannot_end_its_element(asked):
     named = replace(asked.evaluation, unit_names={"SIM07": "</script><b>"})
     text = what_if_data(replace(asked, evaluation=named))
     assert "<" not in text
     assert json.loads(text)["outcomes"][0]["names"]["SIM07"] == "SIM07 </script><b>"
+
+
+def test_a_page_without_it_says_nothing_of_it(asked, tmp_path):
+    settings = {**asked.settings, "output": {**asked.settings["output"]}}
+    settings["output"]["report"] = {**settings["output"]["report"], "what_if": False}
+    page = render_report(asked.evaluation, tmp_path, settings=settings, provenance={})
+    assert "what-if" not in page
+
+
+def test_its_own_share_of_the_page_is_small():
+    assert sum(path.stat().st_size for path in Path(studies.__file__).parent.glob("*.*s")) <= 60_000
