@@ -57,10 +57,12 @@ __all__ = [
 ]
 
 _NAMES = {
-    "analysis": ("BeforeAfter", "Checks", "Design", "Estimands", "Multiplicity", "Output", "ReportSettings"),
+    "analysis": (
+        *("BeforeAfter", "Checks", "Design", "Estimands", "Event", "Intervention", "Multiplicity", "Output"),
+        *("PhaseIn", "ReportSettings"),
+    ),
     "data": ("CharacteristicsTable", "DataSettings", "IndicatorTable", "UnitsTable"),
     "estimators": ("Estimator",),
-    "interventions": ("Event", "Intervention", "PhaseIn"),
     "loading": ("json_schema", "load_config", "to_yaml"),
     "models": ("Config",),
     "outcomes": ("Outcome", "OutcomeDefaults", "Seasonality"),

@@ -11,14 +11,13 @@ import pandas as pd
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+#: Cells that mean "nothing is written here"; in a column of codes, where a letter is a code, no others do.
+BLANK_MARKS = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None"})
 #: Cells that mean "not known": blank, or a publisher's mark for suppressed. Never read as zero.
-MISSING_MARKS = frozenset(
-    {
-        *("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None"),
-        # of British official statistics: suppressed, not available, not applicable
-        *("*", "-", "..", ":", "c", "z", "[c]", "[x]", "[z]"),
-    }
-)
+MISSING_MARKS = BLANK_MARKS | {
+    # of British official statistics: suppressed, not available, not applicable
+    *("*", "-", "..", ":", "c", "z", "[c]", "[x]", "[z]"),
+}
 
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?$")
 #: Larger numbers are no measurements, and their squares leave the range of double precision.

@@ -89,7 +89,8 @@ def load_changes(lists: Sequence[Path], calendar: Calendar) -> tuple[Change, ...
         except DataError as error:
             problems += error.problems
             continue
-        kinds = frame["kind"].astype(str).str.strip() if "kind" in frame.columns else None
+        heading = next((name for name in frame.columns if str(name).strip().lower() == "kind"), None)
+        kinds = None if heading is None else frame[heading].astype(str).str.strip()
         for place, (row, cells) in enumerate(frame[columns].astype(str).iterrows()):
             old, new, date = (text.strip() for text in cells)
             kind = WHOLE[0] if kinds is None else kinds.iloc[place] or WHOLE[0]

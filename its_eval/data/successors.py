@@ -11,7 +11,7 @@ import pandas as pd
 
 from its_eval.data.faults import NO_PERIOD, Finding
 from its_eval.data.load import IndicatorRows
-from its_eval.data.numbers import MISSING_MARKS
+from its_eval.data.numbers import BLANK_MARKS, MISSING_MARKS
 from its_eval.errors import DataError
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def lifetimes_of(units: Units, calendar: Calendar, where: str) -> Lifetimes:
 def _last_successors(units: Units) -> tuple[dict[str, str], list[str]]:
     """Return who goes on in the end for each unit with a successor, and the units for whom nobody does."""
     column = units.column("successor") or {}
-    direct = {unit: heir for unit, heir in column.items() if heir not in MISSING_MARKS and heir != unit}
+    direct = {unit: heir for unit, heir in column.items() if heir not in BLANK_MARKS and heir != unit}
     successors: dict[str, str] = {}
     circles = []
     for unit in direct:

@@ -26,7 +26,8 @@ def crossing(function: Callable[[FloatArray], FloatArray], low: FloatArray, high
     low, high = (np.array(bound, dtype=np.float64) for bound in np.broadcast_arrays(low, high))
     while True:
         middle = 0.5 * (low + high)
-        if ((middle <= low) | (middle >= high)).all():
+        # of a bound that is not known the middle is not known either
+        if not ((middle > low) & (middle < high)).any():
             return middle
         above = function(middle) > 0.0
         high = np.where(above, middle, high)

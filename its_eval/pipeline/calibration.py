@@ -135,7 +135,7 @@ def calibrate(config: Config, reps: int, progress: Progress) -> pd.DataFrame:
                     for key, item in world.tests(entry, found, own):
                         tests.setdefault(key, []).append(item)
                     if entry is entries[0]:
-                        for truth, p_values in world.p_values(found, donors):
+                        for truth, p_values in world.p_values(entry, found, donors):
                             judged.setdefault(truth, []).append(p_values)
         rows += _simulated_rows(analysis, outcome, comparison.name, tests)
         if donors.judges and settings:
@@ -297,9 +297,11 @@ class _World:
             for place, truth in enumerate(self.truths):
                 yield (entry.label, estimand, truth), _Tests(rejected[place], detected[place], effect)
 
-    def p_values(self, found: Sequence[Estimates], donors: _Donors) -> Iterator[tuple[str, FloatArray]]:
+    def p_values(
+        self, entry: Estimator, found: Sequence[Estimates], donors: _Donors
+    ) -> Iterator[tuple[str, FloatArray]]:
         """Yield by world the p-value of the question, and beside the donors, shape (2, R)."""
-        both = np.full((2, len(self.truths) * sum(item.own.shape[1] for item in self.drawn[:1])), np.nan)
+        both = np.full((2, len(self.truths) * self.count(entry)), np.nan)
         for asked in questions(self.analysis, found)[:1]:
             units = list(asked.p_values)
             number = np.array([int(unit) for unit in units], dtype=np.intp)

@@ -17,7 +17,6 @@ from its_eval.report.blocks import (
     Bullets,
     Folded,
     Heading,
-    Picture,
     Section,
     Sentence,
     Strong,
@@ -30,6 +29,7 @@ from its_eval.report.cells import (
     FOUND,
     MOST_ROWS,
     answer_rows,
+    answering_picture,
     began_column,
     estimate,
     limits,
@@ -131,15 +131,10 @@ def _units(source: ReportSource) -> Section:
     several = len(source.outcomes) > 1
     for outcome in source.outcomes:
         together, apart = (pictures(source, kind, outcome) for kind in ("answer", "units"))
-        # of a single outcome the first screen has the figure that answers
-        if several:
-            design = main_design(answers_of(source.evaluation, outcome))
-            of_it = [one for one in together if isinstance(one, Picture) and one.figure.task.design == design]
-            blocks += of_it[:1]
-            together = [one for one in together if one not in of_it[:1]]
-        else:
-            together = together[1:] if len(together) > 1 else []
-        rest = [*together, *apart]
+        answering = answering_picture(source, outcome)
+        # of a single outcome the first screen has it
+        blocks += [answering] if answering and several else []
+        rest = [*(one for one in together if one != answering), *apart]
         blocks += [Folded(f"{source.label(outcome)}: all units in one figure", rest)] if rest else []
     for unit, name in source.everyone.items():
         blocks.append(Heading(name, ident=anchor("unit", unit)))

@@ -25,7 +25,9 @@ from its_eval.report.blocks import (
 from its_eval.report.source import anchor
 from its_eval.words.labels import PEERS, compared_with, estimand_words, message_words, verdict_words
 from its_eval.words.numbers import detectable_words, measure, p_number, printed, rounded
+from its_eval.words.screen import main_design
 from its_eval.words.sentences import not_estimated
+from its_eval.words.verdicts import answers_of
 
 if TYPE_CHECKING:
     from its_eval.figures.catalogue import FigureTask
@@ -275,6 +277,13 @@ def pictures(source: ReportSource, section: str, outcome: str, unit: str = "") -
     kinds = in_section(section)
     found = [figure for kind in kinds for figure in source.figures_of(kind.name, outcome, unit)]
     return [picture(source, figure) for figure in found]
+
+
+def answering_picture(source: ReportSource, outcome: str) -> Picture | None:
+    """Return the figure of all units that shows the answer about an outcome, in the design that answers."""
+    design = main_design(answers_of(source.evaluation, outcome))
+    drawn = (figure for figure in source.figures_of("together", outcome) if figure.task.design == design)
+    return next((picture(source, figure) for figure in drawn), None)
 
 
 def folded_pictures(source: ReportSource, section: str, outcome: str, title: str) -> list[Block]:

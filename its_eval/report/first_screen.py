@@ -18,7 +18,7 @@ from its_eval.evaluation import (
 )
 from its_eval.figures.scales import interval_reach, tick_labels
 from its_eval.report.blocks import FirstScreen, Forest, ForestRow, Section, Table, plain
-from its_eval.report.cells import ANSWER_TITLES, FOUND, answer_rows, picture
+from its_eval.report.cells import ANSWER_TITLES, FOUND, answer_rows, answering_picture
 from its_eval.report.source import anchor
 from its_eval.words.board import board_answer, board_question, interruptions, interval_of, most_changed_first
 from its_eval.words.doubts import doubts
@@ -86,8 +86,8 @@ def _answer(source: ReportSource, outcome: str, design: str, *, pictured: bool) 
     for said in board_answer(source.evaluation, outcome, design):
         blocks.append(plain(" ".join(said[:_LEADING]), "lead"))
         blocks += [plain(" ".join(said[_LEADING:]), "sub")] if said[_LEADING:] else []
-    drawn = [figure for figure in source.figures_of("together", outcome) if figure.task.design == design]
-    blocks += [picture(source, figure) for figure in drawn[:1]] if pictured else []
+    answering = answering_picture(source, outcome) if pictured else None
+    blocks += [answering] if answering else []
     return [*blocks, *_forests(source, outcome, design)]
 
 

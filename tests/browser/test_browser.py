@@ -115,6 +115,17 @@ def test_every_figure_can_be_seen(open_page):
         assert inked > 20
 
 
+def test_captions_are_read_everywhere_but_on_the_first_screen(open_page):
+    browser = open_page(DESKTOP, unfold=True)
+    shown = browser.execute_script(
+        "return [...document.querySelectorAll('figcaption')].map(caption =>"
+        " [caption.closest('.first') !== null, caption.getBoundingClientRect().height > 0])"
+    )
+    assert [True, False] in shown
+    assert [False, True] in shown
+    assert {tuple(state) for state in shown} == {(True, False), (False, True)}
+
+
 def test_letters_and_markers_are_found(open_page):
     browser = open_page(DESKTOP, unfold=True)
     lost = browser.execute_script(

@@ -255,6 +255,20 @@ def test_it_never_gives_a_verdict(page, declared):
     assert not any(label and label in text for label in declared[1].tables["summary"]["label"])
 
 
+def test_an_effect_of_another_time_is_not_set_beside_that_of_a_year(page):
+    def year():
+        row = page.find_element("css selector", 'tr[data-effect="year"]')
+        cells = row.find_elements("css selector", "td")
+        return row.find_element("css selector", "th").text, cells[-1].text
+
+    start_at(page, 27)
+    declared = year()
+    assert declared[0] == "Effect after one year"
+    assert declared[1] != "–"
+    start_at(page, 73)
+    assert year() == ("Effect 9 months after the start", "–")
+
+
 def test_a_choice_without_an_answer_says_why(page):
     start_at(page, 4)
     status = page.find_element("css selector", ".what-if-status").text

@@ -18,3 +18,9 @@ def test_every_number_has_the_root_that_scipy_finds():
 def test_bounds_of_one_number_serve_all():
     found = crossing(lambda x: x**3 - np.array([1.0, 8.0]), np.zeros(()), np.array([3.0, 3.0]))
     np.testing.assert_allclose(found, [1.0, 2.0], rtol=1e-15)
+
+
+def test_a_number_without_bounds_has_no_root_and_the_others_keep_theirs():
+    low, high = np.array([0.0, np.nan]), np.array([3.0, np.nan])
+    found = crossing(lambda x: x**3 - 8.0, low, high)
+    np.testing.assert_allclose(found, [2.0, np.nan], rtol=1e-15)

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 import its_eval
+import its_eval.config
 from its_eval.evaluation import effect_words
 from its_eval.provenance import program_version
 
@@ -46,6 +47,12 @@ def test_public_names():
     assert its_eval.evaluate.__module__ == "its_eval.pipeline.run"
     assert its_eval.select_peers.__module__ == "its_eval.peers.select"
     assert its_eval.Evaluation.__module__ == "its_eval.evaluation"
+
+
+@pytest.mark.parametrize("name", its_eval.config.__all__)
+def test_the_names_of_settings_are_found(name):
+    vars(its_eval.config).pop(name, None)
+    assert getattr(its_eval.config, name) is not None
 
 
 def test_other_names_are_refused():

@@ -293,7 +293,7 @@
         return make("tr", { "data-effect": name, "data-estimate": String(effect.estimate), "data-se": String(effect.se),
           "data-df": String(effect.df), "data-p": String(effect.p) }, make("th", { scope: "row" }, title),
         make("td", {}, now.estimate), make("td", {}, now.interval), make("td", {}, now.p),
-        make("td", {}, study.declared[name] ? told(study.declared[name], study, name).estimate : "–"));
+        make("td", {}, study.declared[name] && (name !== "year" || found.ahead === outcome.per_year) ? told(study.declared[name], study, name).estimate : "–"));
       })));
     caution.textContent = (study.design === "difference" ? "This is the gap to the peers only" : "This is the unit alone")
       + ": it cannot say whether this is more than other units change."

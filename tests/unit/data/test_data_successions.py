@@ -227,3 +227,9 @@ def test_a_move_of_size_between_half_years_is_told():
     assert size_changes(panel([NAN] * 16), {"A"}) == []
     (year,) = size_changes(panel([100, 100, 150], calendar=Calendar("year")), {"A"})
     assert "in the period from" in year.message
+
+
+def test_the_heading_of_kinds_is_found_as_the_others_are(tmp_path):
+    path = write(tmp_path, "Old,New,Date, Kind\nA,B,2019-10,split\nA,C,2019-10,split\nD,E,2019-10,\n")
+    kinds = {(item.old, item.new): item.kind for item in load_changes([path], MONTHS)}
+    assert kinds == {("A", "B"): "split", ("A", "C"): "split", ("D", "E"): "merger"}

@@ -176,6 +176,14 @@ def test_lifetimes():
     assert lifetimes_of(units(), MONTHS, "u.csv").successors == {}
 
 
+def test_a_letter_is_a_code_though_a_value_of_that_letter_is_suppressed():
+    found = lifetimes_of(
+        units(opened={"A": "c"}, successor={"A": "c", "B": "z", "D": "n/a"}), MONTHS, "u.csv"
+    )
+    assert found.opened == {}
+    assert found.successors == {"A": "c", "B": "z"}
+
+
 def test_faults_of_lifetimes_are_told_together():
     with pytest.raises(DataError) as caught:
         lifetimes_of(

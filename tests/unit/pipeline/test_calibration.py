@@ -126,6 +126,16 @@ def test_slow_estimators_get_a_tenth_and_at_least_twenty(study):
     assert set(few[(few["estimator"] == "newey_west") & (few["truth"] != REAL_DONORS)]["series"]) == {40}
 
 
+def test_a_slow_estimator_that_answers_is_judged_by_the_series_it_was_given(study):
+    config = study.config(designs=["single"], estimators=[{"name": "newey_west", "lags": 2}])
+    table = calibrate(config, 300, quiet)
+    labelled = table[table["estimand"] == LABELLED].set_index("truth")
+    assert set(labelled["series"]) == {60}
+    # two units are tested, so that a label needs no less than an interval of each
+    single = table[table["estimand"] == "slope_change"].set_index("truth")["size"]
+    assert (labelled["size"] <= single[labelled.index]).all()
+
+
 def test_a_single_group_study_without_donors_has_no_rows_of_them(study):
     table = calibrate(study.config(designs=["single"], peers=None), 20, quiet)
     assert REAL_DONORS not in set(table["truth"])

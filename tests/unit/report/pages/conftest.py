@@ -1,6 +1,7 @@
 """A small run, evaluated once, and its report taken apart."""
 
 import math
+import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
@@ -87,22 +88,39 @@ class Run:
         figures = chosen.pop("figures", self.figures / "absent")
         return render_report(evaluation, figures, **chosen)
 
+    def draw(self, wanted):
+        for task in filter(wanted, figure_tasks(self.evaluation)):
+            figure, frame, stem = draw(self.evaluation, task)
+            save_figure(figure, frame, self.figures, stem, ("svg",))
+
 
 @pytest.fixture(scope="session")
-def undrawn(tmp_path_factory):
+def evaluated(tmp_path_factory):
+    """The small study, evaluated with other texts in the config."""
+
+    def build(**texts):
+        folder = tmp_path_factory.mktemp("study")
+        settings = CONFIG
+        for name, text in texts.items():
+            settings = re.sub(f"(?m)^{name}:.*$", f"{name}: {text}", settings)
+        config = load_config(write_study(folder, settings))
+        return Run(evaluate(config), config.model_dump(mode="json", by_alias=True), folder / "figures")
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def undrawn(evaluated):
     """The small study, evaluated."""
-    folder = tmp_path_factory.mktemp("study")
-    config = load_config(write_study(folder))
-    return Run(evaluate(config), config.model_dump(mode="json", by_alias=True), folder / "figures")
+    return evaluated()
 
 
 @pytest.fixture(scope="session")
 def run(undrawn):
     """The small study with the figures of one outcome drawn."""
-    for task in figure_tasks(undrawn.evaluation):
-        if task.outcome == "waits" and task.unit in ("A1", "") and task.kind != "residuals":
-            figure, frame, stem = draw(undrawn.evaluation, task)
-            save_figure(figure, frame, undrawn.figures, stem, ("svg",))
+    undrawn.draw(
+        lambda task: task.outcome == "waits" and task.unit in ("A1", "") and task.kind != "residuals"
+    )
     return undrawn
 
 

@@ -22,6 +22,8 @@ from its_eval.report.blocks import Forest, Picture, Table
 from its_eval.report.first_screen import MOST_OUTCOMES, first_screen
 from its_eval.report.source import ReportSource, with_every_table
 from its_eval.words.board import answer_sentences, board_answer, most_changed_first
+from its_eval.words.screen import main_design
+from its_eval.words.verdicts import answers_of
 
 ROW = {
     "outcome": "waits", "unit": "A1", "design": "difference", "interruption": "New rota",
@@ -239,3 +241,16 @@ def test_answer_sentences_of_a_unit_have_no_code(run):
         source.evaluation, {**source.table("verdicts").iloc[0].to_dict(), **row}, "Trust A1"
     )
     assert not any("A1 " in text.replace("Trust A1", "") for text in said)
+
+
+@pytest.mark.parametrize("designs", ["[single, stacked]", "[single, difference, stacked]"])
+def test_each_figure_of_all_units_is_shown_once_and_the_answering_one_first(evaluated, taken_apart, designs):
+    run = evaluated(designs=designs)
+    run.draw(lambda task: (task.kind, task.outcome) == ("together", "waits"))
+    only = replace(run.evaluation, outcomes={"waits": run.evaluation.outcomes["waits"]})
+    page = taken_apart(run.report(evaluation=only, figures=run.figures))
+    shown = [element.attributes["id"] for element in page.tagged("figure")]
+    assert sorted(shown) == sorted(f"figure-{path.stem}" for path in run.figures.glob("*.svg"))
+    assert len(shown) == designs.count(",") + 1
+    answering = main_design(answers_of(run.evaluation, "waits"))
+    assert shown[0] == f"figure-together_waits_{answering}"
