@@ -44,6 +44,7 @@ COMMANDS = {
     "init": Entry("init", "Write a commented config, or lay out the demonstration.", "configs"),
     "import": Entry("import_", "Read publishers' files into one tidy table."),
     "calibrate": Entry("calibrate", "Measure size, coverage and power on series like yours."),
+    "simulate": Entry("simulate", "Make up series with a planted effect, from a config alone."),
     "power": Entry("power", "Show the smallest effect that a design can detect."),
     "report": Entry("report", "Render a report again; of several runs an overview.", "results"),
     "diff": Entry("diff", "Say what differs between two results.", "results"),

@@ -36,6 +36,7 @@ from its_eval.config.faults import Fault, custom_error, refuse, show
 from its_eval.config.outcomes import Outcome, OutcomeDefaults, OutcomesFrom, resolve_outcome
 from its_eval.config.peers import PeerSettings
 from its_eval.config.settings import DIGITS, DISTINCT, Code, Origin, PeriodText, Settings
+from its_eval.config.simulation import Simulation
 
 
 def _listed_units(value: object) -> object:
@@ -137,6 +138,9 @@ class Config(Settings):
     before_after: BeforeAfter | None = Field(
         default=None, description="Projects measured before and after, reported beside the series."
     )
+    simulation: Simulation | None = Field(
+        default=None, description="Series that `its-eval simulate` makes up; a run ignores it."
+    )
     seed: int = Field(default=20150701, ge=0, description="Seed of everything random.")
     _origin: Origin = PrivateAttr(default_factory=Origin)
 
@@ -228,6 +232,12 @@ class Config(Settings):
         has_peers = info.data.get("peers", True) is not None
         faults = crosschecks.sensitivity_faults(value, info.data.get("data"), has_peers=has_peers)
         refuse("sensitivity", faults)
+        return value
+
+    @field_validator("simulation")
+    @classmethod
+    def _check_simulation(cls, value: Simulation, info: ValidationInfo) -> Simulation:
+        refuse("simulation", crosschecks.simulation_faults(value, info.data.get("intervention")))
         return value
 
     @model_validator(mode="after")

@@ -116,6 +116,13 @@ class Panel:
         return replace(self, values=values, counts=counts, parts=parts)
 
 
+def empty_panel(outcome: str, calendar: Calendar, start: int, n_periods: int, units: Sequence[str]) -> Panel:
+    """Return a panel of a window without values, of data that do not exist yet."""
+    nothing = np.full((n_periods, len(units)), np.nan)
+    missing = np.zeros(nothing.shape, dtype=np.bool_)
+    return Panel(outcome, calendar, start, tuple(units), nothing, nothing, nothing, missing)
+
+
 @dataclass(frozen=True)
 class IndicatorArrays:
     """Rows of one indicator.

@@ -15,20 +15,21 @@ import pandas as pd
 from its_eval.checks.label_power import OwnTest, smallest_labelled
 from its_eval.checks.power import design_fit, minimum_detectable
 from its_eval.comparisons.catalogue import COMPARISONS
-from its_eval.data.panel import Panel
-from its_eval.design.matrix import build_design
+from its_eval.data.panel import empty_panel
 from its_eval.effects.estimands import CHANGE, linear_contrasts, terms_of
 from its_eval.errors import ConfigError, NotEstimableError
 from its_eval.estimators.kind import autoregressive_order
 from its_eval.evaluation import Evaluation
 from its_eval.pipeline.conclude import Terms
-from its_eval.pipeline.plan import Treatment, interruptions_of, masked_periods, season_of, unit_masked_periods
+from its_eval.pipeline.plan import planned_designs, planned_treatment, windows_missing
 from its_eval.pipeline.primary import Analysis
 
 if TYPE_CHECKING:
     from its_eval.config import Config, Outcome
-    from its_eval.design.matrix import Design, Interruption
+    from its_eval.data.panel import Panel
+    from its_eval.design.matrix import Design
     from its_eval.estimators.fit import BoolArray, Fit, FloatArray
+    from its_eval.pipeline.plan import Treatment
 
 
 #: Lengths that are tried, as shares of the configured ones, and the shortest segment among them.
@@ -81,12 +82,7 @@ def design_power(
     ConfigError
         For outcomes without a window, and without such a design.
     """
-    problems = [
-        f"outcomes[{place}]: {item.indicator} needs `start` and `end`, so that the periods can be counted "
-        "without data"
-        for place, item in enumerate(config.outcomes)
-        if item.start is None or item.end is None
-    ]
+    problems = windows_missing(config)
     hint = "give them with the outcome or in outcome_defaults"
     # one series per treated unit, whose standard error is known beforehand
     able = [name for name, item in COMPARISONS.items() if item.has_mean_series]
@@ -118,9 +114,8 @@ def _outcome_rows(
 ) -> Iterator[Row]:
     """Yield the rows of an outcome: the window stretches on both sides of the first start."""
     calendar = config.data.calendar
-    units = config.treated_units or ("",)
-    common = str(config.intervention.date)
-    treatment = Treatment(units, {unit: config.treated_dates.get(unit, common) for unit in units})
+    treatment = planned_treatment(config)
+    units = treatment.units
     first = min(calendar.parse(date) for date in treatment.dates.values())
     own = (first - calendar.parse(str(outcome.start)), calendar.parse(str(outcome.end)) - first + 1)
     lengths = {
@@ -133,10 +128,7 @@ def _outcome_rows(
         # residuals of a unit and of the mean of k others of the same size
         inflation = float(np.sqrt(1.0 + 1.0 / k)) if isinstance(k, int) else 1.0
         for n_pre, n_post in sorted(lengths):
-            nothing = np.full((n_pre + n_post, len(units)), np.nan)
-            panel = Panel(
-                outcome.name, calendar, first - n_pre, units, nothing, nothing, nothing, np.isnan(nothing)
-            )
+            panel = empty_panel(outcome.name, calendar, first - n_pre, n_pre + n_post, units)
             window = _Window(config, outcome, treatment, panel, autocorrelations, power, inflation)
             for row in window.rows(labels=(n_pre, n_post) == own):
                 yield {"outcome": outcome.name, "design": name, **row}
@@ -166,7 +158,7 @@ class _Window:
         """Yield the rows of each group of units to which the same happens; without labels NaN for theirs."""
         analysis = Analysis.of(self.config)
         terms = Terms.of(self.config, self.outcome.better, len(self.treatment.units))
-        for design, observed, units in self._designs():
+        for design, observed, units in planned_designs(self.config, self.outcome, self.treatment, self.panel):
             order = autoregressive_order(self.outcome.estimators[0].order, int(observed.sum()))
             partials = np.zeros((len(self.autocorrelations), order))
             partials[:, 0] = self.autocorrelations
@@ -190,26 +182,6 @@ class _Window:
                         "minimum_detectable_label": label.get(name, np.nan),
                         "df": df,
                     }
-
-    def _designs(self) -> Iterator[tuple[Design, BoolArray, list[str]]]:
-        """Yield the designs with the periods that have a value, and the units that have them."""
-        panel, calendar = self.panel, self.panel.calendar
-        found, _ = interruptions_of(self.config, self.outcome, panel, self.treatment)
-        masked, _ = masked_periods(self.config, self.outcome, panel)
-        unit_masks = unit_masked_periods(self.config, self.outcome, panel)
-        groups: dict[tuple[tuple[Interruption, ...], tuple[int, ...]], list[str]] = {}
-        for unit in self.treatment.units:
-            groups.setdefault((found[unit], tuple(sorted(unit_masks.get(unit, ())))), []).append(unit)
-        season = season_of(self.outcome.seasonality, calendar.frequency)
-        positions = [calendar.season_position(panel.start + index) for index in range(panel.n_periods)]
-        for (interruptions, lost), units in groups.items():
-            if 0 < interruptions[0].start < panel.n_periods:
-                design = build_design(
-                    positions, calendar.per_year, panel.frequency, interruptions, season, masked
-                )
-                observed = design.usable.copy()
-                observed[list(lost)] = False
-                yield design, observed, units
 
     def _of_interval(self, fit: Fit | None, point: int, row: FloatArray, alpha: float) -> tuple[float, float]:
         """Return the smallest effect of the interval of a contrast, and its degrees of freedom."""

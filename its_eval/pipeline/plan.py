@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 
 from its_eval.config.outcomes import evaluated_outcomes, listed_as, source_names
-from its_eval.design.matrix import Interruption, Season, usable_periods
+from its_eval.design.matrix import Interruption, Season, build_design, usable_periods
 from its_eval.errors import DataError
 from its_eval.scales import SCALES
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from its_eval.data.faults import Finding
     from its_eval.data.load import IndicatorRows
     from its_eval.data.panel import Panel
+    from its_eval.design.matrix import Design
     from its_eval.peers.select import PeerSet
 
 
@@ -415,3 +416,51 @@ def season_of(chosen: Seasonality, frequency: str) -> Season:
     if chosen.kind in ("months", "quarters", "weeks"):
         return Season("dummies")
     return Season("auto" if chosen.kind == "auto" and frequency != "year" else "none")
+
+
+def windows_missing(config: Config) -> list[str]:
+    """Return a problem for each outcome whose periods cannot be counted without data."""
+    return [
+        f"outcomes[{place}]: {item.indicator} needs `start` and `end`, so that the periods can be counted "
+        "without data"
+        for place, item in enumerate(config.outcomes)
+        if item.start is None or item.end is None
+    ]
+
+
+def planned_treatment(config: Config) -> Treatment:
+    """Return the treated units before any data exist; one without a name for ``treated: each``."""
+    units = config.treated_units or ("",)
+    common = str(config.intervention.date)
+    return Treatment(units, {unit: config.treated_dates.get(unit, common) for unit in units})
+
+
+def planned_designs(
+    config: Config, outcome: Outcome, treatment: Treatment, panel: Panel
+) -> Iterator[tuple[Design, NDArray[np.bool_], list[str]]]:
+    """Yield the designs on a window with the periods that have a value, and the units that have them.
+
+    Parameters
+    ----------
+    config, outcome, treatment
+        What is asked.
+    panel : Panel
+        The window; of its values nothing is read.
+    """
+    calendar = panel.calendar
+    found, _ = interruptions_of(config, outcome, panel, treatment)
+    masked, _ = masked_periods(config, outcome, panel)
+    unit_masks = unit_masked_periods(config, outcome, panel)
+    groups: dict[tuple[tuple[Interruption, ...], tuple[int, ...]], list[str]] = {}
+    for unit in treatment.units:
+        groups.setdefault((found[unit], tuple(sorted(unit_masks.get(unit, ())))), []).append(unit)
+    season = season_of(outcome.seasonality, calendar.frequency)
+    positions = [calendar.season_position(panel.start + index) for index in range(panel.n_periods)]
+    for (interruptions, lost), units in groups.items():
+        if 0 < interruptions[0].start < panel.n_periods:
+            design = build_design(
+                positions, calendar.per_year, panel.frequency, interruptions, season, masked
+            )
+            observed = design.usable.copy()
+            observed[list(lost)] = False
+            yield design, observed, units

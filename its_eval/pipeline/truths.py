@@ -33,15 +33,28 @@ _BREAK_LEVEL, _BREAK_SLOPE = 1.0, 0.02
 _BEND = 1.0
 
 
+def autoregressive_factor(partials: FloatArray, n: int) -> FloatArray:
+    """Return the Cholesky factor of stationary errors of variance 1, shape (n, n).
+
+    Parameters
+    ----------
+    partials : ndarray, shape (p,)
+        Partial autocorrelations.
+    n : int
+        Periods.
+    """
+    points = partials[None]
+    gamma = autocovariances(points, n)[0] / marginal_variance(points)[0]
+    places = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
+    return np.asarray(np.linalg.cholesky(gamma[places]))
+
+
 def autoregressive_errors(partials: FloatArray, n: int, reps: int, rng: np.random.Generator) -> FloatArray:
     """Return stationary errors of variance 1, shape (n, reps), by partial autocorrelations (p,)."""
     white = rng.standard_normal((n, reps))
     if partials.size == 0 or not partials.any():
         return white
-    points = partials[None]
-    gamma = autocovariances(points, n)[0] / marginal_variance(points)[0]
-    places = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
-    return np.asarray(np.linalg.cholesky(gamma[places]) @ white)
+    return np.asarray(autoregressive_factor(partials, n) @ white)
 
 
 @dataclass(frozen=True)

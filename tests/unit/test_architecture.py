@@ -107,7 +107,7 @@ RUNGS = (
     {"pooled"},
     {"credibility", "specifications"},
     {"conclude", "disclosed"},
-    {"run", "design_power", "calibration"},
+    {"run", "design_power", "calibration", "simulated_panel"},
     {"against_peers"},
     {"series_fits", "produce"},
 )

@@ -86,6 +86,7 @@ def test_keys_stand_in_the_order_of_the_contract(load):
         "sensitivity",
         "output",
         "before_after",
+        "simulation",
         "seed",
     ]
     assert list(tree["outcomes"][0]) == (

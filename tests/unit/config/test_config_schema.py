@@ -13,7 +13,7 @@ from its_eval.starter import Question, starter_config
 #: Every key of the contract, by the settings it belongs to.
 KEYS = {
     "Config": "version title data intervention treated events peers outcome_defaults outcomes designs "
-    "estimators estimands confidence checks multiplicity sensitivity output before_after seed",
+    "estimators estimands confidence checks multiplicity sensitivity output before_after simulation seed",
     "DataSettings": "indicators characteristics units successions frequency missing min_denominator disclosure",
     "IndicatorTable": "path columns indicator dates layout sheet header_row delimiter decimal encoding scale combine",
     "Disclosure": "suppress round at",
@@ -40,6 +40,8 @@ KEYS = {
     "transition end weighting transform trend standard cross",
     "Multiplicity": "method across",
     "Output": "which tables figures report detail",
+    "Simulation": "donors level between trend season sd errors autocorrelation shared denominator effect",
+    "PlantedEffect": "level_change slope_change",
     "ReportSettings": "style answers status contact what_if",
 }
 SCHEMA = json_schema()
