@@ -176,7 +176,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("outcome", "unit", "design", "period", "observed", "unit_value", "peer_mean", "denominator"),
         *("used", "used_reason", "fitted", "counterfactual", "counterfactual_low", "counterfactual_high"),
         *("prediction_low", "prediction_high", "deseasonalised"),
-        "event_time",
+        *("event_time", "counterfactual_without_any"),
     ),
     "checks": ("outcome", "unit", "design", "check", "statistic", "p_value", "status", "message"),
     "placebo_units": ("outcome", "unit", "estimand", "placebo", "estimate", "statistic", "design"),

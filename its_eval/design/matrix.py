@@ -298,8 +298,16 @@ class Design:
 
     def without(self, number: int) -> NDArray[np.float64]:
         """Return the matrix with one interruption switched off and the others left on (methods §11.1)."""
+        return self._switched_off(self.columns[number])
+
+    @property
+    def before_all(self) -> NDArray[np.float64]:
+        """The matrix with every interruption switched off, shape (n, k)."""
+        return self._switched_off(tuple(column for own in self.columns for column in own))
+
+    def _switched_off(self, columns: Sequence[int]) -> NDArray[np.float64]:
         matrix = self.matrix.copy()
-        matrix[:, list(self.columns[number])] = 0.0
+        matrix[:, list(columns)] = 0.0
         return matrix
 
     @property

@@ -247,8 +247,8 @@ class FigureLabels:
 
     @property
     def without(self) -> str:
-        """What the line of the expected shows, in words."""
-        return "without any of them" if self.fitted else "had the earlier trend gone on"
+        """What the line of the expected shows, in words: others that are fitted stay in it."""
+        return f"without {self.interruption}" if self.fitted else "had the earlier trend gone on"
 
     @property
     def controlled(self) -> bool:

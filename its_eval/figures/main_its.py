@@ -12,13 +12,16 @@ from its_eval.figures.scales import EndLabel, Limits, Panel, last_known, reach
 from its_eval.figures.series import (
     Series,
     SeriesLabels,
+    counterfactual_label,
     draw_counterfactual,
     draw_fit,
     draw_points,
     draw_reference,
+    draw_without_any,
     interruption_marks,
     series_data,
     series_labels,
+    without_any_label,
 )
 from its_eval.figures.sheet import draw_sheet
 from its_eval.figures.style import COUNTERFACTUAL, COUNTERFACTUAL_TEXT, PEER, PEER_MEAN, UNIT
@@ -62,17 +65,22 @@ def difference_panels(series: Series) -> tuple[list[Panel], list[str]]:
 
     neutral = 1.0 if labels.log else 0.0
     points, fit, line = series["deseasonalised"], series["trend_fitted"], series["trend_counterfactual"]
-    band = (series["trend_low"], series["trend_high"])
-    lower = reach([points, fit], [line], band, include=neutral, from_zero=labels.log)
+    band, without_any = (series["trend_low"], series["trend_high"]), series["trend_without_any"]
+    lower = reach([points, fit], [line, without_any], band, include=neutral, from_zero=labels.log)
 
     def draw_difference(axes: Axes) -> None:
         draw_reference(axes, neutral)
+        draw_without_any(axes, series.x, without_any)
         draw_counterfactual(axes, series, line, *band)
         draw_points(axes, series, points)
         draw_fit(axes, series, fit)
 
     names = (EndLabel(labels.unit_name, last_known(unit), UNIT, bold=True), *_mean_label(series))
-    fits = (EndLabel("fitted", last_known(fit), UNIT, bold=True), *_counterfactual_label(series, line))
+    fits = (
+        EndLabel("fitted", last_known(fit), UNIT, bold=True),
+        *counterfactual_label(series, line),
+        *without_any_label(without_any),
+    )
     panels = [
         Panel(measured(labels.outcome, labels.measure), upper, _UPPER, draw_levels, names),
         Panel(_difference_heading(series), lower, _LOWER, draw_difference, fits),
@@ -85,11 +93,12 @@ def single_panels(series: Series) -> tuple[list[Panel], list[str]]:
     """Return levels with fit and counterfactual above and the gap between them below, and notes."""
     labels = series.labels
     unit, fit, line = series["observed"], series["trend_fitted"], series["trend_counterfactual"]
-    band = (series["trend_low"], series["trend_high"])
-    upper = _levels_reach(series, [unit, fit], [line], band)
+    band, without_any = (series["trend_low"], series["trend_high"]), series["trend_without_any"]
+    upper = _levels_reach(series, [unit, fit], [line, without_any], band)
 
     def draw_levels(axes: Axes) -> None:
         draw_peers(axes, series)
+        draw_without_any(axes, series.x, without_any)
         draw_counterfactual(axes, series, line, *band)
         draw_points(axes, series, unit)
         draw_fit(axes, series, fit)
@@ -107,11 +116,12 @@ def single_panels(series: Series) -> tuple[list[Panel], list[str]]:
     names = (
         EndLabel(labels.unit_name, last_known(fit), UNIT, bold=True),
         *_mean_label(series),
-        *_counterfactual_label(series, line),
+        *counterfactual_label(series, line),
+        *without_any_label(without_any),
     )
     gaps = (
         EndLabel("fitted", last_known(gap_fit), UNIT, bold=True),
-        EndLabel("as the earlier trend", 0.0, COUNTERFACTUAL_TEXT, line_colour=COUNTERFACTUAL),
+        EndLabel(_as_expected(series), 0.0, COUNTERFACTUAL_TEXT, line_colour=COUNTERFACTUAL),
     )
     panels = [
         Panel(measured(labels.outcome, labels.measure), upper, _UPPER, draw_levels, names),
@@ -143,9 +153,13 @@ def _difference_heading(series: Series) -> str:
     return f"{heading}, season taken out" if series.seasonal else heading
 
 
+def _as_expected(series: Series) -> str:
+    return f"as {series.labels.without}" if series.labels.fitted else "as the earlier trend"
+
+
 def _gap_heading(series: Series) -> str:
     labels = series.labels
-    what = "Distance from the earlier trend"
+    what = "Distance from " + ("what was expected" if labels.fitted else "the earlier trend")
     heading = measured(what, "per cent" if labels.log else labels.points)
     return f"{heading}, season taken out" if series.seasonal else heading
 
@@ -159,16 +173,6 @@ def _mean_label(series: Series) -> tuple[EndLabel, ...]:
         return (EndLabel(words, last_known(mean), PEER_MEAN),)
     words = f"{'geometric mean' if labels.log else 'mean'} of {counted(labels.n_peers, 'peers', 'peers')}"
     return (EndLabel(labels.only_peer or words, last_known(mean), PEER_MEAN),)
-
-
-def _counterfactual_label(series: Series, line: Values) -> tuple[EndLabel, ...]:
-    if np.isnan(line).all():
-        return ()
-    words = series.labels.without
-    if not np.isnan(series["trend_low"]).all():
-        words += f", with {series.labels.interval}"
-    tied = not np.isnan(line[-1])
-    return (EndLabel(words, last_known(line), COUNTERFACTUAL_TEXT, line_colour=COUNTERFACTUAL, tied=tied),)
 
 
 def _notes(series: Series, upper: Limits, bands: list[tuple[Limits, tuple[Values, ...]]]) -> list[str]:

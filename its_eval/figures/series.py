@@ -24,9 +24,18 @@ from its_eval.figures.kinds import (
     required_rows,
     rows_for,
 )
-from its_eval.figures.scales import before_each, day_numbers
+from its_eval.figures.scales import EndLabel, before_each, day_numbers, last_known
 from its_eval.figures.sheet import Mark
-from its_eval.figures.style import BAND, COUNTERFACTUAL, DASHES, QUIET, UNIT, draw_dots
+from its_eval.figures.style import (
+    BAND,
+    COUNTERFACTUAL,
+    COUNTERFACTUAL_TEXT,
+    DASHES,
+    DOTS,
+    QUIET,
+    UNIT,
+    draw_dots,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,10 +51,13 @@ if TYPE_CHECKING:
 #: Copied from ``series`` as they are.
 COPIED = (
     *("unit_value", "peer_mean", "observed", "used", "used_reason", "fitted", "counterfactual"),
-    *("counterfactual_low", "counterfactual_high", "deseasonalised"),
+    *("counterfactual_low", "counterfactual_high", "deseasonalised", "counterfactual_without_any"),
 )
 #: Columns before those of the single peers; a single series has the columns of the gap between them.
-TREND = ("season", "trend_fitted", "trend_counterfactual", "trend_low", "trend_high")
+TREND = (
+    *("season", "trend_fitted", "trend_counterfactual", "trend_low", "trend_high"),
+    "trend_without_any",
+)
 GAP = ("gap", "gap_fitted", "gap_low", "gap_high")
 PEER_COLUMN = "peer_"
 
@@ -53,6 +65,8 @@ PEER_COLUMN = "peer_"
 PHASE_IN = "phase-in of "
 #: Taking the season out again leaves an error of this size at most.
 _ROUNDING = 1e-9
+#: What a line without any of several interruptions is called.
+WITHOUT_ANY = "without any of them"
 BEFORE, DURING, AFTER = "before", "phase-in", "after"
 
 
@@ -122,7 +136,7 @@ def series_data(evaluation: Evaluation, task: FigureTask) -> pd.DataFrame:
     -----
     A missing number is not drawn. For the design ``single``, from the first period in which the
     counterfactual of a percentage lies outside 0 to 100, ``trend_counterfactual`` and what depends on it
-    are missing.
+    are missing; so is ``trend_without_any`` (no interruption at all, where several are fitted).
     """
     about = evaluation.outcomes[task.outcome]
     frequency, log = frequency_of(evaluation, task.outcome), about["transform"] == "log"
@@ -141,9 +155,9 @@ def series_data(evaluation: Evaluation, task: FigureTask) -> pd.DataFrame:
     if task.design == SINGLE:
         bounds = bounds_of(evaluation, task.outcome, rows)
         if bounds is not None:
-            stopped = impossible(columns["trend_counterfactual"], *bounds)
-            for name in ("trend_counterfactual", "trend_low", "trend_high"):
-                columns[name] = np.where(stopped, np.nan, columns[name])
+            for line, *bands in (("trend_counterfactual", "trend_low", "trend_high"), ("trend_without_any",)):
+                stopped = impossible(columns[line], *bounds)
+                columns |= {name: np.where(stopped, np.nan, columns[name]) for name in (line, *bands)}
         columns |= _gaps(frame, columns, log=log)
     columns |= _peers(evaluation, task, frame, log=log)
     return pd.concat([frame, pd.DataFrame(columns)], axis=1)
@@ -171,7 +185,10 @@ def _trends(frame: pd.DataFrame, positions: Sequence[int], *, log: bool) -> dict
     absent = np.isnan(season)
     season = np.where(absent, [known.get(position, np.nan) for position in positions], season)
     columns = {"season": season}
-    sources = ("fitted", "counterfactual", "counterfactual_low", "counterfactual_high")
+    sources = (
+        *("fitted", "counterfactual", "counterfactual_low", "counterfactual_high"),
+        "counterfactual_without_any",
+    )
     for name, source in zip(TREND[1:], sources, strict=True):
         values = frame[source].to_numpy(dtype=np.float64)
         columns[name] = values / season if log else values - season
@@ -408,6 +425,30 @@ def draw_counterfactual(axes: Axes, series: Series, line: Values, low: Values, h
     axes.plot(
         series.x, line, color=COUNTERFACTUAL, linewidth=2.6, linestyle=DASHES, zorder=5, gid="counterfactual"
     )
+
+
+def counterfactual_label(series: Series, line: Values) -> tuple[EndLabel, ...]:
+    """Return the label of the line that was expected; none where there is no line."""
+    if np.isnan(line).all():
+        return ()
+    words = series.labels.without
+    if not np.isnan(series["trend_low"]).all():
+        words += f", with {series.labels.interval}"
+    tied = not np.isnan(line[-1])
+    return (EndLabel(words, last_known(line), COUNTERFACTUAL_TEXT, line_colour=COUNTERFACTUAL, tied=tied),)
+
+
+def draw_without_any(axes: Axes, x: Values, line: Values) -> None:
+    """Draw what was expected without any of several interruptions, dotted; nothing where one is fitted."""
+    if not np.isnan(line).all():
+        axes.plot(x, line, color=QUIET, linewidth=2.0, linestyle=DOTS, zorder=4.5, gid="without-any")
+
+
+def without_any_label(line: Values) -> tuple[EndLabel, ...]:
+    """Return the label of that line; none where there is no line."""
+    if np.isnan(line).all():
+        return ()
+    return (EndLabel(WITHOUT_ANY, last_known(line), QUIET, tied=not np.isnan(line[-1])),)
 
 
 def draw_reference(axes: Axes, value: float) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from its_eval.figures.kinds import FigureKind, measured
@@ -12,16 +11,19 @@ from its_eval.figures.scales import EndLabel, Panel, last_known, reach
 from its_eval.figures.series import (
     Series,
     SeriesLabels,
+    counterfactual_label,
     draw_counterfactual,
     draw_fit,
     draw_points,
     draw_reference,
+    draw_without_any,
     interruption_marks,
     series_data,
     series_labels,
+    without_any_label,
 )
 from its_eval.figures.sheet import draw_sheet
-from its_eval.figures.style import COUNTERFACTUAL, COUNTERFACTUAL_TEXT, INK, UNIT
+from its_eval.figures.style import INK, UNIT
 from its_eval.words.numbers import rounded
 from its_eval.words.verdicts import gap_in_words, is_gap, mean_gap_before
 
@@ -38,6 +40,7 @@ STRATUM = "stratum: "
 _OF_GAP = (
     *("period", "date", "segment", "used", "used_reason", "observed", "unit_value", "deseasonalised"),
     *("season", "trend_fitted", "trend_counterfactual", "trend_low", "trend_high"),
+    "trend_without_any",
 )
 
 
@@ -110,8 +113,8 @@ def draw_strata_gap(frame: pd.DataFrame, labels: SeriesLabels) -> Figure:
     upper = reach(levels, from_zero=True)
     neutral = 1.0 if labels.log else 0.0
     points, fit, line = series["deseasonalised"], series["trend_fitted"], series["trend_counterfactual"]
-    band = (series["trend_low"], series["trend_high"])
-    lower = reach([points, fit], [line], band, include=neutral)
+    band, without_any = (series["trend_low"], series["trend_high"]), series["trend_without_any"]
+    lower = reach([points, fit], [line, without_any], band, include=neutral)
 
     def draw_levels(axes: Axes) -> None:
         for values, (colour, marker, face) in zip(levels, _LOOKS, strict=True):
@@ -125,6 +128,7 @@ def draw_strata_gap(frame: pd.DataFrame, labels: SeriesLabels) -> Figure:
 
     def draw_gap(axes: Axes) -> None:
         draw_reference(axes, neutral)
+        draw_without_any(axes, series.x, without_any)
         draw_counterfactual(axes, series, line, *band)
         draw_points(axes, series, points)
         draw_fit(axes, series, fit)
@@ -133,10 +137,11 @@ def draw_strata_gap(frame: pd.DataFrame, labels: SeriesLabels) -> Figure:
         EndLabel(name.removeprefix(STRATUM), last_known(values), colour, bold=True)
         for name, values, (colour, _, _) in zip(names, levels, _LOOKS, strict=True)
     )
-    fits: tuple[EndLabel, ...] = (EndLabel("fitted", last_known(fit), UNIT, bold=True),)
-    if not np.isnan(line).all():
-        words = f"had the earlier trend gone on, with {labels.interval}"
-        fits += (EndLabel(words, last_known(line), COUNTERFACTUAL_TEXT, line_colour=COUNTERFACTUAL),)
+    fits = (
+        EndLabel("fitted", last_known(fit), UNIT, bold=True),
+        *counterfactual_label(series, line),
+        *without_any_label(without_any),
+    )
     notes = [
         f"Upper panel: {labels.unit_name}. Points in the lower panel are observations"
         + (", without their season." if series.seasonal else ".")

@@ -65,6 +65,7 @@ LINE_HEIGHT = 0.2
 EDGE = 0.12
 #: Dash pattern of counterfactuals.
 DASHES = (0, (5.0, 2.2))
+DOTS = (0, (1.0, 1.6))
 
 STYLE_FILE = Path(__file__).resolve().parent / "its_eval.mplstyle"
 

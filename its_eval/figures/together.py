@@ -23,7 +23,7 @@ from its_eval.figures.kinds import (
     span_in_words,
 )
 from its_eval.figures.scales import EndLabel, Panel, before_each, day_numbers, last_known, reach
-from its_eval.figures.series import start_marks
+from its_eval.figures.series import draw_without_any, start_marks, without_any_label
 from its_eval.figures.sheet import draw_sheet
 from its_eval.figures.style import (
     COUNTERFACTUAL,
@@ -78,9 +78,10 @@ def together_data(evaluation: Evaluation, task: FigureTask) -> pd.DataFrame:
     DataFrame
         ``period``, ``date`` (its first day), ``units`` (how many have a value), ``value`` (mean of the
         treated units), ``peers`` (mean of their peers), ``expected`` (mean of what each unit was expected
-        to be without any interruption, from its peers where it has some), and, in one period some time
-        after the start, ``expected_low`` and ``expected_high``: what would have been expected if the
-        effect were at a limit of its interval. For a log outcome means are geometric.
+        to be without the interruption, from its peers where it has some), ``expected_without_any`` (the
+        same without any of several interruptions), and, in one period some time after the start,
+        ``expected_low`` and ``expected_high``: what would have been expected if the effect were at a limit
+        of its interval. For a log outcome means are geometric.
 
     Notes
     -----
@@ -89,11 +90,17 @@ def together_data(evaluation: Evaluation, task: FigureTask) -> pd.DataFrame:
     rows = rows_for(evaluation, "series", task) if task.unit else evaluation.rows_of("series", task.outcome)
     rows = rows[rows["design"] == task.design].sort_values(["period", "unit"], kind="stable")
     log = evaluation.outcomes[task.outcome]["transform"] == "log"
-    expected = rows["counterfactual"]
+    expected, without_any = rows["counterfactual"], rows["counterfactual_without_any"]
     if task.design in DIFFERENCES:
-        expected = expected * rows["peer_mean"] if log else expected + rows["peer_mean"]
+        peers = rows["peer_mean"]
+        expected, without_any = (line * peers if log else line + peers for line in (expected, without_any))
     columns = pd.DataFrame(
-        {"value": rows["unit_value"], "peers": rows["peer_mean"], "expected": expected}
+        {
+            "value": rows["unit_value"],
+            "peers": rows["peer_mean"],
+            "expected": expected,
+            "expected_without_any": without_any,
+        }
     ).astype(float)
     # a level of nothing has no logarithm, and its mean none either
     columns = columns.where(columns > 0.0).transform(np.log) if log else columns
@@ -162,12 +169,12 @@ def draw_together(frame: pd.DataFrame, labels: TogetherLabels) -> Figure:
     """
     x = day_numbers([str(date) for date in frame["date"]])
     periods = [str(period) for period in frame["period"]]
-    value, peers, expected, low, high = (
+    value, peers, expected, without_any, low, high = (
         frame[name].to_numpy(dtype=np.float64)
-        for name in ("value", "peers", "expected", "expected_low", "expected_high")
+        for name in ("value", "peers", "expected", "expected_without_any", "expected_low", "expected_high")
     )
     bounds = (0.0, 100.0) if labels.kind == "percentage" and np.nanmax(value) <= 100.0 else None
-    limits = reach([value, peers, low, high], [expected], bounds=bounds)
+    limits = reach([value, peers, low, high], [expected, without_any], bounds=bounds)
     barred = np.flatnonzero(~np.isnan(low))
     edge = before_each(x)[periods.index(labels.start)]
 
@@ -176,6 +183,7 @@ def draw_together(frame: pd.DataFrame, labels: TogetherLabels) -> Figure:
         axes.plot(x, peers, color=PEER_MEAN, linewidth=1.8, zorder=2, gid="peer-mean")
         axes.plot(x, value, color=UNIT, linewidth=0.8, alpha=0.35, zorder=3)
         draw_dots(axes, x, value, 4.5, clip=False, gid="used")
+        draw_without_any(axes, x, without_any)
         line: dict[str, Any] = {"color": COUNTERFACTUAL, "linewidth": 2.4, "linestyle": DASHES, "zorder": 5}
         axes.plot(x[after], expected[after], gid="counterfactual", **line)
         for place in barred:
@@ -193,6 +201,7 @@ def draw_together(frame: pd.DataFrame, labels: TogetherLabels) -> Figure:
     names.append(
         EndLabel(labels.without, last_known(expected), COUNTERFACTUAL_TEXT, line_colour=COUNTERFACTUAL)
     )
+    names += without_any_label(without_any)
     notes = []
     if barred.size:
         notes.append(f"The bar is the {labels.interval} of what was expected at that time.")

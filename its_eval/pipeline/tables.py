@@ -257,6 +257,9 @@ def _without_events(estimates: Estimates) -> BoolArray:
 def add_series(answer: Answers, confidence: float, into: TableColumns) -> None:
     """Add a row for every series and period: data, fit and counterfactual, on the response scale.
 
+    The counterfactual is the fit without the interruption under evaluation; where others are fitted too there
+    is another without any of them, from the first one on.
+
     A difference of logarithms becomes the ratio of the unit to the geometric mean of its peers, a difference
     of logits an odds ratio.
     """
@@ -276,8 +279,11 @@ def add_series(answer: Answers, confidence: float, into: TableColumns) -> None:
         on_link = scale.to(observed, sizes)
     else:
         on_link, observed = observed, response(observed)
-    start = estimates.design.interruption.start
-    after = np.arange(plan.panel.n_periods) >= start
+    design = estimates.design
+    start, first = design.interruption.start, min(item.start for item in design.interruptions)
+    time = np.arange(plan.panel.n_periods)
+    after, after_any = time >= start, (time >= first) & (len(design.interruptions) > 1)
+    without_any = estimates.whole.params @ design.before_all.T
     numbers = {
         "observed": observed,
         "unit_value": own.back(sheet.unit_values[:, columns].T),
@@ -290,6 +296,7 @@ def add_series(answer: Answers, confidence: float, into: TableColumns) -> None:
         "prediction_low": response(prediction[0]),
         "prediction_high": response(prediction[1]),
         "deseasonalised": response(on_link - shown.season),
+        "counterfactual_without_any": response(np.where(after_any, without_any, np.nan)),
     }
     count, n = observed.shape
     keys = answer.keys

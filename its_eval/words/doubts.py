@@ -83,7 +83,8 @@ def _drifting(evaluation: Evaluation, outcome: str, design: str, verdicts: pd.Da
     if units := _flagged(verdicts, "at_bound", "near_unit_root"):
         yield _Doubt("the series drifts", units)
     if units := _checked(evaluation, outcome, design, "one_month"):
-        yield _Doubt("the result rests on one or two months", units)
+        period = evaluation.outcomes[outcome]["frequency"]
+        yield _Doubt(f"the result rests on one or two {period}s", units)
 
 
 def _off_scale(_: Evaluation, __: str, ___: str, verdicts: pd.DataFrame) -> Iterator[_Doubt]:

@@ -29,6 +29,29 @@ def piece(n, start):
     return (time >= start).astype(float), np.maximum(time - start, 0.0)
 
 
+def test_what_was_expected_without_this_one_and_without_any(make_world, noisy):
+    world = make_world(noisy(UNITS))
+    events = [
+        {"name": name, "date": world.period(at), "as": "step_and_slope"}
+        for name, at in (("Flood", 54), ("Storm", 18))
+    ]
+    found = world.run(events=events, peers=None, designs=["single"])
+    rows = found.tables["series"].query("unit == 'T1'").sort_values("period")
+    b = least_squares(world.values["T1"], 36, *piece(world.n, 54), *piece(world.n, 18))
+    time = np.arange(world.n)
+    trend = b[0] + b[1] * (time - 36.0)
+    others = np.column_stack([*piece(world.n, 54), *piece(world.n, 18)]) @ b[4:]
+    np.testing.assert_allclose(
+        rows["counterfactual_without_any"], np.where(time >= 18, trend, np.nan), rtol=1e-8
+    )
+    np.testing.assert_allclose(
+        rows["counterfactual"], np.where(time >= 36, trend + others, np.nan), rtol=1e-8
+    )
+    alone = world.run(peers=None, designs=["single"]).tables["series"]
+    assert alone["counterfactual_without_any"].isna().all()
+    assert alone["counterfactual"].notna().any()
+
+
 def test_fitted_events_have_rows_of_their_own(make_world, noisy):
     world = make_world(noisy(UNITS))
     events = [

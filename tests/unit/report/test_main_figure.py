@@ -441,6 +441,26 @@ def test_without_peers_there_is_no_mean():
     assert "peers" not in said(figure)
 
 
+@pytest.mark.parametrize("design", ["single", "difference"])
+def test_without_this_one_is_told_from_without_any_of_several(design):
+    made = series(events=(("New wing", "2016-01", ()),))
+    fitted = [{"outcome": "ae_4h", "unit": "RF4", "interruption": name} for name in ("A", "New wing")]
+    rows = made.tables["series"].assign(
+        counterfactual_without_any=lambda table: (
+            table["counterfactual"] + np.where(table["period"] < "2016-01", 0, 1)
+        )
+    )
+    made = replace(made, tables={**made.tables, "series": rows, "effects": make_table("effects", fitted)})
+    figure, text = draw(made, design), said(draw(made, design))
+    assert "without NHS–VMI" in text
+    assert "without any of them" in text
+    assert ("as without NHS–VMI" in text) == (design == "single")
+    (line,) = artists(figure, "without-any")
+    frame = data(made, design)
+    np.testing.assert_array_equal(line.get_ydata(), frame["trend_without_any"])
+    assert artists(draw(series(), design), "without-any") == []
+
+
 def boxes_of(figure):
     renderer = FigureCanvasAgg(figure).get_renderer()
     figure.draw(renderer)

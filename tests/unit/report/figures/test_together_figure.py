@@ -100,16 +100,26 @@ def test_it_is_drawn_and_described_with_its_numbers():
     )
 
 
-def test_a_second_thing_that_began_is_named_and_the_line_is_without_any_of_them():
+def test_of_two_that_began_each_is_named_and_without_one_is_told_from_without_any():
     made = evaluation()
     rows = [{"outcome": "waits", "unit": "A", "interruption": name} for name in ("New rota", "Ward")]
     tables = {**made.tables, "effects": make_table("effects", rows)}
     about = ABOUT | {"events": (("Ward", "2015-04", ()), ("Noted", "2015-02", ()))}
-    made = replace(made, tables=tables, outcomes={"waits": about})
+    series = made.tables["series"].assign(
+        counterfactual_without_any=made.tables["series"]["counterfactual"] - 2
+    )
+    made = replace(made, tables={**tables, "series": series}, outcomes={"waits": about})
     assert together_labels(made, TASK).fitted == {"Ward"}
-    texts = words_in(draw(made, TASK)[0])
-    for words in ("without any of them", "Ward, from April 2015", "Noted", "New rota, from March 2015"):
+    figure, frame, _ = draw(made, TASK)
+    texts = words_in(figure)
+    for words in (
+        *("without New rota", "without any of them", "Ward, from April 2015", "Noted"),
+        "New rota, from March 2015",
+    ):
         assert words in texts
+    lines = {line.get_gid(): np.asarray(line.get_ydata()) for line in figure.axes[0].lines}
+    np.testing.assert_array_equal(lines["without-any"], frame["expected_without_any"])
+    assert len(set(lines["counterfactual"]) & set(lines["without-any"])) == 0
 
 
 def test_a_bar_that_runs_off_the_scale_says_where_it_ends():
