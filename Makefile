@@ -10,7 +10,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check audit fuzz format golden baseline same reference notebook simulation calibration nhs-data nhs bench sample constraints wheel bare clean mutations evidence
+.PHONY: help setup demo test check docs audit fuzz format golden baseline same reference notebook simulation calibration nhs-data nhs bench sample constraints wheel bare clean mutations evidence
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -38,11 +38,15 @@ demo: $(VENV)/.user ## evaluate the fictional sample and say where the results a
 test: $(VENV)/.ready ## run the tests with the coverage gate
 	$(BIN)/python -m pytest -q -n 2 -m "not slow" --cov --cov-report=term
 
-check: $(VENV)/.ready audit ## lint, format, types, audit of the dependencies, the notebook
+check: $(VENV)/.ready audit ## lint, format, types, audit of the dependencies, the notebook, the site
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python .ci/notebook.py --check
+	$(BIN)/python .ci/site.py
+
+docs: $(VENV)/.ready ## build the site of the documentation in build/site, and follow its links
+	$(BIN)/python .ci/site.py
 
 audit: $(VENV)/.ready ## pins, hashes, installed versions, known vulnerabilities
 	$(BIN)/python .ci/audit.py
