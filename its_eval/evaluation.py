@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -200,17 +199,23 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "verdicts": tuple(column.name for column in fields(Verdict)),
 }
 
-#: Tables about projects measured before and after, which a run has only when its config asks for them. Their
-#: columns are those of `its_eval.improvement.paired_tables`.
 #: In place of a unit, in the rows about all units together.
 EVERYBODY = "all"
 #: Checks of the data about what a config asks for; the first is a reason for no estimate, too.
 OF_CONFIG = ("start_outside", "event_outside_window", "given_peer_left_out", "unused_denominators")
 START_OUTSIDE, EVENT_OUTSIDE = OF_CONFIG[:2]
+#: Tables about projects measured before and after, which a run has only when its config asks for them. Their
+#: columns are those of `its_eval.improvement.paired_tables`.
 BEFORE_AFTER = "before_after"
 BEFORE_AFTER_PAIRS = f"{BEFORE_AFTER}_pairs"
 BEFORE_AFTER_LEFT_OUT = f"{BEFORE_AFTER}_left_out"
 BEFORE_AFTER_SIZES = f"{BEFORE_AFTER}_effect_sizes"
+#: In which ways a run departed from its protocol; only a run that was held to one has this table.
+DEVIATIONS = "deviations"
+#: How grave a row of it is: somebody chose it or data changed; or the protocol itself says what to do.
+DEVIATION, BY_RULE = "deviation", "by rule"
+#: In place of a reason for a deviation.
+NO_REASON = "no reason given"
 #: Of those that may have no rows, the columns.
 BESIDE: dict[str, tuple[str, ...]] = {
     BEFORE_AFTER: (),
@@ -220,6 +225,7 @@ BESIDE: dict[str, tuple[str, ...]] = {
     ),
     BEFORE_AFTER_LEFT_OUT: ("measure", "unit", "project", "follow_up", "reason", "baseline", "value"),
     BEFORE_AFTER_SIZES: (),
+    DEVIATIONS: ("item", "planned", "actual", "reason", "severity"),
 }
 
 #: How rows are sorted; the order of configs (outcomes, units, designs, estimators) never matters.
@@ -344,6 +350,9 @@ class Evaluation(Result):
         Names of all units, where known.
     made_of : tuple of Config and Frames, or None
         The settings and the tables in memory that it was made of; None of a result that was read.
+    conduct : mapping
+        How the run was carried out, where that is not as usual: `protocol` (to which it was held), `blind`,
+        `unblinded`.
     """
 
     title: str
@@ -352,6 +361,7 @@ class Evaluation(Result):
     outcomes: Mapping[str, Mapping[str, Any]]
     unit_names: Mapping[str, str] = field(default_factory=dict)
     made_of: Any = None
+    conduct: Mapping[str, Any] = field(default_factory=dict)
 
     def rows_of(self, table: str, outcome: str, unit: str | None = None) -> pd.DataFrame:
         """Return the rows of a table about one outcome, or about one of its units; none without a table."""
@@ -398,12 +408,14 @@ class Evaluation(Result):
     @property
     def faults(self) -> dict[str, int]:
         """What a watchful caller asks about: faulty rows of data, series without an estimate, and so on."""
-        return {
+        found = {
             "faulty_rows": int(self.tables["data_quality"]["severity"].ne("info").sum()),
             "not_estimated": len(self.tables["not_estimated"]),
             "flagged_fits": int(self.tables["fits"]["flags"].ne("").sum()),
             "alarming_checks": int(self.tables["checks"]["status"].eq("attention").sum()),
         }
+        deviations = self.tables.get(DEVIATIONS)
+        return found if deviations is None else found | {DEVIATIONS: held_against(deviations)}
 
     def evaluated(self, unit: str | None = None) -> Evaluation:  # noqa: ARG002  (the whole has every unit)
         """Return itself."""
@@ -462,6 +474,11 @@ def records(rows: pd.DataFrame) -> Iterable[tuple[int, Row]]:
         yield int(place), dict(zip(names, row, strict=True))
 
 
+def held_against(deviations: pd.DataFrame) -> int:
+    """Return how many rows of the table are deviations, and not what the protocol itself says to do."""
+    return int(deviations["severity"].eq(DEVIATION).sum())
+
+
 def in_order_of_designs(table: pd.DataFrame, *before: str) -> pd.DataFrame:
     """Return rows sorted by the columns named, the single design before the controlled ones."""
     return table.sort_values([*before, "design"], key=_single_first, kind="stable")
@@ -469,28 +486,3 @@ def in_order_of_designs(table: pd.DataFrame, *before: str) -> pd.DataFrame:
 
 def _single_first(column: pd.Series[Any]) -> pd.Series[Any]:
     return column.map(lambda design: (design != "single", design)) if column.name == "design" else column
-
-
-#: Spreadsheet programs take a cell that starts like this for a formula.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?")
-_RETURN = re.compile(r"\r\n?")
-
-
-def defused(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table whose texts no spreadsheet program takes for formulas; a plain number is none."""
-    texts = table.select_dtypes(include=["object", "string"]).columns
-    safe = table.copy()
-    for name in texts:
-        column = safe[name].astype(str)
-        # most texts stand in many rows
-        changed = {text: harmless for text in column.unique() if (harmless := _harmless(text)) != text}
-        safe[name] = column.map(lambda text, known=changed: known.get(text, text)) if changed else column
-    return safe
-
-
-def _harmless(text: str) -> str:
-    """Return a text as a cell may hold it."""
-    formula = text.startswith(_FORMULA_STARTS) and not _NUMBER.fullmatch(text)
-    # a lone carriage return is written without quotes, and readers would take it for the end of the row
-    return _RETURN.sub("\n", f"'{text}" if formula else text)

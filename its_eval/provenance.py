@@ -274,6 +274,9 @@ def surely_unchanged(
     place = {"path": config_path.resolve().as_posix(), "folder": config_path.parent.resolve().as_posix()}
     if content is None or not config_path.is_file() or any(config.get(key) != place[key] for key in place):
         return False
+    if content.get("conduct"):
+        # what it was held to is asked anew
+        return False
     paths = [Path(path) for path in content.get("inputs") or {}]
     whole = "batch" not in content
     if not _same(content, folder, config_path, paths, figures=figures and whole, report=report and whole):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from importlib import import_module
@@ -166,3 +167,28 @@ def _jsonable(value: Any) -> Any:
     if pd.isna(value) or (isinstance(value, float) and not math.isfinite(value)):
         return None
     return value
+
+
+#: Spreadsheet programs take a cell that starts like this for a formula.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?")
+_RETURN = re.compile(r"\r\n?")
+
+
+def defused(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose texts no spreadsheet program takes for formulas; a plain number is none."""
+    texts = table.select_dtypes(include=["object", "string"]).columns
+    safe = table.copy()
+    for name in texts:
+        column = safe[name].astype(str)
+        # most texts stand in many rows
+        changed = {text: harmless for text in column.unique() if (harmless := _harmless(text)) != text}
+        safe[name] = column.map(lambda text, known=changed: known.get(text, text)) if changed else column
+    return safe
+
+
+def _harmless(text: str) -> str:
+    """Return a text as a cell may hold it."""
+    formula = text.startswith(_FORMULA_STARTS) and not _NUMBER.fullmatch(text)
+    # a lone carriage return is written without quotes, and readers would take it for the end of the row
+    return _RETURN.sub("\n", f"'{text}" if formula else text)

@@ -43,6 +43,7 @@ COMMANDS = {
     "validate": Entry("validate", "Check configs and their data: all faults in one pass.", "configs"),
     "init": Entry("init", "Write a commented config, or lay out the demonstration.", "configs"),
     "import": Entry("import_", "Read publishers' files into one tidy table."),
+    "protocol": Entry("protocol", "Seal question, design, peers and data before the start."),
     "calibrate": Entry("calibrate", "Measure size, coverage and power on series like yours."),
     "simulate": Entry("simulate", "Make up series with a planted effect, from a config alone."),
     "power": Entry("power", "Show the smallest effect that a design can detect."),

@@ -48,6 +48,10 @@ class Asked:
         What becomes of an older result.
     quiet, verbose : bool
         How much is printed.
+    protocol : Path or None
+        What the run is held to.
+    digest : str or None
+        Of the protocol, as it was deposited elsewhere.
     """
 
     figures: bool
@@ -61,6 +65,8 @@ class Asked:
     if_changed: bool
     quiet: bool
     verbose: bool
+    protocol: Path | None = None
+    digest: str | None = None
 
 
 @dataclass(frozen=True)
@@ -99,7 +105,7 @@ def tasks_of(paths: Sequence[Path], targets: Sequence[Path], asked: Asked, *, lo
     for path, target in zip(paths, targets, strict=True):
         try:
             wanted = {"figures": asked.figures, "report": asked.report}
-            if look and surely_unchanged(target, path, files_named, **wanted):
+            if look and asked.protocol is None and surely_unchanged(target, path, files_named, **wanted):
                 tasks.append(Task(path, target, None))
                 continue
             # the libraries of a run, of which a result that stands has no need
@@ -225,17 +231,25 @@ def _carried_out(task: Task, asked: Asked) -> Done:
 def _evaluated(config: Config, task: Task, asked: Asked) -> Evaluation:
     """Evaluate a config into its folder."""
     from its_eval.cli.console import progress_bar  # noqa: PLC0415
+    from its_eval.config import load_config  # noqa: PLC0415
+    from its_eval.config.protocol import read_protocol  # noqa: PLC0415
+    from its_eval.pipeline.deviations import Held  # noqa: PLC0415
     from its_eval.pipeline.produce import Wanted, produce  # noqa: PLC0415
 
     # what the libraries made on loading is no garbage: statsmodels asks for whole collections while fitting
     gc.freeze()
+    held = None
+    if asked.protocol is not None:
+        protocol, digest = read_protocol(asked.protocol, asked.digest)
+        sealed = load_config(protocol.config)
+        held = Held(asked.protocol, protocol, digest, sealed, asked.digest is not None)
     with progress_bar(quiet=asked.quiet) as progress:
         return produce(
             config,
             task.path,
             task.target,
             command=shlex.join(["its-eval", *sys.argv[1:]]),
-            wanted=Wanted(figures=asked.figures, report=asked.report),
+            wanted=Wanted(figures=asked.figures, report=asked.report, held=held),
             force=asked.force,
             jobs=asked.jobs,
             progress=progress,
@@ -251,7 +265,7 @@ def _stands(config: Config, task: Task, asked: Asked) -> bool:
     return unchanged(
         task.target,
         task.path,
-        input_files(config),
+        [*input_files(config), *([] if asked.protocol is None else [asked.protocol])],
         resolved=to_yaml(config, as_written=True),
         figures=asked.figures and whole,
         report=asked.report and whole,
@@ -309,11 +323,12 @@ def failures(
         The config.
     faults, names : mapping
         As `Evaluation.faults` and `fault_names`.
-    watched : sequence of {"data", "fit", "checks"}
+    watched : sequence of {"data", "fit", "checks", "deviations"}
         What is not accepted.
     """
     failed, flagged = faults["not_estimated"], faults["flagged_fits"]
     faulty, alarming = faults["faulty_rows"], faults["alarming_checks"]
+    departed = faults.get("deviations", 0)
     counted = {
         "data": (faulty, f"{faulty} faulty rows in data_quality{_named(names.get('data'))}"),
         "fit": (
@@ -324,6 +339,10 @@ def failures(
             ),
         ),
         "checks": (alarming, f"{alarming} checks ask for attention{_named(names.get('checks'))}"),
+        "deviations": (
+            departed,
+            f"{departed} deviations from the protocol ({', '.join(names.get('deviations') or ())})",
+        ),
     }
     raised = [kind for kind in watched if counted[kind][0]]
     for kind in raised:

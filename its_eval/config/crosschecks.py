@@ -25,6 +25,7 @@ from its_eval.config.outcomes import (
     season_choices,
 )
 from its_eval.config.peers import PeerSettings
+from its_eval.config.protocol import Declarations
 from its_eval.config.settings import is_url
 from its_eval.config.simulation import Simulation
 from its_eval.design.shapes import SHAPES
@@ -424,3 +425,15 @@ def _constant(estimator: Estimator) -> bool:
 
 def _fault(path: tuple[str | int, ...], what: str, expected: str) -> Fault:
     return Fault(path, what, f"{expected}, {_FULL}", absolute=True)
+
+
+def protocol_faults(declared: Declarations, outcomes: Sequence[Outcome]) -> Iterator[Fault]:
+    """Return faults of outcomes that a protocol names and the config does not have."""
+    known = [outcome.indicator for outcome in outcomes]
+    named: list[tuple[tuple[str | int, ...], str]] = [
+        *((("primary", place), name) for place, name in enumerate(declared.primary)),
+        *((("smallest_effect", name), name) for name in declared.smallest_effect),
+    ]
+    for path, name in named:
+        if known and name not in known:
+            yield Fault(path, f"{show(name)} is not an outcome{did_you_mean(name, known)}", one_of(known))

@@ -35,7 +35,8 @@ from its_eval.config.estimators import Estimator, Estimators
 from its_eval.config.faults import Fault, custom_error, refuse, show
 from its_eval.config.outcomes import Outcome, OutcomeDefaults, OutcomesFrom, resolve_outcome
 from its_eval.config.peers import PeerSettings
-from its_eval.config.settings import DIGITS, DISTINCT, Code, Origin, PeriodText, Settings
+from its_eval.config.protocol import Declarations
+from its_eval.config.settings import DIGITS, DISTINCT, Code, Origin, PeriodText, Settings, Text
 from its_eval.config.simulation import Simulation
 
 
@@ -141,6 +142,15 @@ class Config(Settings):
     simulation: Simulation | None = Field(
         default=None, description="Series that `its-eval simulate` makes up; a run ignores it."
     )
+    protocol: Declarations = Field(
+        default_factory=Declarations,
+        description="What a protocol says besides the settings, see `its-eval protocol`.",
+    )
+    deviations: Mapping[Text, Text] = Field(
+        default={},
+        description="Reasons for deviations from the protocol, by item as the table `deviations` names it: "
+        "{peers.k: one peer closed}; a part of a name, such as peers, holds for all under it.",
+    )
     seed: int = Field(default=20150701, ge=0, description="Seed of everything random.")
     _origin: Origin = PrivateAttr(default_factory=Origin)
 
@@ -238,6 +248,12 @@ class Config(Settings):
     @classmethod
     def _check_simulation(cls, value: Simulation, info: ValidationInfo) -> Simulation:
         refuse("simulation", crosschecks.simulation_faults(value, info.data.get("intervention")))
+        return value
+
+    @field_validator("protocol")
+    @classmethod
+    def _check_protocol(cls, value: Declarations, info: ValidationInfo) -> Declarations:
+        refuse("protocol", crosschecks.protocol_faults(value, info.data.get("outcomes", ())))
         return value
 
     @model_validator(mode="after")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from its_eval.evaluation import defused
+from its_eval.result import defused
 from its_eval.words.labels import capitalised
 
 if TYPE_CHECKING:

@@ -122,7 +122,11 @@ def choose_peers(
         if item.check == NOT_COMBINED and item.indicator in source_names(outcome)
     }
     for start, units in by_start.items():
-        reasons = lifetimes | ineligible(config, outcome, panel, candidates, start, masked)
+        judged = masked
+        if sources.cut == "everyone":
+            # what came after the start of this unit is seen where another one starts later
+            judged = masked | (np.arange(panel.n_periods) >= start.start)
+        reasons = lifetimes | ineligible(config, outcome, panel, candidates, start, judged)
         reasons |= parts | dict.fromkeys(treatment.barred, "treated itself")
         pool = Pool(reasons, settings.within, sources.units)
         pools |= dict.fromkeys(units, pool)

@@ -368,8 +368,12 @@ _SHOWN_UNITS = 6
 _OUTSIDE = "correct the date, or take the unit out of `treated`"
 
 
-def starts_outside(outcome: Outcome, panel: Panel, treatment: Treatment) -> dict[str, str]:
+def starts_outside(
+    outcome: Outcome, panel: Panel, treatment: Treatment, *, before_alone: bool = False
+) -> dict[str, str]:
     """Return the units whose intervention has no period before it or lies outside the window, and which.
+
+    `before_alone` is for data that end before the start: it may lie after the window.
 
     Raises
     ------
@@ -380,7 +384,7 @@ def starts_outside(outcome: Outcome, panel: Panel, treatment: Treatment) -> dict
     found: dict[str, str] = {}
     for unit, date in treatment.dates.items():
         start = panel.index_of(panel.calendar.parse(date))
-        if not 0 < start < panel.n_periods:
+        if not 0 < start < (max(start + 1, panel.n_periods) if before_alone else panel.n_periods):
             where = "leaves no period before it in" if start == 0 else "lies outside"
             found[unit] = f"the intervention {date} {where} its data, {span}"
     if len(found) < len(treatment.dates):

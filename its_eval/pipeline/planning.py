@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from its_eval.config import Config, Outcome
     from its_eval.data.load import IndicatorRows
+    from its_eval.design.matrix import Interruption
     from its_eval.pipeline.sources import Sources
 
 
@@ -301,8 +302,9 @@ def _plan_outcome(config: Config, sources: Sources, outcome: Outcome, treatment:
     # the rows of a gap are those of its strata, and their faults are listed there
     of_strata = [item for part in strata_of_gap(outcome) for item in row_findings(rows, part)]
     found = [item for item in (*rows.findings, *own, *of_strata) if item.indicator in series]
+    bounds = outcome.bounds(config.data.calendar)
     try:
-        span = outcome_window(rows, outcome, treatment.units, outcome.bounds(config.data.calendar))
+        span = outcome_window(rows, outcome, treatment.units, _seen(sources, outcome, bounds))
     except ValueError as error:
         concerned = [item for item in found if concerns_run(item, treated, ALL_PERIODS, item.indicator)]
         messages = [item.message for item in concerned if item.severity == "error"]
@@ -312,7 +314,7 @@ def _plan_outcome(config: Config, sources: Sources, outcome: Outcome, treatment:
     problems: list[str] = []
     outside: dict[str, str] = {}
     try:
-        outside = starts_outside(outcome, panel, treatment)
+        outside = starts_outside(outcome, panel, treatment, before_alone=sources.cut != "nobody")
     except DataError as error:
         problems += error.problems
     treatment = treatment.without(outside)
@@ -320,21 +322,15 @@ def _plan_outcome(config: Config, sources: Sources, outcome: Outcome, treatment:
     interruptions, unfitted = interruptions_of(config, outcome, panel, treatment)
     masked, reasons = masked_periods(config, outcome, panel)
     unit_masks = unit_masked_periods(config, outcome, panel)
-    # most units share what happened to them
-    distinct = {interruptions.get(unit, ()) for unit in panel.units}
-    usable_of = {found: usable_periods(panel.n_periods, found, masked) for found in distinct}
-    unused_of = {found: set(np.flatnonzero(~periods).tolist()) for found, periods in usable_of.items()}
-    usable = {unit: usable_of[interruptions.get(unit, ())] for unit in panel.units}
+    usable = _usable(panel, interruptions, masked, before_alone=sources.cut != "nobody")
+    unused_of = {id(periods): set(np.flatnonzero(~periods).tolist()) for periods in usable.values()}
     gaps = missing_findings(
         panel,
         outcome,
         donor_pool(config, sources, treatment) | treated,
         gaps_are_errors=config.data.missing == "error",
         treated=treatment.units,
-        unused={
-            unit: unused_of[interruptions.get(unit, ())].union(unit_masks.get(unit, ()))
-            for unit in panel.units
-        },
+        unused={unit: unused_of[id(usable[unit])].union(unit_masks.get(unit, ())) for unit in panel.units},
     )
     if config.data.successions:
         eligible = donor_pool(config, sources, treatment) | treated
@@ -378,6 +374,33 @@ def _plan_outcome(config: Config, sources: Sources, outcome: Outcome, treatment:
         complete_only=config.data.missing == "drop_unit",
         outside=outside,
     )
+
+
+def _usable(
+    panel: Panel,
+    interruptions: Mapping[str, tuple[Interruption, ...]],
+    masked: NDArray[np.bool_],
+    *,
+    before_alone: bool,
+) -> dict[str, NDArray[np.bool_]]:
+    """Return the periods of each unit that may enter a fit; alike ones share an array."""
+    made: dict[tuple[Interruption, ...], NDArray[np.bool_]] = {}
+    for found in {interruptions.get(unit, ()) for unit in panel.units}:
+        made[found] = usable_periods(panel.n_periods, found, masked)
+        if before_alone and found:
+            made[found] = made[found] & (np.arange(panel.n_periods) < found[0].start)
+    return {unit: made[interruptions.get(unit, ())] for unit in panel.units}
+
+
+def _seen(
+    sources: Sources, outcome: Outcome, bounds: tuple[int | None, int | None]
+) -> tuple[int | None, int | None]:
+    """Return the bounds of a window, of rows that are cut at the start no later than there are any."""
+    if sources.cut == "nobody":
+        return bounds
+    frame = sources.rows.frame
+    last = int(frame.loc[frame["indicator"].isin(source_names(outcome)), "period"].max())
+    return bounds[0], last if bounds[1] is None else min(last, bounds[1])
 
 
 def _unfitted_events(outcome: Outcome, names: tuple[str, ...]) -> list[Finding]:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from its_eval.config import to_yaml
+from its_eval.evaluation import DEVIATION, DEVIATIONS
+from its_eval.pipeline.deviations import Held, held_to
 from its_eval.pipeline.frames import written_frames
 from its_eval.pipeline.planning import make_plan
 from its_eval.pipeline.run import evaluate_plan
@@ -34,16 +36,19 @@ _DRAWN = ".drawn"
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a result is to hold beside its tables.
+    """What a result is to hold beside its tables, and what the run is held to.
 
     Attributes
     ----------
     figures, report : bool
         Whether to draw, and to write the report.
+    held : Held or None
+        The protocol, if any.
     """
 
     figures: bool = True
     report: bool = True
+    held: Held | None = None
 
 
 def produce(
@@ -100,13 +105,16 @@ def produce(
     with result_folder(target, force=force) as folder:
         progress("loading data", 0, 0)
         if done is None:
-            inputs = input_hashes(input_files(config))
+            held = wanted.held
+            inputs = input_hashes([*input_files(config), *([] if held is None else [held.path])])
             sources = load_sources(config)
             lap("load")
             progress("choosing peers", 0, 0)
             plan = make_plan(config, sources)
             lap("plan")
             evaluation = evaluate_plan(config, sources, plan, lambda phrase: progress(phrase, 0, 0))
+            if held is not None:
+                evaluation = held_to(held, config, sources, plan, evaluation)
             lap("estimate")
         else:
             evaluation = done
@@ -143,6 +151,8 @@ def produce(
             "outcomes": {name: dict(about) for name, about in evaluation.outcomes.items()},
             "unit_names": dict(evaluation.unit_names),
         }
+        if evaluation.conduct:
+            content["conduct"] = dict(evaluation.conduct)
         if "xlsx" in output.tables:
             from its_eval.report.workbook import write_workbook  # noqa: PLC0415  (openpyxl is loaded only here)
 
@@ -161,7 +171,7 @@ def produce(
 
 
 def fault_names(evaluation: Evaluation) -> dict[str, dict[str, int]]:
-    """Return which faults `Evaluation.faults` counts: checks of the data, reasons, flags, checks."""
+    """Return which faults `Evaluation.faults` counts, by kind and name."""
     tables = evaluation.tables
     quality, checks = tables["data_quality"], tables["checks"]
     named: dict[str, Iterable[str]] = {
@@ -170,6 +180,9 @@ def fault_names(evaluation: Evaluation) -> dict[str, dict[str, int]]:
         "fit": [flag for flags in tables["fits"]["flags"] for flag in flags.split("; ") if flag],
         "checks": checks.loc[checks["status"].eq("attention"), "check"],
     }
+    found = tables.get(DEVIATIONS)
+    if found is not None:
+        named[DEVIATIONS] = found.loc[found["severity"].eq(DEVIATION), "item"]
     return {kind: dict(sorted(Counter(names).items())) for kind, names in named.items()}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import pandas as pd
 
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+
+#: Whose values from the start on are left out: nobody's, those of treated units, or everybody's.
+Cut = Literal["nobody", "treated", "everyone"]
 
 #: Names of the tables in a result, by their names in a comparison.
 NAMES = {
@@ -141,6 +144,8 @@ class Sources:
     disclosed : Disclosed or None
         What stands behind protected rows. Nothing that is written comes from it but the numbers of
         `its_eval.pipeline.disclosed`.
+    cut : {"nobody", "treated", "everyone"}
+        Whose rows end before the start.
     """
 
     rows: IndicatorRows
@@ -149,6 +154,7 @@ class Sources:
     lifetimes: Lifetimes = field(default_factory=Lifetimes)
     workshops: Workshops | None = None
     disclosed: Disclosed | None = None
+    cut: Cut = "nobody"
 
 
 def input_files(config: Config) -> list[Path]:
@@ -171,7 +177,7 @@ def input_files(config: Config) -> list[Path]:
     return list(dict.fromkeys(files))
 
 
-def load_sources(config: Config, read: Read = read_table) -> Sources:
+def load_sources(config: Config, read: Read = read_table, cut: Cut = "nobody") -> Sources:
     """Read every input, and report the faults of all files together.
 
     Parameters
@@ -180,6 +186,8 @@ def load_sources(config: Config, read: Read = read_table) -> Sources:
         What is read.
     read : callable
         Gives the table of a path: indicators and characteristics may be in memory.
+    cut : {"nobody", "treated", "everyone"}
+        Whose rows from the start on are dropped, before anything else sees them.
 
     Raises
     ------
@@ -201,7 +209,68 @@ def load_sources(config: Config, read: Read = read_table) -> Sources:
     if changes:
         rows, heirs = _with_changes(config, rows, changes)
         lifetimes = replace(lifetimes, successors=heirs)
-    return _protected(config, Sources(rows, scaled, units, lifetimes, workshops))
+    rows = before_start(rows, starts_of(config), cut)
+    return _protected(config, Sources(rows, scaled, units, lifetimes, workshops, cut=cut))
+
+
+@dataclass(frozen=True)
+class Starts:
+    """When treated units start, as ordinals.
+
+    Attributes
+    ----------
+    own : mapping of str to int
+        By treated unit; empty where every unit is treated in turn.
+    last : int
+        The latest of them.
+    each : bool
+        Whether every unit is treated, at `last`.
+    """
+
+    own: Mapping[str, int]
+    last: int
+    each: bool = False
+
+    def of(self, units: pd.Series[str]) -> pd.Series[int]:
+        """Return the start of each of some units: of one that is not treated the latest."""
+        return units.map(self.own).fillna(self.last).astype("int64")
+
+    def treats(self, units: pd.Series[str]) -> pd.Series[bool]:
+        """Return which of some units are treated."""
+        return units.isin(list(self.own)) | self.each
+
+
+def starts_of(config: Config) -> Starts:
+    """Return when the treated units of a config start."""
+    parse = config.data.calendar.parse
+    common = config.intervention.date or ""
+    own = {unit: parse(config.treated_dates.get(unit, common)) for unit in config.treated_units}
+    return Starts(own, max(own.values()) if own else parse(common), config.each)
+
+
+def before_start(rows: IndicatorRows, starts: Starts, cut: Cut) -> IndicatorRows:
+    """Return the rows without those of treated units, or of everyone, from the start on.
+
+    What was found wrong in them goes with them; so does a row whose period cannot be read.
+    """
+    if cut == "nobody":
+        return rows
+    frame = rows.frame
+    concerned = starts.treats(frame["unit"]) | (cut == "everyone")
+    kept = ~concerned | (frame["period"].lt(starts.of(frame["unit"])) & frame["period"].ne(NO_PERIOD))
+    findings = []
+    for item in rows.findings:
+        whose = pd.Series([item.unit])
+        if cut == "treated" and not starts.treats(whose).iloc[0]:
+            findings.append(item)
+            continue
+        try:
+            early = bool(item.period) and rows.calendar.parse(item.period) < int(starts.of(whose).iloc[0])
+        except ValueError:
+            # a period that nobody can read
+            early = False
+        findings += [item] if early else []
+    return replace(rows, frame=frame[kept].reset_index(drop=True), findings=tuple(findings))
 
 
 def _protected(config: Config, sources: Sources) -> Sources:

@@ -22,6 +22,7 @@ from its_eval.report.first_screen import first_screen
 from its_eval.report.house_style import HouseStyle
 from its_eval.report.method import method
 from its_eval.report.peers import peers
+from its_eval.report.protocol import protocol
 from its_eval.report.source import ReportSource, with_every_table
 from its_eval.report.what_if.studies import what_if
 
@@ -146,7 +147,8 @@ def render_page(template: str, *, style: HouseStyle, what_if: bool = False, **co
 #: The sections of the chapters in the order of the page; all but the first are opened by their title.
 _ORDER = (
     *("units", "sentences", "glance", "effects", "placebos", "peers", "mixtures", "checks", "choices"),
-    *("what-if", "power", "before-after", "data", "methods", "assumptions", "checklists", "origin"),
+    *("what-if", "power", "before-after", "data", "protocol", "methods", "assumptions", "checklists"),
+    "origin",
 )
 #: What is not folded: the answers of units, and what readers try themselves.
 _OPEN = ("units", "what-if")
@@ -154,7 +156,7 @@ _OPEN = ("units", "what-if")
 
 def _sections(source: ReportSource) -> list[Section]:
     """Return the sections of a report; one that a run may have or not is left out when nothing is in it."""
-    chapters = (answer, effects, peers, checks, what_if, before_after, method)
+    chapters = (answer, effects, peers, checks, what_if, before_after, protocol, method)
     made = {section.ident: section for chapter in chapters for section in chapter(source)}
     return [replace(made[ident], folded=ident not in _OPEN) for ident in _ORDER if made[ident].blocks]
 

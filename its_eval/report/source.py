@@ -230,10 +230,15 @@ def read_stored(path: Path, **options: Any) -> pd.DataFrame:
     return table
 
 
-#: The apostrophe of `its_eval.report.workbook.defused`.
+#: The apostrophe of `its_eval.result.defused`.
 _DEFUSED = re.compile(r"^'(?=[=+\-@\t\r])")
 #: Columns of texts in the tables that stand beside those of the series.
-_BESIDE_TEXTS = frozenset({"measure", "unit", "follow_up", "better", "direction", "project", "reason"})
+_BESIDE_TEXTS = frozenset(
+    {
+        *("measure", "unit", "follow_up", "better", "direction", "project", "reason"),
+        *("item", "planned", "actual", "severity"),
+    }
+)
 _HINT = "name the folder that `its-eval run` wrote, e.g. results/sample"
 
 
@@ -313,6 +318,7 @@ def read_run(folder: Path) -> StoredRun:
         tuple(known["notes"]),
         {name: _as_tuples(entry) for name, entry in about.items()},
         dict(known.get("unit_names") or {}),
+        conduct=known.get("conduct") or {},
     )
     return StoredRun(folder, evaluation, config, known)
 
@@ -361,7 +367,7 @@ def _tables(folder: Path, rows: Mapping[str, int]) -> dict[str, pd.DataFrame]:
 
 
 def _beside(folder: Path, rows: Mapping[str, int]) -> dict[str, pd.DataFrame]:
-    """Return the tables about projects measured before and after; none in a run without them."""
+    """Return the tables that only some runs have; none in a run without them."""
     found = {}
     for name in BESIDE:
         parquet, csv = folder / f"{name}.parquet", folder / f"{name}.csv"

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from its_eval.errors import OutputError
-from its_eval.evaluation import defused, records
+from its_eval.evaluation import records
+from its_eval.result import defused
 from its_eval.words.verdicts import headline
 
 if TYPE_CHECKING:

@@ -256,7 +256,7 @@ def write_tables(
     In CSV a text that starts like a spreadsheet formula gets a leading apostrophe; Parquet keeps texts as
     they are.
     """
-    from its_eval.evaluation import defused  # noqa: PLC0415  (pandas, of which asking for a place has no need)
+    from its_eval.result import defused  # noqa: PLC0415  (pandas, of which asking for a place has no need)
 
     folder.mkdir()
     for name in sorted(name for name, table in tables.items() if empty or len(table)):

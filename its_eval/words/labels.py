@@ -145,6 +145,7 @@ FLAG_WORDS = {
     "few_donors": "there are too few other units to say whether the change is more than they change",
     "attribution_only": "the change is unusual among other units, but not clear in the unit's own series",
     "protected_counts": "estimated on protected counts, which are not the true ones",
+    "must_pass": "a check that the protocol requires asks for attention",
     "some_units_missing": "a treated unit has no estimate and is not part of the mean",
 }
 

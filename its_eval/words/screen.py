@@ -31,6 +31,7 @@ from its_eval.words.numbers import (
     range_words,
     signed,
 )
+from its_eval.words.protocol import protocol_line
 from its_eval.words.sentences import config_sentences
 from its_eval.words.units_table import UnitsTable, is_later_effect, quantities_beside, unit_words
 from its_eval.words.verdicts import (
@@ -97,6 +98,7 @@ def screen(evaluation: Evaluation, *, verbose: bool) -> Iterator[Line]:
         if number:
             yield Line("")
         yield from _outcome(evaluation, outcome, about, verbose=verbose)
+    yield from (Line(said) for said in filter(None, [protocol_line(evaluation)]))
     yield from (Line(f"Note: {said}") for said in config_sentences(evaluation))
 
 

@@ -159,7 +159,10 @@ def _after(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
 
 
 #: Flags of a fit that has no answer.
-_NO_ANSWER = ("no_events", "degenerate", "not_converged", "precision_lost", "followed_exactly", "not_ranked")
+_NO_ANSWER = (
+    *("must_pass", "no_events", "degenerate", "not_converged", "precision_lost"),
+    *("followed_exactly", "not_ranked"),
+)
 
 
 def why_words(row: Mapping[str, Any]) -> str:

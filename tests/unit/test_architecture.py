@@ -48,8 +48,8 @@ ALLOWED = {
         ),
     },
     "words": {"evaluation", "scales", "comparisons", "design", "effects", "estimators"},
-    "figures": {"words", "data", "calendar", "catalogue", "evaluation", "scales"},
-    "report": {"figures", "words", "config", "evaluation", "provenance", "errors"},
+    "figures": {"words", "data", "calendar", "catalogue", "evaluation", "result", "scales"},
+    "report": {"figures", "words", "config", "evaluation", "result", "provenance", "errors"},
     "pipeline": {
         *("comparisons", "checks", "effects", "estimators", "design", "peers", "data", "config"),
         *(
@@ -108,8 +108,9 @@ RUNGS = (
     {"credibility", "specifications"},
     {"conclude", "disclosed"},
     {"run", "design_power", "calibration", "simulated_panel"},
-    {"against_peers"},
-    {"series_fits", "produce"},
+    {"against_peers", "protocol"},
+    {"series_fits", "deviations"},
+    {"produce"},
 )
 #: Where third-party libraries may be used; those not listed may be used anywhere.
 HOMES = {

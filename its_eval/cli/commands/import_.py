@@ -98,7 +98,7 @@ def import_(
     imported = import_files(files, layouts, tuple(stratum or ()), known)
     table = imported.table
     if out.suffix == ".csv":
-        from its_eval.evaluation import defused  # noqa: PLC0415
+        from its_eval.result import defused  # noqa: PLC0415
 
         table = defused(table)
     if coverage is not None:

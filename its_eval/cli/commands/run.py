@@ -12,10 +12,10 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from its_eval.cli.runs import Task
+    from its_eval.cli.runs import Asked, Task
 
 #: What ``--fail-on`` can name.
-FAULTS = ("data", "fit", "checks")
+FAULTS = ("data", "fit", "checks", "deviations")
 
 
 def run(
@@ -53,8 +53,16 @@ def run(
         typer.Option(
             "--fail-on",
             metavar="WHAT",
-            help="Exit 1 when a result has such faults: data, fit, checks; commas or repeated.",
+            help="Exit 1 when a result has such faults: data, fit, checks, deviations; commas or repeated.",
         ),
+    ] = None,
+    protocol: Annotated[
+        Path | None,
+        typer.Option("--protocol", metavar="FILE", help="Hold the run to a protocol: list every deviation."),
+    ] = None,
+    digest: Annotated[
+        str | None,
+        typer.Option("--digest", metavar="SHA256", help="Digest of the protocol, as deposited elsewhere."),
     ] = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print the path of the result, nothing else.")
@@ -75,6 +83,7 @@ def run(
       its-eval run configs/*.yaml -o results/all --jobs 2
       its-eval run config.yaml --dry-run
       its-eval run monitor.yaml --jobs 8 --resume
+      its-eval run config.yaml --protocol protocol.yaml --fail-on deviations
     """  # noqa: D301  (a backspace keeps the lines of the help apart)
     # imports stand here for the start-up time
     from its_eval.cli.runs import Asked, carry_out, tasks_of  # noqa: PLC0415
@@ -96,10 +105,14 @@ def run(
         if_changed=if_changed,
         quiet=quiet,
         verbose=verbose,
+        protocol=protocol,
+        digest=digest,
     )
+    _require_one_protocol(asked, configs)
     look = if_changed and not (dry_run or resume or scheduler is not None)
     tasks = tasks_of(configs, _targets(configs, out), asked, look=look)
     _require_batch(tasks, scheduler=scheduler, resume=resume)
+    _require_whole(tasks, protocol=protocol)
     if dry_run:
         return _show_plans(tasks, format_)
     for task in tasks:
@@ -118,6 +131,40 @@ def _require_batch(tasks: Sequence[Task], *, scheduler: str | None, resume: bool
         raise UsageError(
             f"{option} is for batch runs, and {', '.join(whole)} is a whole evaluation",
             f"set `output.detail: estimates` there, or leave out {option}",
+        )
+
+
+def _require_one_protocol(asked: Asked, configs: Sequence[Path]) -> None:
+    """Refuse options that need a protocol without one, and a protocol for several configs; read it before."""
+    from its_eval.errors import UsageError  # noqa: PLC0415
+
+    if asked.protocol is None:
+        needing = ["--digest"] if asked.digest is not None else []
+        needing += ["--fail-on deviations"] if "deviations" in asked.watched else []
+        if needing:
+            raise UsageError(
+                f"{' and '.join(needing)}: no protocol; expected --protocol FILE",
+                "its-eval protocol CONFIG -o FILE writes one",
+            )
+        return
+    if len(configs) > 1:
+        raise UsageError(
+            f"--protocol with {len(configs)} configs; expected one", "run each with the protocol of its own"
+        )
+    from its_eval.config.protocol import read_protocol  # noqa: PLC0415  (pydantic, of which others have no need)
+
+    read_protocol(asked.protocol, asked.digest)
+
+
+def _require_whole(tasks: Sequence[Task], *, protocol: Path | None) -> None:
+    """Refuse a protocol for a batch run, which has neither verdicts nor a report."""
+    from its_eval.errors import UsageError  # noqa: PLC0415
+
+    batches = [str(task.path) for task in tasks if task.config and task.config.output.detail == "estimates"]
+    if batches and protocol is not None:
+        raise UsageError(
+            f"--protocol is for whole evaluations, and {', '.join(batches)} is a batch run",
+            "leave out `output.detail: estimates`, or --protocol",
         )
 
 
