@@ -263,8 +263,8 @@ def read_protocol(path: Path, digest: str | None = None) -> tuple[Protocol, str]
         raise ConfigError(problems, f"{path} was sealed by another version of its-eval") from None
 
 
-#: Keys that are no choice of the analysis: words, what is written, and what is resolved into outcomes.
-_NO_CHOICE = frozenset({"title", "output", "deviations", "outcome_defaults"})
+#: Keys that are no choice of the analysis: words, what is written, resolved into outcomes, or not read.
+_NO_CHOICE = frozenset({"title", "output", "deviations", "outcome_defaults", "simulation"})
 #: Where files stand is none either: their contents have fingerprints.
 _PLACES = frozenset({"path"})
 #: Lists whose order says nothing.

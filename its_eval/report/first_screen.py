@@ -24,6 +24,7 @@ from its_eval.words.board import board_answer, board_question, interruptions, in
 from its_eval.words.doubts import doubts
 from its_eval.words.labels import capitalised, compared_with, estimand_words
 from its_eval.words.numbers import null_of, printed, signed, units_of
+from its_eval.words.protocol import departures_sentences
 from its_eval.words.screen import MOST_UNITS, NAMED_DOUBTS, main_design
 from its_eval.words.sentences import selection_sentences
 from its_eval.words.verdicts import answers_of
@@ -217,10 +218,12 @@ def _weak(source: ReportSource, designs: Mapping[str, str]) -> list[str]:
     for outcome in answered:
         for words in doubts(source.evaluation, outcome, designs[outcome], lambda unit: names.get(unit, unit)):
             found.setdefault(words, []).append(source.label(outcome))
+    of_run = departures_sentences(source.evaluation)
     said = [
         f"{capitalised(words)}{f' ({labels[0]})' if len(labels) < len(answered) else ''}."
         for words, labels in found.items()
     ]
+    said = [*of_run, *said]
     stated = any(source.about(outcome).get("chosen") for outcome in source.outcomes)
     return said if stated else [*said, *selection_sentences(source.evaluation)[:1]]
 

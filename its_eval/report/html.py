@@ -146,12 +146,22 @@ def render_page(template: str, *, style: HouseStyle, what_if: bool = False, **co
 
 #: The sections of the chapters in the order of the page; all but the first are opened by their title.
 _ORDER = (
-    *("units", "sentences", "glance", "effects", "placebos", "peers", "mixtures", "checks", "choices"),
-    *("what-if", "power", "before-after", "data", "protocol", "methods", "assumptions", "checklists"),
-    "origin",
+    *(
+        "units",
+        "protocol",
+        "sentences",
+        "glance",
+        "effects",
+        "placebos",
+        "peers",
+        "mixtures",
+        "checks",
+        "choices",
+    ),
+    *("what-if", "power", "before-after", "data", "methods", "assumptions", "checklists", "origin"),
 )
-#: What is not folded: the answers of units, and what readers try themselves.
-_OPEN = ("units", "what-if")
+#: What is not folded: the answers of units, whether the plan was kept, and what readers try themselves.
+_OPEN = ("units", "protocol", "what-if")
 
 
 def _sections(source: ReportSource) -> list[Section]:

@@ -55,19 +55,30 @@ def protocol_sentences(evaluation: Evaluation) -> list[str]:
     if conduct is None:
         return []
     table = evaluation.tables[DEVIATIONS]
+    said = departures_sentences(evaluation) or ["This run kept to its protocol: no deviation was found."]
     real = table[table["severity"].eq(DEVIATION)]
-    bare = int(real["reason"].eq(NO_REASON).sum())
-    said = ["This run kept to its protocol: no deviation was found."]
-    if len(real):
-        said = [f"This run departs from its protocol in {counted(len(real), 'point')}."]
-        if bare:
-            said.append(
-                f"For {bare} of them no reason was given." if len(real) > 1 else "No reason was given."
-            )
     if len(real) < len(table):
-        replaced = counted(len(table) - len(real), "peer")
-        said.append(f"Replaced by the next in order, as planned, since they later lacked data: {replaced}.")
+        replaced = ", ".join(sorted(set(table.loc[table["severity"].ne(DEVIATION), "planned"])))
+        said.append(f"Replaced by the next peer in order, as planned, for want of later data: {replaced}.")
     return [*said, _dated(conduct), *_required(conduct)]
+
+
+def departures_sentences(evaluation: Evaluation) -> list[str]:
+    """Return in how many points a run departs from its protocol; nothing of one that kept to it."""
+    table = evaluation.tables.get(DEVIATIONS)
+    real = None if table is None else table[table["severity"].eq(DEVIATION)]
+    if real is None or real.empty:
+        return []
+    bare = int(real["reason"].eq(NO_REASON).sum())
+    if not bare:
+        reasons = "with a reason" if len(real) == 1 else "each with a reason"
+    else:
+        reasons = (
+            "without a reason"
+            if bare == len(real)
+            else f"{counted(bare, 'of them', 'of them')} without a reason"
+        )
+    return [f"This run departs from its protocol in {counted(len(real), 'point')}, {reasons}."]
 
 
 def _dated(conduct: Mapping[str, Any]) -> str:

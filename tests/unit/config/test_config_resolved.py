@@ -87,6 +87,8 @@ def test_keys_stand_in_the_order_of_the_contract(load):
         "output",
         "before_after",
         "simulation",
+        "protocol",
+        "deviations",
         "seed",
     ]
     assert list(tree["outcomes"][0]) == (

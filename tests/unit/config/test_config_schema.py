@@ -13,7 +13,8 @@ from its_eval.starter import Question, starter_config
 #: Every key of the contract, by the settings it belongs to.
 KEYS = {
     "Config": "version title data intervention treated events peers outcome_defaults outcomes designs "
-    "estimators estimands confidence checks multiplicity sensitivity output before_after simulation seed",
+    "estimators estimands confidence checks multiplicity sensitivity output before_after simulation "
+    "protocol deviations seed",
     "DataSettings": "indicators characteristics units successions frequency missing min_denominator disclosure",
     "IndicatorTable": "path columns indicator dates layout sheet header_row delimiter decimal encoding scale combine",
     "Disclosure": "suppress round at",
@@ -35,6 +36,8 @@ KEYS = {
     "pretrend_margin",
     "Covariate": "indicator lag",
     "BeforeAfter": "path columns follow_ups",
+    "Declarations": "question hypotheses primary must_pass smallest_effect registered",
+    "Registration": "where when",
     "Strata": "values gap min_denominator",
     "Sensitivity": "k metric scale drop_characteristic random_donors order variance season pre_window "
     "transition end weighting transform trend standard cross",
