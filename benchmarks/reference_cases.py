@@ -36,12 +36,14 @@ TITLES = {
     "stata_newey_prais_convention": "Conventions of Stata",
     "sicily_smoking_ban": "Smoking ban in Sicily",
     "gabapentinoids_england": "Gabapentinoids, England, 2015 to 2020",
+    "stand_your_ground": "Stand your ground, Florida, 1999 to 2014",
 }
 ABOUT = {
     "prop99_single": """\
 Cigarette packs per head, 1970 to 2000, a step and a change of slope in 1989 (design of Linden 2015, *Stata
 Journal* 15:480). Ordinary least squares, Newey-West, Prais-Winsten, ARIMA. The restricted likelihood has its
-maximum at the unit root: flagged `at_bound`, not compared.""",
+maximum at the unit root: flagged `at_bound`, not compared. The rows *pre-only* are the projection: the mean
+gap is the average effect of `fit: before`.""",
     "prop99_multigroup": """\
 The comparative model of eight parameters on 39 states and on California with three matched ones. The
 published p-values 0.136 and 0.631 need lag products across the borders between states, which the tool does
@@ -61,6 +63,11 @@ Epidemiology* 46:348): Poisson, quasi-Poisson with harmonics, negative binomial.
 model with a change of slope; both forms are computed. The data are not in the repository.""",
     "gabapentinoids_england": """\
 Monthly items of two drugs and of both, a knot in April 2019. The data are not in the repository.""",
+    "stand_your_ground": """\
+Monthly homicides, a step in October 2005 (Humphreys, Gasparrini & Wiebe 2017, *JAMA Internal Medicine*
+177:44): quasi-Poisson with the population as offset, a linear trend and two pairs of harmonics. Homicides by
+firearm are compared in per cent alone: versions of the abstract differ in the ratio. The data are not in the
+repository.""",
 }
 OTHERS = """\
 - Kenward and Roger's whole correction of 1997, which depends on the parametrisation and explodes near the

@@ -153,6 +153,7 @@ def plan_outcome(
         (),
         donors=choice.donors,
         complete_only=config.data.missing == "drop_unit",
+        trend=outcome.trend,
         outside=outside,
     )
     _require_possible(plan, faults)

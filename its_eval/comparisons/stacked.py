@@ -104,6 +104,7 @@ class Stacked(Comparison):
                     plan.masked,
                     covariates,
                     tuple(plan.covariates),
+                    trend=plan.trend,
                 )
             )
         return designs

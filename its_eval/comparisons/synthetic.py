@@ -89,7 +89,7 @@ class Synthetic(Comparison):
             observed = ~np.isnan(sheet.known_values(places)[:, 0])
             if np.isnan(sheet.values[:, column]).all():
                 continue
-            design = sheet.design(column, int(observed.sum()))
+            design = sheet.design(column, observed)
             values = np.where(observed, sheet.values[:, column], np.nan)[:, None]
             try:
                 require_segments(design.interruptions, observed & design.usable)

@@ -23,7 +23,7 @@ from its_eval.config.settings import (
     Text,
     without_blanks,
 )
-from its_eval.design.shapes import SHAPES
+from its_eval.design.shapes import FREE, SHAPES, SLOPE
 from its_eval.effects.estimands import CHANGE, ESTIMANDS
 
 #: The name of a comparison of the catalogue.
@@ -264,12 +264,17 @@ class Intervention(Settings):
         default="step_and_slope",
         description="What may change at the date. step, slope, step_and_slope: level, trend or both, for "
         "good; pulse: the first period alone; temporary: the level, for `length` periods; decay: the level, "
-        "fading by half in `length` periods.",
+        "fading by half in `length` periods; free: an effect of its own in each period from then on.",
     )
     length: float | None = Field(
         default=None,
         gt=0,
         description="In periods: how long shape temporary lasts, or in how many decay halves.",
+    )
+    fit: Literal["whole", "before"] = Field(
+        default="whole",
+        description="Periods that the model is fitted to. before: those before the date alone; later ones "
+        "are predicted, and each is held against its prediction (shape free).",
     )
     phase_in: PhaseIn = Field(default_factory=PhaseIn, description="Time it took to come into force.")
     chosen: str = Field(
@@ -280,6 +285,16 @@ class Intervention(Settings):
     delivered: str = Field(
         default_factory=str, description="What was delivered, when and to whom, in your words."
     )
+
+    @model_validator(mode="after")
+    def _shape_of_fit(self) -> Self:
+        if self.fit == "before":
+            if "shape" not in self.model_fields_set:
+                self.settle(shape=FREE.name)
+            elif self.shape != FREE.name:
+                what = f"{show(self.shape)}: `fit: before` assumes no shape"
+                refuse("intervention", [Fault(("shape",), what, f"this key left out, or {FREE.name}")])
+        return self
 
     @model_validator(mode="after")
     def _length_of_shape(self) -> Self:
@@ -296,8 +311,8 @@ class Intervention(Settings):
                 "intervention", [Fault(("length",), what, f"this key left out, or shape {one_of(having)}")]
             )
         ramps = self.phase_in.as_ == "ramp" and self.phase_in.periods > 0
-        if ramps and form.has_level and not form.stays:
-            what = f"a ramp to shape {self.shape}, which does not stay"
+        if ramps and not form.stays and form.name != SLOPE.name:
+            what = f"a ramp to shape {self.shape}, which is no step"
             refuse("intervention", [Fault(("phase_in", "as"), what, "exclude, or another shape")])
         return self
 

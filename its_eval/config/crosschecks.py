@@ -65,9 +65,20 @@ def treated_faults(
         yield Fault(("intervention", "date"), what, "the first affected period, e.g. 2015-07", absolute=True)
 
 
-def event_faults(events: Sequence[Event], data: DataSettings | None) -> Iterator[Fault]:
+def event_faults(
+    events: Sequence[Event], data: DataSettings | None, intervention: Intervention | None
+) -> Iterator[Fault]:
     """Return faults of the dates, and of an end before the start."""
+    shape, fitted_from = "", None
+    if intervention is not None and data is not None and SHAPES[intervention.shape].by_period:
+        shape, fitted_from = intervention.shape, _ordinal(intervention.date, data.calendar)
     for place, event in enumerate(events):
+        if data is not None and fitted_from is not None and event.as_ in SHAPES:
+            start = _ordinal(event.date, data.calendar)
+            if start is not None and start >= fitted_from:
+                what = f"{show(event.as_)}: from the start of the intervention, of shape {shape}, each period"
+                expected = "note or mask, or another shape"
+                yield Fault((place, "as"), f"{what} has an effect of its own", expected)
         yield from _period_faults({(place, "date"): event.date, (place, "until"): event.until}, data)
         if data is not None:
             start, end = _ordinal(event.date, data.calendar), _ordinal(event.until, data.calendar)
@@ -243,7 +254,7 @@ def simulation_faults(simulation: Simulation, intervention: Intervention | None)
     """Return a fault for each planted change that the shape of the intervention does not have."""
     if intervention is None:
         return
-    has = SHAPES[intervention.shape].terms
+    has = SHAPES[SHAPES[intervention.shape].as_line].terms
     for name, change in simulation.effect:
         if change and name not in has:
             what = f"{change:g}: shape {intervention.shape} has none"
@@ -254,7 +265,7 @@ def simulation_faults(simulation: Simulation, intervention: Intervention | None)
 _OF_PEERS = ("k", "metric", "scale", "drop_characteristic", "random_donors")
 
 
-def estimator_faults(outcomes: Sequence[Outcome], designs: Sequence[str]) -> Iterator[Fault]:
+def estimator_faults(outcomes: Sequence[Outcome], designs: Sequence[str], shape: str) -> Iterator[Fault]:
     """Return faults of estimators that cannot answer what is asked of an outcome.
 
     Parameters
@@ -263,7 +274,11 @@ def estimator_faults(outcomes: Sequence[Outcome], designs: Sequence[str]) -> Ite
         With their estimators settled.
     designs : sequence of str
         Designs of the config.
+    shape : str
+        Of the intervention.
     """
+    if SHAPES[shape].by_period:
+        yield from _prediction_faults(outcomes, designs, shape)
     controlled = [design for design in designs if COMPARISONS[design].is_controlled]
     for place, outcome in enumerate(outcomes):
         path = ("outcomes", place, "estimators")
@@ -284,6 +299,24 @@ def estimator_faults(outcomes: Sequence[Outcome], designs: Sequence[str]) -> Ite
                 yield Fault(path, what, "newey_west or ols among them", absolute=True)
 
 
+def _prediction_faults(outcomes: Sequence[Outcome], designs: Sequence[str], shape: str) -> Iterator[Fault]:
+    """Yield faults of estimators and designs whose term of a single period is not its prediction error."""
+    able = [name for name, kind in ESTIMATORS.items() if kind.predicts]
+    for place, outcome in enumerate(outcomes):
+        for estimator in outcome.estimators:
+            by_segment = estimator.variance != "constant"
+            if by_segment or estimator.name not in able:
+                told = (
+                    f"{estimator.name} with variance {estimator.variance}" if by_segment else estimator.name
+                )
+                what = f"{told} does not say how far single periods vary, which shape {shape} needs"
+                yield Fault(("outcomes", place, "estimators"), what, one_of(able), absolute=True)
+    for place, design in enumerate(designs):
+        if COMPARISONS[design].one_model:
+            what = f"{show(design)} is not for shape {shape}"
+            yield Fault(("designs", place), what, "single, difference or synthetic", absolute=True)
+
+
 def _family_faults(outcome: Outcome, name: str, path: tuple[str | int, ...]) -> Iterator[Fault]:
     kind = ESTIMATORS[name].of_kind
     if outcome.kind != kind:
@@ -292,9 +325,18 @@ def _family_faults(outcome: Outcome, name: str, path: tuple[str | int, ...]) -> 
 
 
 def sensitivity_faults(
-    sensitivity: Sensitivity, data: DataSettings | None, *, has_peers: bool
+    sensitivity: Sensitivity,
+    data: DataSettings | None,
+    intervention: Intervention | None,
+    *,
+    has_peers: bool,
 ) -> Iterator[Fault]:
     """Return faults of the choices to be tried."""
+    if intervention is not None and SHAPES[intervention.shape].by_period:
+        for place, variance in enumerate(sensitivity.variance):
+            if variance != "constant":
+                what = f"{show(variance)}: shape {intervention.shape} leaves no variance after the start"
+                yield Fault(("variance", place), what, "constant, or this key left out")
     if not has_peers:
         for name in _OF_PEERS:
             if getattr(sensitivity, name):

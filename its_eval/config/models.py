@@ -38,6 +38,7 @@ from its_eval.config.peers import PeerSettings
 from its_eval.config.protocol import Declarations
 from its_eval.config.settings import DIGITS, DISTINCT, Code, Origin, PeriodText, Settings, Text
 from its_eval.config.simulation import Simulation
+from its_eval.effects.estimands import AVERAGE_EFFECT
 
 
 def _listed_units(value: object) -> object:
@@ -194,7 +195,8 @@ class Config(Settings):
     @field_validator("events")
     @classmethod
     def _check_events(cls, value: tuple[Event, ...], info: ValidationInfo) -> tuple[Event, ...]:
-        refuse("events", crosschecks.event_faults(value, info.data.get("data")))
+        intervention = info.data.get("intervention")
+        refuse("events", crosschecks.event_faults(value, info.data.get("data"), intervention))
         return value
 
     @field_validator("peers")
@@ -231,6 +233,11 @@ class Config(Settings):
             settled = value.model_copy(update={"at": (year, 2 * year)})
             # whether the question was stated is told in the output; that `at` was filled in is not
             settled.__pydantic_fields_set__.discard("at")
+        projected = intervention is not None and intervention.fit == "before"
+        if projected and "primary" not in value.model_fields_set:
+            # all later periods together are what a prediction is held against
+            settled = settled.model_copy(update={"primary": AVERAGE_EFFECT.name})
+            settled.__pydantic_fields_set__.discard("primary")
         refuse("estimands", settled.faults())
         if intervention is not None:
             refuse("estimands", crosschecks.estimand_faults(settled, intervention.shape))
@@ -240,7 +247,9 @@ class Config(Settings):
     @classmethod
     def _check_sensitivity(cls, value: Sensitivity, info: ValidationInfo) -> Sensitivity:
         has_peers = info.data.get("peers", True) is not None
-        faults = crosschecks.sensitivity_faults(value, info.data.get("data"), has_peers=has_peers)
+        faults = crosschecks.sensitivity_faults(
+            value, info.data.get("data"), info.data.get("intervention"), has_peers=has_peers
+        )
         refuse("sensitivity", faults)
         return value
 
@@ -262,7 +271,7 @@ class Config(Settings):
             outcome.model_copy(update={"estimators": outcome.estimators or self.estimators})
             for outcome in self.outcomes
         )
-        refuse("estimators", crosschecks.estimator_faults(outcomes, self.designs))
+        refuse("estimators", crosschecks.estimator_faults(outcomes, self.designs, self.intervention.shape))
         self.settle(outcomes=outcomes)
         return self
 

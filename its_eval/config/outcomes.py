@@ -184,6 +184,10 @@ class OutcomeOptions(Settings):
     seasonality: SeasonalityEntry = Field(
         default_factory=Seasonality, description="Season within the year; auto goes by the length."
     )
+    trend: Literal["none", "linear", "quadratic"] = Field(
+        default="linear",
+        description="Course without any interruption: none (a level), linear, or quadratic (a parabola).",
+    )
     start: PeriodText | None = Field(
         default=None, description="First period used; the earliest when left out."
     )

@@ -76,14 +76,22 @@ def unused_periods(n: int, interruption: Interruption) -> NDArray[np.bool_]:
 
 
 def interruption_terms(
-    n: int, interruption: Interruption
+    n: int, interruption: Interruption, observed: NDArray[np.bool_] | None = None
 ) -> tuple[list[NDArray[np.float64]], tuple[str, ...]]:
     """Return the columns D and R of an interruption, or the one that its shape has.
+
+    A shape of single periods has a column for each period from T1 on that has a value: its effect, under the
+    name of the estimand.
 
     ``D = [t >= T1]``, times the profile of the shape, and ``R = max(t - T1, 0)``; a ramp over m periods is
     ``D = clip((t - T0 + 1) / m, 0, 1)`` with R counted from T0 + m (methods §1).
     """
     time, form = np.arange(n, dtype=np.float64), interruption.form
+    if form.by_period:
+        later = time >= interruption.full if observed is None else observed & (time >= interruption.full)
+        places = np.flatnonzero(later)
+        names = tuple(f"effect_at_{place - interruption.full}" for place in places)
+        return list(np.eye(n)[places]), names
     since = np.maximum(time - interruption.full, 0.0)
     step = np.where(time >= interruption.full, form.profile(since, interruption.length), 0.0)
     if interruption.ramp and interruption.phase_in > 0:
@@ -110,7 +118,8 @@ def require_segments(interruptions: Sequence[Interruption], used: NDArray[np.boo
     ordered = sorted(interruptions, key=lambda item: item.start)
     time = np.arange(len(used))
     extend, events = "extend the window", "mask or note one of the events"
-    _require(used & (time < ordered[0].start), ordered[0], "before the start of", [extend])
+    before = used & (time < ordered[0].start)
+    _require(before, ordered[0], ordered[0].form.needs, "before the start of", [extend])
     for number, interruption in enumerate(ordered):
         end = ordered[number + 1].start if number + 1 < len(ordered) else len(used)
         # a slope shows only after a ramp is over
@@ -123,15 +132,18 @@ def require_segments(interruptions: Sequence[Interruption], used: NDArray[np.boo
             raise ShortSegmentError(
                 f"no usable period while {interruption.name!r} lasts; `shape: {interruption.shape}` needs one"
             )
-        _require(used & (time >= first) & (time < end), interruption, "from the start of", hints)
+        segment = used & (time >= first) & (time < end)
+        needed = 1 if interruption.form.by_period else interruption.form.needs
+        _require(segment, interruption, needed, "from the start of", hints)
 
 
-def _require(segment: NDArray[np.bool_], interruption: Interruption, where: str, hints: list[str]) -> None:
+def _require(
+    segment: NDArray[np.bool_], interruption: Interruption, needed: int, where: str, hints: list[str]
+) -> None:
     count = int(segment.sum())
-    needed = interruption.form.needs
     if count >= needed:
         return
-    if count >= FOR_A_LEVEL:
+    if count >= FOR_A_LEVEL and not interruption.form.by_period:
         hints = [*hints[:1], "use `shape: step`", *hints[1:]]
     raise ShortSegmentError(
         f"{count} usable periods {where} {interruption.name!r}; "
@@ -147,6 +159,8 @@ ONE_HARMONIC_FROM = 24
 
 
 SeasonKind = Literal["none", "dummies", "harmonics", "auto"]
+#: The course of a series without any interruption: a level, a straight line, or a parabola.
+Trend = Literal["none", "linear", "quadratic"]
 
 
 @dataclass(frozen=True)
@@ -335,6 +349,18 @@ class Design:
         return self.usable & (time >= interruption.first_effect) & (time < interruption.end)
 
 
+def informing(interruptions: Sequence[Interruption], used: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the used periods that say something of the course of a series, shape (n,).
+
+    Those of a shape of single periods do not: each has a term that takes it up.
+    """
+    time, told = np.arange(len(used)), used.copy()
+    for item in interruptions:
+        if item.form.by_period:
+            told &= time < item.full
+    return told
+
+
 def usable_periods(
     n: int, interruptions: Sequence[Interruption], masked: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
@@ -346,7 +372,10 @@ def usable_periods(
 
 
 def time_terms(
-    n: int, interruptions: Sequence[Interruption], *, quadratic: bool = False
+    n: int,
+    interruptions: Sequence[Interruption],
+    trend: Trend = "linear",
+    observed: NDArray[np.bool_] | None = None,
 ) -> tuple[NDArray[np.float64], tuple[str, ...], tuple[tuple[int, ...], ...]]:
     """Return constant, trend and interruption columns (methods §1, model 1).
 
@@ -356,27 +385,33 @@ def time_terms(
         Periods of the window.
     interruptions : sequence of Interruption
         The intervention first.
-    quadratic : bool
-        Whether the trend is a parabola: ``pre_curvature`` ((C/n)^2) stands behind the other columns.
+    trend : {"none", "linear", "quadratic"}
+        A level alone has no ``pre_slope``; of a parabola ``pre_curvature`` ((C/n)^2) stands behind the other
+        columns.
+    observed : ndarray of bool, shape (n,), optional
+        Periods with a value: a shape of single periods has a term for each of these; all by default.
 
     Returns
     -------
-    matrix : ndarray, shape (n, 2 + columns)
+    matrix : ndarray, shape (n, terms)
     terms : tuple of str
     columns : tuple of tuple of int
         Those of each interruption.
     """
     time = np.arange(n, dtype=np.float64)
-    parts = [np.ones(n), time - interruptions[0].start]
-    terms = ["counterfactual_at_start", "pre_slope"]
+    since = time - interruptions[0].start
+    parts, terms = [np.ones(n)], ["counterfactual_at_start"]
+    if trend != "none":
+        parts.append(since)
+        terms.append("pre_slope")
     columns = []
     for number, interruption in enumerate(interruptions):
-        own, names = interruption_terms(n, interruption)
+        own, names = interruption_terms(n, interruption, observed)
         columns.append(tuple(range(len(parts), len(parts) + len(own))))
         parts += own
         terms += [name if number == 0 else f"{name}: {interruption.name}" for name in names]
-    if quadratic:
-        parts.append((parts[1] / n) ** 2)
+    if trend == "quadratic":
+        parts.append((since / n) ** 2)
         terms.append("pre_curvature")
     return np.column_stack(parts), tuple(terms), tuple(columns)
 
@@ -391,7 +426,8 @@ def build_design(
     covariates: NDArray[np.float64] | None = None,
     covariate_names: Sequence[str] = (),
     *,
-    quadratic: bool = False,
+    trend: Trend = "linear",
+    observed: NDArray[np.bool_] | None = None,
 ) -> Design:
     """Build the design of one window.
 
@@ -414,15 +450,18 @@ def build_design(
         which one is missing is not usable.
     covariate_names : sequence of str
         q names.
-    quadratic : bool
+    trend : {"none", "linear", "quadratic"}
         As for ``time_terms``.
+    observed : ndarray of bool, shape (n,), optional
+        Periods with a value, of a shape that has a term for each; all by default.
     """
     n = len(positions)
     usable = usable_periods(n, interruptions, masked)
     if covariates is not None:
         usable &= ~np.isnan(covariates).any(axis=1)
-    resolved = season.resolve(int(usable.sum()), per_year)
-    matrix, terms, columns = time_terms(n, interruptions, quadratic=quadratic)
+    with_value = usable if observed is None else usable & observed
+    resolved = season.resolve(int(informing(interruptions, with_value).sum()), per_year)
+    matrix, terms, columns = time_terms(n, interruptions, trend, with_value)
     main = matrix.shape[1]
     seasonal, names = seasonal_terms(resolved, positions, per_year, season_name)
     matrix, terms = np.hstack([matrix, seasonal]), terms + names

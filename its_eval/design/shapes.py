@@ -8,6 +8,11 @@ is whole. With s periods since the first full one (before it every profile is 0)
   temporary              1 for s < L       gone after L periods
   decay                  2^(-s / L)        L is the half-life
 
+``free`` has a column for each period from the first full one on. Its coefficients are the errors with which
+the periods before predict the later ones, and their covariance is that of prediction (Salkever 1976, *Journal
+of Econometrics* 4:393): the event study and the projection are one model. Its one term, where something has
+to stand for all, is the average.
+
 Temporary effects as in Bernal, Cummins & Gasparrini 2017, *International Journal of Epidemiology* 46:348,
 figure 2; exponential decay as the first-order transfer function of Box & Tiao 1975, *JASA* 70:70.
 """
@@ -37,17 +42,21 @@ class Shape:
     name : str
         Its name in configs and tables.
     terms : tuple of str
-        The estimands that are coefficients of its columns: ``level_change``, ``slope_change`` or both.
+        The estimands that say what it changes: ``level_change``, ``slope_change`` or both, coefficients of
+        its columns; of single periods the average of theirs.
     in_words : str
         As the report describes it.
     needs : int
-        Usable periods that the segment before and the one after need (methods §11.1).
+        Usable periods that the segment before and the one after need (methods §11.1); of single periods one
+        after is enough.
     length : str
         What its length in the config means; blank for shapes that have none.
     lasts : callable
         From the length for how many periods there is an effect; infinite for good.
     fades : callable
         From periods since the first full one and the length the share of the change that is left.
+    by_period : bool
+        Whether every period from then on has an effect of its own: a column of the design for each.
     """
 
     name: str
@@ -57,6 +66,7 @@ class Shape:
     length: str = ""
     lasts: Callable[[float], float] = lambda _: np.inf
     fades: Callable[[FloatArray, float], FloatArray] = lambda since, _: np.ones_like(since)
+    by_period: bool = False
 
     def profile(self, since: FloatArray, length: float) -> FloatArray:
         """Return the share of the change that is there, by periods since the first full one."""
@@ -71,6 +81,11 @@ class Shape:
     def has_slope(self) -> bool:
         """Whether the trend may change."""
         return "slope_change" in self.terms
+
+    @property
+    def as_line(self) -> str:
+        """The shape that describes a series in few terms: of single periods a level and a trend."""
+        return "step_and_slope" if self.by_period else self.name
 
     @property
     def stays(self) -> bool:
@@ -112,12 +127,19 @@ DECAY = Shape(
     length="periods in which it halves",
     fades=lambda since, length: np.exp2(-since / length),
 )
+FREE = Shape(
+    "free",
+    ("average_effect",),
+    "an effect of its own in each period from then on",
+    FOR_A_SLOPE,
+    by_period=True,
+)
 
 _HOME = "its_eval.design.shapes"
 SHAPES: Catalogue[Shape] = Catalogue(
     "a shape",
     {
         name: f"{_HOME}:{name.upper()}"
-        for name in ("step", "slope", "step_and_slope", "pulse", "temporary", "decay")
+        for name in ("step", "slope", "step_and_slope", "pulse", "temporary", "decay", "free")
     },
 )

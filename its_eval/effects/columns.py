@@ -1,4 +1,4 @@
-"""The effects of many series as columns: every estimand with its interval and p-value, and bands in time."""
+"""The effects of many series as columns: every estimand with its interval and p-value."""
 
 from __future__ import annotations
 
@@ -75,6 +75,9 @@ class Setting:
         is the cumulative effect in per cent of the events expected without the intervention.
     counts, sizes : ndarray, shape (S, n), or None
         Of a family: its counts, with their exposure or trials.
+    values : ndarray, shape (S, n), or None
+        What was fitted; what a period was expected to be is its value without the effect, where each period
+        has an effect of its own.
     """
 
     observed: BoolArray
@@ -85,6 +88,13 @@ class Setting:
     by_weight: bool = False
     counts: FloatArray | None = None
     sizes: FloatArray | None = None
+    values: FloatArray | None = None
+
+    def own_levels(self) -> FloatArray | None:
+        """Return values on the unit's own level, shape (S, n): with the peers' mean of a difference."""
+        if self.values is None or self.offset is None:
+            return self.values
+        return np.asarray(self.values + self.offset)
 
 
 @dataclass(frozen=True)
@@ -263,7 +273,12 @@ def _add_nonlinear(
     """Add the effects in per cent of the counterfactual, and those of other scales in outcome units."""
     segment = Segment(design, setting.observed, number)
     chosen = segment.periods
-    if fit.no_estimate is not None and segment.switched_off[chosen][:, fit.no_estimate].any():
+    projected = setting.own_levels() if segment.interruption.form.by_period else None
+    if (
+        projected is None
+        and fit.no_estimate is not None
+        and segment.switched_off[chosen][:, fit.no_estimate].any()
+    ):
         return  # the level of a differenced series has no estimate
     if setting.scale.is_plain:
         share, of_whom = np.full(int(chosen.sum()), 1.0 / chosen.sum()), "average_effect"
@@ -274,6 +289,11 @@ def _add_nonlinear(
         ):
             own, of_whom = setting.weights[:, chosen], "cumulative_effect"
             share = own / own.sum(axis=1, keepdims=True)
+        if projected is not None:
+            weight = own if of_whom == "cumulative_effect" else share
+            effect = builder.column(Kind(of_whom, "response", "identity", number))
+            _add_projected_share(builder, number, effect, (weight * projected[:, chosen]).sum(axis=1))
+            return
         known = np.zeros((1, share.shape[-1])) if setting.offset is None else setting.offset[:, chosen]
         level = np.broadcast_to((share * known).sum(axis=1), len(fit.params))
         effect_row = share @ segment.difference[chosen]
@@ -301,6 +321,7 @@ def _add_nonlinear(
         weights=setting.weights,
         at=at,
         by_weight=setting.by_weight,
+        projected=projected,
     ):
         modelled = there & ~by_means if name in BY_MEANS else there
         builder.read(Kind(name, "response", "identity", number), estimates, modelled)
@@ -336,6 +357,30 @@ def _add_mean_differences(
             columns = (factor * estimate, nothing, nothing, nothing, p_value, factor * low, factor * high)
             builder.add(Kind(name, "response", "means", segment.number), columns, no_floor, there)
     return there
+
+
+def _add_projected_share(
+    builder: _Builder, number: int, effect: tuple[FloatArray, ...], observed: FloatArray
+) -> None:
+    """Add effects in per cent of what was expected, the observed values without the effect.
+
+    What was observed is known, so that 100 d/(y - d) rises with the effect d: its limits are those of the
+    effect, and so is the p-value. Where an effect as large as its limit leaves nothing expected, the limit is
+    infinite.
+    """
+    estimate, std_error, df, statistic, p_value, low, high, floor = effect
+
+    def share(change: FloatArray) -> FloatArray:
+        expected = observed - change
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(expected > 0.0, 100.0 * change / expected, np.inf)
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spread = 100.0 * observed / np.square(observed - estimate) * std_error
+    there = np.asarray((observed > 0.0) & (observed > estimate))
+    columns = (share(estimate), spread, df, statistic, p_value, share(low), share(high))
+    kind = Kind("relative_average_effect", "response", "fieller", number)
+    builder.add(kind, columns, floor.astype(np.bool_), there)
 
 
 def _add_fieller(
@@ -416,51 +461,3 @@ class _Builder:
             present=np.column_stack(self._present),
             **{name: np.column_stack(part) for name, part in parts},
         )
-
-
-@dataclass(frozen=True)
-class Bands:
-    """Fitted values and the counterfactual of S series, on the scale of the fit.
-
-    Attributes
-    ----------
-    fitted, season, counterfactual : ndarray, shape (S, n)
-        Fit, its seasonal part, and the fit with the interruption switched off.
-    confidence, prediction : tuple of ndarray, shape (S, n)
-        Lower and upper limits for the counterfactual's mean and for a single observation; NaN before T0.
-    """
-
-    fitted: FloatArray
-    season: FloatArray
-    counterfactual: FloatArray
-    confidence: tuple[FloatArray, FloatArray]
-    prediction: tuple[FloatArray, FloatArray]
-
-
-def bands(design: Design, fit: Fit, confidence: float, error_variance: FloatArray | None = None) -> Bands:
-    """Return fitted values and the counterfactual with its bands (methods §11.10).
-
-    The prediction band adds the error variance of the period (`error_variance`, shape (S, n); sigma squared
-    by default) to that of the mean, and keeps the same degrees of freedom.
-    """
-    n_series = len(fit.params)
-    after = np.arange(design.n_periods) >= design.interruption.start
-    switched_off = design.counterfactual
-    mean = fit.contrasts(switched_off[after])
-    variance = error_variance
-    if variance is None:
-        variance = np.broadcast_to((fit.sigma**2)[:, None], (n_series, design.n_periods))
-    half = mean.quantile(confidence)
-    limits = [np.full((n_series, design.n_periods), np.nan) for _ in range(4)]
-    wider = np.sqrt(mean.std_error**2 + variance[:, after])
-    for place, spread in enumerate((mean.std_error, wider)):
-        limits[2 * place][:, after] = mean.estimate - half * spread
-        limits[2 * place + 1][:, after] = mean.estimate + half * spread
-    season = design.season_columns
-    return Bands(
-        fit.params @ design.matrix.T,
-        fit.params[:, season] @ design.matrix[:, season].T,
-        fit.params @ switched_off.T,
-        (limits[0], limits[1]),
-        (limits[2], limits[3]),
-    )

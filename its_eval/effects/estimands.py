@@ -59,7 +59,8 @@ class Segment:
     def trend(self) -> FloatArray:
         """The slope of the segment before, shape (k,)."""
         row = np.zeros(len(self.design.terms))
-        row[self.design.column("pre_slope")] = 1.0
+        if "pre_slope" in self.design.terms:
+            row[self.design.column("pre_slope")] = 1.0
         for other, columns in zip(self.design.interruptions, self.design.columns, strict=True):
             if other.start < self.interruption.start and other.form.has_slope:
                 row[columns[-1]] = 1.0
@@ -129,7 +130,12 @@ def _average(segment: Segment) -> FloatArray | None:
 
 
 COUNTERFACTUAL_AT_START = Estimand("counterfactual_at_start", _start, "level expected at the start")
-PRE_SLOPE = Estimand("pre_slope", lambda segment: segment.trend, "trend before, per {period}", has_ratio=True)
+PRE_SLOPE = Estimand(
+    "pre_slope",
+    lambda segment: segment.trend if segment.trend.any() else None,
+    "trend before, per {period}",
+    has_ratio=True,
+)
 LEVEL_CHANGE = Estimand(
     "level_change",
     lambda segment: segment.own(0) if segment.interruption.form.has_level else None,
@@ -194,13 +200,31 @@ def terms_of(question: str, shape: str) -> tuple[str, ...]:
     return SHAPES[shape].terms
 
 
+def joint_rows(design: Design, number: int, per_year: int) -> FloatArray:
+    """Return what is tested together of an interruption, as rows over the terms, shape (m, k).
+
+    Its own terms. Of more single periods than a year has, the average of each year after the start, of which
+    the last may be shorter: a test of dozens of periods at once finds hardly any effect that lasts.
+    """
+    own = list(design.columns[number])
+    rows = np.eye(len(design.terms))[own]
+    if not design.interruptions[number].form.by_period or len(own) <= per_year:
+        return rows
+    years = np.array([int(design.terms[place].rpartition("_")[2]) // per_year for place in own])
+    return np.array([rows[years == year].mean(axis=0) for year in np.unique(years)])
+
+
 def year_effect(design: Design, number: int, per_year: int) -> str:
     """Return the effect one year after the start of an interruption, or in the last period of a shorter one.
 
     Nothing is carried on beyond the data: with fewer periods after the first full one the effect in the last
-    of them stands for it, under its own name; of an effect that ends sooner that in its last period.
+    of them stands for it, under its own name; of an effect that ends sooner that in its last period. Of
+    single periods it is that of the last one with a value up to then.
     """
     interruption = design.interruptions[number]
+    if interruption.form.by_period and design.columns[number]:
+        own = [int(design.terms[place].rpartition("_")[2]) for place in design.columns[number]]
+        return f"effect_at_{max([k for k in own if k <= per_year] or own[:1])}"
     end = min(float(design.n_periods), np.ceil(interruption.end))
     return f"effect_at_{max(min(per_year, int(end) - 1 - interruption.full), 0)}"
 

@@ -132,6 +132,7 @@ def standardised_effects(
     weights: FloatArray | None,
     at: Mapping[int, int],
     by_weight: bool = False,
+    projected: FloatArray | None = None,
 ) -> Iterator[tuple[str, NDArray[np.bool_], ContrastEstimates]]:
     """Yield average, cumulative and relative effects in outcome units, and those at single periods.
 
@@ -157,6 +158,9 @@ def standardised_effects(
         Period of each k of ``effect_at_k``.
     by_weight : bool
         Periods count by their weights in the relative effect too, which then is that of the sum.
+    projected : ndarray, shape (S, n), optional
+        Values on the scale of the fit where each period has an effect of its own: mu_1t is what was observed,
+        and mu_0t that without the effect.
 
     Yields
     ------
@@ -169,6 +173,10 @@ def standardised_effects(
     known = 0.0 if offset is None else offset
     (with_it, without) = matrices
     linear_1, linear_0 = fit.params @ with_it.T + known, fit.params @ without.T + known
+    if projected is not None:
+        linear_1, linear_0 = projected, projected - fit.params @ (with_it - without).T
+        # what was observed has no error of its own, which is the effect's
+        with_it, without = np.zeros_like(with_it), without - with_it
     mean_0 = scale.back(linear_0)
     change = scale.back(linear_1) - mean_0
     base_gradient = scale.derivative(linear_0)[:, :, None] * without

@@ -175,6 +175,9 @@ class EstimatorKind:
         Errors are autoregressive with the fit's partial autocorrelations, or independent.
     of_several_series : bool
         Describes a unit and its peers in one model.
+    predicts : bool
+        Gives the term of a single period the error with which the others predict it: its standard error holds
+        that period's own variation.
     joins_patterns : bool
         Series that miss different periods may be handed over in one call.
     slow : bool
@@ -202,6 +205,7 @@ class EstimatorKind:
     models_sampling: bool = False
     whitenable: bool = False
     of_several_series: bool = False
+    predicts: bool = False
     joins_patterns: bool = False
     slow: bool = False
     has_own_refusals: bool = False

@@ -203,6 +203,7 @@ LEAST_SQUARES = EstimatorKind(
     lambda X, Y, _estimator, _context: fit_ols(X, Y),
     _read_ols,
     whitenable=True,
+    predicts=True,
     of_several_series=True,
 )
 NEWEY_WEST = EstimatorKind(

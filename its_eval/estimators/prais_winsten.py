@@ -233,5 +233,6 @@ PRAIS_WINSTEN = EstimatorKind(
     options=("rho",),
     has_error_model=True,
     whitenable=True,
+    predicts=True,
     has_own_refusals=True,
 )

@@ -14,6 +14,7 @@ from its_eval.evaluation import interval_level
 from its_eval.figures.style import FIRM, figure_stem
 from its_eval.words.labels import capitalised, estimand_words
 from its_eval.words.numbers import measure, printed
+from its_eval.words.verdicts import effects_by_period
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -228,6 +229,8 @@ class FigureLabels:
         Other events that concern the unit: name and ISO text of the period, in order of time.
     fitted : frozenset of str
         Names of those that are fitted, as the interruption is.
+    predicted : bool
+        Whether later periods are held against predictions, each with an effect of its own.
     """
 
     outcome: str
@@ -244,6 +247,12 @@ class FigureLabels:
     ratio: bool
     events: tuple[tuple[str, str], ...]
     fitted: frozenset[str]
+    predicted: bool
+
+    @property
+    def band(self) -> str:
+        """The interval of what was expected, in words."""
+        return self.interval.replace("interval", "prediction interval") if self.predicted else self.interval
 
     @property
     def without(self) -> str:
@@ -364,6 +373,7 @@ def figure_labels(evaluation: Evaluation, task: FigureTask) -> FigureLabels:
         events=tuple(sorted(events, key=lambda event: (event[1], event[0]))),
         fitted=frozenset(evaluation.rows_of("effects", task.outcome)["interruption"])
         - {str(about.get("interruption", ""))},
+        predicted=effects_by_period(about),
     )
 
 

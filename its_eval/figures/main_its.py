@@ -239,7 +239,8 @@ def draw_main_its(frame: pd.DataFrame, labels: SeriesLabels) -> Figure:
 
 def main_its_text(frame: pd.DataFrame, labels: SeriesLabels) -> str:
     """Return the alt text: the span, and fit and earlier trend at the end."""
-    shown = frame[frame["trend_fitted"].notna() & frame["trend_counterfactual"].notna()]
+    after = "deseasonalised" if labels.predicted else "trend_fitted"
+    shown = frame[frame[after].notna() & frame["trend_counterfactual"].notna()]
     span = span_in_words(frame, labels.frequency)
     what = f"the difference from {labels.whom}" if labels.controlled else "the level"
     start = (
@@ -248,11 +249,12 @@ def main_its_text(frame: pd.DataFrame, labels: SeriesLabels) -> str:
     if shown.empty:
         return start
     last = shown.iloc[-1]
-    numbers = [float(last[f"trend_{name}"]) for name in ("fitted", "counterfactual", "low", "high")]
+    numbers = [float(last[name]) for name in (after, "trend_counterfactual", "trend_low", "trend_high")]
     fitted, line, low, high = (rounded(number) for number in numbers)
-    band = f" ({labels.interval} {low} to {high})"
+    band = f" ({labels.band} {low} to {high})"
+    seen = "the observation puts" if labels.predicted else "the fit puts"
     return (
-        f"{start} In {in_words(last['period'], labels.frequency)} the fit puts {what}, without its season, "
+        f"{start} In {in_words(last['period'], labels.frequency)} {seen} {what}, without its season, "
         f"at {fitted}, the earlier trend at {line}{'' if math.isnan(numbers[-1]) else band}."
     )
 

@@ -36,6 +36,7 @@ from its_eval.figures.style import (
     UNIT,
     draw_dots,
 )
+from its_eval.words.verdicts import effects_by_period
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -151,7 +152,7 @@ def series_data(evaluation: Evaluation, task: FigureTask) -> pd.DataFrame:
     positions = [
         season_position(parse_period(str(period), frequency), frequency) for period in rows["period"]
     ]
-    columns = _trends(frame, positions, log=log)
+    columns = _trends(frame, positions, log=log, free=effects_by_period(about))
     if task.design == SINGLE:
         bounds = bounds_of(evaluation, task.outcome, rows)
         if bounds is not None:
@@ -171,7 +172,7 @@ def _segments(rows: pd.DataFrame) -> list[str]:
     return [BEFORE if index < start else DURING if index < first else AFTER for index in range(len(rows))]
 
 
-def _trends(frame: pd.DataFrame, positions: Sequence[int], *, log: bool) -> dict[str, Values]:
+def _trends(frame: pd.DataFrame, positions: list[int], *, log: bool, free: bool) -> dict[str, Values]:
     """Return the seasonal part of the fit and the fit without it.
 
     The season of a period without an observation is that of the same place in another year.
@@ -192,7 +193,7 @@ def _trends(frame: pd.DataFrame, positions: Sequence[int], *, log: bool) -> dict
     for name, source in zip(TREND[1:], sources, strict=True):
         values = frame[source].to_numpy(dtype=np.float64)
         columns[name] = values / season if log else values - season
-    excluded = (frame["segment"] == DURING).to_numpy()
+    excluded = frame["segment"].isin((DURING, AFTER) if free else (DURING,)).to_numpy()
     columns["trend_fitted"] = np.where(excluded, np.nan, columns["trend_fitted"])
     return columns
 
@@ -433,7 +434,7 @@ def counterfactual_label(series: Series, line: Values) -> tuple[EndLabel, ...]:
         return ()
     words = series.labels.without
     if not np.isnan(series["trend_low"]).all():
-        words += f", with {series.labels.interval}"
+        words += f", with {series.labels.band}"
     tied = not np.isnan(line[-1])
     return (EndLabel(words, last_known(line), COUNTERFACTUAL_TEXT, line_colour=COUNTERFACTUAL, tied=tied),)
 

@@ -16,6 +16,7 @@ from its_eval.checks.label_power import OwnTest, smallest_labelled
 from its_eval.checks.power import design_fit, minimum_detectable
 from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.data.panel import empty_panel
+from its_eval.design.matrix import informing
 from its_eval.effects.estimands import CHANGE, linear_contrasts, terms_of
 from its_eval.errors import ConfigError, NotEstimableError
 from its_eval.estimators.kind import autoregressive_order
@@ -159,7 +160,8 @@ class _Window:
         analysis = Analysis.of(self.config)
         terms = Terms.of(self.config, self.outcome.better, len(self.treatment.units))
         for design, observed, units in planned_designs(self.config, self.outcome, self.treatment, self.panel):
-            order = autoregressive_order(self.outcome.estimators[0].order, int(observed.sum()))
+            told = informing(design.interruptions, observed)
+            order = autoregressive_order(self.outcome.estimators[0].order, int(told.sum()))
             partials = np.zeros((len(self.autocorrelations), order))
             partials[:, 0] = self.autocorrelations
             contrasts = _contrasts(analysis, design, observed, configured=labels)

@@ -22,6 +22,7 @@ from its_eval.checks.diagnostics import FittedSeries, diagnose
 from its_eval.checks.family_autocorrelation import family_autocorrelation
 from its_eval.checks.form import FADING, floor_ceiling, lasting_shocks, persistence, pre_trend
 from its_eval.checks.result import CheckResult, not_applicable
+from its_eval.design.matrix import informing
 from its_eval.effects.estimands import linear_contrasts
 from its_eval.errors import NotEstimableError
 from its_eval.estimators.reml.noise import fit_reml_ar_noise
@@ -65,13 +66,14 @@ class _Series:
 
     @cached_property
     def values(self) -> NDArray[np.float64]:
-        return np.where(self.item.observed, self.item.sheet.values[:, self.column], np.nan)
+        _, told = _informing(self.item)
+        return np.where(told, self.item.sheet.values[:, self.column], np.nan)
 
     @cached_property
     def fitted(self) -> FittedSeries:
         item, plan = self.item, self.item.sheet.plan
         return FittedSeries(
-            item.design.matrix / self.root[:, None],
+            _informing(item)[0] / self.root[:, None],
             self.values / self.root,
             item.whole.partial_autocorrelations[self.position],
             np.arange(len(self.values)) >= item.design.interruption.start,
@@ -84,6 +86,17 @@ class _Series:
     def stream(self, purpose: str) -> np.random.Generator:
         plan = self.item.sheet.plan
         return self.analysis.stream(plan.outcome.name, self.unit, self.item.sheet.comparison, purpose)
+
+
+def _informing(item: Estimates) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return design and used periods of a fit without single periods that have terms of their own.
+
+    The fit to what is left is the same, and only there are residuals.
+    """
+    design = item.design
+    every = zip(design.interruptions, design.columns, strict=True)
+    taken = [column for one, columns in every if one.form.by_period for column in columns]
+    return np.delete(design.matrix, taken, axis=1), informing(design.interruptions, item.observed)
 
 
 def diagnostics(
@@ -129,15 +142,19 @@ def _of_series(
     plan = item.sheet.plan
     rows = linear_contrasts(item.design, item.observed, ())
     contrasts = {name: rows[name] for name in INFLUENCED if name in rows}
-    contrast_rows = np.array(list(contrasts.values()))
+    contrast_rows = np.array(list(contrasts.values())).reshape(-1, len(item.design.terms))
     read = item.whole.one(position).contrasts(contrast_rows)
     estimands = {
         name: (row, float(read.estimate[0, place])) for place, (name, row) in enumerate(contrasts.items())
     }
 
+    matrix, told = _informing(item)
+    every = np.where(item.observed & ~told, item.sheet.values[:, series.column], np.nan)[:, None]
+
     def refit(outcome: NDArray[np.float64]) -> ContrastEstimates | None:
+        whole = np.where(np.isnan(every), outcome * series.root[:, None], every)
         try:
-            return item.refit(outcome * series.root[:, None], position).contrasts(contrast_rows)
+            return item.refit(whole, position).contrasts(contrast_rows)
         except NotEstimableError:
             # without the outliers too little is left; the check still names them
             return None
@@ -145,8 +162,8 @@ def _of_series(
     diagnosis = diagnose(fitted, estimands, refit, simulated)
     checks = [
         *diagnosis.checks,
-        durbin_watson(item.design.matrix, series.values),
-        breusch_godfrey(item.design.matrix, series.values, ljung_box_lags(int(item.observed.sum()))),
+        durbin_watson(matrix, series.values),
+        breusch_godfrey(matrix, series.values, ljung_box_lags(int(told.sum()))),
         *_form_checks(series, pretrend_margin, shocks),
         _break_elsewhere(series, simulated),
     ]
@@ -158,7 +175,7 @@ def _of_series(
             "period": plan.period(int(index)),
             "innovation": value,
         }
-        for index, value in zip(np.flatnonzero(item.observed), diagnosis.residuals, strict=True)
+        for index, value in zip(np.flatnonzero(told), diagnosis.residuals, strict=True)
     ]
     return checks, residual_rows
 
@@ -182,7 +199,7 @@ class _LastingShocks:
         item = self._item
         stream = self._analysis.stream(item.sheet.plan.outcome.name, item.sheet.comparison, "persistence")
         order = item.whole.partial_autocorrelations.shape[1]
-        return lasting_shocks(item.design.matrix, item.observed, order, stream)
+        return lasting_shocks(*_informing(item), order, stream)
 
 
 def _family_autocorrelation(analysis: Analysis, item: Estimates, position: int) -> CheckResult:
@@ -216,6 +233,7 @@ def _form_checks(
     single = item.whole.one(position)
     if not sheet.own_level:
         rows = linear_contrasts(design, item.observed, ())
+    if not sheet.own_level and "pre_slope" in rows:
         read = single.contrasts(rows["pre_slope"][None])
         yield pre_trend(
             float(read.estimate[0, 0]),
@@ -242,7 +260,7 @@ def _form_checks(
 
 def _noise_gain(item: Estimates, values: NDArray[np.float64], order: int) -> float | None:
     """Return what added noise gains in restricted log-likelihood over the order of the fit, unweighted."""
-    matrix = item.design.matrix
+    matrix, _ = _informing(item)
     try:
         with_noise = fit_reml_ar_noise(matrix, values[:, None])
     except NotEstimableError:
@@ -254,6 +272,9 @@ def _noise_gain(item: Estimates, values: NDArray[np.float64], order: int) -> flo
 def _break_elsewhere(series: _Series, simulated: SimulatedResiduals) -> CheckResult:
     """Return the check whether a break at another date fits better."""
     design, plan = series.item.design, series.item.sheet.plan
+    if design.interruption.form.by_period:
+        reason = "Each period from the start on has an effect of its own, which a break there would be."
+        return not_applicable("break_elsewhere", reason)
     near = nearness(plan.per_year)
     try:
         search = search_break(

@@ -164,6 +164,7 @@ class Estimates:
             by_weight=self.sheet.plan.outcome.kind == "count",
             counts=counts,
             sizes=sizes,
+            values=self.sheet.values[:, self.columns].T,
         )
 
     def effects(self, question: Question) -> EffectColumns:
@@ -204,7 +205,7 @@ class Estimates:
         """Fit other values, shape (n, R), with design, weights and estimator of one of the series."""
         if self.kind is None or self.entry is None:
             raise ValueError(f"{self.estimator} has no estimator that could fit other values")
-        context = fit_context(self.sheet, self.design, int((~np.isnan(values[:, 0])).sum()))
+        context = fit_context(self.sheet, self.design, ~np.isnan(values[:, 0]))
         if self.relative_variance is None:
             return self.kind.fit(self.design.matrix, values, self.entry, context)
         own = self.relative_variance[:, [position]]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.design.matrix import require_segments
+from its_eval.design.matrix import informing, require_segments
 from its_eval.errors import NotEstimableError
 from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.estimators.fit import (
@@ -91,7 +91,7 @@ class Piece:
 
     def context(self) -> FitContext:
         """Return what the estimator needs beside design and series."""
-        context = fit_context(self.sheet, self.design, int(self.observed.sum(axis=-1).min()))
+        context = fit_context(self.sheet, self.design, self.observed)
         if not self.kind.is_family:
             return replace(context, relative_variance=self.relative)
         sizes = self.sheet.denominators[:, self.columns]
@@ -109,10 +109,11 @@ class Piece:
             yield replace(self, columns=columns, observed=pattern.observed, relative=relative)
 
 
-def fit_context(sheet: Sheet, design: Design, n_used: int) -> FitContext:
-    """Return what estimators need beside a design and series of so many used periods."""
+def fit_context(sheet: Sheet, design: Design, observed: BoolArray) -> FitContext:
+    """Return what estimators need beside a design and series with these used periods, (n,) or (S, n)."""
     after = np.arange(design.n_periods) >= design.interruption.start
-    return FitContext(n_used, after, sheet.plan.per_year)
+    told = informing(design.interruptions, np.ones(design.n_periods, dtype=np.bool_))
+    return FitContext(int((observed & told).sum(axis=-1).min()), after, sheet.plan.per_year)
 
 
 def _by_series(observed: BoolArray) -> BoolArray:
@@ -150,10 +151,11 @@ def _batches(
     """Yield series of a group with their used periods and their design, rare patterns last."""
     designs: dict[Season, Design] = {}
     kept: list[MissingPattern] = []
+    by_period = any(item.form.by_period for item in sheet.targets[group[0]].interruptions)
     for pattern in missing_patterns(values):
         season = sheet.plan.season.resolve(pattern.n_used, sheet.plan.per_year)
-        if season not in designs:
-            designs[season] = sheet.design(int(group[pattern.series[0]]), pattern.n_used)
+        if by_period or season not in designs:
+            designs[season] = sheet.design(int(group[pattern.series[0]]), pattern.observed)
         design = designs[season]
         try:
             require_segments(design.interruptions, pattern.observed & design.usable)
@@ -161,7 +163,11 @@ def _batches(
             for entry in entries:
                 failed += not_estimated(sheet, group[pattern.series], entry.label, error, design)
             continue
-        kept.append(pattern)
+        if by_period:
+            # each has terms for the periods that it has
+            yield pattern.series, pattern.observed, design
+        else:
+            kept.append(pattern)
     common, rare = rare_patterns(kept)
     for pattern in common:
         season = sheet.plan.season.resolve(pattern.n_used, sheet.plan.per_year)

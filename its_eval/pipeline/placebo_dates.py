@@ -159,7 +159,7 @@ def _can_be_estimated(analysis: Analysis, one: Sheet) -> bool:
     """Return whether a single series with a placebo start has what the model needs, and the estimand."""
     places = np.array([0])
     observed = ~np.isnan(one.known_values(places)[:, 0])
-    design = one.design(0, int(observed.sum()))
+    design = one.design(0, observed)
     used: NDArray[np.bool_] = observed & design.usable
     try:
         require_segments(design.interruptions, used)
@@ -203,8 +203,10 @@ def _share_p(
 
     All dates of a series are tested with the autocorrelation that it has without an interruption: one fit a
     series instead of one a date. NaN for a fit whose errors are not known to be autoregressive, and for an
-    estimand that is not one of the interruption's terms alone.
+    estimand that is not one of the interruption's terms alone, or of single periods.
     """
+    if any(fit.design.interruption.form.by_period for fit, _ in dated):
+        return np.nan  # each date has terms of its own number
     contrasts = np.array([_own_contrast(analysis, fit) for fit, _ in dated])
     known = [(fit, place) for fit, place in dated if fit.whitenable]
     if not known or np.isnan(contrasts).any():

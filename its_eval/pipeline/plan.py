@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 
 from its_eval.config.outcomes import evaluated_outcomes, listed_as, source_names
-from its_eval.design.matrix import Interruption, Season, build_design, usable_periods
+from its_eval.design.matrix import Interruption, Season, Trend, build_design, usable_periods
 from its_eval.errors import DataError
 from its_eval.scales import SCALES
 
@@ -120,8 +120,8 @@ class OutcomePlan:
         Whether percentages with denominators are weighted by their sampling variance.
     complete_only : bool
         Whether a unit with a gap in a usable period is left out.
-    quadratic : bool
-        Whether the trend is a parabola instead of a straight line.
+    trend : {"none", "linear", "quadratic"}
+        The course of a series without any interruption.
     outside : mapping of str to str
         Treated units, not among `treated`, that were so throughout the window or not yet, and which it is.
     """
@@ -141,7 +141,7 @@ class OutcomePlan:
     donors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     weighted: bool = True
     complete_only: bool = False
-    quadratic: bool = False
+    trend: Trend = "linear"
     outside: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -462,9 +462,16 @@ def planned_designs(
     positions = [calendar.season_position(panel.start + index) for index in range(panel.n_periods)]
     for (interruptions, lost), units in groups.items():
         if 0 < interruptions[0].start < panel.n_periods:
+            with_value = np.ones(panel.n_periods, dtype=np.bool_)
+            with_value[list(lost)] = False
             design = build_design(
-                positions, calendar.per_year, panel.frequency, interruptions, season, masked
+                positions,
+                calendar.per_year,
+                panel.frequency,
+                interruptions,
+                season,
+                masked,
+                trend=outcome.trend,
+                observed=with_value,
             )
-            observed = design.usable.copy()
-            observed[list(lost)] = False
-            yield design, observed, units
+            yield design, design.usable & with_value, units

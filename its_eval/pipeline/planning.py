@@ -372,6 +372,7 @@ def _plan_outcome(config: Config, sources: Sources, outcome: Outcome, treatment:
         covariates,
         chosen.donors,
         complete_only=config.data.missing == "drop_unit",
+        trend=outcome.trend,
         outside=outside,
     )
 

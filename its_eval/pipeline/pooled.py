@@ -13,7 +13,7 @@ from its_eval.checks.power import minimum_detectable
 from its_eval.checks.result import CheckResult, not_applicable, number, p_text
 from its_eval.design.matrix import build_design
 from its_eval.design.peer_mean import peer_mean
-from its_eval.effects.estimands import linear_contrasts
+from its_eval.effects.estimands import joint_rows, linear_contrasts
 from its_eval.effects.several_units import METHODS, Pooled, leave_one_out, pool, reaches
 from its_eval.peers.select import peer_overlap
 from its_eval.pipeline.estimate import Estimates, estimate
@@ -152,7 +152,16 @@ def crawford_howell_p(analysis: Analysis, plan: OutcomePlan, unit: str) -> tuple
     interruptions = plan.interruptions[unit]
     common = plan.usable(interruptions) & ~np.isnan(values).any(axis=1)
     season = plan.season.resolve(int(common.sum()), plan.per_year)
-    design = build_design(plan.positions, plan.per_year, panel.frequency, interruptions, season, plan.masked)
+    design = build_design(
+        plan.positions,
+        plan.per_year,
+        panel.frequency,
+        interruptions,
+        season,
+        plan.masked,
+        trend=plan.trend,
+        observed=common,
+    )
     rows = linear_contrasts(design, common, analysis.question.at_of(design))
     estimand = analysis.shown_estimand(design)
     if estimand not in rows:
@@ -208,23 +217,27 @@ def joint_check(item: Estimates, position: int) -> list[CheckResult]:
     other, and the better of the two must not be picked. Where the variance parameters are too uncertain for
     an F distribution its p-value is Bonferroni's, the smallest of the m single ones times m (inference P1).
     """
-    columns = item.design.columns[0]
-    if len(columns) < 2 or item.placebo_only:
+    rows = joint_rows(item.design, 0, item.sheet.plan.per_year)
+    if len(rows) < 2 or item.placebo_only:
         return []
-    rows = np.eye(len(item.design.terms))[list(columns)]
     single = item.whole.one(position).contrasts(rows).p_value[0]
     found = joint_test(item, position, rows, single.tolist())
     if np.isnan(found.p_value):
         return [
             not_applicable("joint_change", "The series does not vary around the fit: no test is possible.")
         ]
+    together, none, least = "Level and slope together", "neither", "the smaller p-value of the two"
+    if item.design.interruption.form.by_period:
+        every = len(rows) == len(item.design.columns[0])
+        what = "later periods" if every else "years after the start, each by its average,"
+        together, none, least = f"All {len(rows)} {what} together", "none", "the smallest p-value"
     shown = (
         f"F({found.df_num:g}, {number(found.df_den)}) = {number(found.statistic)}, {p_text(found.p_value)}"
     )
     if np.isnan(found.statistic):
         shown = (
-            f"{p_text(found.p_value)}, {len(columns)} times the smaller p-value of the two, as too little "
+            f"{p_text(found.p_value)}, {len(rows)} times {least}, as too little "
             "independent information is left for an F test"
         )
-    message = f"Level and slope together: the hypothesis that neither changed has {shown}."
+    message = f"{together}: the hypothesis that {none} changed has {shown}."
     return [CheckResult("joint_change", found.statistic, found.p_value, "pass", message)]

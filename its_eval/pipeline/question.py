@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.effects.estimands import CHANGE, linear_contrasts, terms_of
+from its_eval.design.shapes import SHAPES
+from its_eval.effects.estimands import CHANGE, joint_rows, linear_contrasts, terms_of
 from its_eval.estimators.reml.kenward_roger import JointTest, joint_f
 from its_eval.pipeline.primary import interruption_number, primary_columns
 
@@ -64,7 +65,7 @@ class Asked:
 def quantities_of(question: str, shape: str) -> tuple[str, ...]:
     """Return what is read of an interruption: the answer, its terms, the effect one year after the start."""
     own = terms_of(CHANGE, shape)
-    beside = own if len(own) > 1 or question not in (*own, CHANGE) else ()
+    beside = own if len(own) > 1 or SHAPES[shape].by_period or question not in (*own, CHANGE) else ()
     return tuple(dict.fromkeys((question, *beside, CHANGE)))
 
 
@@ -100,7 +101,7 @@ def questions(analysis: Analysis, estimates: Sequence[Estimates]) -> list[Asked]
     for key, interruption in interruptions_asked(estimates).items():
         question = question_of(analysis.estimand, interruption.shape) if key else analysis.estimand
         terms = terms_of(question, interruption.shape)
-        if len(terms) == 1:
+        if len(terms) == 1 and not interruption.form.by_period:
             # the effect after a year of a level or a trend alone is that level, or a multiple of the trend
             terms = (question,)
         quantities = {
@@ -117,7 +118,7 @@ def questions(analysis: Analysis, estimates: Sequence[Estimates]) -> list[Asked]
                 question,
                 terms,
                 quantities,
-                dict(_p_values(estimates, key, terms, quantities)),
+                dict(_p_values(estimates, key, question, terms, quantities)),
             )
         )
     return asked
@@ -126,11 +127,13 @@ def questions(analysis: Analysis, estimates: Sequence[Estimates]) -> list[Asked]
 def _p_values(
     estimates: Sequence[Estimates],
     key: str,
+    question: str,
     terms: tuple[str, ...],
     quantities: Mapping[str, PrimaryColumns],
 ) -> Iterator[tuple[str, float]]:
-    """Yield the p-value of a question by unit."""
-    if len(terms) == 1:
+    """Yield the p-value of a question by unit; of a change of single periods that of all of them together."""
+    by_period = question == CHANGE and interruptions_asked(estimates)[key].form.by_period
+    if len(terms) == 1 and not by_period:
         columns = quantities[terms[0]]
         p_values = np.where(columns.stuck, np.nan, columns.p_value).tolist()
         yield from zip((target.unit for target in columns.targets), p_values, strict=True)
@@ -145,6 +148,10 @@ def _p_values(
             separate = [columns[unit].p_value for columns in by_term if unit in columns]
             if item.stuck[position] or item.placebo_only:
                 yield unit, math.nan
+            elif by_period:
+                contrasts = joint_rows(item.design, number, item.sheet.plan.per_year)
+                single = item.whole.one(position).contrasts(contrasts).p_value[0].tolist()
+                yield unit, joint_test(item, position, contrasts, single).p_value
             else:
                 contrasts = np.array([rows[name] for name in terms])
                 yield unit, joint_test(item, position, contrasts, separate).p_value
@@ -185,6 +192,9 @@ def joint_over_interruptions(asked: Sequence[Asked], estimates: Sequence[Estimat
             if number is None:
                 continue
             n_interruptions += 1
+            if item.design.interruptions[number].form.by_period:
+                rows += list(joint_rows(item.design, number, item.sheet.plan.per_year))
+                continue
             own = linear_contrasts(item.design, item.observed, (), number)
             for name in terms_of(CHANGE, item.design.interruptions[number].shape):
                 rows.append(own[name])

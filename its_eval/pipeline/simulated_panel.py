@@ -155,6 +155,12 @@ def _planted(design: Design, settings: Simulation) -> FloatArray:
     """Return the parameters of a design of which those of the intervention alone are not 0."""
     parameters = np.zeros(len(design.terms))
     interruption = design.interruption
+    if interruption.form.by_period:
+        # a level and a trend, period by period
+        for column in design.columns[0]:
+            since = int(design.terms[column].rpartition("_")[2])
+            parameters[column] = settings.effect.level_change + settings.effect.slope_change * since
+        return parameters
     for column, term in zip(design.columns[0], interruption.form.terms, strict=True):
         parameters[column] = getattr(settings.effect, term)
     return parameters

@@ -339,7 +339,7 @@ class _Statistics:
     def of(self, plan: OutcomePlan, targets: Sequence[Target], entry: Estimator) -> list[float]:
         """Return the statistic of every target, NaN where it cannot be fitted."""
         window = (plan.panel.start, plan.panel.n_periods, plan.masked.tobytes())
-        described = (*window, plan.season, plan.quadratic, entry)
+        described = (*window, plan.season, plan.trend, entry)
         setting = self._settings.setdefault(described, len(self._settings))
         keys = [(setting, target) for target in targets]
         missing = {key: target for key, target in zip(keys, targets, strict=True) if key not in self._known}

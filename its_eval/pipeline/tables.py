@@ -10,7 +10,8 @@ import numpy as np
 
 from its_eval.columns import Column, TableColumns, Texts
 from its_eval.comparisons.base import comparison_of
-from its_eval.effects.columns import EffectColumns, Kind, bands
+from its_eval.effects.bands import bands
+from its_eval.effects.columns import EffectColumns, Kind
 from its_eval.effects.nonlinear import above_zero
 from its_eval.pipeline.error_model import error_variance
 from its_eval.pipeline.estimate import Estimates, needs_level
@@ -266,7 +267,13 @@ def add_series(answer: Answers, confidence: float, into: TableColumns) -> None:
     estimates = answer.estimates
     sheet, columns, plan = estimates.sheet, estimates.columns, estimates.sheet.plan
     own, scale = sheet.scale, estimates.scale
-    shown = bands(estimates.design, estimates.whole, confidence, error_variance(estimates))
+    shown = bands(
+        estimates.design,
+        estimates.whole,
+        confidence,
+        error_variance(estimates),
+        np.where(estimates.observed[:, None], sheet.values[:, columns], np.nan).T,
+    )
     prediction = shown.prediction
     if estimates.is_family:
         # a count varies around its mean in a way that no band on the link scale shows

@@ -150,7 +150,7 @@ class TrendBoundRows:
         for group in sheet.groups() if targets else ():
             for pattern in missing_patterns(sheet.known_values(group)):
                 columns = group[pattern.series]
-                design = sheet.design(int(columns[0]), pattern.n_used)
+                design = sheet.design(int(columns[0]), pattern.observed)
                 values = np.where(pattern.observed[:, None], sheet.values[:, columns], np.nan)
                 sizes[columns] = bend_sizes(
                     design.matrix,

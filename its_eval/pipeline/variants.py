@@ -21,7 +21,7 @@ from its_eval.pipeline.sheet import has_sampling_variances
 if TYPE_CHECKING:
     from its_eval.comparisons.base import Comparison
     from its_eval.config import Config, Estimator
-    from its_eval.design.matrix import Season
+    from its_eval.design.matrix import Season, Trend
     from its_eval.peers.distance import Scaled
     from its_eval.peers.select import PeerSet
     from its_eval.pipeline.plan import OutcomePlan, Target
@@ -180,7 +180,8 @@ def standard_variants(plan: OutcomePlan, comparison: Comparison) -> list[Variant
     The other order, an AR(1) around a level that drifts, and a variance for each segment: where they disagree
     with the answer, it rests on the form of the errors (methods §0, §11.3). Weighted percentages keep their
     sampling variances: beside them stands an AR(1) with sampling noise. A trend that bends by 2.5 standard
-    deviations makes 71 to 100 % false changes of slope with a straight line, and 4.6 % with a parabola.
+    deviations makes 71 to 100 % false changes of slope with a straight line, and 4.6 % with a parabola. Where
+    each period has an effect of its own, nothing is left to have a variance after the start.
     """
     first = comparison.entries(plan.outcome.estimators)[:1]
     if not first or first[0].name != "reml_ar":
@@ -190,9 +191,11 @@ def standard_variants(plan: OutcomePlan, comparison: Comparison) -> list[Variant
     found = [
         _of_order(1 if own == 2 else 2),
         _of_order("reml_ar_sampling" if has_sampling_variances(plan) else "reml_local_level"),
-        *([_of_trend("quadratic")] if _bends(comparison) else []),
+        *([_of_trend("quadratic")] if _bends(comparison) and plan.trend != "quadratic" else []),
     ]
-    return found if first[0].variance == "by_segment" else [*found, _of_variance("by_segment")]
+    by_period = any(item[0].form.by_period for item in plan.interruptions.values())
+    by_segment = by_period or first[0].variance == "by_segment"
+    return found if by_segment else [*found, _of_variance("by_segment")]
 
 
 def _bends(comparison: Comparison) -> bool:
@@ -200,8 +203,8 @@ def _bends(comparison: Comparison) -> bool:
     return not comparison.one_model
 
 
-def _of_trend(trend: str) -> Variant:
-    return Variant("trend", trend, change_plan=lambda plan: replace(plan, quadratic=trend == "quadratic"))
+def _of_trend(trend: Trend) -> Variant:
+    return Variant("trend", trend, change_plan=lambda plan: replace(plan, trend=trend))
 
 
 def _of_order(order: int | str) -> Variant:

@@ -10,7 +10,7 @@ from its_eval.report.blocks import Bullets, Cell, Code, Heading, Section, Table,
 from its_eval.report.cells import columns
 from its_eval.report.checklists import checklist
 from its_eval.report.source import n_drifting
-from its_eval.words.methods import method_sentences
+from its_eval.words.methods import TRENDS, method_sentences
 from its_eval.words.numbers import span_words
 
 if TYPE_CHECKING:
@@ -101,7 +101,9 @@ def _trend_facts(source: ReportSource) -> str:
     curved = source.table("checks")
     curved = curved[curved["check"].astype(str).eq("trend_bounds") & curved["status"].eq("attention")]
     shortest = int(fits["n_pre"].min())
-    words = f"A straight line through at least {shortest} periods before the start."
+    courses = dict.fromkeys(entry.get("trend", "linear") for entry in source.settings["outcomes"])
+    through = " or ".join(TRENDS[course] for course in courses)
+    words = f"{through[0].upper()}{through[1:]} through at least {shortest} periods before the start."
     words += f" {drifting} of {len(fits)} series drift like a random walk." if drifting else ""
     return words + (f" {len(curved)} series bend before the start." if len(curved) else "")
 

@@ -20,6 +20,7 @@ _SEASONS = {
     "weeks": "a term for each week of the year",
     "auto": "a form that goes by the number of periods",
 }
+TRENDS = {"none": "a level", "linear": "a straight line", "quadratic": "a parabola"}
 _MISSING = {
     "mask": "Missing periods are left out; their place in time is kept and nothing is filled in.",
     "error": "A missing period of a treated unit stops the run, and a unit with one is no peer.",
@@ -83,10 +84,18 @@ def _shape(intervention: Mapping[str, Any]) -> str:
 def _model(settings: Mapping[str, Any]) -> Iterator[str]:
     intervention = settings["intervention"]
     start = intervention.get("date") or "the date of each unit"
-    yield (
-        f"Segmented regression: a straight line before {start}, and {_shape(intervention)}. The "
-        f"first affected {settings['data']['frequency']} counts as after."
-    )
+    frequency = settings["data"]["frequency"]
+    for labels, (course,) in _grouped(settings, "trend", lambda trend: (TRENDS[trend or "linear"],)):
+        which = "" if labels == "all outcomes" else f" ({labels})"
+        if intervention.get("fit", "whole") == "before":
+            yield (
+                f"Projection{which}: {course}, fitted to the time before {start} alone. Later periods are "
+                "predicted, and each is held against its prediction. Intervals are those of prediction: they "
+                "hold the uncertainty of the model and the variation of the later periods themselves."
+            )
+        else:
+            yield f"Segmented regression{which}: {course} before {start}, and {_shape(intervention)}."
+    yield f"The first affected {frequency} counts as after."
     phase_in = intervention["phase_in"]
     if phase_in["periods"]:
         how = {"exclude": "left out", "ramp": "fitted as a ramp from none to all of the jump"}
@@ -114,7 +123,7 @@ def _grouped(
     """Yield what outcomes have in words, behind the labels of the outcomes that share it."""
     groups: dict[tuple[str, ...], list[str]] = {}
     for outcome in settings["outcomes"]:
-        groups.setdefault(words(outcome[key]), []).append(outcome["label"])
+        groups.setdefault(words(outcome.get(key)), []).append(outcome["label"])
     for shared, labels in groups.items():
         yield "all outcomes" if len(groups) == 1 else ", ".join(labels), shared
 

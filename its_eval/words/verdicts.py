@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from its_eval.design.shapes import SHAPES
 from its_eval.effects.estimands import CHANGE, periods_after, terms_of
 from its_eval.evaluation import (
     ALL_INTERRUPTIONS,
@@ -67,9 +68,17 @@ def asked_words(question: str, about: Mapping[str, Any]) -> str:
     return f"the {_ADJECTIVES[str(about['frequency'])]} {words}" if words == "trend" else f"the {words}"
 
 
+def effects_by_period(about: Mapping[str, Any], interruption: str = "") -> bool:
+    """Return whether each period from an interruption on has an effect of its own; blank: the main one."""
+    shapes = about.get("shapes", {})
+    return SHAPES[shapes.get(interruption or str(about.get("interruption")), "step_and_slope")].by_period
+
+
 def may_change(interruption: str, about: Mapping[str, Any]) -> str:
     """Return the only term that an interruption may change, or ``change`` where it may be either."""
     terms = terms_of(CHANGE, about.get("shapes", {}).get(interruption, "step_and_slope"))
+    if effects_by_period(about, interruption):
+        return "level_change"
     return terms[0] if len(terms) == 1 else CHANGE
 
 

@@ -14,7 +14,7 @@ from its_eval.words.screen import screen
 SAMPLE = Path(__file__).parents[2] / "data" / "sample"
 
 
-def config(folder, **intervention):
+def config(folder, changes=None, **intervention):
     path = folder / "study.yaml"
     content = {
         "version": 1,
@@ -32,6 +32,7 @@ def config(folder, **intervention):
         ],
         "designs": ["single"],
         "estimators": ["reml_ar"],
+        **(changes or {}),
     }
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
     return load_config(path)
@@ -70,12 +71,171 @@ def test_every_shape_is_answered(tmp_path, shape, length, shown, words):
         ({"shape": "step", "length": 3}, "3.0: shape step has no length"),
         (
             {"shape": "pulse", "phase_in": {"periods": 2, "as": "ramp"}},
-            "a ramp to shape pulse, which does not stay",
+            "a ramp to shape pulse, which is no step",
         ),
         ({"shape": "puls"}, "'puls'"),
+        (
+            {"shape": "free", "phase_in": {"periods": 2, "as": "ramp"}},
+            "a ramp to shape free, which is no step",
+        ),
+        (
+            {"fit": "before", "shape": "step"},
+            "'step': `fit: before` assumes no shape; expected this key left out, or free",
+        ),
     ],
 )
 def test_what_a_config_may_not_say(tmp_path, intervention, message):
     with pytest.raises(ConfigError) as error:
         config(tmp_path, **intervention)
+    assert message in str(error.value)
+
+
+#: With peers, weights, months as terms, gaps in a later month of one unit, and every check.
+WITH_PEERS = {
+    "data": {"indicators": {"path": str(SAMPLE / "indicators.csv")}, "missing": "mask"},
+    "treated": ["SIM07", "SIM52"],
+    "peers": {"k": 5, "match": "pre_period"},
+    "designs": ["single", "difference"],
+}
+
+
+def rows(found, **which):
+    table = found.tables["effects"]
+    for name, value in which.items():
+        table = table[table[name].eq(value)]
+    return table.set_index("estimand")
+
+
+@pytest.mark.parametrize(
+    ("intervention", "question", "shown", "asked"),
+    [
+        ({"shape": "free"}, "change", "effect_at_12", "Asked: did the level change in"),
+        ({"fit": "before"}, "average_effect", "average_effect", "Asked: did the average change in"),
+    ],
+)
+def test_single_periods_and_projections_are_answered(tmp_path, intervention, question, shown, asked):
+    chosen = config(tmp_path, **intervention)
+    assert (chosen.intervention.shape, chosen.estimands.primary) == ("free", question)
+    found = evaluate(chosen)
+    (answer,) = found.tables["summary"].to_dict("records")
+    assert answer["estimand"] == shown
+    assert 0.0 <= answer["p_value"] <= 1.0
+    effects = rows(found, estimator="reml_ar", scale="response")
+    assert not effects.index.isin(["level_change", "slope_change"]).any()
+    series = found.tables["series"].set_index("period")
+    later = series[series["event_time"].ge(0)]
+    gap = later["observed"] - later["counterfactual"]
+    assert effects.loc["average_effect", "estimate"] == pytest.approx(gap.mean())
+    assert effects.loc["cumulative_effect", "estimate"] == pytest.approx(gap.sum())
+    expected = 100.0 * gap.sum() / later["counterfactual"].sum()
+    assert effects.loc["relative_average_effect", "estimate"] == pytest.approx(expected)
+    one = gap.loc["2016-07"]
+    assert effects.loc["effect_at_12", "estimate"] == pytest.approx(one)
+    half = effects.loc["effect_at_12", "conf_high"] - one
+    width = later["counterfactual_high"] - later["counterfactual"]
+    assert width.loc["2016-07"] == pytest.approx(half)
+    # the coefficients are the effects of the periods
+    terms = found.tables["coefficients"]
+    assert terms["term"].str.startswith("effect_at_").sum() == len(later)
+    status = found.tables["checks"].set_index("check")["status"]
+    assert status["break_elsewhere"] == status["variance_ratio"] == "not_applicable"
+    sensitivity = found.tables["sensitivity"]
+    assert not sensitivity["dimension"].eq("variance").any()
+    text = " ".join(line.text for line in screen(found, verbose=True))
+    assert asked in text
+    settings = chosen.model_dump(mode="json", by_alias=True)
+    words = " ".join(method_sentences(settings)["Model"])
+    told = {
+        "free": "an effect of its own in each period from then on",
+        "before": "held against its prediction",
+    }
+    assert told[intervention.get("shape", intervention.get("fit"))] in words
+
+
+def test_the_joint_test_of_many_periods_is_that_of_years(tmp_path):
+    found = evaluate(config(tmp_path, shape="free"))
+    check = found.tables["checks"].set_index("check").loc["joint_change"]
+    assert "All 5 years after the start, each by its average, together" in check["message"]
+    assert check["p_value"] == found.tables["verdicts"]["p_value"].iloc[0]
+
+
+def test_a_level_before_is_no_trend(tmp_path):
+    outcome = {"indicator": "fft_recommend", "start": "2013-04", "end": "2020-02", "seasonality": "none"}
+    found = evaluate(config(tmp_path, {"outcomes": [{**outcome, "trend": "none"}]}, fit="before"))
+    assert "pre_slope" not in set(found.tables["coefficients"]["term"])
+    assert "pre_slope" not in set(found.tables["effects"]["estimand"])
+    bent = evaluate(config(tmp_path, {"outcomes": [{**outcome, "trend": "quadratic"}]}, shape="step"))
+    assert "pre_curvature" in set(bent.tables["coefficients"]["term"])
+    assert not bent.tables["sensitivity"]["dimension"].eq("trend").any()
+
+
+def test_a_log_is_projected_in_ratios(tmp_path):
+    outcome = {
+        "indicator": "fft_recommend",
+        "start": "2013-04",
+        "end": "2020-02",
+        "seasonality": "none",
+        "transform": "logit",
+        "kind": "percentage",
+    }
+    found = evaluate(config(tmp_path, {"outcomes": [outcome]}, fit="before"))
+    series = found.tables["series"]
+    later = series[series["event_time"].ge(0)]
+    effects = rows(found, estimator="reml_ar", scale="response")
+    gap = later["observed"] - later["counterfactual"]
+    assert effects.loc["average_effect", "estimate"] == pytest.approx(gap.mean())
+    assert effects.loc["relative_average_effect", "estimate"] == pytest.approx(
+        100.0 * gap.sum() / later["counterfactual"].sum()
+    )
+
+
+def test_a_projection_beside_peers_with_all_checks(tmp_path):
+    found = evaluate(config(tmp_path, WITH_PEERS, fit="before"))
+    verdicts = found.tables["verdicts"]
+    assert set(verdicts["unit"]) == {"SIM07", "SIM52", "set"}
+    assert verdicts.loc[verdicts["label"].ne(""), "p_value"].notna().any()
+    assert (found.tables["placebo_units"]["estimand"] == "average_effect").all()
+    assert found.tables["not_estimated"].empty
+    single = rows(found, unit="SIM07", design="single", scale="response")
+    assert single.loc["average_effect", "conf_low"] > 0.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "intervention", "message"),
+    [
+        (
+            {"estimators": ["newey_west"]},
+            {"shape": "free"},
+            "newey_west does not say how far single periods vary, which shape free needs",
+        ),
+        (
+            {"estimators": [{"name": "reml_ar", "variance": "by_segment"}]},
+            {"fit": "before"},
+            "reml_ar with variance by_segment does not say how far single periods vary",
+        ),
+        (
+            {"sensitivity": {"variance": ["by_segment"]}},
+            {"fit": "before"},
+            "'by_segment': shape free leaves no variance after the start",
+        ),
+        (
+            {"designs": ["stacked"], "estimators": ["ols"], "peers": {"k": 5, "match": "pre_period"}},
+            {"shape": "free"},
+            "'stacked' is not for shape free; expected single, difference or synthetic",
+        ),
+        (
+            {"events": [{"name": "Move", "date": "2016-01", "as": "step"}]},
+            {"shape": "free"},
+            "'step': from the start of the intervention, of shape free, each period has an effect of its own",
+        ),
+        (
+            {"estimands": {"primary": "level_change"}},
+            {"shape": "free"},
+            "'level_change' is not an estimand of shape free",
+        ),
+    ],
+)
+def test_what_a_projection_cannot_have(tmp_path, changes, intervention, message):
+    with pytest.raises(ConfigError) as error:
+        config(tmp_path, changes, **intervention)
     assert message in str(error.value)

@@ -15,6 +15,7 @@ from pathlib import Path
 import case_blocks as blocks
 import numpy as np
 
+from its_eval.design.matrix import Interruption, interruption_terms
 from its_eval.estimators.arima import fit_arima
 from its_eval.estimators.glm import fit_glm
 from its_eval.estimators.least_squares import fit_newey_west, fit_ols
@@ -25,7 +26,7 @@ FOLDER = Path(os.environ.get("ITS_EVAL_REFERENCE", REPOSITORY.parent / "shared" 
 
 #: Cases whose data are in the repository or in statsmodels, and those that are read from the folder.
 COMMITTED = ("prop99_single", "prop99_multigroup", "nile", "uk_seatbelts", "stata_newey_prais_convention")
-ELSEWHERE = ("sicily_smoking_ban", "gabapentinoids_england")
+ELSEWHERE = ("sicily_smoking_ban", "gabapentinoids_england", "stand_your_ground")
 
 
 def available(case):
@@ -36,7 +37,8 @@ def available(case):
 @cache
 def expected(case):
     """Published and R numbers of a case."""
-    path = HERE / "cases" / f"{case}.json" if case in COMMITTED else FOLDER / case / "expected.json"
+    path = HERE / "cases" / f"{case}.json"
+    path = path if path.is_file() else FOLDER / case / "expected.json"
     stored = json.loads(path.read_text(encoding="utf-8"))
     return stored.get("expected", stored)
 
@@ -105,11 +107,14 @@ def prop99_single():
     ):
         result[name] = float(least_squares.params[0] @ row)
     before = year < 1989
-    line = fit_ols(stack(year)[before], y[before, None])
+    # the projection: an effect of its own for each later year
+    later, names = interruption_terms(len(year), Interruption("1989", int(before.sum()), "free"))
+    line = fit_ols(stack(year, *later), y[:, None])
+    every = blocks.table(line, ["(Intercept)", "year", *names])
     result["pre_only"] = {
-        "coef": blocks.table(line, ["(Intercept)", "year"]),
+        "coef": {name: every[name] for name in ("(Intercept)", "year")},
         "r2": blocks.ols_block(stack(year)[before], y[before, None], ["(Intercept)", "year"])["r2"],
-        "mean_post_gap": float(np.mean(y[~before] - stack(year)[~before] @ line.params[0])),
+        "mean_post_gap": float(np.mean([every[name]["estimate"] for name in names])),
     }
     twice = fit_arima(stack(year)[before], y[before, None], (1, 2, 0))
     result["pre_only_arima120"] = {
@@ -342,6 +347,29 @@ def gabapentinoids_england():
     return result
 
 
+# Stand your ground
+
+
+def stand_your_ground():
+    """Homicides in Florida with the population as exposure: a step in October 2005."""
+    path = FOLDER / "stand_your_ground" / "data.csv"
+    data, words = numbers(path), columns(path)
+    florida = np.array(words["state"]) == "Florida"
+    month = np.array(words["month"])[florida]
+    order = np.argsort(month)
+    angle = 2 * np.pi * np.array([int(text[5:]) for text in month[order]]) / 12
+    season = [wave(pair * angle) for pair in (1, 2) for wave in (np.sin, np.cos)]
+    X = stack((month[order] >= "2005-10") * 1.0, np.arange(len(month)), *season)
+    exposure = data["population"][florida][order][:, None]
+    result = {}
+    for name in ("homicides", "firearm_homicides"):
+        fit = fit_glm(X, data[name][florida][order][:, None], "quasi_poisson", exposure=exposure)
+        step = blocks.contrast(fit, np.eye(X.shape[1])[1])
+        ratio, low, high = (float(np.exp(step[key])) for key in ("estimate", "lo", "hi"))
+        result[name] = {"ratio": ratio, "lo": low, "hi": high, "per_cent": 100 * (ratio - 1)}
+    return result
+
+
 MODELS = {
     "prop99_single": prop99_single,
     "prop99_multigroup": prop99_multigroup,
@@ -350,4 +378,5 @@ MODELS = {
     "stata_newey_prais_convention": stata_newey_prais_convention,
     "sicily_smoking_ban": sicily_smoking_ban,
     "gabapentinoids_england": gabapentinoids_england,
+    "stand_your_ground": stand_your_ground,
 }

@@ -22,6 +22,7 @@ PUBLISHED = {
     "stata_newey_prais_convention": (27, 13),
     "sicily_smoking_ban": (72, 4),
     "gabapentinoids_england": (52, 0),
+    "stand_your_ground": (5, 0),
 }
 #: R numbers of each case that are compared, at least.
 COMPARED = {
@@ -66,7 +67,7 @@ def test_the_misprint_is_one():
 
 
 def test_numbers_of_r(case):
-    if case == "uk_seatbelts":
+    if case in ("uk_seatbelts", "stand_your_ground"):
         pytest.skip("published numbers only")
     compared, missing = differences(case)
     assert len(compared) >= COMPARED[case]

@@ -9,7 +9,8 @@ import statsmodels.api as sm
 from scipy import optimize, stats
 
 from its_eval.design.matrix import Interruption, Season, build_design
-from its_eval.effects.columns import Kind, Question, Setting, bands, effect_columns, reading_of
+from its_eval.effects.bands import bands
+from its_eval.effects.columns import Kind, Question, Setting, effect_columns, reading_of
 from its_eval.effects.nonlinear import fieller_limits
 from its_eval.estimators.least_squares import fit_ols
 from its_eval.scales import SCALES

@@ -112,6 +112,7 @@ REML_AR = EstimatorKind(
     has_error_model=True,
     can_weigh=True,
     whitenable=True,
+    predicts=True,
     joins_patterns=True,
     procedure="kr1",
     at_bound=RANDOM_WALK,
@@ -123,6 +124,7 @@ REML_AR_NOISE = EstimatorKind(
     "with first-order Kenward-Roger standard errors",
     _fit_reml_ar_noise,
     has_error_model=True,
+    predicts=True,
     procedure="kr1",
     at_bound=RANDOM_WALK,
 )
@@ -133,6 +135,7 @@ REML_LOCAL_LEVEL = EstimatorKind(
     "maximum likelihood with first-order Kenward-Roger standard errors",
     _fit_reml_local_level,
     has_error_model=True,
+    predicts=True,
 )
 REML_AR_SAMPLING = EstimatorKind(
     "reml_ar_sampling",
@@ -142,6 +145,7 @@ REML_AR_SAMPLING = EstimatorKind(
     "standard errors",
     _fit_reml_ar_sampling,
     has_error_model=True,
+    predicts=True,
     models_sampling=True,
     has_own_refusals=True,
 )

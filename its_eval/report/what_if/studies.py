@@ -148,6 +148,8 @@ def _studies(
 ) -> Iterator[dict[str, Any]]:
     """Yield the studies of an outcome, a unit and design each."""
     fits = source.primary_fits(name)
+    if entry.get("trend", "linear") != "linear":
+        return
     for _, fit in records(fits[fits["design"].isin(DESIGNS)]):
         unit, design = str(fit["unit"]), str(fit["design"])
         interruptions = _interruptions(source, name, unit, design, outcome["periods"])

@@ -5,7 +5,7 @@ import pytest
 from its_eval.config import Seasonality
 
 COLUMNS = (
-    "indicator, label, unit, kind, better, counted, transform, per, estimators, seasonality, start, end, strata, "
+    "indicator, label, unit, kind, better, counted, transform, per, estimators, seasonality, trend, start, end, strata, "
     "covariates"
 )
 HEADER = "indicator,label,kind,seasonality,estimators,start\n"

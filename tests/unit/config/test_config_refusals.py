@@ -96,7 +96,7 @@ RULES = [
     ),
     (
         {"intervention": "{date: 2015-07, frequncy: }"},
-        "3: intervention.frequncy: unknown key; expected one of name, date, shape, length, phase_in, "
+        "3: intervention.frequncy: unknown key; expected one of name, date, shape, length, fit, phase_in, "
         "chosen, delivered",
     ),
     (
@@ -144,7 +144,7 @@ RULES = [
     (
         {"intervention": "{date: 2015-07, shape: stp}"},
         "3: intervention.shape: 'stp' is not known (did you mean 'step'?); expected one of step, slope, "
-        "step_and_slope, pulse, temporary, decay",
+        "step_and_slope, pulse, temporary, decay, free",
     ),
     (
         {"intervention": "{date: 2015-07, phase_in: {as: ram}}"},

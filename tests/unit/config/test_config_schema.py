@@ -20,13 +20,14 @@ KEYS = {
     "Disclosure": "suppress round at",
     "CharacteristicsTable": "path columns dated",
     "UnitsTable": "path columns mergers",
-    "Intervention": "name date shape length phase_in chosen delivered",
+    "Intervention": "name date shape length fit phase_in chosen delivered",
     "PhaseIn": "periods as",
     "Event": "name date until as outcomes units",
     "PeerSettings": "preset variables weights scale metric missing log match k within exclude caliper "
     "min_coverage given given_by_outcome",
-    "OutcomeDefaults": "unit kind better counted transform per estimators seasonality start end strata covariates",
-    "Outcome": "indicator label unit kind better counted transform per estimators seasonality start end "
+    "OutcomeDefaults": "unit kind better counted transform per estimators seasonality trend start end "
+    "strata covariates",
+    "Outcome": "indicator label unit kind better counted transform per estimators seasonality trend start end "
     "strata covariates",
     "OutcomesFrom": "from",
     "Harmonics": "harmonics",
