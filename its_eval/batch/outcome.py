@@ -154,6 +154,7 @@ def plan_outcome(
         donors=choice.donors,
         complete_only=config.data.missing == "drop_unit",
         trend=outcome.trend,
+        min_segment=config.min_segment,
         outside=outside,
     )
     _require_possible(plan, faults)

@@ -62,7 +62,7 @@ class Stacked(Comparison):
         designs = self.panel_designs(sheet, column, n_used, values.shape[1])
         design = unit_view(designs[0])
         used = observed & design.usable
-        require_segments(design.interruptions, used)
+        require_segments(design.interruptions, used, sheet.plan.min_segment)
         lags = newey_west_lags(n_used) if entry.lags is None else entry.lags
         matrix, outcome = stack(values, designs, lags)
         chosen = entry.model_copy(update={"lags": lags})

@@ -129,6 +129,12 @@ class Config(Settings):
     )
     # nearer to 1 the quantiles of t lose their digits, and then end at infinity
     confidence: float = Field(default=0.95, gt=0.5, le=0.999999, description="Level of the intervals.")
+    min_segment: int | None = Field(
+        default=None,
+        ge=3,
+        description="Periods of a segment that are enough for ols and newey_west: published analyses fit "
+        "trends to fewer than 8. Flagged short_segment.",
+    )
     checks: Checks = Field(default_factory=Checks, description="Which falsification checks are run.")
     multiplicity: Multiplicity = Field(
         default_factory=Multiplicity, description="How p-values are adjusted for several questions."

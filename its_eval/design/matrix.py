@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
-from its_eval.design.shapes import FOR_A_LEVEL, SHAPES, Shape
+from its_eval.design.shapes import FOR_A_LEVEL, FOR_A_SLOPE, SHAPES, Shape
 from its_eval.errors import NotEstimableError
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ class Interruption:
         Phase-in as a linear ramp; otherwise its periods are left out (the time gap stays).
     length : float
         In periods, of a shape that has one.
+    key : str
+        Where the config names the shape: ``shape`` of the intervention, ``as`` of an event.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Interruption:
     phase_in: int = 0
     ramp: bool = False
     length: float = 0.0
+    key: str = "shape"
 
     @property
     def form(self) -> Shape:
@@ -100,7 +103,9 @@ def interruption_terms(
     return [columns[term] for term in form.terms], form.terms
 
 
-def require_segments(interruptions: Sequence[Interruption], used: NDArray[np.bool_]) -> None:
+def require_segments(
+    interruptions: Sequence[Interruption], used: NDArray[np.bool_], least: int | None = None
+) -> None:
     """Check that each segment has enough observations for the shape (methods §11.1).
 
     Parameters
@@ -109,6 +114,8 @@ def require_segments(interruptions: Sequence[Interruption], used: NDArray[np.boo
         All that are fitted, in any order.
     used : ndarray of bool, shape (n,)
         Usable periods with a value.
+    least : int, optional
+        Fewer periods than the shape needs that are enough on purpose.
 
     Raises
     ------
@@ -119,7 +126,8 @@ def require_segments(interruptions: Sequence[Interruption], used: NDArray[np.boo
     time = np.arange(len(used))
     extend, events = "extend the window", "mask or note one of the events"
     before = used & (time < ordered[0].start)
-    _require(before, ordered[0], ordered[0].form.needs, "before the start of", [extend])
+    needed = min(ordered[0].form.needs, least or FOR_A_SLOPE)
+    _require(before, ordered[0], needed, "before the start of", [extend])
     for number, interruption in enumerate(ordered):
         end = ordered[number + 1].start if number + 1 < len(ordered) else len(used)
         # a slope shows only after a ramp is over
@@ -130,11 +138,21 @@ def require_segments(interruptions: Sequence[Interruption], used: NDArray[np.boo
         lasting = (time >= interruption.full) & (time < interruption.end)
         if np.isfinite(interruption.end) and not (used & lasting).any():
             raise ShortSegmentError(
-                f"no usable period while {interruption.name!r} lasts; `shape: {interruption.shape}` needs one"
+                f"no usable period while {interruption.name!r} lasts; "
+                f"`{interruption.key}: {interruption.shape}` needs one"
             )
         segment = used & (time >= first) & (time < end)
-        needed = 1 if interruption.form.by_period else interruption.form.needs
+        needed = 1 if interruption.form.by_period else min(interruption.form.needs, least or FOR_A_SLOPE)
         _require(segment, interruption, needed, "from the start of", hints)
+
+
+def has_short_segment(interruptions: Sequence[Interruption], used: NDArray[np.bool_]) -> bool:
+    """Return whether a segment has fewer usable periods than its shape needs."""
+    try:
+        require_segments(interruptions, used)
+    except ShortSegmentError:
+        return True
+    return False
 
 
 def _require(
@@ -144,10 +162,10 @@ def _require(
     if count >= needed:
         return
     if count >= FOR_A_LEVEL and not interruption.form.by_period:
-        hints = [*hints[:1], "use `shape: step`", *hints[1:]]
+        hints = [*hints[:1], f"use `{interruption.key}: step`", *hints[1:]]
     raise ShortSegmentError(
         f"{count} usable periods {where} {interruption.name!r}; "
-        f"`shape: {interruption.shape}` needs {needed}: {', or '.join(hints)}"
+        f"`{interruption.key}: {interruption.shape}` needs {needed}: {', or '.join(hints)}"
     )
 
 

@@ -223,6 +223,11 @@ class EstimatorKind:
         return bool(self.link)
 
     @property
+    def fits_short_segments(self) -> bool:
+        """Whether it has no model of the errors that a short segment could not bear."""
+        return not (self.has_error_model or self.is_family)
+
+    @property
     def weighs(self) -> bool:
         """Whether it takes sampling variances, as weights or as a part of its error model."""
         return self.can_weigh or self.models_sampling

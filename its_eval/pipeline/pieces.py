@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -127,11 +128,14 @@ def pieces(sheet: Sheet, entries: Sequence[Estimator], failed: list[NotEstimated
     Series that miss periods which few others miss are one piece for estimators that can fit them so, and a
     piece for each pattern for others.
     """
-    for group in sheet.groups():
+    least = sheet.plan.min_segment
+    bold = [entry for entry in entries if least and ESTIMATORS[entry.name].fits_short_segments]
+    parts = [([entry for entry in entries if entry not in bold], None), (bold, least)]
+    for group, (some, enough) in product(sheet.groups(), [part for part in parts if part[0]]):
         values = sheet.known_values(group)
-        for series, observed, design in _batches(sheet, group, values, entries, failed):
+        for series, observed, design in _batches(sheet, group, values, some, failed, enough):
             columns = group[series]
-            for entry in entries:
+            for entry in some:
                 kind = ESTIMATORS[entry.name]
                 if observed.ndim == 1 or kind.joins_patterns:
                     yield from _by_weight(sheet, columns, observed, design, entry)
@@ -147,6 +151,7 @@ def _batches(
     values: FloatArray,
     entries: Sequence[Estimator],
     failed: list[NotEstimated],
+    least: int | None,
 ) -> Iterator[tuple[NDArray[np.intp], BoolArray, Design]]:
     """Yield series of a group with their used periods and their design, rare patterns last."""
     designs: dict[Season, Design] = {}
@@ -158,7 +163,7 @@ def _batches(
             designs[season] = sheet.design(int(group[pattern.series[0]]), pattern.observed)
         design = designs[season]
         try:
-            require_segments(design.interruptions, pattern.observed & design.usable)
+            require_segments(design.interruptions, pattern.observed & design.usable, least)
         except NotEstimableError as error:
             for entry in entries:
                 failed += not_estimated(sheet, group[pattern.series], entry.label, error, design)

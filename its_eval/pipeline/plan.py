@@ -122,6 +122,8 @@ class OutcomePlan:
         Whether a unit with a gap in a usable period is left out.
     trend : {"none", "linear", "quadratic"}
         The course of a series without any interruption.
+    min_segment : int or None
+        Periods of a segment that are enough on purpose, for estimators without a model of the errors.
     outside : mapping of str to str
         Treated units, not among `treated`, that were so throughout the window or not yet, and which it is.
     """
@@ -142,6 +144,7 @@ class OutcomePlan:
     weighted: bool = True
     complete_only: bool = False
     trend: Trend = "linear"
+    min_segment: int | None = None
     outside: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -327,7 +330,7 @@ def fitted_events(
             continue
         start = panel.index_of(panel.calendar.parse(event.date))
         if 0 < start < panel.n_periods:
-            inside.append(Interruption(event.name, start, event.as_))
+            inside.append(Interruption(event.name, start, event.as_, key="as"))
         else:
             outside.append(event.name)
     return tuple(inside), tuple(outside)

@@ -373,6 +373,7 @@ def _plan_outcome(config: Config, sources: Sources, outcome: Outcome, treatment:
         chosen.donors,
         complete_only=config.data.missing == "drop_unit",
         trend=outcome.trend,
+        min_segment=config.min_segment,
         outside=outside,
     )
 

@@ -134,6 +134,7 @@ FLAG_WORDS = {
     "variance_changes": "the series varies more, or less, after the start than before",
     "not_converged": "the fit did not settle",
     "differenced": "the series was differenced, so that its level has no estimate",
+    "short_segment": "a segment is shorter than its trend needs, and was fitted on purpose",
     "level_not_positive": "the level expected without the change is not above zero throughout, so that "
     "there is no effect in per cent",
     "overdispersed": "counts vary more than the model allows for, so its intervals are too narrow",

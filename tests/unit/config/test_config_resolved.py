@@ -81,6 +81,7 @@ def test_keys_stand_in_the_order_of_the_contract(load):
         "estimators",
         "estimands",
         "confidence",
+        "min_segment",
         "checks",
         "multiplicity",
         "sensitivity",

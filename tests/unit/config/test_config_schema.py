@@ -13,7 +13,7 @@ from its_eval.starter import Question, starter_config
 #: Every key of the contract, by the settings it belongs to.
 KEYS = {
     "Config": "version title data intervention treated events peers outcome_defaults outcomes designs "
-    "estimators estimands confidence checks multiplicity sensitivity output before_after simulation "
+    "estimators estimands confidence min_segment checks multiplicity sensitivity output before_after simulation "
     "protocol deviations seed",
     "DataSettings": "indicators characteristics units successions frequency missing min_denominator disclosure",
     "IndicatorTable": "path columns indicator dates layout sheet header_row delimiter decimal encoding scale combine",
