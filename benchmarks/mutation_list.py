@@ -176,7 +176,7 @@ MUTATIONS: tuple[Mutation, ...] = (
              "p-values are one-sided", CONTRASTS),
     Mutation("complete_statistics", "max(float(residual_df), MINIMUM_DF)", "np.inf",
              "a batch does not hold degrees of freedom below those of the residuals", CONTRASTS),
-    Mutation("_scale_and_df", "df / (expectation * (df - 2.0)), df", "1.0, df",
+    Mutation("_scale_and_df", "df / (expectation * (df - 2.0))", "np.ones_like(df)",
              "the joint F is not scaled", JOINT),
     Mutation("_scale_and_df", "(a1 + 6.0 * a2) / (2.0 * size)", "(a1 + 6.0 * a2) / size",
              "B of the joint F is doubled", JOINT),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         Estimands,
         Event,
         Intervention,
+        Looks,
         Multiplicity,
         Output,
         PhaseIn,
@@ -42,6 +43,7 @@ __all__ = [
     "Event",
     "IndicatorTable",
     "Intervention",
+    "Looks",
     "Multiplicity",
     "Outcome",
     "OutcomeDefaults",
@@ -58,8 +60,8 @@ __all__ = [
 
 _NAMES = {
     "analysis": (
-        *("BeforeAfter", "Checks", "Design", "Estimands", "Event", "Intervention", "Multiplicity", "Output"),
-        *("PhaseIn", "ReportSettings"),
+        *("BeforeAfter", "Checks", "Design", "Estimands", "Event", "Intervention", "Looks", "Multiplicity"),
+        *("Output", "PhaseIn", "ReportSettings"),
     ),
     "data": ("CharacteristicsTable", "DataSettings", "IndicatorTable", "UnitsTable"),
     "estimators": ("Estimator",),

@@ -71,6 +71,28 @@ class Estimands(Settings):
         return [Fault(("primary",), what, one_of(self.names))]
 
 
+class Looks(Settings):
+    """Looks at the data that are declared beforehand, in periods from the start on."""
+
+    from_: int = Field(
+        alias="from", ge=1, description="The first look: so many periods from the start on have data."
+    )
+    until: int = Field(ge=1, description="The last look.")
+    every: int = Field(default=1, ge=1, description="Periods from one look to the next.")
+
+    @property
+    def at(self) -> tuple[int, ...]:
+        """How many periods from the start on have data at each look."""
+        return tuple(range(self.from_, self.until + 1, self.every))
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.until < self.from_:
+            what = f"{self.until} comes before the first look, at {self.from_} periods"
+            refuse("looks", [Fault(("until",), what, f"{self.from_} or more")])
+        return self
+
+
 class Checks(Settings):
     """Which falsification checks are run."""
 

@@ -12,7 +12,15 @@ from typing import Any
 
 from its_eval.calendar import Calendar
 from its_eval.comparisons.catalogue import COMPARISONS
-from its_eval.config.analysis import OF_A_TERM, Estimands, Event, Intervention, Output, Sensitivity
+from its_eval.config.analysis import (
+    OF_A_TERM,
+    Estimands,
+    Event,
+    Intervention,
+    Looks,
+    Output,
+    Sensitivity,
+)
 from its_eval.config.data import DataSettings
 from its_eval.config.estimators import Estimator, is_family
 from its_eval.config.faults import Fault, KeyPath, did_you_mean, one_of, show
@@ -385,6 +393,45 @@ def storage_faults(data: DataSettings, output: Output) -> Iterator[Fault]:
                 what = "a URL is read by a batch run alone"
                 path = ("data", "indicators", place, "path")
                 yield Fault(path, what, "a local path, or `output.detail: estimates`", absolute=True)
+
+
+def looks_faults(
+    looks: Looks, intervention: Intervention, designs: Sequence[str], outcomes: Sequence[Outcome]
+) -> Iterator[Fault]:
+    """Return faults of what repeated looks are declared for but whose p-values cannot be simulated.
+
+    Parameters
+    ----------
+    looks, intervention, designs, outcomes
+        Keys of the config, estimators settled.
+    """
+    phase_in = intervention.phase_in
+    least = SHAPES[intervention.shape].needs + (phase_in.periods if phase_in.as_ == "exclude" else 0)
+    if looks.from_ < least:
+        what = f"{looks.from_}: `shape: {intervention.shape}` needs {least} periods from the start on"
+        yield Fault(("looks", "from"), what, f"{least} or more", absolute=True)
+    able = [name for name, item in COMPARISONS.items() if item.has_mean_series]
+    for place, design in enumerate(designs):
+        if design not in able:
+            what = f"{show(design)} has no p-value that holds over repeated looks"
+            yield Fault(("designs", place), what, f"{one_of(able)}, or no `looks`", absolute=True)
+    for place, outcome in enumerate(outcomes):
+        first = outcome.estimators[0]
+        kind = ESTIMATORS[first.name]
+        if kind.is_family or kind.slow or kind.models_sampling:
+            what = f"{first.name}: repeated looks are simulated for linear models that are fitted fast"
+            expected = "reml_ar first, or no `looks`"
+            yield Fault(("outcomes", place, "estimators"), what, expected, absolute=True)
+
+
+def unjudged_faults(output: Output, *, by_rank: bool) -> Iterator[Fault]:
+    """Return faults of runs whose verdicts have no p-value of a gap, which repeated looks could hold to."""
+    if output.detail == "estimates":
+        what = "a batch run keeps no place among repeated looks"
+        yield Fault(("output", "detail"), what, "full, or no `looks`", absolute=True)
+    if by_rank:
+        what = "'pre_period': the rank among other units decides, which repeated looks do not hold to"
+        yield Fault(("peers", "match"), what, "characteristics, or no `looks`", absolute=True)
 
 
 def estimates_faults(

@@ -26,6 +26,7 @@ from its_eval.config.analysis import (
     Estimands,
     Event,
     Intervention,
+    Looks,
     Multiplicity,
     Output,
     Sensitivity,
@@ -87,6 +88,11 @@ class Config(Settings):
     )
     data: DataSettings = Field(description="Where the data are and how they are read.")
     intervention: Intervention = Field(description="The intervention under evaluation.")
+    looks: Looks | None = Field(
+        default=None,
+        description="Looks at growing data that are declared beforehand: p-values and intervals of verdicts "
+        "hold over all of them together. Left out: one look.",
+    )
     treated: Annotated[
         Annotated[tuple[Code, ...], Field(min_length=1), DISTINCT, Tag("[list]")]
         | Annotated[Mapping[Code, PeriodText], Tag("[dates]")]
@@ -279,6 +285,14 @@ class Config(Settings):
         )
         refuse("estimators", crosschecks.estimator_faults(outcomes, self.designs, self.intervention.shape))
         self.settle(outcomes=outcomes)
+        return self
+
+    @model_validator(mode="after")
+    def _fit_for_looks(self) -> Self:
+        if self.looks is not None:
+            by_rank = self.peers is not None and self.peers.match == "pre_period"
+            faults = crosschecks.looks_faults(self.looks, self.intervention, self.designs, self.outcomes)
+            refuse("looks", [*faults, *crosschecks.unjudged_faults(self.output, by_rank=by_rank)])
         return self
 
     @model_validator(mode="after")

@@ -45,7 +45,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import linalg, special
+from scipy import special
 
 from its_eval.estimators.fit import MINIMUM_DF, BoolArray, CovarianceModel, FloatArray
 from its_eval.estimators.reml.autoregression import autocovariances, form_pairs
@@ -235,11 +235,97 @@ class JointTest:
     p_value: float
 
 
-def joint_f(fit: Fit, series: int, contrasts: FloatArray) -> JointTest:
-    """Test several contrasts of one series.
+@dataclass(frozen=True)
+class JointScale:
+    """What makes an F test of the estimates b of l contrasts, of S series.
+
+    Attributes
+    ----------
+    root : ndarray, shape (S, l, l)
+        ``|root b|^2 / l`` is the Wald statistic.
+    factor : ndarray, shape (S,)
+        Times it the scaled F; NaN where there is no F distribution.
+    df : ndarray, shape (S,)
+        Denominator degrees of freedom; infinite for a chi-squared test.
+    """
+
+    root: FloatArray
+    factor: FloatArray
+    df: FloatArray
+
+    def statistic(self, estimates: FloatArray) -> FloatArray:
+        """Return the scaled F of estimates, shape (S, l)."""
+        projected = (self.root @ estimates[:, :, None])[:, :, 0]
+        return np.asarray(self.factor * (projected**2).sum(axis=1) / estimates.shape[1])
+
+
+def joint_scale(covariance: CovarianceModel, contrasts: FloatArray) -> JointScale:
+    """Return what turns estimates of several contrasts into an F test, of every series.
 
     As in ``Fit.contrasts`` the adjusted covariance never counts as smaller than the model's: in directions
     in which it is, the model's is taken.
+
+    Parameters
+    ----------
+    covariance : CovarianceModel
+        Of S series.
+    contrasts : ndarray, shape (l, k)
+        Linearly independent rows.
+
+    Returns
+    -------
+    JointScale
+        NaN for a series without uncertainty (a degenerate one).
+
+    Raises
+    ------
+    ValueError
+        If contrasts are linear combinations of others.
+    """
+    size = contrasts.shape[0]
+    model = contrasts @ covariance.model @ contrasts.T
+    scale = np.einsum("sll->sl", model)
+    regular = np.isfinite(model).all(axis=(1, 2)) & (scale > 0.0).all(axis=1)
+    series = np.flatnonzero(regular)
+    found = JointScale(
+        np.full(model.shape, math.nan), np.full(len(model), math.nan), np.full(len(model), math.nan)
+    )
+    if not series.size:
+        return found
+    model, scale = model[series], scale[series]
+    correlation = model / np.sqrt(scale[:, :, None] * scale[:, None])
+    if (np.linalg.eigvalsh(correlation)[:, 0] < RANK_TOLERANCE).any():
+        raise ValueError(
+            f"the {size} contrasts are not linearly independent; leave out what follows from others"
+        )
+    # on the axes the model's covariance is I, and the adjusted one diagonal
+    white = np.linalg.inv(np.linalg.cholesky(model))
+    adjusted = white @ (contrasts @ covariance.adjusted[series] @ contrasts.T) @ np.swapaxes(white, 1, 2)
+    values, vectors = np.linalg.eigh(adjusted)
+    axes = np.swapaxes(vectors, 1, 2) @ white
+    found.root[series] = axes / np.sqrt(np.maximum(values, 1.0))[:, :, None]
+    ceiling = covariance.df_residual[series]
+    if covariance.gradients.shape[1] == 0:
+        found.factor[series], found.df[series] = 1.0, ceiling
+        return found
+    rotated = (axes @ contrasts)[:, None]
+    first = rotated @ covariance.gradients[series] @ np.swapaxes(rotated, 2, 3)
+    factor, df = _scale_and_df(first, covariance.parameter_covariance[series])
+    found.factor[series] = factor
+    found.df[series] = np.clip(df, MINIMUM_DF, np.maximum(ceiling, MINIMUM_DF))
+    return found
+
+
+def f_tail(statistic: FloatArray, size: int, df: FloatArray) -> FloatArray:
+    """Return p-values of scaled F statistics of l contrasts; of chi-squared / l at infinite df."""
+    chi_squared = special.chdtrc(size, size * statistic)
+    return np.where(
+        np.isinf(df), chi_squared, special.fdtrc(size, np.where(np.isinf(df), 1.0, df), statistic)
+    )
+
+
+def joint_f(fit: Fit, series: int, contrasts: FloatArray) -> JointTest:
+    """Test several contrasts of one series.
 
     Parameters
     ----------
@@ -261,64 +347,41 @@ def joint_f(fit: Fit, series: int, contrasts: FloatArray) -> JointTest:
     ValueError
         If contrasts are linear combinations of others.
     """
-    one = fit.one(series)
-    covariance = one.covariance
-    size = contrasts.shape[0]
-    nothing = JointTest(math.nan, size, math.nan, math.nan)
-    model = contrasts @ covariance.model[0] @ contrasts.T
-    scale = np.diag(model)
-    if not (np.isfinite(model).all() and np.isfinite(one.params).all() and (scale > 0.0).all()):
-        return nothing
-    correlation = model / np.sqrt(np.outer(scale, scale))
-    if np.linalg.eigvalsh(correlation)[0] < RANK_TOLERANCE:
-        raise ValueError(
-            f"the {size} contrasts are not linearly independent; leave out what follows from others"
-        )
-
-    adjusted = contrasts @ covariance.adjusted[0] @ contrasts.T
-    values, axes = linalg.eigh(adjusted, model)
-    # eigh makes axes'(model) axes = I: along an axis the adjusted variance is its value times the model's.
-    projected = axes.T @ (contrasts @ one.params[0])
-    wald = float(np.sum(projected**2 / np.maximum(values, 1.0))) / size
-    ceiling = float(covariance.df_residual[0])
-    factor, df = 1.0, ceiling
-    if covariance.gradients.shape[1] > 0:
-        rotated = axes.T @ contrasts
-        first = np.einsum("ai,qij,bj->qab", rotated, covariance.gradients[0], rotated)
-        found = _scale_and_df(first, covariance.parameter_covariance[0])
-        if found is None:
-            return nothing
-        factor, df = found
-        df = min(max(df, MINIMUM_DF), max(ceiling, MINIMUM_DF))
-    statistic = factor * wald
-    p_value = special.chdtrc(size, size * statistic) if math.isinf(df) else special.fdtrc(size, df, statistic)
-    return JointTest(statistic, size, df, float(p_value))
+    one, size = fit.one(series), contrasts.shape[0]
+    scale = joint_scale(one.covariance, contrasts)
+    statistic = scale.statistic(one.params @ contrasts.T)
+    if math.isnan(statistic[0]):
+        return JointTest(math.nan, size, math.nan, math.nan)
+    p_value = f_tail(statistic, size, scale.df)
+    return JointTest(float(statistic[0]), size, float(scale.df[0]), float(p_value[0]))
 
 
-def _scale_and_df(gradients: FloatArray, spread: FloatArray) -> tuple[float, float] | None:
-    """Return lambda and m; None where they do not belong to an F distribution.
+def _scale_and_df(gradients: FloatArray, spread: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return lambda and m of S series; NaN where they do not belong to an F distribution.
 
     Parameters
     ----------
-    gradients : ndarray, shape (q, l, l)
+    gradients : ndarray, shape (S, q, l, l)
         ``G_i`` on axes on which ``L Phi L'`` is the identity, so that ``tr(Theta G_i)`` is a trace.
-    spread : ndarray, shape (q, q)
+    spread : ndarray, shape (S, q, q)
         W.
     """
-    size = gradients.shape[1]
-    traces = np.einsum("qaa->q", gradients)
-    a1 = float(traces @ spread @ traces)
-    a2 = float(np.einsum("pq,pab,qba->", spread, gradients, gradients))
-    if a2 == 0.0:  # nothing about the variance is uncertain
-        return 1.0, math.inf
+    size = gradients.shape[2]
+    traces = np.einsum("sqaa->sq", gradients)
+    a1 = np.einsum("sp,spq,sq->s", traces, spread, traces)
+    a2 = np.einsum("spq,spab,sqba->s", spread, gradients, gradients)
+    certain = a2 == 0.0  # nothing about the variance is uncertain
+    a2 = np.where(certain, 1.0, a2)
     if size == 1:  # exactly: m = 2 / A2, whatever its size, and lambda = 1
-        return 1.0, 2.0 / a2
+        return np.ones(len(a2)), np.where(certain, math.inf, 2.0 / a2)
     b = (a1 + 6.0 * a2) / (2.0 * size)
     g = ((size + 1) * a1 - (size + 4) * a2) / ((size + 2) * a2)
     c1, c2, c3 = np.array([g, size - g, size + 2 - g]) / (3.0 * size + 2.0 * (1.0 - g))
-    if not (a2 < size and c3 * b < 1.0 and 1.0 + c1 * b > 0.0):
-        return None
-    expectation = 1.0 / (1.0 - a2 / size)
-    variance = 2.0 / size * (1.0 + c1 * b) / ((1.0 - c2 * b) ** 2 * (1.0 - c3 * b))
-    df = 4.0 + (size + 2.0) / (size * variance / (2.0 * expectation**2) - 1.0)
-    return df / (expectation * (df - 2.0)), df
+    there = (a2 < size) & (c3 * b < 1.0) & (1.0 + c1 * b > 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        expectation = 1.0 / (1.0 - a2 / size)
+        variance = 2.0 / size * (1.0 + c1 * b) / ((1.0 - c2 * b) ** 2 * (1.0 - c3 * b))
+        df = 4.0 + (size + 2.0) / (size * variance / (2.0 * expectation**2) - 1.0)
+        factor = df / (expectation * (df - 2.0))
+    factor, df = np.where(there, factor, math.nan), np.where(there, df, math.nan)
+    return np.where(certain, 1.0, factor), np.where(certain, math.inf, df)

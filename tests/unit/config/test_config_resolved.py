@@ -72,6 +72,7 @@ def test_keys_stand_in_the_order_of_the_contract(load):
         "title",
         "data",
         "intervention",
+        "looks",
         "treated",
         "events",
         "peers",

@@ -12,7 +12,7 @@ from its_eval.starter import Question, starter_config
 
 #: Every key of the contract, by the settings it belongs to.
 KEYS = {
-    "Config": "version title data intervention treated events peers outcome_defaults outcomes designs "
+    "Config": "version title data intervention looks treated events peers outcome_defaults outcomes designs "
     "estimators estimands confidence min_segment checks multiplicity sensitivity output before_after simulation "
     "protocol deviations seed",
     "DataSettings": "indicators characteristics units successions frequency missing min_denominator disclosure",
@@ -21,6 +21,7 @@ KEYS = {
     "CharacteristicsTable": "path columns dated",
     "UnitsTable": "path columns mergers",
     "Intervention": "name date shape length fit phase_in chosen delivered",
+    "Looks": "from until every",
     "PhaseIn": "periods as",
     "Event": "name date until as outcomes units",
     "PeerSettings": "preset variables weights scale metric missing log match k within exclude caliper "
