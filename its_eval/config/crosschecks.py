@@ -410,6 +410,9 @@ def looks_faults(
     if looks.from_ < least:
         what = f"{looks.from_}: `shape: {intervention.shape}` needs {least} periods from the start on"
         yield Fault(("looks", "from"), what, f"{least} or more", absolute=True)
+    if intervention.fit == "before":
+        what = "'before': each period has an effect of its own, for which repeated looks are not simulated"
+        yield Fault(("intervention", "fit"), what, "whole, or no `looks`", absolute=True)
     able = [name for name, item in COMPARISONS.items() if item.has_mean_series]
     for place, design in enumerate(designs):
         if design not in able:

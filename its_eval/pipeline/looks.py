@@ -400,5 +400,5 @@ def _whole(item: Estimates) -> Fit:
         return item.fit
     if item.kind is None or item.entry is None:
         raise ValueError(f"{item.estimator} has no estimator that could fit again")
-    context = fit_context(item.sheet, item.design, int(item.observed.sum()))
+    context = fit_context(item.sheet, item.design, item.observed)
     return item.kind.fit(item.design.matrix, item.sheet.values[:, item.columns], item.entry, context)

@@ -50,16 +50,18 @@ def estimator(config):
 def test_smallest_p_is_that_of_runs_on_growing_data(question, start):
     """With 24 periods before, AR(1) throughout; with 40 the order changes to 2 between the looks."""
     estimands = {"primary": question} | ({"at": [6]} if question == "effect_at_6" else {})
-    config, [(design, units)] = designed(start, estimands=estimands)
+    quick = {"estimands": estimands, "checks": {"diagnostics": False, "placebo_dates": False}}
+    quick["sensitivity"] = {"standard": False}
+    config, [(design, units)] = designed(start, {"from": 8, "until": 12, "every": 4}, **quick)
     assert units == ["A"]
-    errors = autoregressive_errors(np.array([0.4]), start + 12, 3, np.random.default_rng(5))
+    errors = autoregressive_errors(np.array([0.4]), start + 12, 2, np.random.default_rng(5))
     smallest = _smallest(config.looks, design, estimator(config), errors)[""]
     for series in range(errors.shape[1]):
         found = []
         for after in config.looks.at:
             periods = [month(number) for number in range(start + after)]
             beds = pd.DataFrame({"A": 50.0 + errors[: start + after, series]}, periods)
-            verdicts = evaluate(study(start, estimands=estimands), indicators=beds).tables["verdicts"]
+            verdicts = evaluate(study(start, **quick), indicators=beds).tables["verdicts"]
             found.append(verdicts.loc[verdicts["label"].ne(""), "p_value"].item())
         np.testing.assert_allclose(smallest[series], min(found), rtol=0, atol=1e-3)
 
@@ -163,6 +165,10 @@ def test_no_look_that_can_be_estimated():
             "looks: {from: 8, until: 9}\npeers: {k: all}\ndesigns: [synthetic]",
             "'synthetic' has no p-value that",
         ),
+        (
+            "looks: {from: 8, until: 9}\nintervention: {date: 2016-01, fit: before}",
+            "each period has an effect of",
+        ),
         ("looks: {form: 8, until: 9}", "did you mean 'from'"),
     ],
 )
@@ -170,7 +176,8 @@ def test_looks_that_cannot_be(tmp_path, keys, message):
     path = tmp_path / "study.yaml"
     (tmp_path / "beds.csv").write_text("unit,period,indicator,value\nA,2014-01,beds,1\n", encoding="utf-8")
     path.write_text(
-        "version: 1\ndata: {indicators: {path: beds.csv}}\nintervention: {date: 2016-01}\ntreated: [A]\n"
+        "version: 1\ndata: {indicators: {path: beds.csv}}\ntreated: [A]\n"
+        f"{'' if 'intervention' in keys else 'intervention: {date: 2016-01}'}\n"
         f"outcomes: [{{indicator: beds, kind: number}}]\n{keys}\n",
         encoding="utf-8",
     )
