@@ -16,17 +16,18 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from its_eval.batch.blocks import BLOCK_ROWS, Block, plan_batch
+from its_eval.batch.blocks import BLOCK_ROWS, BatchPlan, Block, plan_batch
 from its_eval.batch.executors import cluster_executor, local_executor
 from its_eval.batch.work import BlockResult, evaluate_block
 from its_eval.config import to_yaml
 from its_eval.data.faults import shorten
 from its_eval.data.parquet import fragment_files
 from its_eval.errors import DataError, ItsEvalError, NothingEstimatedError, OutputError
+from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.pipeline.sources import input_files
 from its_eval.provenance import RESOLVED, input_hashes, manifest, output_hashes, program_version
 from its_eval.report.write import free_place, only_run, put_in_place, require_free, write_manifest, write_text
@@ -164,6 +165,11 @@ def _whole(path: Path, line: Mapping[str, Any]) -> bool:
 
 Progress = Callable[[str, int, int], None]
 
+#: Fewer series that are fitted one by one are soon done.
+_WORTH_A_TRIAL = 50
+#: Units of the trial, against one.
+_TRIED = 4
+
 
 @dataclass(frozen=True)
 class Means:
@@ -225,6 +231,7 @@ def run_batch(
     command: str,
     means: Means,
     progress: Progress,
+    foresee: Callable[[float], None] | None = None,
     block_rows: int = BLOCK_ROWS,
 ) -> BatchResult:
     """Estimate every series of a dataset and write the tables as they come.
@@ -243,6 +250,8 @@ def run_batch(
         Processes or cluster; whether to go on with an interrupted run.
     progress : callable
         Called with a phrase, series done and series in all.
+    foresee : callable, optional
+        Called first with the seconds that series will take which are fitted one by one, where there are many.
     block_rows : int
         Rows of data a block; another number gives other files, with the same rows in the same order.
 
@@ -263,6 +272,8 @@ def run_batch(
         fingerprint = _fingerprint(config, [inputs, mark], block_rows)
         with batch_folder(target, fingerprint, resume=means.resume, force=means.force) as folder:
             resumed = len(folder.done)
+            if foresee is not None and not resumed and (seconds := seconds_one_by_one(plan)):
+                foresee(seconds / (means.jobs if means.scheduler is None else width))
             reasons = _work(executor, width, plan.blocks, folder, plan.n_series, progress)
             result = _counted(config, folder, len(plan.blocks), resumed)
             if not result.estimated:
@@ -287,6 +298,35 @@ def run_batch(
             del outputs[JOURNAL]
             write_manifest(folder.path, content | {"outputs": outputs})
     return result
+
+
+def seconds_one_by_one(plan: BatchPlan) -> float:
+    """Return what estimators will take that fit one series after the other, from a trial with few units.
+
+    Estimators that fit many series at once take next to nothing beside them.
+    """
+    looped = [
+        (block, outcome)
+        for block in plan.blocks
+        for outcome in block.config.outcomes
+        if ESTIMATORS[outcome.estimators[0].name].read_many is None
+    ]
+    if len(looped) * plan.n_units < _WORTH_A_TRIAL:
+        return 0.0
+    block, outcome = looped[0]
+    units = block.treatment.units
+
+    def tried(count: int) -> float:
+        config = block.config.model_copy(update={"outcomes": (outcome,)})
+        few = replace(block.treatment, units=units[:count])
+        started = time.perf_counter()
+        evaluate_block(replace(block, config=config, treatment=few))
+        return time.perf_counter() - started
+
+    # the first fit of a process loads what it needs
+    tried(1)
+    one, more = tried(1), tried(_TRIED)
+    return max(more - one, 0.0) / (_TRIED - 1) * plan.n_units * len(looped)
 
 
 def _work(

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from its_eval.batch.run import BatchResult
     from its_eval.config import Config
     from its_eval.evaluation import Evaluation
+    from its_eval.pipeline.cost import Cost
     from its_eval.pipeline.plan import OutcomePlan
 
 
@@ -240,6 +241,30 @@ class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         """Return the rate in words; nothing before there is one."""
         return Text(f"{task.speed:,.0f} series/s" if task.speed else "")
+
+
+def cost_sentences(cost: Cost) -> str:
+    """Return what a run is expected to take and to leave, and what would be quicker."""
+    return (
+        f"{duration(cost.seconds)} for {cost.series:,} series are to be expected, some {cost.files:,} files "
+        f"and {cost.size / 1e6:.0f} MB. `output: {{detail: estimates}}` gives estimates and intervals alone, "
+        "without checks, figures and report, in far less."
+    )
+
+
+def duration(seconds: float) -> str:
+    """Return a span of time as one would say it.
+
+    Examples
+    --------
+    >>> duration(42.0), duration(200.0), duration(8000.0)
+    ('about 40 seconds', 'about 3 minutes', 'about 2.2 hours')
+    """
+    if seconds < 90.0:
+        return f"about {max(round(seconds, -1), 10.0):.0f} seconds"
+    if seconds < 5400.0:
+        return f"about {seconds / 60.0:.0f} minutes"
+    return f"about {seconds / 3600.0:.1f} hours"
 
 
 @contextmanager

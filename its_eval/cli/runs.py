@@ -24,6 +24,7 @@ from its_eval.provenance import REPORT, read_manifest, surely_unchanged, unchang
 if TYPE_CHECKING:
     from its_eval.config import Config
     from its_eval.evaluation import Evaluation
+    from its_eval.pipeline.cost import Cost
 
 Form = Literal["text", "json", "json-full"]
 
@@ -236,6 +237,11 @@ def _evaluated(config: Config, task: Task, asked: Asked) -> Evaluation:
     from its_eval.pipeline.deviations import Held  # noqa: PLC0415
     from its_eval.pipeline.produce import Wanted, produce  # noqa: PLC0415
 
+    def foresee(cost: Cost) -> None:
+        from its_eval.cli.run_text import cost_sentences  # noqa: PLC0415
+
+        typer.echo(f"{task.path}: {cost_sentences(cost)}", err=True)
+
     # what the libraries made on loading is no garbage: statsmodels asks for whole collections while fitting
     gc.freeze()
     held = None
@@ -253,6 +259,7 @@ def _evaluated(config: Config, task: Task, asked: Asked) -> Evaluation:
             force=asked.force,
             jobs=asked.jobs,
             progress=progress,
+            foresee=None if asked.quiet else foresee,
         )
 
 
@@ -287,16 +294,29 @@ def _batch(config: Config, task: Task, asked: Asked) -> Done:
     """Carry out a batch."""
     # a tenth of a second that a whole evaluation does without
     from its_eval.batch.run import Means, run_batch  # noqa: PLC0415
-    from its_eval.cli.run_text import print_batch, series_bar  # noqa: PLC0415
+    from its_eval.cli.run_text import duration, print_batch, series_bar  # noqa: PLC0415
 
     path, target = task.path, task.target
     entry: dict[str, Any] = {"config": str(path), "out": str(target)}
     _tell_path(target / "tables", asked)
+
+    def foresee(seconds: float) -> None:
+        what = "its estimator takes series one by one; the others take many at once (docs/scaling.md)"
+        typer.echo(f"{path}: {duration(seconds)} are to be expected: {what}", err=True)
+
     means = Means(asked.jobs, asked.scheduler, resume=asked.resume, force=asked.force)
     command = shlex.join(["its-eval", *sys.argv[1:]])
     try:
         with series_bar(quiet=asked.quiet) as progress:
-            batch = run_batch(config, path, target, command=command, means=means, progress=progress)
+            batch = run_batch(
+                config,
+                path,
+                target,
+                command=command,
+                means=means,
+                progress=progress,
+                foresee=None if asked.quiet else foresee,
+            )
     except KeyboardInterrupt:
         typer.echo(f"its-eval: the blocks of {target} that are done stay; --resume goes on", err=True)
         raise

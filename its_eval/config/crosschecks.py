@@ -22,7 +22,7 @@ from its_eval.config.analysis import (
     Sensitivity,
 )
 from its_eval.config.data import DataSettings
-from its_eval.config.estimators import Estimator, is_family
+from its_eval.config.estimators import is_family
 from its_eval.config.faults import Fault, KeyPath, did_you_mean, one_of, show
 from its_eval.config.outcomes import (
     MOST_HARMONICS,
@@ -358,8 +358,6 @@ def sensitivity_faults(
     yield from _period_faults({("end", place): text for place, text in enumerate(sensitivity.end)}, data)
 
 
-#: What a batch run can do; each the same as in a whole evaluation.
-BATCH_ESTIMATORS = ("reml_ar", "ols", "newey_west")
 _FULL = "or `output.detail: full`"
 
 
@@ -494,12 +492,6 @@ def _table_faults_of_batch_checks(data: DataSettings, peers: PeerSettings | None
 
 def _outcome_faults(outcome: Outcome, place: int, primary: str) -> Iterator[Fault]:
     at = ("outcomes", place)
-    first = outcome.estimators[0]
-    if first.name not in BATCH_ESTIMATORS or not _constant(first):
-        estimator = first.name if _constant(first) else f"{first.name}, variance by_segment,"
-        yield _fault(
-            (*at, "estimators"), f"{estimator} is not for a batch run", "reml_ar, ols or newey_west first"
-        )
     if outcome.transform == "logit":
         yield _fault((*at, "transform"), "'logit' is not for a batch run", "none or log")
     if outcome.covariates:
@@ -509,10 +501,6 @@ def _outcome_faults(outcome: Outcome, place: int, primary: str) -> Iterator[Faul
     if primary == "relative_average_effect" and outcome.transform == "none":
         what = f"{show(primary)} of an outcome without a logarithm is not linear, so not for a batch run"
         yield _fault(("estimands", "primary"), what, "another estimand, or `transform: log`")
-
-
-def _constant(estimator: Estimator) -> bool:
-    return estimator.name != "reml_ar" or estimator.variance == "constant"
 
 
 def _fault(path: tuple[str | int, ...], what: str, expected: str) -> Fault:

@@ -41,7 +41,8 @@ class Ask:
         Which estimands, with which intervals.
     whole_fits : bool
         Keep the fits: for bands, checks, and estimands that are not linear. Without them only contrasts are
-        estimated, as fast as the estimator can, and series of several sheets are fitted together.
+        estimated, as fast as the estimator can, and series of several sheets are fitted together; count and
+        binomial families keep theirs, for what they say on the response scale.
     joined : bool
         Series that miss different periods stay in one `Estimates` where they were fitted together.
     doubtful_only : bool
@@ -269,7 +270,7 @@ def _estimated(piece: Piece, ask: Ask) -> list[Estimates]:
     """Fit one piece and read its contrasts."""
     blank = _nothing_yet(piece)
     reading = reading_of(piece.design, blank.setting(), ask.question)
-    if ask.whole_fits:
+    if ask.whole_fits or piece.kind.is_family:
         fit = piece.kind.fit(piece.design.matrix, piece.values, piece.entry, piece.context())
         read = Statistics.of(fit, reading.rows)
         whole = replace(blank, reading=reading, statistics=read, fit=fit, params=fit.params)

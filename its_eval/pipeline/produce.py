@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from its_eval.config import to_yaml
 from its_eval.evaluation import DEVIATION, DEVIATIONS
+from its_eval.pipeline.cost import SAID_FROM, Parts, StageClock, expected_cost, is_worth_a_trial, of_few
 from its_eval.pipeline.deviations import Held, held_to
 from its_eval.pipeline.frames import written_frames
-from its_eval.pipeline.planning import make_plan
+from its_eval.pipeline.planning import make_plan, require_detail
 from its_eval.pipeline.run import evaluate_plan
 from its_eval.pipeline.sources import input_files, load_sources
 from its_eval.provenance import REPORT, RESOLVED, input_hashes, manifest, output_hashes
 from its_eval.report.write import require_free, result_folder, write_manifest, write_tables, write_text
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from its_eval.config import Config
     from its_eval.evaluation import Evaluation
+    from its_eval.figures.drawing import Copies
+    from its_eval.pipeline.cost import Cost
+    from its_eval.pipeline.plan import Plan
+    from its_eval.pipeline.sources import Sources
 
 
 Progress = Callable[[str, int, int], None]
@@ -51,6 +56,29 @@ class Wanted:
     held: Held | None = None
 
 
+@dataclass
+class _Laps:
+    """Seconds of each stage, in the order in which they end."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    _since: float = field(default_factory=time.perf_counter)
+
+    def end(self, stage: str) -> None:
+        """Say that a stage is over."""
+        now = time.perf_counter()
+        self.seconds[stage] = now - self._since
+        self._since = now
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """What the manifest says of how a result came about."""
+
+    command: str
+    config_path: Path | None
+    inputs: dict[str, str]
+
+
 def produce(
     config: Config,
     config_path: Path | None,
@@ -62,6 +90,7 @@ def produce(
     jobs: int,
     progress: Progress,
     done: Evaluation | None = None,
+    foresee: Callable[[Cost], None] | None = None,
 ) -> Evaluation:
     """Evaluate a config and write the whole result folder.
 
@@ -85,6 +114,8 @@ def produce(
         Called with a phrase, steps done and steps in all (0 when not known).
     done : Evaluation, optional
         What the config was found to give: it is written, and not evaluated again.
+    foresee : callable, optional
+        Called before a long run with what it is expected to cost; without it nothing is tried first.
 
     Raises
     ------
@@ -92,15 +123,7 @@ def produce(
         See the stages.
     """
     require_free(target, force=force)
-    timings: dict[str, float] = {}
-    clock = time.perf_counter()
-
-    def lap(stage: str) -> None:
-        nonlocal clock
-        now = time.perf_counter()
-        timings[stage] = now - clock
-        clock = now
-
+    laps = _Laps()
     # the folder is taken at once, so that a second run into it is refused before it fits for minutes
     with result_folder(target, force=force) as folder:
         progress("loading data", 0, 0)
@@ -108,66 +131,114 @@ def produce(
             held = wanted.held
             inputs = input_hashes([*input_files(config), *([] if held is None else [held.path])])
             sources = load_sources(config)
-            lap("load")
+            laps.end("load")
             progress("choosing peers", 0, 0)
             plan = make_plan(config, sources)
-            lap("plan")
+            laps.end("plan")
+            require_detail(config, plan)
+            if foresee is not None and is_worth_a_trial(plan):
+                progress("trying two units, to say what the run will take", 0, 0)
+                cost = _tried(config, sources, plan, wanted, jobs)
+                if cost.seconds >= SAID_FROM:
+                    foresee(cost)
+                laps.end("trial")
             evaluation = evaluate_plan(config, sources, plan, lambda phrase: progress(phrase, 0, 0))
             if held is not None:
                 evaluation = held_to(held, config, sources, plan, evaluation)
-            lap("estimate")
+            laps.end("estimate")
         else:
             evaluation = done
             config, written = written_frames(config, done.made_of[1], folder, target)
             inputs = input_hashes(path for path in input_files(config) if path not in written)
-        output = config.output
-        write_tables(evaluation.tables, folder / "tables", output.tables, empty=output.which == "all")
-        # of a study made in memory no manifest names the folder of its paths
-        write_text(folder / RESOLVED, to_yaml(config, as_written=config_path is not None))
-        lap("tables")
-        if wanted.figures:
-            _draw(config, evaluation, folder, report=wanted.report, jobs=jobs, progress=progress)
-            lap("figures")
-        fits = evaluation.tables["fits"]
-        flagged = fits.loc[fits["flags"].ne(""), ["outcome", "unit", "design", "estimator", "flags"]]
-        content = manifest(
-            command=command,
-            config_path=config_path,
-            seed=config.seed,
-            inputs=inputs,
-            outputs={},
-            timings=timings,
-            notes=evaluation.notes,
-            flags=flagged.to_dict("records"),
-            figures=wanted.figures,
-            folder=config.origin.folder,
-        )
-        content |= {
-            "report": wanted.report,
-            "faults": evaluation.faults,
-            "fault_names": fault_names(evaluation),
-            # those without rows are not written
-            "tables": {name: len(table) for name, table in sorted(evaluation.tables.items())},
-            "outcomes": {name: dict(about) for name, about in evaluation.outcomes.items()},
-            "unit_names": dict(evaluation.unit_names),
-        }
-        if evaluation.conduct:
-            content["conduct"] = dict(evaluation.conduct)
-        if "xlsx" in output.tables:
-            from its_eval.report.workbook import write_workbook  # noqa: PLC0415  (openpyxl is loaded only here)
-
-            write_workbook(evaluation, folder / WORKBOOK)
-        if wanted.report:
-            progress("writing the report", 0, 0)
-            _write_report(config, evaluation, folder, content)
-            lap("report")
-        shutil.rmtree(folder / _DRAWN, ignore_errors=True)
-        content |= {
-            "outputs": output_hashes(folder),
-            "timings_seconds": {name: round(value, 3) for name, value in timings.items()},
-        }
-        write_manifest(folder, content)
+        origin = _Origin(command, config_path, inputs)
+        _fill(folder, config, evaluation, origin, laps, wanted=wanted, jobs=jobs, progress=progress)
     return evaluation
+
+
+def _fill(
+    folder: Path,
+    config: Config,
+    evaluation: Evaluation,
+    origin: _Origin,
+    laps: _Laps,
+    *,
+    wanted: Wanted,
+    jobs: int,
+    progress: Progress,
+) -> None:
+    """Write everything that a result holds."""
+    output = config.output
+    write_tables(evaluation.tables, folder / "tables", output.tables, empty=output.which == "all")
+    # of a study made in memory no manifest names the folder of its paths
+    write_text(folder / RESOLVED, to_yaml(config, as_written=origin.config_path is not None))
+    laps.end("tables")
+    if wanted.figures:
+        _draw(config, evaluation, folder, report=wanted.report, jobs=jobs, progress=progress)
+        laps.end("figures")
+    fits = evaluation.tables["fits"]
+    flagged = fits.loc[fits["flags"].ne(""), ["outcome", "unit", "design", "estimator", "flags"]]
+    content = manifest(
+        command=origin.command,
+        config_path=origin.config_path,
+        seed=config.seed,
+        inputs=origin.inputs,
+        outputs={},
+        timings=laps.seconds,
+        notes=evaluation.notes,
+        flags=flagged.to_dict("records"),
+        figures=wanted.figures,
+        folder=config.origin.folder,
+    )
+    content |= {
+        "report": wanted.report,
+        "faults": evaluation.faults,
+        "fault_names": fault_names(evaluation),
+        # those without rows are not written
+        "tables": {name: len(table) for name, table in sorted(evaluation.tables.items())},
+        "outcomes": {name: dict(about) for name, about in evaluation.outcomes.items()},
+        "unit_names": dict(evaluation.unit_names),
+    }
+    if evaluation.conduct:
+        content["conduct"] = dict(evaluation.conduct)
+    if "xlsx" in output.tables:
+        from its_eval.report.workbook import write_workbook  # noqa: PLC0415  (openpyxl is loaded only here)
+
+        write_workbook(evaluation, folder / WORKBOOK)
+    if wanted.report:
+        progress("writing the report", 0, 0)
+        _write_report(config, evaluation, folder, content)
+        laps.end("report")
+    shutil.rmtree(folder / _DRAWN, ignore_errors=True)
+    content |= {
+        "outputs": output_hashes(folder),
+        "timings_seconds": {name: round(value, 3) for name, value in laps.seconds.items()},
+    }
+    write_manifest(folder, content)
+
+
+def _tried(config: Config, sources: Sources, plan: Plan, wanted: Wanted, jobs: int) -> Cost:
+    """Produce the result of a few units where nobody sees it, and return what the whole run will cost."""
+    few, laps, stages = of_few(plan), _Laps(), StageClock()
+    with tempfile.TemporaryDirectory(prefix="its-eval-") as name:
+        folder = Path(name)
+        evaluation = evaluate_plan(config, sources, few, stages)
+        shared, own = stages.parts()
+        origin, nobody = _Origin("", None, {}), lambda *_: None
+        laps.end("estimate")
+        _fill(folder, config, evaluation, origin, laps, wanted=wanted, jobs=jobs, progress=nobody)
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        drawn = Counter[bool]()
+        for task, copies in (_kept(config, evaluation, folder) if wanted.figures else {}).items():
+            drawn[bool(task.unit)] += sum(len(copy.formats) + copy.numbers for copy in copies)
+        size = sum(path.stat().st_size for path in files)
+    written = sum(laps.seconds.values()) - laps.seconds["estimate"]
+    return expected_cost(
+        plan,
+        len(config.designs),
+        Parts(0.0, shared, own + written),
+        Parts(len(files) - drawn.total(), drawn[False], drawn[True]),
+        size,
+    )
 
 
 def fault_names(evaluation: Evaluation) -> dict[str, dict[str, int]]:
@@ -191,14 +262,22 @@ def _draw(
 ) -> None:
     """Draw what the config asks for, and for the report every figure as SVG."""
     # matplotlib is loaded only when something is drawn
-    from its_eval.figures.drawing import both, draw_figures, every_figure, main_figures  # noqa: PLC0415
+    from its_eval.figures.drawing import both, draw_figures, every_figure  # noqa: PLC0415
 
     output = config.output
-    chosen = every_figure if output.which == "all" else main_figures
-    copies = chosen(evaluation, folder / FIGURES, output.figures)
+    copies = _kept(config, evaluation, folder)
     if report and not (output.which == "all" and "svg" in output.figures):
         copies = both(copies, every_figure(evaluation, folder / _DRAWN, ("svg",)))
     draw_figures(evaluation, copies, jobs, progress)
+
+
+def _kept(config: Config, evaluation: Evaluation, folder: Path) -> Copies:
+    """Return the figures that stay in the folder."""
+    from its_eval.figures.drawing import every_figure, main_figures  # noqa: PLC0415
+
+    output = config.output
+    chosen = every_figure if output.which == "all" else main_figures
+    return chosen(evaluation, folder / FIGURES, output.figures)
 
 
 def _write_report(config: Config, evaluation: Evaluation, folder: Path, content: dict[str, Any]) -> None:

@@ -61,6 +61,11 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str], None]
 
+_LOOKING, _DONORS = "looking for donors", "fitting the donors"
+_SETS, _CHOICES_OF_DONORS = "the set among sets of donors", "other choices among donors"
+#: Stages whose work is hardly more for many treated units than for one.
+SHARED_STAGES = frozenset({_LOOKING, _DONORS, _SETS, _CHOICES_OF_DONORS})
+
 
 def _silent(_: str) -> None:
     """Report progress to nobody."""
@@ -143,7 +148,7 @@ def _evaluated(config: Config, sources: Sources, plan: Plan, progress: Progress)
     crawford: dict[tuple[str, str, str], float] = {}
     failed = without_data(config, plan)
     for outcome in plan.outcomes:
-        progress(f"{outcome.outcome.label}: looking for donors")
+        progress(f"{outcome.outcome.label}: {_LOOKING}")
         for name, some in peer_rows(outcome).items():
             rows[name] += some
         _add_peer_series(outcome, tables["peer_series"])
@@ -210,7 +215,7 @@ def _answer(
     estimates, failed = comparison.estimates(plan, analysis.ask)
     primary = [item for item in estimates if item.estimator == first]
     asked = questions(analysis, primary)
-    stage("fitting the donors")
+    stage(_DONORS)
     fits = donor_fits(plan, comparison, analysis, donors) if config.checks.placebo_units else []
     stage("treated units among their donors")
     size = Terms.of(config, plan.outcome.better, plan.n_asked).size(len(asked))
@@ -220,7 +225,7 @@ def _answer(
         for unit, item in beside_donors(analysis, comparison, one, primary, fits, size).items()
     }
     together: list[SetAnswer] = []
-    stage("the set among sets of donors")
+    stage(_SETS)
     for one in asked:
         answer = None if config.each else set_answer(analysis, one, primary, plan.n_asked)
         if answer is not None:
@@ -241,7 +246,7 @@ def _answer(
     credibility = examine(look, stage)
     stage("other choices")
     sensitivity = sensitivity_rows(config, sources, plan, comparison, look.own)
-    stage("other choices among donors")
+    stage(_CHOICES_OF_DONORS)
     for unit, check in curve_checks(config, sources, plan, comparison, sensitivity, donors):
         credibility.add(plan.outcome.name, comparison.name, unit, [check])
     found = tuple(answers(item, analysis, is_first=item.estimator == first) for item in estimates)

@@ -77,20 +77,6 @@ def test_a_url_stays_one(tmp_path, written, shown):
             "data.indicators.layout: 'wide': a batch run reads rows; expected long, or `output.detail: full`",
         ),
         (
-            {"{indicator: waits}": "{indicator: waits, kind: count, estimators: [poisson]}"},
-            (
-                "outcomes[0].estimators: poisson is not for a batch run; "
-                "expected reml_ar, ols or newey_west first, or `output.detail: full`"
-            ),
-        ),
-        (
-            {"waits}": "waits, estimators: [{name: reml_ar, variance: by_segment}]}"},
-            (
-                "outcomes[0].estimators: reml_ar, variance by_segment, is not for a batch run; "
-                "expected reml_ar, ols or newey_west first, or `output.detail: full`"
-            ),
-        ),
-        (
             {"{indicator: waits}": "{indicator: waits, kind: percentage, transform: logit}"},
             (
                 "outcomes[0].transform: 'logit' is not for a batch run; "

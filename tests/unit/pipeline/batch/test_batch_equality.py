@@ -1,5 +1,7 @@
 """A batch run has the numbers of a whole evaluation, whatever is special about a series."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,7 @@ from batch_study import CONFIG, write_study
 from its_eval.batch.run import Means, run_batch
 from its_eval.batch.work import TABLES
 from its_eval.config import load_config
+from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.pipeline.run import evaluate
 
 #: What a batch run does not find out: placebos, and the likelihood where only contrasts are read.
@@ -35,14 +38,15 @@ def table(target, name):
     return pd.read_parquet(target / "tables" / f"{name}.parquet")
 
 
-def whole(path):
-    """Return the tables of a whole evaluation, less the effects that are not linear."""
+def whole(path, *, nonlinear=False):
+    """Return the tables of a whole evaluation, less the effects that are not linear unless they are wanted."""
     full = path.with_name("full.yaml")
     full.write_text(path.read_text(encoding="utf-8").replace("detail: estimates", "detail: full"))
     tables = dict(evaluate(load_config(full)).tables)
     effects = tables["effects"]
-    nonlinear = effects["estimand"].eq("relative_average_effect") & effects["inference_scale"].ne("log")
-    tables["effects"] = effects[~nonlinear & effects["role"].ne("sensitivity")].reset_index(drop=True)
+    left_out = effects["estimand"].eq("relative_average_effect") & effects["inference_scale"].ne("log")
+    left_out &= not nonlinear
+    tables["effects"] = effects[~left_out & effects["role"].ne("sensitivity")].reset_index(drop=True)
     return tables
 
 
@@ -126,6 +130,44 @@ def test_same_as_a_whole_evaluation(tmp_path, changes, tolerance):
             wanted = wanted[wanted["estimator"].isin(["", found])].reset_index(drop=True)
         known = {"sigma", "log_likelihood"} if "reml_ar" not in text else set()
         assert_same(table(target, name), wanted, tolerance, except_for=NOT_FOUND - known)
+
+
+FEW = {
+    "treated: each": "treated: [U00, U02, U05, U11]",
+    "  - {indicator: waits, label: Waits, better: lower}\n": "",
+    "  - {indicator: stays, label: Stays, transform: log, better: lower}\n": "",
+    "  - {indicator: late, label: Late starters}\n": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("estimator", "designs"),
+    [
+        ("arima", "[single]"),
+        ("reml_ar_noise", "[single, difference]"),
+        ("reml_local_level", "[difference]"),
+        ("{name: reml_ar, variance: by_segment}", "[single, difference]"),
+        ("{name: prais_winsten, rho: dw}", "[single]"),
+        ("poisson", "[single]"),
+        ("{name: quasi_poisson, errors: ar1}", "[single]"),
+        ("negative_binomial", "[single]"),
+    ],
+)
+def test_estimators_that_take_series_one_by_one(tmp_path, estimator, designs):
+    text = CONFIG.replace("[reml_ar]", f"[{estimator}]").replace("[single, difference]", designs)
+    if "prais" in estimator:
+        # it cannot bridge a gap
+        text = re.sub("(?m)^  - {name: (Strike|Flood).*\n", "", text).replace(", phase_in: {periods: 2}", "")
+    for old, new in FEW.items():
+        text = text.replace(old, new)
+    path = write_study(tmp_path, config=text)
+    _, target = batch(path)
+    family = ESTIMATORS[load_config(path).outcomes[0].estimators[0].name].is_family
+    expected = whole(path, nonlinear=family)
+    assert len(expected["fits"]) >= 3
+    unknown = {"p_placebo", "p_crawford_howell"} if family else NOT_FOUND | {"variance_ratio"}
+    for name in TABLES:
+        assert_same(table(target, name), expected[name], EXACT, except_for=unknown)
 
 
 @pytest.mark.parametrize("estimator", ["reml_ar", "ols"])
