@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from its_eval.pipeline.run import SHARED_STAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from its_eval.pipeline.plan import Plan
+
+T = TypeVar("T")
 
 #: A run of fewer units × outcomes is soon done.
 WORTH_A_TRIAL = 16
@@ -63,8 +65,21 @@ def is_worth_a_trial(plan: Plan) -> bool:
 def of_few(plan: Plan) -> Plan:
     """Return the plan of a trial: the first units of the outcome with the most."""
     largest = max(plan.outcomes, key=lambda outcome: len(outcome.treated))
-    few = replace(largest, treated=largest.treated[:TRIED], outside={})
-    return replace(plan, treated=few.treated, outcomes=(few,), absent=(), findings=())
+    units = largest.treated[:TRIED]
+
+    def theirs(known: Mapping[str, T]) -> dict[str, T]:
+        return {unit: known[unit] for unit in units if unit in known}
+
+    few = replace(
+        largest,
+        treated=units,
+        outside={},
+        interruptions=theirs(largest.interruptions),
+        peer_sets=theirs(largest.peer_sets),
+        donors=theirs(largest.donors),
+        no_peers=theirs(largest.no_peers),
+    )
+    return replace(plan, treated=units, outcomes=(few,), absent=(), findings=())
 
 
 def expected_cost(plan: Plan, n_designs: int, seconds: Parts, files: Parts, size: int) -> Cost:
