@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from its_eval.config import crosschecks
+from its_eval.config import conduct, crosschecks
 from its_eval.config.analysis import (
     BeforeAfter,
     Checks,
@@ -274,7 +274,7 @@ class Config(Settings):
     @field_validator("protocol")
     @classmethod
     def _check_protocol(cls, value: Declarations, info: ValidationInfo) -> Declarations:
-        refuse("protocol", crosschecks.protocol_faults(value, info.data.get("outcomes", ())))
+        refuse("protocol", conduct.protocol_faults(value, info.data.get("outcomes", ())))
         return value
 
     @model_validator(mode="after")
@@ -291,20 +291,20 @@ class Config(Settings):
     def _fit_for_looks(self) -> Self:
         if self.looks is not None:
             by_rank = self.peers is not None and self.peers.match == "pre_period"
-            faults = crosschecks.looks_faults(self.looks, self.intervention, self.designs, self.outcomes)
-            refuse("looks", [*faults, *crosschecks.unjudged_faults(self.output, by_rank=by_rank)])
+            faults = conduct.looks_faults(self.looks, self.intervention, self.designs, self.outcomes)
+            refuse("looks", [*faults, *conduct.unjudged_faults(self.output, by_rank=by_rank)])
         return self
 
     @model_validator(mode="after")
     def _fit_for_detail(self) -> Self:
-        refuse("output", crosschecks.storage_faults(self.data, self.output))
+        refuse("output", conduct.storage_faults(self.data, self.output))
         before_after = self.before_after is not None
-        refuse("data", crosschecks.disclosure_faults(self.data, self.outcomes, before_after=before_after))
+        refuse("data", conduct.disclosure_faults(self.data, self.outcomes, before_after=before_after))
         if self.output.detail == "estimates":
             if self.before_after is not None:
                 what = "before_after is not for a batch run"
                 refuse("output", [Fault(("before_after",), what, "this key left out", absolute=True)])
-            faults = crosschecks.estimates_faults(
+            faults = conduct.estimates_faults(
                 self.data, self.peers, self.outcomes, self.designs, self.estimands.primary, self.sensitivity
             )
             refuse("output", faults)
