@@ -202,7 +202,10 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 #: In place of a unit, in the rows about all units together.
 EVERYBODY = "all"
 #: Checks of the data about what a config asks for; the first is a reason for no estimate, too.
-OF_CONFIG = ("start_outside", "event_outside_window", "given_peer_left_out", "unused_denominators")
+OF_CONFIG = (
+    *("start_outside", "event_outside_window", "given_peer_left_out", "unused_denominators"),
+    "constant_variable",
+)
 START_OUTSIDE, EVENT_OUTSIDE = OF_CONFIG[:2]
 #: Tables about projects measured before and after, which a run has only when its config asks for them. Their
 #: columns are those of `its_eval.improvement.paired_tables`.

@@ -238,7 +238,8 @@ def _about_better(better: str | None) -> str:
 
 def _title(units: Sequence[str], indicator: str, dates: Sequence[str]) -> str:
     """Return a title that tells one question from another, to be bettered by hand."""
-    return f"{indicator} of {', '.join(units)} from {' and '.join(dates)}"
+    when = " and ".join(filter(None, (", ".join(dates[:-1]), dates[-1])))
+    return f"{indicator} of {', '.join(units)} from {when}"
 
 
 def _frequency(dates: Sequence[str]) -> str:

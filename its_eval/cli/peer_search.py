@@ -147,7 +147,7 @@ def peers_of_table(source: Path, asked: PeerQuestion) -> Answer:
     pool = Pool(dict.fromkeys(asked.exclude, "excluded"), asked.within, units)
     calipers = [caliper_distance(asked.caliper, scaled, code, asked.k) for code in codes]
     sets = select_all(codes, scaled, asked.k, pool, calipers)
-    notes = list(scaled.notes)
+    notes = [*scaled.constant, *scaled.notes]
     if preset is not None and preset.dated:
         notes.append(f"The characteristics of the {preset.title} describe {preset.dated}.")
     answer = Answer(sets, units, asked.k, notes, own_notes=_own_notes(sets, units))
@@ -239,7 +239,8 @@ def peers_of_config(source: Path, asked: Sequence[str], *, stability: bool, expl
         ]
     k = None if config.peers.k == "all" else int(config.peers.k)
     cautions = _cautions(plan.outcomes, codes)
-    notes = list(dict.fromkeys(note for chosen in sets if chosen.scaled for note in chosen.scaled.notes))
+    scalings = [chosen.scaled for chosen in sets if chosen.scaled]
+    notes = list(dict.fromkeys(note for found in scalings for note in (*found.constant, *found.notes)))
     notes += dated_after(config, plan.outcomes)
     own = _own_notes(sets, sources.units)
     answer = Answer(sets, sources.units, k, [*cautions, *notes], cautions=cautions, own_notes=own)

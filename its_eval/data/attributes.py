@@ -159,7 +159,7 @@ def load_characteristics(
 def _left_out(path: Path, column: pd.Series, faulty: NDArray[np.bool_]) -> str:
     """Return in words why a column is not used that holds numbers, but not throughout."""
     row, text = next(iter(column[faulty].astype(str).items()))
-    return f"{path}: {column.name!r} is left out: row {row} holds {text!r}, which is not a number."
+    return f"{path.name}: {column.name!r} is left out: row {row} holds {text!r}, which is not a number."
 
 
 def _is_category(column: pd.Series, numbers: NDArray[np.float64], faulty: NDArray[np.bool_]) -> bool:

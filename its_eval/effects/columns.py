@@ -141,7 +141,7 @@ class EffectColumns:
     kinds : tuple of Kind
         What each column holds.
     estimate, std_error, df, statistic, p_value, conf_low, conf_high : ndarray, shape (S, K)
-        `std_error` is on the inference scale. Limits may be infinite under Fieller's theorem.
+        `std_error` is on the inference scale. Under Fieller's theorem there may be no limits.
     df_floor : ndarray of bool, shape (S, K)
         Unclipped degrees of freedom below 3: very wide, little information.
     present : ndarray of bool, shape (S, K)

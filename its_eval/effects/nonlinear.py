@@ -74,11 +74,11 @@ def relative_effects(
 def fieller_sets(
     fit: Fit, rows: tuple[FloatArray, FloatArray], level: FloatArray, quantile: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Return Fieller's limits of the relative effect of S series, in per cent; they may be infinite.
+    """Return Fieller's limits of the relative effect of S series, in per cent; NaN where the set has none.
 
     Fieller 1954, JRSS B 16:175. The covariance is the one behind the standard error of the average, so that
-    limits and p-value agree. A set that leaves out an interval only, which may be one around 0, has infinite
-    limits too.
+    limits and p-value agree. An unbounded set has no limits: it may be every number, or leave out an interval
+    only, which may be one around 0, so that "from minus to plus infinity" would not be what it says.
     """
     effect_rows, base_rows = (np.broadcast_to(row, fit.params.shape) for row in rows)
 
@@ -94,8 +94,9 @@ def fieller_sets(
     )
     effect = np.sum(fit.params * effect_rows, axis=1)
     base = np.sum(fit.params * base_rows, axis=1) + level
-    low, high = fieller_limits(effect, base, var_effect, covariance, var_base, quantile)
-    return 100.0 * low, 100.0 * high
+    limits = fieller_limits(effect, base, var_effect, covariance, var_base, quantile)
+    low, high = (np.where(np.isinf(limit), np.nan, 100.0 * limit) for limit in limits)
+    return low, high
 
 
 def fieller_limits(

@@ -236,6 +236,8 @@ class Scaled:
         What the variables were divided by.
     notes : tuple of str
         What a reader has to know about the scaling.
+    constant : tuple of str
+        Each variable that was asked for and is the same for every unit, in a sentence.
     """
 
     units: tuple[str, ...]
@@ -248,6 +250,7 @@ class Scaled:
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     scale: ScaleName = "zscore"
     notes: tuple[str, ...] = ()
+    constant: tuple[str, ...] = ()
     _nearest: dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )

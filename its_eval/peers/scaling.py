@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from its_eval.data.attributes import Characteristics
     from its_eval.peers.recipes import DistanceRecipe, MetricName, ScaleName
 
+#: Values nearer than this, relative to the largest, are one and the same, rounded in two ways.
+_RELATIVE = 1e-9
 #: What one unit of a scaled difference is, in words for a table.
 SCALE_UNITS: dict[str, str] = {
     "zscore": "in SD",
@@ -30,7 +33,8 @@ SCALE_UNITS: dict[str, str] = {
 def scale_characteristics(table: Characteristics, recipe: DistanceRecipe, where: str) -> Scaled:
     """Make the chosen variables comparable over all rows of the table.
 
-    A variable that is the same for every unit has no spread and drops out: it could not tell units apart.
+    A variable that is the same for every unit, up to rounding, has no spread and drops out: it could not tell
+    units apart.
 
     Parameters
     ----------
@@ -62,10 +66,15 @@ def scale_characteristics(table: Characteristics, recipe: DistanceRecipe, where:
         blank = [float(len(categories[name])) if name in categories else 0.0 for name in names]
         raw = np.where(missing, blank, raw)
         categories = {name: (*texts, "") for name, texts in categories.items()}
-    kept = np.flatnonzero([weight > 0 and varies(raw[:, place]) for place, weight in enumerate(weights)])
+    different = np.array([varies(column) for column in raw.T])
+    kept = np.flatnonzero((weights > 0) & different)
     if not kept.size:
         none = "differs between units" if weights.any() else "has a weight above 0"
         raise DataError([f"{where}: none of the chosen variables {none}"])
+    constant = tuple(
+        f"{Path(where).name}: {names[place]!r} is the same for every unit, so it is not compared."
+        for place in np.flatnonzero((weights > 0) & ~different)
+    )
     values = _logarithms(raw, names, table.units, recipe, where)[:, kept]
     kept_names = tuple(names[place] for place in kept)
     population = {normalise_name(name) for name in recipe.population_scaled}
@@ -75,8 +84,8 @@ def scale_characteristics(table: Characteristics, recipe: DistanceRecipe, where:
     if number.any():
         scale[number], replaced[number] = spreads(values[:, number], recipe.scale, own[number])
     rescaled = tuple(
-        f"{where}: the middle half of {kept_names[place]!r} is a single value, so it is scaled by its "
-        "standard deviation instead of its interquartile range."
+        f"{Path(where).name}: the middle half of {kept_names[place]!r} is a single value, so it is scaled by "
+        "its standard deviation instead of its interquartile range."
         for place in np.flatnonzero(replaced)
     )
     return Scaled(
@@ -90,6 +99,7 @@ def scale_characteristics(table: Characteristics, recipe: DistanceRecipe, where:
         {name: texts for name, texts in categories.items() if name in kept_names},
         recipe.scale,
         (*table.notes, *rescaled),
+        constant,
     )
 
 
@@ -161,13 +171,13 @@ def _logarithms(
 
 
 def varies(values: NDArray[np.float64]) -> bool:
-    """Return whether the known values of a variable differ at all.
+    """Return whether the known values of a variable differ by more than rounding.
 
     Smallest and largest value decide and not the deviation: rounding can leave a tiny deviation for a column
     that is constant.
     """
     observed = values[~np.isnan(values)]
-    return bool(observed.size > 1 and observed.max() > observed.min())
+    return bool(observed.size > 1 and np.ptp(observed) > _RELATIVE * np.abs(observed).max())
 
 
 def spreads(

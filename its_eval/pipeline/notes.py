@@ -60,8 +60,13 @@ def unknown_names(config: Config, sources: Sources) -> list[str]:
 
 
 def config_findings(config: Config, sources: Sources, outcomes: Sequence[OutcomePlan]) -> Iterator[Finding]:
-    """Yield what the config asks for and the data do not have: events, given peers, values of numerators."""
-    _, outside, given_peer, denominators = OF_CONFIG
+    """Yield what the config asks for and the data do not have.
+
+    Events, given peers, values of numerators, variables that tell units apart.
+    """
+    _, outside, given_peer, denominators, constant = OF_CONFIG
+    for said in sources.scaled.constant if sources.scaled is not None else ():
+        yield Finding("", "", constant, "", "", "info", said)
     for event, said in events_outside(config, outcomes):
         yield Finding("", "", outside, "", event, "warning", said)
     for plan in outcomes:

@@ -212,7 +212,7 @@ def _flags(answer: Answers, more_flags: dict[str, set[str]]) -> Texts:
     if kind is not None and kind.weighs and estimates.relative_variance is None:
         flags["unweighted"] = np.asarray(~np.isnan(sheet.sampling[:, columns]).all(axis=0))
     if estimates.is_family:
-        flags["no_events"] = _without_events(estimates)
+        flags |= _without_events(estimates)
     if sheet.plan.min_segment is not None:
         design = estimates.design
         used = np.broadcast_to(estimates.observed & design.usable, (len(columns), design.n_periods))
@@ -249,16 +249,19 @@ def _not_positive(estimates: Estimates, params: FloatArray) -> BoolArray:
     return ~above_zero(np.where(estimates.observed[..., after], level, np.nan))
 
 
-def _without_events(estimates: Estimates) -> BoolArray:
-    """Return the series with a segment in which nothing, or everybody, was counted, shape (S,)."""
+def _without_events(estimates: Estimates) -> dict[str, BoolArray]:
+    """Return by flag the series with a segment in which nothing, or everybody, was counted, shape (S,).
+
+    Where one segment alone is such, and has no event, its own flag says which.
+    """
     sheet, columns = estimates.sheet, estimates.columns
     counts = sheet.counts[:, columns]
     left = sheet.denominators[:, columns] - counts if estimates.scale.name == "logit" else counts
-    empty = np.zeros(len(columns), dtype=np.bool_)
-    for segment in estimates.design.segments():
-        used = segment & estimates.observed
-        empty |= (counts[used].sum(axis=0) == 0) | (left[used].sum(axis=0) == 0)
-    return empty
+    used = [segment & estimates.observed for segment in estimates.design.segments()]
+    nothing, everybody = (np.array([kind[part].sum(axis=0) == 0 for part in used]) for kind in (counts, left))
+    empty = nothing | everybody
+    alone = nothing & ~empty[::-1]
+    return {"no_events": empty.any(axis=0), "no_events_before": alone[0], "no_events_after": alone[1]}
 
 
 def add_series(answer: Answers, confidence: float, into: TableColumns) -> None:

@@ -21,7 +21,7 @@ from its_eval.evaluation import (
 from its_eval.words.labels import capitalised, compared_with, short_words, subject_words
 from its_eval.words.numbers import counted, detectable_words, null_of, printed, signed, units_of
 from its_eval.words.units_table import is_later_effect, quantities_beside
-from its_eval.words.verdicts import answers_of, asked_words, has_number, why_words
+from its_eval.words.verdicts import answers_of, asked_words, difference_of_means, has_number, why_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -146,7 +146,8 @@ def answer_sentences(evaluation: Evaluation, row: Row, whom: str) -> list[str]:
     size = f", by {amount}" if trend else ""
     label = str(row["label"])
     if label == NOT_ANSWERED:
-        return [f"These data cannot answer the question{why_words(row)}."]
+        instead = difference_of_means(evaluation, row, about)
+        return [f"These data cannot answer the question{why_words(row)}.", *filter(None, [instead])]
     first = {
         NO_CLEAR_CHANGE: " ".join(
             filter(None, ["We found no clear change", subject and f"of {subject}", amount and f"({amount})"])
@@ -190,11 +191,11 @@ def interval_of(row: Mapping[str, Any]) -> tuple[float, float]:
 
 def _apart(value: float, row: Row, about: Mapping[str, Any], *, unit: bool = True) -> str:
     """Return how far a value is from no difference, and to which side: ``0.70 points lower``."""
-    null = null_of(row)
-    if value == null:
-        return "no different"
     size = printed(value, row).removeprefix("−")
-    return f"{size} {f'{units_of(row, about)} ' if unit else ''}{'higher' if value > null else 'lower'}"
+    if size == "0":
+        return "no different"
+    side = "higher" if value > null_of(row) else "lower"
+    return f"{size} {f'{units_of(row, about)} ' if unit else ''}{side}"
 
 
 def _between(low: float, high: float, row: Row, about: Mapping[str, Any]) -> str:

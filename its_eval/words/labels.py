@@ -127,7 +127,10 @@ FLAG_WORDS = {
     "followed_exactly": "other units follow it exactly before the start, so that there is no error to hold "
     "a change against",
     "not_ranked": "only its place among other units could tell, and there is none",
-    "no_events": "no event is counted before the start, or none from it on: a rate of 0 has no logarithm",
+    "no_events": "no event, or nobody without one, is counted before the start or from it on: such a rate "
+    "has no logarithm",
+    "no_events_before": "no event is counted before the start, so that a relative change is infinite",
+    "no_events_after": "no event is counted from the start on: a rate of 0 has no logarithm",
     "precision_lost": "the series varies so little around the fit that few digits of its error are left",
     "counterfactual_outside_range": "the earlier trend, carried on, leaves 0 to 100 %",
     "residual_autocorrelation": "residual autocorrelation remains",
@@ -154,10 +157,10 @@ FLAG_WORDS = {
 def flag_words(flags: str) -> list[str]:
     """Return the flags of a fit, as a table lists them, in words; one without words as it is."""
     listed = listed_flags(flags)
-    if "no_events" in listed:
-        # why a count does not vary around its fit
-        listed = [flag for flag in listed if flag != "degenerate"]
-    return [FLAG_WORDS.get(flag, flag) for flag in listed]
+    # why a count does not vary around its fit, and which segment is the one
+    hidden = {"degenerate"} if "no_events" in listed else set()
+    hidden |= {"no_events"} if {"no_events_before", "no_events_after"} & set(listed) else set()
+    return [FLAG_WORDS.get(flag, flag) for flag in listed if flag not in hidden]
 
 
 def listed_flags(flags: str) -> list[str]:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 #: Decimals in a sentence.
 _LEAST_DIGITS, _MOST_DIGITS = 2, 6
+#: What is this much smaller than its own interval is the rounding of a machine, and no number to print.
+_ROUNDING = 1e-9
 
 
 def rounded(value: float, digits: int = 2) -> str:
@@ -127,8 +129,11 @@ def p_number(value: float) -> str:
 
 def printed(value: float, row: Mapping[str, Any]) -> str:
     """Return a value of a row as it is printed, without its unit; a ratio becomes a per cent change."""
-    shown = 100.0 * (value - 1.0) if row["scale"] == "ratio" else value
-    return rounded(shown, digits_for(row))
+    factor, null = (100.0, 1.0) if row["scale"] == "ratio" else (1.0, 0.0)
+    width = row["conf_high"] - row["conf_low"]
+    if math.isfinite(width) and abs(value - null) < _ROUNDING * width:
+        return "0"
+    return rounded(factor * (value - null), digits_for(row))
 
 
 def measure(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:

@@ -169,8 +169,8 @@ def _after(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
 
 #: Flags of a fit that has no answer.
 _NO_ANSWER = (
-    *("must_pass", "no_events", "degenerate", "not_converged", "precision_lost"),
-    *("followed_exactly", "not_ranked"),
+    *("must_pass", "no_events", "no_events_before", "no_events_after", "degenerate", "not_converged"),
+    *("precision_lost", "followed_exactly", "not_ranked"),
 )
 
 
@@ -191,16 +191,20 @@ def why_words(row: Mapping[str, Any]) -> str:
 def difference_of_means(evaluation: Evaluation, row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     """Return what is said of counts of which one segment has no events: a model has no estimate of them."""
     effects = evaluation.rows_of("effects", str(row["outcome"]), str(row["unit"]))
-    chosen = effects["inference_scale"].eq("means") & effects["estimand"].eq("average_effect")
+    chosen = effects["inference_scale"].eq("means") & effects["role"].ne("sensitivity")
     chosen &= effects["design"].eq(row["design"]) & effects["interruption"].eq(row["interruption"])
-    chosen &= effects["role"].ne("sensitivity")
-    for _, item in records(effects[chosen]):
-        inside = f"{range_words(item)}; {p_words(item['p_value'])}"
-        return (
-            f"Mean from the start on less the mean before: {change_words(item, about)} ({inside}); trend, "
-            "season and autocorrelation are not allowed for."
-        )
-    return ""
+    found = {str(item["estimand"]): item for _, item in records(effects[chosen])}
+    if not found:
+        return ""
+    item = found["average_effect"]
+    words = (
+        f"Mean from the start on less the mean before: {change_words(item, about)} ({range_words(item)}; "
+        f"{p_words(item['p_value'])}); trend, season and autocorrelation are not allowed for."
+    )
+    if "no_events_after" in listed_flags(str(row["flags"])):
+        expected = rounded(-found["cumulative_effect"]["estimate"])
+        words += f" At the mean before, {expected} events would be expected from the start on."
+    return words
 
 
 def beside_words(row: Mapping[str, Any]) -> str:

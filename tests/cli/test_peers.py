@@ -262,7 +262,7 @@ def test_a_column_that_holds_numbers_but_not_throughout_is_left_out_and_named(it
     assert {part["variable"] for part in answer["peers"][0]["contributions"]} == {"Urban", "Sites"}
     # a column of words is none that was meant to be compared
     assert answer["notes"] == [
-        f"{study.characteristics}: 'Beds' is left out: row 4 holds '1,120', which is not a number."
+        f"{study.characteristics.name}: 'Beds' is left out: row 4 holds '1,120', which is not a number."
     ]
 
 

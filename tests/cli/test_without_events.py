@@ -50,9 +50,10 @@ def run(tmp_path, its):
 @pytest.mark.parametrize(
     "family", ["poisson", "quasi_poisson", "negative_binomial", "binomial", "quasi_binomial"]
 )
-def test_a_run_goes_on_and_says_why_there_is_no_answer(run, family, where):
+def test_a_run_goes_on_and_says_why_there_is_no_answer(run, family, where, tmp_path):
     done, tables = run(family, where)
     assert done.code == 0, done.err
+    report = tmp_path / "result" / "report.html"
     flags = tables["fits"].set_index("outcome")["flags"].fillna("")
     assert "no_events" not in flags["waits"]
     assert set(tables["summary"]["outcome"]) == {"infections", "waits"}
@@ -61,8 +62,20 @@ def test_a_run_goes_on_and_says_why_there_is_no_answer(run, family, where):
     # and what can be said instead
     instead = "Mean from the start on less the mean before: "
     assert (instead in done.out) == (where in ("before", "after"))
+    if report.exists():
+        assert instead in report.read_text(encoding="utf-8")
     if where != "each January":
-        assert "no_events" in flags["infections"].split("; ")
-        told = done.out.replace("\n    ", " ")
-        assert "no event is counted before the start, or none from it on" in told
+        told = " ".join(done.out.split())
+        raised = set(flags["infections"].split("; "))
+        assert "no_events" in raised
+        assert {"before": "no_events_before", "after": "no_events_after"}.get(where, "") in {"", *raised}
+        assert len(raised & {"no_events_before", "no_events_after"}) == (where in ("before", "after"))
+        assert {
+            "before": "no event is counted before the start, so that a relative change is infinite.",
+            "after": "no event is counted from the start on: a rate of 0 has no logarithm.",
+            "throughout": "no event, or nobody without one, is counted before the start or from it on",
+        }[where] in told
+        # 24 months of 3 + (7 i) mod 5 events
+        expected = "At the mean before, 119 events would be expected from the start on."
+        assert (expected in told) == (where == "after")
         assert "does not vary around the fit" not in told

@@ -477,3 +477,19 @@ def test_the_estimator_that_answers_may_differ_by_design():
     found = sentences.primary_fits(evaluation, "o")
     assert set(zip(found["design"], found["estimator"], strict=True)) == set(pairs[:2])
     assert list(sentences.primary_fits(an_evaluation(), "o").columns) == list(COLUMNS["fits"])
+
+
+@pytest.mark.parametrize(
+    ("estimate", "low", "high", "scale", "text"),
+    [
+        # a gap of copies: some units of the last place of numbers around 20
+        (7.8e-15, -6.1, 6.1, "response", "0"),
+        (1.0 + 4.4e-16, 0.7, 1.4, "ratio", "0"),
+        # small, and what was measured
+        (7.8e-15, 2.1e-15, 1.3e-14, "response", "7.8e−15"),
+        (4.6e-4, -0.006, 0.007, "response", "0.00046"),
+    ],
+)
+def test_the_rounding_of_a_machine_is_no_number(estimate, low, high, scale, text):
+    row = {"estimate": estimate, "conf_low": low, "conf_high": high, "scale": scale}
+    assert numbers.printed(estimate, row) == text

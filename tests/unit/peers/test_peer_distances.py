@@ -253,3 +253,19 @@ def test_coordinates_have_the_same_distances(metric):
     values = VALUES.copy()
     values[0, 0] = NAN
     assert scaled(Characteristics(UNITS, NAMES, values)).coordinates() is None
+
+
+@pytest.mark.parametrize("size", [0.3, 4.1e5, 2.0e-9])
+def test_a_variable_that_differs_by_rounding_alone_is_the_same_for_every_unit(size):
+    """0.3 and 0.1 + 0.2 are one number: written twice, they tell nobody apart."""
+    once, twice = size, size * (1.0 + 4e-16)
+    assert once != twice
+    nearly = np.where(np.arange(len(UNITS)) % 2 == 0, once, twice)
+    found = scaled(Characteristics(UNITS, (*NAMES, "Share"), np.column_stack([VALUES, nearly])))
+    assert found.variables == NAMES
+    assert found.constant == ("t.csv: 'Share' is the same for every unit, so it is not compared.",)
+    np.testing.assert_array_equal(matrix(found), matrix(scaled()))
+    apart = np.where(np.arange(len(UNITS)) % 2 == 0, size, size * (1.0 + 1e-6))
+    kept = scaled(Characteristics(UNITS, (*NAMES, "Share"), np.column_stack([VALUES, apart])))
+    assert kept.variables == (*NAMES, "Share")
+    assert not kept.constant
