@@ -105,6 +105,12 @@ class Checks(Settings):
     one_month: bool = Field(
         default=True, description="Whether a jump rests on the two periods around the start."
     )
+    anticipation: int | None = Field(
+        default=None,
+        ge=1,
+        description="So many periods before the start are held against those before them: did anything "
+        "change ahead of it? Not asked when left out.",
+    )
     diagnostics: bool = Field(default=True, description="Checks of the residuals and of single periods.")
     pretrend_margin: float | None = Field(
         default=None,
@@ -219,6 +225,9 @@ class Sensitivity(Settings):
     transition: Annotated[tuple[Annotated[int, Field(ge=0)], ...], DISTINCT] = Field(
         default=(), description="Periods of phase-in left out."
     )
+    length: Annotated[tuple[Annotated[float, Field(gt=0)], ...], DISTINCT] = Field(
+        default=(), description="Lengths of the intervention's shape, where it has one."
+    )
     end: Annotated[tuple[PeriodText, ...], DISTINCT] = Field(default=(), description="Last periods used.")
     weighting: Annotated[tuple[Literal["sampling_variance", "none"], ...], DISTINCT] = Field(
         default=(), description="Weights of percentages with denominators."
@@ -286,12 +295,14 @@ class Intervention(Settings):
         default="step_and_slope",
         description="What may change at the date. step, slope, step_and_slope: level, trend or both, for "
         "good; pulse: the first period alone; temporary: the level, for `length` periods; decay: the level, "
-        "fading by half in `length` periods; free: an effect of its own in each period from then on.",
+        "fading by half in `length` periods; gradual: the level, from 5 to 95 % of the change in `length` "
+        "periods; free: an effect of its own in each period from then on.",
     )
     length: float | None = Field(
         default=None,
         gt=0,
-        description="In periods: how long shape temporary lasts, or in how many decay halves.",
+        description="In periods: how long shape temporary lasts, in how many decay halves, or in how many "
+        "gradual goes from 5 to 95 %.",
     )
     fit: Literal["whole", "before"] = Field(
         default="whole",

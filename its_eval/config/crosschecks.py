@@ -336,6 +336,10 @@ def sensitivity_faults(
     has_peers: bool,
 ) -> Iterator[Fault]:
     """Return faults of the choices to be tried."""
+    if intervention is not None and sensitivity.length and not SHAPES[intervention.shape].length:
+        what = f"shape {intervention.shape} has no length"
+        having = one_of([name for name, shape in SHAPES.items() if shape.length])
+        yield Fault(("length",), what, f"this key left out, or intervention.shape {having}")
     if intervention is not None and SHAPES[intervention.shape].by_period:
         for place, variance in enumerate(sensitivity.variance):
             if variance != "constant":

@@ -7,6 +7,10 @@ is whole. With s periods since the first full one (before it every profile is 0)
   pulse                  1 for s = 0       that period alone
   temporary              1 for s < L       gone after L periods
   decay                  2^(-s / L)        L is the half-life
+  gradual                1 / (1 + 361^(1/2 - (s + 1/2) / L)): from 5 % at the start to 95 % after L, and on
+
+The last is the logistic transition of Lin & Terasvirta 1994, *Journal of Econometrics* 62:211, in the middle
+of each period; a linear one over m periods is the ramp of a step (`phase_in`).
 
 ``free`` has a column for each period from the first full one on. Its coefficients are the errors with which
 the periods before predict the later ones, and their covariance is that of prediction (Salkever 1976, *Journal
@@ -127,6 +131,16 @@ DECAY = Shape(
     length="periods in which it halves",
     fades=lambda since, length: np.exp2(-since / length),
 )
+#: Odds of 95 % over odds of 5 %: what a gradual change passes in its length.
+_ODDS = 361.0
+GRADUAL = Shape(
+    "gradual",
+    ("level_change",),
+    "a change of level that comes by and by, from 5 to 95 % of it in so many periods, and stays",
+    FOR_A_SLOPE,
+    length="periods in which it goes from 5 to 95 %",
+    fades=lambda since, length: 1.0 / (1.0 + _ODDS ** (0.5 - (since + 0.5) / length)),
+)
 FREE = Shape(
     "free",
     ("average_effect",),
@@ -140,6 +154,6 @@ SHAPES: Catalogue[Shape] = Catalogue(
     "a shape",
     {
         name: f"{_HOME}:{name.upper()}"
-        for name in ("step", "slope", "step_and_slope", "pulse", "temporary", "decay", "free")
+        for name in ("step", "slope", "step_and_slope", "pulse", "temporary", "decay", "gradual", "free")
     },
 )

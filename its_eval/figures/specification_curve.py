@@ -126,6 +126,7 @@ _DIMENSIONS = {
     "order": "AR order",
     "pre_window": "periods before",
     "transition": "phase-in",
+    "length": "length of the change",
 }
 #: Choices that are not their own words.
 _CHOICES = {

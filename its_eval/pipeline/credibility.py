@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from its_eval.catalogue import Catalogue
 from its_eval.checks.result import CheckResult, settled
+from its_eval.pipeline.anticipation import anticipation_checks
 from its_eval.pipeline.diagnosis import diagnostics
 from its_eval.pipeline.one_month import one_month_checks
 from its_eval.pipeline.placebo_dates import placebos_in_time
@@ -186,6 +187,12 @@ def _placebo_dates(look: Look) -> Iterator[Finding]:
         yield from checks
 
 
+def _anticipation(look: Look) -> Iterator[Finding]:
+    if look.config.checks.anticipation is not None:
+        for item in look.estimates:
+            yield from anticipation_checks(look.analysis, item, look.config.checks.anticipation)
+
+
 def _equivalence(look: Look) -> Iterator[Finding]:
     for item in look.own:
         checks = equivalence_check(look.config.estimands.margin, *item.limits, stuck=item.stuck)
@@ -226,6 +233,7 @@ DIAGNOSTICS = Check("diagnostics", _diagnostics)
 ONE_MONTH = Check("one_month", _one_month)
 TREND_BOUNDS = Check("trend_bounds", _trend_bounds)
 PLACEBO_DATES = Check("placebo_dates", _placebo_dates)
+ANTICIPATION = Check("anticipation", _anticipation)
 EQUIVALENCE = Check("equivalence", _equivalence)
 CRAWFORD_HOWELL = Check("crawford_howell", _crawford_howell)
 TOGETHER = Check("peer_overlap", _together)
@@ -241,6 +249,7 @@ CHECKS: Catalogue[Check] = Catalogue(
         "one_month": f"{_HOME}:ONE_MONTH",
         "trend_bounds": f"{_HOME}:TREND_BOUNDS",
         "placebo_dates": f"{_HOME}:PLACEBO_DATES",
+        "anticipation": f"{_HOME}:ANTICIPATION",
         "equivalence": f"{_HOME}:EQUIVALENCE",
         "crawford_howell": f"{_HOME}:CRAWFORD_HOWELL",
         "peer_overlap": f"{_HOME}:TOGETHER",

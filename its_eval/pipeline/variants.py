@@ -21,6 +21,7 @@ from its_eval.pipeline.sheet import has_sampling_variances
 if TYPE_CHECKING:
     from its_eval.comparisons.base import Comparison
     from its_eval.config import Config, Estimator
+    from its_eval.config.analysis import Sensitivity
     from its_eval.design.matrix import Season, Trend
     from its_eval.peers.distance import Scaled
     from its_eval.peers.select import PeerSet
@@ -231,11 +232,7 @@ def _of_time(config: Config, plan: OutcomePlan, comparison: Comparison) -> Itera
         yield Variant("season", shown, change_plan=_season(season_of(seasonality, plan.panel.frequency)))
     if _bends(comparison):
         yield from (_of_trend(trend) for trend in settings.trend)
-    for length in settings.pre_window:
-        if length < plan.first_start:
-            yield Variant("pre_window", str(length), change_plan=_last_before(length))
-    for length in settings.transition:
-        yield Variant("transition", str(length), change_plan=_transition(length))
+    yield from _of_lengths(settings, plan)
     for text in settings.end:
         ordinal = plan.panel.calendar.parse(text)
         last = plan.panel.index_of(ordinal)
@@ -245,6 +242,17 @@ def _of_time(config: Config, plan: OutcomePlan, comparison: Comparison) -> Itera
         # the scale of a gap is that of its strata, and a gap below zero has no logarithm
         if transform != plan.outcome.transform and not plan.panel.parts:
             yield Variant("transform", transform, change_plan=_transform(transform))
+
+
+def _of_lengths(settings: Sensitivity, plan: OutcomePlan) -> Iterator[Variant]:
+    """Yield the choices that are numbers of periods."""
+    for length in settings.pre_window:
+        if length < plan.first_start:
+            yield Variant("pre_window", str(length), change_plan=_last_before(length))
+    for length in settings.transition:
+        yield Variant("transition", str(length), change_plan=_transition(length))
+    for shape_length in settings.length:
+        yield Variant("length", f"{shape_length:g}", change_plan=_lasting(shape_length))
 
 
 def _season(season: Season) -> Callable[[OutcomePlan], OutcomePlan]:
@@ -261,6 +269,16 @@ def _last_before(length: int) -> Callable[[OutcomePlan], OutcomePlan]:
 
 def _until(ordinal: int) -> Callable[[OutcomePlan], OutcomePlan]:
     return lambda plan: plan.windowed(0, plan.panel.index_of(ordinal) + 1)
+
+
+def _lasting(length: float) -> Callable[[OutcomePlan], OutcomePlan]:
+    def change(plan: OutcomePlan) -> OutcomePlan:
+        moved = {
+            unit: (replace(found[0], length=length), *found[1:]) for unit, found in plan.interruptions.items()
+        }
+        return replace(plan, interruptions=moved)
+
+    return change
 
 
 def _transition(length: int) -> Callable[[OutcomePlan], OutcomePlan]:

@@ -207,6 +207,7 @@ _CHECKS = {
     "trend_bounds": "how far the trend may bend",
     "one_month": "change made by one month",
     "lead_test": "change ahead of the start",
+    "anticipation": "periods ahead of the start",
     "break_elsewhere": "break elsewhere",
     "influence_level_change": "influence on the change in level",
     "influence_slope_change": "influence on the change of trend",

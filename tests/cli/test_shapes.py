@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+import statsmodels.api as sm
 import yaml
 
 from its_eval.config import load_config
@@ -45,6 +48,7 @@ def config(folder, changes=None, **intervention):
         ("temporary", 6, "level_change", "a change of level that ends after 6 periods"),
         ("temporary", 24, "effect_at_12", "a change of level that ends after 24 periods"),
         ("decay", 6, "effect_at_12", "an immediate change in level that fades, by half in 6 periods"),
+        ("gradual", 9, "effect_at_12", "from 5 to 95 % of it in 9 periods, and stays"),
     ],
 )
 def test_every_shape_is_answered(tmp_path, shape, length, shown, words):
@@ -69,6 +73,10 @@ def test_every_shape_is_answered(tmp_path, shape, length, shown, words):
         ({"shape": "temporary"}, "shape temporary has no length; expected the periods that it lasts"),
         ({"shape": "decay"}, "shape decay has no length; expected the periods in which it halves"),
         ({"shape": "step", "length": 3}, "3.0: shape step has no length"),
+        (
+            {"shape": "gradual"},
+            "shape gradual has no length; expected the periods in which it goes from 5 to 95 %",
+        ),
         (
             {"shape": "pulse", "phase_in": {"periods": 2, "as": "ramp"}},
             "a ramp to shape pulse, which is no step",
@@ -239,3 +247,56 @@ def test_what_a_projection_cannot_have(tmp_path, changes, intervention, message)
     with pytest.raises(ConfigError) as error:
         config(tmp_path, changes, **intervention)
     assert message in str(error.value)
+
+
+def test_other_lengths_are_tried_beside(tmp_path):
+    found = evaluate(config(tmp_path, {"sensitivity": {"length": [3, 18]}}, shape="gradual", length=9))
+    tried = found.tables["sensitivity"].set_index(["dimension", "choice"])
+    direct = evaluate(config(tmp_path, shape="gradual", length=18)).tables["summary"]
+    assert tried.loc[("length", "18"), "estimate"] == pytest.approx(direct["estimate"].iloc[0], rel=1e-9)
+    assert ("length", "3") in tried.index
+    with pytest.raises(ConfigError, match=r"sensitivity.length: shape step has no length"):
+        config(tmp_path, {"sensitivity": {"length": [3]}}, shape="step")
+
+
+@pytest.mark.parametrize("periods", [1, 3, 12])
+def test_leads_are_held_against_what_came_before(tmp_path, periods):
+    changes = {"checks": {"anticipation": periods}, "estimators": ["ols"]}
+    chosen = config(tmp_path, changes, shape="step_and_slope")
+    found = evaluate(chosen)
+    (row,) = found.tables["checks"].query("check == 'anticipation'").to_dict("records")
+    series = found.tables["series"]
+    y, since = series["observed"].to_numpy(), series["event_time"].to_numpy()
+    columns = [np.ones(len(y)), since, since >= 0, np.maximum(since, 0)]
+    leads = [since == -ahead for ahead in range(1, periods + 1)]
+    whole = sm.OLS(y, np.column_stack([*columns, *leads]).astype(float)).fit()
+    hypothesis = np.eye(4 + periods)[4:]
+    published = whole.f_test(hypothesis)
+    assert row["p_value"] == pytest.approx(float(published.pvalue), rel=1e-7)
+    assert row["statistic"] == pytest.approx(float(published.fvalue), rel=1e-7)
+    average = np.mean(whole.params[4:])
+    assert f"lie {average:.3g} away on average" in row["message"]
+
+
+def test_a_change_ahead_of_the_start_is_seen_in_a_short_series():
+    rng = np.random.default_rng(4)
+    periods = [f"{2018 + month // 12}-{month % 12 + 1:02d}" for month in range(26)]
+    values = rng.normal(50.0, 1.0, 26) + 6.0 * (np.arange(26) >= 15)
+    table = pd.DataFrame({"indicator": "waits", "unit": "A", "period": periods, "value": values})
+    content = {
+        "version": 1,
+        "data": {"indicators": {"path": "waits.csv"}},
+        "intervention": {"date": "2019-07"},
+        "treated": ["A"],
+        "outcomes": [{"indicator": "waits", "seasonality": "none"}],
+        "checks": {"anticipation": 3},
+    }
+    checks = evaluate(content, indicators=table).tables["checks"].set_index("check")
+    assert checks.loc["placebo_dates", "status"] == "not_applicable"
+    assert checks.loc["anticipation", "p_value"] < 0.001
+    assert checks.loc["anticipation", "status"] == "attention"
+    content["checks"] = {"anticipation": 12}
+    short = evaluate(content, indicators=table).tables["checks"].set_index("check")
+    assert "12 leads leave 6 periods before them; 8 are needed" in short.loc["anticipation", "message"]
+    content["checks"] = {}
+    assert "anticipation" not in set(evaluate(content, indicators=table).tables["checks"]["check"])

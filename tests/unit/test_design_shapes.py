@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from scipy import special
 
 from its_eval.design.matrix import Interruption, Season, ShortSegmentError, build_design, require_segments
 from its_eval.design.shapes import SHAPES
@@ -26,6 +27,9 @@ def design(shape, length=0.0, *, start=START, phase_in=0, n=N):
         ("decay", 1.0, 0, [1, 0.5, 0.25, 0.125, 0.0625, 0.03125]),
         ("decay", 2.0, 1, [0, 1, 0.5**0.5, 0.5, 0.5**1.5, 0.25]),
         ("step", 0.0, 0, [1, 1, 1, 1, 1, 1]),
+        # the logistic curve through 5 % at the start and 95 % at the end of its length, in mid-period
+        ("gradual", 2.0, 0, list(special.expit(np.log(19.0) * (np.arange(6) - 0.5)))),
+        ("gradual", 6.0, 1, [0, *special.expit(np.log(19.0) * (np.arange(5) - 2.5) / 3.0)]),
     ],
 )
 def test_columns(shape, length, phase_in, expected):
@@ -36,7 +40,9 @@ def test_columns(shape, length, phase_in, expected):
     assert "slope_change" not in made.terms
 
 
-@pytest.mark.parametrize(("shape", "length"), [("pulse", 0.0), ("temporary", 4.0), ("decay", 3.0)])
+@pytest.mark.parametrize(
+    ("shape", "length"), [("pulse", 0.0), ("temporary", 4.0), ("decay", 3.0), ("gradual", 6.0)]
+)
 def test_fits_and_effects_are_those_of_statsmodels(shape, length):
     rng = np.random.default_rng(5)
     n, start = 40, 22
@@ -47,6 +53,7 @@ def test_fits_and_effects_are_those_of_statsmodels(shape, length):
         "pulse": since == 0,
         "temporary": (since >= 0) & (since < 4),
         "decay": np.where(since >= 0, 2.0 ** (-np.maximum(since, 0) / 3.0), 0.0),
+        "gradual": np.where(since >= 0, special.expit(np.log(19.0) * ((since + 0.5) / 3.0 - 1.0)), 0.0),
     }[shape].astype(float)
     published = sm.OLS(y, np.column_stack([np.ones(n), since, profile])).fit()
     rows = linear_contrasts(made, np.ones(n, bool), (0, 2))
@@ -87,6 +94,8 @@ def test_terms_are_those_of_the_catalogue():
         "pulse": ("level_change",),
         "temporary": ("level_change",),
         "decay": ("level_change",),
+        "gradual": ("level_change",),
+        "free": ("average_effect",),
     }
     assert [name for name, shape in SHAPES.items() if shape.stays] == ["step", "step_and_slope"]
 

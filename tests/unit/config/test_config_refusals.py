@@ -144,7 +144,7 @@ RULES = [
     (
         {"intervention": "{date: 2015-07, shape: stp}"},
         "3: intervention.shape: 'stp' is not known (did you mean 'step'?); expected one of step, slope, "
-        "step_and_slope, pulse, temporary, decay, free",
+        "step_and_slope, pulse, temporary, decay, gradual, free",
     ),
     (
         {"intervention": "{date: 2015-07, phase_in: {as: ram}}"},

@@ -34,7 +34,7 @@ KEYS = {
     "Harmonics": "harmonics",
     "Estimator": "name label order variance lags rho seasonal_order errors",
     "Estimands": "primary at margin",
-    "Checks": "placebo_units placebo_dates leave_one_peer_out trend_bounds one_month diagnostics "
+    "Checks": "placebo_units placebo_dates leave_one_peer_out trend_bounds one_month anticipation diagnostics "
     "pretrend_margin",
     "Covariate": "indicator lag",
     "BeforeAfter": "path columns follow_ups",
@@ -42,7 +42,7 @@ KEYS = {
     "Registration": "where when",
     "Strata": "values gap min_denominator",
     "Sensitivity": "k metric scale drop_characteristic random_donors order variance season pre_window "
-    "transition end weighting transform trend standard cross",
+    "transition length end weighting transform trend standard cross",
     "Multiplicity": "method across",
     "Output": "which tables figures report detail",
     "Simulation": "donors level between trend season sd errors autocorrelation shared denominator effect",
