@@ -125,10 +125,14 @@ class SeriesFits(Result):
         return self.names[0]
 
     def summary(self) -> str:
-        """Return jump and change of slope of every series as text, with interval and p-value."""
-        lines = [self.title]
-        for row in self.tables["effects"].to_dict("records"):
-            if row["estimand"] in _SHOWN and row["scale"] != "ratio":
+        """Return what changed in every series as text, with interval and p-value.
+
+        Jump and change of slope; of single periods the average effect.
+        """
+        lines, effects = [self.title], self.tables["effects"]
+        shown = _SHOWN if effects["estimand"].isin(_SHOWN).any() else ("average_effect",)
+        for row in effects.to_dict("records"):
+            if row["estimand"] in shown and row["scale"] != "ratio":
                 lines.append(f"{row['series']}: {effect_words(row, estimable=row['estimable'])}")
         lines += [
             f"{row['series']}: not estimated: {row['message']}"
@@ -209,8 +213,9 @@ def fit(
     start : str, Period or Timestamp
         T0, the first affected period, written as those of the index. A pandas period is read by the dates
         that it covers, and ``2011Q1`` beside an index of ``Q-MAR`` is the period that has this name there.
-    shape : {"step", "slope", "step_and_slope"}
-        What may change at the start.
+    shape : {"step", "slope", "step_and_slope", "pulse", "free"}
+        What may change at the start; free: each period from then on has an effect of its own, held against
+        what the periods before predict.
     estimator : str or Estimator
         As in a config; families of counts need numerators and denominators and so a config.
     seasonality : str or Seasonality

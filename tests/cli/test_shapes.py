@@ -8,6 +8,7 @@ import pytest
 import statsmodels.api as sm
 import yaml
 
+from its_eval import fit
 from its_eval.config import load_config
 from its_eval.errors import ConfigError
 from its_eval.pipeline.run import evaluate
@@ -300,3 +301,17 @@ def test_a_change_ahead_of_the_start_is_seen_in_a_short_series():
     assert "12 leads leave 6 periods before them; 8 are needed" in short.loc["anticipation", "message"]
     content["checks"] = {}
     assert "anticipation" not in set(evaluate(content, indicators=table).tables["checks"]["check"])
+
+
+def test_single_periods_from_python_with_a_gap_in_one_series():
+    rng = np.random.default_rng(2)
+    periods = [f"{2013 + month // 12}-{month % 12 + 1:02d}" for month in range(60)]
+    values = pd.DataFrame(rng.normal(50.0, 1.0, (60, 2)), index=periods, columns=["A", "B"])
+    values.loc["2016-05", "B"] = np.nan
+    found = fit(values, "2016-01", shape="free", seasonality="none")
+    effects = found.effects.query("estimand == 'average_effect' and scale == 'response'").set_index("series")
+    for name, rows_of in found.series.query("period >= '2016-01'").groupby("series"):
+        gap = rows_of["observed"] - rows_of["counterfactual"]
+        assert effects.loc[name, "estimate"] == pytest.approx(gap.mean())
+        assert rows_of["counterfactual"].notna().all()
+    assert found.summary().count("average_effect") == 2

@@ -131,7 +131,7 @@ def test_options_that_cannot_be_are_told_together():
     with pytest.raises(UsageError) as caught:
         fitted(A, shape="stp", confidence="a", phase_in=-1, at=[6, 1.5])
     assert caught.value.message.splitlines() == [
-        "shape 'stp' (did you mean 'step'?): expected one of step, slope, step_and_slope, pulse",
+        "shape 'stp' (did you mean 'step'?): expected one of step, slope, step_and_slope, pulse, free",
         "confidence 'a': expected a number from 0.5 to below 1",
         "phase_in -1: expected a whole number of at least 0",
         "at 1.5: expected a whole number of at least 0",

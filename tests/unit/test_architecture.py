@@ -102,7 +102,7 @@ RUNGS = (
     {"error_model", "truths"},
     {"primary", "period_weights", "set_parts"},
     {"question", "tables", "foresight", "simulated_series"},
-    {"looks", "placebos", "placebo_dates", "diagnosis", "one_month", "variants"},
+    {"looks", "placebos", "placebo_dates", "diagnosis", "one_month", "anticipation", "variants"},
     {"trend_bounds", "together"},
     {"pooled"},
     {"credibility", "specifications"},

@@ -557,7 +557,7 @@ RULES = [
     ({"checks": "{pretrend_margin: -1}"}, "6: checks.pretrend_margin: found '-1'; expected a number above 0"),
     (
         {"checks": "{placebo_unit: true}"},
-        "6: checks.placebo_unit: unknown key (did you mean 'placebo_units' or 'placebo_dates'?); expected one of placebo_units, placebo_dates, leave_one_peer_out, trend_bounds, one_month, diagnostics, pretrend_margin",
+        "6: checks.placebo_unit: unknown key (did you mean 'placebo_units' or 'placebo_dates'?); expected one of placebo_units, placebo_dates, leave_one_peer_out, trend_bounds, one_month, anticipation, diagnostics, pretrend_margin",
     ),
     # sensitivity
     *(
@@ -631,7 +631,7 @@ RULES = [
     ({"sensitivity": "[k]"}, "6: sensitivity: found ['k']; expected a mapping, `key: value`"),
     (
         {"sensitivity": "{ks: [5]}"},
-        "6: sensitivity.ks: unknown key (did you mean 'k'?); expected one of k, metric, scale, drop_characteristic, random_donors, order, variance, season, pre_window, transition, end, weighting, transform, trend, standard, cross",
+        "6: sensitivity.ks: unknown key (did you mean 'k'?); expected one of k, metric, scale, drop_characteristic, random_donors, order, variance, season, pre_window, transition, length, end, weighting, transform, trend, standard, cross",
     ),
     # units, characteristics and peers
     (
