@@ -146,8 +146,10 @@ def _outcome(
     weak = doubts(evaluation, outcome, main)
     if weak:
         more = len(weak) - NAMED_DOUBTS
-        rest = f"; and {more} more" if more > 0 else ""
-        yield Line(f"Weakens this: {'; '.join(weak[:NAMED_DOUBTS])}{rest}.")
+        # a sentence each: three in one are too long to read
+        first, *others = weak[:NAMED_DOUBTS]
+        said = [first, *map(capitalised, others), *([f"And {more} more"] if more > 0 else [])]
+        yield Line(f"Weakens this: {'. '.join(said)}.")
 
 
 def main_design(rows: pd.DataFrame) -> str:

@@ -313,7 +313,7 @@ def test_missing_months_of_treated_units_are_said(evaluate):
     series["U00"][[3, 4, 30]] = np.nan
     lines, tables = evaluate(series, treated="[U00, U01]", also=NO_CHECKS)
     assert lines[1].endswith("24 months before, 24 after; not used: 3 of U00")
-    assert "Weakens this: no others to compare with; periods are missing in U00" in joined(lines)
+    assert "Weakens this: no others to compare with. Periods are missing in U00" in joined(lines)
     used = pd.read_csv(tables / "series.csv")
     assert (~used["used"]).sum() == 3
     series["U00"][[3, 4, 30]] = 50.0
