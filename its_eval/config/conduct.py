@@ -75,9 +75,14 @@ def looks_faults(
     if looks.from_ < least:
         what = f"{looks.from_}: `shape: {intervention.shape}` needs {least} periods from the start on"
         yield Fault(("looks", "from"), what, f"{least} or more", absolute=True)
-    if intervention.fit == "before":
-        what = "'before': each period has an effect of its own, for which repeated looks are not simulated"
-        yield Fault(("intervention", "fit"), what, "whole, or no `looks`", absolute=True)
+    if SHAPES[intervention.shape].by_period:
+        key, value, other = "shape", intervention.shape, "another shape"
+        if intervention.fit == "before":
+            key, value, other = "fit", intervention.fit, "whole"
+        what = (
+            f"{show(value)}: each period has an effect of its own, for which repeated looks are not simulated"
+        )
+        yield Fault(("intervention", key), what, f"{other}, or no `looks`", absolute=True)
     able = [name for name, item in COMPARISONS.items() if item.has_mean_series]
     for place, design in enumerate(designs):
         if design not in able:

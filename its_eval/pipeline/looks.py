@@ -216,7 +216,21 @@ def look_designs(
     # the scale does not matter to series without an effect
     plain = outcome.model_copy(update={"kind": "number", "transform": "none"})
     season = season_of(outcome.seasonality, config.data.frequency)
-    plan = OutcomePlan(plain, units, panel, {}, season, masked, reasons, {}, {}, {}, ())
+    plan = OutcomePlan(
+        plain,
+        units,
+        panel,
+        {},
+        season,
+        masked,
+        reasons,
+        {},
+        {},
+        {},
+        (),
+        trend=outcome.trend,
+        min_segment=config.min_segment,
+    )
     question = config.estimands.primary
     return [
         (LookDesign(plan, design.interruptions, observed, origin, question), some)

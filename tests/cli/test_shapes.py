@@ -238,6 +238,18 @@ def test_a_projection_beside_peers_with_all_checks(tmp_path):
             "'step': from the start of the intervention, of shape free, each period has an effect of its own",
         ),
         (
+            {"looks": {"from": 8, "until": 12}},
+            {"shape": "free"},
+            "'free': each period has an effect of its own, for which repeated looks are not simulated; expected "
+            "another shape",
+        ),
+        (
+            {"looks": {"from": 8, "until": 12}},
+            {"fit": "before"},
+            "'before': each period has an effect of its own, for which repeated looks are not simulated; expected "
+            "whole",
+        ),
+        (
             {"estimands": {"primary": "level_change"}},
             {"shape": "free"},
             "'level_change' is not an estimand of shape free",

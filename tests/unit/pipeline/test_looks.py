@@ -66,18 +66,20 @@ def test_smallest_p_is_that_of_runs_on_growing_data(question, start):
         np.testing.assert_allclose(smallest[series], min(found), rtol=0, atol=1e-3)
 
 
-def test_least_squares_are_those_of_another_program():
+@pytest.mark.parametrize("trend", ["linear", "none"])
+def test_least_squares_are_those_of_another_program(trend):
     config, [(design, _)] = designed(
         estimators=["ols"],
         intervention={"date": month(24), "shape": "step"},
-        outcome_defaults={"seasonality": "none"},
+        outcome_defaults={"seasonality": "none", "trend": trend},
     )
     errors = np.random.default_rng(8).standard_normal((36, 4))
     smallest = _smallest(config.looks, design, estimator(config), errors)[""]
     time = np.arange(36.0)
-    X = np.column_stack([np.ones(36), time, time >= 24])
+    course = [np.ones(36), time] if trend == "linear" else [np.ones(36)]
+    X = np.column_stack([*course, time >= 24])
     expected = [
-        min(sm.OLS(errors[:end, series], X[:end]).fit().pvalues[2] for end in range(32, 37))
+        min(sm.OLS(errors[:end, series], X[:end]).fit().pvalues[-1] for end in range(32, 37))
         for series in range(4)
     ]
     np.testing.assert_allclose(smallest, expected, rtol=1e-8)
