@@ -25,8 +25,10 @@ from its_eval.cli.console import WIDTH, data_console, message_console
 from its_eval.evaluation import records
 from its_eval.pipeline.planning import make_plan, require_detail
 from its_eval.pipeline.sources import load_sources
+from its_eval.words.blind import WITHHELD, blind_lines, is_blind, unblinded_sentences
 from its_eval.words.labels import estimand_words
 from its_eval.words.numbers import counted, digits_for, p_number, rounded
+from its_eval.words.protocol import protocol_line
 from its_eval.words.screen import Line, screen
 from its_eval.words.sentences import (
     attention,
@@ -64,6 +66,11 @@ def print_summary(evaluation: Evaluation, target: Path, *, report: bool, verbose
         Also print each unit in sentences, its peers and every estimand of the primary estimator.
     """
     console = data_console()
+    if is_blind(evaluation):
+        for words in (evaluation.title, *WITHHELD, *blind_lines(evaluation), protocol_line(evaluation)):
+            _print(console, Line(words))
+        console.print(f"{_place(target, report=report)}", soft_wrap=True)
+        return
     for line in screen(evaluation, verbose=verbose):
         _print(console, line)
     for outcome in evaluation.outcomes if verbose else ():
@@ -80,9 +87,15 @@ def print_summary(evaluation: Evaluation, target: Path, *, report: bool, verbose
         )
     for words in selection_sentences(evaluation):
         _print(console, Line(words, "note"))
-    where = f"Report: {target / 'report.html'}" if report else f"Tables: {target / 'tables'}"
+    for words in unblinded_sentences(evaluation):
+        _print(console, Line(words, "note"))
+    where = _place(target, report=report)
     more = "" if verbose else "   (-v: every unit, peers, checks)"
     console.print(f"{where}{more}", soft_wrap=True)
+
+
+def _place(target: Path, *, report: bool) -> str:
+    return f"Report: {target / 'report.html'}" if report else f"Tables: {target / 'tables'}"
 
 
 _STYLES = {"title": "bold", "head": "bold", "plain": "", "note": "dim"}

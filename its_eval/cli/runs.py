@@ -18,8 +18,8 @@ import typer
 
 from its_eval.cli.system import end_with_parent, stopping_cleanly
 from its_eval.config.named_files import files_named
-from its_eval.errors import ItsEvalError
-from its_eval.provenance import REPORT, read_manifest, surely_unchanged, unchanged
+from its_eval.errors import ItsEvalError, UsageError
+from its_eval.provenance import REPORT, RESOLVED, read_manifest, surely_unchanged, unchanged
 
 if TYPE_CHECKING:
     from its_eval.config import Config
@@ -53,6 +53,8 @@ class Asked:
         What the run is held to.
     digest : str or None
         Of the protocol, as it was deposited elsewhere.
+    blind, unblind : bool
+        Whether the effect is withheld, or shown after it was.
     """
 
     figures: bool
@@ -68,6 +70,8 @@ class Asked:
     verbose: bool
     protocol: Path | None = None
     digest: str | None = None
+    blind: bool = False
+    unblind: bool = False
 
 
 @dataclass(frozen=True)
@@ -216,6 +220,8 @@ def _carried_out(task: Task, asked: Asked) -> Done:
     evaluation = _evaluated(config, task, asked)
     _tell_path(target / (REPORT if asked.report else "tables"), asked)
     entry: dict[str, Any] = {"config": str(path), "out": str(target)}
+    if asked.blind:
+        entry["blind"] = True
     if asked.form == "json":
         verdicts = jsonable_tables({"verdicts": evaluation.tables["verdicts"]})
         entry |= {"title": evaluation.title, "faults": evaluation.faults, **verdicts}
@@ -249,18 +255,50 @@ def _evaluated(config: Config, task: Task, asked: Asked) -> Evaluation:
         protocol, digest = read_protocol(asked.protocol, asked.digest)
         sealed = load_config(protocol.config)
         held = Held(asked.protocol, protocol, digest, sealed, asked.digest is not None)
+    unblinded = unblinding(config, task.target, asked)
     with progress_bar(quiet=asked.quiet) as progress:
         return produce(
             config,
             task.path,
             task.target,
             command=shlex.join(["its-eval", *sys.argv[1:]]),
-            wanted=Wanted(figures=asked.figures, report=asked.report, held=held),
-            force=asked.force,
+            wanted=Wanted(asked.figures, asked.report, held, blind=asked.blind, unblinded=unblinded),
+            force=asked.force or asked.unblind,
             jobs=asked.jobs,
             progress=progress,
             foresee=None if asked.quiet else foresee,
         )
+
+
+def unblinding(config: Config, target: Path, asked: Asked) -> dict[str, Any] | None:
+    """Return what is recorded of a result that was blind before; None where there is nothing.
+
+    Raises
+    ------
+    UsageError
+        When the effect would be shown without a record, or there is no blind result to be followed.
+    """
+    from its_eval.config import to_yaml  # noqa: PLC0415  (not for a result that stands)
+
+    stored = read_manifest(target) or {}
+    conduct = stored.get("conduct") or {}
+    earlier: dict[str, Any] | None = conduct.get("unblinded")
+    if asked.unblind and "blind" not in conduct:
+        raise UsageError(
+            f"--unblind: {target} holds no blind result; expected one of `its-eval run --blind`",
+            "run it without --unblind",
+        )
+    if "blind" not in conduct or asked.blind:
+        return earlier
+    if not asked.unblind:
+        raise UsageError(
+            f"{target} holds a blind result, and this run would show the effect without a record",
+            "--unblind shows it and records that; --blind --force renews the blind result",
+        )
+    resolved = target / RESOLVED
+    written = resolved.read_text(encoding="utf-8") if resolved.is_file() else ""
+    changed = written != to_yaml(config, as_written=True)
+    return earlier or {"blind_finished": stored.get("finished"), "config_changed": changed}
 
 
 def _stands(config: Config, task: Task, asked: Asked) -> bool:

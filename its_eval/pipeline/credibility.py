@@ -224,7 +224,10 @@ def _placebo_units(look: Look) -> Iterator[Finding]:
         own = {unit: item for (unit, key), item in look.beside.items() if key == one.key}
         look.credibility.rows["placebo_units"] += placebo_rows(look.plan, look.comparison.name, one, own)
         for unit, item in own.items():
-            checks = (placebo_check(item), exchangeability_check(item))
+            checks = (
+                placebo_check(item),
+                exchangeability_check(item.place, item.n_donors, item.n_effective),
+            )
             yield from ((unit, check) for check in checks if check is not None)
 
 

@@ -79,7 +79,8 @@ class Facts(NamedTuple):
     files : mapping of str to str
         Hashes of the tables beside them.
     windows : mapping of str to tuple of str
-        First period and last one with a value of a treated unit, by outcome.
+        First period and last one with a value of a treated unit, by outcome; of a blind run, in which nobody
+        sees that, the last is blank.
     peers : mapping of tuple of str to tuple of str
         By outcome and treated unit.
     unfit : mapping of tuple of str to mapping of str to str
@@ -117,7 +118,10 @@ def facts_of(held: Held, config: Config, sources: Sources, plan: Plan) -> Facts:
         choices(_plain(config)),
         fingerprints(sealed, sources.rows, starts_of(sealed), until),
         input_hashes_by_role(config),
-        {item.outcome.name: _observed(item) for item in plan.outcomes},
+        {
+            item.outcome.name: _observed(item) if sources.cut == "nobody" else (item.period(0), "")
+            for item in plan.outcomes
+        },
         peers,
         unfit,
         frozenset((*plan.treated, *(() if settings is None else settings.exclude))),
@@ -207,10 +211,10 @@ def _windows(protocol: Protocol, facts: Facts, told: set[str]) -> Iterator[Depar
         if outcome not in facts.windows or {f"outcomes.{outcome}.{end}" for end in ("start", "end")} & told:
             continue
         first, last = facts.windows[outcome]
-        early = protocol.looks is None and planned.last and last != planned.last
+        early = protocol.looks is None and planned.last and last and last != planned.last
         if first != planned.first or early:
             span = f"{planned.first} to {planned.last or 'the last period of the data'}"
-            yield Departure(f"window.{outcome}", span, f"{first} to {last}")
+            yield Departure(f"window.{outcome}", span, f"{first} to {last or 'the start'}")
 
 
 def _peers(outcome: str, unit: str, sealed: SealedPeers, facts: Facts) -> Iterator[Departure]:

@@ -220,13 +220,13 @@ def beside_donors(
             )
         n_effective = _independent(comparison, part)
         for unit, item in beside.items():
-            place = _place_before(estimates[0].sheet.plan, unit, part.donors)
+            place = place_before(estimates[0].sheet.plan, unit, part.donors)
             flags = (*item.flags, "unlike_donors") if place.unusual else item.flags
             found[unit] = replace(item, flags=flags, place=place, n_effective=n_effective)
     return found
 
 
-def _place_before(plan: OutcomePlan, unit: str, donors: Sequence[str]) -> Percentiles:
+def place_before(plan: OutcomePlan, unit: str, donors: Sequence[str]) -> Percentiles:
     """Return where a unit's own values stood among those of its donors before its start."""
     interruptions = plan.interruptions[unit]
     before = plan.usable(interruptions) & (np.arange(plan.panel.n_periods) < interruptions[0].start)
@@ -453,21 +453,22 @@ def placebo_check(item: Beside) -> CheckResult:
     return CheckResult("placebo_units", float(rank), item.p_rank, "pass", message)
 
 
-def exchangeability_check(item: Beside) -> CheckResult | None:
+def exchangeability_check(
+    among: Percentiles | None, n_donors: int, n_effective: float = math.nan
+) -> CheckResult | None:
     """Return the check ``exchangeability``: whether the unit could be one of those it is judged by."""
-    if item.place is None or all(math.isnan(place) for place in vars(item.place).values()):
+    if among is None or all(math.isnan(place) for place in vars(among).values()):
         return None
-    places = {name: place for name, place in vars(item.place).items() if not math.isnan(place)}
-    message = (
-        f"Percentiles before the start among {item.n_donors} units without the intervention: "
-        + ", ".join(f"{name} {place:.0f}" for name, place in places.items())
+    places = {name: place for name, place in vars(among).items() if not math.isnan(place)}
+    message = f"Percentiles before the start among {n_donors} units without the intervention: " + ", ".join(
+        f"{name} {place:.0f}" for name, place in places.items()
     )
-    unusual = item.place.unusual
+    unusual = among.unusual
     if unusual:
         message += f". It is unlike them ({', '.join(unusual)}), so that what they do says less of it."
     else:
         message += ": it could be one of them."
-    if not math.isnan(item.n_effective):
-        message += f" They share peers, and tell as much as {item.n_effective:.0f} independent ones."
+    if not math.isnan(n_effective):
+        message += f" They share peers, and tell as much as {n_effective:.0f} independent ones."
     farthest = max(places.values(), key=lambda place: abs(place - 50.0))
     return CheckResult("exchangeability", farthest, math.nan, "note" if unusual else "pass", message)

@@ -6,19 +6,21 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from its_eval.config import to_yaml
 from its_eval.evaluation import DEVIATION, DEVIATIONS
+from its_eval.pipeline.blind import evaluate_blind
 from its_eval.pipeline.cost import SAID_FROM, Parts, StageClock, expected_cost, is_worth_a_trial, of_few
 from its_eval.pipeline.deviations import Held, held_to
 from its_eval.pipeline.frames import written_frames
 from its_eval.pipeline.planning import make_plan, require_detail
+from its_eval.pipeline.protocol import fingerprints
 from its_eval.pipeline.run import evaluate_plan
-from its_eval.pipeline.sources import input_files, load_sources
+from its_eval.pipeline.sources import input_files, load_sources, starts_of
 from its_eval.provenance import REPORT, RESOLVED, input_hashes, manifest, output_hashes
 from its_eval.report.write import require_free, result_folder, write_manifest, write_tables, write_text
 
@@ -49,11 +51,17 @@ class Wanted:
         Whether to draw, and to write the report.
     held : Held or None
         The protocol, if any.
+    blind : bool
+        Whether everything but the effect is wanted: what treated units did from the start on is not read on.
+    unblinded : mapping or None
+        What is recorded of a blind result that is followed by this one.
     """
 
     figures: bool = True
     report: bool = True
     held: Held | None = None
+    blind: bool = False
+    unblinded: Mapping[str, Any] | None = None
 
 
 @dataclass
@@ -128,23 +136,20 @@ def produce(
     with result_folder(target, force=force) as folder:
         progress("loading data", 0, 0)
         if done is None:
-            held = wanted.held
-            inputs = input_hashes([*input_files(config), *([] if held is None else [held.path])])
-            sources = load_sources(config)
+            inputs = input_hashes(_files(config, wanted))
+            sources = load_sources(config, cut="treated" if wanted.blind else "nobody")
             laps.end("load")
             progress("choosing peers", 0, 0)
             plan = make_plan(config, sources)
             laps.end("plan")
             require_detail(config, plan)
-            if foresee is not None and is_worth_a_trial(plan):
+            if foresee is not None and not wanted.blind and is_worth_a_trial(plan):
                 progress("trying two units, to say what the run will take", 0, 0)
                 cost = _tried(config, sources, plan, wanted, jobs)
                 if cost.seconds >= SAID_FROM:
                     foresee(cost)
                 laps.end("trial")
-            evaluation = evaluate_plan(config, sources, plan, lambda phrase: progress(phrase, 0, 0))
-            if held is not None:
-                evaluation = held_to(held, config, sources, plan, evaluation)
+            evaluation = _evaluated(config, sources, plan, wanted, lambda phrase: progress(phrase, 0, 0))
             laps.end("estimate")
         else:
             evaluation = done
@@ -172,7 +177,7 @@ def _fill(
     # of a study made in memory no manifest names the folder of its paths
     write_text(folder / RESOLVED, to_yaml(config, as_written=origin.config_path is not None))
     laps.end("tables")
-    if wanted.figures:
+    if wanted.figures and not wanted.blind:
         _draw(config, evaluation, folder, report=wanted.report, jobs=jobs, progress=progress)
         laps.end("figures")
     fits = evaluation.tables["fits"]
@@ -186,7 +191,7 @@ def _fill(
         timings=laps.seconds,
         notes=evaluation.notes,
         flags=flagged.to_dict("records"),
-        figures=wanted.figures,
+        figures=wanted.figures and not wanted.blind,
         folder=config.origin.folder,
     )
     content |= {
@@ -200,7 +205,13 @@ def _fill(
     }
     if evaluation.conduct:
         content["conduct"] = dict(evaluation.conduct)
-    if "xlsx" in output.tables:
+    if "unblinded" in evaluation.conduct:
+        # times stand in the manifest alone
+        content["conduct"]["unblinded"] = {
+            "when": content["finished"],
+            **evaluation.conduct["unblinded"],
+        }
+    if "xlsx" in output.tables and not wanted.blind:
         from its_eval.report.workbook import write_workbook  # noqa: PLC0415  (openpyxl is loaded only here)
 
         write_workbook(evaluation, folder / WORKBOOK)
@@ -239,6 +250,34 @@ def _tried(config: Config, sources: Sources, plan: Plan, wanted: Wanted, jobs: i
         Parts(len(files) - drawn.total(), drawn[False], drawn[True]),
         size,
     )
+
+
+def _files(config: Config, wanted: Wanted) -> list[Path]:
+    """Return the files whose hashes are written down.
+
+    The hash of a whole table of indicators would tell of a blind run whether later values are what they were.
+    """
+    files = input_files(config)
+    if wanted.blind:
+        tables = {table.path for table in config.data.indicators}
+        files = [path for path in files if tables.isdisjoint((path, *path.parents))]
+    return [*files, *([] if wanted.held is None else [wanted.held.path])]
+
+
+def _evaluated(
+    config: Config, sources: Sources, plan: Plan, wanted: Wanted, progress: Callable[[str], None]
+) -> Evaluation:
+    """Evaluate a plan, blind or not, and hold it to its protocol."""
+    if wanted.blind:
+        before = fingerprints(config, sources.rows, starts_of(config))
+        known = {name: item.model_dump(mode="json") for name, item in before.items()}
+        evaluation = evaluate_blind(config, sources, plan, progress)
+        evaluation = replace(evaluation, conduct={"blind": {"data": known}})
+    else:
+        evaluation = evaluate_plan(config, sources, plan, progress)
+    if wanted.unblinded is not None:
+        evaluation = replace(evaluation, conduct={**evaluation.conduct, "unblinded": dict(wanted.unblinded)})
+    return evaluation if wanted.held is None else held_to(wanted.held, config, sources, plan, evaluation)
 
 
 def fault_names(evaluation: Evaluation) -> dict[str, dict[str, int]]:

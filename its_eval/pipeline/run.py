@@ -151,7 +151,7 @@ def _evaluated(config: Config, sources: Sources, plan: Plan, progress: Progress)
         progress(f"{outcome.outcome.label}: {_LOOKING}")
         for name, some in peer_rows(outcome).items():
             rows[name] += some
-        _add_peer_series(outcome, tables["peer_series"])
+        add_peer_series(outcome, tables["peer_series"])
         donors = targets_of_donors(config, sources, outcome, outcome.treated)
         for design in config.designs:
             answered = _answer(config, sources, outcome, comparison_of(design), donors, progress)
@@ -174,7 +174,7 @@ def _evaluated(config: Config, sources: Sources, plan: Plan, progress: Progress)
         config.title,
         every,
         plan.notes,
-        {outcome.outcome.name: _about(config, outcome) for outcome in plan.outcomes},
+        {outcome.outcome.name: outcome_facts(config, outcome) for outcome in plan.outcomes},
         dict(sources.units.names),
     )
     return with_workshops(config, sources.workshops, evaluation)
@@ -316,7 +316,8 @@ def _bends(rows: Sequence[Mapping[str, Any]], question: str) -> dict[tuple[str, 
     return bends
 
 
-def _about(config: Config, plan: OutcomePlan) -> dict[str, Any]:
+def outcome_facts(config: Config, plan: OutcomePlan) -> dict[str, Any]:
+    """Return what tables cannot say about an outcome."""
     outcome = plan.outcome
     strata = tuple((part.name, part.stratum) for part in strata_of_gap(outcome))
     return ({"gap_of": strata} if strata else {}) | {
@@ -352,7 +353,7 @@ def _about(config: Config, plan: OutcomePlan) -> dict[str, Any]:
     }
 
 
-def _add_peer_series(plan: OutcomePlan, into: TableColumns) -> None:
+def add_peer_series(plan: OutcomePlan, into: TableColumns) -> None:
     """Add a row for every peer of an outcome and period: its value on the response scale, and of how many."""
     peers = sorted({peer for peers in plan.peer_sets.values() for peer in peers.peers})
     if not peers:

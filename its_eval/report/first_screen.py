@@ -20,6 +20,7 @@ from its_eval.figures.scales import interval_reach, tick_labels
 from its_eval.report.blocks import FirstScreen, Forest, ForestRow, Section, Table, plain
 from its_eval.report.cells import ANSWER_TITLES, FOUND, answer_rows, answering_picture
 from its_eval.report.source import anchor
+from its_eval.words.blind import unblinded_sentences
 from its_eval.words.board import board_answer, board_question, interruptions, interval_of, most_changed_first
 from its_eval.words.doubts import doubts
 from its_eval.words.labels import capitalised, compared_with, estimand_words
@@ -223,7 +224,7 @@ def _weak(source: ReportSource, designs: Mapping[str, str]) -> list[str]:
         f"{capitalised(words)}{f' ({labels[0]})' if len(labels) < len(answered) else ''}."
         for words, labels in found.items()
     ]
-    said = [*of_run, *said]
+    said = [*unblinded_sentences(source.evaluation), *of_run, *said]
     stated = any(source.about(outcome).get("chosen") for outcome in source.outcomes)
     return said if stated else [*said, *selection_sentences(source.evaluation)[:1]]
 

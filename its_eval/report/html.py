@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from its_eval.report.answer import answer
 from its_eval.report.before_after import before_after
+from its_eval.report.blind import blind
 from its_eval.report.checks import checks
 from its_eval.report.effects import effects
 from its_eval.report.embedding import SvgEmbedder, data_uri, numbers_uri, stored_figures
@@ -25,6 +26,7 @@ from its_eval.report.peers import peers
 from its_eval.report.protocol import protocol
 from its_eval.report.source import ReportSource, with_every_table
 from its_eval.report.what_if.studies import what_if
+from its_eval.words.blind import is_blind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -171,6 +173,17 @@ def _sections(source: ReportSource) -> list[Section]:
     return [replace(made[ident], folded=ident not in _OPEN) for ident in _ORDER if made[ident].blocks]
 
 
+def _blind_sections(source: ReportSource) -> list[Section]:
+    """Return the sections of a blind run: its own, then those that say nothing of an effect."""
+    shown = [*blind(source), *protocol(source), *peers(source), *method(source)]
+    kept = [section for section in shown if section.blocks and section.ident not in _OF_EFFECTS]
+    return [replace(section, folded=section.ident in _ORDER[2:]) for section in kept]
+
+
+#: What a blind run has not: mixtures fitted to treated units, and what is said of answers.
+_OF_EFFECTS = ("mixtures", "assumptions", "checklists")
+
+
 def render_report(
     evaluation: Evaluation,
     figures_folder: Path,
@@ -207,13 +220,14 @@ def render_report(
     style = style or HouseStyle()
     stored = stored_figures(complete, figures_folder)
     source = ReportSource(complete, settings, provenance, stored, answers or {})
-    sections = _sections(source)
+    withheld = is_blind(evaluation)
+    sections = _blind_sections(source) if withheld else _sections(source)
     return render_page(
         "report.html.j2",
         style=style,
         what_if=any(section.ident == "what-if" for section in sections),
         title=style.title or evaluation.title,
-        first=first_screen(source),
+        first=None if withheld else first_screen(source),
         sections=sections,
         version=str((provenance.get("program") or {}).get("version", "")),
     )

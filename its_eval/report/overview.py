@@ -156,8 +156,10 @@ def report_of(run: StoredRun, *, style: Path | None = None, answers: Path | None
 def _drawings(run: StoredRun) -> Iterator[Path]:
     """Give the folder of all figures of a result: its own, or one where they are drawn again."""
     # a result with every figure keeps them; of a run without figures there is none to draw
-    kept = any((run.figures / f"{task.stem}.svg").is_file() for task in figure_tasks(run.evaluation))
-    if kept or not run.manifest.get("figures"):
+    drawn_before = bool(run.manifest.get("figures"))
+    if not drawn_before or any(
+        (run.figures / f"{task.stem}.svg").is_file() for task in figure_tasks(run.evaluation)
+    ):
         yield run.figures
         return
     with tempfile.TemporaryDirectory() as drawn:

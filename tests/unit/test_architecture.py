@@ -108,7 +108,7 @@ RUNGS = (
     {"credibility", "specifications"},
     {"conclude", "disclosed"},
     {"run", "design_power", "calibration", "simulated_panel"},
-    {"against_peers", "cost", "protocol"},
+    {"against_peers", "cost", "protocol", "blind"},
     {"series_fits", "deviations"},
     {"produce"},
 )

@@ -53,6 +53,12 @@ def report(
     if len(stored) == 1:
         _one(stored[0], out, style, answers, force=force)
         return
+    blind = [str(run.folder) for run in stored if "blind" in run.evaluation.conduct]
+    if blind:
+        raise UsageError(
+            f"{', '.join(blind)}: a blind run has no answers for an overview",
+            "name the results of runs that are not blind",
+        )
     if answers is not None:
         raise UsageError("--answers is for the report of one run", "name one result folder")
     _overview(stored, out or Path("overview.html"), style, force=force)

@@ -64,6 +64,12 @@ def run(
         str | None,
         typer.Option("--digest", metavar="SHA256", help="Digest of the protocol, as deposited elsewhere."),
     ] = None,
+    blind: Annotated[
+        bool, typer.Option("--blind", help="Show everything but the effect: nothing of treated units after.")
+    ] = False,
+    unblind: Annotated[
+        bool, typer.Option("--unblind", help="Show the effect after a blind run, and record that and when.")
+    ] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print the path of the result, nothing else.")
     ] = False,
@@ -92,6 +98,8 @@ def run(
 
     if quiet and verbose:
         raise UsageError("--quiet and --verbose exclude each other")
+    if blind and unblind:
+        raise UsageError("--blind and --unblind exclude each other")
     watched = _fail_on(fail_on or [])
     asked = Asked(
         figures=not no_figures,
@@ -107,17 +115,19 @@ def run(
         verbose=verbose,
         protocol=protocol,
         digest=digest,
+        blind=blind,
+        unblind=unblind,
     )
     _require_one_protocol(asked, configs)
     look = if_changed and not (dry_run or resume or scheduler is not None)
     tasks = tasks_of(configs, _targets(configs, out), asked, look=look)
     _require_batch(tasks, scheduler=scheduler, resume=resume)
-    _require_whole(tasks, protocol=protocol)
+    _require_whole(tasks, asked)
     if dry_run:
         return _show_plans(tasks, format_)
     for task in tasks:
         # what an interrupted batch left is looked at when it goes on
-        require_free(task.target, force=asked.force or resume)
+        require_free(task.target, force=asked.force or asked.unblind or resume)
     return carry_out(tasks, asked)
 
 
@@ -156,15 +166,17 @@ def _require_one_protocol(asked: Asked, configs: Sequence[Path]) -> None:
     read_protocol(asked.protocol, asked.digest)
 
 
-def _require_whole(tasks: Sequence[Task], *, protocol: Path | None) -> None:
-    """Refuse a protocol for a batch run, which has neither verdicts nor a report."""
+def _require_whole(tasks: Sequence[Task], asked: Asked) -> None:
+    """Refuse a protocol, and blinding, for a batch run, which has neither verdicts nor a report."""
     from its_eval.errors import UsageError  # noqa: PLC0415
 
     batches = [str(task.path) for task in tasks if task.config and task.config.output.detail == "estimates"]
-    if batches and protocol is not None:
+    options = {"--protocol": asked.protocol, "--blind": asked.blind, "--unblind": asked.unblind}
+    given = [name for name, chosen in options.items() if chosen]
+    if batches and given:
         raise UsageError(
-            f"--protocol is for whole evaluations, and {', '.join(batches)} is a batch run",
-            "leave out `output.detail: estimates`, or --protocol",
+            f"{' and '.join(given)} is for whole evaluations, and {', '.join(batches)} is a batch run",
+            f"leave out `output.detail: estimates`, or {' and '.join(given)}",
         )
 
 
