@@ -32,6 +32,7 @@ from its_eval.evaluation import COLUMNS, Evaluation, make_table
 from its_eval.pipeline.donors import targets_of_donors
 from its_eval.pipeline.estimate import Estimates
 from its_eval.pipeline.foresight import require_something, without_data
+from its_eval.pipeline.pieces import fit_context
 from its_eval.pipeline.placebo_dates import placebos_in_time
 from its_eval.pipeline.placebos import donor_fits, exchangeability_check, place_before
 from its_eval.pipeline.pooled import overlap_check
@@ -145,8 +146,14 @@ class _Before:
         The series.
     entry : Estimator
         By which it was fitted.
-    early, whole : Design
-        Design of the time before without the interruption, and of the window with it.
+    early : ndarray, shape (n, k)
+        Design of the time before, without the interruption.
+    terms : tuple of str, length k
+        Of that design.
+    season : str
+        Its seasonal form in words.
+    whole : Design
+        Of the window, with the interruption.
     values : ndarray, shape (n,)
         Of the n periods before, on the fitted scale; NaN where not used.
     fit : Fit
@@ -159,6 +166,8 @@ class _Before:
     column: int
     entry: Estimator
     early: FloatArray
+    terms: tuple[str, ...]
+    season: str
     whole: Design
     values: FloatArray
     fit: Fit
@@ -222,7 +231,7 @@ class _Before:
             "rho2": partials[1] if partials.size > 1 else np.nan,
             "sigma": float(self.fit.sigma[0]),
             "flags": "; ".join(sorted(name for name, raised in self.fit.flags.items() if raised[0])),
-            "season": self.whole.season.label,
+            "season": self.season,
             "weights": "none",
         }
 
@@ -270,9 +279,9 @@ class _Before:
         (simulated,) = simulate_residuals([series.whitening], [analysis.stream(*names)])
         found = diagnose(series, {}, lambda _: None, simulated)
         checks = [check for check in found.checks if check.status != "not_applicable"]
-        if not self.sheet.own_level:
-            slope = np.zeros((1, self.early.shape[1]))
-            slope[0, 1] = 1.0
+        if not self.sheet.own_level and "pre_slope" in self.terms:
+            slope = np.zeros((1, len(self.terms)))
+            slope[0, self.terms.index("pre_slope")] = 1.0
             read = self.fit.contrasts(slope)
             estimate, error, df = (float(part[0, 0]) for part in (read.estimate, read.std_error, read.df))
             margin = config.checks.pretrend_margin
@@ -367,7 +376,7 @@ class _Before:
         noise = analysis.stream(*names).standard_normal((whitening.positions.size, DRAWS))
         series = whitening.errors(noise)
         kind = ESTIMATORS[self.entry.name]
-        context = FitContext(int(seen.sum()), np.arange(design.n_periods) >= self.start, self.plan.per_year)
+        context = fit_context(self.sheet, design, seen)
         fitted = kind.fit(design.matrix, series, self.entry, context)
         share = float(np.mean(fitted.contrasts(contrast[None]).p_value[:, 0] <= analysis.alpha))
         said = (
@@ -395,10 +404,14 @@ def _described(plan: OutcomePlan, comparison: Comparison) -> tuple[list[_Before]
         start = min(target.interruptions[0].start, plan.panel.n_periods)
         values = sheet.known_values(np.array([column]))[:start, 0]
         n_used = int((~np.isnan(values)).sum())
-        whole = sheet.design(column, n_used)
-        early = whole.matrix[:start]
+        before = np.zeros(plan.panel.n_periods, dtype=np.bool_)
+        before[:start] = ~np.isnan(values)
+        design = sheet.design(column, before)
         # what has not happened yet has no term; season and trend stay
-        early = early[:, early.any(axis=0)]
+        kept = np.flatnonzero(design.matrix[:start].any(axis=0))
+        early = design.matrix[:start, kept]
+        # every later period will have a value
+        whole = sheet.design(column, before | (np.arange(plan.panel.n_periods) >= start))
         context = FitContext(n_used, np.zeros(start, dtype=np.bool_), plan.per_year)
         try:
             if n_used < DESCRIPTIVE_BELOW:
@@ -409,7 +422,9 @@ def _described(plan: OutcomePlan, comparison: Comparison) -> tuple[list[_Before]
             names = (plan.outcome.name, target.unit, comparison.name, entry.label)
             failed.append(NotEstimated(*names, error.reason, str(error)))
             continue
-        found.append(_Before(plan, comparison, sheet, column, entry, early, whole, values, fit))
+        terms = tuple(design.terms[place] for place in kept)
+        series = (sheet, column, entry, early, terms, design.season.label, whole, values, fit)
+        found.append(_Before(plan, comparison, *series))
     return found, failed
 
 

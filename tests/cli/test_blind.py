@@ -86,6 +86,11 @@ VARIANTS = {
     "workbook": {NO_CHECKS: "output: {tables: [csv, xlsx], which: all}"},
     "a covariate": {"label: Waits,": "label: Waits, covariates: [seen],"},
     "another question": {"primary: slope_change": "primary: change"},
+    "an effect for each period": {
+        "date: 2015-07}": "date: 2015-07, shape: free}",
+        "primary: slope_change": "primary: change",
+    },
+    "no trend": {"label: Waits,": "label: Waits, trend: none,"},
 }
 
 

@@ -327,7 +327,7 @@ def test_the_place_of_a_unit_among_its_donors_before_the_start(world, found_plac
     assert item.place == place
     assert place.level == 100.0
     assert ("unlike_donors" in item.flags) == bool(place.unusual)
-    check = exchangeability_check(item)
+    check = exchangeability_check(item.place, item.n_donors, item.n_effective)
     assert (check.status, check.statistic) == ("note", 100.0)
     assert check.message.startswith(
         f"Percentiles before the start among 7 units without the intervention: level 100, "
@@ -352,6 +352,7 @@ def test_a_unit_like_its_donors_could_be_one_of_them(world, found_placebos):
     _, found, _ = found_placebos(world)
     assert found["T2"].place.unusual == ()
     assert "unlike_donors" not in found["T2"].flags
-    check = exchangeability_check(found["T2"])
+    item = found["T2"]
+    check = exchangeability_check(item.place, item.n_donors, item.n_effective)
     assert check.status == "pass"
     assert ": it could be one of them. They share peers" in check.message
