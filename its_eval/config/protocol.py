@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from its_eval.config.reading import decode, problems_of, read_yaml
 from its_eval.config.settings import DIGITS, DISTINCT, Code, OneOf, PeriodText, Settings, Text
@@ -95,6 +95,27 @@ class SealedPower(Settings):
     smallest: float
 
 
+class SealedLevels(Settings):
+    """By which a p-value at one look holds over all of them: G, as `its_eval.pipeline.looks` simulates it."""
+
+    outcome: Code
+    units: tuple[Code, ...]
+    interruption: str = Field(default="", description="Blank for the intervention.")
+    looks: tuple[int, ...]
+    paths: int
+    alpha: float
+    p_values: tuple[float, ...]
+    spent: tuple[float, ...]
+    ever_false: Mapping[str, tuple[float, float]]
+
+
+class SealedLooks(Settings):
+    """Planned looks at the results."""
+
+    at: tuple[int, ...] = Field(description="Periods from the start on that have data at each look.")
+    levels: tuple[SealedLevels, ...] = ()
+
+
 class Protocol(Settings):
     """A sealed protocol."""
 
@@ -108,7 +129,7 @@ class Protocol(Settings):
     secondary: tuple[Code, ...] = ()
     smallest_effect: Mapping[Code, float] = {}
     must_pass: tuple[Text, ...] = ()
-    looks: Annotated[Any, BeforeValidator(lambda value: value)] = None
+    looks: SealedLooks | None = None
     windows: Mapping[Code, SealedWindow]
     peers: Mapping[Code, Mapping[Code, SealedPeers]] = {}
     power: tuple[SealedPower, ...] = ()
@@ -127,7 +148,8 @@ _HEADINGS = {
     "intervention and its date).",
     "primary": "Outcomes, and the smallest effect that would matter (Jandoc 2015; Hategeka 2020: outcome).",
     "must_pass": "Checks: a unit of which one of these asks for attention is not answered.",
-    "looks": "Planned looks at the results; null: none are declared.",
+    "looks": "Planned looks at the results, in periods from the start on, and what a p-value at one\n"
+    "of them is worth over all: p_values and spent. null: no looks are declared.",
     "windows": "Periods that are used; last blank: as far as the data go.",
     "peers": "Whom each unit is compared with (Hategeka 2020: control).\n"
     "Judged on data before the start alone. A peer that later lacks data is replaced by the next reserve.",

@@ -81,6 +81,8 @@ class Facts(NamedTuple):
     windows : mapping of str to tuple of str
         First period and last one with a value of a treated unit, by outcome; of a blind run, in which nobody
         sees that, the last is blank.
+    looked : mapping of str to int
+        Periods from the first start on that have data, by outcome; none of a blind run.
     peers : mapping of tuple of str to tuple of str
         By outcome and treated unit.
     unfit : mapping of tuple of str to mapping of str to str
@@ -95,6 +97,7 @@ class Facts(NamedTuple):
     data: Mapping[str, SealedSeries]
     files: Mapping[str, str]
     windows: Mapping[str, tuple[str, str]]
+    looked: Mapping[str, int]
     peers: Mapping[tuple[str, str], tuple[str, ...]]
     unfit: Mapping[tuple[str, str], Mapping[str, str]]
     chosen_out: frozenset[str]
@@ -121,6 +124,13 @@ def facts_of(held: Held, config: Config, sources: Sources, plan: Plan) -> Facts:
         {
             item.outcome.name: _observed(item) if sources.cut == "nobody" else (item.period(0), "")
             for item in plan.outcomes
+        },
+        {
+            item.outcome.name: item.panel.index_of(item.panel.calendar.parse(_observed(item)[1]))
+            - item.first_start
+            + 1
+            for item in plan.outcomes
+            if sources.cut == "nobody"
         },
         peers,
         unfit,
@@ -149,6 +159,7 @@ def departures(held: Held, facts: Facts) -> list[Departure]:
     if facts.program != protocol.program:
         found.append(Departure("program", protocol.program, facts.program))
     found += _revised(protocol, facts)
+    found += _unplanned_looks(protocol, facts)
     found += _windows(protocol, facts, {item.item for item in found})
     for outcome, by_unit in protocol.peers.items():
         for unit, sealed in by_unit.items():
@@ -215,6 +226,19 @@ def _windows(protocol: Protocol, facts: Facts, told: set[str]) -> Iterator[Depar
         if first != planned.first or early:
             span = f"{planned.first} to {planned.last or 'the last period of the data'}"
             yield Departure(f"window.{outcome}", span, f"{first} to {last or 'the start'}")
+
+
+def _unplanned_looks(protocol: Protocol, facts: Facts) -> Iterator[Departure]:
+    """Yield the outcomes that are looked at when no look was planned; a skipped look is none."""
+    planned = () if protocol.looks is None else protocol.looks.at
+    for outcome in protocol.windows if planned else ():
+        count = facts.looked.get(outcome)
+        if count is not None and count not in planned:
+            yield Departure(
+                f"looks.{outcome}",
+                f"looks after {', '.join(map(str, planned))} periods",
+                f"a look after {count}",
+            )
 
 
 def _peers(outcome: str, unit: str, sealed: SealedPeers, facts: Facts) -> Iterator[Departure]:

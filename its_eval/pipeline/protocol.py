@@ -15,6 +15,8 @@ from its_eval.config.outcomes import evaluated_outcomes, source_names
 from its_eval.config.protocol import (
     RESERVES,
     Protocol,
+    SealedLevels,
+    SealedLooks,
     SealedPeers,
     SealedPower,
     SealedSeries,
@@ -23,6 +25,8 @@ from its_eval.config.protocol import (
 from its_eval.data.faults import NO_PERIOD
 from its_eval.peers.select import select_all
 from its_eval.pipeline.design_power import design_power
+from its_eval.pipeline.looks import look_designs, spending
+from its_eval.pipeline.plan import treatment_of
 from its_eval.pipeline.planning import make_plan
 from its_eval.pipeline.sources import load_sources, starts_of
 from its_eval.provenance import input_hashes, program_version
@@ -34,8 +38,8 @@ if TYPE_CHECKING:
 
     from its_eval.config import Config
     from its_eval.data.load import IndicatorRows
-    from its_eval.pipeline.plan import OutcomePlan
-    from its_eval.pipeline.sources import Starts
+    from its_eval.pipeline.plan import OutcomePlan, Plan
+    from its_eval.pipeline.sources import Sources, Starts
 
 #: Autocorrelations for which the power of the design is stated.
 AUTOCORRELATIONS = (0.0, 0.4, 0.8)
@@ -81,6 +85,7 @@ def seal(config: Config) -> Protocol:
         secondary=tuple(name for name in listed if name not in primary),
         smallest_effect=declared.smallest_effect,
         must_pass=declared.must_pass,
+        looks=_looks(config, sources, plan),
         windows={item.outcome.name: window_of(item) for item in plan.outcomes},
         peers={item.outcome.name: found for item in plan.outcomes if (found := ranked_peers(config, item))},
         power=_power(config),
@@ -96,6 +101,24 @@ def _plain(config: Config) -> Mapping[str, object]:
     context = {"written": config.origin.written}
     tree: dict[str, object] = config.model_dump(mode="json", by_alias=True, context=context)
     return tree
+
+
+def _looks(config: Config, sources: Sources, plan: Plan) -> SealedLooks | None:
+    """Return the planned looks with their levels, simulated for the design of each unit."""
+    if config.looks is None:
+        return None
+    treatment = treatment_of(config, sources.rows)
+    alpha = round(1.0 - config.confidence, 12)
+    levels = []
+    for item in plan.outcomes:
+        estimator, name = item.outcome.estimators[0], item.outcome.name
+        for design, units in look_designs(config, item.outcome, item.panel.start, treatment):
+            found = spending(config.looks, design, estimator, config.seed, alpha=alpha)
+            levels += [
+                SealedLevels(outcome=name, units=tuple(units), interruption=interruption, **level.plain())
+                for interruption, level in found.items()
+            ]
+    return SealedLooks(at=config.looks.at, levels=tuple(levels))
 
 
 def window_of(plan: OutcomePlan) -> SealedWindow:

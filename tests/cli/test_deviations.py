@@ -19,6 +19,7 @@ from its_eval.pipeline.deviations import (
     reason_for,
     unused_reasons,
 )
+from its_eval.pipeline.looks import LookLevels
 from its_eval.pipeline.planning import make_plan
 from its_eval.pipeline.protocol import seal
 from its_eval.pipeline.sources import load_sources
@@ -196,6 +197,22 @@ def test_an_analysis_before_the_planned_end_is_found_where_no_looks_are_planned(
     departed = found(held, planned.config)
     assert items(departed) == {"window.waits", "window.seen"}
     assert departed[0].actual == "2013-01 to 2016-11"
+
+
+def test_a_look_that_was_not_planned_is_found_and_a_skipped_one_is_none(study):
+    text = study.config.read_text(encoding="utf-8")
+    study.write(text=text.replace("treated:", "looks: {from: 10, until: 18, every: 4}\ntreated:"))
+    held = sealed(study)
+    assert held.protocol.looks.at == (10, 14, 18)
+    levels = LookLevels.of_plain(held.protocol.looks.levels[0].model_dump())
+    assert levels.looks == (10, 14, 18)
+    assert 0.01 < levels.level(0.05) < 0.05
+    assert found(held, study.config) == []
+    # the last month is not there yet: 17 periods
+    edit(study.indicators, r"^\w+,\w+,2016-12,.*\n", "", count=0)
+    departed = found(held, study.config)
+    assert items(departed) == {"looks.waits", "looks.seen"}
+    assert departed[0].actual == "a look after 17"
 
 
 def nearest(held, place):
