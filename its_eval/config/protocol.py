@@ -154,7 +154,7 @@ _HEADINGS = {
     "peers": "Whom each unit is compared with (Hategeka 2020: control).\n"
     "Judged on data before the start alone. A peer that later lacks data is replaced by the next reserve.",
     "power": "What the design finds with 80 % power, in standard deviations of a unit's residuals;\n"
-    "slopes are per year. Empty: an outcome has no start or no end yet.",
+    "slopes are per year. Empty: neither an end nor looks are planned.",
     "data": "Data up to the sealing: SHA-256 of the rows before the start (docs/protocol.md says how).",
     "registered": "Where this file was deposited. Blank: sealed by its author only.",
     "config": "Every choice of the analysis with its default: model, season, autocorrelation, missing data,\n"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.comparisons.catalogue import COMPARISONS
-from its_eval.config.outcomes import evaluated_outcomes, source_names
+from its_eval.config.outcomes import evaluated_outcomes, listed_as, source_names
 from its_eval.config.protocol import (
     RESERVES,
     Protocol,
@@ -88,7 +88,7 @@ def seal(config: Config) -> Protocol:
         looks=_looks(config, sources, plan),
         windows={item.outcome.name: window_of(item) for item in plan.outcomes},
         peers={item.outcome.name: found for item in plan.outcomes if (found := ranked_peers(config, item))},
-        power=_power(config),
+        power=_power(config, plan),
         data=fingerprints(config, sources.rows, starts),
         files=input_hashes_by_role(config),
         registered=declared.registered,
@@ -142,12 +142,24 @@ def ranked_peers(config: Config, plan: OutcomePlan) -> dict[str, SealedPeers]:
     return found
 
 
-def _power(config: Config) -> tuple[SealedPower, ...]:
-    """Return what the configured length of time finds; nothing where the window has no end yet."""
+def _power(config: Config, plan: Plan) -> tuple[SealedPower, ...]:
+    """Return what the planned length of time finds, up to the last look where the config names no end.
+
+    Nothing where neither says when the window ends.
+    """
+    calendar, windows = config.data.calendar, {listed_as(item.outcome): item for item in plan.outcomes}
+    first = min(starts_of(config).own.values(), default=starts_of(config).last)
+    last = None if config.looks is None else calendar.format(first + config.looks.until - 1)
+    outcomes = tuple(
+        item.model_copy(update={"start": windows[item.indicator].period(0), "end": item.end or last})
+        for item in config.outcomes
+        if item.indicator in windows
+    )
     able = any(COMPARISONS[name].has_mean_series for name in config.designs)
-    if not able or any(item.start is None or item.end is None for item in config.outcomes):
+    if not able or any(item.end is None for item in outcomes):
         return ()
-    table = design_power(config, AUTOCORRELATIONS).tables["power_curve"]
+    planned = config.model_copy(update={"outcomes": outcomes})
+    table = design_power(planned, AUTOCORRELATIONS).tables["power_curve"]
     table = table[table["configured"] & table["minimum_detectable"].notna()]
     table = table.drop_duplicates(["outcome", "design", "estimand", "autocorrelation"])
     return tuple(
