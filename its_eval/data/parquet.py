@@ -206,7 +206,7 @@ def encode_part(name: str, columns: Mapping[str, Column], rows: int) -> bytes:
     arrays = [_array(columns.get(key), schema.field(key).type, rows) for key in COLUMNS[name]]
     sink = pa.BufferOutputStream()
     # texts repeat, numbers hardly ever
-    repeated = [item.name for item in schema if pa.types.is_large_string(item.type)]
+    repeated = [item.name for item in schema if _is_text(item.type)]
     table = pa.Table.from_arrays(arrays, schema=schema)
     pq.write_table(table, sink, compression="snappy", use_dictionary=repeated)
     return bytes(sink.getvalue())
@@ -215,7 +215,14 @@ def encode_part(name: str, columns: Mapping[str, Column], rows: int) -> bytes:
 @cache
 def _schema(name: str) -> Any:
     """Return types and metadata that pandas would write."""
-    return pa.Schema.from_pandas(make_table(name, []), preserve_index=False)
+    # of a row of blanks: without one, pandas 2 could not say that a column holds texts
+    blank = make_table(name, [dict.fromkeys(COLUMNS[name])])
+    return pa.Schema.from_pandas(blank, preserve_index=False)
+
+
+def _is_text(kind: Any) -> bool:
+    # pandas 2 writes texts as short strings, pandas 3 as large ones
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
 
 
 def _array(column: Column, kind: Any, rows: int) -> Any:
@@ -226,6 +233,6 @@ def _array(column: Column, kind: Any, rows: int) -> Any:
         array = pa.array(column)
         # a number that is not known is missing, as in the tables that are written whole
         return pc.cast(pc.if_else(pc.is_nan(array), None, array) if column.dtype.kind == "f" else array, kind)
-    if column is None and pa.types.is_large_string(kind):
+    if column is None and _is_text(kind):
         column = ""
     return pa.repeat(pa.scalar(column, kind), rows)

@@ -201,6 +201,12 @@ def _without_data(outcome: str, settings: Mapping[str, Any]) -> Mapping[str, Any
     }
 
 
+#: Numbers are read as they were written: since 3.1 pandas does so by itself, and warns when it is asked to.
+_EXACTLY: dict[str, Any] = (
+    {"float_precision": "round_trip"} if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1) else {}
+)
+
+
 def read_stored(path: Path, **options: Any) -> pd.DataFrame:
     """Return a table of a result.
 
@@ -220,7 +226,7 @@ def read_stored(path: Path, **options: Any) -> pd.DataFrame:
     try:
         if path.suffix == ".parquet":
             return pd.read_parquet(path)
-        table = pd.read_csv(path, encoding="utf-8", **options)
+        table = pd.read_csv(path, encoding="utf-8", **_EXACTLY, **options)
     except (ValueError, OSError) as error:
         # the errors of pandas and Arrow about contents are all of these
         reason = " ".join(str(error).split())

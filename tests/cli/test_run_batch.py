@@ -253,7 +253,7 @@ def test_a_batch_refuses_what_a_run_refuses(its, tmp_path, detail, name):
     assert said in answer.err
     # of a unit that is in no answer it does no harm
     changed = change(frame)
-    changed["unit"] = changed["unit"].replace({"U0": "U3", "U3": "U0"})
+    changed = changed.assign(unit=changed["unit"].replace({"U0": "U3", "U3": "U0"}))
     if name != "proportions":
         changed.to_parquet(tmp_path / "shares.parquet", index=False)
         assert its("run", config, "-o", tmp_path / "out", "--no-report").code == 0
