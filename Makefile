@@ -1,8 +1,9 @@
 # `make` lists the targets. Everything runs in .venv, made from constraints.txt (what the program needs) and
-# constraints-dev.txt (what its developers need besides), pinned, with hashes.
+# constraints-dev.txt (what its developers need besides), pinned, with hashes; `make test-lowest` in .venv-lowest.
 
 PYTHON ?= python3
 VENV := .venv
+LOWEST := .venv-lowest
 BIN := $(VENV)/bin
 NHS_DATA ?= ../shared/data/nhs
 # one BLAS thread: repeatable timings, and the processes do not fight over cores
@@ -10,12 +11,13 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check docs audit fuzz format golden baseline same reference notebook simulation calibration nhs-data nhs bench sample constraints wheel bare clean mutations evidence
+.PHONY: help setup demo test test-lowest check docs audit fuzz format golden baseline same reference notebook simulation calibration nhs-data nhs bench sample constraints wheel bare clean mutations evidence
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+QUIETLY := --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip install $(QUIETLY)
 
 # what building takes stays out of the environment; its versions are pinned all the same
 $(VENV)/.user: constraints.txt pyproject.toml
@@ -30,6 +32,14 @@ $(VENV)/.ready: $(VENV)/.user constraints-dev.txt
 	$(PIP) --require-hashes --no-deps -r constraints-dev.txt
 	@touch $@
 
+# an environment of its own; the second file brings some of the first to the lowest version
+$(LOWEST)/.ready: constraints-lowest.txt constraints-dev.txt pyproject.toml
+	$(PYTHON) -m venv --clear $(LOWEST)
+	$(LOWEST)/bin/python -m pip install $(QUIETLY) --require-hashes --no-deps -r constraints-dev.txt
+	$(LOWEST)/bin/python -m pip install $(QUIETLY) --require-hashes --no-deps -r constraints-lowest.txt
+	$(LOWEST)/bin/python -m pip install $(QUIETLY) --no-build-isolation --no-deps -e .
+	@touch $@
+
 setup: $(VENV)/.ready ## create the environment, with what developers need
 
 demo: $(VENV)/.user ## evaluate the fictional sample and say where the results are
@@ -37,6 +47,10 @@ demo: $(VENV)/.user ## evaluate the fictional sample and say where the results a
 
 test: $(VENV)/.ready ## run the tests with the coverage gate
 	$(BIN)/python -m pytest -q -n 2 -m "not slow" --cov --cov-report=term
+
+# Old libraries call what newer ones beneath them deprecate: that is between them, so these warnings are no errors here.
+test-lowest: $(LOWEST)/.ready ## run the tests with the lowest versions declared (ONLY=path for some)
+	$(LOWEST)/bin/python -m pytest -q -n 2 -m "not slow" -W ignore::DeprecationWarning $(or $(ONLY),tests)
 
 check: $(VENV)/.ready audit ## lint, format, types, audit of the dependencies, the notebook, the site
 	$(BIN)/ruff check .
@@ -103,6 +117,7 @@ constraints: ## pin all dependencies anew with hashes (needs uv)
 	uv pip compile pyproject.toml --extra dev $(PINNED) -o constraints-dev.txt
 	uv pip compile pyproject.toml --constraints constraints-dev.txt $(PINNED) -o constraints.txt
 	$(PYTHON) .ci/rest.py
+	uv pip compile pyproject.toml --resolution lowest-direct --constraints constraints-dev.txt $(PINNED) -o constraints-lowest.txt
 
 wheel: $(VENV)/.ready ## build the wheel
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist
@@ -111,4 +126,4 @@ bare: wheel ## the wheel and constraints.txt alone, in every Python from 3.11 to
 	.ci/bare dist/its_eval-*.whl
 
 clean: ## remove the environment and all results
-	rm -rf $(VENV) results dist build .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) results dist build .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -3,7 +3,7 @@
 
 First, without any network: every requirement of constraints.txt (what the program needs) and of
 constraints-dev.txt (the rest) is pinned to one version with hashes and names no index, host or address, and
-what is installed is what is pinned. Then pip-audit asks the advisory service. When that cannot be reached,
+what is installed is what is pinned. constraints-lowest.txt, of another environment, is read too. Then pip-audit asks the advisory service. When that cannot be reached,
 this says NOT AUDITED in plain words and goes on: a missing answer is no vulnerability and no clean bill.
 The exit code is 1 for a broken pin or a known vulnerability.
 """
@@ -21,6 +21,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 CONSTRAINTS = tuple(Path(__file__).parents[1] / name for name in ("constraints.txt", "constraints-dev.txt"))
+LOWEST = CONSTRAINTS[0].with_name("constraints-lowest.txt")
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}\Z")
 #: The program itself, and what every new environment begins with.
 NOT_PINNED = {"its-eval", "pip", "setuptools", "wheel"}
@@ -105,6 +106,7 @@ def main() -> int:
         f"{name}: pinned twice"
         for name in sorted(set.intersection(*(set(found) for found, _ in read.values())))
     ]
+    problems += requirements(LOWEST.read_text(encoding="utf-8"))[1]
     problems += deviations(pinned)
     known, silence = advisories()
     for line in [*problems, *known]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import html
-import shutil
-import tempfile
 import textwrap
 from base64 import b64encode
 from pathlib import Path
@@ -108,8 +106,7 @@ def save(evaluation: Evaluation, folder: Path, *, force: bool) -> Path:
     """Write a result as a run does."""
     from its_eval.pipeline.produce import Wanted, produce  # noqa: PLC0415  (start-up time)
 
-    if evaluation.made_of is None:
-        raise UsageError(f"{evaluation.title}: only a result of `evaluate` or `fit` can be written again")
+    _require_whole(evaluation)
     produce(
         evaluation.made_of[0],
         None,
@@ -126,14 +123,20 @@ def save(evaluation: Evaluation, folder: Path, *, force: bool) -> Path:
 
 def report(evaluation: Evaluation, path: Path) -> Path:
     """Write the report of a result to one file."""
-    from its_eval.provenance import REPORT  # noqa: PLC0415  (start-up time)
+    from its_eval.pipeline.produce import report_page  # noqa: PLC0415  (start-up time)
 
+    _require_whole(evaluation)
     if path.is_dir() or not path.absolute().parent.is_dir():
         raise OutputError(f"{path}: expected the path of a file in a folder that is there")
-    with tempfile.TemporaryDirectory() as scratch:
-        made = save(evaluation, Path(scratch) / "result", force=False)
-        try:
-            shutil.copyfile(made / REPORT, path)
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written: {error.strerror}") from None
+    page = report_page(evaluation, command="its_eval: Result.report")
+    try:
+        path.write_text(page, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from None
     return path
+
+
+def _require_whole(evaluation: Evaluation) -> None:
+    """Refuse a result that was read: what it was made of is not there."""
+    if evaluation.made_of is None:
+        raise UsageError(f"{evaluation.title}: only a result of `evaluate` or `fit` can be written again")

@@ -222,7 +222,7 @@ def _schema(name: str) -> Any:
 
 def _is_text(kind: Any) -> bool:
     # pandas 2 writes texts as short strings, pandas 3 as large ones
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _array(column: Column, kind: Any, rows: int) -> Any:

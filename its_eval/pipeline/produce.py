@@ -180,44 +180,16 @@ def _fill(
     if wanted.figures and not wanted.blind:
         _draw(config, evaluation, folder, report=wanted.report, jobs=jobs, progress=progress)
         laps.end("figures")
-    fits = evaluation.tables["fits"]
-    flagged = fits.loc[fits["flags"].ne(""), ["outcome", "unit", "design", "estimator", "flags"]]
-    content = manifest(
-        command=origin.command,
-        config_path=origin.config_path,
-        seed=config.seed,
-        inputs=origin.inputs,
-        outputs={},
-        timings=laps.seconds,
-        notes=evaluation.notes,
-        flags=flagged.to_dict("records"),
-        figures=wanted.figures and not wanted.blind,
-        folder=config.origin.folder,
-    )
-    content |= {
-        "report": wanted.report,
-        "faults": evaluation.faults,
-        "fault_names": fault_names(evaluation),
-        # those without rows are not written
-        "tables": {name: len(table) for name, table in sorted(evaluation.tables.items())},
-        "outcomes": {name: dict(about) for name, about in evaluation.outcomes.items()},
-        "unit_names": dict(evaluation.unit_names),
-    }
-    if evaluation.conduct:
-        content["conduct"] = dict(evaluation.conduct)
-    if "unblinded" in evaluation.conduct:
-        # times stand in the manifest alone
-        content["conduct"]["unblinded"] = {
-            "when": content["finished"],
-            **evaluation.conduct["unblinded"],
-        }
+    content = _content(config, evaluation, origin, wanted)
     if "xlsx" in output.tables and not wanted.blind:
         from its_eval.report.workbook import write_workbook  # noqa: PLC0415  (openpyxl is loaded only here)
 
         write_workbook(evaluation, folder / WORKBOOK)
     if wanted.report:
         progress("writing the report", 0, 0)
-        _write_report(config, evaluation, folder, content)
+        drawn = folder / _DRAWN
+        figures = drawn if drawn.is_dir() else folder / FIGURES
+        write_text(folder / REPORT, _page(config, evaluation, figures, content))
         laps.end("report")
     shutil.rmtree(folder / _DRAWN, ignore_errors=True)
     content |= {
@@ -225,6 +197,29 @@ def _fill(
         "timings_seconds": {name: round(value, 3) for name, value in laps.seconds.items()},
     }
     write_manifest(folder, content)
+
+
+def report_page(evaluation: Evaluation, *, command: str) -> str:
+    """Return the report of a result in memory as HTML; nothing but its figures is made for it.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        With what it was made of.
+    command : str
+        What was called, for the origin.
+    """
+    from its_eval.figures.drawing import draw_figures, every_figure  # noqa: PLC0415  (matplotlib)
+
+    config, frames = evaluation.made_of
+    # what is in memory has a name where a file has its path
+    inputs = input_hashes(path for path in input_files(config) if path not in frames.tables)
+    content = _content(config, evaluation, _Origin(command, None, inputs), Wanted())
+    # no manifest stands beside it
+    del content["outputs"]
+    with tempfile.TemporaryDirectory(prefix="its-eval-") as drawn:
+        draw_figures(evaluation, every_figure(evaluation, Path(drawn), ("svg",)), 1, lambda *_: None)
+        return _page(config, evaluation, Path(drawn), content)
 
 
 def _tried(config: Config, sources: Sources, plan: Plan, wanted: Wanted, jobs: int) -> Cost:
@@ -319,20 +314,54 @@ def _kept(config: Config, evaluation: Evaluation, folder: Path) -> Copies:
     return chosen(evaluation, folder / FIGURES, output.figures)
 
 
-def _write_report(config: Config, evaluation: Evaluation, folder: Path, content: dict[str, Any]) -> None:
-    """Write the report of a result whose tables and figures have been written."""
+def _content(config: Config, evaluation: Evaluation, origin: _Origin, wanted: Wanted) -> dict[str, Any]:
+    """Return the manifest of a result, without the hashes of its files and without timings."""
+    fits = evaluation.tables["fits"]
+    flagged = fits.loc[fits["flags"].ne(""), ["outcome", "unit", "design", "estimator", "flags"]]
+    content = manifest(
+        command=origin.command,
+        config_path=origin.config_path,
+        seed=config.seed,
+        inputs=origin.inputs,
+        outputs={},
+        timings={},
+        notes=evaluation.notes,
+        flags=flagged.to_dict("records"),
+        figures=wanted.figures and not wanted.blind,
+        folder=config.origin.folder,
+    )
+    content |= {
+        "report": wanted.report,
+        "faults": evaluation.faults,
+        "fault_names": fault_names(evaluation),
+        # those without rows are not written
+        "tables": {name: len(table) for name, table in sorted(evaluation.tables.items())},
+        "outcomes": {name: dict(about) for name, about in evaluation.outcomes.items()},
+        "unit_names": dict(evaluation.unit_names),
+    }
+    if evaluation.conduct:
+        content["conduct"] = dict(evaluation.conduct)
+    if "unblinded" in evaluation.conduct:
+        # times stand in the manifest alone
+        content["conduct"]["unblinded"] = {
+            "when": content["finished"],
+            **evaluation.conduct["unblinded"],
+        }
+    return content
+
+
+def _page(config: Config, evaluation: Evaluation, figures: Path, content: dict[str, Any]) -> str:
+    """Return the report of a result whose figures have been drawn into a folder."""
     from its_eval.report.checklists import load_answers  # noqa: PLC0415  (jinja2 is loaded only here)
     from its_eval.report.house_style import load_house_style  # noqa: PLC0415
     from its_eval.report.html import render_report  # noqa: PLC0415
 
     chosen = config.output.report
-    drawn = folder / _DRAWN
-    page = render_report(
+    return render_report(
         evaluation,
-        drawn if drawn.is_dir() else folder / FIGURES,
+        figures,
         settings=config.model_dump(mode="json", by_alias=True),
         provenance=content,
         style=None if chosen.style is None else load_house_style(chosen.style),
         answers=None if chosen.answers is None else load_answers(chosen.answers),
     )
-    write_text(folder / REPORT, page)

@@ -184,11 +184,10 @@ def _origin(source: ReportSource) -> Section:
     for path, digest in (known.get("inputs") or {}).items():
         hashes[_distinct(PurePath(path), known["inputs"])] = digest
     files = [[text_cell(name), Cell((Code(digest),), sort=digest)] for name, digest in hashes.items()]
+    again = "Running the config again with these versions on these files gives the same tables."
+    beside = " manifest.json, beside this report, holds the hash of every file of the result."
     blocks: list[Block] = [
-        plain(
-            "Running the config again with these versions on these files gives the same tables. "
-            "manifest.json, beside this report, holds the hash of every file of the result."
-        ),
+        plain(again + (beside if "outputs" in known else "")),
         Table("table-versions", "Versions", columns("What", "Version"), lines),
         Table("table-inputs", "Files read", columns("File", "SHA-256"), files),
     ]

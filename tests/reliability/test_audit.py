@@ -2,6 +2,7 @@
 
 import importlib.util
 import subprocess
+import tomllib
 from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 SCRIPT = Path(__file__).parents[2] / ".ci" / "audit.py"
 HASH = "--hash=sha256:" + "0" * 64
@@ -29,6 +31,16 @@ def test_the_pins_of_this_project_are_whole(audit):
     assert users == needed("its-eval")
     assert {"pytest", "mypy", "ruff", "distributed"} <= others
     assert not users & others
+
+
+def test_the_lowest_versions_are_those_that_are_declared(audit):
+    pinned, problems = audit.requirements(audit.LOWEST.read_text(encoding="utf-8"))
+    assert problems == []
+    declared = tomllib.loads((SCRIPT.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
+    for text in declared["project"]["dependencies"]:
+        needs = Requirement(text)
+        (least,), (pin,) = needs.specifier, pinned[canonicalize_name(needs.name)].specifier
+        assert (least.operator, Version(least.version)) == (">=", Version(pin.version)), text
 
 
 def needed(program):
