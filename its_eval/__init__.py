@@ -4,9 +4,13 @@ The public names are loaded when they are first used, so that ``import its_eval`
 
 Examples
 --------
->>> from its_eval import evaluate, load_config
->>> result = evaluate(load_config("configs/uk_seatbelts.yaml"))  # doctest: +SKIP
->>> result.tidy("summary")  # doctest: +SKIP
+>>> import pandas as pd
+>>> from its_eval import fit
+>>> months = pd.period_range("2013-01", periods=48, freq="M")
+>>> waits = pd.Series([50.0 + 7 * m % 5 + 6 * (m >= 24) for m in range(48)], months, name="waits")
+>>> found = fit(waits, "2015-01", seasonality="none")
+>>> found.verdicts["label"].iloc[0]
+'changed'
 """
 
 from __future__ import annotations

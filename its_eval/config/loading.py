@@ -157,6 +157,18 @@ def load_config(source: str | Path | Mapping[Any, Any], *, in_memory: Collection
     ------
     ConfigError
         With every fault, each as ``file:line: key.path: what was wrong; expected ...``.
+
+    Examples
+    --------
+    >>> study = {
+    ...     "version": 1,
+    ...     "data": {"indicators": {"path": "waits.csv"}},
+    ...     "intervention": {"name": "New rota", "date": "2015-07"},
+    ...     "treated": ["A1"],
+    ...     "outcomes": [{"indicator": "waits", "kind": "number"}],
+    ... }
+    >>> load_config(study).outcomes[0].seasonality.kind
+    'auto'
     """
     if isinstance(source, Mapping):
         document, folder, title = read_mapping(source), Path.cwd(), "Evaluation"

@@ -164,6 +164,17 @@ def select_peers(
     Notes
     -----
     Distances equal to twelve digits count as a tie: they differ by rounding alone.
+
+    Examples
+    --------
+    >>> from its_eval.data.attributes import Characteristics
+    >>> from its_eval.peers.recipes import DistanceRecipe
+    >>> from its_eval.peers.scaling import scale_characteristics
+    >>> beds = np.array([[500.0], [520.0], [900.0], [480.0]])
+    >>> table = Characteristics(("P", "Q", "R", "S"), ("beds",), beds)
+    >>> scaled = scale_characteristics(table, DistanceRecipe(), "trusts")
+    >>> select_peers("P", scaled, 2, {"Q": "merged in 2014"}).peers
+    ('S', 'R')
     """
     return select_all([unit], scaled, k, Pool(ineligible), [caliper])[0]
 

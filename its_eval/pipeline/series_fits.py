@@ -103,6 +103,16 @@ class SeriesFits(Result):
         The series.
     alone : callable
         Evaluates some of them, each by itself, with the checks of a run: for verdicts, figures and reports.
+
+    Examples
+    --------
+    >>> months = pd.period_range("2013-01", periods=48, freq="M")
+    >>> beds = {"A": [50.0 + 7 * m % 5 + 6 * (m >= 24) for m in range(48)], "B": [m % 7.0 for m in range(48)]}
+    >>> found = fit(pd.DataFrame(beds, months), "2015-01", seasonality="none")
+    >>> found.names
+    ('A', 'B')
+    >>> found.verdicts.query("label != ''")[["unit", "label"]].to_numpy().tolist()
+    [['set', 'changed'], ['A', 'changed'], ['B', 'no clear change']]
     """
 
     tables: dict[str, pd.DataFrame]

@@ -348,6 +348,18 @@ def load_run(folder: str | Path) -> Evaluation:
     ------
     UsageError, ConfigError
         As `read_run`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from its_eval import fit
+    >>> months = pd.period_range("2013-01", periods=48, freq="M")
+    >>> beds = pd.Series([50.0 + 7 * m % 5 + 6 * (m >= 24) for m in range(48)], months, name="beds")
+    >>> found = fit(beds, "2015-01", seasonality="none")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     same = load_run(found.save(Path(folder) / "beds"))
+    >>> same.verdicts["estimate"].equals(found.verdicts["estimate"])
+    True
     """
     return read_run(Path(folder)).evaluation
 

@@ -27,3 +27,11 @@ def test_examples_give_what_they_say(name, capsys):
     result = doctest.testmod(importlib.import_module(name), optionflags=FLAGS)
     assert result.attempted > 0
     assert result.failed == 0, capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", [name for name in its_eval.__all__ if name != "__version__"])
+def test_every_public_name_has_an_example_that_runs(name):
+    examples = doctest.DocTestParser().get_examples(getattr(its_eval, name).__doc__)
+    assert examples
+    assert not any(doctest.SKIP in example.options for example in examples)
+    assert getattr(its_eval, name).__module__ in MODULES
