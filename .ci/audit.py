@@ -3,8 +3,9 @@
 
 First, without any network: every requirement of constraints.txt (what the program needs) and of
 constraints-dev.txt (the rest) is pinned to one version with hashes and names no index, host or address, and
-what is installed is what is pinned. The lines of constraints-lowest.txt (another environment) are held to the
-same form. Then pip-audit asks the advisory service about the first two. When that cannot be reached, this says NOT AUDITED in plain words and goes on: a missing answer is no vulnerability and no clean bill.
+what is installed is what is pinned; constraints-lowest.txt, of another environment, has the same form. Then
+pip-audit asks the advisory service about the first two. When that cannot be reached, this says NOT AUDITED in
+plain words and goes on: a missing answer is no vulnerability and no clean bill.
 The exit code is 1 for a broken pin or a known vulnerability.
 """
 

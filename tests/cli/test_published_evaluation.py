@@ -73,7 +73,7 @@ def test_with_the_files_every_trust_has_ten_peers_on_both_indicators(its, folder
         folder / "turnover.csv",
         ["PERIOD", "TYPE", "REPORTING_ORG_NAME", "REPORTING_ORG_CODE", "STAFF_GROUP_1_NAME", "HC", "FTE"],
         [
-            [f"{month - 1:%Y%m} to {month:%Y%m}", kind, "", unit, "All staff groups", count, count]
+            [f"{month - 1} to {month}".replace("-", ""), kind, "", unit, "All staff groups", count, count]
             for place, month in enumerate(months)
             for row, unit in enumerate(UNITS)
             for kind, count in (*kinds.items(), ("Leavers", 20 + (row + place) % 9))
