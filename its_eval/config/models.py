@@ -72,7 +72,8 @@ def _listed_outcomes(value: object) -> object:
 
 
 def _default_designs(validated: dict[str, Any]) -> tuple[Design, ...]:
-    return ("single", "difference") if validated["peers"] is not None else ("single",)
+    # older pydantic asks for a default even where the peers are faulty, and are not there
+    return ("single", "difference") if validated.get("peers") is not None else ("single",)
 
 
 class Config(Settings):
