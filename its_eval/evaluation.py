@@ -363,8 +363,6 @@ class Evaluation(Result):
     >>> months = pd.period_range("2013-01", periods=48, freq="M")
     >>> beds = {"A": [50.0 + 7 * m % 5 + 6 * (m >= 24) for m in range(48)], "B": [m % 7.0 for m in range(48)]}
     >>> found = fit(pd.DataFrame(beds, months), "2015-01", treated="A", peers=["B"], seasonality="none")
-    >>> found.tidy("peers")["peer"].tolist()
-    ['B']
     >>> found.tidy("summary")[["design", "label"]].to_numpy().tolist()
     [['difference', 'changed'], ['single', 'changed']]
     """

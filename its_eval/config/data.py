@@ -19,7 +19,6 @@ from pydantic import (
 from its_eval.calendar import Calendar, Frequency
 from its_eval.config.faults import Fault, custom_error, did_you_mean, one_of, refuse, show
 from its_eval.config.settings import (
-    DIGITS,
     DISTINCT,
     Code,
     OneOf,
@@ -114,7 +113,7 @@ class IndicatorTable(_Table):
     sheet: Text | None = Field(
         default=None, description="Sheet of a workbook; left out: the only visible one with anything on it."
     )
-    header_row: Annotated[int, DIGITS, Field(ge=1)] = Field(
+    header_row: Annotated[int, Field(ge=1)] = Field(
         default=1, description="Row in which the names of the columns stand, counted from 1."
     )
     delimiter: Annotated[str, BeforeValidator(_delimiter)] = Field(
@@ -234,10 +233,10 @@ class UnitsTable(_Table):
 class Disclosure(Settings):
     """How small counts are protected in everything that a run writes."""
 
-    suppress: tuple[Annotated[int, DIGITS, Field(ge=1)], Annotated[int, DIGITS, Field(ge=1)]] = Field(
+    suppress: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = Field(
         default=(1, 7), description="Counts from the first to the second are not shown; 0 is."
     )
-    round: Annotated[int, DIGITS, Field(ge=2)] = Field(
+    round: Annotated[int, Field(ge=2)] = Field(
         default=5, description="All other counts are rounded to a multiple of this, percentages made of them."
     )
     at: Literal["output", "input"] = Field(
