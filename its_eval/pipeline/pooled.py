@@ -167,7 +167,7 @@ def crawford_howell_p(analysis: Analysis, plan: OutcomePlan, unit: str) -> tuple
     if estimand not in rows:
         return np.nan, not_applicable(name, "It is for estimands that are linear in the parameters.")
     matrix = design.matrix[common]
-    if np.linalg.matrix_rank(matrix) < matrix.shape[1] or common.sum() <= matrix.shape[1]:
+    if common.sum() <= matrix.shape[1] or np.linalg.matrix_rank(matrix) < matrix.shape[1]:
         return np.nan, not_applicable(
             name, f"{int(common.sum())} periods common to unit and peers are too few."
         )
