@@ -193,6 +193,14 @@ ANSWER_TITLES = columns(
 FOUND = 6
 
 
+def shown_answers(evaluation: Evaluation, *, together: bool) -> pd.DataFrame:
+    """Return the rows of ``verdicts`` with an answer about all units as a set, or about each, as shown."""
+    table = evaluation.tables["verdicts"]
+    chosen = table["unit"].eq(THE_SET) == together
+    answers = table[table["label"].ne("") & chosen & table["estimand"].ne("")]
+    return in_order_of_designs(answers, "outcome", "unit")
+
+
 def answer_rows(
     evaluation: Evaluation, source: str, address: str | None, *, together: bool = False
 ) -> list[list[Cell]]:
@@ -210,11 +218,9 @@ def answer_rows(
         The answers about all units as a set, instead of those about each.
     """
     lines = []
-    table = evaluation.tables["verdicts"]
-    chosen = table["unit"].eq(THE_SET) == together
-    answers = table[table["label"].ne("") & chosen & table["estimand"].ne("")]
+    answers = shown_answers(evaluation, together=together)
     several = answers.groupby("outcome")["interruption"].nunique().gt(1).to_dict()
-    for place, row in records(in_order_of_designs(answers, "outcome", "unit")):
+    for place, row in records(answers):
         about = evaluation.outcomes[str(row["outcome"])]
         measured = measure(row, about)
         what = estimand_words(row["estimand"], about)

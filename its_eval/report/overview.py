@@ -8,23 +8,30 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from its_eval.effects.several_units import adjust
 from its_eval.figures.catalogue import figure_tasks
 from its_eval.figures.drawing import draw_figures, every_figure
 from its_eval.provenance import MANIFEST, REPORT
 from its_eval.report.blocks import Cell, Link, Section, Table, plain, text_cell
-from its_eval.report.cells import ANSWER_TITLES, FOUND, answer_rows, columns
+from its_eval.report.cells import ANSWER_TITLES, BLANK, FOUND, answer_rows, columns, shown_answers
 from its_eval.report.checklists import load_answers
 from its_eval.report.house_style import HouseStyle, load_house_style
 from its_eval.report.html import render_page, render_report
 from its_eval.report.source import with_every_table
 from its_eval.report.write import replace_text
+from its_eval.words.labels import ADJUSTMENTS
+from its_eval.words.numbers import p_number
 
 if TYPE_CHECKING:
+    from its_eval.effects.several_units import Method
     from its_eval.evaluation import Evaluation
+    from its_eval.report.blocks import Column
     from its_eval.report.source import StoredRun
 
 
@@ -48,7 +55,11 @@ class OverviewEntry:
 
 
 def render_overview(
-    entries: Sequence[OverviewEntry], *, style: HouseStyle | None = None, version: str
+    entries: Sequence[OverviewEntry],
+    *,
+    style: HouseStyle | None = None,
+    version: str,
+    adjusted_by: Method = "none",
 ) -> str:
     """Return one page over several runs as HTML.
 
@@ -60,6 +71,9 @@ def render_overview(
         The looks of an organisation.
     version : str
         Version of the program.
+    adjusted_by : {"holm", "bh", "none"}
+        How p-values are adjusted over all runs, those of the units and those of the sets each as a family;
+        then a column shows them.
 
     Notes
     -----
@@ -67,47 +81,68 @@ def render_overview(
     have been found. Numbers carry ``data-value`` and ``data-source`` (``run:table:row:column``).
     """
     style = style or HouseStyle()
+    # a result that is older lacks some columns
+    entries = [replace(entry, evaluation=with_every_table(entry.evaluation)) for entry in entries]
     return render_page(
         "overview.html.j2",
         style=style,
         title=style.title or "Overview",
         first=None,
-        sections=[*_sets(entries), _all_answers(entries), _runs(entries)],
+        sections=[*_sets(entries, adjusted_by), _all_answers(entries, adjusted_by), _runs(entries)],
         version=version,
     )
 
 
-def _lines(entries: Sequence[OverviewEntry], *, together: bool) -> list[list[Cell]]:
-    """Return a row per answer of all runs: about the units of each as a set, or about each unit."""
-    return [
-        [*line, text_cell(entry.name)]
-        for entry in entries
-        for line in answer_rows(
-            with_every_table(entry.evaluation),
-            f"{entry.name}:verdicts",
-            entry.report or None,
-            together=together,
-        )
-    ]
+def _lines(
+    entries: Sequence[OverviewEntry], adjusted_by: Method, *, together: bool
+) -> tuple[tuple[Column, ...], list[list[Cell]]]:
+    """Return a row per answer of all runs, about the units of each as a set or about each unit, and titles.
+
+    Behind what every run says stand the p-value over all runs, where it is asked for, and the run.
+    """
+    lines: list[list[Cell]] = []
+    p_values: list[float] = []
+    for entry in entries:
+        source, address = f"{entry.name}:verdicts", entry.report or None
+        for line in answer_rows(entry.evaluation, source, address, together=together):
+            lines.append([*line, text_cell(entry.name)])
+        answers = shown_answers(entry.evaluation, together=together)["p_value"].to_numpy(dtype=np.float64)
+        # series without an answer stand behind those with one, and are questions too
+        p_values += [*answers, *[np.nan] * (len(lines) - len(p_values) - len(answers))]
+    titles = (*ANSWER_TITLES, *columns("Run"))
+    if adjusted_by == "none":
+        return titles, lines
+    adjusted = adjust(np.array(p_values), adjusted_by, len(lines))
+    over_all = [Cell((p_number(p),), sort=repr(float(p))) if np.isfinite(p) else BLANK for p in adjusted]
+    wider = [[*line[:-1], cell, line[-1]] for line, cell in zip(lines, over_all, strict=True)]
+    return (*ANSWER_TITLES, *columns("p over all runs#", "Run")), wider
 
 
-def _sets(entries: Sequence[OverviewEntry]) -> list[Section]:
+def _sets(entries: Sequence[OverviewEntry], adjusted_by: Method) -> list[Section]:
     """Return the answers about all units of each run together; nothing where no run has several units."""
-    lines = [line[:FOUND] for line in _lines(entries, together=True)]
+    titles, lines = _lines(entries, adjusted_by, together=True)
     if not lines:
         return []
-    titles = (*columns("Run"), *ANSWER_TITLES[1:FOUND])
-    table = Table("table-sets", "All units of a run together", titles, lines)
+    # in short: what was found, and the p-value over all runs
+    kept = [*range(FOUND), *range(len(ANSWER_TITLES), len(titles) - 1)]
+    short = [[line[place] for place in kept] for line in lines]
+    heads = (*columns("Run"), *(titles[place] for place in kept[1:]))
+    table = Table("table-sets", "All units of a run together", heads, short)
     return [Section("sets", "The answers in short", [table])]
 
 
-def _all_answers(entries: Sequence[OverviewEntry]) -> Section:
-    lines = _lines(entries, together=False)
-    opening = plain(
-        "A row per unit, outcome and comparison. The p-values are adjusted within each run, not over all "
-        "rows: among many rows some small ones are to be expected."
+def _all_answers(entries: Sequence[OverviewEntry], adjusted_by: Method) -> Section:
+    titles, lines = _lines(entries, adjusted_by, together=False)
+    each = "A row per unit, outcome and comparison."
+    within = (
+        "The p-values are adjusted within each run, not over all rows: among many rows some small ones are "
+        "to be expected."
     )
-    titles = (*ANSWER_TITLES, *columns("Run"))
+    over_all = (
+        "What can be said is concluded within each run. The column “p over all runs” is adjusted for all "
+        f"rows of this table, {ADJUSTMENTS[adjusted_by]}."
+    )
+    opening = plain(f"{each} {within if adjusted_by == 'none' else over_all}")
     table = Table("table-overview", "All answers, with intervals beneath", titles, lines)
     return Section("overview", "All answers", [opening, table])
 

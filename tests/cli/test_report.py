@@ -71,6 +71,18 @@ def test_several_results_become_one_overview(its, result, tmp_path, monkeypatch)
     assert "<h1>All trusts</h1>" in (tmp_path / "overview.html").read_text(encoding="utf-8")
 
 
+def test_p_values_over_all_runs_when_asked(its, result, tmp_path):
+    other, out = tmp_path / "other", tmp_path / "overview.html"
+    shutil.copytree(result, other)
+    assert its("report", result, other, "-o", out, "--adjust", "holm").code == 0
+    page = out.read_text(encoding="utf-8")
+    assert "p over all runs" in page
+    assert "by Holm&#x27;s method" in page or "by Holm's method" in page or "by Holm&#39;s method" in page
+    answer = its("report", result, "--adjust", "holm")
+    assert answer.code == 2
+    assert "--adjust is for an overview of several runs" in answer.err
+
+
 def test_answers_are_of_one_run(its, result, tmp_path):
     answer = its("report", result, result, "--answers", tmp_path / "a.yaml")
     assert answer.code == 2

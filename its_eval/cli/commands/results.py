@@ -12,6 +12,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from its_eval.effects.several_units import Method
     from its_eval.report.compare import Change, Comparison, TableChange
     from its_eval.report.house_style import HouseStyle
     from its_eval.report.source import StoredRun
@@ -34,6 +35,10 @@ def report(
     answers: Annotated[
         Path | None, typer.Option("--answers", help="Checklist answers (YAML) instead of the config's.")
     ] = None,
+    adjust: Annotated[
+        Literal["holm", "bh", "none"],
+        typer.Option("--adjust", help="Of several runs: adjust p-values over all of them."),
+    ] = "none",
     force: Annotated[bool, typer.Option("--force", help="Replace a file named with --out.")] = False,
 ) -> None:
     """Render a report again; of several runs an overview.
@@ -45,12 +50,15 @@ def report(
       its-eval report results/sample
       its-eval report results/sample --style house.yaml -o for_the_board.html
       its-eval report results/* -o overview.html
+      its-eval report results/* -o overview.html --adjust holm
     """  # noqa: D301  (a backspace keeps the lines of the help apart)
     from its_eval.errors import UsageError  # noqa: PLC0415  (start-up time)
     from its_eval.report.source import read_run  # noqa: PLC0415
 
     stored = [read_run(folder) for folder in runs]
     if len(stored) == 1:
+        if adjust != "none":
+            raise UsageError("--adjust is for an overview of several runs", "name several result folders")
         _one(stored[0], out, style, answers, force=force)
         return
     blind = [str(run.folder) for run in stored if "blind" in run.evaluation.conduct]
@@ -61,7 +69,7 @@ def report(
         )
     if answers is not None:
         raise UsageError("--answers is for the report of one run", "name one result folder")
-    _overview(stored, out or Path("overview.html"), style, force=force)
+    _overview(stored, out or Path("overview.html"), style, adjust, force=force)
 
 
 def _one(run: StoredRun, out: Path | None, style: Path | None, answers: Path | None, *, force: bool) -> None:
@@ -76,14 +84,17 @@ def _one(run: StoredRun, out: Path | None, style: Path | None, answers: Path | N
     typer.echo(write_page(out, page, force=force), err=True)
 
 
-def _overview(stored: list[StoredRun], out: Path, style: Path | None, *, force: bool) -> None:
+def _overview(
+    stored: list[StoredRun], out: Path, style: Path | None, adjusted_by: Method, *, force: bool
+) -> None:
     from its_eval.provenance import program_version  # noqa: PLC0415
     from its_eval.report.house_style import HouseStyle, load_house_style  # noqa: PLC0415
     from its_eval.report.overview import entries_of, render_overview  # noqa: PLC0415
     from its_eval.report.write import write_page  # noqa: PLC0415
 
     looks: HouseStyle = HouseStyle() if style is None else load_house_style(style)
-    page = render_overview(entries_of(stored, out), style=looks, version=program_version())
+    entries, version = entries_of(stored, out), program_version()
+    page = render_overview(entries, style=looks, version=version, adjusted_by=adjusted_by)
     typer.echo(write_page(out, page, force=force), err=True)
 
 

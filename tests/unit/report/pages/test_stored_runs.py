@@ -3,17 +3,21 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
+from statsmodels.stats.multitest import multipletests
 
 from its_eval.config import load_config, to_yaml
 from its_eval.errors import ConfigError, OutputError, UsageError
-from its_eval.evaluation import make_table
+from its_eval.evaluation import THE_SET, make_table
 from its_eval.provenance import MANIFEST, RESOLVED, output_hashes, sha256
+from its_eval.report.cells import BLANK, shown_answers
 from its_eval.report.house_style import HouseStyle
 from its_eval.report.overview import (
     REPORT,
     OverviewEntry,
+    _lines,
     entries_of,
     render_overview,
     replace_report,
@@ -218,6 +222,40 @@ def test_an_overview_tells_what_failed_and_of_an_outcome_without_data(run, taken
     assert page.texts("h1") == ["All trusts"]
     assert "significant" not in page.source
     assert not {"red", "amber", "green"} & set(page.source.split())
+
+
+@pytest.mark.parametrize(("method", "peer"), [("holm", "holm"), ("bh", "fdr_bh")])
+def test_p_values_over_all_runs_are_those_of_statsmodels(run, taken_apart, method, peer):
+    verdicts = run.evaluation.tables["verdicts"]
+    fewer = {**run.evaluation.tables, "verdicts": verdicts[verdicts["outcome"].eq("waits")]}
+    entries = [
+        OverviewEntry("one", run.evaluation, ""),
+        OverviewEntry("two", replace(run.evaluation, tables=fewer), ""),
+    ]
+    page = taken_apart(render_overview(entries, version="1", adjusted_by=method))
+    assert page.faults == []
+    assert page.texts("th").count("p over all runs") == 2
+    assert any("adjusted for all rows of this table" in text for text in page.texts("p"))
+    for together in (True, False):
+        p_values = np.concatenate(
+            [shown_answers(entry.evaluation, together=together)["p_value"] for entry in entries]
+        )
+        assert len(p_values) == 6 * (1 if together else 2)
+        titles, lines = _lines(entries, method, together=together)
+        place = [title.title for title in titles].index("p over all runs")
+        found = [float(line[place].sort) for line in lines]
+        np.testing.assert_allclose(found, multipletests(p_values, method=peer)[1], rtol=1e-12)
+
+
+def test_an_answer_that_is_lacking_counts_among_all_runs(run):
+    row = {"outcome": "waits", "unit": "A3", "design": "single", "reason": "no_data", "message": "no value"}
+    tables = {**run.evaluation.tables, "not_estimated": make_table("not_estimated", [row])}
+    entries = [OverviewEntry("x", replace(run.evaluation, tables=tables), "")]
+    titles, lines = _lines(entries, "holm", together=False)
+    place = [title.title for title in titles].index("p over all runs")
+    assert lines[-1][place] == BLANK
+    smallest = run.evaluation.tables["verdicts"].loc[lambda table: table["unit"].ne(THE_SET), "p_value"].min()
+    assert min(float(line[place].sort) for line in lines[:-1]) == pytest.approx(len(lines) * smallest)
 
 
 def test_runs_of_one_name_are_told_apart(stored, tmp_path):
