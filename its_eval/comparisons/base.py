@@ -189,7 +189,10 @@ class Comparison:
         scale = SCALES[outcome.transform]
         obstacle = scale.obstacle(values, panel.denominators[usable, panel.column(unit)])
         if obstacle:
-            other = ", or a count family such as quasi_poisson" if outcome.kind == "count" else ""
+            known = values[~np.isnan(values)]
+            whole = outcome.kind == "number" and bool(((known >= 0) & (known % 1 == 0)).all())
+            counts = whole or outcome.kind == "count"
+            other = ", or a count family such as quasi_poisson" if counts else ""
             return scale.obstacle_word, f"{unit} has {obstacle}; use `transform: none`{other}"
         gaps = int(np.isnan(values).sum())
         if plan.complete_only and gaps:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from its_eval.config.faults import show
-from its_eval.data.faults import shorten
+from its_eval.data.faults import Faults, shorten
 from its_eval.data.numbers import number_hint, to_numbers
 from its_eval.data.tables import PLAIN, find_column, normalise_name, read_table, require_distinct
 from its_eval.errors import DataError
@@ -130,14 +131,12 @@ def load_characteristics(
             if faulty.any() and not np.isnan(numbers).all()
         )
         return Characteristics(units, tuple(kept), values, notes=notes)
-    problems: list[str] = []
     columns: dict[str, NDArray[np.float64]] = {}
     categories: dict[str, tuple[str, ...]] = {}
+    faults = Faults()
     for variable in variables:
-        try:
-            name = find_column(frame, variable, str(path))
-        except DataError as error:
-            problems += error.problems
+        name = faults.of(partial(find_column, frame, variable, str(path)))
+        if name is None:
             continue
         numbers, faulty = to_numbers(frame[name])
         columns[name] = numbers
@@ -148,11 +147,10 @@ def load_characteristics(
             columns[name] = np.asarray(texts.map(numbering), dtype=np.float64)
             continue
         for row, text in frame.loc[faulty, name].astype(str).items():
-            problems.append(
+            faults.problems.append(
                 f"{path}: row {row}, column {name!r}: {show(text)} is not a number; {number_hint(text)}"
             )
-    if problems:
-        raise DataError(shorten(problems), "choose the columns under peers.variables, or mend the table")
+    faults.refuse("choose the columns under peers.variables, or mend the table")
     return Characteristics(units, tuple(columns), np.column_stack(list(columns.values())), categories)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from its_eval.config.settings import url_text
+from its_eval.data.faults import Faults
 from its_eval.data.numbers import number_hint, to_numbers
 from its_eval.data.panel import IndicatorArrays
 from its_eval.data.parquet import (
@@ -101,13 +103,12 @@ def survey(settings: DataSettings, evaluated: Sequence[str]) -> Survey:
     indicators: set[str] = set()
     units: set[str] = set()
     wanted_units: set[str] = set()
-    problems: list[str] = []
+    faults = Faults()
     for table in settings.indicators:
-        try:
-            dataset, names = open_dataset(table)
-        except DataError as error:
-            problems += error.problems
+        opened = faults.of(partial(open_dataset, table))
+        if opened is None:
             continue
+        dataset, names = opened
         rows += dataset.count_rows()
         columns = {key: pc.field(names[key]) for key in ("unit", "indicator") if key in names}
         for batch in dataset.scanner(columns=columns, batch_size=_SURVEY_ROWS).to_batches():
@@ -124,8 +125,7 @@ def survey(settings: DataSettings, evaluated: Sequence[str]) -> Survey:
                 chosen = np.array([label in asked for label in labels])[kinds]
                 codes, texts = coded(batch.column("unit"))
                 wanted_units |= {texts[place] for place in np.unique(codes[chosen])}
-    if problems:
-        raise DataError(problems, "check the paths and columns under data.indicators")
+    faults.refuse("check the paths and columns under data.indicators")
     return Survey(rows, tuple(sorted(indicators)), tuple(sorted(units)), tuple(sorted(wanted_units)))
 
 

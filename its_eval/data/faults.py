@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import pandas as pd
+
+from its_eval.errors import DataError
+
+T = TypeVar("T")
 
 Severity = Literal["error", "warning", "info"]
 
@@ -54,18 +59,74 @@ class Shortened(list[str]):
     ----------
     problems : list of str
         All of them.
+
+    Attributes
+    ----------
+    every : list of str
+        All of them, for those who gather the problems of several errors.
     """
 
     def __init__(self, problems: list[str]) -> None:
         more = len(problems) - SHOWN_PROBLEMS
         counted = [f"… and {more} more of this kind"] if more > 0 else []
         super().__init__([*problems[:SHOWN_PROBLEMS], *counted])
+        self.every = problems
         self.total = len(problems)
 
 
 def shorten(problems: list[str]) -> Shortened:
     """Return the first problems and a count of the rest."""
     return Shortened(problems)
+
+
+class Faults:
+    """Problems of several files, columns or outcomes, told together.
+
+    Attributes
+    ----------
+    problems, hints : list of str
+        What was wrong, and what each error said to do.
+    """
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+        self.hints: list[str] = []
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Note the problems of an error within; what follows the block goes on."""
+        try:
+            yield
+        except DataError as error:
+            self._note(error)
+
+    def of(self, read: Callable[[], T]) -> T | None:
+        """Return what is read; None, and its problems noted, when it cannot be."""
+        try:
+            return read()
+        except DataError as error:
+            self._note(error)
+            return None
+
+    def _note(self, error: DataError) -> None:
+        self.problems += getattr(error.problems, "every", error.problems)
+        self.hints += [error.hint] if error.hint else []
+
+    def refuse(self, hint: str | None = None) -> None:
+        """Raise one error with all problems; nothing when there are none.
+
+        Parameters
+        ----------
+        hint : str, optional
+            What to do about all of them; by default what the first error said.
+
+        Raises
+        ------
+        DataError
+            With every problem noted.
+        """
+        if self.problems:
+            raise DataError(Shortened(self.problems), hint or next(iter(self.hints), None))
 
 
 def findings_table(findings: Iterable[Finding]) -> pd.DataFrame:

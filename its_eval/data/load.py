@@ -13,11 +13,10 @@ from its_eval.calendar import MONTHS, Calendar, is_calendar_quarter
 from its_eval.config.faults import show
 from its_eval.config.outcomes import series_name
 from its_eval.data.combine import combined, daily_findings
-from its_eval.data.faults import NO_PERIOD, Finding
+from its_eval.data.faults import NO_PERIOD, Faults, Finding
 from its_eval.data.numbers import MISSING_MARKS, number_hint, to_numbers
 from its_eval.data.shapes import NUMERIC, ORIGIN, shaped
 from its_eval.data.tables import NO_FILE, Reading, normalise_name, read_table
-from its_eval.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -78,31 +77,22 @@ def load_indicators(
     DataError
         When a file cannot be read or lacks a column. Faults of single cells are findings instead.
     """
-    frames: list[pd.DataFrame] = []
-    findings: list[Finding] = []
-    problems: list[str] = []
-    hints: list[str] = []
-    notes: list[str] = []
-    percentages: set[str] = set()
+    tables: list[_Loaded] = []
+    faults = Faults()
     for table in settings.indicators:
-        try:
-            loaded = _load_table(table, settings.calendar, only_unit, read)
-        except DataError as error:
-            problems += error.problems
-            hints += [error.hint] if error.hint and error.hint != NO_FILE else []
-            continue
-        frames.append(loaded.frame)
-        findings += loaded.findings
-        notes += loaded.notes
-        percentages |= loaded.percentages
-    if problems:
-        general = "check the paths and columns under data.indicators"
-        raise DataError(problems, "; ".join(dict.fromkeys(hints)) or general)
-    rows = pd.concat(frames, ignore_index=True)
+        with faults.noted():
+            tables.append(_load_table(table, settings.calendar, only_unit, read))
+    hints = dict.fromkeys(hint for hint in faults.hints if hint != NO_FILE)
+    faults.refuse("; ".join(hints) or "check the paths and columns under data.indicators")
+    rows = pd.concat([table.frame for table in tables], ignore_index=True)
     order = ["indicator", "unit", "period", "stratum", "source_file", "source_row"]
-    rows = rows.sort_values(order, kind="stable")
-    rows = rows.reset_index(drop=True)
-    return IndicatorRows(rows, tuple(findings), settings.calendar, tuple(notes), frozenset(percentages))
+    return IndicatorRows(
+        rows.sort_values(order, kind="stable").reset_index(drop=True),
+        tuple(finding for table in tables for finding in table.findings),
+        settings.calendar,
+        tuple(note for table in tables for note in table.notes),
+        frozenset().union(*(table.percentages for table in tables)),
+    )
 
 
 @dataclass(frozen=True)

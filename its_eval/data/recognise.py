@@ -75,6 +75,11 @@ def recognise(path: Path, asked: Asked) -> Recognised:
     return found
 
 
+def _texts(column: pd.Series) -> pd.Series[str]:
+    """Return the cells of a column as trimmed texts."""
+    return column.astype(str).str.strip()
+
+
 def _across(frame: pd.DataFrame, asked: Asked, found: Recognised) -> bool:
     """Note a table with a row a unit and a column a period, and return whether it is one."""
     names = [str(name) for name in frame.columns if name]
@@ -107,7 +112,7 @@ def _spaced(ordinals: Iterable[int], frequency: str) -> str:
 def _unit_column(frame: pd.DataFrame, names: Sequence[str], units: Sequence[str]) -> str:
     """Return the column that holds the units asked for, else the one with a usual name; none: empty."""
     if units:
-        holding = [name for name in names if set(units) <= set(frame[name].astype(str).str.strip())]
+        holding = [name for name in names if set(units) <= set(_texts(frame[name]))]
         if holding:
             return holding[0]
     return _usual(names, "unit")
@@ -142,7 +147,7 @@ def _down(frame: pd.DataFrame, asked: Asked, found: Recognised, problems: list[s
 
 
 def _mostly_numbers(column: pd.Series, decimal: str) -> bool:
-    cells = column.astype(str).str.strip().str.removesuffix("%")
+    cells = _texts(column).str.removesuffix("%")
     filled = ~cells.isin(MISSING_MARKS)
     _, faulty = to_numbers(cells, decimal)
     return bool(filled.any() and faulty.sum() * 10 <= filled.sum())
@@ -171,8 +176,7 @@ def _period_column(frame: pd.DataFrame, names: Sequence[str], found: Recognised,
     candidates: list[_Periods] = []
     unclear: list[str] = []
     for place, name in enumerate(names):
-        cells = frame[name].astype(str).str.strip()
-        texts = [text for text in cells.unique() if text not in MISSING_MARKS]
+        texts = [text for text in _texts(frame[name]).unique() if text not in MISSING_MARKS]
         usual = any(word in _USUAL["period"] for word in normalise_name(name.replace("_", " ")).split())
         if len(texts) < _FEWEST:
             continue
@@ -290,7 +294,7 @@ def _indicators(
     if not column:
         return
     found.columns["indicator"], found.has_indicators = column, True
-    there = sorted(set(frame[column].astype(str).str.strip()) - {""})
+    there = sorted(set(_texts(frame[column])) - {""})
     if asked.indicator is None and len(there) > 1:
         problems.append(f"--indicator: which one of {', '.join(map(repr, there[:12]))}?")
     elif asked.indicator is not None and asked.indicator not in there:
@@ -317,7 +321,7 @@ def _units(frame: pd.DataFrame, asked: Asked, found: Recognised, path: Path, pro
             f"there is no column of units: all of the table is one series, called {found.units[0]!r} here"
         )
         return
-    there = sorted(set(frame[column].astype(str).str.strip()) - {""})
+    there = sorted(set(_texts(frame[column])) - {""})
     missing = [unit for unit in asked.units if unit not in there]
     problems += [f"--unit {unit!r}: it holds no such unit; {nearest(unit, there)}" for unit in missing]
     if not asked.units and len(there) > 1:
@@ -328,12 +332,9 @@ def _units(frame: pd.DataFrame, asked: Asked, found: Recognised, path: Path, pro
 
 def _dates_asked(frame: pd.DataFrame, asked: Asked, found: Recognised, problems: list[str]) -> None:
     """Refuse dates that are no periods of the table's frequency, or lie outside it."""
-    calendar = Calendar(found.frequency)
-    if found.layout == "across":
-        periods, _ = calendar.parse_column([str(name) for name in frame.columns], found.dates)
-    else:
-        cells = frame[found.columns["period"]].astype(str).str.strip()
-        periods, _ = calendar.parse_column(cells.unique(), found.dates)
+    calendar, across = Calendar(found.frequency), found.layout == "across"
+    cells = map(str, frame.columns) if across else _texts(frame[found.columns["period"]]).unique()
+    periods, _ = calendar.parse_column(cells, found.dates)
     if not periods:
         # months that are twelve apart: no month names a year, which may be a financial one
         apart = "its periods are twelve months apart; write the years alone, such as 2015"
@@ -360,7 +361,8 @@ def _kind(frame: pd.DataFrame, asked: Asked, found: Recognised, said: str) -> No
     values, signs = _numbers_of(frame, found)
     given = values[~np.isnan(values)]
     if "value" not in found.columns and found.layout == "long":
-        top, base = (_column_numbers(frame, found, role) for role in ("numerator", "denominator"))
+        parts = (frame[found.columns[role]] for role in ("numerator", "denominator"))
+        top, base = (to_numbers(cells, found.decimal)[0] for cells in parts)
         fits = bool(np.nanmax(top / np.where(base > 0, base, np.nan)) <= 1)
         if asked.kind is None and fits:
             found.kind, found.reasons["kind"] = "percentage", "numerators are part of their denominators"
@@ -372,8 +374,7 @@ def _kind(frame: pd.DataFrame, asked: Asked, found: Recognised, said: str) -> No
     named = bool(_PERCENT.search(said)) or any(_PERCENT.search(name) for name in found.columns.values())
     shares = bool(len(given)) and given.min() >= 0 and given.max() <= 1 and (given % 1 != 0).any()
     if asked.kind is None:
-        found.kind, why = _guessed(given, named=named, signs=signs)
-        found.reasons["kind"] = why
+        found.kind, found.reasons["kind"] = _guessed(given, named=named, signs=signs)
     if found.kind == "percentage" and shares and not signs:
         found.scale = "proportion"
         found.reasons["scale"] = "every value lies between 0 and 1: proportions, multiplied by 100"
@@ -405,28 +406,19 @@ def _guessed(given: NDArray[np.float64], *, named: bool, signs: bool) -> tuple[s
 def _numbers_of(frame: pd.DataFrame, found: Recognised) -> tuple[NDArray[np.float64], bool]:
     """Return the values of the treated units, and whether their cells have per cent signs."""
     if found.layout == "across":
-        rows = frame[frame[found.columns["unit"]].astype(str).str.strip().isin(found.units)]
-        periods, _ = Calendar(found.frequency).parse_column([str(name) for name in frame.columns])
-        cells = rows[list(periods)].astype(str).to_numpy().ravel()
+        columns = list(Calendar(found.frequency).parse_column(map(str, frame.columns))[0])
     elif found.layout == "wide":
-        cells = frame[list(found.units)].astype(str).to_numpy().ravel()
+        columns = list(found.units)
     else:
-        rows = frame
-        for role, wanted in (("unit", found.units), ("indicator", (found.indicator,))):
-            if role in found.columns:
-                rows = rows[rows[found.columns[role]].astype(str).str.strip().isin(wanted)]
-        cells = (
-            rows[found.columns["value"]].astype(str).to_numpy() if "value" in found.columns else np.array([])
-        )
+        columns = [found.columns["value"]] if "value" in found.columns else []
+    rows = frame
+    for role, wanted in (("unit", found.units), ("indicator", (found.indicator,))):
+        if role in found.columns:
+            rows = rows[_texts(rows[found.columns[role]]).isin(wanted)]
     import pandas as pd  # noqa: PLC0415  (start-up time)
 
-    text = pd.Series(cells, dtype=str).str.strip()
+    text = pd.Series(rows[columns].astype(str).to_numpy().ravel(), dtype=str).str.strip()
     filled = text[~text.isin(MISSING_MARKS)]
     signs = bool(len(filled) and filled.str.endswith("%").all())
     values, _ = to_numbers(text.str.removesuffix("%"), found.decimal)
     return values, signs
-
-
-def _column_numbers(frame: pd.DataFrame, found: Recognised, role: str) -> NDArray[np.float64]:
-    values, _ = to_numbers(frame[found.columns[role]], found.decimal)
-    return values

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from its_eval.data.faults import Faults
 from its_eval.data.numbers import MISSING_MARKS, to_numbers
 from its_eval.data.opening import likely_header
 from its_eval.data.tables import find_column, nearest, normalise_name, require_distinct
@@ -102,15 +103,12 @@ def _found_columns(
 ) -> dict[str, str]:
     """Return the columns by what they are for; all that are not there are refused at once."""
     matched: dict[str, str] = {}
-    problems: list[str] = []
-    where = str(table.path)
+    faults = Faults()
     for name, column in named.items():
-        try:
-            matched[name] = find_column(raw, column, where)
-        except DataError as error:
-            problems += error.problems
-    if problems:
-        raise DataError(problems, _shape_hint(raw, table, calendar))
+        with faults.noted():
+            matched[name] = find_column(raw, column, str(table.path))
+    if faults.problems:
+        faults.refuse(_shape_hint(raw, table, calendar))
     return matched
 
 
@@ -181,8 +179,7 @@ def _across(raw: pd.DataFrame, table: IndicatorTable, calendar: Calendar) -> Sha
     empty = (cells == "").all(axis=1)
     code = raw[unit].astype(str).str.strip()
     untitled = code.eq("") & ~empty
-    notes = [f"{table.path.name}: {_unused([name for name in words if name])}"]
-    notes = notes if any(words) else []
+    notes = [f"{table.path.name}: {_unused([name for name in words if name])}"] if any(words) else []
     if untitled.any():
         rows = ", ".join(map(str, raw.index[untitled][:_SHOWN]))
         notes.append(f"{table.path.name}: rows without a unit are not used: {rows}")
@@ -223,9 +220,6 @@ def _only_words(column: pd.Series) -> bool:
 
 def _unused(names: list[str]) -> str:
     shown = ", ".join(repr(name) for name in names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
-    one = len(names) == 1
-    return (
-        f"column {shown} holds words and is not used"
-        if one
-        else f"columns {shown} hold words and are not used"
-    )
+    if len(names) > 1:
+        return f"columns {shown} hold words and are not used"
+    return f"column {shown} holds words and is not used"

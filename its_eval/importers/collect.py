@@ -16,7 +16,7 @@ import numpy as np
 
 from its_eval.config.layouts import Layout, load_layouts
 from its_eval.data.attributes import load_units
-from its_eval.data.faults import Finding
+from its_eval.data.faults import Faults, Finding
 from its_eval.data.opening import likely_header
 from its_eval.data.tables import code_column, nearest
 from its_eval.errors import DataError, OutputError, UsageError
@@ -114,17 +114,14 @@ def import_files(
         With every fault of every file.
     """
     extracts: list[Extract] = []
-    problems: list[str] = []
-    hints: list[str] = []
+    faults = Faults()
     with _uninterrupted():
         for path in paths:
-            try:
+            with faults.noted():
                 extracts.append(read_extract(path, layouts, strata, names))
-            except DataError as error:
-                problems += error.problems
-                hints += [error.hint] if error.hint else []
-        if problems:
-            raise DataError(problems, "; ".join(dict.fromkeys(hints)) or None)
+        if faults.problems:
+            # of many files everyone is told what is wrong with each
+            raise DataError(faults.problems, "; ".join(dict.fromkeys(faults.hints)) or None)
         # what a layout says of itself comes first: of many files only the first notes are shown
         notes = list(dict.fromkeys(note for extracted in extracts for note in _about(extracted.layout)))
         notes += _left_out(extracts)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.data.faults import shorten
+from its_eval.data.faults import Faults, shorten
 from its_eval.data.tables import find_column, normalise_name
 from its_eval.errors import DataError
 from its_eval.peers.distance import Scaled, Unscaled
@@ -118,26 +118,19 @@ def rescaled(scaled: Scaled, *, metric: MetricName | None = None, scale: ScaleNa
 
 def _chosen(table: Characteristics, recipe: DistanceRecipe, where: str) -> dict[str, float]:
     """Return the weight of each chosen column of the table."""
-    problems: list[str] = []
+    faults = Faults()
     asked = dict(recipe.weights or dict.fromkeys(table.variables, 1.0))
     for variable, weight in recipe.exceptions.items():
         names = {normalise_name(name): name for name in asked}
         asked[names.get(normalise_name(variable), variable)] = weight
     chosen: dict[str, float] = {}
     for variable, weight in asked.items():
-        try:
+        with faults.noted():
             name = find_column(table.variables, variable, where)
-        except DataError as error:
-            problems += error.problems
-            continue
-        if name in chosen:
-            problems.append(f"{where}: the variable {name!r} is named twice")
-            continue
-        chosen[name] = weight
-    if problems:
-        raise DataError(
-            problems, "these variables are asked for by peers.variables, peers.weights or the preset"
-        )
+            if name in chosen:
+                raise DataError([f"{where}: the variable {name!r} is named twice"])
+            chosen[name] = weight
+    faults.refuse("these variables are asked for by peers.variables, peers.weights or the preset")
     return chosen
 
 
@@ -150,23 +143,18 @@ def _logarithms(
 ) -> NDArray[np.float64]:
     """Return the values with the natural logarithm of the variables that are to have one."""
     values = raw.copy()
-    problems: list[str] = []
+    faults = Faults()
     for variable in recipe.log:
-        try:
+        with faults.noted():
             column = names.index(find_column(names, variable, where))
-        except DataError as error:
-            problems += error.problems
-            continue
-        problems += [
-            f"{where}: unit {units[row]}, {names[column]!r} is {raw[row, column]:g}, which has no logarithm"
-            for row in np.flatnonzero(raw[:, column] <= 0)
-        ]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            values[:, column] = np.log(raw[:, column])
-    if problems:
-        raise DataError(
-            shorten(problems), "name under peers.log only variables that are above 0 for every unit"
-        )
+            faults.problems += [
+                f"{where}: unit {units[row]}, {names[column]!r} is {raw[row, column]:g}, "
+                "which has no logarithm"
+                for row in np.flatnonzero(raw[:, column] <= 0)
+            ]
+            with np.errstate(divide="ignore", invalid="ignore"):
+                values[:, column] = np.log(raw[:, column])
+    faults.refuse("name under peers.log only variables that are above 0 for every unit")
     return values
 
 

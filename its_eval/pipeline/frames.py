@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from its_eval.config import Config, load_config
 from its_eval.config.data import CharacteristicsTable, IndicatorTable
+from its_eval.data.faults import Faults
 from its_eval.data.frames import Frames, alike_labels, characteristics_table, indicator_table
 from its_eval.errors import DataError
 from its_eval.peers.recipes import PRESETS
@@ -51,17 +52,12 @@ def settled(
     config = source if isinstance(source, Config) else load_config(source, in_memory=in_memory)
     tables: dict[Path, pd.DataFrame] = {}
     changes: dict[str, Any] = {}
-    problems: list[str] = []
-    hint: str | None = None
+    faults = Faults()
     if indicators is not None:
         placed = []
         for table, frame, only in _indicator_tables(config, indicators):
-            try:
+            with faults.noted():
                 tables[table.path], settings = indicator_table(frame, table, only)
-            except DataError as error:
-                problems += error.problems
-                hint = hint or error.hint
-            else:
                 placed.append(settings)
         changes[_INDICATORS] = tuple(placed)
     if characteristics is not None:
@@ -70,15 +66,11 @@ def settled(
         own = CharacteristicsTable(path=Path("c.csv")) if known is None else known
         preset = None if config.peers is None or config.peers.preset is None else PRESETS[config.peers.preset]
         column = own.columns.get("unit", preset.unit_column if preset is not None else "unit")
-        try:
+        with faults.noted():
             tables[path], changes[_CHARACTERISTICS] = characteristics_table(
                 characteristics, own.model_copy(update={"path": path}), column
             )
-        except DataError as error:
-            problems += error.problems
-            hint = hint or error.hint
-    if problems:
-        raise DataError(problems, hint)
+    faults.refuse()
     if not changes:
         return config, Frames({})
     data = config.data.model_copy(update=changes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
@@ -12,7 +12,7 @@ from its_eval.config.data import NHS
 from its_eval.config.outcomes import evaluated_outcomes
 from its_eval.data.attributes import Units, load_characteristics, load_units
 from its_eval.data.disclosure import Protection
-from its_eval.data.faults import NO_PERIOD
+from its_eval.data.faults import NO_PERIOD, Faults
 from its_eval.data.load import IndicatorRows, by_stratum, load_indicators
 from its_eval.data.successions import combine_changes, last_heirs, load_changes
 from its_eval.data.successors import COVARIATE, Lifetimes, combine_successors, lifetimes_of
@@ -31,7 +31,7 @@ from its_eval.peers.recipes import PRESETS, recipe_for
 from its_eval.peers.scaling import scale_characteristics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from its_eval.config import BeforeAfter, Config
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from its_eval.evaluation import Evaluation
     from its_eval.peers.distance import Scaled
 
-
-T = TypeVar("T")
 
 #: Whose values from the start on are left out: nobody's, those of treated units, or everybody's.
 Cut = Literal["nobody", "treated", "everyone"]
@@ -194,7 +192,7 @@ def load_sources(config: Config, read: Read = read_table, cut: Cut = "nobody") -
     DataError
         With every problem of every file.
     """
-    faults = _Faults()
+    faults = Faults()
     stratified = {outcome.indicator for outcome in config.outcomes if outcome.strata is not None}
     rows = faults.of(lambda: by_stratum(load_indicators(config.data, _only_unit(config), read), stratified))
     units, lifetimes = faults.of(lambda: _units(config)) or (Units(), Lifetimes())
@@ -204,8 +202,8 @@ def load_sources(config: Config, read: Read = read_table, cut: Cut = "nobody") -
     if rows is not None and not faults.problems:
         loaded = rows
         rows = faults.of(lambda: _with_mergers(config, loaded, units, lifetimes))
-    if faults.problems or rows is None:
-        raise DataError(faults.problems, faults.hint)
+    faults.refuse()
+    assert rows is not None  # noqa: S101  (else its problems are noted)
     if changes:
         rows, heirs = _with_changes(config, rows, changes)
         lifetimes = replace(lifetimes, successors=heirs)
@@ -292,23 +290,6 @@ def _protected(config: Config, sources: Sources) -> Sources:
     if all(item.frame.equals(missing.frame) for item in taken.values()):
         taken = {}
     return replace(sources, rows=missing, disclosed=Disclosed(None, missing, taken))
-
-
-class _Faults:
-    """Problems of several files, told together with the first hint."""
-
-    def __init__(self) -> None:
-        self.problems: list[str] = []
-        self.hint: str | None = None
-
-    def of(self, read: Callable[[], T]) -> T | None:
-        """Return what is read; None, and its problems noted, when it cannot be."""
-        try:
-            return read()
-        except DataError as error:
-            self.problems += error.problems
-            self.hint = self.hint or error.hint
-            return None
 
 
 def _units(config: Config) -> tuple[Units, Lifetimes]:

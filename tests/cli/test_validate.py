@@ -133,3 +133,20 @@ def test_every_column_that_is_not_there_is_named_at_once(its, study):
     assert answer.code == 3
     for name in ("unit", "period", "indicator", "value"):
         assert f"there is no column '{name}'" in answer.out
+
+
+def test_faults_of_several_tables_are_counted_one_by_one_and_shown_up_to_a_number(its, study):
+    """Of 50 units with a characteristic that is no number 40 faults are shown, and 51 counted."""
+    rows = study.characteristics.read_text().splitlines()
+    rows += [f"C{place},about {place},0.5,3" for place in range(50)]
+    study.characteristics.write_text("\n".join([*rows, ""]), encoding="utf-8")
+    study.write(changes={"peers: {k: 3": "peers: {variables: [Beds, Urban], k: 3"})
+    study.units.unlink()
+    answer = its("validate", study.config)
+    assert answer.code == 3
+    lines = answer.out.splitlines()
+    assert lines[0] == f"{study.config}: 51 faults in the data"
+    assert (
+        sum("is not a number" in line for line in lines) + sum("no such file" in line for line in lines) == 40
+    )
+    assert "  … and 11 more of this kind" in lines

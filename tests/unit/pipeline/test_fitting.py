@@ -248,6 +248,9 @@ def test_what_has_no_logarithm_is_refused_as_in_a_run(tmp_path, values):
     (row,) = found.tidy("not_estimated").to_dict("records")
     assert (row["series"], row["reason"]) == ("B", "not_positive")
     assert f"B: not estimated: {row['message']}" in found.summary()
+    assert "count family" not in row["message"]
+    (counts,) = fit(frame[["B"]].abs().round(), "2013-07", log=True).tidy("not_estimated")["message"]
+    assert counts == f"{row['message']}, or a count family such as quasi_poisson"
     long = frame.rename_axis("period").melt(ignore_index=False, var_name="unit", value_name="value")
     long.dropna().reset_index().assign(indicator="x").to_csv(tmp_path / "x.csv", index=False)
     (tmp_path / "x.yaml").write_text(
