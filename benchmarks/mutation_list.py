@@ -323,7 +323,7 @@ MUTATIONS: tuple[Mutation, ...] = (
              "the set needs no place among sets of others", COMPARISON),
     Mutation("direction", "next((one for one in signs if one)", "next((one for one in signs[-1:] if one)",
              "a direction is that of the last interval and not of the first clear one", VERDICTS),
-    Mutation("Terms.size", "self.n_units * max(n_interruptions, 1)", "self.n_units",
+    Mutation("Terms.size", "self.n_units * count", "self.n_units",
              "a family does not count interruptions", VERDICTS),
     Mutation("joint_test", "len(contrasts) * min(separate)", "min(separate)",
              "without an F test the better of two p-values is taken", VERDICTS),

@@ -194,6 +194,10 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("conf_high", "tau2", "i2", "prediction_low", "prediction_high", "n_units", "minimum_detectable"),
     ),
     "power": ("outcome", "unit", "design", "estimand", "minimum_detectable", "power", "alpha"),
+    "controls": (
+        *("outcome", "unit", "design", "control", "series", "question", "estimand", "scale", "estimate"),
+        *("conf_low", "conf_high", "p_value", "factor"),
+    ),
     "residuals": ("outcome", "unit", "design", "period", "innovation"),
     "data_quality": ("indicator", "unit", "check", "period", "value", "severity", "message"),
     "verdicts": tuple(column.name for column in fields(Verdict)),
@@ -255,6 +259,7 @@ SORT_KEYS: dict[str, tuple[str, ...]] = {
     "sensitivity": ("outcome", "unit", "design", "dimension", "choice", "estimand"),
     "pooled": ("outcome", "design", "estimand", "method"),
     "power": ("outcome", "unit", "design", "estimand"),
+    "controls": ("outcome", "unit", "design", "control", "series"),
     "residuals": ("outcome", "unit", "design", "period"),
     "data_quality": ("indicator", "unit", "check", "period", "value", "message"),
     "verdicts": ("outcome", "unit", "design", "interruption", "estimand"),
@@ -266,7 +271,7 @@ _TEXT = frozenset(
         *("estimand", "scale", "inference_scale", "term", "reason", "message", "peer", "candidate"),
         *("variable", "period", "direction", "label", "flags", "season", "weights", "used_reason"),
         *("indicator", "check", "severity", "status", "placebo", "dimension", "choice", "method"),
-        *("question", "inference", "donor"),
+        *("question", "inference", "donor", "control", "series"),
     }
 )
 _WHOLE = frozenset(

@@ -12,7 +12,8 @@ from its_eval.effects.estimands import terms_of
 from its_eval.effects.several_units import adjust, reaches
 from its_eval.estimators.fit import t_quantile
 from its_eval.evaluation import CHANGED, NO_CLEAR_CHANGE, NOT_ANSWERED
-from its_eval.pipeline.conclude import Terms, smallest_effects
+from its_eval.pipeline.conclude import Terms
+from its_eval.pipeline.detectable import smallest_effects
 from its_eval.pipeline.question import interruptions_asked, question_of
 
 if TYPE_CHECKING:

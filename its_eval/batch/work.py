@@ -105,7 +105,8 @@ def _evaluate(block: Block) -> BlockResult:
         better = family[0].estimates.sheet.plan.outcome.better
         terms = Terms.of(config, better, len(block.treatment.units))
         question = config.estimands.primary
-        others, size = of_events(family, question), terms.size(n_interruptions(family))
+        others = np.empty(0) if terms.each_interruption else of_events(family, question)
+        size = terms.size(n_interruptions(family))
         adjusted = adjusted_p(family, question, size, terms.method, others)
         for answer, p_adjusted in zip(family, adjusted, strict=True):
             add_effects(answer, p_adjusted, config.confidence, tables["effects"])

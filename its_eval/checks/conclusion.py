@@ -8,6 +8,7 @@ of Statistics* 6:65) is applied to the first, and to the larger of the two.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,45 @@ class Conclusions:
     p_adjusted: FloatArray
     p_both: FloatArray
     attribution_only: NDArray[np.bool_]
+
+    def first(self, count: int) -> Conclusions:
+        """Return those of the first questions."""
+        return Conclusions(
+            self.labels[:count], self.p_adjusted[:count], self.p_both[:count], self.attribution_only[:count]
+        )
+
+
+def conclude_families(
+    p_gap: FloatArray,
+    p_attribution: FloatArray,
+    compared: NDArray[np.bool_],
+    *,
+    keys: Sequence[str],
+    size: int,
+    alpha: float = 0.05,
+    method: Method = "holm",
+) -> Conclusions:
+    """Label the questions of several families of one size, each by itself.
+
+    Parameters
+    ----------
+    p_gap, p_attribution, compared, size, alpha, method
+        As for `conclude`.
+    keys : sequence of str, length M
+        The family of each question.
+    """
+    names = np.array(keys, dtype=object)
+    labels = np.full(p_gap.shape, "", dtype=object)
+    p_adjusted, p_both = np.full(p_gap.shape, np.nan), np.full(p_gap.shape, np.nan)
+    alone = np.zeros(p_gap.shape, dtype=np.bool_)
+    for key in dict.fromkeys(keys):
+        here = names == key
+        own = conclude(
+            p_gap[here], p_attribution[here], compared[here], size=size, alpha=alpha, method=method
+        )
+        labels[here] = own.labels
+        p_adjusted[here], p_both[here], alone[here] = own.p_adjusted, own.p_both, own.attribution_only
+    return Conclusions(tuple(labels.tolist()), p_adjusted, p_both, alone)
 
 
 def conclude(

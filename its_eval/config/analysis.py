@@ -123,10 +123,25 @@ class Checks(Settings):
 class Multiplicity(Settings):
     """How p-values are adjusted for several questions."""
 
-    method: Literal["holm", "bh", "none"] = Field(default="holm", description="Method of adjustment.")
-    across: Annotated[tuple[Literal["unit"], ...], DISTINCT, Field(min_length=1)] = Field(
-        default=("unit",), description="Which questions form a family."
+    method: Literal["holm", "bh", "none"] = Field(
+        default="holm",
+        description="holm: the chance of any false finding in a family; bh: the expected share of false ones "
+        "among its findings (Benjamini and Hochberg), for exploratory lists; none.",
     )
+    across: Annotated[
+        tuple[Literal["unit", "interruption", "outcome"], ...], DISTINCT, Field(min_length=1)
+    ] = Field(
+        default=("unit", "interruption"),
+        description="Which questions form a family: those about all units of an outcome and design; with "
+        "interruption also about fitted events; with outcome about all outcomes of the design.",
+    )
+
+    @model_validator(mode="after")
+    def _of_units(self) -> Self:
+        if "unit" not in self.across:
+            what = f"{', '.join(self.across)}: a family holds all treated units"
+            refuse("multiplicity", [Fault(("across",), what, "unit among them")])
+        return self
 
 
 class ReportSettings(Settings):
@@ -234,6 +249,11 @@ class Sensitivity(Settings):
     )
     transform: Annotated[tuple[Literal["none", "log", "logit"], ...], DISTINCT] = Field(
         default=(), description="Scales of the model."
+    )
+    missing: Annotated[tuple[Literal["interpolation"], ...], DISTINCT] = Field(
+        default=(),
+        description="interpolation: missing periods between others filled in on a straight line, in outcome "
+        "units, as if they had been observed; it makes intervals too narrow.",
     )
     trend: Annotated[tuple[Literal["quadratic"], ...], DISTINCT] = Field(
         default=(), description="Forms of the trend other than a straight line."

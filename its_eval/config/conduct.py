@@ -42,6 +42,9 @@ def disclosure_faults(
         if outcome.covariates:
             what = "data.disclosure does not protect covariates"
             yield Fault(("outcomes", place, "covariates"), what, "either of the two", absolute=True)
+        if outcome.controls:
+            what = "data.disclosure does not protect control outcomes"
+            yield Fault(("outcomes", place, "controls"), what, "either of the two", absolute=True)
     if before_after:
         what = "data.disclosure does not protect projects"
         yield Fault(("before_after",), what, "either of the two", absolute=True)
@@ -114,12 +117,13 @@ def estimates_faults(
     designs: Sequence[str],
     primary: str,
     sensitivity: Sensitivity,
+    across: Sequence[str],
 ) -> Iterator[Fault]:
     """Return faults of everything asked for that a batch run does not do.
 
     Parameters
     ----------
-    data, peers, outcomes, designs, sensitivity
+    data, peers, outcomes, designs, sensitivity, across
         Keys of the config, estimators settled.
     primary : str
         The primary estimand.
@@ -132,6 +136,9 @@ def estimates_faults(
         yield from _outcome_faults(outcome, place, primary)
     if sensitivity.asked:
         yield _fault(("sensitivity",), "a batch run tries no other choices", "this key left out")
+    if "outcome" in across:
+        what = "'outcome': a batch run judges every outcome by itself"
+        yield _fault(("multiplicity", "across"), what, "unit, or unit and interruption")
 
 
 def _table_faults_of_batch_checks(data: DataSettings, peers: PeerSettings | None) -> Iterator[Fault]:
@@ -168,6 +175,8 @@ def _outcome_faults(outcome: Outcome, place: int, primary: str) -> Iterator[Faul
         yield _fault((*at, "transform"), "'logit' is not for a batch run", "none or log")
     if outcome.covariates:
         yield _fault((*at, "covariates"), "a batch run has no covariates", "this key left out")
+    if outcome.controls:
+        yield _fault((*at, "controls"), "a batch run has no control outcomes", "this key left out")
     if outcome.strata is not None:
         yield _fault((*at, "strata"), "a batch run has no strata", "this key left out")
     if primary == "relative_average_effect" and outcome.transform == "none":

@@ -151,7 +151,7 @@ def outcome_faults(
     indicators: set[str] = set()
     labels: set[str] = set()
     for place, outcome in enumerate(outcomes):
-        faults = [*_repeated(outcome, indicators, labels), *_kind_faults(outcome)]
+        faults = [*_repeated(outcome, indicators, labels), *_kind_faults(outcome), *_control_faults(outcome)]
         indicators.add(outcome.indicator)
         labels.add(outcome.label)
         if data is not None:
@@ -186,6 +186,17 @@ def _repeated(outcome: Outcome, indicators: set[str], labels: set[str]) -> Itera
         yield Fault(
             ("label",), f"{show(outcome.label)} is the label of another outcome", "a label of its own"
         )
+
+
+def _control_faults(outcome: Outcome) -> Iterator[Fault]:
+    """Yield faults of control outcomes that are none, or that have no series like those of the outcome."""
+    if outcome.controls and outcome.strata is not None:
+        what = "an outcome with strata has no control outcomes"
+        yield Fault(("controls",), what, "either of the two")
+    for position, name in enumerate(outcome.controls):
+        if name == outcome.indicator:
+            what = f"{show(name)} is the outcome itself"
+            yield Fault(("controls", position), what, "an indicator that should not have changed")
 
 
 def _kind_faults(outcome: Outcome) -> Iterator[Fault]:
@@ -290,6 +301,9 @@ def estimator_faults(outcomes: Sequence[Outcome], designs: Sequence[str], shape:
         for name in names:
             if is_family(name):
                 yield from _family_faults(outcome, name, path)
+        if outcome.controls and is_family(names[0]):
+            what = f"{show(names[0])}: control outcomes are fitted and subtracted by linear models"
+            yield Fault(path, what, "reml_ar first, or `controls` left out", absolute=True)
         if controlled and is_family(names[0]):
             what = f"{show(names[0])}: a family is for the design single, not for {controlled[0]}"
             yield Fault(path, what, "reml_ar first, or `designs: [single]`", absolute=True)

@@ -28,7 +28,7 @@ from its_eval.config.settings import Origin, known_keys
 from its_eval.errors import ConfigError
 from its_eval.provenance import RESOLVED, read_manifest
 
-_LISTS = ("estimators", "strata", "covariates")
+_LISTS = ("estimators", "strata", "covariates", "controls")
 #: Order of the contract, with the two keys that only an outcome has in front.
 _COLUMNS = ("indicator", "label", *(key for key in known_keys(Outcome) if key not in ("indicator", "label")))
 

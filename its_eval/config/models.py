@@ -34,7 +34,7 @@ from its_eval.config.analysis import (
 from its_eval.config.data import DataSettings
 from its_eval.config.estimators import Estimator, Estimators
 from its_eval.config.faults import Fault, custom_error, refuse, show
-from its_eval.config.outcomes import Outcome, OutcomeDefaults, OutcomesFrom, resolve_outcome
+from its_eval.config.outcomes import Missing, Outcome, OutcomeDefaults, OutcomesFrom, resolve_outcome
 from its_eval.config.peers import PeerSettings
 from its_eval.config.protocol import Declarations
 from its_eval.config.settings import DIGITS, DISTINCT, Code, Origin, PeriodText, Settings, Text
@@ -223,7 +223,9 @@ class Config(Settings):
     @classmethod
     def _resolve_outcomes(cls, value: tuple[Outcome, ...], info: ValidationInfo) -> tuple[Outcome, ...]:
         defaults = info.data.get("outcome_defaults", OutcomeDefaults())
-        outcomes = tuple(resolve_outcome(entry, defaults) for entry in value)
+        data: DataSettings | None = info.data.get("data")
+        missing: Missing = "mask" if data is None else data.missing
+        outcomes = tuple(resolve_outcome(entry, defaults, missing) for entry in value)
         inherited = [defaults.model_fields_set - entry.model_fields_set for entry in value]
         refuse("outcomes", crosschecks.outcome_faults(outcomes, inherited, info.data))
         return outcomes
@@ -306,7 +308,13 @@ class Config(Settings):
                 what = "before_after is not for a batch run"
                 refuse("output", [Fault(("before_after",), what, "this key left out", absolute=True)])
             faults = conduct.estimates_faults(
-                self.data, self.peers, self.outcomes, self.designs, self.estimands.primary, self.sensitivity
+                self.data,
+                self.peers,
+                self.outcomes,
+                self.designs,
+                self.estimands.primary,
+                self.sensitivity,
+                self.multiplicity.across,
             )
             refuse("output", faults)
         return self

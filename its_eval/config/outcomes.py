@@ -155,6 +155,7 @@ SeasonalityEntry = Annotated[
 
 
 Kind = Literal["percentage", "rate", "count", "number"]
+Missing = Literal["mask", "error", "drop_unit"]
 Transform = Literal["none", "log", "logit"]
 
 
@@ -192,11 +193,19 @@ class OutcomeOptions(Settings):
         default=None, description="First period used; the earliest when left out."
     )
     end: PeriodText | None = Field(default=None, description="Last period used; the latest when left out.")
+    missing: Missing | None = Field(
+        default=None, description="What becomes of missing periods, as data.missing says when left out."
+    )
     strata: StrataEntry = Field(
         default=None, description="Strata to evaluate apart, and the gap between two of them."
     )
     covariates: Covariates = Field(
         default=(), description="Time-varying covariates: indicators of the same tables."
+    )
+    controls: Annotated[tuple[Code, ...], DISTINCT] = Field(
+        default=(),
+        description="Control outcomes: indicators that the intervention should not have changed, of the kind "
+        "that `outcomes` says, if it lists them.",
     )
 
 
@@ -241,8 +250,15 @@ class OutcomesFrom(Settings):
     )
 
 
-def resolve_outcome(entry: Outcome, defaults: OutcomeDefaults) -> Outcome:
+def resolve_outcome(entry: Outcome, defaults: OutcomeDefaults, missing: Missing = "mask") -> Outcome:
     """Return an outcome with everything it leaves out filled in.
+
+    Parameters
+    ----------
+    entry, defaults : Outcome, OutcomeDefaults
+        As written.
+    missing : {"mask", "error", "drop_unit"}
+        What the data say of missing periods.
 
     Notes
     -----
@@ -254,6 +270,7 @@ def resolve_outcome(entry: Outcome, defaults: OutcomeDefaults) -> Outcome:
     }
     merged = entry.model_copy(update=inherited)
     by_kind: dict[str, object] = {
+        "missing": missing,
         "label": entry.indicator,
         "unit": "%" if merged.kind == "percentage" else "",
         "transform": "log" if merged.kind == "count" else "none",
@@ -263,6 +280,28 @@ def resolve_outcome(entry: Outcome, defaults: OutcomeDefaults) -> Outcome:
     )
 
 
+def control_outcomes(outcome: Outcome, listed: Sequence[Outcome]) -> list[Outcome]:
+    """Return the control outcomes of an outcome: fitted like it, of the kind that the config lists them with.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        Whose controls.
+    listed : sequence of Outcome
+        All outcomes of the config.
+    """
+    known = {item.indicator: item for item in listed}
+    found = []
+    for name in outcome.controls:
+        own = known.get(name)
+        kind = {"label": name} if own is None else {key: getattr(own, key) for key in _OF_KIND}
+        changes = {"indicator": name, "controls": (), "covariates": (), "better": None, **kind}
+        found.append(outcome.model_copy(update=changes))
+    return found
+
+
+#: What a control outcome has of its own where the config lists it.
+_OF_KIND = ("label", "unit", "kind", "transform", "per", "counted")
 MINUS = "\N{MINUS SIGN}"
 
 

@@ -197,8 +197,11 @@ def _melted(raw: pd.DataFrame, kept: str, spread: list[str], names: tuple[str, s
         raw = raw.assign(**{name: raw[name].astype(str).fillna("") for name in numbers})
     # a unit may be called as a column of the result is
     names_of, cells_of = "spread over columns", "cells of the columns"
-    long = raw.reset_index(names="source_row").melt(
-        id_vars=["source_row", kept], value_vars=spread, var_name=names_of, value_name=cells_of
+    # a copy joins columns that came one by one, which pandas warns of beyond a hundred
+    long = (
+        raw.copy()
+        .reset_index(names="source_row")
+        .melt(id_vars=["source_row", kept], value_vars=spread, var_name=names_of, value_name=cells_of)
     )
     return long.rename(columns={kept: names[0], names_of: names[1], cells_of: "value"})
 

@@ -127,6 +127,7 @@ _DIMENSIONS = {
     "pre_window": "periods before",
     "transition": "phase-in",
     "length": "length of the change",
+    "missing": "missing periods",
 }
 #: Choices that are not their own words.
 _CHOICES = {

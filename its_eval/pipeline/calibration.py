@@ -109,6 +109,7 @@ def calibrate(config: Config, reps: int, progress: Progress) -> pd.DataFrame:
     analysis = Analysis.of(config)
     sources = load_sources(config)
     plan = make_plan(config, sources)
+    family = Terms.of_plan(config, plan)
     steps = [(outcome, comparison) for outcome in plan.outcomes for comparison in comparisons]
     total = sum(len(outcome.treated) + 1 for outcome, _ in steps)
     done = 0
@@ -139,7 +140,8 @@ def calibrate(config: Config, reps: int, progress: Progress) -> pd.DataFrame:
                             judged.setdefault(truth, []).append(p_values)
         rows += _simulated_rows(analysis, outcome, comparison.name, tests)
         if donors.judges and settings:
-            rows += _label_rows(config, outcome, comparison.name, entries[0].label, judged, donors)
+            terms = family[outcome.outcome.name]
+            rows += _label_rows(terms, outcome, comparison.name, entries[0].label, judged, donors)
         progress(f"{where}: {REAL_DONORS}", done + len(settings), total)
         rows += _donor_rows(config, sources, outcome, comparison, entries)
         done += len(outcome.treated) + 1
@@ -314,7 +316,7 @@ class _World:
 
 
 def _label_rows(
-    config: Config,
+    terms: Terms,
     plan: OutcomePlan,
     design: str,
     label: str,
@@ -322,7 +324,6 @@ def _label_rows(
     donors: _Donors,
 ) -> Iterator[Row]:
     """Yield the share of units with a label that says of a change, each replication judged as a run is."""
-    terms = Terms.of(config, plan.outcome.better, plan.n_asked)
     for truth, parts in judged.items():
         own, beside = np.stack(parts, axis=1)
         compared = ~np.isnan(beside)

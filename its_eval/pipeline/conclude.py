@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.polynomial import chebyshev
 
-from its_eval.checks.conclusion import conclude, direction, set_label
+from its_eval.checks.conclusion import Conclusions, conclude, conclude_families, direction, set_label
 from its_eval.checks.power import minimum_detectable
-from its_eval.columns import TableColumns
 from its_eval.effects.estimands import CHANGE
 from its_eval.effects.several_units import adjust
-from its_eval.estimators.fit import MINIMUM_DF
 from its_eval.evaluation import ALL_INTERRUPTIONS, OPEN_LABELS, THE_SET, records
 
 if TYPE_CHECKING:
@@ -26,6 +22,7 @@ if TYPE_CHECKING:
     from its_eval.config import Config
     from its_eval.effects.several_units import Method
     from its_eval.pipeline.placebos import Beside, QuantityBeside
+    from its_eval.pipeline.plan import Plan
     from its_eval.pipeline.primary import PrimaryEstimate
     from its_eval.pipeline.question import Asked
     from its_eval.pipeline.tables import Answers
@@ -34,11 +31,6 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
 
 Row = dict[str, Any]
-
-#: Degree of the polynomial in 1/df that stands for the noncentrality a test needs, and from how many series
-#: on it does.
-_DEGREE = 24
-_MANY = 64
 
 
 @dataclass(frozen=True)
@@ -55,18 +47,42 @@ class Terms:
         Treated units as configured: one that is not answered still counts.
     better : {"higher", "lower"} or None
         Which way is better.
+    each_interruption : bool
+        Whether every interruption has a family of its own.
+    elsewhere : int
+        Questions about other outcomes in the family.
     """
 
     confidence: float
     method: Method
     n_units: int
     better: str | None
+    each_interruption: bool = False
+    elsewhere: int = 0
 
     @classmethod
-    def of(cls, config: Config, better: str | None, n_units: int) -> Terms:
+    def of(cls, config: Config, better: str | None, n_units: int, elsewhere: int = 0) -> Terms:
         """Return what a config says; units that are evaluated in turn are no family."""
         method = "none" if config.each else config.multiplicity.method
-        return cls(config.confidence, method, n_units, better)
+        across = config.multiplicity.across
+        others = elsewhere if "outcome" in across else 0
+        return cls(config.confidence, method, n_units, better, "interruption" not in across, others)
+
+    @classmethod
+    def of_plan(cls, config: Config, plan: Plan) -> dict[str, Terms]:
+        """Return those of every outcome by name: what is asked of the others may be of its family."""
+        each = "interruption" not in config.multiplicity.across
+        asked = {}
+        for item in plan.outcomes:
+            fitted = {one.name for found in item.interruptions.values() for one in found}
+            asked[item.outcome.name] = item.n_asked * (1 if each else len(fitted))
+        every = sum(asked.values()) + len(plan.absent) * len(plan.treated)
+        return {
+            item.outcome.name: cls.of(
+                config, item.outcome.better, item.n_asked, every - asked[item.outcome.name]
+            )
+            for item in plan.outcomes
+        }
 
     @property
     def alpha(self) -> float:
@@ -74,8 +90,9 @@ class Terms:
         return round(1.0 - self.confidence, 12)
 
     def size(self, n_interruptions: int) -> int:
-        """Return the size of the family of units and interruptions; without adjustment each is one alone."""
-        return 1 if self.method == "none" else self.n_units * max(n_interruptions, 1)
+        """Return the size of the family with so many interruptions; without adjustment each is one alone."""
+        count = 1 if self.each_interruption else max(n_interruptions, 1)
+        return 1 if self.method == "none" else self.n_units * count + self.elsewhere
 
 
 @dataclass(frozen=True)
@@ -124,7 +141,55 @@ _NO_INTERVAL: Row = dict.fromkeys(
 _NO_P: Row = dict.fromkeys(("p_value", "p_adjusted"), math.nan)
 
 
-def verdict_rows(found: Findings, terms: Terms) -> Iterator[Row]:
+@dataclass(frozen=True)
+class _Cases:
+    """The questions about the units of one outcome and comparison, as they are judged.
+
+    Attributes
+    ----------
+    cases : list of (Asked, str)
+        Which question about which unit.
+    own, attributed : ndarray, shape (M,)
+        p-values of the change, and beside other units.
+    compared : ndarray of bool, shape (M,)
+        Whether other units are enough to tell.
+    """
+
+    cases: list[tuple[Asked, str]]
+    own: FloatArray
+    attributed: FloatArray
+    compared: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, found: Findings, terms: Terms) -> _Cases:
+        """Return those of one outcome and comparison."""
+        cases = [(one, unit) for one in found.asked for unit in one.p_values]
+        size = terms.size(len(found.asked))
+        beside = [found.beside.get((unit, one.key)) for one, unit in cases]
+        own = np.array([one.p_values[unit] for one, unit in cases])
+        if found.by_rank:
+            # a place among few donors cannot reach the level of the family
+            reach = terms.alpha * (1.0 + 1e-9)
+            places = (item.p_rank if item and item.least_p * size <= reach else math.nan for item in beside)
+            own = np.array(list(places))
+        attributed = np.array([math.nan if item is None else item.p_value for item in beside])
+        compared = np.array([item is not None and item.compared for item in beside], dtype=np.bool_)
+        return cls(cases, own, attributed, compared)
+
+    def judged(self, terms: Terms, size: int, others: Sequence[_Cases]) -> Conclusions:
+        """Judge them with those of other outcomes in the family, interruptions together or each apart."""
+        every = (self, *others)
+        own, attributed, compared = (
+            np.concatenate([getattr(item, name) for item in every])
+            for name in ("own", "attributed", "compared")
+        )
+        keys = [one.key if terms.each_interruption else "" for item in every for one, _ in item.cases]
+        return conclude_families(
+            own, attributed, compared, keys=keys, size=size, alpha=terms.alpha, method=terms.method
+        ).first(len(self.cases))
+
+
+def verdict_rows(found: Findings, terms: Terms, elsewhere: Sequence[Findings] = ()) -> Iterator[Row]:
     """Yield the rows of ``verdicts`` of one outcome and comparison.
 
     Parameters
@@ -133,31 +198,21 @@ def verdict_rows(found: Findings, terms: Terms) -> Iterator[Row]:
         Estimates, and what other units did.
     terms : Terms
         How they are judged.
+    elsewhere : sequence of Findings
+        What was found about the other outcomes of the family.
     """
-    cases = [(one, unit) for one in found.asked for unit in one.p_values]
+    own = _Cases.of(found, terms)
     size = terms.size(len(found.asked))
-    beside = [found.beside.get((unit, one.key)) for one, unit in cases]
-    own = np.array([one.p_values[unit] for one, unit in cases])
-    if found.by_rank:
-        ranked = [item is not None and item.least_p * size <= terms.alpha * (1.0 + 1e-9) for item in beside]
-        own = np.array(
-            [
-                item.p_rank if item is not None and good else math.nan
-                for item, good in zip(beside, ranked, strict=True)
-            ]
-        )
-    attributed = np.array([math.nan if item is None else item.p_value for item in beside])
-    compared = np.array([item is not None and item.compared for item in beside], dtype=np.bool_)
-    judged = conclude(own, attributed, compared, size=size, alpha=terms.alpha, method=terms.method)
+    judged = own.judged(terms, size, [_Cases.of(item, terms) for item in elsewhere])
     sets = {item.key: item for item in found.together}
     adjusted = {one.key: _adjusted(one, size, terms.method) for one in found.asked}
-    for place, (one, unit) in enumerate(cases):
+    for place, (one, unit) in enumerate(own.cases):
         rows = _unit_rows(found, terms, one, unit, size, adjusted[one.key])
         answer = next(rows, None)
         if answer is None:
             continue
         answer |= {
-            "p_value": own[place],
+            "p_value": own.own[place],
             "p_adjusted": judged.p_adjusted[place],
             "p_attribution_adjusted": judged.p_both[place],
             "label": judged.labels[place],
@@ -169,7 +224,7 @@ def verdict_rows(found: Findings, terms: Terms) -> Iterator[Row]:
         yield answer | (_NO_INTERVAL if found.by_rank else {}) | _of_set(sets.get(one.key))
         for row in rows:
             yield row | (_NO_INTERVAL | _NO_P if found.by_rank else {}) | _of_set(sets.get(one.key))
-    yield from _over_all(found, terms)
+    yield from _over_all(found, terms, elsewhere)
     for one in found.asked:
         if one.key in sets:
             yield from _set_rows(found, terms, one, sets[one.key])
@@ -279,14 +334,14 @@ def _cells(item: PrimaryEstimate, near: QuantityBeside | None, alpha: float) -> 
     return row
 
 
-def _over_all(found: Findings, terms: Terms) -> Iterator[Row]:
+def _over_all(found: Findings, terms: Terms, elsewhere: Sequence[Findings]) -> Iterator[Row]:
     """Yield the joint verdict on all interruptions of each unit; none with a single one."""
-    units, p_values = list(found.over_all), np.array(list(found.over_all.values()))
-    nothing = np.full(len(units), math.nan)
+    units = list(found.over_all)
+    p_values = np.array([p for item in (found, *elsewhere) for p in item.over_all.values()])
     judged = conclude(
         p_values,
-        nothing,
-        np.zeros(len(units), dtype=np.bool_),
+        np.full(p_values.size, math.nan),
+        np.zeros(p_values.size, dtype=np.bool_),
         size=terms.size(1),
         alpha=terms.alpha,
         method=terms.method,
@@ -397,64 +452,3 @@ def adjusted_p(
             adjusted[place][chosen, column] = found[start : start + int(chosen.sum())]
             start += int(chosen.sum())
     return adjusted
-
-
-def add_power(answer: Answers, confidence: float, into: TableColumns) -> None:
-    """Add the smallest effect of every estimand of the primary estimator.
-
-    An effect of that size would be found with probability 0.8 by the two-sided test at 1 - confidence, at the
-    precision that the fit turned out to have.
-    """
-    if not answer.is_first:
-        return
-    alpha = 1.0 - confidence
-    effects = answer.effects
-    for place, kind in enumerate(effects.kinds):
-        if kind.scale == "link" or kind.inference_scale == "fieller" or kind.interruption:
-            continue
-        here = answer.counts[:, place] & (effects.std_error[:, place] > 0)
-        if kind.estimand == "counterfactual_at_start" or not here.any():
-            continue
-        smallest = smallest_effects(effects.std_error[here, place], effects.df[here, place], alpha)
-        keys = answer.keys
-        del keys["estimator"]
-        into.add(
-            int(here.sum()),
-            {
-                **keys,
-                "unit": answer.units.take(np.flatnonzero(here)),
-                "estimand": kind.estimand,
-                "minimum_detectable": kind.as_shown(smallest),
-                "power": 0.8,
-                "alpha": round(alpha, 12),  # 0.05 and not 0.050000000000000044
-            },
-        )
-
-
-def smallest_effects(std_error: FloatArray, df: FloatArray, alpha: float) -> FloatArray:
-    """Return ``minimum_detectable`` of many series; NaN where there is no standard error.
-
-    It is the standard error times a smooth function of 1/df, which for very many series a polynomial through
-    values of ``minimum_detectable`` itself reproduces to nine digits.
-    """
-    smallest = np.full(std_error.shape, np.nan)
-    known = std_error > 0
-    if known.sum() < _MANY:
-        for place in np.flatnonzero(known):
-            smallest[place] = minimum_detectable(float(std_error[place]), float(df[place]), alpha)
-        return smallest
-    scaled = 2.0 * MINIMUM_DF / df[known] - 1.0
-    smallest[known] = std_error[known] * chebyshev.chebval(scaled, _noncentrality(alpha))
-    return smallest
-
-
-@lru_cache(maxsize=8)
-def _noncentrality(alpha: float) -> FloatArray:
-    """Return the polynomial on [-1, 1], the image of 1/df from 0 to that of the fewest degrees of freedom."""
-
-    def values(scaled: Any) -> Any:
-        df = 2.0 * MINIMUM_DF / (scaled + 1.0)
-        return np.array([minimum_detectable(1.0, float(number), alpha) for number in df])
-
-    interpolate: Callable[..., Any] = chebyshev.chebinterpolate
-    return np.asarray(interpolate(values, _DEGREE))

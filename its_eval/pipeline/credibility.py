@@ -10,6 +10,7 @@ from its_eval.catalogue import Catalogue
 from its_eval.checks.result import CheckResult, settled
 from its_eval.pipeline.anticipation import anticipation_checks
 from its_eval.pipeline.diagnosis import diagnostics
+from its_eval.pipeline.negative_controls import control_rows
 from its_eval.pipeline.one_month import one_month_checks
 from its_eval.pipeline.placebo_dates import placebos_in_time
 from its_eval.pipeline.placebos import exchangeability_check, placebo_check, placebo_rows
@@ -47,8 +48,8 @@ class Credibility:
     Attributes
     ----------
     rows : dict of str to list of dict
-        Rows of ``checks``, ``placebo_units``, ``placebo_dates``, ``residuals``, ``trend_bounds`` and
-        ``pooled``.
+        Rows of ``checks``, ``placebo_units``, ``placebo_dates``, ``residuals``, ``trend_bounds``, ``pooled``
+        and ``controls``.
     p_crawford_howell : dict of str to float
         By unit.
     flags : dict of str to set of str
@@ -58,7 +59,10 @@ class Credibility:
     rows: dict[str, list[Row]] = field(
         default_factory=lambda: {
             name: []
-            for name in ("checks", "placebo_units", "placebo_dates", "residuals", "trend_bounds", "pooled")
+            for name in (
+                *("checks", "placebo_units", "placebo_dates", "residuals", "trend_bounds", "pooled"),
+                "controls",
+            )
         }
     )
     p_crawford_howell: dict[str, float] = field(default_factory=dict)
@@ -193,6 +197,12 @@ def _anticipation(look: Look) -> Iterator[Finding]:
             yield from anticipation_checks(look.analysis, item, look.config.checks.anticipation)
 
 
+def _negative_controls(look: Look) -> Iterator[Finding]:
+    found = control_rows(look.config, look.sources.rows, look.plan, look.comparison, look.analysis)
+    look.credibility.rows["controls"] += found.rows
+    yield from found.checks
+
+
 def _equivalence(look: Look) -> Iterator[Finding]:
     for item in look.own:
         checks = equivalence_check(look.config.estimands.margin, *item.limits, stuck=item.stuck)
@@ -237,6 +247,7 @@ ONE_MONTH = Check("one_month", _one_month)
 TREND_BOUNDS = Check("trend_bounds", _trend_bounds)
 PLACEBO_DATES = Check("placebo_dates", _placebo_dates)
 ANTICIPATION = Check("anticipation", _anticipation)
+NEGATIVE_CONTROLS = Check("negative_controls", _negative_controls)
 EQUIVALENCE = Check("equivalence", _equivalence)
 CRAWFORD_HOWELL = Check("crawford_howell", _crawford_howell)
 TOGETHER = Check("peer_overlap", _together)
@@ -253,6 +264,7 @@ CHECKS: Catalogue[Check] = Catalogue(
         "trend_bounds": f"{_HOME}:TREND_BOUNDS",
         "placebo_dates": f"{_HOME}:PLACEBO_DATES",
         "anticipation": f"{_HOME}:ANTICIPATION",
+        "negative_controls": f"{_HOME}:NEGATIVE_CONTROLS",
         "equivalence": f"{_HOME}:EQUIVALENCE",
         "crawford_howell": f"{_HOME}:CRAWFORD_HOWELL",
         "peer_overlap": f"{_HOME}:TOGETHER",

@@ -158,8 +158,12 @@ class _Window:
     def rows(self, *, labels: bool) -> Iterator[Row]:
         """Yield the rows of each group of units to which the same happens; without labels NaN for theirs."""
         analysis = Analysis.of(self.config)
-        terms = Terms.of(self.config, self.outcome.better, len(self.treatment.units))
+        n_units, outcomes = len(self.treatment.units), len(self.config.outcomes)
         for design, observed, units in planned_designs(self.config, self.outcome, self.treatment, self.panel):
+            each = n_units * (
+                len(design.interruptions) if "interruption" in self.config.multiplicity.across else 1
+            )
+            terms = Terms.of(self.config, self.outcome.better, n_units, (outcomes - 1) * each)
             told = informing(design.interruptions, observed)
             order = autoregressive_order(self.outcome.estimators[0].order, int(told.sum()))
             partials = np.zeros((len(self.autocorrelations), order))

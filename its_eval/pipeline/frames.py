@@ -137,5 +137,6 @@ def _indicator_tables(
         return found
     names = {outcome.indicator for outcome in config.outcomes}
     names |= {one.indicator for outcome in config.outcomes for one in outcome.covariates}
+    names |= {name for outcome in config.outcomes for name in outcome.controls}
     only = next(iter(names)) if len(names) == 1 else None
     return [(usual.model_copy(update={"path": Path(_INDICATORS)}), indicators, only)]

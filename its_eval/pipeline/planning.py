@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.config.outcomes import evaluated_outcomes, least_denominator, source_names, strata_of_gap
+from its_eval.config.outcomes import (
+    control_outcomes,
+    evaluated_outcomes,
+    least_denominator,
+    source_names,
+    strata_of_gap,
+)
 from its_eval.data.faults import Finding, shorten
 from its_eval.data.load import strata_hint
 from its_eval.data.panel import Panel, build_panel, outcome_values, require_filled, window
@@ -33,7 +39,7 @@ from its_eval.pipeline.plan import (
 from its_eval.scales import SCALES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -128,7 +134,8 @@ def on_rows(config: Config, rows: IndicatorRows, plan: OutcomePlan) -> OutcomePl
     """Return a plan with the same units and peers on other rows of the same series."""
     span = (plan.panel.start, plan.panel.start + plan.panel.n_periods - 1)
     panel = outcome_panel(rows, plan.outcome, span, config.data.min_denominator)
-    masks = {unit: list(periods) for unit, periods in plan.unit_masks.items()}
+    # another outcome may lack a unit
+    masks = {unit: list(periods) for unit, periods in plan.unit_masks.items() if unit in panel.places}
     return replace(plan, panel=panel.without(masks))
 
 
@@ -294,7 +301,6 @@ def _unknown_columns(config: Config, sources: Sources) -> list[str]:
 
 
 def _plan_outcome(config: Config, sources: Sources, outcome: Outcome, treatment: Treatment) -> OutcomePlan:
-    frequency = config.data.frequency
     rows = sources.rows
     treated = set(treatment.units)
     own = row_findings(rows, outcome)
@@ -328,13 +334,14 @@ def _plan_outcome(config: Config, sources: Sources, outcome: Outcome, treatment:
         panel,
         outcome,
         donor_pool(config, sources, treatment) | treated,
-        gaps_are_errors=config.data.missing == "error",
+        gaps_are_errors=outcome.missing == "error",
         treated=treatment.units,
         unused={unit: unused_of[id(usable[unit])].union(unit_masks.get(unit, ())) for unit in panel.units},
     )
     if config.data.successions:
         eligible = donor_pool(config, sources, treatment) | treated
         own += [item for part in panel.parts or (panel,) for item in size_changes(part, eligible)]
+    problems += _control_faults(config, rows, outcome, treated)
     covariates: dict[str, NDArray[np.float64]] = {}
     try:
         covariates = load_covariates(rows, outcome, panel)
@@ -362,7 +369,7 @@ def _plan_outcome(config: Config, sources: Sources, outcome: Outcome, treatment:
         treatment.units,
         panel,
         interruptions,
-        season_of(outcome.seasonality, frequency),
+        season_of(outcome.seasonality, config.data.frequency),
         masked,
         reasons,
         unit_masks,
@@ -371,7 +378,7 @@ def _plan_outcome(config: Config, sources: Sources, outcome: Outcome, treatment:
         (*own, *gaps, *_unfitted_events(outcome, unfitted), *_outside(outcome, outside)),
         covariates,
         chosen.donors,
-        complete_only=config.data.missing == "drop_unit",
+        complete_only=outcome.missing == "drop_unit",
         trend=outcome.trend,
         min_segment=config.min_segment,
         outside=outside,
@@ -403,6 +410,21 @@ def _seen(
     frame = sources.rows.frame
     last = int(frame.loc[frame["indicator"].isin(source_names(outcome)), "period"].max())
     return bounds[0], last if bounds[1] is None else min(last, bounds[1])
+
+
+def _control_faults(
+    config: Config, rows: IndicatorRows, outcome: Outcome, treated: Collection[str]
+) -> Iterator[str]:
+    """Yield what is wrong with the control outcomes of an outcome."""
+    known = sorted(rows.frame["indicator"].unique())
+    for control in control_outcomes(outcome, config.outcomes):
+        if control.indicator not in known:
+            what = f"outcome {outcome.indicator!r}: the data have no control outcome {control.indicator!r}"
+            yield f"{what}; {nearest(control.indicator, known)}"
+            continue
+        for item in row_findings(rows, control):
+            if item.severity == "error" and concerns_run(item, treated, ALL_PERIODS, item.indicator):
+                yield item.message
 
 
 def _unfitted_events(outcome: Outcome, names: tuple[str, ...]) -> list[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +18,12 @@ from its_eval.evaluation import COLUMNS, Evaluation, make_table
 from its_eval.pipeline.conclude import (
     Findings,
     Terms,
-    add_power,
     adjusted_p,
     summary_rows,
     verdict_rows,
 )
 from its_eval.pipeline.credibility import Credibility, Look, examine
+from its_eval.pipeline.detectable import add_power
 from its_eval.pipeline.disclosed import disclosed
 from its_eval.pipeline.donors import targets_of_donors
 from its_eval.pipeline.foresight import require_something, without_data
@@ -148,17 +148,17 @@ def _evaluated(config: Config, sources: Sources, plan: Plan, progress: Progress)
     crawford: dict[tuple[str, str, str], float] = {}
     failed = without_data(config, plan)
     for outcome in plan.outcomes:
-        progress(f"{outcome.outcome.label}: {_LOOKING}")
         for name, some in peer_rows(outcome).items():
             rows[name] += some
         add_peer_series(outcome, tables["peer_series"])
-        donors = targets_of_donors(config, sources, outcome, outcome.treated)
-        for design in config.designs:
-            answered = _answer(config, sources, outcome, comparison_of(design), donors, progress)
+    for family in _families(config, _every_answer(config, sources, plan, progress)):
+        for answered in family:
             failed += answered.failed
+            key = (answered.plan.outcome.name, answered.comparison.name)
             own = answered.look.credibility.p_crawford_howell
-            crawford |= {(outcome.outcome.name, unit, design): value for unit, value in own.items()}
-            _tabulate(config, answered, tables, rows)
+            crawford |= {(key[0], unit, key[1]): value for unit, value in own.items()}
+            elsewhere = [item for item in family if item is not answered]
+            _tabulate(config, answered, elsewhere, tables, rows)
     add_not_estimated(failed, tables["not_estimated"])
     require_something(tables["effects"].count, failed)
     contributions = {(row["unit"], row["peer"], row["variable"]): row for row in rows["peer_contributions"]}
@@ -189,6 +189,7 @@ class _Answered:
     """What there is to say about one outcome in one design."""
 
     plan: OutcomePlan
+    terms: Terms
     comparison: Comparison
     answers: tuple[Answers, ...]
     failed: tuple[NotEstimated, ...]
@@ -196,10 +197,33 @@ class _Answered:
     sensitivity: tuple[SensitivityRow, ...]
 
 
+def _every_answer(config: Config, sources: Sources, plan: Plan, progress: Progress) -> Iterator[_Answered]:
+    """Yield what there is to say about every outcome in every design."""
+    terms = Terms.of_plan(config, plan)
+    for outcome in plan.outcomes:
+        progress(f"{outcome.outcome.label}: {_LOOKING}")
+        donors = targets_of_donors(config, sources, outcome, outcome.treated)
+        own = terms[outcome.outcome.name]
+        for design in config.designs:
+            yield _answer(config, sources, outcome, own, comparison_of(design), donors, progress)
+
+
+def _families(config: Config, answered: Iterator[_Answered]) -> Iterator[list[_Answered]]:
+    """Yield the outcomes whose questions are judged together, in one design; else each as it comes."""
+    if "outcome" not in config.multiplicity.across:
+        yield from ([item] for item in answered)
+        return
+    by_design: dict[str, list[_Answered]] = {}
+    for item in answered:
+        by_design.setdefault(item.comparison.name, []).append(item)
+    yield from by_design.values()
+
+
 def _answer(
     config: Config,
     sources: Sources,
     plan: OutcomePlan,
+    terms: Terms,
     comparison: Comparison,
     donors: Mapping[str, tuple[Target, ...]],
     progress: Progress,
@@ -218,7 +242,7 @@ def _answer(
     stage(_DONORS)
     fits = donor_fits(plan, comparison, analysis, donors) if config.checks.placebo_units else []
     stage("treated units among their donors")
-    size = Terms.of(config, plan.outcome.better, plan.n_asked).size(len(asked))
+    size = terms.size(len(asked))
     beside = {
         (unit, one.key): item
         for one in asked
@@ -252,21 +276,23 @@ def _answer(
     found = tuple(answers(item, analysis, is_first=item.estimator == first) for item in estimates)
     lacking = [row for answer in found for row in without_primary(answer)]
     lost = (*comparison.outside(plan), *failed, *lacking)
-    return _Answered(plan, comparison, found, lost, look, tuple(sensitivity))
+    return _Answered(plan, terms, comparison, found, lost, look, tuple(sensitivity))
 
 
 def _tabulate(
     config: Config,
     answered: _Answered,
+    elsewhere: Sequence[_Answered],
     tables: dict[str, TableColumns],
     rows: dict[str, list[dict[str, Any]]],
 ) -> None:
-    """Write everything down."""
+    """Write everything down; of the other outcomes of the family their p-values count."""
     confidence, credibility = config.confidence, answered.look.credibility
     outcome, design = answered.plan.outcome, answered.comparison.name
-    terms = Terms.of(config, outcome.better, answered.plan.n_asked)
-    asked = answered.look.asked
-    others = np.array([p for one in asked if one.key for p in one.p_values.values() if not np.isnan(p)])
+    terms, asked = answered.terms, answered.look.asked
+    beside = [one for one in asked if one.key] + [one for item in elsewhere for one in item.look.asked]
+    counted = [one for one in beside if not (one.key and terms.each_interruption)]
+    others = np.array([p for one in counted for p in one.p_values.values() if not np.isnan(p)])
     adjusted = adjusted_p(
         answered.answers, config.estimands.primary, terms.size(len(asked)), terms.method, others
     )
@@ -287,20 +313,30 @@ def _tabulate(
     for item in answered.look.estimates:
         rows["donor_weights"] += donor_weight_rows(item.sheet, item.columns.tolist())
     rows["sensitivity"] += [row.row(outcome.name, design) for row in answered.sensitivity]
+    found = _findings(config, answered, flags, inference)
+    rows["verdicts"] += verdict_rows(found, terms, [_findings(config, item) for item in elsewhere])
+
+
+def _findings(
+    config: Config,
+    answered: _Answered,
+    flags: Mapping[str, str] | None = None,
+    inference: Mapping[str, str] | None = None,
+) -> Findings:
+    """Return what verdicts are made of, with the warnings and procedures of the fits by unit."""
     look = answered.look
-    found = Findings(
-        outcome.name,
-        design,
+    return Findings(
+        answered.plan.outcome.name,
+        answered.comparison.name,
         look.asked,
         look.beside,
         look.by_rank,
         joint_over_interruptions(look.asked, look.estimates),
         look.together,
-        flags,
-        inference,
-        _bends(credibility.rows["trend_bounds"], config.estimands.primary),
+        flags or {},
+        inference or {},
+        _bends(look.credibility.rows["trend_bounds"], config.estimands.primary),
     )
-    rows["verdicts"] += verdict_rows(found, terms)
 
 
 def _bends(rows: Sequence[Mapping[str, Any]], question: str) -> dict[tuple[str, str], float]:

@@ -102,7 +102,7 @@ def _require_possible(config: Config) -> None:
         problems.append("treated: each: expected the codes of the treated units, because no data name them")
     problems += _table_faults(config)
     for place, item in enumerate(config.outcomes):
-        for key in ("strata", "covariates"):
+        for key in ("strata", "covariates", "controls"):
             if getattr(item, key):
                 problems.append(f"outcomes[{place}].{key}: not made up; expected this key left out")
     if problems:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import pandas as pd
 
 from its_eval.config.data import NHS
-from its_eval.config.outcomes import evaluated_outcomes
+from its_eval.config.outcomes import control_outcomes, evaluated_outcomes
 from its_eval.data.attributes import Units, load_characteristics, load_units
 from its_eval.data.disclosure import Protection
 from its_eval.data.faults import NO_PERIOD, Faults
@@ -327,7 +327,8 @@ def _with_changes(
     spans = frame.groupby("indicator")["period"].agg(["min", "max"])
     windows: dict[str, tuple[int, int]] = {}
     for outcome in evaluated_outcomes(config.outcomes):
-        names = (outcome.indicator, *(covariate.indicator for covariate in outcome.covariates))
+        covariates = (covariate.indicator for covariate in outcome.covariates)
+        names = (outcome.indicator, *covariates, *outcome.controls)
         first, last = outcome.bounds(calendar)
         for name in spans.index.intersection(list(names)):
             span = spans.loc[name]
@@ -352,9 +353,10 @@ def _kinds(config: Config) -> dict[str, tuple[str, float]]:
     kinds = {
         covariate.indicator: (COVARIATE, 1.0) for item in config.outcomes for covariate in item.covariates
     }
+    controls = (one for item in config.outcomes for one in control_outcomes(item, config.outcomes))
     kinds |= {
         item.indicator: (item.kind, factors.get(item.kind, item.per or 1.0))
-        for item in evaluated_outcomes(config.outcomes)
+        for item in (*controls, *evaluated_outcomes(config.outcomes))
     }
     return kinds
 

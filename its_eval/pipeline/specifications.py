@@ -338,7 +338,8 @@ class _Statistics:
 
     def of(self, plan: OutcomePlan, targets: Sequence[Target], entry: Estimator) -> list[float]:
         """Return the statistic of every target, NaN where it cannot be fitted."""
-        window = (plan.panel.start, plan.panel.n_periods, plan.masked.tobytes())
+        # the same window may have other values: gaps filled in, or counts that are not shown
+        window = (plan.panel.start, plan.panel.n_periods, plan.masked.tobytes(), plan.panel.values.tobytes())
         described = (*window, plan.season, plan.trend, entry)
         setting = self._settings.setdefault(described, len(self._settings))
         keys = [(setting, target) for target in targets]

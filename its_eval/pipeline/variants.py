@@ -19,10 +19,14 @@ from its_eval.pipeline.primary import Analysis
 from its_eval.pipeline.sheet import has_sampling_variances
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from its_eval.comparisons.base import Comparison
     from its_eval.config import Config, Estimator
     from its_eval.config.analysis import Sensitivity
+    from its_eval.data.panel import Panel
     from its_eval.design.matrix import Season, Trend
+    from its_eval.estimators.fit import FloatArray
     from its_eval.peers.distance import Scaled
     from its_eval.peers.select import PeerSet
     from its_eval.pipeline.plan import OutcomePlan, Target
@@ -73,6 +77,8 @@ class Variant:
 def variants(config: Config, sources: Sources, plan: OutcomePlan, comparison: Comparison) -> list[Variant]:
     """Return every choice of every dimension that the config names and the design has."""
     found = [*_of_time(config, plan, comparison), *_of_estimator(config, plan, comparison)]
+    if config.sensitivity.missing and interpolated(plan) is not plan:
+        found.append(Variant("missing", "interpolation", change_plan=interpolated))
     if comparison.is_controlled:
         found = [*_of_peers(config, sources, plan), *found]
     return found
@@ -253,6 +259,37 @@ def _of_lengths(settings: Sensitivity, plan: OutcomePlan) -> Iterator[Variant]:
         yield Variant("transition", str(length), change_plan=_transition(length))
     for shape_length in settings.length:
         yield Variant("length", f"{shape_length:g}", change_plan=_lasting(shape_length))
+
+
+def interpolated(plan: OutcomePlan) -> OutcomePlan:
+    """Return a plan whose missing periods between others lie on a straight line; itself where none is.
+
+    What an event or a small denominator takes out stays out. Nothing is carried on beyond the first and the
+    last value. Counts and denominators that are missing with their value are filled in likewise.
+    """
+    panel = _filled(plan.panel, plan.unit_masks)
+    return plan if panel is plan.panel else replace(plan, panel=panel)
+
+
+def _filled(panel: Panel, masks: Mapping[str, Mapping[int, str]]) -> Panel:
+    arrays = {name: getattr(panel, name).copy() for name in ("values", "denominators", "counts")}
+    for column, unit in enumerate(panel.units):
+        gaps = np.isnan(panel.values[:, column]) & ~panel.small_denominator[:, column]
+        gaps[list(masks.get(unit, ()))] = False
+        for numbers in arrays.values():
+            numbers[gaps, column] = _on_lines(numbers[:, column], gaps)
+    if np.array_equal(arrays["values"], panel.values, equal_nan=True):
+        return panel
+    return replace(panel, **arrays, parts=tuple(_filled(part, masks) for part in panel.parts))
+
+
+def _on_lines(series: FloatArray, gaps: NDArray[np.bool_]) -> FloatArray:
+    """Return values at gaps on the lines between their neighbours; those known there as they are."""
+    known = np.flatnonzero(~np.isnan(series))
+    places = np.flatnonzero(gaps)
+    if known.size == 0:
+        return series[places]
+    return np.interp(places, known, series[known], left=np.nan, right=np.nan)
 
 
 def _season(season: Season) -> Callable[[OutcomePlan], OutcomePlan]:

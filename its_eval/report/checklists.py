@@ -26,7 +26,7 @@ from its_eval.errors import ConfigError
 from its_eval.report.blocks import Folded, Heading, Section, Table, plain, text_cell
 from its_eval.report.cells import BLANK, columns
 from its_eval.report.source import n_drifting
-from its_eval.words.labels import ADJUSTMENTS, estimand_words, season_words
+from its_eval.words.labels import estimand_words, family_words, season_words
 from its_eval.words.numbers import plural, rounded, span_words
 
 if TYPE_CHECKING:
@@ -209,11 +209,7 @@ def _sensitivity(source: ReportSource) -> Facts:
 
 
 def _multiplicity(source: ReportSource) -> Facts:
-    method = source.settings["multiplicity"]["method"]
-    return Facts(
-        f"p-values of the treated units of an outcome and design are adjusted {ADJUSTMENTS[method]}.",
-        REPORTED,
-    )
+    return Facts(family_words(source.settings), REPORTED)
 
 
 def _power(source: ReportSource) -> Facts:

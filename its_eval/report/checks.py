@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from its_eval.evaluation import in_order_of_designs, records
+from its_eval.evaluation import THE_SET, in_order_of_designs, records
 from its_eval.figures.catalogue import FigureTask, figure_data
 from its_eval.figures.specification_curve import (
     PRIMARY,
@@ -32,7 +32,7 @@ from its_eval.report.cells import (
 from its_eval.report.source import anchor, preferred_scale
 from its_eval.words.labels import check_words, compared_with, estimand_words
 from its_eval.words.numbers import plural
-from its_eval.words.sentences import data_sentences, warning_sentences
+from its_eval.words.sentences import control_sentences, data_sentences, warning_sentences
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,7 +105,42 @@ def _checks(source: ReportSource) -> Section:
             title = f"{source.label(outcome)}: all {len(rows)} checks"
             blocks.append(Folded(title, [_results(source, outcome, rows)]))
         blocks += _residual_figures(source, outcome)
+        blocks += _controls(source, outcome)
     return Section("checks", "What was checked, and what needs attention", blocks)
+
+
+_SERIES = {"control": "the control itself", "difference": "the outcome minus the control"}
+
+
+def _controls(source: ReportSource, outcome: str) -> list[Block]:
+    """Return what became of the control outcomes, and of the outcome without what it shares with them."""
+    rows = source.rows("controls", outcome)
+    if rows.empty:
+        return []
+    labels = {name: source.label(name) for name in source.outcomes}
+    meaning = (
+        "A control outcome should not have changed. What reached it and the outcome alike, in proportion to "
+        "how much each varied before the start, is not in the outcome minus the control."
+    )
+    makers = {
+        "Unit": told(lambda row: "all together" if row["unit"] == THE_SET else source.unit_name(row["unit"])),
+        "Compared with": COMPARED,
+        "Control": told(lambda row: labels.get(row["control"], row["control"])),
+        "Series": told(lambda row: _SERIES[row["series"]]),
+        "Quantity": told(lambda row: estimand_words(row["estimand"], source.about(outcome))),
+        "Estimate#": estimate("controls"),
+        "p#": p_value("controls"),
+    }
+    caption = f"{source.label(outcome)}: control outcomes, each with p-values of its own"
+    shown, more = shortened(rows, "controls")
+    table = table_of(shown, anchor("table-controls", outcome), f"{caption}.{more}", makers)
+    words = [plain(said) for said in control_sentences(source.evaluation, outcome, _last_design(rows))]
+    return [Heading(f"{source.label(outcome)}: control outcomes"), plain(meaning), Bullets(words), table]
+
+
+def _last_design(rows: pd.DataFrame) -> str:
+    """Return the comparison with others where there is one."""
+    return str(in_order_of_designs(rows, "unit")["design"].iloc[-1])
 
 
 def _residual_figures(source: ReportSource, outcome: str) -> list[Block]:

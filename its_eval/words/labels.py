@@ -204,6 +204,7 @@ _CHECKS = {
     "floor_ceiling": "floor or ceiling",
     "pre_trend": "trend before the start",
     "joint_change": "level and trend together",
+    "negative_control": "control outcomes",
     "trend_bounds": "how far the trend may bend",
     "one_month": "change made by one month",
     "lead_test": "change ahead of the start",
@@ -245,6 +246,23 @@ ADJUSTMENTS = {
     "bh": "by the method of Benjamini and Hochberg, which is for exploring",
     "none": "not at all",
 }
+
+
+def family_words(settings: Mapping[str, Any]) -> str:
+    """Return which p-values are adjusted together and how, as a sentence about a config.
+
+    Examples
+    --------
+    >>> family_words({"multiplicity": {"method": "holm", "across": ["unit", "outcome"]}})
+    "p-values of the treated units of all outcomes of a design are adjusted by Holm's method."
+    """
+    method, across = settings["multiplicity"]["method"], settings["multiplicity"]["across"]
+    whose = "all outcomes of a design" if "outcome" in across else "an outcome and design"
+    fitted = [event for event in settings.get("events", ()) if event["as"] not in ("note", "mask")]
+    events = ", and of its fitted events," if fitted and "interruption" in across else ""
+    return f"p-values of the treated units of {whose}{events} are adjusted {ADJUSTMENTS[method]}."
+
+
 #: What peers are alike in where they are matched on the outcome itself.
 MATCHED_ON_OUTCOME = "level and trend of the outcome before the start"
 #: How several units are put together, in words.

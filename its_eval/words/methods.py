@@ -10,7 +10,7 @@ from its_eval.design.shapes import SHAPES
 from its_eval.effects.estimands import CHANGE
 from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.scales import SCALES
-from its_eval.words.labels import ADJUSTMENTS, MATCHED_ON_OUTCOME, estimand_words
+from its_eval.words.labels import MATCHED_ON_OUTCOME, estimand_words, family_words
 from its_eval.words.numbers import plural
 
 _SEASONS = {
@@ -46,6 +46,18 @@ def method_sentences(settings: Mapping[str, Any]) -> dict[str, list[str]]:
     return {title: list(told(settings)) for title, told in subjects.items()}
 
 
+def _missing(settings: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what became of missing periods, with the outcomes where it is not the same for all."""
+    common = settings["data"]["missing"]
+    labels: dict[str, list[str]] = {}
+    for outcome in settings["outcomes"]:
+        labels.setdefault(outcome.get("missing") or common, []).append(outcome["label"])
+    for policy, named in labels.items():
+        yield _MISSING[policy] if len(labels) == 1 else f"{', '.join(named)}: {_MISSING[policy]}"
+    if settings["sensitivity"].get("missing"):
+        yield "As a sensitivity, gaps were filled in on a straight line."
+
+
 def _data(settings: Mapping[str, Any]) -> Iterator[str]:
     frequency = settings["data"]["frequency"]
     for outcome in settings["outcomes"]:
@@ -56,7 +68,7 @@ def _data(settings: Mapping[str, Any]) -> Iterator[str]:
             f"{outcome['label']} (indicator {outcome['indicator']}): {outcome['kind']}{unit}, one value per "
             f"{frequency}, {window}{better}."
         )
-    yield _MISSING[settings["data"]["missing"]]
+    yield from _missing(settings)
     smallest = settings["data"].get("min_denominator")
     if smallest is not None:
         yield f"Values with a denominator below {smallest:g} are left out."
@@ -109,6 +121,13 @@ def _model(settings: Mapping[str, Any]) -> Iterator[str]:
         if outcome.get("covariates"):
             named = ", ".join(str(covariate["indicator"]) for covariate in outcome["covariates"])
             yield f"{outcome['label']} has covariates: {named}."
+        if outcome.get("controls"):
+            named = ", ".join(outcome["controls"])
+            yield (
+                f"{outcome['label']} has control outcomes, which should not change: {named}. Each is fitted "
+                "likewise, and so is the outcome minus the control. The control is multiplied by the ratio "
+                "of the standard deviations of both around their trend before the start."
+            )
 
 
 def _season_words(entry: Any) -> tuple[str]:
@@ -202,11 +221,7 @@ def _conclusions(settings: Mapping[str, Any]) -> Iterator[str]:
         f"{asked}. Intervals have {100.0 * float(settings['confidence']):.6g} % coverage, and a p-value "
         "comes from the same procedure as its interval."
     )
-    adjustment = settings["multiplicity"]
-    yield (
-        "p-values of the treated units of one outcome and design are adjusted "
-        f"{ADJUSTMENTS[adjustment['method']]}."
-    )
+    yield family_words(settings)
     margin = settings["estimands"].get("margin")
     if margin is not None:
         yield f"An interval within ±{float(margin):g} shows that no larger effect is there."

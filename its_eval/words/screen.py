@@ -32,7 +32,7 @@ from its_eval.words.numbers import (
     signed,
 )
 from its_eval.words.protocol import protocol_line
-from its_eval.words.sentences import config_sentences
+from its_eval.words.sentences import config_sentences, control_sentences
 from its_eval.words.units_table import UnitsTable, is_later_effect, quantities_beside, unit_words
 from its_eval.words.verdicts import (
     answers_of,
@@ -143,6 +143,7 @@ def _outcome(
         if verbose:
             yield from _sentences(evaluation, outcome, about, here, heading)
     yield from _failed(failed)
+    yield from (Line(words) for words in control_sentences(evaluation, outcome, main))
     weak = doubts(evaluation, outcome, main)
     if weak:
         more = len(weak) - NAMED_DOUBTS

@@ -11,18 +11,19 @@ from its_eval.evaluation import (
     EVERYBODY,
     OF_CONFIG,
     START_OUTSIDE,
+    THE_SET,
     in_order_of_designs,
     records,
 )
 from its_eval.words.labels import FLAG_WORDS, compared_with, flag_words, listed_flags, message_words
-from its_eval.words.numbers import p_words, rounded
+from its_eval.words.numbers import p_words, range_words, rounded, signed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pandas as pd
 
-    from its_eval.evaluation import Evaluation
+    from its_eval.evaluation import Evaluation, Row
 
 
 #: So many sentences of one kind are shown.
@@ -49,6 +50,34 @@ def peers_sentence(evaluation: Evaluation, outcome: str, unit: str) -> str:
         f"Peers, nearest first: {listed}. {nearest} of the {len(peers)} nearest are eligible; "
         f"the farthest peer is number {int(ranks.max())} by distance."
     )
+
+
+def control_sentences(evaluation: Evaluation, outcome: str, design: str) -> list[str]:
+    """Return a sentence for each control outcome: of all units together, else of each.
+
+    Each gives the control's own change and that of the outcome without what it shares with the control.
+    """
+    rows = evaluation.rows_of("controls", outcome)
+    rows = rows[rows["design"] == design]
+    sentences = []
+    for control, own in rows.groupby("control", sort=False):
+        together = own[own["unit"] == THE_SET]
+        for unit, both in (together if len(together) else own).groupby("unit", sort=False):
+            about = evaluation.outcomes.get(str(control), {})
+            whose = "" if unit == THE_SET or len(set(own["unit"])) == 1 else f", {unit}"
+            told = {str(row["series"]): _changed(row) for _, row in records(both)}
+            rest = told.get("difference")
+            without = f"; the outcome minus the control {rest}" if rest else ""
+            name = about.get("label", control)
+            sentences.append(f"Control outcome {name}{whose}: {told.get('control', 'not fitted')}{without}.")
+    return sentences
+
+
+def _changed(row: Row) -> str:
+    unit = " %" if row["scale"] == "ratio" else ""
+    words = f"changed by {signed(row['estimate'], row)}{unit} ({range_words(row)}"
+    p = p_words(row["p_value"])
+    return f"{words}; {p})" if p else f"{words})"
 
 
 def primary_fits(evaluation: Evaluation, outcome: str, unit: str | None = None) -> pd.DataFrame:

@@ -5,8 +5,8 @@ import pytest
 from its_eval.config import Seasonality
 
 COLUMNS = (
-    "indicator, label, unit, kind, better, counted, transform, per, estimators, seasonality, trend, start, end, strata, "
-    "covariates"
+    "indicator, label, unit, kind, better, counted, transform, per, estimators, seasonality, trend, start, end, missing, strata, "
+    "covariates, controls"
 )
 HEADER = "indicator,label,kind,seasonality,estimators,start\n"
 

@@ -108,7 +108,7 @@ def test_defaults(load):
     assert asked.pop("pretrend_margin") is None
     assert set(asked.values()) == {True}
     assert config.estimands.margin is None
-    assert (config.multiplicity.method, config.multiplicity.across) == ("holm", ("unit",))
+    assert (config.multiplicity.method, config.multiplicity.across) == ("holm", ("unit", "interruption"))
     assert config.sensitivity == Sensitivity()
     assert not config.sensitivity.asked
     assert (config.output.tables, config.output.figures) == (("csv",), ("png",))

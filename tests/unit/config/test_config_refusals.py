@@ -356,7 +356,10 @@ RULES = [
         {"multiplicity": "{method: bonferroni}"},
         "6: multiplicity.method: found 'bonferroni'; expected one of holm, bh, none",
     ),
-    ({"multiplicity": "{across: [outcome]}"}, "6: multiplicity.across[0]: found 'outcome'; expected unit"),
+    (
+        {"multiplicity": "{across: [outcome]}"},
+        "6: multiplicity.across: outcome: a family holds all treated units; expected unit among them",
+    ),
     ({"output": "{figures: [pdf]}"}, "6: output.figures[0]: found 'pdf'; expected one of svg, png"),
     ({"output": "{tables: []}"}, "6: output.tables: found []; expected at least 1 in the list"),
     (
@@ -631,7 +634,7 @@ RULES = [
     ({"sensitivity": "[k]"}, "6: sensitivity: found ['k']; expected a mapping, `key: value`"),
     (
         {"sensitivity": "{ks: [5]}"},
-        "6: sensitivity.ks: unknown key (did you mean 'k'?); expected one of k, metric, scale, drop_characteristic, random_donors, order, variance, season, pre_window, transition, length, end, weighting, transform, trend, standard, cross",
+        "6: sensitivity.ks: unknown key (did you mean 'k'?); expected one of k, metric, scale, drop_characteristic, random_donors, order, variance, season, pre_window, transition, length, end, weighting, transform, missing, trend, standard, cross",
     ),
     # units, characteristics and peers
     (

@@ -108,8 +108,10 @@ def test_keys_stand_in_the_order_of_the_contract(load):
             "trend",
             "start",
             "end",
+            "missing",
             "strata",
             "covariates",
+            "controls",
         ]
     )
     assert list(tree["data"]) == [

@@ -26,10 +26,9 @@ KEYS = {
     "Event": "name date until as outcomes units",
     "PeerSettings": "preset variables weights scale metric missing log match k within exclude caliper "
     "min_coverage given given_by_outcome",
-    "OutcomeDefaults": "unit kind better counted transform per estimators seasonality trend start end "
-    "strata covariates",
+    "OutcomeDefaults": "unit kind better counted transform per estimators seasonality trend start end missing strata covariates controls",
     "Outcome": "indicator label unit kind better counted transform per estimators seasonality trend start end "
-    "strata covariates",
+    "missing strata covariates controls",
     "OutcomesFrom": "from",
     "Harmonics": "harmonics",
     "Estimator": "name label order variance lags rho seasonal_order errors",
@@ -42,7 +41,7 @@ KEYS = {
     "Registration": "where when",
     "Strata": "values gap min_denominator",
     "Sensitivity": "k metric scale drop_characteristic random_donors order variance season pre_window "
-    "transition length end weighting transform trend standard cross",
+    "transition length end weighting transform missing trend standard cross",
     "Multiplicity": "method across",
     "Output": "which tables figures report detail",
     "Simulation": "donors level between trend season sd errors autocorrelation shared denominator effect",
