@@ -147,7 +147,7 @@ def starter_config(folder: Path, question: Question, found: Recognised | None) -
         "  # effects a year and two years after the start\n"
         f"  at: [{per_year}, {2 * per_year}]\n"
         "# output:\n"
-        "#   tables: [csv, xlsx]   # also results.xlsx: answers, effects and series\n"
+        "#   tables: [csv, xlsx]   # also results.xlsx: answers, effects and series; docx, tex: a document\n"
         "#   which: all            # every figure as a file, with its numbers; the report has them all\n"
     )
 

@@ -177,10 +177,12 @@ class Output(Settings):
         "all units; all: every table and every figure, each figure with the numbers drawn. The report has "
         "every figure.",
     )
-    tables: Annotated[tuple[Literal["csv", "parquet", "xlsx"], ...], DISTINCT, Field(min_length=1)] = Field(
+    tables: Annotated[
+        tuple[Literal["csv", "parquet", "xlsx", "docx", "tex"], ...], DISTINCT, Field(min_length=1)
+    ] = Field(
         default=("csv",),
-        description="Formats of the tables; xlsx: one workbook of answers, effects and series. estimates: "
-        "parquet.",
+        description="Formats of the tables; xlsx: one workbook of answers, effects and series; docx, tex: a "
+        "document of answers, effects, methods and reporting items. estimates: parquet.",
     )
     figures: Annotated[tuple[Literal["svg", "png"], ...], DISTINCT] = Field(
         default=("png",), description="Formats of the figures; with `which: all` svg and png."

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 Progress = Callable[[str, int, int], None]
 
 WORKBOOK = "results.xlsx"
+#: The document of tables and methods, by format.
+DOCUMENT = "results"
 FIGURES = "figures"
 #: All figures for the report, until it is written.
 _DRAWN = ".drawn"
@@ -131,6 +133,7 @@ def produce(
         See the stages.
     """
     require_free(target, force=force)
+    _require_libraries(config)
     laps = _Laps()
     # the folder is taken at once, so that a second run into it is refused before it fits for minutes
     with result_folder(target, force=force) as folder:
@@ -181,10 +184,8 @@ def _fill(
         _draw(config, evaluation, folder, report=wanted.report, jobs=jobs, progress=progress)
         laps.end("figures")
     content = _content(config, evaluation, origin, wanted)
-    if "xlsx" in output.tables and not wanted.blind:
-        from its_eval.report.workbook import write_workbook  # noqa: PLC0415  (openpyxl is loaded only here)
-
-        write_workbook(evaluation, folder / WORKBOOK)
+    if not wanted.blind:
+        _write_documents(config, evaluation, folder, content)
     if wanted.report:
         progress("writing the report", 0, 0)
         drawn = folder / _DRAWN
@@ -348,6 +349,41 @@ def _content(config: Config, evaluation: Evaluation, origin: _Origin, wanted: Wa
             **evaluation.conduct["unblinded"],
         }
     return content
+
+
+def _require_libraries(config: Config) -> None:
+    """Refuse at once what would lack a library at the end of a run."""
+    if "docx" in config.output.tables:
+        from its_eval.report.word import require_word  # noqa: PLC0415  (what few ask for)
+
+        require_word()
+
+
+def _write_documents(config: Config, evaluation: Evaluation, folder: Path, content: dict[str, Any]) -> None:
+    """Write the workbook and the documents of a result whose tables and figures have been written."""
+    if "xlsx" in config.output.tables:
+        from its_eval.report.workbook import write_workbook  # noqa: PLC0415  (openpyxl is loaded only here)
+
+        write_workbook(evaluation, folder / WORKBOOK)
+    formats = [form for form in config.output.tables if form in ("docx", "tex")]
+    if not formats:
+        return
+    from its_eval.report.checklists import load_answers  # noqa: PLC0415  (jinja2 is loaded only here)
+    from its_eval.report.html import source_of  # noqa: PLC0415
+    from its_eval.report.latex import write_latex  # noqa: PLC0415
+    from its_eval.report.word import write_word  # noqa: PLC0415
+
+    drawn, answers = folder / _DRAWN, config.output.report.answers
+    source = source_of(
+        evaluation,
+        drawn if drawn.is_dir() else folder / FIGURES,
+        config.model_dump(mode="json", by_alias=True),
+        content,
+        None if answers is None else load_answers(answers),
+    )
+    writers = {"docx": write_word, "tex": write_latex}
+    for form in formats:
+        writers[form](source, folder / f"{DOCUMENT}.{form}")
 
 
 def _page(config: Config, evaluation: Evaluation, figures: Path, content: dict[str, Any]) -> str:

@@ -386,7 +386,7 @@ def _item_problems(checklist: str, key: str, answer: object) -> list[str]:
 
 def checklist(source: ReportSource) -> Section:
     """Return the risk-of-bias items and the reporting items."""
-    bias, reporting = (items_of(source, name) for name in ("epoc", "reporting"))
+    bias, reporting = items_of(source, "epoc"), reporting_table(source)
     left = sum(item.result == TO_BE_JUDGED for item in bias)
     opening = (
         f"{len(bias) - left} of the {len(bias)} items are answered, {left} are left to a person, with what "
@@ -400,12 +400,15 @@ def checklist(source: ReportSource) -> Section:
             plain(opening),
             _table("table-epoc", "Seven risk-of-bias items", bias, "Risk"),
             Heading("Reporting", ident="reporting"),
-            Folded(
-                f"{len(reporting)} reporting items",
-                [_table("table-reporting", "Reporting items of such studies", reporting, "Here")],
-            ),
+            Folded(f"{len(reporting.rows)} reporting items", [reporting]),
         ],
     )
+
+
+def reporting_table(source: ReportSource) -> Table:
+    """Return the items that reviews of such studies ask for, with what the run knows."""
+    items = items_of(source, "reporting")
+    return _table("table-reporting", "Reporting items of such studies", items, "Here")
 
 
 def _table(ident: str, caption: str, items: Sequence[Item], result: str) -> Table:

@@ -105,14 +105,14 @@ def _checks(source: ReportSource) -> Section:
             title = f"{source.label(outcome)}: all {len(rows)} checks"
             blocks.append(Folded(title, [_results(source, outcome, rows)]))
         blocks += _residual_figures(source, outcome)
-        blocks += _controls(source, outcome)
+        blocks += control_blocks(source, outcome)
     return Section("checks", "What was checked, and what needs attention", blocks)
 
 
 _SERIES = {"control": "the control itself", "difference": "the outcome minus the control"}
 
 
-def _controls(source: ReportSource, outcome: str) -> list[Block]:
+def control_blocks(source: ReportSource, outcome: str) -> list[Block]:
     """Return what became of the control outcomes, and of the outcome without what it shares with them."""
     rows = source.rows("controls", outcome)
     if rows.empty:

@@ -63,7 +63,7 @@ def _effects(source: ReportSource) -> Section:
         if rows.empty:
             continue
         blocks.append(Heading(source.label(outcome), ident=anchor("effects", outcome)))
-        blocks += [_main_table(source, outcome, rows), *_pooled(source, outcome)]
+        blocks += [effects_table(source, outcome, rows), *_pooled(source, outcome)]
         blocks.append(Folded("All quantities", [_every_quantity(source, outcome, rows)]))
         blocks += pictures(source, "effects", outcome)
     if not blocks:
@@ -77,7 +77,8 @@ def _shown_estimands(source: ReportSource, outcome: str, rows: pd.DataFrame) -> 
     return [name for name in wanted if rows["estimand"].eq(name).any()]
 
 
-def _main_table(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
+def effects_table(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
+    """Return a row per unit and comparison, with the quantities that are shown of an outcome side by side."""
     about = source.about(outcome)
     estimands = _shown_estimands(source, outcome, rows)
     several = len(set(rows["interruption"])) > 1

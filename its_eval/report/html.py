@@ -184,6 +184,19 @@ def _blind_sections(source: ReportSource) -> list[Section]:
 _OF_EFFECTS = ("mixtures", "assumptions", "checklists")
 
 
+def source_of(
+    evaluation: Evaluation,
+    figures_folder: Path,
+    settings: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+    answers: Mapping[str, Any] | None = None,
+) -> ReportSource:
+    """Return what a report or a document is written from; parameters as for `render_report`."""
+    complete = with_every_table(evaluation)
+    stored = stored_figures(complete, figures_folder)
+    return ReportSource(complete, settings, provenance, stored, answers or {})
+
+
 def render_report(
     evaluation: Evaluation,
     figures_folder: Path,
@@ -216,10 +229,8 @@ def render_report(
     Numbers carry ``data-value`` (full precision) and ``data-source`` (``table:row:column``); sentences carry
     ``data-row``.
     """
-    complete = with_every_table(evaluation)
     style = style or HouseStyle()
-    stored = stored_figures(complete, figures_folder)
-    source = ReportSource(complete, settings, provenance, stored, answers or {})
+    source = source_of(evaluation, figures_folder, settings, provenance, answers)
     withheld = is_blind(evaluation)
     sections = _blind_sections(source) if withheld else _sections(source)
     return render_page(

@@ -110,7 +110,7 @@ def write_sheets(tables: Mapping[str, pd.DataFrame], path: Path) -> None:
     book.properties.created = _FIXED
     content = io.BytesIO()
     book.save(content)
-    path.write_bytes(_without_times(content.getvalue()))
+    path.write_bytes(without_times(content.getvalue()))
 
 
 def _write_table(book: Workbook, name: str, table: pd.DataFrame) -> None:
@@ -177,7 +177,12 @@ def _width(title: str, column: pd.Series[Any]) -> float:
 
 
 def _text(value: str) -> str:
-    return _NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", value)[:_LONGEST_TEXT]
+    return printable(value)[:_LONGEST_TEXT]
+
+
+def printable(value: str) -> str:
+    """Return a text that the files of an office program can hold."""
+    return _NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", value)
 
 
 def _bold(sheet: WriteOnlyWorksheet, value: str) -> Any:
@@ -189,8 +194,8 @@ def _bold(sheet: WriteOnlyWorksheet, value: str) -> Any:
     return cell
 
 
-def _without_times(content: bytes) -> bytes:
-    """Return an archive whose files, and the workbook's own properties, carry one fixed date."""
+def without_times(content: bytes) -> bytes:
+    """Return an archive of an office program whose files, and own properties, carry one fixed date."""
     fixed = f"{_FIXED.isoformat()}Z".encode()
     packed = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(packed, "w") as new:

@@ -123,6 +123,7 @@ HOMES = {
     "PIL": ("figures",),
     "jinja2": ("report",),
     "openpyxl": ("report",),
+    "docx": ("report",),
     "python_calamine": ("data",),
     "statsmodels": ("estimators", "checks", "effects"),
     "sklearn": ("peers",),
