@@ -31,7 +31,6 @@ from its_eval.config.outcomes import (
     season_choices,
 )
 from its_eval.config.peers import PeerSettings
-from its_eval.config.simulation import Simulation
 from its_eval.design.shapes import SHAPES
 from its_eval.estimators.catalogue import ESTIMATORS
 
@@ -263,17 +262,6 @@ def estimand_faults(estimands: Estimands, shape: str) -> Iterator[Fault]:
         yield Fault(
             ("primary",), f"{show(estimands.primary)} is not an estimand of shape {shape}", one_of(has)
         )
-
-
-def simulation_faults(simulation: Simulation, intervention: Intervention | None) -> Iterator[Fault]:
-    """Return a fault for each planted change that the shape of the intervention does not have."""
-    if intervention is None:
-        return
-    has = SHAPES[SHAPES[intervention.shape].as_line].terms
-    for name, change in simulation.effect:
-        if change and name not in has:
-            what = f"{change:g}: shape {intervention.shape} has none"
-            yield Fault(("effect", name), what, f"{one_of(has)}, or another shape")
 
 
 #: Choices that are about peers.

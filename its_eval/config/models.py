@@ -271,7 +271,8 @@ class Config(Settings):
     @field_validator("simulation")
     @classmethod
     def _check_simulation(cls, value: Simulation, info: ValidationInfo) -> Simulation:
-        refuse("simulation", crosschecks.simulation_faults(value, info.data.get("intervention")))
+        intervention: Intervention | None = info.data.get("intervention")
+        refuse("simulation", [] if intervention is None else value.faults(intervention.shape))
         return value
 
     @field_validator("protocol")

@@ -7,7 +7,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from its_eval.config.faults import Fault, one_of
 from its_eval.config.settings import OneOf, Settings
+from its_eval.design.shapes import SHAPES
 
 #: How errors depend on each other, by the name in the config, with the world of
 #: `its_eval.pipeline.truths` that draws them.
@@ -68,3 +70,13 @@ class Simulation(Settings):
         "counts for so many.",
     )
     effect: PlantedEffect = Field(default_factory=PlantedEffect, description="The effect that is planted.")
+
+    def faults(self, shape: str) -> list[Fault]:
+        """Return a fault for each planted change that a shape does not have."""
+        has = SHAPES[SHAPES[shape].as_line].terms
+        expected = f"{one_of(has)}, or another shape"
+        return [
+            Fault(("effect", name), f"{change:g}: shape {shape} has none", expected)
+            for name, change in self.effect
+            if change and name not in has
+        ]

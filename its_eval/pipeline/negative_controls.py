@@ -159,7 +159,7 @@ def _factor(own: Sheet, beside: Sheet, column: int) -> float:
     pair = np.column_stack([own.values[:, column], beside.values[:, column]])
     used = ~np.isnan(pair).any(axis=1) & (np.arange(len(pair)) < start)
     try:
-        design = own.design(column, int((~np.isnan(own.values[:, column])).sum()))
+        design = own.design(column, ~np.isnan(own.values[:, column]))
     except NotEstimableError:
         return np.nan
     X = design.without(0)[used]
