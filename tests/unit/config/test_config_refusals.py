@@ -364,7 +364,7 @@ RULES = [
     ({"output": "{tables: []}"}, "6: output.tables: found []; expected at least 1 in the list"),
     (
         {"output": "{tables: [csv, xls]}"},
-        "6: output.tables[1]: found 'xls' (did you mean 'xlsx'?); expected one of csv, parquet, xlsx",
+        "6: output.tables[1]: found 'xls' (did you mean 'xlsx'?); expected one of csv, parquet, xlsx, docx, tex",
     ),
     (
         {"output": "{report: {style: [a]}}"},
