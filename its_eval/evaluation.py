@@ -139,18 +139,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "scale",
     ),
     "effects": (
-        *(
-            "outcome",
-            "unit",
-            "design",
-            "estimator",
-            "role",
-            "interruption",
-            "interruption_period",
-            "estimand",
-        ),
-        *("scale", "inference_scale", "estimate", "std_error", "df", "statistic", "p_value", "conf_low"),
-        *("conf_high", "conf_level", "p_adjusted"),
+        *("outcome", "unit", "design", "estimator", "role", "interruption", "interruption_period"),
+        *("estimand", "scale", "inference_scale", "estimate", "std_error", "df", "statistic", "p_value"),
+        *("conf_low", "conf_high", "conf_level", "p_adjusted"),
         "inference",
     ),
     "coefficients": (

@@ -106,6 +106,7 @@ def test_defaults(load):
     assert config.checks == Checks()
     asked = config.checks.model_dump()
     assert asked.pop("pretrend_margin") is None
+    assert asked.pop("anticipation") is None
     assert set(asked.values()) == {True}
     assert config.estimands.margin is None
     assert (config.multiplicity.method, config.multiplicity.across) == ("holm", ("unit", "interruption"))
