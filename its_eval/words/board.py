@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from its_eval.comparisons.catalogue import COMPARISONS
+from its_eval.effects.estimands import AVERAGE_EFFECT
 from its_eval.evaluation import (
     ALL_INTERRUPTIONS,
     CHANGED,
@@ -21,7 +22,14 @@ from its_eval.evaluation import (
 from its_eval.words.labels import capitalised, compared_with, short_words, subject_words
 from its_eval.words.numbers import counted, detectable_words, null_of, printed, signed, units_of
 from its_eval.words.units_table import is_later_effect, quantities_beside
-from its_eval.words.verdicts import answers_of, asked_words, difference_of_means, has_number, why_words
+from its_eval.words.verdicts import (
+    answers_of,
+    asked_words,
+    difference_of_means,
+    effects_by_period,
+    has_number,
+    why_words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -140,7 +148,9 @@ def answer_sentences(evaluation: Evaluation, row: Row, whom: str) -> list[str]:
     others = "other sets of units" if row["unit"] == THE_SET else "other units"
     what = f"the {subject}" if subject else "it"
     verb = {"better": "improved", "worse": "worsened"}.get(str(row["direction"]), "changed")
-    later = next(filter(is_later_effect, [row, *quantities_beside(evaluation, row)]), None)
+    averaged = row["estimand"] == AVERAGE_EFFECT.name and effects_by_period(about)
+    beside = filter(is_later_effect, [row, *quantities_beside(evaluation, row)])
+    later = row if averaged else next(beside, None)
     trend = row["estimand"] == "slope_change" and math.isfinite(row["estimate"])
     amount = f"{signed(row['estimate'], row)} {units_of(row, about)}" if trend else ""
     size = f", by {amount}" if trend else ""
@@ -167,7 +177,12 @@ def _size(about: Mapping[str, Any], row: Row, later: Row | None, whom: str) -> l
     several = row["unit"] == THE_SET
     against = compared_with(str(row["design"]), several=several)
     was = "were on average" if several else "was"
-    when = capitalised(short_words(str(later["estimand"]), about))
+    averaged = later["estimand"] == AVERAGE_EFFECT.name
+    when = (
+        "On average from the start on"
+        if averaged
+        else capitalised(short_words(str(later["estimand"]), about))
+    )
     both = ", level and trend together" if row["question"] == "slope_change" else ""
     found = [
         f"{when}{both}, {whom} {was} {_apart(later['estimate'], later, about)} than {against} would suggest."

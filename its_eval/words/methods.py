@@ -103,11 +103,14 @@ def _model(settings: Mapping[str, Any]) -> Iterator[str]:
             yield (
                 f"Projection{which}: {course}, fitted to the time before {start} alone. Later periods are "
                 "predicted, and each is held against its prediction. Intervals are those of prediction: they "
-                "hold the uncertainty of the model and the variation of the later periods themselves."
+                "hold the uncertainty of the model and the variation of the later periods themselves. The "
+                f"first affected {frequency} counts as after."
             )
         else:
-            yield f"Segmented regression{which}: {course} before {start}, and {_shape(intervention)}."
-    yield f"The first affected {frequency} counts as after."
+            yield (
+                f"Segmented regression{which}: {course} before {start}, and {_shape(intervention)}. The "
+                f"first affected {frequency} counts as after."
+            )
     phase_in = intervention["phase_in"]
     if phase_in["periods"]:
         how = {"exclude": "left out", "ramp": "fitted as a ramp from none to all of the jump"}
@@ -210,9 +213,15 @@ def _distance_words(peers: Mapping[str, Any]) -> str:
 
 def _conclusions(settings: Mapping[str, Any]) -> Iterator[str]:
     primary = settings["estimands"]["primary"]
+    free = SHAPES[settings["intervention"]["shape"]].by_period
+    every = (
+        "all later periods (of more than a year the averages of the years) are tested together, and their "
+        "average is described"
+        if free
+        else "all that the interruption may change, level or trend, is tested together, and each is described"
+    )
     asked = (
-        "The question is whether anything changed: all that the interruption may change, level or trend, is "
-        "tested together, and each is described"
+        f"The question is whether anything changed: {every}"
         if primary == CHANGE
         else f"The quantity that answers is the {estimand_words(primary, settings['data'])}; all others are "
         "described"

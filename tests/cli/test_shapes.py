@@ -12,6 +12,7 @@ from its_eval import fit
 from its_eval.config import load_config
 from its_eval.errors import ConfigError
 from its_eval.pipeline.run import evaluate
+from its_eval.words.board import board_answer
 from its_eval.words.methods import method_sentences
 from its_eval.words.screen import screen
 
@@ -152,7 +153,12 @@ def test_single_periods_and_projections_are_answered(tmp_path, intervention, que
     assert not sensitivity["dimension"].eq("variance").any()
     text = " ".join(line.text for line in screen(found, verbose=True))
     assert asked in text
+    told = board_answer(found, "fft_recommend", "single")[0]
+    size = {"change": "One year after the start, ", "average_effect": "On average from the start on, "}
+    assert any(sentence.startswith(size[question]) for sentence in told)
     settings = chosen.model_dump(mode="json", by_alias=True)
+    (asks, *_) = method_sentences(settings)["Quantities and conclusions"]
+    assert ("averages of the years" in asks) == (question == "change")
     words = " ".join(method_sentences(settings)["Model"])
     told = {
         "free": "an effect of its own in each period from then on",
