@@ -27,11 +27,11 @@ SHORT = {"its": "main_its"}
 WIDTH, LINES = 100, 48
 
 
-def told(evaluation: Evaluation) -> str:
-    """Return what the terminal shows of a run, broken into lines, at most a screen of it."""
+def told(evaluation: Evaluation, *, broken: bool) -> str:
+    """Return what the terminal shows of a run, at most a screen of it, its lines broken or whole."""
     rows: list[str] = []
     for line in screen(evaluation, verbose=False):
-        if line.table or not line.text:
+        if line.table or not line.text or not broken:
             rows.append(f"{' ' * line.indent}{line.text}")
         else:
             first = " " * line.indent
@@ -93,13 +93,25 @@ def plot(
 def cell(result: Result, text: str) -> str:
     """Return the answer as HTML, with the main figure beneath where there is one."""
     evaluation: Evaluation = result.evaluated(result.first_unit())
-    parts = [f'<pre style="white-space:pre-wrap;color:inherit;background:none">{html.escape(text)}</pre>']
+    parts = [_lines(text)]
     for task in figures_of(evaluation, SHORT["its"], None, None, None)[:1]:
         picture = b64encode(figure_svg(draw(evaluation, task)[0]).encode()).decode("ascii")
         words = html.escape(describe(evaluation, task), quote=True)
         style = "width:100%;max-width:960px;background:white"
         parts.append(f'<img alt="{words}" style="{style}" src="data:image/svg+xml;base64,{picture}">')
     return f"<div>{''.join(parts)}</div>"
+
+
+def _lines(text: str) -> str:
+    """Return lines of text as HTML that breaks them where the cell ends, and sets what follows in."""
+    parts = []
+    for line in text.split("\n"):
+        words = line.lstrip(" ")
+        edge = len(line) - len(words) + 2
+        style = f"padding-left:{edge}ch;text-indent:-2ch;min-height:1lh"
+        parts.append(f'<div style="{style}">{html.escape(words)}</div>')
+    style = "font-family:monospace;white-space:pre-wrap;margin-bottom:1em"
+    return f'<div style="{style}">{"".join(parts)}</div>'
 
 
 def save(evaluation: Evaluation, folder: Path, *, force: bool) -> Path:

@@ -140,17 +140,17 @@ class Result(ABC):
         written: Path = import_module(_DOOR).save(self.evaluated(), Path(folder), force=force)
         return written
 
-    def _told(self) -> str:
-        """Return the answer on one screen."""
-        text: str = import_module(_DOOR).told(self)
+    def _told(self, *, broken: bool) -> str:
+        """Return the answer on one screen, its lines broken or whole."""
+        text: str = import_module(_DOOR).told(self, broken=broken)
         return text
 
     def __repr__(self) -> str:
-        return self._told()
+        return self._told(broken=True)
 
     def _repr_html_(self) -> str:
         """Return the answer and the main figure, for a cell of a notebook."""
-        page: str = import_module(_DOOR).cell(self, self._told())
+        page: str = import_module(_DOOR).cell(self, self._told(broken=False))
         return page
 
 

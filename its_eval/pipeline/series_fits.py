@@ -150,7 +150,7 @@ class SeriesFits(Result):
         ]
         return "\n".join(lines)
 
-    def _told(self) -> str:
+    def _told(self, *, broken: bool) -> str:  # noqa: ARG002  (a line is an effect, and short)
         lines = self.summary().splitlines()
         more = len(lines) - _SCREEN
         return "\n".join(lines if more <= 0 else [*lines[:_SCREEN], f"… {more} more: summary() has all"])

@@ -1,5 +1,6 @@
 """A result where it is looked at: attributes, text, cell, figures, report, folder; one base for both kinds."""
 
+import html
 import pickle
 import re
 import subprocess
@@ -83,6 +84,9 @@ def test_a_cell_has_the_text_and_the_main_figure(compared, alone):
         assert page.count("<img ") == 1
         assert 'src="data:image/svg+xml;base64,' in page
         assert result.title in page
+        # its lines are whole: the browser breaks them where the cell ends
+        told = [html.unescape(line) for line in re.findall(r"min-height:1lh\">([^<]*)</div>", page)]
+        assert " ".join(told).split() == repr(result).split()
         (alt,) = re.findall(r'alt="([^"]+)"', page)
         assert "California" in alt
 
