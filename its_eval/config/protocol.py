@@ -25,7 +25,7 @@ from its_eval.errors import ConfigError, UsageError
 REQUIRABLE = (
     *("ljung_box", "seasonal_autocorrelation", "heteroscedasticity", "arch", "variance_ratio", "normality"),
     *("outliers", "persistence", "break_elsewhere", "placebo_dates", "lead_test", "trend_bounds"),
-    *("one_month", "exchangeability", "floor_ceiling", "pre_trend", "donors"),
+    *("one_month", "anticipation", "exchangeability", "floor_ceiling", "pre_trend", "donors"),
 )
 #: So many peers stand by, in order, for those that later lack data.
 RESERVES = 10

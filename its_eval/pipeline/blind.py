@@ -29,6 +29,7 @@ from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.estimators.fit import ContrastEstimates
 from its_eval.estimators.kind import DESCRIPTIVE_BELOW, FitContext, ShortSeriesError, Statistics
 from its_eval.evaluation import COLUMNS, Evaluation, make_table
+from its_eval.pipeline.disclosed import disclosed
 from its_eval.pipeline.donors import targets_of_donors
 from its_eval.pipeline.estimate import Estimates
 from its_eval.pipeline.foresight import require_something, without_data
@@ -120,13 +121,15 @@ def evaluate_blind(
     tables = {name: make_table(name, some) for name, some in rows.items()}
     tables["peer_series"] = peer_series.frame()
     tables["data_quality"] = findings_table(plan.findings)
-    return Evaluation(
+    found = Evaluation(
         config.title,
         tables,
         plan.notes,
         {outcome.outcome.name: outcome_facts(config, outcome) for outcome in plan.outcomes},
         dict(sources.units.names),
     )
+    # of protected counts only what anybody may see, and nothing of the true ones
+    return found if sources.disclosed is None else disclosed(config, sources.disclosed, plan, found, None)
 
 
 def _not_blind(plan: OutcomePlan, comparison: Comparison) -> Iterator[NotEstimated]:

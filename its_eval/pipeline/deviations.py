@@ -119,7 +119,7 @@ def facts_of(held: Held, config: Config, sources: Sources, plan: Plan) -> Facts:
             unfit[key] = chosen.pool.reasons_against(unit, codes)
     return Facts(
         choices(_plain(config)),
-        fingerprints(sealed, sources.rows, starts_of(sealed), until),
+        fingerprints(sealed, sources, starts_of(sealed), until),
         input_hashes_by_role(config),
         {
             item.outcome.name: _observed(item) if sources.cut == "nobody" else (item.period(0), "")

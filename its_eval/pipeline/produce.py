@@ -265,7 +265,7 @@ def _evaluated(
 ) -> Evaluation:
     """Evaluate a plan, blind or not, and hold it to its protocol."""
     if wanted.blind:
-        before = fingerprints(config, sources.rows, starts_of(config))
+        before = fingerprints(config, sources, starts_of(config))
         known = {name: item.model_dump(mode="json") for name, item in before.items()}
         evaluation = evaluate_blind(config, sources, plan, progress)
         evaluation = replace(evaluation, conduct={"blind": {"data": known}})

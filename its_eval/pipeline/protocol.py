@@ -89,7 +89,7 @@ def seal(config: Config) -> Protocol:
         windows={item.outcome.name: window_of(item) for item in plan.outcomes},
         peers={item.outcome.name: found for item in plan.outcomes if (found := ranked_peers(config, item))},
         power=_power(config, plan),
-        data=fingerprints(config, sources.rows, starts),
+        data=fingerprints(config, sources, starts),
         files=input_hashes_by_role(config),
         registered=declared.registered,
         config=_plain(config),
@@ -175,7 +175,7 @@ def _power(config: Config, plan: Plan) -> tuple[SealedPower, ...]:
 
 
 def fingerprints(
-    config: Config, rows: IndicatorRows, starts: Starts, until: Mapping[str, str] | None = None
+    config: Config, sources: Sources, starts: Starts, until: Mapping[str, str] | None = None
 ) -> dict[str, SealedSeries]:
     """Return what stands for the data of each indicator before the start.
 
@@ -183,13 +183,14 @@ def fingerprints(
     ----------
     config : Config
         Names the outcomes.
-    rows : IndicatorRows
-        All rows; those from the start on are left out here.
+    sources : Sources
+        All rows, protected as anybody may see them; those from the start on are left out here.
     starts : Starts
         When treated units start.
     until : mapping of str to str, optional
         Last period of each indicator; as far as the rows go when left out.
     """
+    rows = sources.rows if sources.disclosed is None else sources.disclosed.missing
     frame = rows.frame
     frame = frame[frame["period"].ne(NO_PERIOD) & frame["period"].lt(starts.of(frame["unit"]))]
     names = {name for outcome in evaluated_outcomes(config.outcomes) for name in source_names(outcome)}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from its_eval.evaluation import in_order_of_designs
 from its_eval.report.blocks import Bullets, Heading, Section, plain
 from its_eval.report.cells import MESSAGE, count, table_of, told, value
+from its_eval.report.checks import STATUS_WORDS
 from its_eval.report.source import anchor
 from its_eval.words.blind import WITHHELD, donors_words, unblinded_sentences
 from its_eval.words.labels import check_words, compared_with, estimand_words
@@ -64,7 +65,12 @@ def _outcome(source: ReportSource, outcome: str) -> Section:
     if donors:
         blocks += [Heading("How much donors change by themselves"), Bullets(donors)]
     named = told(lambda row: check_words(str(row["check"])))
-    makers = {**whose, "Check": named, "Status": told(lambda row: row["status"]), "Result": MESSAGE}
+    makers = {
+        **whose,
+        "Check": named,
+        "Status": told(lambda row: STATUS_WORDS[str(row["status"])]),
+        "Result": MESSAGE,
+    }
     if len(checks):
         caption = "Checks of the time before"
         blocks += [

@@ -119,10 +119,10 @@ def test_400_planted_values_and_their_differences_from_peers_are_nowhere(its, ch
         return f"{planted[-1]:.9f}"
 
     rewritten(checked, plant)
-    # 2 units, 2 outcomes, 18 months: as many again by another end
-    assert len(planted) == 72
+    # 2 units, 2 outcomes, 18 months; six times, and each time with differences from the peers
+    assert 6 * len(planted) > N_PLANTED
     out = checked.folder / "out"
-    for _ in range(5):
+    for _ in range(6):
         planted.clear()
         rewritten(checked, plant)
         assert its("run", checked.config, "-o", out, "--blind", "--force").code == 0
@@ -195,6 +195,43 @@ def test_a_start_that_has_not_come_yet_is_blind_too(its, checked):
     tables = its_eval.load_run(checked.folder / "out").tables
     assert set(tables["fits"]["n_pre"]) == {28}
     assert len(tables["power"]) == 0
+
+
+COUNTS = """\
+version: 1
+data: {indicators: {path: counts.csv}, disclosure: {suppress: [1, 7], round: 5, at: output}}
+intervention: {date: 2015-07}
+treated: [A1]
+peers: {k: all}
+outcomes: [{indicator: falls, kind: count, transform: none}]
+checks: {placebo_dates: no, leave_one_peer_out: no, diagnostics: no}
+"""
+
+
+def test_counts_that_may_not_be_shown_are_not_shown_and_a_protocol_is_kept(its, tmp_path):
+    drawn = random.Random(8)  # noqa: S311  (no secret)
+    lines, small = [], set()
+    for unit in ("A1", "B1", "B2", "B3", "B4"):
+        for month in range(48):
+            period = f"{2013 + month // 12}-{month % 12 + 1:02d}"
+            count = drawn.choice((3, 31, 33, 37, 42, 44))
+            small |= {(unit, period)} if count == 3 else set()
+            lines.append(f"falls,{unit},{period},{count}")
+    (tmp_path / "counts.csv").write_text("\n".join(["indicator,unit,period,value", *lines, ""]))
+    config, protocol, out = tmp_path / "study.yaml", tmp_path / "protocol.yaml", tmp_path / "out"
+    config.write_text(COUNTS)
+    assert its("protocol", config, "-o", protocol).code == 0
+    held = ("--protocol", protocol, "--fail-on", "deviations", "--no-figures")
+    blind = its("run", config, "-o", out, "--blind", *held)
+    assert (blind.code, blind.err) == (0, "")
+    tables = its_eval.load_run(out).tables
+    for name, column in (("series", "unit_value"), ("peer_series", "value")):
+        rows = tables[name]
+        shown = rows[rows[column].notna()]
+        assert small.isdisjoint(zip(shown["unit"], shown["period"], strict=True))
+        if name == "peer_series":
+            assert set(shown[column] % 5) == {0.0}
+    assert its("run", config, "-o", out, "--unblind", *held).code == 0
 
 
 def test_unblinding_is_recorded_and_stays(its, study, unpacked):

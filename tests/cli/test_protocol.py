@@ -6,7 +6,9 @@ import json
 import pytest
 
 import its_eval
+from its_eval.config.protocol import REQUIRABLE
 from its_eval.evaluation import NOT_ANSWERED
+from its_eval.report.checks import TELLING
 
 TABLES = ("--no-figures", "--no-report")
 
@@ -178,6 +180,20 @@ def test_a_required_check_that_asks_for_attention_takes_the_answer_away(its, stu
     assert its("run", config, "-o", study.folder / "plain", *TABLES).code == 0
     plain = its_eval.load_run(study.folder / "plain").tables["summary"]
     assert NOT_ANSWERED not in set(plain["label"])
+
+
+def test_every_check_that_can_find_a_fault_can_be_required(its, study):
+    study.write(
+        changes={
+            "diagnostics: no": "diagnostics: yes, anticipation: 6",
+            "placebo_units: no": "placebo_units: yes",
+        }
+    )
+    assert its("run", study.config, "-o", study.folder / "out", *TABLES).code == 0
+    made = set(its_eval.load_run(study.folder / "out").tables["checks"]["check"]) - TELLING
+    made = {name for name in made if not name.startswith("influence_")}
+    assert len(made) > 10
+    assert made <= set(REQUIRABLE)
 
 
 def test_the_protocol_of_a_start_without_data_yet(its, study):
