@@ -152,13 +152,13 @@ def plan_outcome(
         choice.missing,
         (),
         donors=choice.donors,
-        complete_only=outcome.missing == "drop_unit",
+        complete_only=config.missing_of(outcome) == "drop_unit",
         trend=outcome.trend,
         min_segment=config.min_segment,
         outside=outside,
     )
     _require_possible(plan, faults)
-    if outcome.missing == "error":
+    if config.missing_of(outcome) == "error":
         _require_complete(plan)
     return PlannedOutcome(plan, key)
 

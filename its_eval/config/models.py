@@ -187,6 +187,10 @@ class Config(Settings):
         """First affected period of units that have one of their own."""
         return self.treated if isinstance(self.treated, Mapping) else {}
 
+    def missing_of(self, outcome: Outcome) -> Missing:
+        """Return what becomes of missing periods of an outcome."""
+        return outcome.missing or self.data.missing
+
     @property
     def each(self) -> bool:
         """Whether every unit is evaluated in turn, all others being its donors."""
@@ -223,9 +227,7 @@ class Config(Settings):
     @classmethod
     def _resolve_outcomes(cls, value: tuple[Outcome, ...], info: ValidationInfo) -> tuple[Outcome, ...]:
         defaults = info.data.get("outcome_defaults", OutcomeDefaults())
-        data: DataSettings | None = info.data.get("data")
-        missing: Missing = "mask" if data is None else data.missing
-        outcomes = tuple(resolve_outcome(entry, defaults, missing) for entry in value)
+        outcomes = tuple(resolve_outcome(entry, defaults) for entry in value)
         inherited = [defaults.model_fields_set - entry.model_fields_set for entry in value]
         refuse("outcomes", crosschecks.outcome_faults(outcomes, inherited, info.data))
         return outcomes

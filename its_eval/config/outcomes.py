@@ -250,15 +250,8 @@ class OutcomesFrom(Settings):
     )
 
 
-def resolve_outcome(entry: Outcome, defaults: OutcomeDefaults, missing: Missing = "mask") -> Outcome:
+def resolve_outcome(entry: Outcome, defaults: OutcomeDefaults) -> Outcome:
     """Return an outcome with everything it leaves out filled in.
-
-    Parameters
-    ----------
-    entry, defaults : Outcome, OutcomeDefaults
-        As written.
-    missing : {"mask", "error", "drop_unit"}
-        What the data say of missing periods.
 
     Notes
     -----
@@ -270,7 +263,6 @@ def resolve_outcome(entry: Outcome, defaults: OutcomeDefaults, missing: Missing 
     }
     merged = entry.model_copy(update=inherited)
     by_kind: dict[str, object] = {
-        "missing": missing,
         "label": entry.indicator,
         "unit": "%" if merged.kind == "percentage" else "",
         "transform": "log" if merged.kind == "count" else "none",

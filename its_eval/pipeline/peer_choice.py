@@ -236,7 +236,7 @@ def ineligible(
     usable = usable_periods(panel.n_periods, (start,), masked)
     after = np.arange(panel.n_periods) >= start.start
     coverage = settings.min_coverage if settings is not None else 1.0
-    if outcome.missing != "mask":
+    if config.missing_of(outcome) != "mask":
         coverage = 1.0
     reasons = {unit: f"no data for {outcome.indicator}" for unit in candidates if unit not in panel.places}
     reasons |= coverage_reasons(panel, (usable & ~after, usable & after), coverage)

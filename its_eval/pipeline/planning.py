@@ -334,7 +334,7 @@ def _plan_outcome(config: Config, sources: Sources, outcome: Outcome, treatment:
         panel,
         outcome,
         donor_pool(config, sources, treatment) | treated,
-        gaps_are_errors=outcome.missing == "error",
+        gaps_are_errors=config.missing_of(outcome) == "error",
         treated=treatment.units,
         unused={unit: unused_of[id(usable[unit])].union(unit_masks.get(unit, ())) for unit in panel.units},
     )
@@ -378,7 +378,7 @@ def _plan_outcome(config: Config, sources: Sources, outcome: Outcome, treatment:
         (*own, *gaps, *_unfitted_events(outcome, unfitted), *_outside(outcome, outside)),
         covariates,
         chosen.donors,
-        complete_only=outcome.missing == "drop_unit",
+        complete_only=config.missing_of(outcome) == "drop_unit",
         trend=outcome.trend,
         min_segment=config.min_segment,
         outside=outside,

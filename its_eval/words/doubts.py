@@ -92,6 +92,13 @@ def _off_scale(_: Evaluation, __: str, ___: str, verdicts: pd.DataFrame) -> Iter
         yield _Doubt("the earlier trend, carried on, leaves 0 to 100 %", units)
 
 
+def _controls(evaluation: Evaluation, outcome: str, design: str, _: pd.DataFrame) -> Iterator[_Doubt]:
+    units = _checked(evaluation, outcome, design, "negative_control")
+    if units:
+        # a blank is all of them together
+        yield _Doubt("a control outcome changed too", [unit for unit in units if unit] if all(units) else [])
+
+
 def _peers(evaluation: Evaluation, outcome: str, design: str, _: pd.DataFrame) -> Iterator[_Doubt]:
     if not COMPARISONS[design].is_controlled:
         return
@@ -143,6 +150,7 @@ _SOURCES: tuple[_Source, ...] = (
     _no_attribution,
     _drifting,
     _off_scale,
+    _controls,
     _peers,
     _events,
     _missing,

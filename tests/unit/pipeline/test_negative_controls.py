@@ -8,6 +8,7 @@ import statsmodels.api as sm
 from its_eval import evaluate
 from its_eval.config import load_config
 from its_eval.errors import ConfigError, DataError
+from its_eval.words.doubts import doubts
 from its_eval.words.screen import screen
 
 N, START = 72, 36
@@ -145,6 +146,7 @@ def test_the_set_is_the_mean_of_its_units_and_the_check_warns():
     assert "The control outcome beds changed too (p < 0.001)" in checks.loc["", "message"]
     lines = [line.text for line in screen(result, verbose=False) if line.text.startswith("Control outcome")]
     (said,) = lines
+    assert "a control outcome changed too" in doubts(result, "falls", "single")
     assert said.startswith("Control outcome beds: changed by +1")
     assert "; the outcome minus the control changed by " in said
 
