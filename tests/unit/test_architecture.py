@@ -79,10 +79,11 @@ ALLOWED = {
     "__main__": {"cli"},
 }
 #: Modules that bring the parts together: a result is written with its figures and its report; a page that fits
-#: again is told what the design was.
+#: again is told what the design was; an overview adjusts p-values over its runs.
 COMPOSERS = {
     "pipeline/produce.py": {"report", "figures"},
     "report/what_if/studies.py": {"calendar", "design"},
+    "report/overview.py": {"effects"},
 }
 #: What a config can name is read from the catalogues of the parts that it configures.
 CATALOGUES = {
