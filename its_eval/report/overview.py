@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.effects.several_units import adjust
 from its_eval.figures.catalogue import figure_tasks
 from its_eval.figures.drawing import draw_figures, every_figure
 from its_eval.provenance import MANIFEST, REPORT
@@ -29,7 +28,10 @@ from its_eval.words.labels import ADJUSTMENTS
 from its_eval.words.numbers import p_number
 
 if TYPE_CHECKING:
-    from its_eval.effects.several_units import Method
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
     from its_eval.evaluation import Evaluation
     from its_eval.report.blocks import Column
     from its_eval.report.source import StoredRun
@@ -54,12 +56,28 @@ class OverviewEntry:
     report: str
 
 
+@dataclass(frozen=True)
+class Adjustment:
+    """How p-values are adjusted over all runs.
+
+    Attributes
+    ----------
+    method : {"holm", "bh"}
+        Its name.
+    adjust : callable
+        Adjusted p-values from p-values and the size of their family.
+    """
+
+    method: str
+    adjust: Callable[[NDArray[np.float64], int], NDArray[np.float64]]
+
+
 def render_overview(
     entries: Sequence[OverviewEntry],
     *,
     style: HouseStyle | None = None,
     version: str,
-    adjusted_by: Method = "none",
+    over_runs: Adjustment | None = None,
 ) -> str:
     """Return one page over several runs as HTML.
 
@@ -71,7 +89,7 @@ def render_overview(
         The looks of an organisation.
     version : str
         Version of the program.
-    adjusted_by : {"holm", "bh", "none"}
+    over_runs : Adjustment, optional
         How p-values are adjusted over all runs, those of the units and those of the sets each as a family;
         then a column shows them.
 
@@ -88,13 +106,13 @@ def render_overview(
         style=style,
         title=style.title or "Overview",
         first=None,
-        sections=[*_sets(entries, adjusted_by), _all_answers(entries, adjusted_by), _runs(entries)],
+        sections=[*_sets(entries, over_runs), _all_answers(entries, over_runs), _runs(entries)],
         version=version,
     )
 
 
 def _lines(
-    entries: Sequence[OverviewEntry], adjusted_by: Method, *, together: bool
+    entries: Sequence[OverviewEntry], over_runs: Adjustment | None, *, together: bool
 ) -> tuple[tuple[Column, ...], list[list[Cell]]]:
     """Return a row per answer of all runs, about the units of each as a set or about each unit, and titles.
 
@@ -110,17 +128,17 @@ def _lines(
         # series without an answer stand behind those with one, and are questions too
         p_values += [*answers, *[np.nan] * (len(lines) - len(p_values) - len(answers))]
     titles = (*ANSWER_TITLES, *columns("Run"))
-    if adjusted_by == "none":
+    if over_runs is None:
         return titles, lines
-    adjusted = adjust(np.array(p_values), adjusted_by, len(lines))
+    adjusted = over_runs.adjust(np.array(p_values), len(lines))
     over_all = [Cell((p_number(p),), sort=repr(float(p))) if np.isfinite(p) else BLANK for p in adjusted]
     wider = [[*line[:-1], cell, line[-1]] for line, cell in zip(lines, over_all, strict=True)]
     return (*ANSWER_TITLES, *columns("p over all runs#", "Run")), wider
 
 
-def _sets(entries: Sequence[OverviewEntry], adjusted_by: Method) -> list[Section]:
+def _sets(entries: Sequence[OverviewEntry], over_runs: Adjustment | None) -> list[Section]:
     """Return the answers about all units of each run together; nothing where no run has several units."""
-    titles, lines = _lines(entries, adjusted_by, together=True)
+    titles, lines = _lines(entries, over_runs, together=True)
     if not lines:
         return []
     # in short: what was found, and the p-value over all runs
@@ -131,18 +149,19 @@ def _sets(entries: Sequence[OverviewEntry], adjusted_by: Method) -> list[Section
     return [Section("sets", "The answers in short", [table])]
 
 
-def _all_answers(entries: Sequence[OverviewEntry], adjusted_by: Method) -> Section:
-    titles, lines = _lines(entries, adjusted_by, together=False)
+def _all_answers(entries: Sequence[OverviewEntry], over_runs: Adjustment | None) -> Section:
+    titles, lines = _lines(entries, over_runs, together=False)
     each = "A row per unit, outcome and comparison."
     within = (
         "The p-values are adjusted within each run, not over all rows: among many rows some small ones are "
         "to be expected."
     )
-    over_all = (
-        "What can be said is concluded within each run. The column “p over all runs” is adjusted for all "
-        f"rows of this table, {ADJUSTMENTS[adjusted_by]}."
-    )
-    opening = plain(f"{each} {within if adjusted_by == 'none' else over_all}")
+    if over_runs is not None:
+        within = (
+            "What can be said is concluded within each run. The column “p over all runs” is adjusted for all "
+            f"rows of this table, {ADJUSTMENTS[over_runs.method]}."
+        )
+    opening = plain(f"{each} {within}")
     table = Table("table-overview", "All answers, with intervals beneath", titles, lines)
     return Section("overview", "All answers", [opening, table])
 

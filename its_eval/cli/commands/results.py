@@ -84,17 +84,17 @@ def _one(run: StoredRun, out: Path | None, style: Path | None, answers: Path | N
     typer.echo(write_page(out, page, force=force), err=True)
 
 
-def _overview(
-    stored: list[StoredRun], out: Path, style: Path | None, adjusted_by: Method, *, force: bool
-) -> None:
+def _overview(stored: list[StoredRun], out: Path, style: Path | None, method: Method, *, force: bool) -> None:
+    from its_eval.effects.several_units import adjust  # noqa: PLC0415
     from its_eval.provenance import program_version  # noqa: PLC0415
     from its_eval.report.house_style import HouseStyle, load_house_style  # noqa: PLC0415
-    from its_eval.report.overview import entries_of, render_overview  # noqa: PLC0415
+    from its_eval.report.overview import Adjustment, entries_of, render_overview  # noqa: PLC0415
     from its_eval.report.write import write_page  # noqa: PLC0415
 
     looks: HouseStyle = HouseStyle() if style is None else load_house_style(style)
     entries, version = entries_of(stored, out), program_version()
-    page = render_overview(entries, style=looks, version=version, adjusted_by=adjusted_by)
+    over_runs = None if method == "none" else Adjustment(method, lambda p, size: adjust(p, method, size))
+    page = render_overview(entries, style=looks, version=version, over_runs=over_runs)
     typer.echo(write_page(out, page, force=force), err=True)
 
 

@@ -9,6 +9,7 @@ import pytest
 from statsmodels.stats.multitest import multipletests
 
 from its_eval.config import load_config, to_yaml
+from its_eval.effects.several_units import adjust
 from its_eval.errors import ConfigError, OutputError, UsageError
 from its_eval.evaluation import THE_SET, make_table
 from its_eval.provenance import MANIFEST, RESOLVED, output_hashes, sha256
@@ -16,6 +17,7 @@ from its_eval.report.cells import BLANK, shown_answers
 from its_eval.report.house_style import HouseStyle
 from its_eval.report.overview import (
     REPORT,
+    Adjustment,
     OverviewEntry,
     _lines,
     entries_of,
@@ -232,7 +234,8 @@ def test_p_values_over_all_runs_are_those_of_statsmodels(run, taken_apart, metho
         OverviewEntry("one", run.evaluation, ""),
         OverviewEntry("two", replace(run.evaluation, tables=fewer), ""),
     ]
-    page = taken_apart(render_overview(entries, version="1", adjusted_by=method))
+    over_runs = Adjustment(method, lambda p, size: adjust(p, method, size))
+    page = taken_apart(render_overview(entries, version="1", over_runs=over_runs))
     assert page.faults == []
     assert page.texts("th").count("p over all runs") == 2
     assert any("adjusted for all rows of this table" in text for text in page.texts("p"))
@@ -241,7 +244,7 @@ def test_p_values_over_all_runs_are_those_of_statsmodels(run, taken_apart, metho
             [shown_answers(entry.evaluation, together=together)["p_value"] for entry in entries]
         )
         assert len(p_values) == 6 * (1 if together else 2)
-        titles, lines = _lines(entries, method, together=together)
+        titles, lines = _lines(entries, over_runs, together=together)
         place = [title.title for title in titles].index("p over all runs")
         found = [float(line[place].sort) for line in lines]
         np.testing.assert_allclose(found, multipletests(p_values, method=peer)[1], rtol=1e-12)
@@ -251,7 +254,9 @@ def test_an_answer_that_is_lacking_counts_among_all_runs(run):
     row = {"outcome": "waits", "unit": "A3", "design": "single", "reason": "no_data", "message": "no value"}
     tables = {**run.evaluation.tables, "not_estimated": make_table("not_estimated", [row])}
     entries = [OverviewEntry("x", replace(run.evaluation, tables=tables), "")]
-    titles, lines = _lines(entries, "holm", together=False)
+    titles, lines = _lines(
+        entries, Adjustment("holm", lambda p, size: adjust(p, "holm", size)), together=False
+    )
     place = [title.title for title in titles].index("p over all runs")
     assert lines[-1][place] == BLANK
     smallest = run.evaluation.tables["verdicts"].loc[lambda table: table["unit"].ne(THE_SET), "p_value"].min()
