@@ -12,22 +12,22 @@ import pandas as pd
 
 from its_eval.result import Result
 
-#: What can be concluded of a unit or of all treated units as a set. The words for a reader are those of
-#: `its_eval.words.labels`; everybody compares with these names.
+#: What can be concluded: names to compare with; the words for a reader are those of `its_eval.words.labels`.
 CHANGED_MORE = "changed, more than other units do"
 NOT_CLEARLY_MORE = "changed, but not clearly more than other units do"
 #: Where there are no others, or too few, to say whether it is more than they change.
 CHANGED = "changed"
 NO_CLEAR_CHANGE = "no clear change"
 NOT_ANSWERED = "not answered"
+#: Where an interval lies: beyond the least gain, within the accepted loss, beyond that, or across.
+BETTER_BY, NO_WORSE = "better by at least the margin", "no worse than the margin"
+WORSE_BY, UNDECIDED = "worse by at least the margin", "undecided"
 #: Of the set in a result that is older than the table ``verdicts``.
 NOT_RECORDED = "not recorded"
 #: Labels after which nothing is said about a change.
 OPEN_LABELS = frozenset({NO_CLEAR_CHANGE, NOT_ANSWERED, NOT_RECORDED})
-#: In place of a unit, in the verdict on all treated units as a set.
-THE_SET = "set"
-#: In place of an interruption, in the joint verdict on all of them.
-ALL_INTERRUPTIONS = "all interruptions"
+#: In place of a unit, in the verdict on all treated units as a set; of an interruption, in that on all.
+THE_SET, ALL_INTERRUPTIONS = "set", "all interruptions"
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,8 @@ class Verdict:
     own_change, own_change_high : float
         How much such units change by themselves around the time of the start, with its upper 95 % limit, on
         the scale of the fit.
+    margin, decision : float, str
+        The margin that decides, and one of the decisions below; blank without a margin.
     """
 
     outcome: str
@@ -114,6 +116,8 @@ class Verdict:
     n_as_large: int | None = None
     own_change: float = math.nan
     own_change_high: float = math.nan
+    margin: float = math.nan
+    decision: str = ""
 
     @property
     def is_answer(self) -> bool:
@@ -202,8 +206,6 @@ OF_CONFIG = (
     "constant_variable",
 )
 START_OUTSIDE, EVENT_OUTSIDE = OF_CONFIG[:2]
-#: Tables about projects measured before and after, which a run has only when its config asks for them. Their
-#: columns are those of `its_eval.improvement.paired_tables`.
 BEFORE_AFTER = "before_after"
 BEFORE_AFTER_PAIRS = f"{BEFORE_AFTER}_pairs"
 BEFORE_AFTER_LEFT_OUT = f"{BEFORE_AFTER}_left_out"
@@ -212,8 +214,8 @@ BEFORE_AFTER_SIZES = f"{BEFORE_AFTER}_effect_sizes"
 DEVIATIONS = "deviations"
 #: How grave a row of it is: somebody chose it or data changed; or the protocol itself says what to do.
 DEVIATION, BY_RULE = "deviation", "by rule"
-#: In place of a reason for a deviation.
-NO_REASON = "no reason given"
+#: In place of a reason for a deviation; and what was said at each declared look at growing data.
+NO_REASON, LOOKS = "no reason given", "looks"
 #: Of those that may have no rows, the columns.
 BESIDE: dict[str, tuple[str, ...]] = {
     BEFORE_AFTER: (),
@@ -224,6 +226,10 @@ BESIDE: dict[str, tuple[str, ...]] = {
     BEFORE_AFTER_LEFT_OUT: ("measure", "unit", "project", "follow_up", "reason", "baseline", "value"),
     BEFORE_AFTER_SIZES: (),
     DEVIATIONS: ("item", "planned", "actual", "reason", "severity"),
+    LOOKS: (
+        *("outcome", "unit", "design", "interruption", "run", "look", "end", "estimate", "conf_low"),
+        *("conf_high", "p_value", "level", "p_adjusted", "estimand", "scale", "label"),
+    ),
 }
 
 #: How rows are sorted; the order of configs (outcomes, units, designs, estimators) never matters.
@@ -262,7 +268,7 @@ _TEXT = frozenset(
         *("estimand", "scale", "inference_scale", "term", "reason", "message", "peer", "candidate"),
         *("variable", "period", "direction", "label", "flags", "season", "weights", "used_reason"),
         *("indicator", "check", "severity", "status", "placebo", "dimension", "choice", "method"),
-        *("question", "inference", "donor", "control", "series"),
+        *("question", "inference", "donor", "control", "series", "decision"),
     }
 )
 _WHOLE = frozenset(
@@ -343,8 +349,7 @@ class Evaluation(Result):
     notes : tuple of str
         Sentences about the whole run that a reader has to know.
     outcomes : mapping of str to mapping
-        By outcome: label, unit, kind, better, transform, frequency, interruption, start_in_words,
-        confidence; what tables cannot say about themselves.
+        By outcome: label, unit, kind, confidence and so on: what tables cannot say about themselves.
     unit_names : mapping of str to str
         Names of all units, where known.
     made_of : tuple of Config and Frames, or None
@@ -434,7 +439,7 @@ class Evaluation(Result):
         lines = [self.title]
         for row in self.tables["summary"].to_dict("records"):
             about = self.outcomes.get(str(row["outcome"]), {})
-            known = {"conf_level": about.get("confidence", 0.95), **row}
+            known = {"conf_level": about.get("answer_confidence", about.get("confidence", 0.95)), **row}
             words = effect_words(known, estimable=row["label"] != NOT_ANSWERED)
             key = f"{about.get('label', row['outcome'])}, {row['unit']}, {row['design']}"
             lines.append(f"{key}: {words}: {row['label']}")
@@ -459,8 +464,7 @@ def effect_words(row: Mapping[Any, Any], *, estimable: bool = True) -> str:
     Parameters
     ----------
     row : mapping
-        With estimand, estimate, conf_low, conf_high, conf_level, p_value, and where known p_adjusted and
-        p_placebo.
+        With estimand, estimate, conf_low, conf_high, conf_level, p_value; perhaps p_adjusted, p_placebo.
     estimable : bool
         Whether the interval means anything; without it there is no p-value either.
     """

@@ -12,9 +12,9 @@ from its_eval.effects.estimands import terms_of
 from its_eval.effects.several_units import adjust, reaches
 from its_eval.estimators.fit import t_quantile
 from its_eval.evaluation import CHANGED, NO_CLEAR_CHANGE, NOT_ANSWERED
-from its_eval.pipeline.conclude import Terms
 from its_eval.pipeline.detectable import smallest_effects
 from its_eval.pipeline.question import interruptions_asked, question_of
+from its_eval.pipeline.terms import Terms
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -15,7 +15,7 @@ from its_eval.comparisons.base import comparison_of
 from its_eval.data.dataset import read_indicators
 from its_eval.data.parquet import encode_part
 from its_eval.errors import DataError
-from its_eval.pipeline.conclude import Terms, adjusted_p
+from its_eval.pipeline.conclude import adjusted_p
 from its_eval.pipeline.estimate import Ask, Estimates, estimate
 from its_eval.pipeline.primary import Analysis
 from its_eval.pipeline.sheet import NotEstimated, Sheet
@@ -27,6 +27,7 @@ from its_eval.pipeline.tables import (
     answers,
     without_primary,
 )
+from its_eval.pipeline.terms import Terms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -107,7 +108,7 @@ def _evaluate(block: Block) -> BlockResult:
         question = config.estimands.primary
         others = np.empty(0) if terms.each_interruption else of_events(family, question)
         size = terms.size(n_interruptions(family))
-        adjusted = adjusted_p(family, question, size, terms.method, others)
+        adjusted = adjusted_p(family, question, size, terms, others)
         for answer, p_adjusted in zip(family, adjusted, strict=True):
             add_effects(answer, p_adjusted, config.confidence, tables["effects"])
             add_fits(answer, {}, tables["fits"])

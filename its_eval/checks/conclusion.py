@@ -17,7 +17,17 @@ import numpy as np
 from its_eval.checks.placebo import Placebo, placebo
 from its_eval.effects.several_units import Method, adjust, reaches
 from its_eval.estimators.fit import FloatArray
-from its_eval.evaluation import CHANGED, CHANGED_MORE, NO_CLEAR_CHANGE, NOT_ANSWERED, NOT_CLEARLY_MORE
+from its_eval.evaluation import (
+    BETTER_BY,
+    CHANGED,
+    CHANGED_MORE,
+    NO_CLEAR_CHANGE,
+    NO_WORSE,
+    NOT_ANSWERED,
+    NOT_CLEARLY_MORE,
+    UNDECIDED,
+    WORSE_BY,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -180,6 +190,36 @@ def direction(
     if not clear or better is None or not sign:
         return "unclear"
     return "better" if (sign > 0) == (better == "higher") else "worse"
+
+
+def decide(
+    better: str | None, interval: tuple[float, float], gain: float | None, loss: float | None
+) -> tuple[str, float]:
+    """Return what an interval decides, and the margin by which; a blank and NaN where nothing can be.
+
+    A two-sided interval at level alpha beyond a margin rejects, at alpha/2, that the effect is smaller: the
+    tests of superiority and of non-inferiority by a margin (ICH E9, 1998, section 3.3.2).
+
+    Parameters
+    ----------
+    better : {"higher", "lower"} or None
+        Which way is better; None: nobody said.
+    interval : (float, float)
+        Of the effect.
+    gain, loss : float or None
+        The least gain that would be enough, and the loss that would be accepted.
+    """
+    low, high = interval if better == "higher" else (-interval[1], -interval[0])
+    nearest = gain if loss is None else loss
+    if better is None or nearest is None or math.isnan(low) or math.isnan(high):
+        return "", math.nan
+    if gain is not None and low >= gain:
+        return BETTER_BY, gain
+    if loss is not None and high <= -loss:
+        return WORSE_BY, loss
+    if loss is not None and low > -loss:
+        return NO_WORSE, loss
+    return UNDECIDED, nearest
 
 
 def _side(interval: tuple[float, float]) -> int:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.config.faults import Fault, did_you_mean, one_of, refuse, show
@@ -34,6 +34,24 @@ OF_A_TERM = {"level_change": "level_change", "slope_change": "slope_change", "po
 _EFFECT_AT = re.compile(r"effect_at_(0|[1-9]\d*)")
 
 
+class Margins(Settings):
+    """What would be enough, and what would be too much, in units of the primary estimand."""
+
+    gain: float | None = Field(default=None, gt=0, description="The least gain that would be enough.")
+    loss: float | None = Field(default=None, gt=0, description="The loss that would be accepted.")
+
+    @model_validator(mode="after")
+    def _one_at_least(self) -> Self:
+        if self.gain is None and self.loss is None:
+            refuse("margin", [Fault(("gain",), "neither a gain nor a loss", "a number above 0 for either")])
+        return self
+
+
+def _margin_form(value: object) -> str:
+    """Return which form `margin` has, so that only the faults of that form are told."""
+    return "[two]" if isinstance(value, Mapping | Margins) else "[one]"
+
+
 class Estimands(Settings):
     """What is estimated."""
 
@@ -47,12 +65,33 @@ class Estimands(Settings):
         description="Effects at so many periods after the first full post period, effect_at_<k>; a year and "
         "two years when left out.",
     )
-    margin: float | None = Field(
+    margin: (
+        Annotated[
+            Annotated[float, Field(gt=0), Tag("[one]")] | Annotated[Margins, Tag("[two]")],
+            Discriminator(_margin_form),
+        ]
+        | None
+    ) = Field(
         default=None,
-        gt=0,
-        description="Margin of equivalence, in units of the primary estimand: an interval inside it shows "
-        "that no larger effect is there.",
+        description="What decides, in units of the primary estimand: the least gain that would be enough and "
+        "the loss that would be accepted, {gain: 2, loss: 1}; one number for both, which is the margin of "
+        "equivalence too.",
     )
+
+    @property
+    def gain(self) -> float | None:
+        """The least gain that would be enough."""
+        return self.margin.gain if isinstance(self.margin, Margins) else self.margin
+
+    @property
+    def loss(self) -> float | None:
+        """The loss that would be accepted."""
+        return self.margin.loss if isinstance(self.margin, Margins) else self.margin
+
+    @property
+    def equivalence(self) -> float | None:
+        """The size below which an effect of either sign would not matter."""
+        return None if isinstance(self.margin, Margins) else self.margin
 
     @property
     def names(self) -> tuple[str, ...]:

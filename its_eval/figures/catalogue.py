@@ -45,6 +45,7 @@ FIGURES: Catalogue[FigureKind[Any]] = Catalogue(
         "specification_curve": "its_eval.figures.specification_curve:SPECIFICATION_CURVE",
         "forest": "its_eval.figures.forest:FOREST",
         "residuals": "its_eval.figures.residuals:RESIDUALS",
+        "looks": "its_eval.figures.looks:LOOKS_FIGURE",
         "power_curve": "its_eval.figures.power_curve:POWER_CURVE",
         "slope_chart": "its_eval.figures.slope_chart:SLOPE_CHART",
     },

@@ -24,7 +24,6 @@ from its_eval.effects.several_units import reaches
 from its_eval.errors import ConfigError, NothingEstimatedError
 from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.evaluation import CHANGED_MORE, OPEN_LABELS
-from its_eval.pipeline.conclude import Terms
 from its_eval.pipeline.donors import donor_targets, targets_of_donors
 from its_eval.pipeline.placebos import contrasts_of, donor_fits, numbers_of
 from its_eval.pipeline.planning import make_plan
@@ -32,6 +31,7 @@ from its_eval.pipeline.primary import Analysis, primary_columns
 from its_eval.pipeline.question import questions
 from its_eval.pipeline.simulated_series import Drawn, FittedSeries, estimates_of, fitted_series, simulate
 from its_eval.pipeline.sources import load_sources
+from its_eval.pipeline.terms import Terms
 from its_eval.pipeline.truths import TRUTHS
 
 if TYPE_CHECKING:

@@ -9,90 +9,29 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from its_eval.checks.conclusion import Conclusions, conclude, conclude_families, direction, set_label
+from its_eval.checks.conclusion import Conclusions, conclude, conclude_families, decide, direction, set_label
 from its_eval.checks.power import minimum_detectable
 from its_eval.effects.estimands import CHANGE
 from its_eval.effects.several_units import adjust
 from its_eval.evaluation import ALL_INTERRUPTIONS, OPEN_LABELS, THE_SET, records
+from its_eval.scales import PER_CENT
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from its_eval.config import Config
     from its_eval.effects.several_units import Method
+    from its_eval.pipeline.history import LookPlace
     from its_eval.pipeline.placebos import Beside, QuantityBeside
-    from its_eval.pipeline.plan import Plan
     from its_eval.pipeline.primary import PrimaryEstimate
     from its_eval.pipeline.question import Asked
     from its_eval.pipeline.tables import Answers
+    from its_eval.pipeline.terms import Terms
     from its_eval.pipeline.together import SetAnswer
 
     FloatArray = NDArray[np.float64]
 
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Terms:
-    """How the questions of one outcome and comparison are judged.
-
-    Attributes
-    ----------
-    confidence : float
-        Level of the intervals.
-    method : {"holm", "bh", "none"}
-        Adjustment over units and interruptions.
-    n_units : int
-        Treated units as configured: one that is not answered still counts.
-    better : {"higher", "lower"} or None
-        Which way is better.
-    each_interruption : bool
-        Whether every interruption has a family of its own.
-    elsewhere : int
-        Questions about other outcomes in the family.
-    """
-
-    confidence: float
-    method: Method
-    n_units: int
-    better: str | None
-    each_interruption: bool = False
-    elsewhere: int = 0
-
-    @classmethod
-    def of(cls, config: Config, better: str | None, n_units: int, elsewhere: int = 0) -> Terms:
-        """Return what a config says; units that are evaluated in turn are no family."""
-        method = "none" if config.each else config.multiplicity.method
-        across = config.multiplicity.across
-        others = elsewhere if "outcome" in across else 0
-        return cls(config.confidence, method, n_units, better, "interruption" not in across, others)
-
-    @classmethod
-    def of_plan(cls, config: Config, plan: Plan) -> dict[str, Terms]:
-        """Return those of every outcome by name: what is asked of the others may be of its family."""
-        each = "interruption" not in config.multiplicity.across
-        asked = {}
-        for item in plan.outcomes:
-            fitted = {one.name for found in item.interruptions.values() for one in found}
-            asked[item.outcome.name] = item.n_asked * (1 if each else len(fitted))
-        every = sum(asked.values()) + len(plan.absent) * len(plan.treated)
-        return {
-            item.outcome.name: cls.of(
-                config, item.outcome.better, item.n_asked, every - asked[item.outcome.name]
-            )
-            for item in plan.outcomes
-        }
-
-    @property
-    def alpha(self) -> float:
-        """Level of the tests."""
-        return round(1.0 - self.confidence, 12)
-
-    def size(self, n_interruptions: int) -> int:
-        """Return the size of the family with so many interruptions; without adjustment each is one alone."""
-        count = 1 if self.each_interruption else max(n_interruptions, 1)
-        return 1 if self.method == "none" else self.n_units * count + self.elsewhere
 
 
 @dataclass(frozen=True)
@@ -119,6 +58,8 @@ class Findings:
         Procedure, by unit.
     bends : mapping of (unit, quantity) to float
         How much the untreated trend would have to bend.
+    place : LookPlace or None
+        Where it stands among declared looks.
     """
 
     outcome: str
@@ -131,6 +72,11 @@ class Findings:
     flags: Mapping[str, str] = field(default_factory=dict)
     inference: Mapping[str, str] = field(default_factory=dict)
     bends: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    place: LookPlace | None = None
+
+    def over_looks(self, key: str, p: float) -> float:
+        """Return a p-value about an interruption as it holds over all declared looks: G(p)."""
+        return p if self.place is None else float(self.place.over_looks(key, np.array(p)))
 
 
 #: What rests on a standard error, which says nothing where the place among other units decides.
@@ -149,14 +95,15 @@ class _Cases:
     ----------
     cases : list of (Asked, str)
         Which question about which unit.
-    own, attributed : ndarray, shape (M,)
-        p-values of the change, and beside other units.
+    own, spent, attributed : ndarray, shape (M,)
+        p-values of the change, the same over all declared looks, and beside other units.
     compared : ndarray of bool, shape (M,)
         Whether other units are enough to tell.
     """
 
     cases: list[tuple[Asked, str]]
     own: FloatArray
+    spent: FloatArray
     attributed: FloatArray
     compared: NDArray[np.bool_]
 
@@ -174,14 +121,15 @@ class _Cases:
             own = np.array(list(places))
         attributed = np.array([math.nan if item is None else item.p_value for item in beside])
         compared = np.array([item is not None and item.compared for item in beside], dtype=np.bool_)
-        return cls(cases, own, attributed, compared)
+        spent = [found.over_looks(one.key, p) for (one, _), p in zip(cases, own, strict=True)]
+        return cls(cases, own, np.array(spent), attributed, compared)
 
     def judged(self, terms: Terms, size: int, others: Sequence[_Cases]) -> Conclusions:
         """Judge them with those of other outcomes in the family, interruptions together or each apart."""
         every = (self, *others)
         own, attributed, compared = (
             np.concatenate([getattr(item, name) for item in every])
-            for name in ("own", "attributed", "compared")
+            for name in ("spent", "attributed", "compared")
         )
         keys = [one.key if terms.each_interruption else "" for item in every for one, _ in item.cases]
         return conclude_families(
@@ -272,7 +220,7 @@ def _unit_rows(
     matched = found.by_rank and any(item.std_error > 0 for item in quantities.values())
     for number, (name, item) in enumerate(quantities.items()):
         near = None if beside is None else beside.quantities.get(name)
-        row = _common(found, one, unit) | _cells(item, near, terms.alpha)
+        row = _common(found, one, unit) | _cells(item, near, terms, one.key)
         row |= {
             "p_adjusted": adjusted.get((name, unit), math.nan),
             "inference": found.inference.get(unit, ""),
@@ -282,9 +230,11 @@ def _unit_rows(
             flags = [found.flags.get(unit, ""), "matched_on_outcome" if matched else ""]
             flags += (["not_ranked"] if found.by_rank else []) if beside is None else beside.flags
             row |= {
-                "level_used": terms.alpha,
+                "level_used": terms.level(one.key),
+                "look": terms.look,
                 "direction": _direction(found, terms, one, quantities, clear=True, size=size),
                 "flags": "; ".join(filter(None, flags)),
+                **({} if found.by_rank or item.stuck else _decision(terms, one.key, item, near)),
             }
             if beside is not None:
                 row |= {"p_attribution": beside.p_value, "p_rank": beside.p_rank, "n_donors": beside.n_donors}
@@ -308,20 +258,24 @@ def _direction(
     if found.by_rank:
         return direction(terms.better, clear=clear, intervals=[(answer.estimate, answer.estimate)])
     told = [answer, *rest] if one.question == CHANGE else [answer]
-    intervals = [item.limits_at(terms.alpha / size) for item in told]
+    intervals = [item.limits_at(terms.level(one.key, size)) for item in told]
     trend = intervals[2] if len(intervals) > 2 else None
     return direction(terms.better, clear=clear, intervals=intervals[:2], otherwise=trend)
 
 
-def _cells(item: PrimaryEstimate, near: QuantityBeside | None, alpha: float) -> Row:
+def _cells(item: PrimaryEstimate, near: QuantityBeside | None, terms: Terms, key: str) -> Row:
     """Return the numbers of a quantity as they are shown: ratios for logarithms."""
-    smallest = minimum_detectable(item.std_error, item.df, alpha) if item.std_error > 0 else math.nan
+    level = terms.level(key)
+    smallest = minimum_detectable(item.std_error, item.df, level) if item.std_error > 0 else math.nan
     row: Row = {
         "estimand": item.estimand,
         "scale": item.shown_scale,
         **{name: item.cells()[name] for name in ("estimate", "conf_low", "conf_high", "p_value")},
         "minimum_detectable": item.shown(smallest),
     }
+    if terms.place is not None:
+        low, high = item.limits_at(level)
+        row |= {"conf_low": item.shown(low), "conf_high": item.shown(high), "level_used": level}
     if near is not None:
         row |= {
             "attribution_low": item.shown(near.low),
@@ -334,12 +288,26 @@ def _cells(item: PrimaryEstimate, near: QuantityBeside | None, alpha: float) -> 
     return row
 
 
+def _decision(terms: Terms, key: str, item: PrimaryEstimate, near: QuantityBeside | None) -> Row:
+    """Return what the margins decide, by the interval that allows for other units where there is one."""
+    low, high = item.limits_at(terms.level(key))
+    if near is not None and not math.isnan(near.low):
+        low, high = near.low, near.high
+    if item.scale is PER_CENT:
+        low, high = item.shown(low), item.shown(high)
+    decision, margin = decide(terms.better, (low, high), terms.gain, terms.loss)
+    return {"margin": margin, "decision": decision}
+
+
 def _over_all(found: Findings, terms: Terms, elsewhere: Sequence[Findings]) -> Iterator[Row]:
     """Yield the joint verdict on all interruptions of each unit; none with a single one."""
     units = list(found.over_all)
     p_values = np.array([p for item in (found, *elsewhere) for p in item.over_all.values()])
+    spent = [
+        item.over_looks(ALL_INTERRUPTIONS, p) for item in (found, *elsewhere) for p in item.over_all.values()
+    ]
     judged = conclude(
-        p_values,
+        np.array(spent),
         np.full(p_values.size, math.nan),
         np.zeros(p_values.size, dtype=np.bool_),
         size=terms.size(1),
@@ -355,7 +323,8 @@ def _over_all(found: Findings, terms: Terms, elsewhere: Sequence[Findings]) -> I
             "question": CHANGE,
             "p_value": p_values[place],
             "p_adjusted": judged.p_adjusted[place],
-            "level_used": terms.alpha,
+            "level_used": terms.level(ALL_INTERRUPTIONS),
+            "look": terms.look,
             "label": judged.labels[place],
             "inference": found.inference.get(unit, ""),
         }
@@ -366,21 +335,24 @@ def _set_rows(found: Findings, terms: Terms, one: Asked, item: SetAnswer) -> Ite
     p_value = item.p_value
     if found.by_rank:
         p_value = item.p_placebo if item.compared else math.nan
-    clear = not math.isnan(p_value) and p_value <= terms.alpha * (1.0 + 1e-9)
+    spent = float(terms.over_looks(one.key, np.array(p_value)))
+    clear = not math.isnan(spent) and spent <= terms.alpha * (1.0 + 1e-9)
     for number, part in enumerate(item.quantities.values()):
-        row = _common(found, one, THE_SET) | _cells(part, None, terms.alpha)
+        row = _common(found, one, THE_SET) | _cells(part, None, terms, one.key)
         if number == 0:
             row |= {
                 "p_value": p_value,
-                "p_adjusted": p_value,
+                "p_adjusted": spent,
                 "p_attribution": item.p_placebo,
                 "n_donors": item.n_donors,
                 **_of_set(item),
-                "level_used": terms.alpha,
+                "level_used": terms.level(one.key),
+                "look": terms.look,
                 "direction": _direction(found, terms, one, item.quantities, clear=clear, size=1),
-                "label": set_label(p_value, item.p_placebo, compared=item.compared, alpha=terms.alpha),
+                "label": set_label(spent, item.p_placebo, compared=item.compared, alpha=terms.alpha),
                 "inference": item.inference,
                 "flags": "; ".join(item.flags),
+                **({} if found.by_rank else _decision(terms, one.key, part, None)),
             }
         if found.by_rank:
             row |= _NO_INTERVAL | (_NO_P if number else {})
@@ -413,7 +385,7 @@ def summary_rows(
 
 
 def adjusted_p(
-    family: Sequence[Answers], question: str, size: int, method: Method, others: FloatArray | None = None
+    family: Sequence[Answers], question: str, size: int, terms: Terms, others: FloatArray | None = None
 ) -> list[FloatArray]:
     """Return adjusted p-values of the primary rows of each answer, shape (S, K), NaN elsewhere.
 
@@ -427,10 +399,10 @@ def adjusted_p(
         What is asked.
     size : int
         Size of the family, fixed by the config: a series without a p-value counts as one of 1.
-    method : {"holm", "bh", "none"}
-        Method of adjustment.
+    terms : Terms
+        Method of adjustment, and declared looks.
     others : ndarray, optional
-        p-values of the other interruptions, which are of the same family.
+        p-values of the other interruptions, which are of the same family, as they hold over the looks.
     """
     beside = np.empty(0) if others is None else others
     adjusted = [np.full(answer.effects.p_value.shape, np.nan) for answer in family]
@@ -443,10 +415,10 @@ def adjusted_p(
     for members in scales.values():
         counts = [family[place].counts[:, column] for place, column in members]
         p_values = [
-            family[place].effects.p_value[chosen, column]
+            terms.over_looks("", family[place].effects.p_value[chosen, column])
             for (place, column), chosen in zip(members, counts, strict=True)
         ]
-        found = adjust(np.concatenate([*p_values, beside]), method, size)
+        found = adjust(np.concatenate([*p_values, beside]), terms.method, size)
         start = 0
         for (place, column), chosen in zip(members, counts, strict=True):
             adjusted[place][chosen, column] = found[start : start + int(chosen.sum())]

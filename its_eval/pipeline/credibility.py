@@ -205,7 +205,7 @@ def _negative_controls(look: Look) -> Iterator[Finding]:
 
 def _equivalence(look: Look) -> Iterator[Finding]:
     for item in look.own:
-        checks = equivalence_check(look.config.estimands.margin, *item.limits, stuck=item.stuck)
+        checks = equivalence_check(look.config.estimands.equivalence, *item.limits, stuck=item.stuck)
         yield from ((item.unit, check) for check in checks)
 
 

@@ -21,9 +21,9 @@ from its_eval.effects.estimands import CHANGE, linear_contrasts, terms_of
 from its_eval.errors import ConfigError, NotEstimableError
 from its_eval.estimators.kind import autoregressive_order
 from its_eval.evaluation import Evaluation
-from its_eval.pipeline.conclude import Terms
 from its_eval.pipeline.plan import planned_designs, planned_treatment, windows_missing
 from its_eval.pipeline.primary import Analysis
+from its_eval.pipeline.terms import Terms
 
 if TYPE_CHECKING:
     from its_eval.config import Config, Outcome

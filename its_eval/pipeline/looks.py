@@ -114,6 +114,20 @@ class LookLevels:
         high = int(np.searchsorted(spent, spent[0] + np.log(10.0)))
         return float((spent[high] - spent[0]) / (p_values[high] - p_values[0]))
 
+    @classmethod
+    def largest(cls, found: Sequence[LookLevels]) -> LookLevels:
+        """Return what holds for units of several designs: the largest G, and the largest rates."""
+        first = found[0]
+        p_values = np.minimum.reduce([item.p_values for item in found])
+        rates = {
+            world: (
+                max(item.ever_false[world][0] for item in found),
+                max(item.ever_false[world][1] for item in found),
+            )
+            for world in first.ever_false
+        }
+        return replace(first, p_values=tuple(p_values.tolist()), ever_false=rates)
+
     def plain(self) -> dict[str, Any]:
         """Return it as lists and numbers, for a file."""
         return {

@@ -182,7 +182,8 @@ def beside_donors(
     asked: Asked,
     estimates: Sequence[Estimates],
     fits: Sequence[DonorFits],
-    n_family: int,
+    level: float,
+    family_level: float,
 ) -> dict[str, Beside]:
     """Return by unit what the donors say of the change at one interruption.
 
@@ -196,8 +197,8 @@ def beside_donors(
         Their fits.
     fits : sequence of DonorFits
         The donors.
-    n_family : int
-        Questions in the family of the label.
+    level, family_level : float
+        Level of the intervals, and of a question as one of the family of the label.
     """
     found: dict[str, Beside] = {}
     own_scales = comparison.scales(estimates)
@@ -216,7 +217,9 @@ def beside_donors(
             beside = dict(_by_scale(asked, own, units, part, columns, scales, own_scales))
         else:
             beside = dict(
-                _attributed(analysis, comparison, asked, own, fitted, units, part, columns, n_family)
+                _attributed(
+                    analysis, comparison, asked, own, fitted, units, part, columns, level, family_level
+                )
             )
         n_effective = _independent(comparison, part)
         for unit, item in beside.items():
@@ -275,7 +278,8 @@ def _attributed(
     units: Sequence[str],
     part: DonorFits,
     columns: Mapping[str, PrimaryColumns],
-    n_family: int,
+    level: float,
+    family_level: float,
 ) -> Iterator[tuple[str, Beside]]:
     """Yield the units with their attribution intervals, by question and by quantity."""
     others = {name: numbers_of(item, part.donors) for name, item in columns.items()}
@@ -285,8 +289,9 @@ def _attributed(
         units_here, donors_here = (
             contrasts_of([numbers[name] for name in names]) for numbers in (treated, others)
         )
-        level = {"alpha": analysis.alpha, "level": analysis.confidence}
-        return attribution(units_here, donors_here, centred=comparison.subtracts, **level)
+        return attribution(
+            units_here, donors_here, centred=comparison.subtracts, alpha=analysis.alpha, level=1.0 - level
+        )
 
     together = of(*asked.terms)
     alone = {name: of(name) for name in asked.quantities if name not in asked.terms}
@@ -303,7 +308,7 @@ def _attributed(
         shown = whole.use != "too_few"
         smallest = {}
         if whole.use == "label":
-            smallest = _smallest(asked, own[unit], fitted.get(unit), whole, analysis.alpha / n_family)
+            smallest = _smallest(asked, own[unit], fitted.get(unit), whole, family_level)
         flags = ["rank_differs"] if whole.rank_differs and shown else []
         if mean is not None and mean.deviates:
             flags.append("donors_moved")

@@ -17,6 +17,7 @@ from its_eval.pipeline.blind import evaluate_blind
 from its_eval.pipeline.cost import SAID_FROM, Parts, StageClock, expected_cost, is_worth_a_trial, of_few
 from its_eval.pipeline.deviations import Held, held_to
 from its_eval.pipeline.frames import written_frames
+from its_eval.pipeline.history import HISTORY, history_text, recorded
 from its_eval.pipeline.planning import make_plan, require_detail
 from its_eval.pipeline.protocol import fingerprints
 from its_eval.pipeline.run import evaluate_plan
@@ -158,6 +159,7 @@ def produce(
             evaluation = done
             config, written = written_frames(config, done.made_of[1], folder, target)
             inputs = input_hashes(path for path in input_files(config) if path not in written)
+        evaluation = _remembered(evaluation, target, folder)
         origin = _Origin(command, config_path, inputs)
         _fill(folder, config, evaluation, origin, laps, wanted=wanted, jobs=jobs, progress=progress)
     return evaluation
@@ -274,6 +276,18 @@ def _evaluated(
     if wanted.unblinded is not None:
         evaluation = replace(evaluation, conduct={**evaluation.conduct, "unblinded": dict(wanted.unblinded)})
     return evaluation if wanted.held is None else held_to(wanted.held, config, sources, plan, evaluation)
+
+
+def _remembered(evaluation: Evaluation, target: Path, folder: Path) -> Evaluation:
+    """Return an evaluation beside earlier runs into the same folder, and write their history."""
+    found = recorded(evaluation, target)
+    history = history_text(found)
+    if history:
+        write_text(folder / HISTORY, history)
+    elif (target / HISTORY).is_file():
+        # a run that answers nothing, such as a blind one, adds nothing and takes nothing away
+        shutil.copyfile(target / HISTORY, folder / HISTORY)
+    return found
 
 
 def fault_names(evaluation: Evaluation) -> dict[str, dict[str, int]]:

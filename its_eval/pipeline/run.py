@@ -17,7 +17,6 @@ from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.evaluation import COLUMNS, Evaluation, make_table
 from its_eval.pipeline.conclude import (
     Findings,
-    Terms,
     adjusted_p,
     summary_rows,
     verdict_rows,
@@ -28,9 +27,10 @@ from its_eval.pipeline.disclosed import disclosed
 from its_eval.pipeline.donors import targets_of_donors
 from its_eval.pipeline.foresight import require_something, without_data
 from its_eval.pipeline.frames import settled
+from its_eval.pipeline.history import LookPlace, look_place, with_looks
 from its_eval.pipeline.notes import characteristics_dated, events_near
 from its_eval.pipeline.placebos import beside_donors, donor_fits
-from its_eval.pipeline.plan import OutcomePlan, Plan, Target
+from its_eval.pipeline.plan import OutcomePlan, Plan, Target, treatment_of
 from its_eval.pipeline.planning import make_plan, on_rows, require_detail
 from its_eval.pipeline.primary import Analysis
 from its_eval.pipeline.question import joint_over_interruptions, questions
@@ -49,6 +49,7 @@ from its_eval.pipeline.tables import (
     peer_rows,
     without_primary,
 )
+from its_eval.pipeline.terms import Terms
 from its_eval.pipeline.together import SetAnswer, beside_sets, set_answer
 
 if TYPE_CHECKING:
@@ -151,8 +152,11 @@ def _evaluated(config: Config, sources: Sources, plan: Plan, progress: Progress)
         for name, some in peer_rows(outcome).items():
             rows[name] += some
         add_peer_series(outcome, tables["peer_series"])
+    places: dict[str, LookPlace] = {}
     for family in _families(config, _every_answer(config, sources, plan, progress)):
         for answered in family:
+            if answered.terms.place is not None:
+                places[answered.plan.outcome.name] = answered.terms.place
             failed += answered.failed
             key = (answered.plan.outcome.name, answered.comparison.name)
             own = answered.look.credibility.p_crawford_howell
@@ -177,7 +181,7 @@ def _evaluated(config: Config, sources: Sources, plan: Plan, progress: Progress)
         {outcome.outcome.name: outcome_facts(config, outcome) for outcome in plan.outcomes},
         dict(sources.units.names),
     )
-    return with_workshops(config, sources.workshops, evaluation)
+    return with_workshops(config, sources.workshops, with_looks(evaluation, places))
 
 
 #: Tables that are made from columns; the others are of few rows, one by one.
@@ -203,7 +207,10 @@ def _every_answer(config: Config, sources: Sources, plan: Plan, progress: Progre
     for outcome in plan.outcomes:
         progress(f"{outcome.outcome.label}: {_LOOKING}")
         donors = targets_of_donors(config, sources, outcome, outcome.treated)
-        own = terms[outcome.outcome.name]
+        if config.looks is not None:
+            progress(f"{outcome.outcome.label}: levels of the declared looks")
+        place = look_place(config, outcome, treatment_of(config, sources.rows))
+        own = replace(terms[outcome.outcome.name], place=place)
         for design in config.designs:
             yield _answer(config, sources, outcome, own, comparison_of(design), donors, progress)
 
@@ -246,7 +253,9 @@ def _answer(
     beside = {
         (unit, one.key): item
         for one in asked
-        for unit, item in beside_donors(analysis, comparison, one, primary, fits, size).items()
+        for unit, item in beside_donors(
+            analysis, comparison, one, primary, fits, terms.level(one.key), terms.level(one.key, size)
+        ).items()
     }
     together: list[SetAnswer] = []
     stage(_SETS)
@@ -290,12 +299,18 @@ def _tabulate(
     confidence, credibility = config.confidence, answered.look.credibility
     outcome, design = answered.plan.outcome, answered.comparison.name
     terms, asked = answered.terms, answered.look.asked
-    beside = [one for one in asked if one.key] + [one for item in elsewhere for one in item.look.asked]
-    counted = [one for one in beside if not (one.key and terms.each_interruption)]
-    others = np.array([p for one in counted for p in one.p_values.values() if not np.isnan(p)])
-    adjusted = adjusted_p(
-        answered.answers, config.estimands.primary, terms.size(len(asked)), terms.method, others
+    beside = [(terms, one) for one in asked if one.key]
+    beside += [(item.terms, one) for item in elsewhere for one in item.look.asked]
+    counted = [(own, one) for own, one in beside if not (one.key and terms.each_interruption)]
+    others = np.array(
+        [
+            float(own.over_looks(one.key, np.array(p)))
+            for own, one in counted
+            for p in one.p_values.values()
+            if not np.isnan(p)
+        ]
     )
+    adjusted = adjusted_p(answered.answers, config.estimands.primary, terms.size(len(asked)), terms, others)
     flags: dict[str, str] = {}
     inference: dict[str, str] = {}
     for answer, p_adjusted in zip(answered.answers, adjusted, strict=True):
@@ -336,6 +351,7 @@ def _findings(
         flags or {},
         inference or {},
         _bends(look.credibility.rows["trend_bounds"], config.estimands.primary),
+        answered.terms.place,
     )
 
 

@@ -24,7 +24,7 @@ from its_eval.words.blind import unblinded_sentences
 from its_eval.words.board import board_answer, board_question, interruptions, interval_of, most_changed_first
 from its_eval.words.doubts import doubts
 from its_eval.words.labels import capitalised, compared_with, estimand_words
-from its_eval.words.numbers import null_of, printed, signed, units_of
+from its_eval.words.numbers import answer_confidence, null_of, printed, signed, units_of
 from its_eval.words.protocol import departures_sentences
 from its_eval.words.screen import MOST_UNITS, NAMED_DOUBTS, main_design
 from its_eval.words.sentences import selection_sentences
@@ -170,7 +170,7 @@ def _place(value: float, limits: Limits) -> float:
 
 
 def _interval_note(about: Mapping[str, Any], units: Sequence[Row]) -> str:
-    level = f"{interval_level(float(about['confidence']))}s"
+    level = f"{interval_level(answer_confidence(about))}s"
     compared = [math.isfinite(row["attribution_low"]) for row in units]
     if all(compared):
         return f"Lines are {level}. Those of units allow for how much other units change by themselves."

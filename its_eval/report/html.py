@@ -21,6 +21,7 @@ from its_eval.report.effects import effects
 from its_eval.report.embedding import SvgEmbedder, data_uri, numbers_uri, stored_figures
 from its_eval.report.first_screen import first_screen
 from its_eval.report.house_style import HouseStyle
+from its_eval.report.looks import looks
 from its_eval.report.method import method
 from its_eval.report.peers import peers
 from its_eval.report.protocol import protocol
@@ -151,6 +152,7 @@ _ORDER = (
     *(
         "units",
         "protocol",
+        "looks",
         "sentences",
         "glance",
         "effects",
@@ -163,12 +165,12 @@ _ORDER = (
     *("what-if", "power", "before-after", "data", "methods", "assumptions", "checklists", "origin"),
 )
 #: What is not folded: the answers of units, whether the plan was kept, and what readers try themselves.
-_OPEN = ("units", "protocol", "what-if")
+_OPEN = ("units", "protocol", "looks", "what-if")
 
 
 def _sections(source: ReportSource) -> list[Section]:
     """Return the sections of a report; one that a run may have or not is left out when nothing is in it."""
-    chapters = (answer, effects, peers, checks, what_if, before_after, protocol, method)
+    chapters = (answer, effects, peers, checks, what_if, before_after, protocol, looks, method)
     made = {section.ident: section for chapter in chapters for section in chapter(source)}
     return [replace(made[ident], folded=ident not in _OPEN) for ident in _ORDER if made[ident].blocks]
 

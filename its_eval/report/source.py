@@ -243,6 +243,7 @@ _BESIDE_TEXTS = frozenset(
     {
         *("measure", "unit", "follow_up", "better", "direction", "project", "reason"),
         *("item", "planned", "actual", "severity"),
+        *("outcome", "design", "interruption", "end", "estimand", "scale", "label"),
     }
 )
 _HINT = "name the folder that `its-eval run` wrote, e.g. results/sample"

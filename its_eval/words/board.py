@@ -20,7 +20,15 @@ from its_eval.evaluation import (
     records,
 )
 from its_eval.words.labels import capitalised, compared_with, short_words, subject_words
-from its_eval.words.numbers import counted, detectable_words, null_of, printed, signed, units_of
+from its_eval.words.numbers import (
+    answer_confidence,
+    counted,
+    detectable_words,
+    null_of,
+    printed,
+    signed,
+    units_of,
+)
 from its_eval.words.units_table import is_later_effect, quantities_beside
 from its_eval.words.verdicts import (
     answers_of,
@@ -189,7 +197,7 @@ def _size(about: Mapping[str, Any], row: Row, later: Row | None, whom: str) -> l
     ]
     low, high = interval_of(later)
     if math.isfinite(low) and math.isfinite(high):
-        level = interval_level(float(about["confidence"]))
+        level = interval_level(answer_confidence(about))
         found.append(f"The true difference could lie between {_between(low, high, later, about)} ({level}).")
         clear = low > null_of(later) or high < null_of(later)
         if both and clear and row["label"] in OPEN_LABELS:

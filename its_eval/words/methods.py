@@ -232,7 +232,11 @@ def _conclusions(settings: Mapping[str, Any]) -> Iterator[str]:
     )
     yield family_words(settings)
     margin = settings["estimands"].get("margin")
-    if margin is not None:
+    if isinstance(margin, Mapping):
+        said = {"gain": "a gain of {:g} would be enough", "loss": "a loss of {:g} would be accepted"}
+        told = [words.format(float(margin[name])) for name, words in said.items() if margin.get(name)]
+        yield f"{' and '.join(told).capitalize()}; intervals are held against that."
+    elif margin is not None:
         yield f"An interval within ±{float(margin):g} shows that no larger effect is there."
     yield (
         "“No clear change” means that the adjusted p-value is not below the level; the smallest detectable "

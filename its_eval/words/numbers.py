@@ -172,7 +172,12 @@ def detectable_words(
 def interval_words(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     """Return the interval of a summary row: ``95 % interval −0.87 to 0.21``."""
     limits = range_words(row)
-    return limits if limits == _NO_INTERVAL else f"{interval_level(about['confidence'])} {limits}"
+    return limits if limits == _NO_INTERVAL else f"{interval_level(answer_confidence(about))} {limits}"
+
+
+def answer_confidence(about: Mapping[str, Any]) -> float:
+    """Return the level of the intervals of answers: at a declared look that of the look."""
+    return float(about.get("answer_confidence", about["confidence"]))
 
 
 def span_words(low: Any, high: Any) -> str:

@@ -21,6 +21,7 @@ from its_eval.evaluation import (
 )
 from its_eval.words.doubts import doubts
 from its_eval.words.labels import capitalised, compared_with, conclusion_words, message_words, verdict_words
+from its_eval.words.looks import looks_line
 from its_eval.words.magnitude import cases_of
 from its_eval.words.numbers import (
     change_words,
@@ -98,7 +99,7 @@ def screen(evaluation: Evaluation, *, verbose: bool) -> Iterator[Line]:
         if number:
             yield Line("")
         yield from _outcome(evaluation, outcome, about, verbose=verbose)
-    yield from (Line(said) for said in filter(None, [protocol_line(evaluation)]))
+    yield from (Line(said) for said in filter(None, [protocol_line(evaluation), looks_line(evaluation)]))
     yield from (Line(f"Note: {said}") for said in config_sentences(evaluation))
 
 

@@ -12,12 +12,16 @@ from its_eval.design.shapes import SHAPES
 from its_eval.effects.estimands import CHANGE, periods_after, terms_of
 from its_eval.evaluation import (
     ALL_INTERRUPTIONS,
+    BETTER_BY,
     CHANGED_MORE,
     NO_CLEAR_CHANGE,
+    NO_WORSE,
     NOT_ANSWERED,
     NOT_CLEARLY_MORE,
     OPEN_LABELS,
     THE_SET,
+    UNDECIDED,
+    WORSE_BY,
     in_order_of_designs,
     records,
 )
@@ -258,9 +262,11 @@ def remarks(
     list of (str, str, str)
         What kind of remark, the same for several units, and the numbers of this one, in few words and in all.
     """
-    found = []
+    found = [] if not row.get("decision") else [(f"Decision: {decision_words(row, about)}", "", "")]
     alpha = 1.0 - float(about["confidence"])
-    if row["label"] == NO_CLEAR_CHANGE and _excludes(row) and row["p_value"] <= alpha < row["p_adjusted"]:
+    if row["label"] == NO_CLEAR_CHANGE and row["level_used"] < row["p_value"] <= alpha < row["p_adjusted"]:
+        found.append(("A change at this look alone, but not over all declared looks", "", ""))
+    elif row["label"] == NO_CLEAR_CHANGE and _excludes(row) and row["p_value"] <= alpha < row["p_adjusted"]:
         kind = f"A change on its own, but not with {n_units} units tested"
         adjusted = f"adjusted {p_words(row['p_adjusted'])}"
         found.append((kind, f"({adjusted})", adjusted))
@@ -275,6 +281,16 @@ def remarks(
         few = f"{signed(item['estimate'], item)} (adjusted {p_words(item['p_adjusted'])})"
         found.append((kind, few, f"{change_words(item, about)} ({range_words(item)}; {p_of(item)})"))
     return found
+
+
+def decision_words(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+    """Return what the stated gain and loss decide: ``better by at least 2 points``."""
+    unit = "on the scale of the model" if row["scale"] == "ratio" else units_of(row, about)
+    margin = f"{float(row['margin']):g} {unit}".strip()
+    if row["decision"] == UNDECIDED:
+        return f"undecided: the interval reaches across the margin of {margin}"
+    words = {BETTER_BY: "better by at least", WORSE_BY: "worse by at least", NO_WORSE: "no worse than by"}
+    return f"{words[str(row['decision'])]} {margin}"
 
 
 def _excludes(row: Mapping[str, Any]) -> bool:

@@ -104,8 +104,8 @@ RUNGS = (
     {"primary", "period_weights", "set_parts"},
     {"question", "tables", "foresight", "simulated_series"},
     {"looks", "placebos", "placebo_dates", "diagnosis", "one_month", "anticipation", "variants"},
-    {"trend_bounds", "together"},
-    {"negative_controls", "pooled"},
+    {"trend_bounds", "together", "history"},
+    {"negative_controls", "pooled", "terms"},
     {"credibility", "specifications"},
     {"conclude", "detectable", "disclosed"},
     {"run", "design_power", "calibration", "simulated_panel"},
@@ -321,7 +321,10 @@ def test_every_module_says_what_it_is_for(path):
 
 #: What computes, and the places of it that read: whatever a stage needs has been loaded before.
 STAGES = ("design", "estimators", "effects", "checks", "comparisons", "pipeline")
-READERS = {"pipeline/sources.py", "pipeline/produce.py", "pipeline/frames.py", "pipeline/peers_of.py"}
+READERS = {
+    *("pipeline/sources.py", "pipeline/produce.py", "pipeline/frames.py", "pipeline/peers_of.py"),
+    "pipeline/history.py",
+}
 
 
 @pytest.mark.parametrize(

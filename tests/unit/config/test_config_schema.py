@@ -33,6 +33,7 @@ KEYS = {
     "Harmonics": "harmonics",
     "Estimator": "name label order variance lags rho seasonal_order errors",
     "Estimands": "primary at margin",
+    "Margins": "gain loss",
     "Checks": "placebo_units placebo_dates leave_one_peer_out trend_bounds one_month anticipation diagnostics "
     "pretrend_margin",
     "Covariate": "indicator lag",

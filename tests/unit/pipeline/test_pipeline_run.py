@@ -17,6 +17,7 @@ from its_eval.pipeline.credibility import CHECKS
 from its_eval.pipeline.planning import make_plan, require_detail
 from its_eval.pipeline.sources import load_sources
 from its_eval.pipeline.tables import Answers
+from its_eval.pipeline.terms import Terms
 
 T0, N = 24, 48
 
@@ -604,18 +605,21 @@ def answered(p_values, df_floor, stuck, kind=None):
     return Answers(fitted, effects, "slope_change", is_first=True)
 
 
+HOLM = Terms(0.95, "holm", 4, None)
+
+
 def test_the_family_of_holm_is_all_treated_units():
     whole = answered([0.01, 0.5, 0.02], [True, False, False], [False, True, False])
-    (adjusted,) = adjusted_p([whole], "level_change", 4, "holm")
+    (adjusted,) = adjusted_p([whole], "level_change", 4, HOLM)
     assert adjusted[:, 0].tolist() == [
         *(pytest.approx(0.04), pytest.approx(np.nan, nan_ok=True), pytest.approx(0.06)),
     ]
     # the same family in parts, as series with other gaps are; few degrees of freedom change nothing
     parts = [answered([0.01], [False], [False]), answered([0.5, 0.02], [False] * 2, [True, False])]
-    first, second = adjusted_p(parts, "level_change", 4, "holm")
+    first, second = adjusted_p(parts, "level_change", 4, HOLM)
     np.testing.assert_array_equal(np.concatenate([first, second]), adjusted)
     # other interruptions are of the family
-    (adjusted,) = adjusted_p([whole], "level_change", 6, "holm", np.array([0.001, 0.9]))
+    (adjusted,) = adjusted_p([whole], "level_change", 6, HOLM, np.array([0.001, 0.9]))
     assert adjusted[[0, 2], 0].tolist() == pytest.approx([0.05, 0.08])
 
 

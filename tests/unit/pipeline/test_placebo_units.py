@@ -55,7 +55,7 @@ def found_placebos(fitted):
         (asked,) = questions(analysis, estimates)
         every = targets_of_donors(config, sources, plan, plan.treated)
         fits = donor_fits(plan, comparison, analysis, every)
-        found = beside_donors(analysis, comparison, asked, estimates, fits, len(plan.treated))
+        found = beside_donors(analysis, comparison, asked, estimates, fits, 0.05, 0.05 / len(plan.treated))
         look.targets = every["T1"]
         return plan, found, list(placebo_rows(plan, design, asked, found))
 
