@@ -83,7 +83,6 @@ ALLOWED = {
 COMPOSERS = {
     "pipeline/produce.py": {"report", "figures"},
     "report/what_if/studies.py": {"calendar", "design"},
-    "report/overview.py": {"effects"},
 }
 #: What a config can name is read from the catalogues of the parts that it configures.
 CATALOGUES = {
