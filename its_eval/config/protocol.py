@@ -26,6 +26,7 @@ REQUIRABLE = (
     *("ljung_box", "seasonal_autocorrelation", "heteroscedasticity", "arch", "variance_ratio", "normality"),
     *("outliers", "persistence", "break_elsewhere", "placebo_dates", "lead_test", "trend_bounds"),
     *("one_month", "anticipation", "exchangeability", "floor_ceiling", "pre_trend", "donors"),
+    "negative_control",
 )
 #: So many peers stand by, in order, for those that later lack data.
 RESERVES = 10

@@ -257,7 +257,7 @@ def family_words(settings: Mapping[str, Any]) -> str:
     "p-values of the treated units of all outcomes of a design are adjusted by Holm's method."
     """
     method, across = settings["multiplicity"]["method"], settings["multiplicity"]["across"]
-    whose = "all outcomes of a design" if "outcome" in across else "an outcome and design"
+    whose = "all outcomes of a design" if "outcome" in across else "one outcome and design"
     fitted = [event for event in settings.get("events", ()) if event["as"] not in ("note", "mask")]
     events = ", and of its fitted events," if fitted and "interruption" in across else ""
     return f"p-values of the treated units of {whose}{events} are adjusted {ADJUSTMENTS[method]}."

@@ -71,7 +71,7 @@ def test_word_has_answers_effects_methods_and_reporting_items(run):
     text = "\n".join(item.text for item in document.paragraphs)
     assert "Jandoc et al. 2015" in text
     assert "Hategeka et al. 2020" in text
-    assert "p-values of the treated units of an outcome and design are adjusted by Holm's method." in text
+    assert "p-values of the treated units of one outcome and design are adjusted by Holm's method." in text
     assert "Missing periods are left out" in text
 
 
