@@ -352,6 +352,8 @@ class Evaluation(Result):
         By outcome: label, unit, kind, confidence and so on: what tables cannot say about themselves.
     unit_names : mapping of str to str
         Names of all units, where known.
+    origin : mapping
+        Where it comes from: names of the files read, program, and the status and contact of the report.
     made_of : tuple of Config and Frames, or None
         The settings and the tables in memory that it was made of; None of a result that was read.
     conduct : mapping
@@ -373,6 +375,7 @@ class Evaluation(Result):
     notes: tuple[str, ...]
     outcomes: Mapping[str, Mapping[str, Any]]
     unit_names: Mapping[str, str] = field(default_factory=dict)
+    origin: Mapping[str, Any] = field(default_factory=dict)
     made_of: Any = None
     conduct: Mapping[str, Any] = field(default_factory=dict)
 

@@ -19,7 +19,9 @@ from its_eval.evaluation import (
     interval_level,
     records,
 )
-from its_eval.words.labels import capitalised, compared_with, short_words, subject_words
+from its_eval.words.blind import unblinded_sentences
+from its_eval.words.doubts import doubts
+from its_eval.words.labels import capitalised, compared_with, estimand_words, short_words, subject_words
 from its_eval.words.numbers import (
     answer_confidence,
     counted,
@@ -29,6 +31,8 @@ from its_eval.words.numbers import (
     signed,
     units_of,
 )
+from its_eval.words.protocol import departures_sentences
+from its_eval.words.sentences import selection_sentences
 from its_eval.words.units_table import is_later_effect, quantities_beside
 from its_eval.words.verdicts import (
     answers_of,
@@ -40,11 +44,15 @@ from its_eval.words.verdicts import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pandas as pd
 
     from its_eval.evaluation import Evaluation, Row
+
+
+#: So many sentences of an answer say what it is and how large.
+LEADING = 2
 
 
 def whom_words(evaluation: Evaluation, units: Sequence[str]) -> str:
@@ -276,3 +284,88 @@ def most_changed_first(rows: Sequence[Row]) -> list[Row]:
         return abs(row["estimate"] - null_of(row)) / width if width > 0 else 0.0
 
     return sorted(rows, key=lambda row: (str(row["label"]) in OPEN_LABELS, -size(row)))
+
+
+def interval_caption(row: Row, about: Mapping[str, Any]) -> str:
+    """Return what the intervals beneath each other measure: ``Change of trend, compared with …``."""
+    what = capitalised(estimand_words(str(row["estimand"]), about).partition(", per ")[0])
+    against = compared_with(str(row["design"]), several=True)
+    return ", ".join(filter(None, [what, f"compared with {against}", units_of(row, about)]))
+
+
+def interval_note(about: Mapping[str, Any], units: Sequence[Row]) -> str:
+    """Return what to know about the intervals of units: which kind they are."""
+    level = f"{interval_level(answer_confidence(about))}s"
+    compared = [math.isfinite(row["attribution_low"]) for row in units]
+    if all(compared):
+        return f"Lines are {level}. Those of units allow for how much other units change by themselves."
+    if not any(compared):
+        return f"Lines are {level} of the change itself: too few other units show how much they change."
+    return f"Lines are {level}; where ten others can be compared, they allow for how much those change."
+
+
+def side_words(about: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what lies to the left and right of no change."""
+    return {"higher": ("worse", "better"), "lower": ("better", "worse")}.get(
+        str(about.get("better")), ("lower", "higher")
+    )
+
+
+def short_verdict(row: Row) -> str:
+    """Return a verdict in few words."""
+    verb = {"better": "improved", "worse": "worsened"}.get(str(row["direction"]), "changed")
+    beside = {
+        CHANGED: verb,
+        CHANGED_MORE: f"{verb}, more than others",
+        NOT_CLEARLY_MORE: f"{verb}, perhaps as others",
+    }
+    return beside.get(str(row["label"]), str(row["label"]))
+
+
+def weak_words(evaluation: Evaluation, designs: Mapping[str, str]) -> list[str]:
+    """Return what weakens the answers, each said once, with the outcome where it is not about all.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        The result of a run.
+    designs : mapping of str to str
+        The comparison that answers, by outcome; outcomes without any data are passed over.
+    """
+    found: dict[str, list[str]] = {}
+    answered = {name: design for name, design in designs.items() if name in evaluation.outcomes}
+    names = evaluation.unit_names
+    for outcome, design in answered.items():
+        for words in doubts(evaluation, outcome, design, lambda unit: names.get(unit, unit)):
+            found.setdefault(words, []).append(str(evaluation.outcomes[outcome]["label"]))
+    said = [
+        f"{capitalised(words)}{f' ({labels[0]})' if len(labels) < len(answered) else ''}."
+        for words, labels in found.items()
+    ]
+    said = [*unblinded_sentences(evaluation), *departures_sentences(evaluation), *said]
+    stated = any(evaluation.outcomes[outcome].get("chosen") for outcome in answered)
+    return said if stated else [*said, *selection_sentences(evaluation)[:1]]
+
+
+#: Files that are named in the line of the origin.
+_MOST_FILES = 2
+
+
+def origin_words(files: Iterable[str], periods: pd.Series, program: str, contact: str) -> str:
+    """Return one line about data, window, version and contact.
+
+    Parameters
+    ----------
+    files : iterable of str
+        Names of the files read.
+    periods : Series
+        Periods of the series, as ISO texts.
+    program, contact : str
+        Program with its version; whom to ask, blank where that is not stated.
+    """
+    names = sorted(set(files))
+    more = len(names) - _MOST_FILES
+    data = ", ".join(names[:_MOST_FILES]) + (f" and {more} more" if more > 0 else "")
+    window = f"{periods.min()} to {periods.max()}" if len(periods) else ""
+    parts = [f"Data: {data}" if data else "", window, program, f"contact: {contact or 'not stated'}"]
+    return " · ".join(filter(None, parts))
