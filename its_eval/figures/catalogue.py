@@ -48,6 +48,7 @@ FIGURES: Catalogue[FigureKind[Any]] = Catalogue(
         "looks": "its_eval.figures.looks:LOOKS_FIGURE",
         "power_curve": "its_eval.figures.power_curve:POWER_CURVE",
         "slope_chart": "its_eval.figures.slope_chart:SLOPE_CHART",
+        "board": "its_eval.figures.board:BOARD",
     },
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -135,6 +135,31 @@ def small_forests(evaluation: Evaluation, outcome: str, design: str, most: int) 
     return found
 
 
+def forest_of_one(evaluation: Evaluation, outcome: str, design: str) -> SmallForest | None:
+    """Return the interval of the only unit: a line for each interruption; None where units are several.
+
+    Parameters
+    ----------
+    evaluation, outcome, design : Evaluation, str, str
+        As for ``small_forests``.
+    """
+    rows = answers_of(evaluation, outcome)
+    about = evaluation.outcomes[outcome]
+    every = interruptions(rows, str(about["interruption"]))
+    rows = rows[rows["design"].eq(design) & rows["interruption"].isin(every)]
+    known = [row for _, row in records(rows) if math.isfinite(row["estimate"])]
+    if not known or rows["unit"].nunique() > 1:
+        return None
+    known.sort(key=lambda row: every.index(str(row["interruption"])))
+    forest = _forest(evaluation, about, "", known, known, 0)
+    if len(known) == 1:
+        return forest
+    named = (
+        replace(line, name=str(row["interruption"])) for line, row in zip(forest.lines, known, strict=True)
+    )
+    return replace(forest, lines=tuple(named))
+
+
 def _forest(
     evaluation: Evaluation,
     about: Mapping[str, Any],
@@ -159,7 +184,7 @@ def _forest(
     words = tick_labels([100.0 * (tick - 1.0) if ratio else tick for tick in ticks])
     return SmallForest(
         began,
-        interval_caption(first, about),
+        interval_caption(first, about, several=len({str(row["unit"]) for row in units}) > 1),
         interval_note(about, units),
         side_words(about),
         null,

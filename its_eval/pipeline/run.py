@@ -35,7 +35,7 @@ from its_eval.pipeline.planning import make_plan, on_rows, require_detail
 from its_eval.pipeline.primary import Analysis
 from its_eval.pipeline.question import joint_over_interruptions, questions
 from its_eval.pipeline.sheet import NotEstimated
-from its_eval.pipeline.sources import load_sources, with_workshops
+from its_eval.pipeline.sources import load_sources, origin_of, with_workshops
 from its_eval.pipeline.specifications import SensitivityRow, curve_checks, sensitivity_rows
 from its_eval.pipeline.tables import (
     Answers,
@@ -125,7 +125,7 @@ def evaluate(
     progress("choosing peers")
     plan = make_plan(settings, sources)
     found = evaluate_plan(settings, sources, plan, progress)
-    return replace(found, made_of=(settings, frames))
+    return replace(found, origin=origin_of(settings, frames.tables), made_of=(settings, frames))
 
 
 def evaluate_plan(config: Config, sources: Sources, plan: Plan, progress: Progress = _silent) -> Evaluation:
@@ -180,6 +180,7 @@ def _evaluated(config: Config, sources: Sources, plan: Plan, progress: Progress)
         plan.notes,
         {outcome.outcome.name: outcome_facts(config, outcome) for outcome in plan.outcomes},
         dict(sources.units.names),
+        origin_of(config),
     )
     return with_workshops(config, sources.workshops, with_looks(evaluation, places))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
@@ -29,9 +29,10 @@ from its_eval.improvement.paired_tables import (
 )
 from its_eval.peers.recipes import PRESETS, recipe_for
 from its_eval.peers.scaling import scale_characteristics
+from its_eval.provenance import PROGRAM, program_version
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
     from pathlib import Path
 
     from its_eval.config import BeforeAfter, Config
@@ -173,6 +174,22 @@ def input_files(config: Config) -> list[Path]:
         folder = os.path.isdir(path)  # noqa: PTH112
         files += sorted(part for part in path.rglob("*") if part.is_file()) if folder else [path]
     return list(dict.fromkeys(files))
+
+
+def origin_of(config: Config, in_memory: Container[Path] = ()) -> dict[str, Any]:
+    """Return where a result comes from: files by name, program, and what the report says of itself.
+
+    Parameters
+    ----------
+    config : Config
+        The settings.
+    in_memory : container of Path
+        Names in the place of paths, of tables that are no files.
+    """
+    files = {path.name for path in input_files(config) if path not in in_memory}
+    report = config.output.report
+    program = f"{PROGRAM} {program_version()}"
+    return {"files": sorted(files), "program": program, "status": report.status, "contact": report.contact}
 
 
 def load_sources(config: Config, read: Read = read_table, cut: Cut = "nobody") -> Sources:

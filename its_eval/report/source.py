@@ -12,7 +12,7 @@ import pandas as pd
 
 from its_eval.errors import UsageError
 from its_eval.evaluation import BESIDE, COLUMNS, THE_SET, Evaluation, make_table, records
-from its_eval.provenance import RESOLVED, require_manifest
+from its_eval.provenance import PROGRAM, RESOLVED, require_manifest
 from its_eval.words.labels import listed_flags
 from its_eval.words.sentences import primary_fits
 
@@ -325,9 +325,21 @@ def read_run(folder: Path) -> StoredRun:
         tuple(known["notes"]),
         {name: _as_tuples(entry) for name, entry in about.items()},
         dict(known.get("unit_names") or {}),
+        _origin(config, known),
         conduct=known.get("conduct") or {},
     )
     return StoredRun(folder, evaluation, config, known)
+
+
+def _origin(config: Config, known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return where a result comes from, as its manifest and its config say."""
+    report = config.output.report
+    return {
+        "files": sorted({Path(path).name for path in known["inputs"]}),
+        "program": f"{PROGRAM} {known['program']['version']}",
+        "status": report.status,
+        "contact": report.contact,
+    }
 
 
 def _as_tuples(value: Any) -> Any:

@@ -286,10 +286,10 @@ def most_changed_first(rows: Sequence[Row]) -> list[Row]:
     return sorted(rows, key=lambda row: (str(row["label"]) in OPEN_LABELS, -size(row)))
 
 
-def interval_caption(row: Row, about: Mapping[str, Any]) -> str:
-    """Return what the intervals beneath each other measure: ``Change of trend, compared with …``."""
+def interval_caption(row: Row, about: Mapping[str, Any], *, several: bool) -> str:
+    """Return what the intervals of one or several units measure: ``Change of trend, compared with …``."""
     what = capitalised(estimand_words(str(row["estimand"]), about).partition(", per ")[0])
-    against = compared_with(str(row["design"]), several=True)
+    against = compared_with(str(row["design"]), several=several)
     return ", ".join(filter(None, [what, f"compared with {against}", units_of(row, about)]))
 
 
