@@ -148,6 +148,7 @@ def starter_config(folder: Path, question: Question, found: Recognised | None) -
         f"  at: [{per_year}, {2 * per_year}]\n"
         "# output:\n"
         "#   tables: [csv, xlsx]   # also results.xlsx: answers, effects and series; docx, tex: a document\n"
+        "#   which: board          # also a page about each outcome for a board pack, figures/board_*.png\n"
         "#   which: all            # every figure as a file, with its numbers; the report has them all\n"
     )
 

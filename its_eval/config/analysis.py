@@ -210,11 +210,11 @@ class Output(Settings):
         "effects, fits, not_estimated and peers of the first estimator alone, without checks, figures and "
         "report.",
     )
-    which: Literal["main", "all"] = Field(
+    which: Literal["main", "board", "all"] = Field(
         default="main",
         description="main: the tables that have rows, the main figure of each outcome and unit, and one of "
-        "all units; all: every table and every figure, each figure with the numbers drawn. The report has "
-        "every figure.",
+        "all units; board: also a page about each outcome for a board pack; all: every table and every "
+        "figure, each figure with the numbers drawn. The report has every figure.",
     )
     tables: Annotated[
         tuple[Literal["csv", "parquet", "xlsx", "docx", "tex"], ...], DISTINCT, Field(min_length=1)

@@ -128,7 +128,7 @@ def _rows(evaluation: Evaluation, outcome: str) -> pd.DataFrame:
     return series[series["peer_mean"].notna() & series["design"].isin(CONTROLLED)]
 
 
-#: The upper half of a controlled main figure: it stands in the run's folder and not in the report.
+#: The upper half of a controlled main figure, which the report shows as a whole.
 AGAINST_PEERS = FigureKind(
     name="against_peers",
     caption="The unit and each of its peers",
@@ -138,4 +138,5 @@ AGAINST_PEERS = FigureKind(
     labels=figure_labels,
     draw=draw_against_peers,
     alt_text=against_peers_text,
+    in_report=False,
 )

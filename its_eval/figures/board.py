@@ -6,6 +6,7 @@ A sheet of A4, crosswise. Its words are those of the first screen of the report 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,6 +46,8 @@ _MARGIN = 0.5
 _INNER = _WIDTH - 2.0 * _MARGIN
 #: Units in a forest, by how many forests stand beneath each other.
 _MOST_UNITS = {1: 9, 2: 3}
+#: Of so many units small charts side by side can still be read.
+_MOST_CHARTS = 6
 #: Pixels an inch of the picture within the page: those of a PNG file, so that it is not scaled again.
 _DPI = 150.0
 
@@ -150,8 +153,10 @@ def board_labels(evaluation: Evaluation, task: FigureTask) -> BoardLabels:
 def _picture(
     evaluation: Evaluation, outcome: str, design: str
 ) -> tuple[FigureTask, pd.DataFrame, Any] | None:
-    """Return the figure of the answer: of all units together, side by side, or of the first unit."""
-    for name in ("together", "small_multiples", "main_its"):
+    """Return the figure of the answer: of all units together, of few side by side, or of the only unit."""
+    n_units = evaluation.rows_of("series", outcome)["unit"].nunique()
+    few = ("small_multiples",) if n_units <= _MOST_CHARTS else ()
+    for name in ("together", *few, *(("main_its",) if n_units == 1 else ())):
         kind = FIGURES[name]
         tasks = [task for task in kind.tasks(evaluation) if task.outcome == outcome]
         # side by side there may be only the units' own levels
@@ -246,7 +251,7 @@ def draw_board(frame: pd.DataFrame, labels: BoardLabels) -> Figure:
         top = words.write(figure, _MARGIN, top, _INNER) - gap
     left = _MARGIN
     if labels.picture is not None:
-        left += _paste(figure, labels.picture, top, body)
+        left += _paste(figure, labels.picture, top, (_WIDER if beside else _MOST_WIDTH, body))
     edge = _intervals(figure, frame, labels, (left, top, _WIDTH - _MARGIN - left, body))
     for words in weak if beside else ():
         edge = words.write(figure, left, edge, _WIDTH - _MARGIN - left)
@@ -277,18 +282,20 @@ def _weak(labels: BoardLabels) -> list[_Words]:
     return [*title, *(_Words(words, FONT_SIZE) for words in weak)]
 
 
-#: Width that the figure may take, and the gap to its right.
-_MOST_WIDTH, _BESIDE = 7.7, 0.35
+#: Width that the figure may take beside a long and a short forest, and the gap to its right.
+_MOST_WIDTH, _WIDER, _BESIDE = 7.7, 8.3, 0.35
 
 
-def _paste(figure: Figure, picture: tuple[FigureTask, pd.DataFrame, Any], top: float, body: float) -> float:
+def _paste(
+    figure: Figure, picture: tuple[FigureTask, pd.DataFrame, Any], top: float, room: tuple[float, float]
+) -> float:
     """Put the figure on the page, scaled to its room, and return the width that it takes with its gap."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415  (start-up time)
 
     task, frame, words = picture
     inner = FIGURES[task.kind].draw(frame, words)
     width, height = inner.get_size_inches()
-    inner.set_dpi(_DPI * min(_MOST_WIDTH / width, body / height))
+    inner.set_dpi(_DPI * min(room[0] / width, room[1] / height))
     canvas = FigureCanvasAgg(inner)
     canvas.draw()  # type: ignore[no-untyped-call]
     pixels: NDArray[np.uint8] = np.asarray(canvas.buffer_rgba()).copy()  # type: ignore[no-untyped-call]
@@ -304,7 +311,7 @@ def _paste(figure: Figure, picture: tuple[FigureTask, pd.DataFrame, Any], top: f
 #: Up to so many intervals are a short forest.
 _FEW_ROWS = 3
 #: Height of a line of words and of the numbers of a scale, in inches; shares of the width that texts take.
-_LINE, _SCALE = 1.12 * LINE_HEIGHT, 0.34
+_LINE, _SCALE = 1.12 * LINE_HEIGHT, 0.31
 _NAMES, _VERDICTS = 0.29, 0.32
 #: Between two columns of a forest.
 _APART = 0.12
@@ -315,14 +322,16 @@ def _intervals(
 ) -> float:
     """Draw the forests beneath each other in a room (left, top, width, height), and return where they end."""
     left, top, width, height = room
+    # what several have in common is said once, beneath
     headings = {
-        forest: _Words(f"{'. '.join(filter(None, [forest.began, forest.caption]))}.", FONT_SIZE, bold=True)
+        forest: _Words(forest.began or f"{forest.caption}.", FONT_SIZE, bold=True)
         for forest in labels.forests
     }
+    common = [f"{forest.caption}. " * bool(forest.began) + forest.note for forest in labels.forests[-1:]]
     # each forest leaves out as many
     left_out = next((forest.left_out for forest in labels.forests), 0)
     more = f" {left_out} more units are in the report." if left_out else ""
-    note = _Words("".join(forest.note for forest in labels.forests[-1:]) + more, FONT_SIZE, colour=QUIET)
+    note = _Words("".join(common) + more, FONT_SIZE, colour=QUIET)
     taken = sum(words.height(width) + _LINE + _SCALE + _GAP + 0.1 for words in headings.values())
     row = min((height - taken - note.height(width)) / max(len(frame), 1), 2.2 * _LINE)
     for forest, heading in headings.items():
@@ -348,7 +357,8 @@ def _forest(
     axes.set_xlim(forest.limits.low, forest.limits.high)
     axes.set_ylim(len(rows), 0.0)
     axes.set_yticks([])
-    axes.set_xticks([tick for tick, _ in forest.ticks], [words for _, words in forest.ticks])
+    ticks = _ticks(forest, across)
+    axes.set_xticks([tick for tick, _ in ticks], [words for _, words in ticks])
     axes.axvline(forest.null, color=QUIET, linewidth=1.2, zorder=1)
     centres = np.arange(len(rows), dtype=np.float64) + 0.5
     estimate, low, high = (rows[name].to_numpy(dtype=np.float64) for name in ("estimate", "low", "high"))
@@ -370,6 +380,19 @@ def _forest(
             half = 0.5 * _LINE * len(words.lines(room, most))
             words.write(figure, edge, top - (number + 0.5) * tall + half, room, most)
     return top - height - _SCALE
+
+
+def _ticks(forest: SmallForest, across: float) -> tuple[tuple[float, str], ...]:
+    """Return as many of the numbers of a scale as have room beside each other, no change among them."""
+    ticks = forest.ticks
+    inches = across / (forest.limits.high - forest.limits.low)
+    widest = max((text_width(words) for _, words in ticks), default=0.0) + _APART
+    null = min(range(len(ticks)), key=lambda place: abs(ticks[place][0] - forest.null), default=0)
+    for step in range(1, len(ticks)):
+        kept = ticks[null % step :: step]
+        if all(inches * (two[0] - one[0]) >= widest for one, two in pairwise(kept)):
+            return kept
+    return ticks[null : null + 1]
 
 
 def board_text(frame: pd.DataFrame, labels: BoardLabels) -> str:
@@ -394,4 +417,5 @@ BOARD = FigureKind(
     labels=board_labels,
     draw=draw_board,
     alt_text=board_text,
+    in_report=False,
 )

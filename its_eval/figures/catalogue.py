@@ -24,6 +24,7 @@ __all__ = [
     "figure_tasks",
     "in_section",
     "main_tasks",
+    "report_tasks",
 ]
 
 
@@ -67,6 +68,11 @@ def figure_tasks(evaluation: Evaluation) -> list[FigureTask]:
         The result of a run. A table that is absent counts as empty.
     """
     return [task for kind in FIGURES.values() for task in kind.tasks(evaluation)]
+
+
+def report_tasks(evaluation: Evaluation) -> list[FigureTask]:
+    """Return those of `figure_tasks` that the report shows."""
+    return [task for task in figure_tasks(evaluation) if FIGURES[task.kind].in_report]
 
 
 def main_tasks(evaluation: Evaluation) -> dict[FigureTask, str]:

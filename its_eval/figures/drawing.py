@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from its_eval.figures.catalogue import draw, figure_tasks, main_tasks
+from its_eval.figures.catalogue import FIGURES, draw, figure_tasks, main_tasks, report_tasks
 from its_eval.figures.style import save_numbers, save_pictures
 
 if TYPE_CHECKING:
@@ -51,6 +51,18 @@ Copies = Mapping["FigureTask", Sequence[Copy]]
 def every_figure(evaluation: Evaluation, folder: Path, formats: tuple[str, ...]) -> Copies:
     """Return all figures that a result has the numbers for, each with its numbers, under its own stem."""
     return {task: (Copy(folder, task.stem, formats),) for task in figure_tasks(evaluation)}
+
+
+def figures_of_the_report(evaluation: Evaluation, folder: Path) -> Copies:
+    """Return the figures that the report shows, as drawings with their numbers, under their own stems."""
+    return {task: (Copy(folder, task.stem, ("svg",)),) for task in report_tasks(evaluation)}
+
+
+def board_figures(evaluation: Evaluation, folder: Path, formats: tuple[str, ...]) -> Copies:
+    """Return the main figures, and the page for a board of every outcome."""
+    pages = FIGURES["board"].tasks(evaluation) if formats else []
+    boards = {task: (Copy(folder, task.stem, formats, numbers=False),) for task in pages}
+    return both(main_figures(evaluation, folder, formats), boards)
 
 
 def main_figures(evaluation: Evaluation, folder: Path, formats: tuple[str, ...]) -> Copies:

@@ -90,6 +90,8 @@ class FigureKind(Generic[Labels]):
         Section of the report in which it stands; blank for none.
     wide : bool
         Whether it takes the whole width of a page.
+    in_report : bool
+        Whether the report shows it; otherwise it stands among the files of a run alone.
     subjects : callable
         From a run, what a task of this kind may have for its outcome; default the outcomes of the run.
     """
@@ -104,6 +106,7 @@ class FigureKind(Generic[Labels]):
     alt_text: Callable[[pd.DataFrame, Labels], str]
     section: str = ""
     wide: bool = False
+    in_report: bool = True
     subjects: Callable[[Evaluation], Iterable[str]] = _outcomes
 
     def tasks(self, evaluation: Evaluation) -> list[FigureTask]:

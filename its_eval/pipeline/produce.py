@@ -311,22 +311,22 @@ def _draw(
 ) -> None:
     """Draw what the config asks for, and for the report every figure as SVG."""
     # matplotlib is loaded only when something is drawn
-    from its_eval.figures.drawing import both, draw_figures, every_figure  # noqa: PLC0415
+    from its_eval.figures import drawing  # noqa: PLC0415
 
     output = config.output
     copies = _kept(config, evaluation, folder)
     if report and not (output.which == "all" and "svg" in output.figures):
-        copies = both(copies, every_figure(evaluation, folder / _DRAWN, ("svg",)))
-    draw_figures(evaluation, copies, jobs, progress)
+        copies = drawing.both(copies, drawing.figures_of_the_report(evaluation, folder / _DRAWN))
+    drawing.draw_figures(evaluation, copies, jobs, progress)
 
 
 def _kept(config: Config, evaluation: Evaluation, folder: Path) -> Copies:
     """Return the figures that stay in the folder."""
-    from its_eval.figures.drawing import every_figure, main_figures  # noqa: PLC0415
+    from its_eval.figures import drawing  # noqa: PLC0415
 
     output = config.output
-    chosen = every_figure if output.which == "all" else main_figures
-    return chosen(evaluation, folder / FIGURES, output.figures)
+    chosen = {"main": drawing.main_figures, "board": drawing.board_figures, "all": drawing.every_figure}
+    return chosen[output.which](evaluation, folder / FIGURES, output.figures)
 
 
 def _content(config: Config, evaluation: Evaluation, origin: _Origin, wanted: Wanted) -> dict[str, Any]:

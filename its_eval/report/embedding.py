@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from its_eval.figures.catalogue import figure_tasks
+from its_eval.figures.catalogue import report_tasks
 from its_eval.report.blocks import StoredFigure
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def stored_figures(evaluation: Evaluation, folder: Path) -> tuple[StoredFigure, 
         The ``figures`` of the run; may be absent.
     """
     found = []
-    for task in figure_tasks(evaluation):
+    for task in report_tasks(evaluation):
         pictures = [path for end in ("svg", "png") if (path := folder / f"{task.stem}.{end}").is_file()]
         numbers = folder / f"{task.stem}.csv"
         if pictures:

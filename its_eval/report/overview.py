@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.figures.catalogue import figure_tasks
-from its_eval.figures.drawing import draw_figures, every_figure
+from its_eval.figures.catalogue import report_tasks
+from its_eval.figures.drawing import draw_figures, figures_of_the_report
 from its_eval.provenance import MANIFEST, REPORT
 from its_eval.report.blocks import Cell, Link, Section, Table, plain, text_cell
 from its_eval.report.cells import ANSWER_TITLES, BLANK, FOUND, answer_rows, columns, shown_answers
@@ -212,12 +212,12 @@ def _drawings(run: StoredRun) -> Iterator[Path]:
     # a result with every figure keeps them; of a run without figures there is none to draw
     drawn_before = bool(run.manifest.get("figures"))
     if not drawn_before or any(
-        (run.figures / f"{task.stem}.svg").is_file() for task in figure_tasks(run.evaluation)
+        (run.figures / f"{task.stem}.svg").is_file() for task in report_tasks(run.evaluation)
     ):
         yield run.figures
         return
     with tempfile.TemporaryDirectory() as drawn:
-        copies = every_figure(run.evaluation, Path(drawn), ("svg",))
+        copies = figures_of_the_report(run.evaluation, Path(drawn))
         draw_figures(run.evaluation, copies, 1, lambda *_: None)
         yield Path(drawn)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from its_eval.comparisons.catalogue import COMPARISONS
+from its_eval.evaluation import ALL_INTERRUPTIONS
 from its_eval.words.labels import listed_flags
 from its_eval.words.verdicts import answers_of
 
@@ -34,7 +35,8 @@ def doubts(evaluation: Evaluation, outcome: str, design: str, named: Callable[[s
         What a unit is called; default its code.
     """
     verdicts = answers_of(evaluation, outcome)
-    verdicts = verdicts[verdicts["design"] == design]
+    # the test of all interruptions together has nothing of its own to be compared with
+    verdicts = verdicts[verdicts["design"].eq(design) & verdicts["interruption"].ne(ALL_INTERRUPTIONS)]
     if verdicts.empty:
         return []
     found = [doubt for source in _SOURCES for doubt in source(evaluation, outcome, design, verdicts)]

@@ -661,6 +661,28 @@ def test_main_figures_are_of_each_unit_and_of_all(its, study):
     assert not list(out.glob(".*"))
 
 
+def test_a_page_for_a_board_is_written_on_request(its, study):
+    from PIL import Image
+
+    out = study.folder / "out"
+    text = study.config.read_text() + "output: {which: board, figures: [png, svg]}\n"
+    study.write("board.yaml", text=text)
+    assert its("run", study.folder / "board.yaml", "-o", out, "-q").code == 0
+    drawn = {path.name for path in (out / "figures").iterdir()}
+    main = {f"{name}_{unit}" for name in ("waits", "seen") for unit in ("A1", "A2", "all")}
+    stems = main | {"board_waits", "board_seen"}
+    assert drawn == {f"{stem}.{form}" for stem in stems for form in ("png", "svg")}
+    with Image.open(out / "figures" / "board_waits.png") as page:
+        wide, tall = page.size
+    # a sheet of A4, crosswise, that is sharp in print
+    assert wide / tall == pytest.approx(2.0**0.5, abs=0.001)
+    assert wide >= 2000
+    # its drawings are not taken for those of the report, which are drawn again
+    before = (out / "report.html").read_bytes()
+    assert its("report", out).code == 0
+    assert (out / "report.html").read_bytes() == before
+
+
 def test_everything_is_what_0_1_wrote_and_gives_the_same_page(its, study, unpacked):
     """`which: all` with both formats: every table, those without rows too, and every figure three times."""
     config = study.write(

@@ -22,8 +22,8 @@ from its_eval.figures.catalogue import (
 )
 from its_eval.figures.style import figure_stem, save_figure
 
-#: What a run of one outcome has, without strata and without projects.
-KINDS = tuple(kind for kind in FIGURES if kind not in {"strata_gap", "slope_chart", "looks"})
+#: What a run of one outcome has, without strata, without projects, without verdicts and without looks.
+KINDS = tuple(kind for kind in FIGURES if kind not in {"strata_gap", "slope_chart", "looks", "board"})
 CASES = {
     "plain": {},
     "one of everything": {

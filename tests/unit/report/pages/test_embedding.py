@@ -115,7 +115,7 @@ def test_a_file_as_an_address():
 
 def test_figures_are_found_by_their_names(monkeypatch, tmp_path):
     tasks = [SimpleNamespace(stem=stem) for stem in ("b", "a", "nowhere")]
-    monkeypatch.setattr(embedding, "figure_tasks", lambda evaluation: tasks)
+    monkeypatch.setattr(embedding, "report_tasks", lambda evaluation: tasks)
     for name in ("a.svg", "a.png", "a.csv", "b.png", "stranger.svg"):
         (tmp_path / name).write_text("", encoding="utf-8")
     found = embedding.stored_figures(None, tmp_path)
