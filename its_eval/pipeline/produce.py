@@ -212,7 +212,7 @@ def report_page(evaluation: Evaluation, *, command: str) -> str:
     command : str
         What was called, for the origin.
     """
-    from its_eval.figures.drawing import draw_figures, every_figure  # noqa: PLC0415  (matplotlib)
+    from its_eval.figures.drawing import draw_figures, figures_of_the_report  # noqa: PLC0415  (matplotlib)
 
     config, frames = evaluation.made_of
     # what is in memory has a name where a file has its path
@@ -221,7 +221,7 @@ def report_page(evaluation: Evaluation, *, command: str) -> str:
     # no manifest stands beside it
     del content["outputs"]
     with tempfile.TemporaryDirectory(prefix="its-eval-") as drawn:
-        draw_figures(evaluation, every_figure(evaluation, Path(drawn), ("svg",)), 1, lambda *_: None)
+        draw_figures(evaluation, figures_of_the_report(evaluation, Path(drawn)), 1, lambda *_: None)
         return _page(config, evaluation, Path(drawn), content)
 
 
