@@ -350,15 +350,12 @@ class Evaluation(Result):
         Sentences about the whole run that a reader has to know.
     outcomes : mapping of str to mapping
         By outcome: label, unit, kind, confidence and so on: what tables cannot say about themselves.
-    unit_names : mapping of str to str
-        Names of all units, where known.
-    origin : mapping
-        Where it comes from: names of the files read, program, and the status and contact of the report.
+    unit_names, origin : mapping
+        Names of units, where known; files read by name, program, and status and contact of the report.
     made_of : tuple of Config and Frames, or None
         The settings and the tables in memory that it was made of; None of a result that was read.
     conduct : mapping
-        How the run was carried out, where that is not as usual: `protocol` (to which it was held), `blind`,
-        `unblinded`.
+        How it was carried out, where not as usual: `protocol` (to which it was held), `blind`, `unblinded`.
 
     Examples
     --------
