@@ -100,8 +100,14 @@ def looks_faults(
             yield Fault(("outcomes", place, "estimators"), what, expected, absolute=True)
 
 
-def unjudged_faults(output: Output, *, by_rank: bool) -> Iterator[Fault]:
-    """Return faults of runs whose verdicts have no p-value of a gap, which repeated looks could hold to."""
+def unjudged_faults(
+    output: Output, outcomes: Sequence[Outcome], primary: str, *, by_rank: bool
+) -> Iterator[Fault]:
+    """Return faults of runs whose verdicts have no p-value or interval that repeated looks could hold to."""
+    if primary == "relative_average_effect" and any(outcome.transform == "none" for outcome in outcomes):
+        what = f"{show(primary)} of an outcome without a logarithm has no interval that holds over looks"
+        expected = "average_effect, `transform: log`, or no `looks`"
+        yield Fault(("estimands", "primary"), what, expected, absolute=True)
     if output.detail == "estimates":
         what = "a batch run keeps no place among repeated looks"
         yield Fault(("output", "detail"), what, "full, or no `looks`", absolute=True)

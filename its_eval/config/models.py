@@ -298,7 +298,9 @@ class Config(Settings):
         if self.looks is not None:
             by_rank = self.peers is not None and self.peers.match == "pre_period"
             faults = conduct.looks_faults(self.looks, self.intervention, self.designs, self.outcomes)
-            refuse("looks", [*faults, *conduct.unjudged_faults(self.output, by_rank=by_rank)])
+            primary = self.estimands.primary
+            unjudged = conduct.unjudged_faults(self.output, self.outcomes, primary, by_rank=by_rank)
+            refuse("looks", [*faults, *unjudged])
         return self
 
     @model_validator(mode="after")

@@ -11,6 +11,7 @@ import pandas as pd
 from its_eval.config.faults import did_you_mean
 from its_eval.config.protocol import choices, in_one_line
 from its_eval.evaluation import BESIDE, BY_RULE, DEVIATION, DEVIATIONS, NO_REASON, NOT_ANSWERED, THE_SET
+from its_eval.pipeline.looks import LookLevels
 from its_eval.pipeline.protocol import fingerprints, input_hashes_by_role
 from its_eval.pipeline.sources import starts_of
 from its_eval.provenance import program_version
@@ -47,6 +48,21 @@ class Held:
     digest: str
     config: Config
     deposited: bool = False
+
+    def levels_for(self, config: Config) -> dict[str, list[dict[str, LookLevels]]]:
+        """Return the levels of the planned looks as they were sealed, by outcome and design.
+
+        A run of other choices has other levels: none are returned for it.
+        """
+        looks = self.protocol.looks
+        if looks is None or choices(_plain(config)) != choices(_plain(self.config)):
+            return {}
+        found: dict[str, dict[tuple[str, ...], dict[str, LookLevels]]] = {}
+        for item in looks.levels:
+            own = found.setdefault(item.outcome, {}).setdefault(item.units, {})
+            plain = item.model_dump(exclude={"outcome", "units", "interruption"})
+            own[item.interruption] = LookLevels.of_plain(plain)
+        return {outcome: list(designs.values()) for outcome, designs in found.items()}
 
 
 class Departure(NamedTuple):

@@ -15,10 +15,10 @@ import pandas as pd
 from its_eval.errors import OutputError
 from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.evaluation import BESIDE, LOOKS, records
-from its_eval.pipeline.looks import PATHS, LookLevels, look_designs, spending
+from its_eval.pipeline.looks import LookLevels, look_designs, spending
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -84,7 +84,10 @@ class LookPlace:
 
 
 def look_place(
-    config: Config, plan: OutcomePlan, treatment: Treatment, paths: int = PATHS
+    config: Config,
+    plan: OutcomePlan,
+    treatment: Treatment,
+    sealed: Sequence[Mapping[str, LookLevels]] = (),
 ) -> LookPlace | None:
     """Return where a run of an outcome stands among the declared looks; None without any.
 
@@ -96,8 +99,8 @@ def look_place(
         With the data as they are now.
     treatment : Treatment
         Units and dates.
-    paths : int
-        Simulated series of each autocorrelation.
+    sealed : sequence of mapping of str to LookLevels
+        What `spending` gave for each design when a protocol was sealed; it is not simulated again.
 
     Raises
     ------
@@ -108,8 +111,8 @@ def look_place(
     if looks is None:
         return None
     entry = next(item for item in plan.outcome.estimators if not ESTIMATORS[item.name].is_family)
-    found = [
-        spending(looks, design, entry, config.seed, paths, round(1.0 - config.confidence, 12))
+    found = list(sealed) or [
+        spending(looks, design, entry, config.seed, alpha=round(1.0 - config.confidence, 12))
         for design, _ in look_designs(config, plan.outcome, plan.panel.start, treatment)
     ]
     keys = dict.fromkeys(key for item in found for key in item)

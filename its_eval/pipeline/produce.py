@@ -272,7 +272,8 @@ def _evaluated(
         evaluation = evaluate_blind(config, sources, plan, progress)
         evaluation = replace(evaluation, conduct={"blind": {"data": known}})
     else:
-        evaluation = evaluate_plan(config, sources, plan, progress)
+        levels = None if wanted.held is None else wanted.held.levels_for(config)
+        evaluation = evaluate_plan(config, sources, plan, progress, levels)
     if wanted.unblinded is not None:
         evaluation = replace(evaluation, conduct={**evaluation.conduct, "unblinded": dict(wanted.unblinded)})
     return evaluation if wanted.held is None else held_to(wanted.held, config, sources, plan, evaluation)

@@ -25,7 +25,7 @@ from its_eval.config.protocol import (
 from its_eval.data.faults import NO_PERIOD
 from its_eval.peers.select import select_all
 from its_eval.pipeline.design_power import design_power
-from its_eval.pipeline.looks import look_designs, spending
+from its_eval.pipeline.looks import PATHS, look_designs, spending
 from its_eval.pipeline.plan import treatment_of
 from its_eval.pipeline.planning import make_plan
 from its_eval.pipeline.sources import load_sources, starts_of
@@ -47,13 +47,15 @@ AUTOCORRELATIONS = (0.0, 0.4, 0.8)
 _CELLS = ("unit", "period", "value", "numerator", "denominator")
 
 
-def seal(config: Config) -> Protocol:
+def seal(config: Config, paths: int = PATHS) -> Protocol:
     """Return the protocol of a config: every choice, and what is known before the start.
 
     Parameters
     ----------
     config : Config
         Its data may end before the start; what they hold from the start on is not looked at.
+    paths : int
+        Simulated series of each autocorrelation, for the levels of planned looks.
 
     Raises
     ------
@@ -85,7 +87,7 @@ def seal(config: Config) -> Protocol:
         secondary=tuple(name for name in listed if name not in primary),
         smallest_effect=declared.smallest_effect,
         must_pass=declared.must_pass,
-        looks=_looks(config, sources, plan),
+        looks=_looks(config, sources, plan, paths),
         windows={item.outcome.name: window_of(item) for item in plan.outcomes},
         peers={item.outcome.name: found for item in plan.outcomes if (found := ranked_peers(config, item))},
         power=_power(config, plan),
@@ -103,7 +105,7 @@ def _plain(config: Config) -> Mapping[str, object]:
     return tree
 
 
-def _looks(config: Config, sources: Sources, plan: Plan) -> SealedLooks | None:
+def _looks(config: Config, sources: Sources, plan: Plan, paths: int) -> SealedLooks | None:
     """Return the planned looks with their levels, simulated for the design of each unit."""
     if config.looks is None:
         return None
@@ -113,7 +115,7 @@ def _looks(config: Config, sources: Sources, plan: Plan) -> SealedLooks | None:
     for item in plan.outcomes:
         estimator, name = item.outcome.estimators[0], item.outcome.name
         for design, units in look_designs(config, item.outcome, item.panel.start, treatment):
-            found = spending(config.looks, design, estimator, config.seed, alpha=alpha)
+            found = spending(config.looks, design, estimator, config.seed, paths, alpha)
             levels += [
                 SealedLevels(outcome=name, units=tuple(units), interruption=interruption, **level.plain())
                 for interruption, level in found.items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -57,10 +57,13 @@ if TYPE_CHECKING:
     from its_eval.config import Config
     from its_eval.data.frames import Indicators
     from its_eval.pipeline.frames import Source
+    from its_eval.pipeline.looks import LookLevels
     from its_eval.pipeline.sources import Sources
 
 
 Progress = Callable[[str], None]
+#: By outcome and design: by interruption, at which level each of the declared looks is judged.
+Levels: TypeAlias = "Mapping[str, Sequence[Mapping[str, LookLevels]]]"
 
 _LOOKING, _DONORS = "looking for donors", "fitting the donors"
 _SETS, _CHOICES_OF_DONORS = "the set among sets of donors", "other choices among donors"
@@ -128,10 +131,20 @@ def evaluate(
     return replace(found, origin=origin_of(settings, frames.tables), made_of=(settings, frames))
 
 
-def evaluate_plan(config: Config, sources: Sources, plan: Plan, progress: Progress = _silent) -> Evaluation:
-    """Fit and tabulate what has been planned, its counts protected where the config asks for it."""
+def evaluate_plan(
+    config: Config,
+    sources: Sources,
+    plan: Plan,
+    progress: Progress = _silent,
+    levels: Levels | None = None,
+) -> Evaluation:
+    """Fit and tabulate what has been planned, its counts protected where the config asks for it.
+
+    Levels of declared looks that a protocol has sealed are not simulated again.
+    """
     require_detail(config, plan)
-    evaluation = _evaluated(config, sources, plan, progress)
+    levels = levels or {}
+    evaluation = _evaluated(config, sources, plan, levels, progress)
     if sources.disclosed is None:
         return evaluation
     true = None
@@ -139,11 +152,13 @@ def evaluate_plan(config: Config, sources: Sources, plan: Plan, progress: Progre
         # the same units, periods and peers, on the true counts
         behind = replace(sources, rows=sources.disclosed.true, disclosed=None)
         outcomes = tuple(on_rows(config, behind.rows, outcome) for outcome in plan.outcomes)
-        true = _evaluated(config, behind, replace(plan, outcomes=outcomes), progress)
+        true = _evaluated(config, behind, replace(plan, outcomes=outcomes), levels, progress)
     return disclosed(config, sources.disclosed, plan, evaluation, true)
 
 
-def _evaluated(config: Config, sources: Sources, plan: Plan, progress: Progress) -> Evaluation:
+def _evaluated(
+    config: Config, sources: Sources, plan: Plan, levels: Levels, progress: Progress
+) -> Evaluation:
     tables = {name: TableColumns(name) for name in _BY_COLUMNS}
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in COLUMNS if name not in _BY_COLUMNS}
     crawford: dict[tuple[str, str, str], float] = {}
@@ -153,7 +168,7 @@ def _evaluated(config: Config, sources: Sources, plan: Plan, progress: Progress)
             rows[name] += some
         add_peer_series(outcome, tables["peer_series"])
     places: dict[str, LookPlace] = {}
-    for family in _families(config, _every_answer(config, sources, plan, progress)):
+    for family in _families(config, _every_answer(config, sources, plan, levels, progress)):
         for answered in family:
             if answered.terms.place is not None:
                 places[answered.plan.outcome.name] = answered.terms.place
@@ -202,7 +217,9 @@ class _Answered:
     sensitivity: tuple[SensitivityRow, ...]
 
 
-def _every_answer(config: Config, sources: Sources, plan: Plan, progress: Progress) -> Iterator[_Answered]:
+def _every_answer(
+    config: Config, sources: Sources, plan: Plan, levels: Levels, progress: Progress
+) -> Iterator[_Answered]:
     """Yield what there is to say about every outcome in every design."""
     terms = Terms.of_plan(config, plan)
     for outcome in plan.outcomes:
@@ -210,7 +227,8 @@ def _every_answer(config: Config, sources: Sources, plan: Plan, progress: Progre
         donors = targets_of_donors(config, sources, outcome, outcome.treated)
         if config.looks is not None:
             progress(f"{outcome.outcome.label}: levels of the declared looks")
-        place = look_place(config, outcome, treatment_of(config, sources.rows))
+        sealed = levels.get(outcome.outcome.name, ())
+        place = look_place(config, outcome, treatment_of(config, sources.rows), sealed)
         own = replace(terms[outcome.outcome.name], place=place)
         for design in config.designs:
             yield _answer(config, sources, outcome, own, comparison_of(design), donors, progress)

@@ -6,8 +6,10 @@ import json
 import pytest
 
 import its_eval
-from its_eval.config.protocol import REQUIRABLE
+from its_eval.config.protocol import REQUIRABLE, read_protocol
 from its_eval.evaluation import NOT_ANSWERED
+from its_eval.pipeline import history
+from its_eval.pipeline.looks import LookLevels
 from its_eval.report.checks import TELLING
 
 TABLES = ("--no-figures", "--no-report")
@@ -221,3 +223,45 @@ def test_declarations_name_outcomes_and_checks_that_there_are(its, study):
     answer = its("protocol", config, "-o", study.folder / "p.yaml")
     assert "protocol.primary[0]: 'wait' is not an outcome (did you mean 'waits'?)" in answer.err
     assert "protocol.smallest_effect.seem: 'seem' is not an outcome (did you mean 'seen'?)" in answer.err
+
+
+@pytest.mark.parametrize("options", [(), ("--precise",)])
+def test_a_run_takes_the_levels_of_its_looks_from_the_protocol(its, study, monkeypatch, options):
+    """Its design has not changed: what was sealed is not simulated again, and is what would be."""
+    # the study ends 18 months after its start
+    config = study.write(
+        "looks.yaml", changes={"version: 1\n": "version: 1\nlooks: {from: 10, until: 18, every: 4}\n"}
+    )
+    monkeypatch.setattr("its_eval.pipeline.looks.PATHS", 400)
+    monkeypatch.setattr("its_eval.pipeline.looks.PRECISE_PATHS", 800)
+    monkeypatch.setattr("its_eval.pipeline.protocol.PATHS", 400)
+    path, out = study.folder / "looks-protocol.yaml", study.folder / "looks-out"
+    assert its("protocol", config, "-o", path, *options).code == 0
+    sealed = read_protocol(path)[0].looks
+    assert {item.paths for item in sealed.levels} == {800 if options else 400}
+
+    simulated = history.spending
+
+    def refuse(*_arguments, **_options):
+        raise AssertionError("simulated again")
+
+    monkeypatch.setattr(history, "spending", refuse)
+    answer = its("run", config, "-o", out, *TABLES, "--protocol", path)
+    assert answer.code == 0
+    assert "Protocol: kept." in answer.out
+    (level,) = its_eval.load_run(out).tables["looks"]["level"].unique()
+    assert level == pytest.approx(LookLevels.of_plain(plain(sealed.levels[0])).level(0.05))
+    # another choice is another design
+    other = study.write(
+        "other.yaml",
+        changes={"version: 1\n": "version: 1\nseed: 5\nlooks: {from: 10, until: 18, every: 4}\n"},
+    )
+    monkeypatch.setattr(
+        history, "spending", lambda *given, **options: simulated(*given, paths=400, **options)
+    )
+    assert its("run", other, "-o", out, *TABLES, "--protocol", path, "--force").code == 0
+    assert its_eval.load_run(out).tables["looks"]["level"].iloc[-1] != level
+
+
+def plain(sealed):
+    return sealed.model_dump(exclude={"outcome", "units", "interruption"})

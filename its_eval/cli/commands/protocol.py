@@ -15,6 +15,9 @@ def protocol(
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="FILE", help="The protocol.", show_default=False)
     ],
+    precise: Annotated[
+        bool, typer.Option("--precise", help="Levels of planned looks from ten times as many series.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> int:
     """Seal question, design, peers and data before the start.
@@ -27,10 +30,12 @@ def protocol(
     \b
     Examples:
       its-eval protocol configs/sample.yaml -o protocol.yaml
+      its-eval protocol config.yaml -o protocol.yaml --precise
     """  # noqa: D301  (a backspace keeps the lines of the help apart)
     from its_eval.config import load_config  # noqa: PLC0415  (start-up time)
     from its_eval.config.protocol import protocol_text, read_protocol  # noqa: PLC0415
     from its_eval.errors import UsageError  # noqa: PLC0415
+    from its_eval.pipeline.looks import PATHS, PRECISE_PATHS  # noqa: PLC0415
     from its_eval.pipeline.protocol import seal  # noqa: PLC0415
     from its_eval.report.write import write_page  # noqa: PLC0415
 
@@ -40,7 +45,8 @@ def protocol(
             f"{config} is a batch run, which has no verdicts that a protocol could be about",
             "leave out `output.detail: estimates`",
         )
-    write_page(out, protocol_text(seal(settings)), force=force)
+    sealed = seal(settings, PRECISE_PATHS if precise else PATHS)
+    write_page(out, protocol_text(sealed), force=force)
     _, digest = read_protocol(out)
     typer.echo(digest)
     typer.echo(

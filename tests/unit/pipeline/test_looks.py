@@ -171,6 +171,10 @@ def test_no_look_that_can_be_estimated():
             "looks: {from: 8, until: 9}\nintervention: {date: 2016-01, fit: before}",
             "each period has an effect of",
         ),
+        (
+            "looks: {from: 8, until: 9}\nestimands: {primary: relative_average_effect}",
+            "'relative_average_effect' of an outcome without a logarithm has no interval that holds",
+        ),
         ("looks: {form: 8, until: 9}", "did you mean 'from'"),
     ],
 )
