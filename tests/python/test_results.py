@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
@@ -62,7 +63,7 @@ def test_series_are_evaluated_as_they_were_fitted(alone):
     )
     assert len(both) == len(alone.effects)
     for name in ("estimate", "std_error", "p_value", "conf_low", "conf_high"):
-        assert both[f"{name}_x"].tolist() == both[f"{name}_y"].tolist()
+        np.testing.assert_array_equal(both[f"{name}_x"], both[f"{name}_y"])
     assert set(alone.verdicts["unit"]) >= {"California", "Utah"}
 
 

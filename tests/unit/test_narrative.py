@@ -29,6 +29,7 @@ ROW = {
     "design": "single",
     "estimand": "slope_change",
     "scale": "response",
+    "level_used": 0.05,
     "estimate": -0.3319,
     "conf_low": -0.8712,
     "conf_high": 0.2074,

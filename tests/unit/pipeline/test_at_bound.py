@@ -7,6 +7,7 @@ import pytest
 from statsmodels.regression.linear_model import OLS
 
 from its_eval.comparisons.catalogue import COMPARISONS
+from its_eval.design.shapes import SHAPES
 from its_eval.effects.several_units import reaches
 from its_eval.estimators.kind import FitContext
 from its_eval.estimators.random_walk import fit_random_walk
@@ -216,8 +217,15 @@ def test_without_an_f_distribution_the_joint_p_value_is_bonferronis():
     rows = np.eye(4)[2:]
     without = [place for place in range(400) if np.isnan(joint_f(fit, place, rows).p_value)]
     assert len(without) > 10
-    design = SimpleNamespace(columns=[(2, 3)], terms=("a", "b", "level_change", "slope_change"))
-    item = SimpleNamespace(design=design, placebo_only=False, whole=fit)
+    began = SimpleNamespace(form=SHAPES["step_and_slope"])
+    design = SimpleNamespace(
+        columns=[(2, 3)],
+        terms=("a", "b", "level_change", "slope_change"),
+        interruption=began,
+        interruptions=[began],
+    )
+    sheet = SimpleNamespace(plan=SimpleNamespace(per_year=12))
+    item = SimpleNamespace(design=design, sheet=sheet, placebo_only=False, whole=fit)
     for place in without:
         (check,) = joint_check(item, place)
         smaller = fit.contrasts(rows).p_value[place].min()
