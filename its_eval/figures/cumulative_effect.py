@@ -53,7 +53,7 @@ def cumulative_effect_data(evaluation: Evaluation, task: FigureTask) -> pd.DataF
     Notes
     -----
     A period that was not used adds nothing, nor does an excluded phase-in. For a percentage the weights
-    are hundredths of the denominator, so that the sum is of people; for a count that was fitted per
+    are hundredths of the denominator, so that the sum is of cases; for a count that was fitted per
     denominator, a multiple of it. For a model that is linear in its
     parameters the fitted sum ends at the total; its limits belong to the total alone, because limits of
     single periods do not add up.
@@ -156,7 +156,7 @@ def _against(labels: FigureLabels) -> str:
 
 def _unit(labels: FigureLabels) -> str:
     """Return the unit of measurement of a sum over periods; may be blank."""
-    return "people" if labels.kind == "percentage" else labels.measure
+    return labels.counted if labels.kind == "percentage" else labels.measure
 
 
 def total_text(row: Mapping[Any, Any], labels: FigureLabels) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
@@ -232,6 +232,8 @@ class FigureLabels:
         Other events that concern the unit: name and ISO text of the period, in order of time.
     fitted : frozenset of str
         Names of those that are fitted, as the interruption is.
+    counted : str
+        What a percentage counts.
     predicted : bool
         Whether later periods are held against predictions, each with an effect of its own.
     """
@@ -250,6 +252,7 @@ class FigureLabels:
     ratio: bool
     events: tuple[tuple[str, str], ...]
     fitted: frozenset[str]
+    counted: str = field(default="cases", kw_only=True)
     predicted: bool
 
     @property
@@ -369,6 +372,7 @@ def figure_labels(evaluation: Evaluation, task: FigureTask) -> FigureLabels:
         interruption=str(about.get("interruption", "")),
         start_in_words=next(iter(starts)) if len(starts) == 1 else "",
         frequency=frequency,
+        counted=str(about.get("counted", "cases")),
         log=about["transform"] == "log",
         confidence=float(about["confidence"]),
         estimand="" if summary.empty else str(summary["estimand"].iloc[0]),

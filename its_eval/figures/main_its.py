@@ -192,10 +192,12 @@ def _notes(series: Series, upper: Limits, bands: list[tuple[Limits, tuple[Values
         notes.append("The upper scale does not start at zero.")
     if upper.cuts(series.peers):
         notes.append("Some peers lie beyond the scale.")
-    if any(limits.cuts(*band) for limits, band in bands):
+    cut = [band for limits, band in bands if limits.cuts(*band)]
+    if cut:
         shown = [(edge > limits.low) & (edge < limits.high) for limits, band in bands for edge in band]
         fate = "runs off the scale" if np.any(shown) else "is wider than the scale"
-        notes.append(f"The interval {fate}.")
+        low, high = (rounded(float(last_known(edge))) for edge in cut[0])
+        notes.append(f"The interval {fate}: in the end it reaches from {low} to {high}.")
     if series.labels.not_estimable:
         notes.append("The change is not estimable from this series.")
     return [*notes, *_bound_note(series)]

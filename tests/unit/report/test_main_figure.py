@@ -25,6 +25,7 @@ from its_eval.figures.main_its import draw_main_its
 from its_eval.figures.scales import day_numbers, reach, tick_labels, time_ticks
 from its_eval.figures.series import series_data, series_labels
 from its_eval.figures.style import figure_stem, house_style, save_figure, spread, text_width, wrap
+from its_eval.words.numbers import rounded
 
 FIRST = {"month": "2013-04", "quarter": "2010Q1", "year": "1970", "week": "2019-W10"}
 SIDES = {"counterfactual": 0, "counterfactual_low": -1, "counterfactual_high": 1}
@@ -183,6 +184,11 @@ def words(evaluation, design):
 
 def draw(evaluation, design):
     return draw_main_its(data(evaluation, design), words(evaluation, design))
+
+
+def ends(frame):
+    """Where the interval of the trend ends."""
+    return [float(frame[f"trend_{edge}"].dropna().iloc[-1]) for edge in ("low", "high")]
 
 
 def artists(figure, gid):
@@ -390,7 +396,11 @@ class TestDrawing:
             assert vertices[:, 1].min() >= low - 1e-9
             assert vertices[:, 1].max() <= high + 1e-9
             assert high - low < (frame["trend_high"] - frame["trend_low"]).max()
-        assert "The interval is wider than the scale." in said(figure)
+        name = "gap" if design == "single" else "trend"
+        low, high = (float(frame[f"{name}_{edge}"].dropna().iloc[-1]) for edge in ("low", "high"))
+        text = " ".join(said(figure).split())
+        assert "The interval is wider than the scale: in the end it reaches from" in text
+        assert any(f"from {rounded(a)} to {rounded(b)}." in text for a, b in ((low, high), ends(frame)))
 
     def test_interruption_lies_between_the_periods(self, design):
         evaluation = series()

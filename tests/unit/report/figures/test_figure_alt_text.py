@@ -55,7 +55,7 @@ def test_cumulative_effect(run):
     text, frame = told(run, "cumulative_effect", "U02", "single")
     last = frame.iloc[-1]
     numbers = [rounded(last[name]) for name in ("total", "conf_low", "conf_high")]
-    assert f"by December 2016: {numbers[0]} ({numbers[1]} to {numbers[2]}) people" in text
+    assert f"by December 2016: {numbers[0]} ({numbers[1]} to {numbers[2]}) cases" in text
     assert "from the earlier trend" in text
     assert "from the earlier gap to the peers" in told(run, "cumulative_effect", "U02", "difference")[0]
 

@@ -309,10 +309,10 @@ class TestNumbers:
         (total,), (bar,) = by_gid(figure, "total"), by_gid(figure, "interval")
         assert total.get_ydata()[0] == frame["total"].iloc[-1]
         np.testing.assert_array_equal(bar.get_ydata(), frame[["conf_low", "conf_high"]].iloc[-1])
-        assert "sum of the distances from the earlier gap to the peers, people" in said(figure)
+        assert "sum of the distances from the earlier gap to the peers, cases" in said(figure)
         assert "Periods that were not used add nothing." in said(figure)
         text = said(drawn(run, "cumulative_effect", "U02", "single")[0])
-        assert "sum of the distances from the earlier trend, people" in text
+        assert "sum of the distances from the earlier trend, cases" in text
 
     def test_cumulative_without_interval_or_with_an_infinite_one(self, run_with, layout):
         evaluation = run_with(n_units=1)
