@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 UNIT_ROW, POOLED = "unit", "pooled"
 #: Pooled estimates that are drawn, in order; the table `pooled` has more.
 METHODS = {
-    "set": "mean of the units, fitted as one series",
-    "set_union_of_peers": "the same, every peer counted once",
+    "set": "mean of the units' estimates",
+    "set_union_of_peers": "fitted as one series, every peer counted once",
     "paule_mandel_mkh": "pooled, random effects (modified Hartung–Knapp)",
     "fixed_effect": "pooled, fixed effect",
 }

@@ -267,7 +267,7 @@ def family_words(settings: Mapping[str, Any]) -> str:
 MATCHED_ON_OUTCOME = "level and trend of the outcome before the start"
 #: How several units are put together, in words.
 _POOLING = {
-    "set": "fitted as one: their mean minus the mean of their peers",
+    "set": "the mean of their estimates, with the errors that they share",
     "set_union_of_peers": "fitted as one: their mean minus the mean of all their peers",
     "paule_mandel_mkh": "random effects: Paule–Mandel, modified Hartung–Knapp",
     "paule_mandel_hk": "random effects: Paule–Mandel, Hartung–Knapp",
