@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.comparisons.base import Comparison
-from its_eval.design.matrix import Design, build_design, require_segments
+from its_eval.design.matrix import Design, require_segments
 from its_eval.design.peer_mean import peer_mean
 from its_eval.errors import NotEstimableError
 from its_eval.estimators.catalogue import ESTIMATORS
@@ -94,19 +94,7 @@ class Stacked(Comparison):
                     places = plan.panel.columns(codes[1:])
                 every = plan.covariates.values()
                 covariates = np.column_stack([values[:, places].mean(axis=1) for values in every])
-            designs.append(
-                build_design(
-                    plan.positions,
-                    plan.per_year,
-                    plan.panel.frequency,
-                    target.interruptions,
-                    season,
-                    plan.masked,
-                    covariates,
-                    tuple(plan.covariates),
-                    trend=plan.trend,
-                )
-            )
+            designs.append(plan.design(target.interruptions, season, covariates, tuple(plan.covariates)))
         return designs
 
 

@@ -21,14 +21,13 @@ from its_eval.checks.result import CheckResult, settled
 from its_eval.columns import TableColumns
 from its_eval.comparisons.base import comparison_of
 from its_eval.config.estimators import Estimator
-from its_eval.data.faults import findings_table
 from its_eval.effects.columns import Reading
 from its_eval.effects.estimands import CHANGE, linear_contrasts, terms_of
 from its_eval.errors import NotEstimableError
 from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.estimators.fit import ContrastEstimates
 from its_eval.estimators.kind import DESCRIPTIVE_BELOW, FitContext, ShortSeriesError, Statistics
-from its_eval.evaluation import COLUMNS, Evaluation, make_table
+from its_eval.evaluation import COLUMNS, Evaluation
 from its_eval.pipeline.disclosed import disclosed
 from its_eval.pipeline.donors import targets_of_donors
 from its_eval.pipeline.estimate import Estimates
@@ -38,7 +37,7 @@ from its_eval.pipeline.placebo_dates import placebos_in_time
 from its_eval.pipeline.placebos import donor_fits, exchangeability_check, place_before
 from its_eval.pipeline.pooled import overlap_check
 from its_eval.pipeline.primary import Analysis
-from its_eval.pipeline.run import add_peer_series, outcome_facts
+from its_eval.pipeline.run import add_peer_series, evaluation_of
 from its_eval.pipeline.sheet import NotEstimated
 from its_eval.pipeline.tables import peer_rows
 
@@ -116,18 +115,7 @@ def evaluate_blind(
                 ]
     require_something(len(rows["fits"]), failed)
     rows["not_estimated"] += [vars(item) for item in failed]
-    contributions = {(row["unit"], row["peer"], row["variable"]): row for row in rows["peer_contributions"]}
-    rows["peer_contributions"] = list(contributions.values())
-    tables = {name: make_table(name, some) for name, some in rows.items()}
-    tables["peer_series"] = peer_series.frame()
-    tables["data_quality"] = findings_table(plan.findings)
-    found = Evaluation(
-        config.title,
-        tables,
-        plan.notes,
-        {outcome.outcome.name: outcome_facts(config, outcome) for outcome in plan.outcomes},
-        dict(sources.units.names),
-    )
+    found = evaluation_of(config, sources, plan, rows, {"peer_series": peer_series})
     # of protected counts only what anybody may see, and nothing of the true ones
     return found if sources.disclosed is None else disclosed(config, sources.disclosed, plan, found, None)
 

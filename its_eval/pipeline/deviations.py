@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -49,13 +50,18 @@ class Held:
     config: Config
     deposited: bool = False
 
+    @cached_property
+    def choices(self) -> dict[str, Any]:
+        """What a run may not change without saying so."""
+        return choices(_plain(self.config))
+
     def levels_for(self, config: Config) -> dict[str, list[dict[str, LookLevels]]]:
         """Return the levels of the planned looks as they were sealed, by outcome and design.
 
         A run of other choices has other levels: none are returned for it.
         """
         looks = self.protocol.looks
-        if looks is None or choices(_plain(config)) != choices(_plain(self.config)):
+        if looks is None or choices(_plain(config)) != self.choices:
             return {}
         found: dict[str, dict[tuple[str, ...], dict[str, LookLevels]]] = {}
         for item in looks.levels:
@@ -171,7 +177,7 @@ def _observed(plan: OutcomePlan) -> tuple[str, str]:
 def departures(held: Held, facts: Facts) -> list[Departure]:
     """Return every departure of a run from its protocol, by item; none of a run that keeps to it."""
     protocol = held.protocol
-    found = [*_changed(choices(_plain(held.config)), facts.choices)]
+    found = [*_changed(held.choices, facts.choices)]
     if facts.program != protocol.program:
         found.append(Departure("program", protocol.program, facts.program))
     found += _revised(protocol, facts)

@@ -156,6 +156,28 @@ class OutcomePlan:
         """Return the periods that may enter a fit: not masked for all units, in no excluded phase-in."""
         return usable_periods(self.panel.n_periods, interruptions, self.masked)
 
+    def design(
+        self,
+        interruptions: Sequence[Interruption],
+        season: Season,
+        covariates: NDArray[np.float64] | None = None,
+        covariate_names: Sequence[str] = (),
+        observed: NDArray[np.bool_] | None = None,
+    ) -> Design:
+        """Build a design on the window; parameters as for `build_design`."""
+        return build_design(
+            self.positions,
+            self.per_year,
+            self.panel.frequency,
+            interruptions,
+            season,
+            self.masked,
+            covariates,
+            covariate_names,
+            trend=self.trend,
+            observed=observed,
+        )
+
     @cached_property
     def scaled(self) -> NDArray[np.float64]:
         """Values of all units on the scale of the fit, shape (n, units)."""
@@ -461,18 +483,16 @@ def planned_designs(
     groups: dict[tuple[tuple[Interruption, ...], tuple[int, ...]], list[str]] = {}
     for unit in treatment.units:
         groups.setdefault((found[unit], tuple(sorted(unit_masks.get(unit, ())))), []).append(unit)
-    season = season_of(outcome.seasonality, calendar.frequency)
     positions = [calendar.season_position(panel.start + index) for index in range(panel.n_periods)]
     for (interruptions, lost), units in groups.items():
         if 0 < interruptions[0].start < panel.n_periods:
-            with_value = np.ones(panel.n_periods, dtype=np.bool_)
-            with_value[list(lost)] = False
+            with_value = ~np.isin(np.arange(panel.n_periods), lost)
             design = build_design(
                 positions,
                 calendar.per_year,
                 panel.frequency,
                 interruptions,
-                season,
+                season_of(outcome.seasonality, calendar.frequency),
                 masked,
                 trend=outcome.trend,
                 observed=with_value,

@@ -11,7 +11,6 @@ from its_eval.checks.form import equivalence
 from its_eval.checks.placebo import crawford_howell
 from its_eval.checks.power import minimum_detectable
 from its_eval.checks.result import CheckResult, not_applicable, number, p_text
-from its_eval.design.matrix import build_design
 from its_eval.design.peer_mean import peer_mean
 from its_eval.effects.estimands import joint_rows, linear_contrasts
 from its_eval.effects.several_units import METHODS, Pooled, leave_one_out, pool, reaches
@@ -152,16 +151,7 @@ def crawford_howell_p(analysis: Analysis, plan: OutcomePlan, unit: str) -> tuple
     interruptions = plan.interruptions[unit]
     common = plan.usable(interruptions) & ~np.isnan(values).any(axis=1)
     season = plan.season.resolve(int(common.sum()), plan.per_year)
-    design = build_design(
-        plan.positions,
-        plan.per_year,
-        panel.frequency,
-        interruptions,
-        season,
-        plan.masked,
-        trend=plan.trend,
-        observed=common,
-    )
+    design = plan.design(interruptions, season, observed=common)
     rows = linear_contrasts(design, common, analysis.question.at_of(design))
     estimand = analysis.shown_estimand(design)
     if estimand not in rows:

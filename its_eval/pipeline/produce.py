@@ -186,12 +186,11 @@ def _fill(
         _draw(config, evaluation, folder, report=wanted.report, jobs=jobs, progress=progress)
         laps.end("figures")
     content = _content(config, evaluation, origin, wanted)
+    figures = folder / (_DRAWN if (folder / _DRAWN).is_dir() else FIGURES)
     if not wanted.blind:
-        _write_documents(config, evaluation, folder, content)
+        _write_documents(config, evaluation, folder, figures, content)
     if wanted.report:
         progress("writing the report", 0, 0)
-        drawn = folder / _DRAWN
-        figures = drawn if drawn.is_dir() else folder / FIGURES
         write_text(folder / REPORT, _page(config, evaluation, figures, content))
         laps.end("report")
     shutil.rmtree(folder / _DRAWN, ignore_errors=True)
@@ -374,7 +373,9 @@ def _require_libraries(config: Config) -> None:
         require_word()
 
 
-def _write_documents(config: Config, evaluation: Evaluation, folder: Path, content: dict[str, Any]) -> None:
+def _write_documents(
+    config: Config, evaluation: Evaluation, folder: Path, figures: Path, content: dict[str, Any]
+) -> None:
     """Write the workbook and the documents of a result whose tables and figures have been written."""
     if "xlsx" in config.output.tables:
         from its_eval.report.workbook import write_workbook  # noqa: PLC0415  (openpyxl is loaded only here)
@@ -383,19 +384,12 @@ def _write_documents(config: Config, evaluation: Evaluation, folder: Path, conte
     formats = [form for form in config.output.tables if form in ("docx", "tex")]
     if not formats:
         return
-    from its_eval.report.checklists import load_answers  # noqa: PLC0415  (jinja2 is loaded only here)
-    from its_eval.report.html import source_of  # noqa: PLC0415
+    from its_eval.report.html import source_of  # noqa: PLC0415  (jinja2 is loaded only here)
     from its_eval.report.latex import write_latex  # noqa: PLC0415
     from its_eval.report.word import write_word  # noqa: PLC0415
 
-    drawn, answers = folder / _DRAWN, config.output.report.answers
-    source = source_of(
-        evaluation,
-        drawn if drawn.is_dir() else folder / FIGURES,
-        config.model_dump(mode="json", by_alias=True),
-        content,
-        None if answers is None else load_answers(answers),
-    )
+    settings, answers = _told(config)
+    source = source_of(evaluation, figures, settings, content, answers)
     writers = {"docx": write_word, "tex": write_latex}
     for form in formats:
         writers[form](source, folder / f"{DOCUMENT}.{form}")
@@ -403,16 +397,24 @@ def _write_documents(config: Config, evaluation: Evaluation, folder: Path, conte
 
 def _page(config: Config, evaluation: Evaluation, figures: Path, content: dict[str, Any]) -> str:
     """Return the report of a result whose figures have been drawn into a folder."""
-    from its_eval.report.checklists import load_answers  # noqa: PLC0415  (jinja2 is loaded only here)
-    from its_eval.report.house_style import load_house_style  # noqa: PLC0415
+    from its_eval.report.house_style import load_house_style  # noqa: PLC0415  (jinja2 is loaded only here)
     from its_eval.report.html import render_report  # noqa: PLC0415
 
-    chosen = config.output.report
+    style = config.output.report.style
+    settings, answers = _told(config)
     return render_report(
         evaluation,
         figures,
-        settings=config.model_dump(mode="json", by_alias=True),
+        settings=settings,
         provenance=content,
-        style=None if chosen.style is None else load_house_style(chosen.style),
-        answers=None if chosen.answers is None else load_answers(chosen.answers),
+        style=None if style is None else load_house_style(style),
+        answers=answers,
     )
+
+
+def _told(config: Config) -> tuple[dict[str, Any], Mapping[str, Any] | None]:
+    """Return every setting as plain values, and what people answered to the checklists."""
+    from its_eval.report.checklists import load_answers  # noqa: PLC0415  (not for a result without report)
+
+    answers = config.output.report.answers
+    return config.model_dump(mode="json", by_alias=True), None if answers is None else load_answers(answers)

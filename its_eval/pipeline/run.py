@@ -180,24 +180,35 @@ def _evaluated(
             _tabulate(config, answered, elsewhere, tables, rows)
     add_not_estimated(failed, tables["not_estimated"])
     require_something(tables["effects"].count, failed)
-    contributions = {(row["unit"], row["peer"], row["variable"]): row for row in rows["peer_contributions"]}
-    rows["peer_contributions"] = list(contributions.values())
-    every = {
-        name: tables[name].frame() if name in tables else make_table(name, rows[name]) for name in COLUMNS
+    evaluation = evaluation_of(config, sources, plan, rows, tables)
+    told = summary_rows(evaluation.tables["verdicts"], config.intervention.name, crawford)
+    evaluation = replace(evaluation, tables={**evaluation.tables, "summary": make_table("summary", told)})
+    return with_workshops(config, sources.workshops, with_looks(evaluation, places))
+
+
+def evaluation_of(
+    config: Config,
+    sources: Sources,
+    plan: Plan,
+    rows: Mapping[str, Sequence[Mapping[str, Any]]],
+    columns: Mapping[str, TableColumns],
+) -> Evaluation:
+    """Return what was found of a plan, from rows of some tables and columns of the others."""
+    tables = {
+        name: columns[name].frame() if name in columns else make_table(name, rows[name]) for name in COLUMNS
     }
-    every["data_quality"] = findings_table(plan.findings)
-    every["summary"] = make_table(
-        "summary", summary_rows(every["verdicts"], config.intervention.name, crawford)
-    )
-    evaluation = Evaluation(
+    tables["data_quality"] = findings_table(plan.findings)
+    # peers of several outcomes have the same distances
+    told = {(row["unit"], row["peer"], row["variable"]): row for row in rows["peer_contributions"]}
+    tables["peer_contributions"] = make_table("peer_contributions", told.values())
+    return Evaluation(
         config.title,
-        every,
+        tables,
         plan.notes,
         {outcome.outcome.name: outcome_facts(config, outcome) for outcome in plan.outcomes},
         dict(sources.units.names),
         origin_of(config),
     )
-    return with_workshops(config, sources.workshops, with_looks(evaluation, places))
 
 
 #: Tables that are made from columns; the others are of few rows, one by one.
@@ -225,11 +236,11 @@ def _every_answer(
     for outcome in plan.outcomes:
         progress(f"{outcome.outcome.label}: {_LOOKING}")
         donors = targets_of_donors(config, sources, outcome, outcome.treated)
+        own = terms[outcome.outcome.name]
         if config.looks is not None:
             progress(f"{outcome.outcome.label}: levels of the declared looks")
-        sealed = levels.get(outcome.outcome.name, ())
-        place = look_place(config, outcome, treatment_of(config, sources.rows), sealed)
-        own = replace(terms[outcome.outcome.name], place=place)
+            sealed = levels.get(outcome.outcome.name, ())
+            own = replace(own, place=look_place(config, outcome, treatment_of(config, sources.rows), sealed))
         for design in config.designs:
             yield _answer(config, sources, outcome, own, comparison_of(design), donors, progress)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.config.outcomes import strata_of_gap
-from its_eval.design.matrix import Design, build_design, informing
+from its_eval.design.matrix import Design, informing
 from its_eval.design.peer_mean import gap_to, peer_mean, peer_means
 from its_eval.estimators.fit import BoolArray, FloatArray
 from its_eval.estimators.weights import binomial_variance
@@ -140,17 +140,12 @@ class Sheet:
         Only ``auto`` seasonality depends on how many they are, and a shape of single periods on which.
         """
         plan, interruptions = self.plan, self.targets[column].interruptions
-        return build_design(
-            plan.positions,
-            plan.per_year,
-            plan.panel.frequency,
+        return plan.design(
             interruptions,
             plan.season.resolve(int(informing(interruptions, observed).sum()), plan.per_year),
-            plan.masked,
             self.covariates[column] if self.covariates else None,
             self.covariate_names[column] if self.covariates else (),
-            trend=plan.trend,
-            observed=observed,
+            observed,
         )
 
     def weights(self, columns: NDArray[np.intp], observed: BoolArray) -> FloatArray | None:
@@ -424,15 +419,7 @@ def _variances_of_alike(plan: OutcomePlan, targets: Sequence[Target]) -> FloatAr
     season = plan.season.resolve(int(usable.sum()), plan.per_year)
     # a shape of single periods would make each later one its own mean, which is low by chance
     interruptions = tuple(replace(item, shape=item.form.as_line) for item in interruptions)
-    design = build_design(
-        plan.positions,
-        plan.per_year,
-        panel.frequency,
-        interruptions,
-        season,
-        plan.masked,
-        trend=plan.trend,
-    )
+    design = plan.design(interruptions, season)
     # each unit once, however many others have it as a peer
     pools = list(_by_pool(targets))
     listed = [() if isinstance(target.peers, Others) else target.peers for target in targets]

@@ -295,11 +295,13 @@ def add_series(answer: Answers, confidence: float, into: TableColumns) -> None:
         on_link = scale.to(observed, sizes)
     else:
         on_link, observed = observed, response(observed)
-    design = estimates.design
-    start, first = design.interruption.start, min(item.start for item in design.interruptions)
-    time = np.arange(plan.panel.n_periods)
-    after, after_any = time >= start, (time >= first) & (len(design.interruptions) > 1)
-    without_any = estimates.whole.params @ design.before_all.T
+    design, time = estimates.design, np.arange(plan.panel.n_periods)
+    start = design.interruption.start
+    after = time >= start
+    without_any = np.full_like(shown.fitted, np.nan)
+    if len(design.interruptions) > 1:
+        began = time >= min(item.start for item in design.interruptions)
+        without_any = response(np.where(began, estimates.whole.params @ design.before_all.T, np.nan))
     numbers = {
         "observed": observed,
         "unit_value": own.back(sheet.unit_values[:, columns].T),
@@ -312,7 +314,7 @@ def add_series(answer: Answers, confidence: float, into: TableColumns) -> None:
         "prediction_low": response(prediction[0]),
         "prediction_high": response(prediction[1]),
         "deseasonalised": response(on_link - shown.season),
-        "counterfactual_without_any": response(np.where(after_any, without_any, np.nan)),
+        "counterfactual_without_any": without_any,
     }
     count, n = observed.shape
     keys = answer.keys

@@ -122,11 +122,12 @@ def _lines(
     p_values: list[float] = []
     for entry in entries:
         source, address = f"{entry.name}:verdicts", entry.report or None
-        for line in answer_rows(entry.evaluation, source, address, together=together):
-            lines.append([*line, text_cell(entry.name)])
-        answers = shown_answers(entry.evaluation, together=together)["p_value"].to_numpy(dtype=np.float64)
-        # series without an answer stand behind those with one, and are questions too
-        p_values += [*answers, *[np.nan] * (len(lines) - len(p_values) - len(answers))]
+        own = answer_rows(entry.evaluation, source, address, together=together)
+        lines += [[*line, text_cell(entry.name)] for line in own]
+        if over_runs is not None:
+            known = shown_answers(entry.evaluation, together=together)["p_value"].to_numpy(dtype=np.float64)
+            # series without an answer stand behind those with one, and are questions too
+            p_values += [*known, *[np.nan] * (len(own) - len(known))]
     titles = (*ANSWER_TITLES, *columns("Run"))
     if over_runs is None:
         return titles, lines

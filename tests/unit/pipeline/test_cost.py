@@ -2,9 +2,11 @@
 
 import hashlib
 import math
+from types import SimpleNamespace
 
 import pytest
 
+import its_eval.batch.run as batch
 from its_eval.batch.run import Means, run_batch
 from its_eval.cli.run_text import cost_sentences, duration
 from its_eval.pipeline import cost
@@ -94,21 +96,18 @@ def test_the_sentence():
 
 
 def test_a_batch_says_what_series_take_that_are_fitted_one_by_one(make_world, noisy, tmp_path, monkeypatch):
-    import its_eval.batch.run as batch
-
     world = make_world(noisy(UNITS, n=48), start=24)
     (world.folder / "config.yaml").write_text("", encoding="utf-8")
+
+    def config(estimator):
+        outcomes = [world.outcome(estimators=[estimator])]
+        alone = {"peers": None, "designs": ["single"], "output": {"detail": "estimates"}}
+        return world.config(treated="each", outcomes=outcomes, **alone)
 
     def said(estimator):
         told = []
         run_batch(
-            world.config(
-                treated="each",
-                outcomes=[world.outcome(estimators=[estimator])],
-                peers=None,
-                designs=["single"],
-                output={"detail": "estimates"},
-            ),
+            config(estimator),
             world.folder / "config.yaml",
             tmp_path / "out",
             command="its-eval run",
@@ -118,9 +117,22 @@ def test_a_batch_says_what_series_take_that_are_fitted_one_by_one(make_world, no
         )
         return told
 
-    monkeypatch.setattr(batch, "_WORTH_A_TRIAL", len(UNITS) + 1)
-    assert said("arima") == []
-    monkeypatch.setattr(batch, "_WORTH_A_TRIAL", len(UNITS))
+    # a clock that only the trial moves: half a second for reading, three for each unit
+    now = [0.0]
+
+    def tried(block):
+        assert len(block.treatment.units) in (1, 4)
+        now[0] += 0.5 + 3.0 * len(block.treatment.units)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(batch, "evaluate_block", tried)
+        patched.setattr(batch, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+        plan = batch.plan_batch(config("arima"))
+        assert batch.seconds_one_by_one(plan) == 0.0
+        assert now[0] == 0.0
+        patched.setattr(batch, "_WORTH_A_TRIAL", len(UNITS))
+        assert batch.seconds_one_by_one(plan) == pytest.approx(3.0 * len(UNITS))
+        assert batch.seconds_one_by_one(batch.plan_batch(config("ols"))) == 0.0
     assert said("ols") == []
-    (seconds,) = said("arima")
-    assert 0.0 < seconds < 60.0
+    monkeypatch.setattr(batch, "seconds_one_by_one", lambda _: 24.0)
+    assert said("ols") == [24.0]
