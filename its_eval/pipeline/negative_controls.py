@@ -125,19 +125,21 @@ class _Pair:
         """Make both series with the peers that have both outcomes; None where no unit has them."""
         bare = replace(plan, outcome=control, covariates={})
         other = on_rows(config, rows, bare)
-        panel = other.panel
-        have = {unit for unit, column in panel.places.items() if not np.isnan(panel.values[:, column]).all()}
+        some = np.asarray(~np.isnan(other.panel.values).all(axis=0))
+        have = {unit for unit, column in other.panel.places.items() if some[column]}
         targets = [
             replace(item, peers=tuple(peer for peer in item.peers if peer in have))
             for item in comparison.targets(plan)
             if item.unit in have
         ]
         sheets = [comparison.sheet(one, targets)[0] for one in (plan, other)]
-        shared = [item for item in sheets[0].targets if item in set(sheets[1].targets)]
+        places = [{item: place for place, item in enumerate(sheet.targets)} for sheet in sheets]
+        shared = [item for item in sheets[0].targets if item in places[1]]
         if not shared:
             return None
         own, beside = (
-            sheet.take(np.array([sheet.targets.index(item) for item in shared]), shared) for sheet in sheets
+            sheet.take(np.array([known[item] for item in shared]), shared)
+            for sheet, known in zip(sheets, places, strict=True)
         )
         factors = [_factor(own, beside, column) for column in range(len(shared))]
         known = np.flatnonzero(np.isfinite(factors))
