@@ -212,6 +212,7 @@ class _Grid:
             where = np.flatnonzero(nowhere)
             message = f"{subject}: {len(where)} periods without a row of any unit: {self._listed(where)}"
             yield self._finding("", "empty_periods", int(where[0]), str(len(where)), message)
+        beside = " beside the other units" if len(self.units) >= _FEWEST_UNITS else ""
         for column, unit in enumerate(self.units):
             status = self.status[:, column]
             for check, what, words in (
@@ -234,7 +235,7 @@ class _Grid:
                 ratio = float(self.jumps[index, column])
                 message = (
                     f"{subject}, {unit}: its size changes by {100 * (ratio - 1):+.0f} % in "
-                    f"{self.label(int(index))} beside the other units: a merger, or another way of counting?"
+                    f"{self.label(int(index))}{beside}: a merger, or another way of counting?"
                 )
                 yield self._finding(unit, "jump", int(index), f"{ratio:.6g}", message)
 

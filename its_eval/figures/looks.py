@@ -9,7 +9,7 @@ import pandas as pd
 
 from its_eval.evaluation import LOOKS, THE_SET
 from its_eval.figures.kinds import FigureKind, figure_labels, first_days, frequency_of, in_words
-from its_eval.figures.scales import EndLabel, Limits, Panel, day_numbers, reach
+from its_eval.figures.scales import EndLabel, Limits, Panel, Tick, day_numbers, reach
 from its_eval.figures.sheet import draw_sheet
 from its_eval.figures.style import NARROW, QUIET, UNIT, draw_dots
 from its_eval.words.labels import capitalised
@@ -60,6 +60,7 @@ def looks_data(evaluation: Evaluation, task: FigureTask) -> pd.DataFrame:
 _HEIGHT, _MARGIN = 2.2, 2.0
 #: The vertical scale of p is logarithmic, and ends here.
 _LEAST_P = 1e-4
+_P_TICKS = (1.0, 0.1, 0.01, 0.001, _LEAST_P)
 
 
 def draw_looks(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
@@ -77,6 +78,7 @@ def draw_looks(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
     p = np.log10(np.maximum(frame["p_value"].to_numpy(dtype=np.float64), _LEAST_P))
     level = np.log10(np.maximum(frame["level"].to_numpy(dtype=np.float64), _LEAST_P))
     limits = reach([middle, low, high, np.zeros(1)])
+    span = (float(x[0]), float(x[-1]) if len(x) > 1 else float(x[0]) + 1.0)
 
     def draw_estimates(axes: Axes) -> None:
         axes.axhline(0.0, color=QUIET, linewidth=1.0, zorder=0.8)
@@ -93,7 +95,9 @@ def draw_looks(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
         )
 
     def draw_p(axes: Axes) -> None:
-        axes.plot(x, level, color=QUIET, linewidth=1.4, drawstyle="steps-mid", gid="level")
+        # from edge to edge, so that a single look has its level too
+        across, held = [span[0], *x, span[1]], [level[0], *level, level[-1]]
+        axes.plot(across, held, color=QUIET, linewidth=1.4, drawstyle="steps-mid", gid="level")
         draw_dots(axes, x, p, 7.0, UNIT, UNIT, edge_width=1.0, clip=False, marker="o", zorder=3, gid="unit")
 
     panels = [
@@ -105,7 +109,7 @@ def draw_looks(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
             (EndLabel("estimate with its interval", float(middle[-1]), UNIT, bold=True, tied=False),),
         ),
         Panel(
-            "p-value at each look, as a power of ten",
+            "p-value at each look",
             Limits(float(np.log10(_LEAST_P)), 0.0),
             _HEIGHT,
             draw_p,
@@ -113,6 +117,7 @@ def draw_looks(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
                 EndLabel("p-value", float(p[-1]), UNIT, bold=True, tied=False),
                 EndLabel("level of a look", float(level[-1]), QUIET),
             ),
+            tuple(Tick(float(np.log10(value)), f"{value:g}") for value in _P_TICKS),
         ),
     ]
     notes = [
@@ -121,7 +126,6 @@ def draw_looks(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
     ]
     if len(set(frame["estimand"])) > 1:
         notes.append("Early looks show the effect in their last period.")
-    span = (float(x[0]), float(x[-1]) if len(x) > 1 else float(x[0]) + 1.0)
     return draw_sheet(panels, span, [], notes, total_width=NARROW, margin=_MARGIN)
 
 

@@ -147,6 +147,12 @@ def test_jumps_stand_in_table_and_findings():
     assert "in 2020-09 beside the other units: a merger, or another way of counting?" in found.message
 
 
+def test_a_unit_alone_has_no_others_beside_it():
+    entries = [("U0", month, 90.0, 100.0 + month % 3 + 100.0 * (month > 20), "") for month in range(1, 41)]
+    (found,) = coverage_findings(rows(*entries))
+    assert "in 2020-09: a merger, or another way of counting?" in found.message
+
+
 def test_a_count_is_its_own_size():
     sizes = panel()
     sizes[20:, 2] *= 2.0
