@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from its_eval.evaluation import COLUMNS, SORT_KEYS, is_text, is_whole
+from its_eval.evaluation import COLUMNS, SORT_KEYS, TEXT_COLUMNS, WHOLE_COLUMNS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -125,9 +125,9 @@ def column_frame(
             # an index of the words, so that texts are made once and not for every row
             words = pd.array(list(column.words), dtype="str")
             shown[name] = words.take(column.codes) if count else pd.array([], dtype="str")
-        elif is_text(name):
+        elif name in TEXT_COLUMNS:
             shown[name] = pd.array([""] * count, dtype="str")
-        elif is_whole(name):
+        elif name in WHOLE_COLUMNS:
             values = np.full(count, np.nan) if column is None else column
             shown[name] = pd.array(values, dtype="Int64")
         elif name == "used" or (column is not None and column.dtype == np.bool_):

@@ -262,7 +262,7 @@ SORT_KEYS: dict[str, tuple[str, ...]] = {
     "verdicts": ("outcome", "unit", "design", "interruption", "estimand"),
 }
 
-_TEXT = frozenset(
+TEXT_COLUMNS = frozenset(
     {
         *("outcome", "unit", "design", "estimator", "role", "interruption", "interruption_period"),
         *("estimand", "scale", "inference_scale", "term", "reason", "message", "peer", "candidate"),
@@ -271,22 +271,12 @@ _TEXT = frozenset(
         *("question", "inference", "donor", "control", "series", "decision"),
     }
 )
-_WHOLE = frozenset(
+WHOLE_COLUMNS = frozenset(
     {
         *("n", "n_pre", "n_post", "n_missing", "n_terms", "rank", "pool_rank", "n_units", "event_time"),
         *("ar_order", "n_donors", "n_before", "look", "n_as_large", "count"),
     }
 )
-
-
-def is_text(column: str) -> bool:
-    """Return whether a column of the contract holds texts."""
-    return column in _TEXT
-
-
-def is_whole(column: str) -> bool:
-    """Return whether a column of the contract holds whole numbers."""
-    return column in _WHOLE
 
 
 def make_table(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
@@ -301,10 +291,10 @@ def make_table(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """
     frame = pd.DataFrame.from_records(list(rows), columns=list(COLUMNS[name]))
     for column in COLUMNS[name]:
-        if column in _TEXT or (name == "data_quality" and column == "value"):
+        if column in TEXT_COLUMNS or (name == "data_quality" and column == "value"):
             texts = frame[column].astype(object)
             frame[column] = texts.where(texts.notna(), "").astype(str)
-        elif column in _WHOLE:
+        elif column in WHOLE_COLUMNS:
             frame[column] = frame[column].astype("Int64")
         elif column == "used":
             frame[column] = frame[column].astype(bool)
@@ -356,6 +346,9 @@ class Evaluation(Result):
         The settings and the tables in memory that it was made of; None of a result that was read.
     conduct : mapping
         How it was carried out, where not as usual: `protocol` (to which it was held), `blind`, `unblinded`.
+    kept : dict
+        What was worked out from it and may be asked for again: a report asks a thousand times for a hundred
+        parts of tables.
 
     Examples
     --------
@@ -375,14 +368,19 @@ class Evaluation(Result):
     origin: Mapping[str, Any] = field(default_factory=dict)
     made_of: Any = None
     conduct: Mapping[str, Any] = field(default_factory=dict)
+    kept: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def rows_of(self, table: str, outcome: str, unit: str | None = None) -> pd.DataFrame:
         """Return the rows of a table about one outcome, or about one of its units; none without a table."""
         frame = self.tables.get(table)
         if frame is None:
             return make_table(table, [])
-        chosen = frame["outcome"] == outcome
-        return frame[chosen if unit is None else chosen & (frame["unit"] == unit)]
+        key = (table, outcome, unit)
+        if key not in self.kept or self.kept[key][0] is not frame:
+            chosen = frame["outcome"] == outcome
+            self.kept[key] = frame, frame[chosen if unit is None else chosen & (frame["unit"] == unit)]
+        rows: pd.DataFrame = self.kept[key][1]
+        return rows.copy(deep=False)
 
     def primary_estimators(self, outcome: str) -> set[str]:
         """Return the labels of the estimators that answer the question of an outcome."""

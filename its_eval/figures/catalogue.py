@@ -111,7 +111,19 @@ def figure_data(evaluation: Evaluation, task: FigureTask) -> pd.DataFrame:
     KeyError
         When the tables have no such numbers.
     """
-    return FIGURES[task.kind].data(evaluation, task)
+    return _drawn_from(evaluation, task)[0]
+
+
+def _drawn_from(evaluation: Evaluation, task: FigureTask) -> tuple[pd.DataFrame, Any]:
+    """Return numbers and labels of a figure, worked out once for its drawing, its table and its words."""
+    # a table that took the place of another since is another table, however like it
+    tables = [id(table) for table in evaluation.tables.values()]
+    known = evaluation.kept.get(task)
+    if known is None or [id(table) for table in known[0]] != tables:
+        kind = FIGURES[task.kind]
+        drawn_from = kind.data(evaluation, task), kind.labels(evaluation, task)
+        known = evaluation.kept[task] = [*evaluation.tables.values()], *drawn_from
+    return known[1].copy(deep=False), known[2]
 
 
 def describe(evaluation: Evaluation, task: FigureTask) -> str:
@@ -122,8 +134,7 @@ def describe(evaluation: Evaluation, task: FigureTask) -> str:
     evaluation, task : Evaluation, FigureTask
         As for ``figure_data``.
     """
-    kind = FIGURES[task.kind]
-    text = kind.alt_text(kind.data(evaluation, task), kind.labels(evaluation, task))
+    text = FIGURES[task.kind].alt_text(*_drawn_from(evaluation, task))
     return text.replace("\N{NO-BREAK SPACE}", " ")
 
 
@@ -135,6 +146,5 @@ def draw(evaluation: Evaluation, task: FigureTask) -> tuple[Figure, pd.DataFrame
     evaluation, task : Evaluation, FigureTask
         As for ``figure_data``.
     """
-    kind = FIGURES[task.kind]
-    frame = kind.data(evaluation, task)
-    return kind.draw(frame, kind.labels(evaluation, task)), frame, task.stem
+    frame, labels = _drawn_from(evaluation, task)
+    return FIGURES[task.kind].draw(frame, labels), frame, task.stem

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from its_eval.figures.catalogue import FIGURES, draw, figure_tasks, main_tasks, report_tasks
-from its_eval.figures.style import save_numbers, save_pictures
+from its_eval.figures.style import house_style, save_numbers, save_pictures
 
 if TYPE_CHECKING:
     from its_eval.evaluation import Evaluation
@@ -114,12 +114,12 @@ def draw_figures(evaluation: Evaluation, copies: Copies, jobs: int, progress: Pr
 
 def draw_figure(evaluation: Evaluation, task: FigureTask, places: Sequence[Copy]) -> None:
     """Draw one figure, and write it wherever it goes."""
-    figure, frame, _ = draw(evaluation, task)
-    for place in places:
-        save_pictures(figure, place.folder, place.stem, place.formats)
-        if place.numbers:
-            save_numbers(frame, place.folder, place.stem)
-    figure.clear()
+    with house_style():
+        figure, frame, _ = draw(evaluation, task)
+        for place in places:
+            save_pictures(figure, place.folder, place.stem, place.formats)
+            if place.numbers:
+                save_numbers(frame, place.folder, place.stem)
 
 
 def _remember(evaluation: Evaluation) -> None:
