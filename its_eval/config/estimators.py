@@ -31,6 +31,9 @@ def is_family(name: str) -> bool:
     return ESTIMATORS[name].is_family
 
 
+#: Whether a part of a structural model changes by itself.
+Moving = Literal["fixed", "stochastic"]
+
 #: Orders that a series of a few years can bear.
 _MOST_ORDER = 5
 
@@ -101,6 +104,19 @@ class Estimator(Settings):
         default="independent",
         description="A count or binomial family: independent periods, or autoregressive errors of the first "
         "order on the scale of the link.",
+    )
+
+    level: Moving = Field(
+        default="stochastic",
+        description="structural: a level that changes by itself as a random walk, or a fixed one.",
+    )
+    trend: Moving = Field(
+        default="fixed",
+        description="structural: the straight line of the design, or a slope that changes by itself.",
+    )
+    season: Moving = Field(
+        default="fixed",
+        description="structural: the season of the outcome, or one of the frequency that changes by itself.",
     )
 
     @model_validator(mode="after")

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from its_eval.estimators.fit import (
-    RANK_TOLERANCE,
     blank_fit,
     degenerate_series,
     missing_patterns,
     require_estimable,
 )
 from its_eval.estimators.kind import Entry, EstimatorKind, FitContext
+from its_eval.estimators.placing import independent_columns, of_unit_length, place_line
 from its_eval.estimators.reml.reml_ar import NEAR_UNIT_ROOT
 
 if TYPE_CHECKING:
@@ -296,13 +296,8 @@ def kept_columns(X: FloatArray, d: int, seasonal_d: int, season: int) -> NDArray
     """Columns of a design (n, k) that differencing leaves linearly independent of earlier ones."""
     from statsmodels.tsa.statespace.tools import diff  # noqa: PLC0415 - takes a second to import
 
-    length = np.linalg.norm(X, axis=0)
-    scaled = X / np.where(length > 0.0, length, 1.0)
-    differenced = np.asarray(diff(scaled, d, seasonal_d, season or 1)) if d or seasonal_d else scaled
-    left_over = np.zeros(X.shape[1])
-    rows = min(differenced.shape)
-    left_over[:rows] = np.abs(np.diag(np.linalg.qr(differenced, mode="r")))
-    return np.flatnonzero(left_over > RANK_TOLERANCE)
+    scaled = of_unit_length(X)
+    return independent_columns(diff(scaled, d, seasonal_d, season or 1) if d or seasonal_d else scaled)
 
 
 def _fit_one(
@@ -326,15 +321,7 @@ def _fit_one(
     spread = math.sqrt(X.shape[0])
     best = maximise(process, (y - X @ least_squares) / scale, basis * spread)
     back = np.linalg.inv(triangular) * scale * spread
-    coefficients = least_squares.copy()
-    coefficients[kept] += back @ best.coefficients
-    placing = np.eye(X.shape[1])[:, kept]
-    removed = np.setdiff1d(np.arange(X.shape[1]), kept)
-    if removed.size:
-        onto = np.linalg.lstsq(used[:, removed], used[:, kept], rcond=None)[0]
-        placing[removed] = -onto
-        left = outcome - used[:, kept] @ coefficients[kept]
-        coefficients[removed] = np.linalg.lstsq(used[:, removed], left, rcond=None)[0]
+    coefficients, placing = place_line(used, outcome, kept, least_squares[kept] + back @ best.coefficients)
     spread_out = placing @ back
     covariance = spread_out @ best.covariance @ spread_out.T
     result.params[series] = coefficients

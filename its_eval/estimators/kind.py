@@ -58,6 +58,18 @@ class Entry(Protocol):
         """Of an ARIMA process."""
 
     @property
+    def level(self) -> str:
+        """Of a structural model: ``fixed`` or ``stochastic``, as ``trend`` and ``season``."""
+
+    @property
+    def trend(self) -> str:
+        """Of a structural model."""
+
+    @property
+    def season(self) -> str:
+        """Of a structural model."""
+
+    @property
     def errors(self) -> str:
         """Of a count or binomial family: ``independent`` or ``ar1``."""
 

@@ -23,6 +23,7 @@ from its_eval.data.validate import ALL_PERIODS, concerns_run, missing_findings, 
 from its_eval.design.matrix import usable_periods
 from its_eval.errors import ConfigError, DataError
 from its_eval.evaluation import EVENT_OUTSIDE, START_OUTSIDE
+from its_eval.pipeline.covariates import covariate_findings, covariate_values
 from its_eval.pipeline.notes import config_findings, plan_notes, unknown_names
 from its_eval.pipeline.peer_choice import PeerChoice, choose_peers, donor_pool
 from its_eval.pipeline.plan import (
@@ -47,52 +48,6 @@ if TYPE_CHECKING:
     from its_eval.data.load import IndicatorRows
     from its_eval.design.matrix import Interruption
     from its_eval.pipeline.sources import Sources
-
-
-def load_covariates(rows: IndicatorRows, outcome: Outcome, panel: Panel) -> dict[str, NDArray[np.float64]]:
-    """Return the covariates of an outcome by name, each for the periods and units of its panel.
-
-    A covariate with a lag of l stands at the value of l periods before. One that the tables give for a single
-    unit outside the panel, such as the nation, is the same for every unit.
-
-    Returns
-    -------
-    dict of str to ndarray, shape (n, units)
-        NaN where missing.
-
-    Raises
-    ------
-    DataError
-        When the data have no such indicator.
-    """
-    frame = rows.frame
-    known = sorted(frame["indicator"].unique())
-    problems: list[str] = []
-    found: dict[str, NDArray[np.float64]] = {}
-    for covariate in outcome.covariates:
-        if covariate.indicator not in known:
-            problems.append(
-                f"outcome {outcome.indicator!r}: the data have no covariate {covariate.indicator!r}; "
-                f"{nearest(covariate.indicator, known)}"
-            )
-            continue
-        own = frame[frame["indicator"].eq(covariate.indicator)]
-        values = np.full((panel.n_periods, len(panel.units)), np.nan)
-        place = own["period"].to_numpy() - panel.start + covariate.lag
-        inside = (place >= 0) & (place < panel.n_periods)
-        units = own["unit"].unique()
-        if len(units) == 1 and units[0] not in panel.places:
-            values[place[inside]] = own["value"].to_numpy(dtype=np.float64)[inside, None]
-        else:
-            columns = own["unit"].map(panel.places)
-            inside &= columns.notna().to_numpy()
-            at = (place[inside], columns.to_numpy()[inside].astype(int))
-            values[at] = own["value"].to_numpy(dtype=np.float64)[inside]
-        name = covariate.indicator if covariate.lag == 0 else f"{covariate.indicator} (lag {covariate.lag})"
-        found[name] = values
-    if problems:
-        raise DataError(problems)
-    return found
 
 
 def outcome_window(
@@ -344,9 +299,10 @@ def _plan_outcome(config: Config, sources: Sources, outcome: Outcome, treatment:
     problems += _control_faults(config, rows, outcome, treated)
     covariates: dict[str, NDArray[np.float64]] = {}
     try:
-        covariates = load_covariates(rows, outcome, panel)
+        covariates = covariate_values(rows, outcome, panel)
     except DataError as error:
         problems += error.problems
+    own += covariate_findings(panel, outcome, covariates, treatment.units)
     panel = panel.without({unit: list(periods) for unit, periods in unit_masks.items()})
     used_units = treated
     chosen = PeerChoice()

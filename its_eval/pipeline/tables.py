@@ -337,8 +337,9 @@ def _unused_words(estimates: Estimates) -> Texts:
     """Return why each period of each series is not used; blank where it is."""
     plan = estimates.sheet.plan
     panel, n = plan.panel, plan.panel.n_periods
-    words = ["", "missing", "small denominator"]
+    words = ["", "missing", "small denominator", "covariate missing"]
     codes = np.ones((len(estimates.units), n), dtype=np.intp)
+    codes[_without_covariate(estimates)] = 3
     listed = [panel.places.get(unit, -1) for unit in estimates.units]
     if panel.small_denominator.any():
         for series, column in enumerate(listed):
@@ -355,6 +356,17 @@ def _unused_words(estimates: Estimates) -> Texts:
     codes[:, estimates.observed] = 0
     distinct = {word: code for code, word in enumerate(dict.fromkeys(words))}
     return Texts(np.array([distinct[word] for word in words])[codes.ravel()], list(distinct))
+
+
+def _without_covariate(estimates: Estimates) -> BoolArray:
+    """Return the periods that have a value, but not one of every covariate, shape (S, n)."""
+    sheet = estimates.sheet
+    found = np.zeros((len(estimates.columns), sheet.plan.panel.n_periods), dtype=np.bool_)
+    for series, column in enumerate(estimates.columns if sheet.covariates else ()):
+        own = sheet.covariates[column]
+        if own is not None:
+            found[series] = np.isnan(own).any(axis=1) & ~np.isnan(sheet.observed[:, column])
+    return found
 
 
 def unused_reasons(plan: OutcomePlan, interruptions: tuple[Interruption, ...]) -> list[str]:

@@ -137,6 +137,8 @@ FLAG_WORDS = {
     "variance_changes": "the series varies more, or less, after the start than before",
     "not_converged": "the fit did not settle",
     "differenced": "the series was differenced, so that its level has no estimate",
+    "no_level": "the level changes by itself, so that it has no single estimate",
+    "variance_zero": "a variance was estimated as 0, and counts as known",
     "short_segment": "a segment is shorter than its trend needs, and was fitted on purpose",
     "level_not_positive": "the level expected without the change is not above zero throughout, so that "
     "there is no effect in per cent",

@@ -122,8 +122,9 @@ def _model(settings: Mapping[str, Any]) -> Iterator[str]:
         if not scale.is_plain:
             yield f"{outcome['label']} is modelled {scale.in_words}."
         if outcome.get("covariates"):
-            named = ", ".join(str(covariate["indicator"]) for covariate in outcome["covariates"])
-            yield f"{outcome['label']} has covariates: {named}."
+            named = ", ".join(map(_covariate_words, outcome["covariates"]))
+            unused = f"a {frequency} without a value of each is not used"
+            yield f"{outcome['label']} has covariates: {named}; {unused}."
         if outcome.get("controls"):
             named = ", ".join(outcome["controls"])
             yield (
@@ -131,6 +132,11 @@ def _model(settings: Mapping[str, Any]) -> Iterator[str]:
                 "likewise, and so is the outcome minus the control. The control is multiplied by the ratio "
                 "of the standard deviations of both around their trend before the start."
             )
+
+
+def _covariate_words(covariate: Mapping[str, Any]) -> str:
+    lag = int(covariate.get("lag") or 0)
+    return str(covariate["indicator"]) + (f" ({plural(lag, 'period')} earlier)" if lag else "")
 
 
 def _season_words(entry: Any) -> tuple[str]:
@@ -150,6 +156,20 @@ def _grouped(
         yield "all outcomes" if len(groups) == 1 else ", ".join(labels), shared
 
 
+#: Estimators by restricted maximum likelihood whose name does not say so.
+_RESTRICTED = ("structural",)
+
+
+def _structural(settings: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    """Yield the label of each structural model and its parts that change by themselves."""
+    entries = (entry for outcome in settings["outcomes"] for entry in outcome["estimators"])
+    found = {entry["label"]: entry for entry in entries if entry["name"] == "structural"}
+    for label, entry in found.items():
+        moving = [part for part in ("level", "trend", "season") if entry[part] == "stochastic"]
+        if moving:
+            yield label, moving
+
+
 def _estimator_list(entries: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     # an estimator from outside the package may not be there when a result is rendered again
     names = (str(entry["name"]) for entry in entries)
@@ -162,7 +182,15 @@ def _estimation(settings: Mapping[str, Any]) -> Iterator[str]:
         beside = f" Beside it, for comparison: {'; '.join(others)}." if others else ""
         yield f"Estimator of {labels}: {first}.{beside}"
     used = {entry["name"]: entry for outcome in settings["outcomes"] for entry in outcome["estimators"]}
-    if any(name.startswith("reml_") for name in used):
+    for label, moving in _structural(settings):
+        walks = (
+            f"the {' and the '.join(moving)} may change from one {settings['data']['frequency']} to the next"
+        )
+        yield (
+            f"{label}: a structural time series model. {walks.capitalize()}, as random walks do, and what is "
+            "left is independent noise; what does not change by itself is that of the regression."
+        )
+    if any(name.startswith("reml_") or name in _RESTRICTED for name in used):
         yield (
             "REML: restricted maximum likelihood with first-order Kenward–Roger standard errors and "
             "Satterthwaite degrees of freedom, which keep their level on short autocorrelated series."

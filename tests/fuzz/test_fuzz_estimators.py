@@ -13,11 +13,13 @@ from its_eval.estimators.prais_winsten import GapError, fit_prais_winsten
 from its_eval.estimators.reml.by_segment import fit_reml_by_segment
 from its_eval.estimators.reml.noise import fit_reml_ar_noise
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
+from its_eval.estimators.structural import Parts, fit_structural
 
 ESTIMATORS = {
     "reml_ar 1": lambda X, Y: fit_reml_ar(X, Y, 1),
     "reml_ar 2": lambda X, Y: fit_reml_ar(X, Y, 2),
     "reml_ar_noise": fit_reml_ar_noise,
+    "structural": lambda X, Y: fit_structural(X, Y, Parts(season=4)),
     "prais_winsten": lambda X, Y: fit_prais_winsten(X, Y, "regress"),
     "by_segment": lambda X, Y: fit_reml_by_segment(X, Y, 1, X[:, 2] > 0),
     "newey_west": lambda X, Y: fit_newey_west(X, Y, 3),

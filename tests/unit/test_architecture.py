@@ -95,7 +95,7 @@ CATALOGUES = {
 #: fit series, and what asks for fits asks them.
 RUNGS = (
     {"plan", "sources", "frames", "peers_of"},
-    {"sheet", "notes", "peer_choice", "donors"},
+    {"sheet", "covariates", "notes", "peer_choice", "donors"},
     {"pieces"},
     {"estimate", "planning"},
     {"comparisons"},

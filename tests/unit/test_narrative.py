@@ -388,11 +388,12 @@ def test_attention_names_flags_of_the_primary_estimator_and_what_failed():
 
 
 def test_every_flag_of_the_estimators_has_words():
+    from its_eval.estimators import arima, structural
     from its_eval.estimators import least_squares as classical
     from its_eval.estimators.reml import reml_ar
 
     own = {"df_floor", "counterfactual_outside_range"}
-    assert {*classical.FLAGS, *reml_ar.FLAGS, *own} <= set(labels.FLAG_WORDS)
+    assert {*classical.FLAGS, *reml_ar.FLAGS, *arima.FLAGS, *structural.FLAGS, *own} <= set(labels.FLAG_WORDS)
 
 
 def test_data_sentences_count_faults_by_kind():

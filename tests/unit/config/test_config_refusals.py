@@ -4,7 +4,7 @@ import pytest
 
 ESTIMATORS = (
     "one of reml_ar, reml_ar_noise, reml_local_level, reml_ar_sampling, ols, newey_west, prais_winsten, arima, "
-    "poisson, quasi_poisson, negative_binomial, binomial, quasi_binomial"
+    "structural, poisson, quasi_poisson, negative_binomial, binomial, quasi_binomial"
 )
 DESIGNS = "one of single, difference, peer_mean, stacked, synthetic"
 TREATED = "a list of unit codes, e.g. [RTP, RR8], a date for each, e.g. {RTP: 2015-07}, or each"

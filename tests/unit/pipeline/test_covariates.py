@@ -63,6 +63,13 @@ def test_a_lag_is_the_value_of_so_many_periods_before(wet):
     # its value of the periods before the window would have been used
     shown = found.tables["series"]
     assert (~shown["used"]).to_numpy().nonzero()[0].tolist() == [0, 1, 2]
+    assert shown["used_reason"][:4].tolist() == ["covariate missing"] * 3 + [""]
+    said = found.tables["data_quality"].query("check == 'missing_covariate'")
+    assert said[["unit", "value", "severity"]].to_numpy().tolist() == [["T1", "3", "info"]]
+    named = ", ".join(wet.period(index) for index in range(3))
+    assert said["message"].tolist() == [
+        f"y, T1: 3 periods are not used, for want of the covariate rain (lag 3): {named}"
+    ]
 
 
 def test_a_lag_reaches_back_before_the_window(wet):
@@ -104,6 +111,23 @@ def test_a_period_without_the_covariate_is_not_used(wet):
     expected = least_squares(wet.values["T1"], np.nan_to_num(wet.rain["T1"]), used=used)
     np.testing.assert_allclose(coefficients(found), expected, rtol=1e-8)
     assert found.tables["fits"]["n"].tolist() == [N - 2]
+    shown = found.tables["series"]
+    assert shown.loc[shown["used_reason"] == "covariate missing", "period"].tolist() == [
+        wet.period(7),
+        wet.period(40),
+    ]
+
+
+def test_a_period_that_misses_both_is_missing(wet):
+    wet.rain["T1"][[7, 8, 40]] = np.nan
+    wet.values["T1"][[8, 20]] = np.nan
+    give(wet)
+    found = wet.run(outcomes=[wet.outcome(covariates=["rain"])])
+    shown = found.tables["series"].set_index("period")["used_reason"]
+    reasons = {7: "covariate missing", 8: "missing", 20: "missing", 40: "covariate missing"}
+    assert {index: shown[wet.period(index)] for index in reasons} == reasons
+    (message,) = found.tables["data_quality"].query("check == 'missing_covariate'")["message"]
+    assert message.startswith("y, T1: 2 periods are not used, for want of the covariate rain: ")
 
 
 def test_effects_are_those_of_an_average_period(wet):

@@ -146,6 +146,7 @@ FEW = {
         ("arima", "[single]"),
         ("reml_ar_noise", "[single, difference]"),
         ("reml_local_level", "[difference]"),
+        ("structural", "[single, difference]"),
         ("{name: reml_ar, variance: by_segment}", "[single, difference]"),
         ("{name: prais_winsten, rho: dw}", "[single]"),
         ("poisson", "[single]"),
