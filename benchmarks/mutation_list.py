@@ -363,7 +363,7 @@ MUTATIONS: tuple[Mutation, ...] = (
              "the treated are not among the random sets", SETS),
     Mutation("Synthetic.scales", "np.sqrt(np.mean(gap**2))", "np.mean(np.abs(gap))",
              "the prediction error is not the root of a mean square", RATIO),
-    Mutation("synthetic_weights", "float(unit.mean() - centre @ weights)", "0.0",
+    Mutation("simplex_weights", "float(mean - centre @ weights)", "0.0",
              "the synthetic control has no intercept", MIXTURE),
     Mutation("conclude", "np.fmax(own, p_attribution)", "np.fmin(own, p_attribution)",
              "one of two tests is enough for an effect", COMPARISON),

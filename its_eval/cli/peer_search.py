@@ -89,7 +89,7 @@ class Answer:
     stability : list of StabilityOfUnit
         Where asked for.
     donor_weights : list of mapping
-        Rows of the table of that name, where a config has the design ``synthetic`` and reasons are asked for.
+        Rows of the table of that name, where reasons are asked for and a design weighs donors.
     cautions : list of str
         Those of the notes without which the list itself would mislead, such as a script that reads CSV.
     own_notes : dict of str to list of str
@@ -246,10 +246,10 @@ def peers_of_config(source: Path, asked: Sequence[str], *, stability: bool, expl
     answer = Answer(sets, sources.units, k, [*cautions, *notes], cautions=cautions, own_notes=own)
     if stability:
         answer.stability.extend(peer_stability(config, sources, plan.outcomes[0], codes))
-    if explain and "synthetic" in config.designs:
+    if explain:
         from its_eval.pipeline.tables import donor_weights  # noqa: PLC0415  (start-up time)
 
-        answer.donor_weights.extend(donor_weights(plan.outcomes[0], codes))
+        answer.donor_weights.extend(donor_weights(plan.outcomes[0], codes, config.designs))
     return answer
 
 

@@ -20,6 +20,7 @@ from its_eval.peers.recipes import PRESETS
 from its_eval.peers.scaling import SCALE_UNITS
 from its_eval.peers.select import PEER_COLUMNS, peer_overlap, peer_rows
 from its_eval.peers.stability import steadiness
+from its_eval.words.labels import capitalised, mixture_words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -256,7 +257,7 @@ def _as_dict(answer: Answer, place: int, *, explain: bool) -> dict[str, object]:
         }
     if answer.donor_weights:
         found["donor_weights"] = [
-            {name: row[name] for name in ("donor", "weight", "role")}
+            {name: row[name] for name in ("design", "donor", "weight", "role")}
             for row in answer.donor_weights
             if row["unit"] == peer_set.unit
         ]
@@ -300,8 +301,11 @@ def _print_text(console: Console, answer: Answer, peer_set: PeerSet, *, explain:
             parts.setdefault(part.peer, []).append(part)
         for peer in peer_set.peers:
             _print_explained(console, peer_set, peer, parts.get(peer, []))
-    if own := [row for row in answer.donor_weights if row["unit"] == peer_set.unit and row["weight"] > 0]:
-        console.print(f"Synthetic control of {peer_set.unit}: weights of {len(own)} donors")
+    weighed = [row for row in answer.donor_weights if row["unit"] == peer_set.unit and row["weight"]]
+    for design in dict.fromkeys(row["design"] for row in weighed):
+        own = [row for row in weighed if row["design"] == design]
+        made = capitalised(mixture_words(design))
+        console.print(f"{made} of {peer_set.unit}: weights of {len(own)} donors")
         table = Table(box=None, pad_edge=False, header_style="bold")
         table.add_column("donor", overflow="fold")
         table.add_column("weight", justify="right")

@@ -51,6 +51,12 @@ class Comparison:
         Whether every donor is a peer, so that donors in the place of a unit have all others.
     has_batch : bool
         Whether very many series can be estimated at once.
+    fits_gap : bool
+        Whether the series is the gap to others, and not a unit's own level.
+    mixture_words : str
+        What the weighted donors are called that stand for a unit; blank where peers do.
+    course : str
+        What is expected to go on without an interruption.
     """
 
     name: str
@@ -64,6 +70,9 @@ class Comparison:
     judged_by_placebos: bool = False
     takes_all_donors: bool = False
     has_batch: bool = False
+    fits_gap: bool = False
+    mixture_words: str = ""
+    course: str = "earlier trend"
 
     def scales(self, estimates: Sequence[Estimates]) -> dict[str, float] | None:  # noqa: ARG002
         """Return by unit what an estimate is held against where it has no standard error."""
@@ -262,6 +271,7 @@ DIFFERENCE = Comparison(
     subtracts=True,
     has_mean_series=True,
     has_batch=True,
+    fits_gap=True,
 )
 
 

@@ -17,5 +17,7 @@ COMPARISONS: Catalogue[Any] = Catalogue(
         "peer_mean": f"{_HOME}.stacked:PEER_MEAN",
         "stacked": f"{_HOME}.stacked:STACKED",
         "synthetic": f"{_HOME}.synthetic:SYNTHETIC",
+        "sdid": f"{_HOME}.sdid:SDID",
+        "augmented_synthetic": f"{_HOME}.augmented:AUGMENTED",
     },
 )

@@ -320,7 +320,8 @@ def _prediction_faults(outcomes: Sequence[Outcome], designs: Sequence[str], shap
     for place, design in enumerate(designs):
         if COMPARISONS[design].one_model:
             what = f"{show(design)} is not for shape {shape}"
-            yield Fault(("designs", place), what, "single, difference or synthetic", absolute=True)
+            fit = [name for name, item in COMPARISONS.items() if not item.one_model]
+            yield Fault(("designs", place), what, one_of(fit), absolute=True)
 
 
 def _family_faults(outcome: Outcome, name: str, path: tuple[str | int, ...]) -> Iterator[Fault]:

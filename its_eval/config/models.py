@@ -125,7 +125,8 @@ class Config(Settings):
     ] = Field(
         default_factory=_default_designs,
         description="single: the treated unit alone; difference: the unit minus its peers (needs `peers`); "
-        "peer_mean, stacked, synthetic. Single and difference when there are peers.",
+        "peer_mean, stacked, synthetic, sdid, augmented_synthetic. Single and difference when there are "
+        "peers.",
     )
     estimators: Estimators = Field(
         default=(Estimator(name="reml_ar", label="reml_ar"),),

@@ -373,7 +373,7 @@ def _add_projected_share(
     def share(change: FloatArray) -> FloatArray:
         expected = observed - change
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(expected > 0.0, 100.0 * change / expected, np.inf)
+            return np.where(expected <= 0.0, np.inf, 100.0 * change / expected)
 
     with np.errstate(divide="ignore", invalid="ignore"):
         spread = 100.0 * observed / np.square(observed - estimate) * std_error

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.figures.kinds import CONTROLLED, FigureKind, FigureTask, figure_labels, measured, span_in_words
+from its_eval.figures.kinds import FigureKind, FigureTask, figure_labels, measured, span_in_words
 from its_eval.figures.scales import EndLabel, Panel, day_numbers, last_known, reach
 from its_eval.figures.series import AFTER, BEFORE, COPIED, GAP, PEER_COLUMN, TREND, series_data, start_marks
 from its_eval.figures.sheet import draw_sheet
 from its_eval.figures.style import NARROW, PEER, PEER_MEAN, UNIT
+from its_eval.words.labels import gaps_first, is_controlled
 from its_eval.words.numbers import counted, rounded
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def against_peers_data(evaluation: Evaluation, task: FigureTask) -> pd.DataFrame
     designs = set(rows.loc[rows["unit"] == task.unit, "design"])
     if not designs:
         raise KeyError(f"the table `series` has no peers of {task.outcome}, {task.unit}")
-    design = min(designs, key=CONTROLLED.index)
+    design = min(designs, key=gaps_first)
     frame = series_data(evaluation, FigureTask(task.kind, task.outcome, task.unit, design))
     return frame[[name for name in frame.columns if name in _peers(frame) or name not in _NOT_SHOWN]]
 
@@ -125,7 +126,8 @@ def against_peers_text(frame: pd.DataFrame, labels: FigureLabels) -> str:
 def _rows(evaluation: Evaluation, outcome: str) -> pd.DataFrame:
     """Return the series that have peers beside them."""
     series = evaluation.rows_of("series", outcome)
-    return series[series["peer_mean"].notna() & series["design"].isin(CONTROLLED)]
+    shown = [name for name in series["design"].unique() if is_controlled(name)]
+    return series[series["peer_mean"].notna() & series["design"].isin(shown)]
 
 
 #: The upper half of a controlled main figure, which the report shows as a whole.

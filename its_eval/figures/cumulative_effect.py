@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from its_eval.figures.kinds import (
-    DIFFERENCES,
     FigureKind,
     figure_labels,
     first_days,
@@ -22,6 +21,7 @@ from its_eval.figures.scales import EndLabel, Panel, before_each, day_numbers, r
 from its_eval.figures.series import in_phase_in, series_of, start_index
 from its_eval.figures.sheet import Mark, draw_sheet
 from its_eval.figures.style import INK, NARROW, QUIET, UNIT, draw_dots, text_width
+from its_eval.words.labels import fits_gap
 from its_eval.words.numbers import digits_for, rounded
 
 if TYPE_CHECKING:
@@ -151,7 +151,9 @@ def draw_cumulative_effect(frame: pd.DataFrame, labels: FigureLabels) -> Figure:
 
 
 def _against(labels: FigureLabels) -> str:
-    return "earlier gap to the peers" if labels.design in DIFFERENCES else "earlier trend"
+    if labels.mixture:
+        return f"earlier gap to {labels.whom}"
+    return "earlier gap to the peers" if fits_gap(labels.design) else "earlier trend"
 
 
 def _unit(labels: FigureLabels) -> str:

@@ -12,7 +12,13 @@ import pandas as pd
 from its_eval.calendar import describe_period, format_period, parse_period, period_start
 from its_eval.evaluation import interval_level
 from its_eval.figures.style import FIRM, figure_stem
-from its_eval.words.labels import capitalised, estimand_words
+from its_eval.words.labels import (
+    capitalised,
+    course_words,
+    estimand_words,
+    is_controlled,
+    mixture_words,
+)
 from its_eval.words.numbers import measure, printed
 from its_eval.words.verdicts import effects_by_period
 
@@ -26,10 +32,6 @@ if TYPE_CHECKING:
 Labels = TypeVar("Labels")
 
 SINGLE = "single"
-#: Controlled designs in the order in which one of them speaks for a unit.
-CONTROLLED = ("difference", "synthetic", "peer_mean", "stacked")
-#: Of these, those that fit the difference from the peers and not the unit's own level.
-DIFFERENCES = ("difference", "synthetic")
 
 
 @dataclass(frozen=True, order=True)
@@ -263,22 +265,27 @@ class FigureLabels:
     @property
     def without(self) -> str:
         """What the line of the expected shows, in words: others that are fitted stay in it."""
-        return f"without {self.interruption}" if self.fitted else "had the earlier trend gone on"
+        return f"without {self.interruption}" if self.fitted else f"had the {self.course} gone on"
+
+    @property
+    def course(self) -> str:
+        """What is expected to go on: the earlier trend, or the earlier difference."""
+        return course_words(self.design)
 
     @property
     def controlled(self) -> bool:
         """Whether peers are part of the fit."""
-        return self.design in CONTROLLED
+        return is_controlled(self.design)
 
     @property
-    def synthetic(self) -> bool:
-        """Whether the comparison is a weighted mean of other units, which has no interval."""
-        return self.design == "synthetic"
+    def mixture(self) -> str:
+        """What the weighted mean of other units is called; blank where the comparison is with peers."""
+        return mixture_words(self.design)
 
     @property
     def whom(self) -> str:
         """What the unit is compared with."""
-        return "the synthetic control" if self.synthetic else "peers"
+        return f"the {self.mixture}" if self.mixture else "peers"
 
     @property
     def interval(self) -> str:

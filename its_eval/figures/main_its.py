@@ -147,19 +147,19 @@ def _levels_reach(
 
 def _difference_heading(series: Series) -> str:
     labels = series.labels
-    from_whom = labels.whom if labels.synthetic else labels.only_peer or labels.whom
+    from_whom = labels.whom if labels.mixture else labels.only_peer or labels.whom
     what = f"Ratio to {from_whom}" if labels.log else f"Difference from {from_whom}"
     heading = what if labels.log else measured(what, labels.points)
     return f"{heading}, season taken out" if series.seasonal else heading
 
 
 def _as_expected(series: Series) -> str:
-    return f"as {series.labels.without}" if series.labels.fitted else "as the earlier trend"
+    return f"as {series.labels.without}" if series.labels.fitted else f"as the {series.labels.course}"
 
 
 def _gap_heading(series: Series) -> str:
     labels = series.labels
-    what = "Distance from " + ("what was expected" if labels.fitted else "the earlier trend")
+    what = "Distance from " + ("what was expected" if labels.fitted else f"the {labels.course}")
     heading = measured(what, "per cent" if labels.log else labels.points)
     return f"{heading}, season taken out" if series.seasonal else heading
 
@@ -168,8 +168,8 @@ def _mean_label(series: Series) -> tuple[EndLabel, ...]:
     labels, mean = series.labels, series["peer_mean"]
     if np.isnan(mean).all():
         return ()
-    if labels.synthetic:
-        words = f"synthetic control: weighted {'geometric ' if labels.log else ''}mean of other units"
+    if labels.mixture:
+        words = f"{labels.mixture}: weighted {'geometric ' if labels.log else ''}mean of other units"
         return (EndLabel(words, last_known(mean), PEER_MEAN),)
     words = f"{'geometric mean' if labels.log else 'mean'} of {counted(labels.n_peers, 'peers', 'peers')}"
     return (EndLabel(labels.only_peer or words, last_known(mean), PEER_MEAN),)
@@ -208,7 +208,7 @@ def _bound_note(series: Series) -> list[str]:
     labels = series.labels
     stopped = ~np.isnan(series["counterfactual"]) & np.isnan(series["trend_counterfactual"])
     if labels.controlled and labels.outside_range:
-        return ["Carried on, the earlier trend would take the unit outside 0 to 100 %."]
+        return [f"Carried on, the {labels.course} would take the unit outside 0 to 100 %."]
     if labels.bounds is None or labels.controlled or not (stopped & ~np.isnan(series["season"])).any():
         return []
     first = series.periods[int(np.flatnonzero(stopped)[0])]
@@ -245,9 +245,8 @@ def main_its_text(frame: pd.DataFrame, labels: SeriesLabels) -> str:
     shown = frame[frame[after].notna() & frame["trend_counterfactual"].notna()]
     span = span_in_words(frame, labels.frequency)
     what = f"the difference from {labels.whom}" if labels.controlled else "the level"
-    start = (
-        f"{labels.outcome} of {labels.unit_name}, {span}: observations, fit and the earlier trend carried on."
-    )
+    shown_lines = f"observations, fit and the {labels.course} carried on"
+    start = f"{labels.outcome} of {labels.unit_name}, {span}: {shown_lines}."
     if shown.empty:
         return start
     last = shown.iloc[-1]
@@ -257,7 +256,7 @@ def main_its_text(frame: pd.DataFrame, labels: SeriesLabels) -> str:
     seen = "the observation puts" if labels.predicted else "the fit puts"
     return (
         f"{start} In {in_words(last['period'], labels.frequency)} {seen} {what}, without its season, "
-        f"at {fitted}, the earlier trend at {line}{'' if math.isnan(numbers[-1]) else band}."
+        f"at {fitted}, the {labels.course} at {line}{'' if math.isnan(numbers[-1]) else band}."
     )
 
 

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from its_eval.figures.kinds import (
-    DIFFERENCES,
     SINGLE,
     FigureKind,
     figure_labels,
@@ -37,6 +36,7 @@ from its_eval.figures.style import (
     wrap,
     write,
 )
+from its_eval.words.labels import fits_gap
 from its_eval.words.numbers import counted
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def small_multiples_data(evaluation: Evaluation, task: FigureTask) -> pd.DataFra
 def _season_form(transform: str, design: str) -> str:
     """Return on which scale the season is added: as it is, logarithms (of ratios) or logits."""
     if transform == "logit":
-        return "log" if design in DIFFERENCES else "logit"
+        return "log" if fits_gap(design) else "logit"
     return transform
 
 
@@ -328,7 +328,7 @@ def _limits(frame: pd.DataFrame, labels: FigureLabels) -> Limits:
         [low, high],
         bounds=(0.0, 100.0) if bounded else None,
         from_zero=labels.design == SINGLE or labels.log,
-        include=neutral if labels.design in DIFFERENCES else None,
+        include=neutral if fits_gap(labels.design) else None,
     )
 
 
@@ -348,7 +348,7 @@ def _dates(figure: Figure, axes: Axes, cells: list[Place], span: tuple[float, fl
 
 
 def _heading(labels: FigureLabels) -> str:
-    if labels.design not in DIFFERENCES:
+    if not fits_gap(labels.design):
         return measured(labels.outcome, labels.measure)
     between = f"{'ratio to' if labels.log else 'difference from'} {labels.whom}"
     return measured(f"{labels.outcome}, {between}", "" if labels.log else labels.points)
@@ -360,13 +360,13 @@ def _notes(frame: pd.DataFrame, labels: FigureLabels, limits: Limits) -> list[st
     notes = [
         f"{counted(number, 'unit').capitalize()} on the same scales." if number > 1 else "",
         "Points are observations without their season, solid lines the fit.",
-        f"Dashed lines are the earlier trend carried on{banded}.",
+        f"Dashed lines are the {labels.course} carried on{banded}.",
         f"The vertical line: {labels.interruption_in_words}"
         + ("." if labels.start_in_words else ", from a time of its own in each unit."),
     ]
     if (~frame["used"] & frame["value"].notna()).any():
         notes.append("Hollow points were not used.")
-    if labels.design not in DIFFERENCES and limits.low > 0.0:
+    if not fits_gap(labels.design) and limits.low > 0.0:
         notes.append("The scale does not start at zero.")
     return [note for note in notes if note]
 

@@ -10,8 +10,6 @@ import pandas as pd
 
 from its_eval.evaluation import THE_SET, records
 from its_eval.figures.kinds import (
-    CONTROLLED,
-    DIFFERENCES,
     FigureKind,
     FigureLabels,
     figure_labels,
@@ -34,6 +32,7 @@ from its_eval.figures.style import (
     UNIT,
     draw_dots,
 )
+from its_eval.words.labels import fits_gap, is_controlled
 from its_eval.words.numbers import counted, rounded
 from its_eval.words.units_table import is_later_effect
 
@@ -91,7 +90,7 @@ def together_data(evaluation: Evaluation, task: FigureTask) -> pd.DataFrame:
     rows = rows[rows["design"] == task.design].sort_values(["period", "unit"], kind="stable")
     log = evaluation.outcomes[task.outcome]["transform"] == "log"
     expected, without_any = rows["counterfactual"], rows["counterfactual_without_any"]
-    if task.design in DIFFERENCES:
+    if fits_gap(task.design):
         peers = rows["peer_mean"]
         expected, without_any = (line * peers if log else line + peers for line in (expected, without_any))
     columns = pd.DataFrame(
@@ -241,7 +240,8 @@ def together_text(frame: pd.DataFrame, labels: TogetherLabels) -> str:
 def _rows(evaluation: Evaluation, outcome: str) -> pd.DataFrame:
     """Return the series of the designs in which a unit's own level or its gap to peers is expected."""
     rows = _series(evaluation, outcome)
-    return rows[rows["design"].isin(("single", *CONTROLLED))]
+    shown = [name for name in rows["design"].unique() if name == "single" or is_controlled(name)]
+    return rows[rows["design"].isin(shown)]
 
 
 TOGETHER = FigureKind(

@@ -81,6 +81,9 @@ class Sheet:
         Of each series; empty without covariates.
     mixtures : tuple of dict of str to float
         Of each series the weights of its donors; empty where none are estimated.
+    period_weights, prediction_errors : ndarray, shape (n, S), or None
+        What each period before the start counts in the level of a gap, and how far each was from what a
+        mixture predicts; NaN elsewhere. None where all count alike, and where the errors are the gaps.
     """
 
     plan: OutcomePlan
@@ -97,6 +100,8 @@ class Sheet:
     covariates: tuple[FloatArray | None, ...] = ()
     covariate_names: tuple[tuple[str, ...], ...] = ()
     mixtures: tuple[dict[str, float], ...] = ()
+    period_weights: FloatArray | None = None
+    prediction_errors: FloatArray | None = None
 
     @cached_property
     def units(self) -> tuple[str, ...]:

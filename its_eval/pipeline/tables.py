@@ -451,13 +451,16 @@ def donor_weight_rows(sheet: Sheet, columns: Iterable[int]) -> Iterator[Row]:
                 "design": sheet.comparison,
                 "donor": donor,
                 "weight": weight,
-                "role": "gaps" if donor not in mixture else "part" if weight > 0 else "no part",
+                "role": "gaps" if donor not in mixture else "part" if weight else "no part",
             }
 
 
-def donor_weights(plan: OutcomePlan, units: Sequence[str]) -> list[Row]:
-    """Return the weights of the synthetic controls of some treated units, largest first, without a fit."""
-    synthetic = comparison_of("synthetic")
-    sheet, _ = synthetic.sheet(plan, [synthetic.target(plan, unit) for unit in units])
-    rows = donor_weight_rows(sheet, range(len(sheet.targets)))
-    return sorted(rows, key=lambda row: (row["unit"], -row["weight"], row["donor"]))
+def donor_weights(plan: OutcomePlan, units: Sequence[str], designs: Sequence[str]) -> list[Row]:
+    """Return the weights of donors for some treated units, largest first, without a fit; none without."""
+    rows: list[Row] = []
+    for comparison in map(comparison_of, designs):
+        if comparison.mixture_words:
+            sheet, _ = comparison.sheet(plan, [comparison.target(plan, unit) for unit in units])
+            rows += donor_weight_rows(sheet, range(len(sheet.targets)))
+    places = {name: place for place, name in enumerate(designs)}
+    return sorted(rows, key=lambda row: (row["unit"], places[row["design"]], -row["weight"], row["donor"]))

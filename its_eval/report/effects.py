@@ -33,7 +33,14 @@ from its_eval.report.cells import (
     who,
 )
 from its_eval.report.source import anchor
-from its_eval.words.labels import capitalised, compared_with, estimand_words, pooling_words, verdict_words
+from its_eval.words.labels import (
+    capitalised,
+    compared_with,
+    course_words,
+    estimand_words,
+    pooling_words,
+    verdict_words,
+)
 from its_eval.words.numbers import detectable_words, measure
 from its_eval.words.verdicts import answers_of
 
@@ -96,7 +103,8 @@ def effects_table(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Tab
         cells = [found.get(name, BLANK) for name in estimands]
         lines.append([*(text_cell(word) for word in words), *cells])
     level = interval_level(float(about["confidence"]))
-    caption = f"{about['label']}: what differs from the earlier trend carried on, with {level}s beneath"
+    course = course_words(*rows["design"].unique())
+    caption = f"{about['label']}: what differs from the {course} carried on, with {level}s beneath"
     return Table(anchor("table-effects", outcome), caption, columns(*titles), lines)
 
 

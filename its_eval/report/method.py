@@ -10,6 +10,7 @@ from its_eval.report.blocks import Bullets, Cell, Code, Heading, Section, Table,
 from its_eval.report.cells import columns
 from its_eval.report.checklists import checklist
 from its_eval.report.source import n_drifting
+from its_eval.words.labels import course_words
 from its_eval.words.methods import TRENDS, method_sentences
 from its_eval.words.numbers import span_words
 
@@ -47,7 +48,7 @@ def _assumptions(source: ReportSource) -> Section:
 def _entries(source: ReportSource) -> list[tuple[str, str, str]]:
     entries = [
         (
-            "Without the intervention the earlier trend would have gone on.",
+            f"Without the intervention the {course_words(*source.designs)} would have gone on.",
             _trend_facts(source),
             "Was the start chosen because the series looked unusual? Then it would have returned by itself.",
         ),

@@ -20,7 +20,7 @@ from its_eval.report.cells import (
     who,
 )
 from its_eval.report.source import anchor
-from its_eval.words.labels import MATCHED_ON_OUTCOME, season_words
+from its_eval.words.labels import MATCHED_ON_OUTCOME, mixture_words, season_words
 from its_eval.words.numbers import plural
 from its_eval.words.sentences import peers_sentence
 
@@ -36,29 +36,38 @@ _NAMED = 2
 
 
 def peers(source: ReportSource) -> tuple[Section, ...]:
-    """Return who the peers are, of what synthetic controls are made, and what the data are like."""
+    """Return who the peers are, of what weighted comparisons are made, and what the data are like."""
     return _peers(source), _mixtures(source), _data(source)
 
 
 def _mixtures(source: ReportSource) -> Section:
-    """Return the donors of every synthetic control that have a weight, the heaviest first."""
+    """Return the donors of every mixture that have a weight, the heaviest first."""
     table = source.table("donor_weights")
     blocks: list[Block] = []
-    for _, rows in table.groupby(["outcome", "unit"], sort=True):
-        outcome, unit = rows[["outcome", "unit"]].iloc[0]
-        parts = rows[rows["weight"] > 0].sort_values("weight", ascending=False, kind="stable")
+    designs = list(dict.fromkeys(table["design"]))
+    for _, rows in table.groupby(["outcome", "unit", "design"], sort=True):
+        outcome, unit, design = rows[["outcome", "unit", "design"]].iloc[0]
+        parts = rows[rows["weight"] != 0].sort_values("weight", ascending=False, kind="stable")
         gaps = int((rows["role"] == "gaps").sum())
         left_out = f"; {plural(gaps, 'other')} with gaps could not be" if gaps else ""
         caption = (
             f"{source.label(outcome)}, {source.unit_name(unit)}: {len(parts)} of {len(rows)} donors are part "
-            f"of its synthetic control{left_out}"
+            f"of its {mixture_words(design)}{left_out}"
         )
         makers = {
             "Donor": told(lambda row: source.unit_name(row["donor"])),
             "Weight#": value("donor_weights", "weight"),
         }
-        blocks.append(table_of(parts, anchor("table-donors", outcome, unit), caption, makers))
-    return Section("mixtures", "What the synthetic controls are made of", blocks)
+        blocks.append(
+            table_of(
+                parts,
+                anchor("table-donors", outcome, unit, *([design] if len(designs) > 1 else [])),
+                caption,
+                makers,
+            )
+        )
+    made = mixture_words(designs[0]) if len(designs) == 1 else "weighted comparison"
+    return Section("mixtures", f"What the {made or 'synthetic control'}s are made of", blocks)
 
 
 def _peers(source: ReportSource) -> Section:

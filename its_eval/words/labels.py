@@ -116,6 +116,44 @@ def compared_with(design: str, *, several: bool = False) -> str:
     return words[several]
 
 
+def is_controlled(design: str) -> bool:
+    """Return whether a design compares a unit with others."""
+    return design in COMPARISONS and bool(COMPARISONS[design].is_controlled)
+
+
+def fits_gap(design: str) -> bool:
+    """Return whether a design fits the gap to others, and not a unit's own level."""
+    return design in COMPARISONS and bool(COMPARISONS[design].fits_gap)
+
+
+def gaps_first(design: str) -> tuple[bool, int]:
+    """Return a key that sorts controlled designs: those that fit gaps first, as the catalogue has them."""
+    return not fits_gap(design), list(COMPARISONS).index(design)
+
+
+def mixture_words(design: str) -> str:
+    """Return what the weighted donors of a design are called; blank where peers stand for a unit.
+
+    Examples
+    --------
+    >>> mixture_words("synthetic"), mixture_words("difference")
+    ('synthetic control', '')
+    """
+    return str(COMPARISONS[design].mixture_words) if design in COMPARISONS else ""
+
+
+def course_words(*designs: str) -> str:
+    """Return what would have gone on without the interruption, in some designs.
+
+    Examples
+    --------
+    >>> course_words("single"), course_words("difference", "sdid")
+    ('earlier trend', 'earlier trend or earlier difference')
+    """
+    known = (str(COMPARISONS[design].course) for design in designs if design in COMPARISONS)
+    return " or ".join(dict.fromkeys(known)) or "earlier trend"
+
+
 #: What a flag of a fit means to a reader.
 FLAG_WORDS = {
     "unweighted": "a denominator is missing, so that months with few answers count as much as others",

@@ -13,7 +13,7 @@ from case_models import cigarettes
 from its_eval.estimators.least_squares import fit_newey_west, fit_ols
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
 from its_eval.improvement.paired import effect_size
-from its_eval.peers.balance import RIDGE, synthetic_weights
+from its_eval.peers.donor_weights import RIDGE, synthetic_weights
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]

@@ -135,12 +135,15 @@ def test_a_url_stays_one(tmp_path, written, shown):
                 "expected this key left out, or `output.detail: full`"
             ),
         ),
-        (
-            {"intervention": PEERS, "output:": "peers: {k: 3}\ndesigns: [single, synthetic]\noutput:"},
+        *(
             (
-                "designs[1]: 'synthetic' is not for a batch run; "
-                "expected single or difference, or `output.detail: full`"
-            ),
+                {"intervention": PEERS, "output:": f"peers: {{k: 3}}\ndesigns: [single, {design}]\noutput:"},
+                (
+                    f"designs[1]: {design!r} is not for a batch run; "
+                    "expected single or difference, or `output.detail: full`"
+                ),
+            )
+            for design in ("synthetic", "sdid", "augmented_synthetic")
         ),
         (
             {"intervention": PEERS.replace("c.csv", "s3://b/c.csv")},

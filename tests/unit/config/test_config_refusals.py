@@ -6,7 +6,7 @@ ESTIMATORS = (
     "one of reml_ar, reml_ar_noise, reml_local_level, reml_ar_sampling, ols, newey_west, prais_winsten, arima, "
     "structural, poisson, quasi_poisson, negative_binomial, binomial, quasi_binomial"
 )
-DESIGNS = "one of single, difference, peer_mean, stacked, synthetic"
+DESIGNS = "one of single, difference, peer_mean, stacked, synthetic, sdid, augmented_synthetic"
 TREATED = "a list of unit codes, e.g. [RTP, RR8], a date for each, e.g. {RTP: 2015-07}, or each"
 DATES = "{RTP: 2015-07, RR8: 2016-01}"
 PEERS_NEEDED = "peers are needed, and `peers` is left out; expected this key left out, or `peers`"
@@ -553,7 +553,7 @@ RULES = [
             {"designs": f"[{design}]", "estimators": "[ols]"},
             f"6: designs[0]: {design!r} needs peers, and `peers` is left out; expected single, or `peers`",
         )
-        for design in ("difference", "peer_mean", "stacked", "synthetic")
+        for design in ("difference", "peer_mean", "stacked", "synthetic", "sdid", "augmented_synthetic")
     ),
     # estimands and checks
     ({"estimands": "{margin: 0}"}, "6: estimands.margin: found '0'; expected a number above 0"),

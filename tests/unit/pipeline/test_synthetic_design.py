@@ -8,7 +8,7 @@ from by_hand import LeastSquares, segments
 from scipy import optimize
 
 from its_eval.comparisons.synthetic import SYNTHETIC, mixed
-from its_eval.peers.balance import RIDGE, synthetic_weights
+from its_eval.peers.donor_weights import RIDGE, synthetic_weights
 from its_eval.pipeline.sheet import make_sheet
 
 UNITS = ("T1", "D1", "D2", "D3", "D4", "D5")
@@ -252,7 +252,7 @@ def test_donors_with_gaps_are_left_out_of_the_mixture(world):
     _, _, plan = world.plan()
     targets = SYNTHETIC.targets(plan)
     alone = make_sheet(plan, [replace(target, peers=()) for target in targets], "synthetic")
-    made, failed = mixed(replace(alone, targets=tuple(targets)))
+    made, failed = mixed(replace(alone, targets=tuple(targets)), SYNTHETIC)
     assert failed == []
     own, lacking = SYNTHETIC.sheet(plan, targets)
     assert lacking == []

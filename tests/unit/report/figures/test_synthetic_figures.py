@@ -1,4 +1,4 @@
-"""A synthetic control has no interval and no peers of its own: its figures claim neither."""
+"""Designs that weigh donors have no interval and no peers of their own: their figures claim neither."""
 
 import numpy as np
 import pytest
@@ -8,29 +8,41 @@ from its_eval.figures.catalogue import FigureTask, describe, draw
 BAND = ["counterfactual_low", "counterfactual_high", "prediction_low", "prediction_high"]
 
 
-@pytest.fixture(scope="module")
-def synthetic(run_with):
-    """A run whose controlled design is a synthetic control."""
+#: What the weighted donors are called, and what is expected to go on.
+WORDS = {
+    "synthetic": ("synthetic control", "earlier trend"),
+    "sdid": ("weighted comparison", "earlier difference"),
+    "augmented_synthetic": ("augmented synthetic control", "earlier trend"),
+}
+
+
+@pytest.fixture(scope="module", params=WORDS)
+def run_of(run_with, request):
+    """A run whose controlled design weighs donors, and the design."""
     evaluation = run_with(n_units=3)
     for name, table in evaluation.tables.items():
         if "design" in table:
-            evaluation.tables[name] = table.replace({"design": {"difference": "synthetic"}})
+            evaluation.tables[name] = table.replace({"design": {"difference": request.param}})
     series = evaluation.tables["series"]
-    series.loc[series["design"] == "synthetic", BAND] = np.nan
-    return evaluation
+    series.loc[series["design"] == request.param, BAND] = np.nan
+    return evaluation, request.param
 
 
 @pytest.mark.parametrize(("kind", "unit"), [("main_its", "U01"), ("small_multiples", "")])
-def test_no_interval_is_claimed_where_there_is_none(synthetic, said, kind, unit):
-    task = FigureTask(kind, "waits", unit, "synthetic")
-    figure, _, _ = draw(synthetic, task)
-    words, alt = " ".join(said(figure).split()), describe(synthetic, task)
+def test_no_interval_is_claimed_where_there_is_none(run_of, said, kind, unit):
+    evaluation, design = run_of
+    task = FigureTask(kind, "waits", unit, design)
+    figure, _, _ = draw(evaluation, task)
+    words, alt = " ".join(said(figure).split()), describe(evaluation, task)
     assert "interval" not in words
     assert "interval" not in alt
-    assert "ifference from the synthetic control" in words
+    made, course = WORDS[design]
+    assert f"ifference from the {made}" in words
+    assert f"{course} " in words
     assert "peers" not in words
 
 
-def test_the_mean_is_told_apart_from_that_of_peers(synthetic, said):
-    figure, _, _ = draw(synthetic, FigureTask("main_its", "waits", "U01", "synthetic"))
-    assert "synthetic control: weighted mean of other units" in " ".join(said(figure).split())
+def test_the_mean_is_told_apart_from_that_of_peers(run_of, said):
+    evaluation, design = run_of
+    figure, _, _ = draw(evaluation, FigureTask("main_its", "waits", "U01", design))
+    assert f"{WORDS[design][0]}: weighted mean of other units" in " ".join(said(figure).split())
