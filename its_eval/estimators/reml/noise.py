@@ -29,6 +29,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from its_eval.estimators.fit import (
@@ -334,8 +335,6 @@ class PreparedNoise:
 
     def _solve(self, residuals: FloatArray) -> FloatArray:
         """Rho and s of highest restricted likelihood, (S, 2), for residuals (S, n) in the sine basis."""
-        from scipy.ndimage import minimum_filter  # noqa: PLC0415 - takes a while to import
-
         weights, functionals, offsets = self._tables
         squared = residuals**2
         values = np.empty((len(self._grid), len(residuals)))
@@ -343,7 +342,8 @@ class PreparedNoise:
             explained = np.sum((residuals @ functionals[node].T) ** 2, axis=1)
             values[node] = np.log(squared @ weights[node] - explained) + offsets[node]
         shaped = values.reshape(N_RHO, len(SHARES), -1)
-        lowest = minimum_filter(shaped, size=(3, 3, 1), mode="nearest")
+        beyond = np.pad(shaped, ((1, 1), (1, 1), (0, 0)), mode="edge")
+        lowest = sliding_window_view(beyond, (3, 3), axis=(0, 1)).min(axis=(-2, -1))
         row, column, owner = np.nonzero(shaped == lowest)
         start = self._grid[row * len(SHARES) + column]
 
