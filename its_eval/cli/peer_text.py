@@ -294,6 +294,12 @@ def _print_text(console: Console, answer: Answer, peer_set: PeerSet, *, explain:
         )
         if shares[-1] > FAR:
             console.print(f"The last peer is far: few units are like {peer_set.unit}.")
+    if peer_set.scaled is not None and peer_set.scaled.metric == "correlation" and len(peer_set.peers):
+        first = float(peer_set.distances[0])
+        console.print(
+            "distance: √(2 (1 − r)), r the correlation of two outcomes before the start, over the periods "
+            f"that both have; {first:.4f} is r = {1.0 - first**2 / 2.0:.3f}."
+        )
     _print_aside(console, answer, peer_set)
     if explain:
         parts: dict[str, list[Contribution]] = {}

@@ -331,6 +331,16 @@ def _family_faults(outcome: Outcome, name: str, path: tuple[str | int, ...]) -> 
         yield Fault(path, what, f"kind {kind}, or another estimator", absolute=True)
 
 
+def history_faults(sensitivity: Sensitivity, peers: PeerSettings | None) -> Iterator[Fault]:
+    """Return faults of choices that peers by the correlation of outcomes do not have."""
+    if peers is None or peers.metric != "correlation":
+        return
+    for key, what in (("scale", "scale"), ("drop_characteristic", "characteristic to leave out")):
+        if getattr(sensitivity, key):
+            found = f"{show(getattr(sensitivity, key))}: metric correlation has no {what}"
+            yield Fault((key,), found, "this key left out, or another peers.metric")
+
+
 def sensitivity_faults(
     sensitivity: Sensitivity,
     data: DataSettings | None,

@@ -268,7 +268,7 @@ class Config(Settings):
         faults = crosschecks.sensitivity_faults(
             value, info.data.get("data"), info.data.get("intervention"), has_peers=has_peers
         )
-        refuse("sensitivity", faults)
+        refuse("sensitivity", [*faults, *crosschecks.history_faults(value, info.data.get("peers"))])
         return value
 
     @field_validator("simulation")

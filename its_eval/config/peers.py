@@ -173,9 +173,10 @@ class PeerSettings(Settings):
         description="How variables are made comparable: divided by their standard deviation, range or "
         "interquartile range, or left as they are.",
     )
-    metric: Literal["euclidean", "mahalanobis"] = Field(
+    metric: Literal["euclidean", "mahalanobis", "correlation"] = Field(
         default="euclidean",
-        description="Distance between two units; mahalanobis counts what correlated variables share once.",
+        description="Distance between two units; mahalanobis counts what correlated variables share once; "
+        "correlation, with match: pre_period, is that of their outcomes before the intervention.",
     )
     missing: Literal["available", "zero", "refuse"] = Field(
         default="available",
@@ -187,8 +188,8 @@ class PeerSettings(Settings):
     )
     match: Literal["characteristics", "pre_period"] = Field(
         default="characteristics",
-        description="What peers are alike in: their characteristics, or level and trend of the outcome "
-        "before the intervention.",
+        description="What peers are alike in: their characteristics, or the outcome before the intervention: "
+        "its level and trend, or its course (metric: correlation).",
     )
     k: Annotated[
         int | Literal["all"], BeforeValidator(_count, json_schema_input_type=int | Literal["all"])
@@ -256,7 +257,7 @@ class PeerSettings(Settings):
     def _without_preset_keys(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
         left_out: tuple[str, ...] = () if self.preset is None else _OF_PRESET
         if self.match == "pre_period":
-            left_out = _OF_CHARACTERISTICS
+            left_out = (*_OF_CHARACTERISTICS, *(("scale",) if self.metric == "correlation" else ()))
         return {key: value for key, value in handler(self).items() if key not in left_out}
 
     def _preset_faults(self) -> list[Fault]:
@@ -297,8 +298,14 @@ class PeerSettings(Settings):
         ]
 
     def _match_faults(self) -> list[Fault]:
+        if self.match == "characteristics" and self.metric == "correlation":
+            what = "'correlation' compares outcomes before the intervention, not characteristics"
+            return [Fault(("metric",), what, "euclidean or mahalanobis, or `match: pre_period`")]
         if self.match == "characteristics":
             return []
+        if self.metric == "correlation" and "scale" in self.model_fields_set:
+            what = f"{show(self.scale)}: a correlation does not depend on a scale"
+            return [Fault(("scale",), what, "this key left out, or metric euclidean")]
         what = "match: pre_period compares the outcome before the intervention, not characteristics"
         return [
             Fault((key,), f"{show(getattr(self, key))}: {what}", "one of the two")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from its_eval.peers.search import Search
 if TYPE_CHECKING:
     from its_eval.data.attributes import Characteristics
     from its_eval.peers.recipes import DistanceRecipe, MetricName, ScaleName
+    from its_eval.peers.search import Products
 
 
 #: Units with every characteristic known that a covariance needs.
@@ -228,8 +229,8 @@ class Scaled:
         Weight of each variable.
     made_of : Unscaled
         From which they can be scaled in another way.
-    metric : {"euclidean", "mahalanobis"}
-        Kind of distance.
+    metric : {"euclidean", "mahalanobis", "correlation"}
+        Kind of distance; the last is that of `its_eval.peers.histories.Histories`.
     categories : mapping of str to tuple of str
         For each variable that is a category: the texts that the numbers stand for.
     scale : str
@@ -246,7 +247,7 @@ class Scaled:
     scaled: NDArray[np.float64]
     weights: NDArray[np.float64]
     made_of: Unscaled = field(repr=False, compare=False)
-    metric: MetricName = "euclidean"
+    metric: MetricName | Literal["correlation"] = "euclidean"
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     scale: ScaleName = "zscore"
     notes: tuple[str, ...] = ()
@@ -264,6 +265,15 @@ class Scaled:
     def search(self) -> Search:
         """Searches among all units."""
         return Search(self)
+
+    @property
+    def incomparable(self) -> str:
+        """Why two units cannot be compared."""
+        return "too many characteristics missing to compare"
+
+    def products(self) -> Products | None:
+        """Return squared distances by matrix products of its own; None for those of characteristics."""
+        return None
 
     @cached_property
     def is_category(self) -> NDArray[np.bool_]:

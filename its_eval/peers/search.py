@@ -34,6 +34,23 @@ ROWS_AT_ONCE, RESERVE = 8_192, 16
 KEPT = 8
 
 
+class Products(Protocol):
+    """Squared distances by matrix products: nearly right, and how nearly."""
+
+    @property
+    def points(self) -> FloatArray | None:
+        """Points whose straight-line distances they are; None where there are none."""
+
+    def slack(self, rows: Places) -> FloatArray:
+        """Return how far a squared distance of each row may be off by rounding, shape (rows,)."""
+
+    def blocks(self, rows: Places, places: Places, size: int) -> Iterator[Places]:
+        """Yield some places among rows in blocks."""
+
+    def block(self, rows: Places, columns: Places | None) -> tuple[FloatArray, FloatArray]:
+        """Return squared distances of rows and columns, infinite where not comparable, and their slack."""
+
+
 class _Measured(Protocol):
     """What a search asks of characteristics; see `its_eval.peers.distance.Scaled`."""
 
@@ -52,6 +69,7 @@ class _Measured(Protocol):
     def coordinates(self) -> FloatArray | None: ...
     def between(self, one: Places, other: Places) -> FloatArray: ...
     def enough(self, shared: FloatArray) -> BoolArray: ...
+    def products(self) -> Products | None: ...
 
 
 @dataclass(frozen=True)
@@ -169,8 +187,8 @@ class Search:
         return distances, ranks
 
     @cached_property
-    def _squares(self) -> _Squares:
-        return _Squares(self.scaled)
+    def _squares(self) -> Products:
+        return self.scaled.products() or _Squares(self.scaled)
 
     @cached_property
     def _by_code(self) -> Places:

@@ -110,7 +110,7 @@ class PeerSet:
         ]
         counts = self.pool.counts_against(self.unit, scaled.units)
         counts.subtract(map(kind_of, against.values()))
-        counts[INCOMPARABLE] += int((free & np.isnan(distances)).sum())
+        counts[scaled.incomparable] += int((free & np.isnan(distances)).sum())
         if self.beyond is None and self.caliper is not None:
             counts[_TOO_FAR] += int((free & (distances > self.caliper)).sum())
         every = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
@@ -135,7 +135,6 @@ class PeerSet:
 
 
 #: Why a candidate is set aside that is not barred.
-INCOMPARABLE = "too many characteristics missing to compare"
 _TOO_FAR = "farther than the caliper"
 
 

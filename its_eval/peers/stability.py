@@ -89,7 +89,9 @@ def other_choices(scaled: Scaled, k: int, scalings: Iterable[Scaling] = ()) -> I
     for number in (k - STEP, k + STEP):
         if number > 0:
             yield Choice("k", str(number), scaled, number)
-    for name in scaled.variables if len(scaled.variables) > 1 else ():
+    # of histories the variables are periods, and no single one is a choice
+    droppable = () if scaled.metric == "correlation" else scaled.variables
+    for name in droppable if len(droppable) > 1 else ():
         yield Choice("drop_characteristic", " ".join(name.split()), scaled.without(name), k)
     for dimension, choice, changed in scalings:
         yield Choice(dimension, choice, changed, k)
@@ -108,7 +110,7 @@ def other_scalings(scaled: Scaled) -> list[Scaling]:
     scales: list[Scaling] = [
         ("scale", scale, rescaled(scaled, scale=scale))
         for scale in get_args(ScaleName)
-        if scale not in (scaled.scale, "none")
+        if scale not in (scaled.scale, "none") and scaled.metric != "correlation"
     ]
     return metrics + scales
 

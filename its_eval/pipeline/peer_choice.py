@@ -14,6 +14,7 @@ from its_eval.design.matrix import usable_periods
 from its_eval.errors import DataError
 from its_eval.peers.balance import outcome_balance, pre_period_characteristics
 from its_eval.peers.distance import caliper_distance
+from its_eval.peers.histories import histories
 from its_eval.peers.pool import Donors, Pool
 from its_eval.peers.recipes import DistanceRecipe
 from its_eval.peers.scaling import scale_characteristics
@@ -180,10 +181,20 @@ def _lifetimes(config: Config, sources: Sources, panel: Panel) -> dict[str, str]
 def _pre_period(
     config: Config, outcome: Outcome, panel: Panel, start: Interruption, masked: NDArray[np.bool_]
 ) -> Scaled:
-    """Return level and trend before a start, made comparable over all units with data for both."""
+    """Return level and trend before a start, over all units with data for both; or whole histories."""
     settings = config.peers
     before = _before(panel, start, masked)
     on_link = SCALES[outcome.transform].to(panel.values, panel.denominators)
+    where = f"{outcome.indicator} before the start"
+    recipe = DistanceRecipe()
+    if settings is not None:
+        if settings.metric == "correlation":
+            places = np.flatnonzero(before).tolist()
+            periods = tuple(panel.calendar.format(panel.start + place) for place in places)
+            # a level of nothing has no logarithm
+            values = np.where(np.isfinite(on_link), on_link, np.nan)
+            return histories(values[before], panel.units, periods, where)
+        recipe = DistanceRecipe(scale=settings.scale, metric=settings.metric)
     table = pre_period_characteristics(on_link[before], panel.units)
     known = np.flatnonzero(~np.isnan(table.values).any(axis=1))
     kept = tuple(panel.units[row] for row in known)
@@ -193,11 +204,8 @@ def _pre_period(
             [f"outcome {outcome.indicator!r}: {what}; peers.match: pre_period needs {LEAST_UNITS}"],
             "begin the outcome earlier, or match on characteristics",
         )
-    recipe = (
-        DistanceRecipe() if settings is None else DistanceRecipe(scale=settings.scale, metric=settings.metric)
-    )
     shown = replace(table, units=kept, values=table.values[known])
-    return scale_characteristics(shown, recipe, f"{outcome.indicator} before the start")
+    return scale_characteristics(shown, recipe, where)
 
 
 def _before(panel: Panel, start: Interruption, masked: NDArray[np.bool_]) -> NDArray[np.bool_]:

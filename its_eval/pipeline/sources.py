@@ -383,8 +383,10 @@ def _scaled_characteristics(config: Config, read: Read = read_table) -> Scaled |
     if table is None or peers is None or peers.match == "pre_period":
         return None
     preset = PRESETS[peers.preset] if peers.preset is not None else None
+    # of characteristics there is no correlation: the config refuses it
+    metric = "euclidean" if peers.metric == "correlation" else peers.metric
     recipe = recipe_for(
-        peers.preset, peers.variables, peers.weights, peers.missing, peers.scale, peers.metric, peers.log
+        peers.preset, peers.variables, peers.weights, peers.missing, peers.scale, metric, peers.log
     )
     unit_column = table.columns.get("unit", preset.unit_column if preset else "unit")
     wanted = None if recipe.weights is None else list(recipe.weights)

@@ -20,7 +20,7 @@ from its_eval.report.cells import (
     who,
 )
 from its_eval.report.source import anchor
-from its_eval.words.labels import MATCHED_ON_OUTCOME, mixture_words, season_words
+from its_eval.words.labels import CORRELATED_OUTCOMES, MATCHED_ON_OUTCOME, mixture_words, season_words
 from its_eval.words.numbers import plural
 from its_eval.words.sentences import peers_sentence
 
@@ -79,8 +79,10 @@ def _peers(source: ReportSource) -> Section:
             words = "No unit has peers; the section on checks says why."
         return Section("peers", "Peers, and why these", [plain(words, "quiet")])
     blocks: list[Block] = []
-    if (source.settings.get("peers") or {}).get("match") == "pre_period":
-        blocks.append(plain(f"Peers were chosen by {MATCHED_ON_OUTCOME}, not by characteristics."))
+    asked = source.settings.get("peers") or {}
+    if asked.get("match") == "pre_period":
+        by = CORRELATED_OUTCOMES if asked.get("metric") == "correlation" else MATCHED_ON_OUTCOME
+        blocks.append(plain(f"Peers were chosen by {by}, not by characteristics."))
     for outcomes, unit in _sets(source):
         shown = "; ".join(source.label(outcome) for outcome in outcomes)
         whole = len(outcomes) == len(source.outcomes)

@@ -305,6 +305,7 @@ def family_words(settings: Mapping[str, Any]) -> str:
 
 #: What peers are alike in where they are matched on the outcome itself.
 MATCHED_ON_OUTCOME = "level and trend of the outcome before the start"
+CORRELATED_OUTCOMES = "the correlation of their outcomes before the start"
 #: How several units are put together, in words.
 _POOLING = {
     "set": "the mean of their estimates, with the errors that they share",

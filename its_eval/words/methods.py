@@ -10,7 +10,7 @@ from its_eval.design.shapes import SHAPES
 from its_eval.effects.estimands import CHANGE
 from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.scales import SCALES
-from its_eval.words.labels import MATCHED_ON_OUTCOME, estimand_words, family_words
+from its_eval.words.labels import CORRELATED_OUTCOMES, MATCHED_ON_OUTCOME, estimand_words, family_words
 from its_eval.words.numbers import plural
 
 _SEASONS = {
@@ -229,6 +229,8 @@ def _comparison(settings: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _distance_words(peers: Mapping[str, Any]) -> str:
+    if peers.get("metric") == "correlation":
+        return f"by {CORRELATED_OUTCOMES}"
     if peers.get("match") == "pre_period":
         # the resolved config leaves out what is about characteristics
         variables = MATCHED_ON_OUTCOME

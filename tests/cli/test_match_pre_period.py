@@ -102,3 +102,53 @@ def test_the_place_among_other_units_decides_and_no_interval_of_the_gap_is_shown
     assert together["set_p"] != together["set_p_placebo"]
     effects = pd.read_csv(out / "tables" / "effects.csv")
     assert effects["conf_low"].notna().any()
+
+
+class TestCorrelation:
+    def test_peers_are_those_that_moved_most_closely(self, run, unpacked, tmp_path):
+        out = run("k: 3, metric: correlation", treated="[U0]")
+        table = pd.read_csv(out / "tables" / "peers.csv")
+        wide = pd.read_csv(tmp_path / "data.csv").pivot_table("value", "period", "unit")
+        before = wide.loc[:"2016-12"].corr()["U0"].drop("U0")
+        expected = np.sqrt(2.0 * (1.0 - before)).sort_values().head(3)
+        assert table["peer"].tolist() == expected.index.tolist()
+        np.testing.assert_allclose(table["distance"], expected, rtol=1e-9)
+        parts = pd.read_csv(out / "tables" / "peer_contributions.csv")
+        assert set(parts["variable"]) == set(wide.loc[:"2016-12"].index)
+        words = " ".join(unpacked((out / "report.html").read_text(encoding="utf-8")).split())
+        assert "by the correlation of their outcomes before the start, not by characteristics" in words
+        resolved = (out / "config.resolved.yaml").read_text(encoding="utf-8")
+        assert "metric: correlation" in resolved
+        assert "scale:" not in resolved.split("peers:")[1].split("outcome_defaults:")[0]
+
+    def test_periods_of_a_unit_that_misses_some_are_left_out_of_its_pairs(self, run, tmp_path):
+        run("k: 8, metric: correlation", "{standard: false}", "[U0]", "--no-report")
+        frame = pd.read_csv(tmp_path / "data.csv")
+        lost = (frame["unit"].eq("U3") & frame["period"].isin(["2015-05"])) | (
+            frame["unit"].eq("U0") & frame["period"].isin(["2016-02"])
+        )
+        text = CONFIG.replace("data.csv", "less.csv")
+        frame[~lost].to_csv(tmp_path / "less.csv", index=False)
+        out = run("k: 8, metric: correlation", "{standard: false}", "[U0]", "--no-report", config=text)
+        found = pd.read_csv(out / "tables" / "peers.csv").set_index("peer")["distance"]
+        wide = frame[~lost].pivot_table("value", "period", "unit").loc[:"2016-12"]
+        np.testing.assert_allclose(found, np.sqrt(2 * (1 - wide.corr()["U0"][found.index])), rtol=1e-9)
+        assert "U3" in found.index
+
+    def test_the_list_says_what_its_distance_is(self, run, its, tmp_path):
+        run("k: 3, metric: correlation", "{standard: false}", "[U0]", "--no-report")
+        answer = its("peers", tmp_path / "study.yaml", "--unit", "U0", "--explain")
+        assert answer.code == 0
+        text = " ".join(answer.out.split())
+        assert "distance: √(2 (1 − r)), r the correlation of two outcomes before the start" in text
+        assert "is r = 0." in text
+        assert "U0 and " in text
+        stable = its("peers", tmp_path / "study.yaml", "--unit", "U0", "--stability")
+        assert stable.code == 0
+        assert "without" not in stable.out
+
+    def test_of_a_table_of_characteristics_there_is_none(self, its, tmp_path):
+        (tmp_path / "c.csv").write_text("unit,beds\nA,1\nB,2\nC,4\n", encoding="utf-8")
+        answer = its("peers", tmp_path / "c.csv", "--unit", "A", "--metric", "correlation")
+        assert answer.code == 2
+        assert "correlation" in answer.err

@@ -583,7 +583,7 @@ RULES = [
     ),
     (
         {"peers": "{}", "sensitivity": "{metric: [cosine]}"},
-        "7: sensitivity.metric[0]: found 'cosine'; expected one of euclidean, mahalanobis",
+        "7: sensitivity.metric[0]: found 'cosine'; expected one of euclidean, mahalanobis, correlation",
     ),
     (
         {"peers": "{}", "sensitivity": "{scale: [zscores]}"},
@@ -671,7 +671,7 @@ RULES = [
     ),
     (
         {"peers": "{metric: cosine}"},
-        "6: peers.metric: found 'cosine'; expected one of euclidean, mahalanobis",
+        "6: peers.metric: found 'cosine'; expected one of euclidean, mahalanobis, correlation",
     ),
     *(
         (
@@ -685,6 +685,18 @@ RULES = [
         "6: peers.caliper: 'p90': with k: all there is no k-th nearest; expected a distance, or a number of peers",
     ),
     ({"peers": "{variables: [b], log: [a]}"}, "6: peers.log[0]: 'a' is not among the variables; expected b"),
+    (
+        {"peers": "{metric: correlation}"},
+        "6: peers.metric: 'correlation' compares outcomes before the intervention, not characteristics; expected euclidean or mahalanobis, or `match: pre_period`",
+    ),
+    (
+        {"peers": "{match: pre_period, metric: correlation, scale: robust}"},
+        "6: peers.scale: 'robust': a correlation does not depend on a scale; expected this key left out, or metric euclidean",
+    ),
+    (
+        {"peers": "{match: pre_period, metric: correlation}", "sensitivity": "{scale: [robust]}"},
+        "7: sensitivity.scale: ('robust',): metric correlation has no scale; expected this key left out, or another peers.metric",
+    ),
     (
         {"peers": "{match: pre_period, log: [b]}"},
         "6: peers.log: ('b',): match: pre_period compares the outcome before the intervention, not characteristics; expected one of the two",
