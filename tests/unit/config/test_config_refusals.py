@@ -583,7 +583,7 @@ RULES = [
     ),
     (
         {"peers": "{}", "sensitivity": "{metric: [cosine]}"},
-        "7: sensitivity.metric[0]: found 'cosine'; expected one of euclidean, mahalanobis, correlation",
+        "7: sensitivity.metric[0]: found 'cosine'; expected one of euclidean, mahalanobis",
     ),
     (
         {"peers": "{}", "sensitivity": "{scale: [zscores]}"},
