@@ -37,6 +37,10 @@ TITLES = {
     "sicily_smoking_ban": "Smoking ban in Sicily",
     "gabapentinoids_england": "Gabapentinoids, England, 2015 to 2020",
     "stand_your_ground": "Stand your ground, Florida, 1999 to 2014",
+    "quetiapine": "Quetiapine, Australia, 2011 to 2014",
+    "excess_deaths": "Deaths of 2020 above those expected",
+    "airline_miles": "Airline passenger-miles, United States, 1996 to 2005",
+    "drug_cap": "Cap and copayment, New Hampshire, 1980 to 1983",
 }
 ABOUT = {
     "prop99_single": """\
@@ -68,6 +72,28 @@ Monthly homicides, a step in October 2005 (Humphreys, Gasparrini & Wiebe 2017, *
 177:44): quasi-Poisson with the population as offset, a linear trend and two pairs of harmonics. Homicides by
 firearm are compared in per cent alone: versions of the abstract differ in the ratio. The data are not in the
 repository.""",
+    "quetiapine": """\
+Dispensings a month, a change of level and slope in January 2014, ARIMA(2,1,0)(0,1,1)12 (Schaffer, Dobbins &
+Pearson 2021, *BMC Medical Research Methodology* 21:58). The paper's ramp is 1 in January 2014, so its step
+is read a month before. Data and configs, one that asks as the paper does and one as this program does, are
+in `tests/reference/cases/quetiapine`. R's numbers come from a search that stopped a little early.""",
+    "excess_deaths": """\
+Projections, `fit: before`, of deaths from March 2020 on: least squares on 2015 to 2019 with a linear trend
+and a term for each month or week (Karlinsky & Kobak 2021, *eLife* 10:e69336). By month a trend by year, as
+published, and one by month are the same model. By week they are not, as 2015 has 53 weeks: there the year
+is a covariate instead of a trend. Data and configs are in `tests/reference/cases/excess_deaths`.""",
+    "airline_miles": """\
+Logarithms with ARIMA(0,1,1)(0,1,1)12 errors: September 2001 with a term of its own and an effect that fades
+(`shape: decay`), beside three outliers (Cryer & Chan 2008, *Time Series Analysis with Applications in R*,
+chapter 11). The published rate of decay, 0.8139 a month, is taken as known, so intervals are narrower than
+those of the book, which estimates it. Of the book's numbers these two could be looked up. Data and config
+are in `tests/reference/cases/airline_miles`.""",
+    "drug_cap": """\
+Prescriptions of patients with many drugs under a cap of three paid ones and the copayment that followed
+(Soumerai and others 1987, *New England Journal of Medicine* 317:550): two interruptions, by means alone as
+in the abstract. With trends the model is held against a regression by
+`tests/reference/test_reference_runs.py`. The values were read off a figure; they and the configs are in
+`tests/reference/cases/drug_cap`.""",
 }
 OTHERS = """\
 - Kenward and Roger's whole correction of 1997, which depends on the parametrisation and explodes near the

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import case_blocks as blocks
 import numpy as np
+from case_runs import RUNS
 
 from its_eval.design.matrix import Interruption, interruption_terms
 from its_eval.estimators.arima import fit_arima
@@ -24,14 +25,15 @@ HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
 FOLDER = Path(os.environ.get("ITS_EVAL_REFERENCE", REPOSITORY.parent / "shared" / "reference"))
 
-#: Cases whose data are in the repository or in statsmodels, and those that are read from the folder.
+#: Cases whose data are in the repository or in statsmodels, and those that are read from the folder. Those of
+#: `case_runs` have their data and configs in ``cases/``.
 COMMITTED = ("prop99_single", "prop99_multigroup", "nile", "uk_seatbelts", "stata_newey_prais_convention")
 ELSEWHERE = ("sicily_smoking_ban", "gabapentinoids_england", "stand_your_ground")
 
 
 def available(case):
     """Whether a case can be computed here."""
-    return case in COMMITTED or (FOLDER / case / "data.csv").is_file()
+    return case in (*COMMITTED, *RUNS) or (FOLDER / case / "data.csv").is_file()
 
 
 @cache
@@ -379,4 +381,5 @@ MODELS = {
     "sicily_smoking_ban": sicily_smoking_ban,
     "gabapentinoids_england": gabapentinoids_england,
     "stand_your_ground": stand_your_ground,
+    **RUNS,
 }
