@@ -135,6 +135,8 @@ class Verdict:
         return self.flags.split("; ") if self.flags else []
 
 
+#: What is read of a contrast.
+_READ = ("estimate", "std_error", "df", "statistic", "p_value", "conf_low", "conf_high")
 #: Columns of every table, in order (the contract; columns after a blank line are additions to it).
 COLUMNS: dict[str, tuple[str, ...]] = {
     "summary": (
@@ -145,13 +147,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "effects": (
         *("outcome", "unit", "design", "estimator", "role", "interruption", "interruption_period"),
         *("estimand", "scale", "inference_scale", "estimate", "std_error", "df", "statistic", "p_value"),
-        *("conf_low", "conf_high", "conf_level", "p_adjusted"),
-        "inference",
+        *("conf_low", "conf_high", "conf_level", "p_adjusted", "inference"),
     ),
-    "coefficients": (
-        *("outcome", "unit", "design", "estimator", "term", "estimate", "std_error", "df", "statistic"),
-        *("p_value", "conf_low", "conf_high"),
-    ),
+    "coefficients": ("outcome", "unit", "design", "estimator", "term", *_READ),
     "fits": (
         *("outcome", "unit", "design", "estimator", "n", "n_pre", "n_post", "n_missing", "n_terms"),
         *("ar_order", "rho1", "rho2", "variance_ratio", "sigma", "log_likelihood", "dispersion", "flags"),
@@ -193,6 +191,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("outcome", "unit", "design", "control", "series", "question", "estimand", "scale", "estimate"),
         *("conf_low", "conf_high", "p_value", "factor"),
     ),
+    "leads": ("outcome", "unit", "design", "period", "event_time", "scale", *_READ),
     "residuals": ("outcome", "unit", "design", "period", "innovation"),
     "data_quality": ("indicator", "unit", "check", "period", "value", "severity", "message"),
     "verdicts": tuple(column.name for column in fields(Verdict)),
@@ -257,6 +256,7 @@ SORT_KEYS: dict[str, tuple[str, ...]] = {
     "pooled": ("outcome", "design", "estimand", "method"),
     "power": ("outcome", "unit", "design", "estimand"),
     "controls": ("outcome", "unit", "design", "control", "series"),
+    "leads": ("outcome", "unit", "design", "event_time"),
     "residuals": ("outcome", "unit", "design", "period"),
     "data_quality": ("indicator", "unit", "check", "period", "value", "message"),
     "verdicts": ("outcome", "unit", "design", "interruption", "estimand"),

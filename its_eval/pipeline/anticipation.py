@@ -24,16 +24,19 @@ from its_eval.pipeline.question import joint_test
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from its_eval.estimators.fit import ContrastEstimates
     from its_eval.pipeline.estimate import Estimates
     from its_eval.pipeline.primary import Analysis
 
 NAME = "anticipation"
 
+Row = dict[str, object]
+
 
 def anticipation_checks(
     analysis: Analysis, item: Estimates, periods: int
-) -> Iterator[tuple[str, CheckResult]]:
-    """Yield the check ``anticipation`` for every series of a fit.
+) -> Iterator[tuple[str, CheckResult, list[Row]]]:
+    """Yield unit, check ``anticipation`` and rows of ``leads`` for every series of a fit.
 
     Parameters
     ----------
@@ -42,7 +45,7 @@ def anticipation_checks(
     item : Estimates
         The fit of the answer.
     periods : int
-        So many periods before the start are leads.
+        So many periods before the start are leads. Those without a value have no row.
     """
     design = item.design
     start, time = design.interruption.start, np.arange(design.n_periods)
@@ -50,7 +53,7 @@ def anticipation_checks(
     leads = np.flatnonzero(before & (time >= start - periods))
     reason = _obstacle(item, before, leads)
     if reason:
-        yield from ((unit, not_applicable(NAME, reason)) for unit in item.units)
+        yield from ((unit, not_applicable(NAME, reason), []) for unit in item.units)
         return
     n_terms = len(design.terms)
     matrix = np.hstack([design.matrix, np.eye(design.n_periods)[:, leads]])
@@ -59,16 +62,17 @@ def anticipation_checks(
     for position, unit in enumerate(item.units):
         values = np.where(item.observed, item.sheet.values[:, item.columns[position]], np.nan)[:, None]
         if item.stuck[position]:
-            yield unit, not_applicable(NAME, "The series does not vary around the fit: no test is possible.")
+            words = "The series does not vary around the fit: no test is possible."
+            yield unit, not_applicable(NAME, words), []
             continue
         try:
             fit = ahead.refit(values, position)
         except NotEstimableError as error:
-            yield unit, not_applicable(NAME, f"The leads cannot be fitted: {error}.")
+            yield unit, not_applicable(NAME, f"The leads cannot be fitted: {error}."), []
             continue
         alone = replace(ahead, columns=item.columns[position : position + 1], fit=fit)
-        single = fit.contrasts(rows).p_value[0].tolist()
-        found = joint_test(alone, 0, rows, single)
+        single = fit.contrasts(rows)
+        found = joint_test(alone, 0, rows, single.p_value[0].tolist())
         average = fit.contrasts(rows.mean(axis=0, keepdims=True))
         size = number(float(item.scale.effect(average.estimate)[0, 0]))
         words = (
@@ -87,7 +91,30 @@ def anticipation_checks(
                 f"{words}; nothing needs to be done.",
                 analysis.alpha,
             ),
+            _rows(analysis, item, unit, leads, single),
         )
+
+
+def _rows(
+    analysis: Analysis, item: Estimates, unit: str, leads: NDArray[np.intp], single: ContrastEstimates
+) -> list[Row]:
+    """Return the rows of ``leads`` of one series, the earliest first.
+
+    Standard error, statistic and p-value are on the scale of the fit; a ratio has its estimate and limits.
+    """
+    plan, start = item.sheet.plan, item.design.interruption.start
+    low, high = single.interval(analysis.question.confidence)
+    keys: Row = {"outcome": plan.outcome.name, "unit": unit, "design": item.sheet.comparison}
+    keys["scale"] = "response" if item.scale.is_plain else "ratio"
+    found = []
+    for place, period in enumerate(leads.tolist()):
+        shown = [float(item.scale.effect(part)[0, place]) for part in (single.estimate, low, high)]
+        row = keys | {"period": plan.period(period), "event_time": period - start}
+        row |= dict(zip(("estimate", "conf_low", "conf_high"), shown, strict=True))
+        for name in ("std_error", "df", "statistic", "p_value"):
+            row[name] = float(getattr(single, name)[0, place])
+        found.append(row)
+    return found
 
 
 def _obstacle(item: Estimates, before: NDArray[np.bool_], leads: NDArray[np.intp]) -> str:

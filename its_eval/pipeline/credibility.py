@@ -48,8 +48,8 @@ class Credibility:
     Attributes
     ----------
     rows : dict of str to list of dict
-        Rows of ``checks``, ``placebo_units``, ``placebo_dates``, ``residuals``, ``trend_bounds``, ``pooled``
-        and ``controls``.
+        Rows of ``checks``, ``placebo_units``, ``placebo_dates``, ``residuals``, ``trend_bounds``, ``pooled``,
+        ``controls`` and ``leads``.
     p_crawford_howell : dict of str to float
         By unit.
     flags : dict of str to set of str
@@ -61,7 +61,7 @@ class Credibility:
             name: []
             for name in (
                 *("checks", "placebo_units", "placebo_dates", "residuals", "trend_bounds", "pooled"),
-                "controls",
+                *("controls", "leads"),
             )
         }
     )
@@ -194,7 +194,11 @@ def _placebo_dates(look: Look) -> Iterator[Finding]:
 def _anticipation(look: Look) -> Iterator[Finding]:
     if look.config.checks.anticipation is not None:
         for item in look.estimates:
-            yield from anticipation_checks(look.analysis, item, look.config.checks.anticipation)
+            for unit, check, rows in anticipation_checks(
+                look.analysis, item, look.config.checks.anticipation
+            ):
+                look.credibility.rows["leads"] += rows
+                yield unit, check
 
 
 def _negative_controls(look: Look) -> Iterator[Finding]:

@@ -224,7 +224,7 @@ def _placebos(source: ReportSource) -> Section:
     """Return how a unit's change stands among changes that no intervention made."""
     beside = _units(source)
     units = [plain(_EXPLAINED_PLACEBOS), *beside] if len(beside) > 1 else beside
-    blocks = [*units, Heading("At other dates", ident="placebo-dates"), *_dates(source)]
+    blocks = [*units, Heading("At other dates", ident="placebo-dates"), *_dates(source), *_leads(source)]
     return Section("placebos", _TITLE, blocks)
 
 
@@ -304,3 +304,44 @@ def _date_table(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table
         "In standard errors#": value("placebo_dates", "statistic"),
     }
     return table_of(shown, anchor("table-placebo-dates", outcome), caption, makers)
+
+
+_EXPLAINED_LEADS = (
+    "Each of these periods has a term of its own, so that what stands here is how far it lies from what the "
+    "periods before all of them predict. The test of all together stands among the checks; each p-value here "
+    "is of one period alone."
+)
+
+
+def _leads(source: ReportSource) -> list[Block]:
+    """Return how far each of the last periods before the start lies from what those before them predict."""
+    blocks: list[Block] = []
+    for outcome in source.outcomes:
+        rows = source.rows("leads", outcome)
+        if rows.empty:
+            continue
+        found = source.rows("checks", outcome)
+        found = found[found["check"] == "anticipation"]
+        caption = f"{source.label(outcome)}: whether anything changed ahead of the start"
+        makers = {"Unit": text("unit"), "In words": MESSAGE, "Compared with": COMPARED}
+        said = table_of(in_order_of_designs(found, "unit"), anchor("table-ahead", outcome), caption, makers)
+        blocks += [said, Folded("Each of these periods, in numbers", [_lead_table(source, outcome, rows)])]
+    if blocks:
+        blocks.insert(0, plain(_EXPLAINED_LEADS))
+        blocks.insert(0, Heading("The last periods before the start", ident="leads"))
+    return blocks
+
+
+def _lead_table(source: ReportSource, outcome: str, rows: pd.DataFrame) -> Table:
+    about = source.about(outcome)
+    # a difference in one period has the unit of a change of level
+    known = rows.assign(estimand="level_change")
+    measured = measure(next(row for _, row in records(known)), about)
+    shown, more = shortened(known, "leads")
+    caption = f"{about['label']}: the last periods before the start, each held against those before them"
+    makers = who(source) | {
+        "Period": text("period"),
+        f"Difference{f', {measured}' if measured else ''}#": estimate("leads"),
+        "p#": p_value("leads"),
+    }
+    return table_of(shown, anchor("table-leads", outcome), f"{caption}.{more}", makers)
