@@ -141,7 +141,7 @@ def test_every_other_setting_is_told(run):
         "Season (Waits): 2 pairs of sine and cosine.",
         "Season (Seen in time): 1 pair of sine and cosine.",
         "Waits is modelled on logarithms, so that effects are changes in per cent.",
-        "Waits has covariates: beds.",
+        "Waits has covariates: beds; a month without a value of each is not used.",
         "Estimator of Seen in time: brand_new (mine).",
         "Synthetic control: ",
         "Peers of A1 are given: B1, B2.",
