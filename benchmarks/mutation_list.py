@@ -81,6 +81,9 @@ WORDS = of("unit/test_narrative.py")
 STRATA = of("unit/pipeline/test_strata.py::TestGap::test_its_sampling_variance_is_the_sum_of_both")
 RATIO = of("unit/pipeline/test_synthetic_design.py::test_the_printed_estimate_over_earlier_errors_is_ranked")
 MIXTURE = of("unit/pipeline/test_synthetic_design.py::test_a_mixture_without_noise_is_recovered")
+DONORS = of("reference/test_donor_weights.py")
+DOUBLE = of("unit/pipeline/test_sdid_design.py::test_a_trend_after_the_start_is_that_of_the_gap")
+HISTORIES = of("unit/peers/test_histories.py")
 STACKED = of("unit/pipeline/test_controlled_designs.py::test_empty_rows_keep_panels_apart")
 SUMMARY = of("unit/pipeline/test_summary_scale.py::test_a_change_in_per_cent_of_logarithms_stays_one")
 AUTOREGRESSION = of("unit/test_estimate_autoregression.py")
@@ -365,6 +368,14 @@ MUTATIONS: tuple[Mutation, ...] = (
              "the prediction error is not the root of a mean square", RATIO),
     Mutation("simplex_weights", "float(mean - centre @ weights)", "0.0",
              "the synthetic control has no intercept", MIXTURE),
+    Mutation("double_weights", "len(after) ** 0.25", "len(after) ** 0.5",
+             "unit weights are more even than the paper has them", DONORS),
+    Mutation("left_out_errors", "residuals / (directions**2 @ left)", "residuals",
+             "a period has a hand in its own prediction", DONORS),
+    Mutation("SyntheticDifference.mixture", "float(found.periods @ gap)", "float(gap.mean())",
+             "the level before the start is a plain mean", DOUBLE),
+    Mutation("_standardised", "centred / np.sqrt(variance)", "centred",
+             "the distance of histories depends on their scale", HISTORIES),
     Mutation("conclude", "np.fmax(own, p_attribution)", "np.fmin(own, p_attribution)",
              "one of two tests is enough for an effect", COMPARISON),
     # power

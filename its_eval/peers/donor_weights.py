@@ -245,7 +245,7 @@ def left_out_errors(
         gram = middle @ gram @ middle
     # a level is a direction of its own, beyond all others, that leaves nothing over
     largest = float(np.linalg.eigvalsh(gram)[-1])
-    size, directions = np.linalg.eigh(gram + (2.0 * largest + 1.0) / n if level else gram)
+    size, directions = np.linalg.eigh(gram + 2.0 * largest / n if level else gram)
     if level:
         size, directions = size[:-1], directions[:, :-1]
     size = np.maximum(size, 0.0)

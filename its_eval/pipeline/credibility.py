@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from its_eval.catalogue import Catalogue
 from its_eval.checks.result import CheckResult, settled
@@ -245,6 +248,33 @@ def _placebo_units(look: Look) -> Iterator[Finding]:
             yield from ((unit, check) for check in checks if check is not None)
 
 
+#: So many periods before the start are named with their weights.
+_NAMED_PERIODS = 4
+
+
+def _period_weights(look: Look) -> Iterator[Finding]:
+    for unit, item, position in look.series():
+        weights = item.sheet.period_weights
+        if weights is not None:
+            yield unit, _weights_of_periods(look.plan, weights[:, item.columns[position]])
+
+
+def _weights_of_periods(plan: OutcomePlan, weights: np.ndarray) -> CheckResult:
+    """Return which periods before the start make the level that later ones are held against."""
+    known = np.where(np.isnan(weights), 0.0, weights)
+    effective = 1.0 / float((known**2).sum())
+    order = [int(place) for place in np.argsort(-known, kind="stable") if known[place] >= 0.005]
+    named = [
+        f"{plan.period_in_words(place)} {100.0 * known[place]:.0f} %" for place in order[:_NAMED_PERIODS]
+    ]
+    others = f" and {len(order) - _NAMED_PERIODS} with less" if len(order) > _NAMED_PERIODS else ""
+    message = (
+        f"The level before the start is a weighted mean of {len(order)} of {int((~np.isnan(weights)).sum())} "
+        f"periods: {', '.join(named)}{others}. They tell as much as {effective:.1f} that count alike."
+    )
+    return CheckResult("period_weights", effective, math.nan, "pass", message)
+
+
 JOINT_CHANGE = Check("joint_change", _joint_change)
 DIAGNOSTICS = Check("diagnostics", _diagnostics)
 ONE_MONTH = Check("one_month", _one_month)
@@ -256,6 +286,7 @@ EQUIVALENCE = Check("equivalence", _equivalence)
 CRAWFORD_HOWELL = Check("crawford_howell", _crawford_howell)
 TOGETHER = Check("peer_overlap", _together)
 PLACEBO_UNITS = Check("placebo_units", _placebo_units)
+PERIOD_WEIGHTS = Check("period_weights", _period_weights)
 
 _HOME = "its_eval.pipeline.credibility"
 #: In the order in which they are made: the conclusion rests on what comes before it.
@@ -273,6 +304,7 @@ CHECKS: Catalogue[Check] = Catalogue(
         "crawford_howell": f"{_HOME}:CRAWFORD_HOWELL",
         "peer_overlap": f"{_HOME}:TOGETHER",
         "placebo_units": f"{_HOME}:PLACEBO_UNITS",
+        "period_weights": f"{_HOME}:PERIOD_WEIGHTS",
     },
 )
 

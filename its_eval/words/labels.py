@@ -247,6 +247,7 @@ _CHECKS = {
     "negative_control": "control outcomes",
     "trend_bounds": "how far the trend may bend",
     "one_month": "change made by one month",
+    "period_weights": "weights of periods before the start",
     "lead_test": "change ahead of the start",
     "anticipation": "periods ahead of the start",
     "break_elsewhere": "break elsewhere",

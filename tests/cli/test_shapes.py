@@ -236,7 +236,7 @@ def test_a_projection_beside_peers_with_all_checks(tmp_path):
         (
             {"designs": ["stacked"], "estimators": ["ols"], "peers": {"k": 5, "match": "pre_period"}},
             {"shape": "free"},
-            "'stacked' is not for shape free; expected single, difference or synthetic",
+            "'stacked' is not for shape free; expected one of single, difference, synthetic, sdid, augmented_synthetic",
         ),
         (
             {"events": [{"name": "Move", "date": "2016-01", "as": "step"}]},

@@ -20,7 +20,7 @@ from its_eval.words.magnitude import two_figures
 from its_eval.words.numbers import null_of, p_words, printed, rounded
 from its_eval.words.screen import screen
 
-DESIGNS = ("single", "difference", "peer_mean", "stacked", "synthetic")
+DESIGNS = ("single", "difference", "peer_mean", "stacked", "synthetic", "sdid", "augmented_synthetic")
 #: Models of several series have least squares and Newey and West's errors alone.
 ESTIMATORS = (("ols",), ("newey_west",), ("ols", "reml_ar"), ("newey_west", "arima"))
 QUESTIONS = ("change", "slope_change", "level_change", "average_effect")
@@ -234,7 +234,7 @@ def test_no_p_value_is_printed_as_zero(value):
     st.integers(0, 10**6),
     st.integers(2, 6),
     st.sampled_from(("number", "log")),
-    st.sampled_from(("difference", "stacked", "peer_mean", "synthetic")),
+    st.sampled_from(("difference", "stacked", "peer_mean", "synthetic", "sdid", "augmented_synthetic")),
     st.sampled_from(("ols", "reml_ar")),
 )
 def test_a_gap_to_copies_is_rounding_and_no_answer(seed, copies, scale, design, estimator):
@@ -270,7 +270,7 @@ def test_the_unit_of_an_outcome_changes_no_verdict(size):
     values = {unit: 50 + rng.normal(0, 1, 40) for unit in ("T0", "D1", "D2", "D3")}
     values["T0"][20:] += 3.0
     changes = {
-        "designs": ["single", "difference", "synthetic"],
+        "designs": ["single", "difference", "synthetic", "sdid", "augmented_synthetic"],
         "estimators": ["ols", "reml_ar"],
         "estimands": {"primary": "change"},
         "checks": CHECKS | {"diagnostics": False},

@@ -38,7 +38,7 @@ CASES = [
         "peers": "{caliper: P90, scale: minmax, metric: mahalanobis}",
         "outcomes": "[{indicator: a, covariates: [rain, {indicator: rain, lag: 2}],"
         " strata: {values: [x, y], gap: [x, y]}}, {indicator: b, strata: [x], transform: logit}]",
-        "designs": "[single, difference, peer_mean, stacked, synthetic]",
+        "designs": "[single, difference, peer_mean, stacked, synthetic, sdid, augmented_synthetic]",
         "estimators": "[{name: reml_ar, variance: by_segment}, {name: arima, seasonal_order: [1, 0, 0]}, ols,"
         " {name: prais_winsten, rho: tscorr}, reml_ar_noise]",
         "estimands": "{margin: 0.5}",

@@ -115,6 +115,22 @@ def test_the_weights_of_donors_are_a_table(world):
     np.testing.assert_allclose(table.set_index("donor")["weight"][codes], expected, atol=1e-12)
 
 
+def test_the_periods_that_count_are_told(world):
+    found = world.run()
+    (check,) = found.tables["checks"].query("check == 'period_weights'").to_dict("records")
+    donors = np.column_stack([world.values[code] for code in UNITS[1:]])
+    periods = double_weights(world.values["T1"][:START], donors[:START], donors[START:]).periods
+    assert check["statistic"] == pytest.approx(1 / (periods**2).sum())
+    assert check["status"] == "pass"
+    first = int(np.argmax(periods))
+    month = ("January", "February", "March", "April", "May", "June", "July", "August", "September")
+    month += ("October", "November", "December")
+    when = f"{month[first % 12]} {2010 + first // 12}"
+    assert f"periods: {when} {100 * periods[first]:.0f} %" in check["message"]
+    assert f"of {(periods >= 0.005).sum()} of 40 periods" in check["message"]
+    assert "period_weights" not in set(world.run(designs=["synthetic"]).tables["checks"]["check"])
+
+
 def test_missing_periods_and_a_phase_in_count_for_nothing(world):
     world.values["T1"][[7, 45]] = np.nan
     law = {

@@ -250,7 +250,7 @@ def test_a_cell_carries_a_key_for_sorting_only_where_it_shows_something_else():
 
 
 def test_controlled_designs_are_told_apart():
-    designs = ("single", "difference", "peer_mean", "stacked", "synthetic")
+    designs = ("single", "difference", "peer_mean", "stacked", "synthetic", "sdid", "augmented_synthetic")
     assert len({compared_with(design) for design in designs}) == len(designs)
     assert [compared_with(design, several=True) for design in designs] == [
         "their own earlier trend",
@@ -258,6 +258,8 @@ def test_controlled_designs_are_told_apart():
         "the mean of their peers in one model",
         "each of their peers in one model",
         "weighted means of other units (synthetic controls)",
+        "weighted means of other units (synthetic difference in differences)",
+        "weighted sums of other units (augmented synthetic controls)",
     ]
 
 
