@@ -54,7 +54,8 @@ published p-values 0.136 and 0.631 need lag products across the borders between 
 not offer: here the rows are handed over as one series. Kept within states they are 0.137 and 0.631.""",
     "nile": """\
 A step in 1899, alone and with a change of slope. The published step of -290.54 belongs to a ramp that is 1 in
-the first year after; with the tool's ramp, 0 in that year, it is -291.09.""",
+the first year after; with the tool's ramp, 0 in that year, it is -291.09. And a level that moves by itself,
+without a step, by `structural`.""",
     "uk_seatbelts": """\
 Car drivers killed or seriously injured, log10, with ARIMA(1,0,0)(1,0,0)12 errors: before the law, and the
 whole series with distance driven, price of petrol and the law.""",

@@ -11,7 +11,7 @@ from case_models import computed, expected
 #: Relative agreement asked for: closed forms, and iterated likelihoods away from a bound.
 CLOSED, ITERATED = 1e-6, 1e-4
 #: Blocks whose numbers come out of an optimiser.
-ITERATIVE = re.compile(r"gls_ar1|gls_ar2|arima|nb_step")
+ITERATIVE = re.compile(r"gls_ar1|gls_ar2|arima|nb_step|structTS")
 #: Published tables of R's glm stopped at its default tolerance of 1e-8 in the deviance.
 UNCONVERGED = re.compile(r"^r_default_control\.m(\d)")
 CONVERGED_AT = 1e-5
@@ -39,7 +39,7 @@ NOT_EXPRESSED = (
     (r"satterthwaite_oim", "observed information: expected information is used"),
     (r"gls_ar1_reml", AT_BOUND),
     (r"strucchange_breakdate", "search for an unknown date: the date is declared"),
-    (r"local_level", "structural time series: not an estimator of the tool"),
+    (r"local_level.*level_var", "variance of the steps of a structural level: no table has it"),
     (r"vcovHAC", "Andrews' automatic bandwidth, which depends on how time is centred; lags are fixed"),
     (r"cochrane_orcutt", "Cochrane-Orcutt drops the first row; Prais-Winsten keeps it"),
     (r"prais_tscorr_robust", "robust standard errors after Prais-Winsten"),

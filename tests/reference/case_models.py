@@ -20,6 +20,7 @@ from its_eval.design.matrix import Interruption, interruption_terms
 from its_eval.estimators.arima import fit_arima
 from its_eval.estimators.glm import fit_glm
 from its_eval.estimators.least_squares import fit_newey_west, fit_ols
+from its_eval.estimators.structural import fit_structural
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
@@ -207,7 +208,7 @@ def stacked(year, sales, group, treated):
 
 
 def nile():
-    """A step in 1899, alone and with a change of slope whose ramp is 0 or 1 in 1899."""
+    """A step in 1899, alone and with a change of slope whose ramp is 0 or 1 in 1899; a level that moves."""
     from statsmodels.datasets import nile as source
 
     data = source.load_pandas().data
@@ -227,6 +228,8 @@ def nile():
         }
     means = fit_ols(stack(post), flow[:, None]).params[0]
     result["strucchange_means"] = [means[0], means[0] + means[1]]
+    structural = fit_structural(np.ones((len(flow), 1)), flow[:, None])
+    result["local_level_structTS"] = {"eps_var": float(structural.sigma[0] ** 2)}
     return result
 
 

@@ -18,7 +18,7 @@ from its_eval.estimators.arima import fit_arima
 PUBLISHED = {
     "prop99_single": (34, 8),
     "prop99_multigroup": (69, 0),
-    "nile": (11, 3),
+    "nile": (11, 2),
     "uk_seatbelts": (16, 0),
     "stata_newey_prais_convention": (27, 13),
     "sicily_smoking_ban": (72, 4),
