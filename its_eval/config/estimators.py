@@ -36,6 +36,10 @@ Moving = Literal["fixed", "stochastic"]
 
 #: Orders that a series of a few years can bear.
 _MOST_ORDER = 5
+#: Order of the longest autoregression, a year of months, and of the longest of many series at once.
+_LONGEST_AUTOREGRESSION, _LONGEST_AT_ONCE = 12, 2
+#: An order as it may be written.
+_Order = Annotated[int, Field(ge=1, le=_LONGEST_AUTOREGRESSION)] | Literal["auto"] | tuple[int, int, int]
 
 
 def _three_orders(value: object) -> tuple[int, int, int] | None:
@@ -52,11 +56,16 @@ def _three_orders(value: object) -> tuple[int, int, int] | None:
 def _order_entry(value: object) -> object:
     """Return an order as number, word or triple; one message for all forms instead of one each."""
     text = value.strip() if isinstance(value, str) else value
-    if text in ("1", "2", 1, 2, "auto") and not isinstance(value, bool):
-        return text if text == "auto" else int(str(text))
+    if text == "auto":
+        return text
+    if str(text).isascii() and str(text).isdigit() and 1 <= int(str(text)) <= _LONGEST_AUTOREGRESSION:
+        return int(str(text))
     orders = _three_orders(value)
     if orders is None:
-        expected = f"1, 2 or auto; for arima [p, d, q], each 0 to {_MOST_ORDER}"
+        expected = (
+            f"1, 2 or auto; for gls_ar 1 to {_LONGEST_AUTOREGRESSION}; for arima [p, d, q], each 0 to "
+            f"{_MOST_ORDER}"
+        )
         raise custom_error(f"{show(value)} is not an order", expected)
     return orders
 
@@ -77,13 +86,10 @@ class Estimator(Settings):
         description="What its rows are called; its name when left out, with the options appended where "
         "several entries share the name.",
     )
-    order: Annotated[
-        Literal[1, 2, "auto"] | tuple[int, int, int],
-        BeforeValidator(_order_entry, json_schema_input_type=Literal[1, 2, "auto"] | tuple[int, int, int]),
-    ] = Field(
+    order: Annotated[_Order, BeforeValidator(_order_entry, json_schema_input_type=_Order)] = Field(
         default="auto",
-        description="reml_ar: autoregressive order, 1, 2 or auto (by the length of the series); arima: "
-        "[p, d, q], [1, 0, 0] when left out.",
+        description="reml_ar: autoregressive order, 1, 2 or auto (by the length of the series); gls_ar: the "
+        f"same, up to {_LONGEST_AUTOREGRESSION}; arima: [p, d, q], [1, 0, 0] when left out.",
     )
     variance: Literal["constant", "by_segment"] = Field(
         default="constant", description="reml_ar: one variance, or one before and one after the start."
@@ -130,6 +136,9 @@ class Estimator(Settings):
         elif isinstance(self.order, tuple):
             what = f"{show(list(self.order))}: the order of {self.name} is one number"
             refuse("estimators", [Fault(("order",), what, "one of 1, 2, auto")])
+        elif self.name == "reml_ar" and isinstance(self.order, int) and self.order > _LONGEST_AT_ONCE:
+            what = f"{self.order}: reml_ar has no order above {_LONGEST_AT_ONCE}"
+            refuse("estimators", [Fault(("order",), what, "1, 2 or auto, or the estimator gls_ar")])
         return self
 
     @model_validator(mode="after")

@@ -18,6 +18,7 @@ ESTIMATORS: Catalogue[EstimatorKind] = Catalogue(
         "reml_ar_noise": f"{_HOME}.reml.entry:REML_AR_NOISE",
         "reml_local_level": f"{_HOME}.reml.entry:REML_LOCAL_LEVEL",
         "reml_ar_sampling": f"{_HOME}.reml.entry:REML_AR_SAMPLING",
+        "gls_ar": f"{_HOME}.gls_ar:GLS_AR",
         "ols": f"{_HOME}.least_squares:LEAST_SQUARES",
         "newey_west": f"{_HOME}.least_squares:NEWEY_WEST",
         "prais_winsten": f"{_HOME}.prais_winsten:PRAIS_WINSTEN",

@@ -157,7 +157,7 @@ def _grouped(
 
 
 #: Estimators by restricted maximum likelihood whose name does not say so.
-_RESTRICTED = ("structural",)
+_RESTRICTED = ("structural", "gls_ar")
 
 
 def _structural(settings: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
@@ -195,7 +195,7 @@ def _estimation(settings: Mapping[str, Any]) -> Iterator[str]:
             "REML: restricted maximum likelihood with first-order Kenward–Roger standard errors and "
             "Satterthwaite degrees of freedom, which keep their level on short autocorrelated series."
         )
-    if used.get("reml_ar", {}).get("order") == "auto":
+    if "auto" in {used.get(name, {}).get("order") for name in ("reml_ar", "gls_ar")}:
         yield "The autoregressive order is 2 from 48 usable periods and 1 from 16; never chosen by residuals."
     if any(outcome["kind"] == "percentage" for outcome in settings["outcomes"]):
         yield (

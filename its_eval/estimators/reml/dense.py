@@ -14,7 +14,7 @@ grid finds the neighbourhood, Fisher scoring of what does not sit on a bound the
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,8 +22,8 @@ from scipy import linalg
 
 from its_eval.estimators.fit import BoolArray, FloatArray
 
-#: ``N'VN`` at theta, and its derivative by each part of theta.
-Covariance = Callable[[FloatArray], tuple[FloatArray, Sequence[FloatArray]]]
+#: ``N'VN`` at theta, and its derivative by each part of theta, which may be made when they are asked for.
+Covariance = Callable[[FloatArray], tuple[FloatArray, Iterable[FloatArray]]]
 
 SCORING_STEPS = 50
 #: Twice the log-likelihood that is left to gain, at which scoring ends: no parameter moves by more than
@@ -103,7 +103,7 @@ class RestrictedLikelihood:
         y : ndarray, shape (n,)
             Of order one.
         starts : sequence of ndarray, shape (q,)
-            Points of which the best is gone on from.
+            Points of which the best is gone on from, and the best of those with the largest first parameter.
         """
         from scipy import optimize  # noqa: PLC0415  (start-up time)
 
@@ -113,14 +113,23 @@ class RestrictedLikelihood:
             at = self._at(theta, z)
             return -at.value, -at.gradient
 
-        best = max(starts, key=lambda theta: self._at(theta, z, slopes=False).value)
-        found = optimize.minimize(
-            loss,
-            best,
-            jac=True,
-            method="L-BFGS-B",
-            bounds=[tuple(pair) for pair in self.bounds],
-            options={"ftol": 1e-13, "gtol": 1e-8, "maxiter": 500},
+        ordered = sorted(starts, key=lambda theta: -self._at(theta, z, slopes=False).value)
+        # some likelihoods have a second maximum at the edge
+        edge = max(theta[0] for theta in ordered)
+        tried = [ordered[0], *[theta for theta in ordered[1:] if theta[0] == edge > ordered[0][0]][:1]]
+        found = min(
+            (
+                optimize.minimize(
+                    loss,
+                    theta,
+                    jac=True,
+                    method="L-BFGS-B",
+                    bounds=[tuple(pair) for pair in self.bounds],
+                    options={"ftol": 1e-13, "gtol": 1e-8, "maxiter": 500},
+                )
+                for theta in tried
+            ),
+            key=lambda result: result.fun,
         )
         theta, at, converged = self._scored(np.asarray(found.x, dtype=np.float64), z)
         total = z.size * math.log(2.0 * math.pi) + self.constant

@@ -3,10 +3,11 @@
 import pytest
 
 ESTIMATORS = (
-    "one of reml_ar, reml_ar_noise, reml_local_level, reml_ar_sampling, ols, newey_west, prais_winsten, arima, "
+    "one of reml_ar, reml_ar_noise, reml_local_level, reml_ar_sampling, gls_ar, ols, newey_west, prais_winsten, arima, "
     "structural, poisson, quasi_poisson, negative_binomial, binomial, quasi_binomial"
 )
 DESIGNS = "one of single, difference, peer_mean, stacked, synthetic, sdid, augmented_synthetic"
+ORDERS = "not an order; expected 1, 2 or auto; for gls_ar 1 to 12; for arima [p, d, q], each 0 to 5"
 TREATED = "a list of unit codes, e.g. [RTP, RR8], a date for each, e.g. {RTP: 2015-07}, or each"
 DATES = "{RTP: 2015-07, RR8: 2016-01}"
 PEERS_NEEDED = "peers are needed, and `peers` is left out; expected this key left out, or `peers`"
@@ -307,7 +308,14 @@ RULES = [
     ),
     (
         {"estimators": "[{name: reml_ar, order: 3}]"},
-        "6: estimators[0].order: '3' is not an order; expected 1, 2 or auto; for arima [p, d, q], each 0 to 5",
+        "6: estimators[0].order: 3: reml_ar has no order above 2; expected 1, 2 or auto, or the estimator gls_ar",
+    ),
+    *(
+        (
+            {"estimators": f"[{{name: gls_ar, order: {written}}}]"},
+            f"6: estimators[0].order: {shown} is {ORDERS}",
+        )
+        for written, shown in (("13", "'13'"), ("0", "'0'"), ("two", "'two'"), ("true", "'true'"))
     ),
     (
         {"estimators": "[{name: ols, lags: 2}]"},
@@ -496,7 +504,7 @@ RULES = [
     *(
         (
             {"estimators": f"[{{name: arima, order: {written}}}]"},
-            f"6: estimators[0].order: {shown} is not an order; expected 1, 2 or auto; for arima [p, d, q], each 0 to 5",
+            f"6: estimators[0].order: {shown} is {ORDERS}",
         )
         for written, shown in (("[1, 0]", "['1', '0']"), ("[1, 0, 9]", "['1', '0', '9']"), ("true", "'true'"))
     ),

@@ -6,6 +6,7 @@ import pytest
 
 import its_eval
 from its_eval.config.estimators import Estimator
+from its_eval.estimators.gls_ar import fit_gls_ar
 from its_eval.estimators.structural import Parts, fit_structural
 from its_eval.words.methods import method_sentences
 
@@ -78,3 +79,26 @@ def test_structural_in_memory(walk):
         estimator=Estimator(name="structural", season="stochastic"),
     )
     assert "at least 2 periods a year" in refused.tidy("not_estimated")["message"][0]
+
+
+def test_a_longer_autoregression_from_a_config(make_world, noisy):
+    world = make_world(noisy(("T1", "D1"), n=N), start=START)
+    entries = [
+        {"name": "gls_ar", "order": 4},
+        {"name": "gls_ar", "order": 2},
+        {"name": "reml_ar", "order": 2},
+    ]
+    found = world.run(designs=["single"], outcomes=[world.outcome()], estimators=entries)
+    fits = found.tables["fits"].set_index("estimator")
+    assert fits["ar_order"].to_dict() == {"gls_ar(order=4)": 4, "gls_ar(order=2)": 2, "reml_ar": 2}
+    effects = found.tables["effects"].set_index(["estimator", "estimand"])
+    assert set(effects["inference"]) <= {"kr1", "random_walk"}
+    np.testing.assert_allclose(
+        effects.loc["gls_ar(order=2)", "p_value"], effects.loc["reml_ar", "p_value"], rtol=1e-4
+    )
+    expected = fit_gls_ar(base(), world.values["T1"][:, None], 4).contrasts(np.eye(4)[2:])
+    got = effects.loc["gls_ar(order=4)"].loc[["level_change", "slope_change"]]
+    np.testing.assert_allclose(got["p_value"], expected.p_value[0], rtol=1e-6)
+    told = estimation(world, designs=["single"], outcomes=[world.outcome()], estimators=entries)
+    assert "generalised least squares with autoregressive errors, REML (gls_ar(order=4))" in told
+    assert "Kenward" in told
