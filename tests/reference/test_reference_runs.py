@@ -11,6 +11,8 @@ import statsmodels.api as sm
 from case_models import cigarettes
 from case_runs import RUNS, run, term
 
+from its_eval import evaluate, load_config
+
 CASES = Path(__file__).parent / "cases"
 
 
@@ -98,3 +100,14 @@ def test_two_interruptions_of_proposition_99_by_newey_west():
         np.testing.assert_allclose([ours["lo"], ours["hi"]], fit.conf_int()[place], rtol=1e-6)
     assert "short_segment" in tables["fits"]["flags"].item()
     assert "California" in states
+
+
+def test_the_published_rate_of_decay_is_the_likeliest():
+    """What the book estimates and the config takes as known is where the likelihood is largest here too."""
+    settings = load_config(CASES / "airline_miles" / "config.yaml")
+    likelihoods = []
+    for rate in (0.810, 0.818):
+        changed = settings.intervention.model_copy(update={"length": np.log(0.5) / np.log(rate)})
+        tables = evaluate(settings.model_copy(update={"intervention": changed})).tables
+        likelihoods.append(tables["fits"]["log_likelihood"].item())
+    assert max(likelihoods) < run("airline_miles")["fits"]["log_likelihood"].item()
