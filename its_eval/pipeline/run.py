@@ -36,7 +36,12 @@ from its_eval.pipeline.primary import Analysis
 from its_eval.pipeline.question import joint_over_interruptions, questions
 from its_eval.pipeline.sheet import NotEstimated
 from its_eval.pipeline.sources import load_sources, origin_of, with_workshops
-from its_eval.pipeline.specifications import SensitivityRow, curve_checks, sensitivity_rows
+from its_eval.pipeline.specifications import (
+    SensitivityRow,
+    curve_checks,
+    length_checks,
+    sensitivity_rows,
+)
 from its_eval.pipeline.tables import (
     Answers,
     add_coefficients,
@@ -310,7 +315,8 @@ def _answer(
     stage("other choices")
     sensitivity = sensitivity_rows(config, sources, plan, comparison, look.own)
     stage(_CHOICES_OF_DONORS)
-    for unit, check in curve_checks(config, sources, plan, comparison, sensitivity, donors):
+    curves = curve_checks(config, sources, plan, comparison, sensitivity, donors)
+    for unit, check in (*curves, *length_checks(sensitivity)):
         credibility.add(plan.outcome.name, comparison.name, unit, [check])
     found = tuple(answers(item, analysis, is_first=item.estimator == first) for item in estimates)
     lacking = [row for answer in found for row in without_primary(answer)]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.checks.conclusion import SpecificationSummary, summarise_specifications
-from its_eval.checks.result import CheckResult, Status, number
+from its_eval.checks.result import CheckResult, Status, not_applicable, number, p_text
 from its_eval.pipeline.planning import on_rows
 from its_eval.pipeline.primary import Analysis, PrimaryEstimate
 from its_eval.pipeline.variants import Variant, standard_variants, variants
@@ -251,6 +251,35 @@ def curve_checks(
             message += " Its direction depends on the choices: report the range, not one estimate."
         checks.append((unit, CheckResult("specification_curve", summary.median, p_value, status, message)))
     return checks
+
+
+def length_checks(rows: Sequence[SensitivityRow]) -> Iterator[tuple[str, CheckResult]]:
+    """Yield the check ``lengths`` for every treated unit with other lengths of a gradual or fading change.
+
+    The smallest and largest limit over all lengths that were stated, and the largest p-value: for whichever
+    of them is the true one its own interval and p-value hold, and these are no narrower and no smaller.
+    """
+    units = sorted({row.item.unit for row in rows if row.dimension == "length"})
+    for unit in units:
+        own, *others = (
+            row.item for row in rows if row.item.unit == unit and row.dimension in ("primary", "length")
+        )
+        every = np.array([(item.conf_low, item.conf_high, item.p_value) for item in (own, *others)])
+        if np.isnan(every).any():
+            yield unit, not_applicable("lengths", "Under one of the lengths there is no interval.")
+            continue
+        low, high, p_value = every[:, 0].min(), every[:, 1].max(), float(every[:, 2].max())
+        shown = f"{number(own.shown(low))} to {number(own.shown(high))}"
+        message = (
+            f"Whichever of these {len(every)} lengths is the true one, its interval lies within {shown} (the "
+            f"largest p-value: {p_text(p_value)})"
+        )
+        rests = low <= 0.0 <= high and not own.conf_low <= 0.0 <= own.conf_high
+        if rests:
+            message += ": whether there is a change depends on the length, so report this interval."
+        else:
+            message += "; nothing needs to be done."
+        yield unit, CheckResult("lengths", high - low, np.nan, "attention" if rests else "pass", message)
 
 
 def _in_words(summary: SpecificationSummary, apart: str) -> str:

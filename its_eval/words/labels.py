@@ -250,6 +250,7 @@ _CHECKS = {
     "period_weights": "weights of periods before the start",
     "lead_test": "change ahead of the start",
     "anticipation": "periods ahead of the start",
+    "lengths": "whichever length is the true one",
     "break_elsewhere": "break elsewhere",
     "influence_level_change": "influence on the change in level",
     "influence_slope_change": "influence on the change of trend",
