@@ -40,6 +40,7 @@ FIGURES: Catalogue[FigureKind[Any]] = Catalogue(
         "cumulative_effect": "its_eval.figures.cumulative_effect:CUMULATIVE_EFFECT",
         "peer_distances": "its_eval.figures.peer_distances:PEER_DISTANCES",
         "balance": "its_eval.figures.balance:BALANCE",
+        "donor_weights": "its_eval.figures.donor_weights:DONOR_WEIGHTS",
         "placebo_units": "its_eval.figures.placebo_units:PLACEBO_UNITS",
         "placebo_dates": "its_eval.figures.placebo_dates:PLACEBO_DATES",
         "trend_bounds": "its_eval.figures.trend_bounds:TREND_BOUNDS",

@@ -195,7 +195,7 @@ def _totals(evaluation: Evaluation, outcome: str) -> pd.DataFrame:
 
 CUMULATIVE_EFFECT = FigureKind(
     name=CUMULATIVE,
-    caption="The difference from what the earlier trend would have given, added up",
+    caption="The difference from what was expected, added up",
     about=("unit", "design"),
     rows=_totals,
     data=cumulative_effect_data,

@@ -262,7 +262,7 @@ def main_its_text(frame: pd.DataFrame, labels: SeriesLabels) -> str:
 
 MAIN_ITS = FigureKind(
     name="main_its",
-    caption="Every observation, the fitted lines, and what the earlier trend would have given",
+    caption="Every observation, the fitted lines, and what was expected",
     about=("unit", "design"),
     rows=lambda evaluation, outcome: evaluation.rows_of("series", outcome),
     data=series_data,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from its_eval.evaluation import Row, in_order_of_designs, records
-from its_eval.report.blocks import Cell, Folded, Heading, Section, Table, plain
+from its_eval.report.blocks import Cell, Folded, Heading, Picture, Section, Table, plain
 from its_eval.report.cells import (
     BLANK,
     MESSAGE,
@@ -54,6 +54,8 @@ def _mixtures(source: ReportSource) -> Section:
             f"{source.label(outcome)}, {source.unit_name(unit)}: {len(parts)} of {len(rows)} donors are part "
             f"of its {mixture_words(design)}{left_out}"
         )
+        drawn = [item for item in pictures(source, "mixtures", outcome, unit) if isinstance(item, Picture)]
+        blocks += [item for item in drawn if item.figure.task.design == design]
         makers = {
             "Donor": told(lambda row: source.unit_name(row["donor"])),
             "Weight#": value("donor_weights", "weight"),

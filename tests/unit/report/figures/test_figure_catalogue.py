@@ -22,8 +22,9 @@ from its_eval.figures.catalogue import (
 )
 from its_eval.figures.style import figure_stem, save_figure
 
-#: What a run of one outcome has, without strata, without projects, without verdicts and without looks.
-KINDS = tuple(kind for kind in FIGURES if kind not in {"strata_gap", "slope_chart", "looks", "board"})
+#: What a run of one outcome has, without strata, projects, verdicts, looks and weights of donors.
+OTHERS = {"strata_gap", "slope_chart", "looks", "board", "donor_weights"}
+KINDS = tuple(kind for kind in FIGURES if kind not in OTHERS)
 CASES = {
     "plain": {},
     "one of everything": {
