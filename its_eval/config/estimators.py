@@ -112,6 +112,13 @@ class Estimator(Settings):
         "order on the scale of the link.",
     )
 
+    lagged_residuals: int = Field(
+        default=0,
+        ge=0,
+        le=3,
+        description="A count or binomial family: deviance residuals of a first fit, of 1 to so many "
+        "periods before, as terms of the fit; intervals stay too narrow.",
+    )
     level: Moving = Field(
         default="stochastic",
         description="structural: a level that changes by itself as a random walk, or a fixed one.",
@@ -160,6 +167,10 @@ class Estimator(Settings):
         if self.errors == "ar1" and self.lags is not None:
             what = f"{self.lags}: Newey-West is for independent errors, and these are autoregressive"
             refuse("estimators", [Fault(("lags",), what, "either errors: ar1 or lags")])
+        if self.errors == "ar1" and self.lagged_residuals:
+            what = f"{self.lagged_residuals}: these errors are autoregressive already"
+            fault = Fault(("lagged_residuals",), what, "either errors: ar1 or lagged_residuals")
+            refuse("estimators", [fault])
         return self
 
     @model_serializer(mode="wrap")

@@ -34,7 +34,9 @@ def _fit_entry(X: FloatArray, Y: FloatArray, estimator: Entry, context: FitConte
 
         require_length(context.n_used)
         return fit_glm_ar(X, counts, family, **sizes)
-    return fit_glm(X, counts, family, **sizes, lags=estimator.lags)
+    return fit_glm(
+        X, counts, family, **sizes, lags=estimator.lags, lagged_residuals=estimator.lagged_residuals
+    )
 
 
 def _family(name: Family, title: str, assumes: str) -> EstimatorKind:
@@ -44,7 +46,7 @@ def _family(name: Family, title: str, assumes: str) -> EstimatorKind:
         title,
         assumes,
         _fit_entry,
-        options=("errors", "lags"),
+        options=("errors", "lags", "lagged_residuals"),
         of_kind="percentage" if binomial else "count",
         link="logit" if binomial else "log",
         has_own_refusals=True,

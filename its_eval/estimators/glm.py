@@ -58,6 +58,8 @@ class SeriesModel:
         Contribution of each observation to the score of the coefficients, at dispersion 1.
     residuals : ndarray, shape (n,)
         Counts minus fitted counts.
+    deviance_residuals : ndarray, shape (n,)
+        Root of each observation's share of the deviance, with the sign of its residual.
     pearson : float
         Pearson's chi-squared.
     alpha : float
@@ -73,6 +75,7 @@ class SeriesModel:
     bread: FloatArray
     scores: FloatArray
     residuals: FloatArray
+    deviance_residuals: FloatArray
     pearson: float
     alpha: float
     log_likelihood: float
@@ -147,6 +150,7 @@ def _describe(
         bread=np.linalg.inv(-result.model.hessian(result.params, scale=1.0, observed=False)),
         scores=result.model.score_obs(result.params, scale=1.0),
         residuals=y - fitted * (1.0 if trials is None else trials),
+        deviance_residuals=np.asarray(result.resid_deviance),
         pearson=float(result.pearson_chi2),
         alpha=alpha,
         log_likelihood=float(result.llf),
@@ -163,6 +167,7 @@ def _infinite(X: FloatArray, y: FloatArray) -> SeriesModel:
         bread=np.zeros((n_terms, n_terms)),
         scores=np.zeros_like(X),
         residuals=np.zeros_like(y),
+        deviance_residuals=np.zeros_like(y),
         pearson=0.0,
         alpha=0.0,
         log_likelihood=math.nan,
@@ -272,6 +277,7 @@ def fit_glm(
     exposure: FloatArray | None = None,
     trials: FloatArray | None = None,
     lags: int | None = None,
+    lagged_residuals: int = 0,
 ) -> Fit:
     """Fit one design to many series of counts.
 
@@ -294,6 +300,10 @@ def fit_glm(
         Out of how many; for the binomial families, which need it.
     lags : int, optional
         L of the Newey-West covariance.
+    lagged_residuals : int
+        So many terms beside the design: the deviance residuals of a fit without them, of 1 to so many periods
+        before (Bhaskaran, Gasparrini, Hajat, Smeeth & Armstrong 2013, *International Journal of Epidemiology*
+        42:1187). A period without such a residual, the first ones and those after a gap, has their mean, 0.
 
     Returns
     -------
@@ -325,16 +335,20 @@ def fit_glm(
     result = replace(blank_fit(n_series, n_terms, 0, 0, FLAGS), dispersion=dispersion)
     for pattern in missing_patterns(Y):
         observed = pattern.observed
-        require_estimable(X, observed)
-        df = pattern.n_used - n_terms
+        require_estimable(X, observed, 1 + lagged_residuals)
+        df = pattern.n_used - n_terms - lagged_residuals
         result.n_used[pattern.series] = pattern.n_used
         result.covariance.df_residual[pattern.series] = df if family in QUASI else math.inf
         for series in pattern.series:
             size = None if sizes is None else sizes[observed, series]
             model = fit_series(X[observed], Y[observed, series], family, size)
+            if lagged_residuals and not model.infinite:
+                beside = _lagged(model.deviance_residuals, observed, lagged_residuals)
+                both = np.hstack([X[observed], beside])
+                model = fit_series(both, Y[observed, series], family, size)
             ratio = model.pearson / df
             exact = family in QUASI and ratio <= NOISE_FLOOR
-            result.params[series] = model.params
+            result.params[series] = model.params[:n_terms]
             result.log_likelihood[series] = model.log_likelihood
             result.sigma[series] = math.sqrt(model.residuals @ model.residuals / df)
             dispersion[series] = model.alpha if family == "negative_binomial" else ratio
@@ -346,8 +360,18 @@ def fit_glm(
                 covariance = model.bread * (ratio if family in QUASI else 1.0)
                 if lags is not None:
                     covariance = pattern.n_used / df * _sandwich(model, observed, lags)
-                result.covariance.model[series] = result.covariance.adjusted[series] = covariance
+                own = covariance[:n_terms, :n_terms]
+                result.covariance.model[series] = result.covariance.adjusted[series] = own
     return result
+
+
+def _lagged(residuals: FloatArray, observed: BoolArray, count: int) -> FloatArray:
+    """Return residuals of 1 to so many periods before, 0 where there is none, shape (n_used, count)."""
+    calendar = np.zeros(observed.size)
+    calendar[observed] = residuals
+    return np.column_stack(
+        [np.concatenate([np.zeros(lag), calendar[:-lag]])[observed] for lag in range(1, count + 1)]
+    )
 
 
 def check_sizes(family: Family, exposure: FloatArray | None, trials: FloatArray | None) -> FloatArray | None:

@@ -73,6 +73,10 @@ class Entry(Protocol):
     def errors(self) -> str:
         """Of a count or binomial family: ``independent`` or ``ar1``."""
 
+    @property
+    def lagged_residuals(self) -> int:
+        """Of a count or binomial family with independent errors: how many terms of residuals before."""
+
 
 class ShortSeriesError(NotEstimableError):
     """A series is too short for any inference by this estimator."""

@@ -170,6 +170,13 @@ def _structural(settings: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
             yield label, moving
 
 
+def _lagged_residuals(settings: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    """Yield the label of each family with terms of residuals before, and how many."""
+    entries = (entry for outcome in settings["outcomes"] for entry in outcome["estimators"])
+    found = {entry["label"]: int(entry.get("lagged_residuals") or 0) for entry in entries}
+    yield from ((label, count) for label, count in found.items() if count)
+
+
 def _estimator_list(entries: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     # an estimator from outside the package may not be there when a result is rendered again
     names = (str(entry["name"]) for entry in entries)
@@ -189,6 +196,11 @@ def _estimation(settings: Mapping[str, Any]) -> Iterator[str]:
         yield (
             f"{label}: a structural time series model. {walks.capitalize()}, as random walks do, and what is "
             "left is independent noise; what does not change by itself is that of the regression."
+        )
+    for label, count in _lagged_residuals(settings):
+        yield (
+            f"{label}: the residuals of a first fit, of {plural(count, 'period')} before, are terms of the "
+            "second, whose periods are then taken as independent. Intervals stay too narrow."
         )
     if any(name.startswith("reml_") or name in _RESTRICTED for name in used):
         yield (

@@ -529,7 +529,7 @@ RULES = [
     ),
     (
         {"estimators": "[{name: poisson, order: 1}]"},
-        "6: estimators[0].order: 1: poisson has no such option; expected one of errors, lags",
+        "6: estimators[0].order: 1: poisson has no such option; expected one of errors, lags, lagged_residuals",
     ),
     # estimators, designs and kinds of outcome
     *(

@@ -31,7 +31,7 @@ KEYS = {
     "missing strata covariates controls",
     "OutcomesFrom": "from",
     "Harmonics": "harmonics",
-    "Estimator": "name label order variance lags rho seasonal_order level trend season errors",
+    "Estimator": "name label order variance lags rho seasonal_order level trend season errors lagged_residuals",
     "Estimands": "primary at margin",
     "Margins": "gain loss",
     "Checks": "placebo_units placebo_dates leave_one_peer_out trend_bounds one_month anticipation diagnostics "

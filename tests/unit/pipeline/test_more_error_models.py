@@ -6,6 +6,7 @@ import pytest
 
 import its_eval
 from its_eval.config.estimators import Estimator
+from its_eval.estimators.glm import fit_glm
 from its_eval.estimators.gls_ar import fit_gls_ar
 from its_eval.estimators.structural import Parts, fit_structural
 from its_eval.words.methods import method_sentences
@@ -102,3 +103,25 @@ def test_a_longer_autoregression_from_a_config(make_world, noisy):
     told = estimation(world, designs=["single"], outcomes=[world.outcome()], estimators=entries)
     assert "generalised least squares with autoregressive errors, REML (gls_ar(order=4))" in told
     assert "Kenward" in told
+
+
+def test_lagged_residuals_from_a_config(make_world):
+    rng = np.random.default_rng(4)
+    counts = {unit: rng.poisson(40, N).astype(float) for unit in ("T1", "D1")}
+    world = make_world(counts, counts=counts)
+    settings = {
+        "designs": ["single"],
+        "outcomes": [world.outcome() | {"kind": "count"}],
+        "estimators": [{"name": "quasi_poisson", "lagged_residuals": 2}, "reml_ar"],
+    }
+    found = world.run(**settings)
+    effects = found.tables["effects"].query("estimator == 'quasi_poisson' and scale == 'link'")
+    expected = fit_glm(base(), counts["T1"][:, None], "quasi_poisson", lagged_residuals=2)
+    read = expected.contrasts(np.eye(4)[2:])
+    got = effects.set_index("estimand").loc[["level_change", "slope_change"]]
+    np.testing.assert_allclose(got["estimate"], read.estimate[0], rtol=1e-7)
+    np.testing.assert_allclose(got["p_value"], read.p_value[0], rtol=1e-6)
+    np.testing.assert_allclose(got["df"], N - 4 - 2)
+    assert found.tables["fits"].set_index("estimator").loc["quasi_poisson", "n"] == N
+    told = estimation(world, **settings)
+    assert "quasi_poisson: the residuals of a first fit, of 2 periods before, are terms of the second" in told
