@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from its_eval.estimators.fit import (
+    SingularDesignError,
     blank_fit,
     degenerate_series,
     missing_patterns,
@@ -337,6 +338,9 @@ def _fit_one(
 
 def _fit_entry(X: FloatArray, Y: FloatArray, estimator: Entry, context: FitContext) -> Fit:
     """Fit an entry of the config, whose season is that of the frequency."""
+    if any(estimator.seasonal_order) and context.per_year < 2:
+        message = "a seasonal order needs at least 2 periods a year"
+        raise SingularDesignError(message, terms=(), n_used=context.n_used, n_terms=X.shape[1])
     seasonal = (*estimator.seasonal_order, context.per_year if any(estimator.seasonal_order) else 0)
     return fit_arima(X, Y, cast("tuple[int, int, int]", estimator.order), seasonal)
 

@@ -72,13 +72,15 @@ def test_structural_in_memory(walk):
     expected = fit_structural(base(), walk["T1"][:, None], Parts(season=12)).contrasts(np.eye(4)[2:])
     got = found.tidy("effects").query("scale == 'response'").set_index("estimand")["estimate"]
     np.testing.assert_allclose(got[["level_change", "slope_change"]], expected.estimate[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [Estimator(name="structural", season="stochastic"), Estimator(name="arima", seasonal_order=(1, 0, 0))],
+)
+def test_yearly_values_have_no_season(walk, estimator):
     yearly = pd.Series(walk["T1"], pd.period_range("1950", periods=N, freq="Y"), name="T1")
-    refused = its_eval.fit(
-        yearly,
-        str(1950 + START),
-        frequency="year",
-        estimator=Estimator(name="structural", season="stochastic"),
-    )
+    refused = its_eval.fit(yearly, str(1950 + START), frequency="year", estimator=estimator)
     assert "at least 2 periods a year" in refused.tidy("not_estimated")["message"][0]
 
 
