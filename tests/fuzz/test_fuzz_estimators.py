@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from its_eval.estimators.fit import SingularDesignError
+from its_eval.estimators.gls_ar import fit_gls_ar
 from its_eval.estimators.least_squares import fit_newey_west, fit_ols
 from its_eval.estimators.prais_winsten import GapError, fit_prais_winsten
 from its_eval.estimators.reml.by_segment import fit_reml_by_segment
@@ -19,6 +20,7 @@ ESTIMATORS = {
     "reml_ar 1": lambda X, Y: fit_reml_ar(X, Y, 1),
     "reml_ar 2": lambda X, Y: fit_reml_ar(X, Y, 2),
     "reml_ar_noise": fit_reml_ar_noise,
+    "gls_ar": lambda X, Y: fit_gls_ar(X, Y, 3),
     "structural": lambda X, Y: fit_structural(X, Y, Parts(season=4)),
     "prais_winsten": lambda X, Y: fit_prais_winsten(X, Y, "regress"),
     "by_segment": lambda X, Y: fit_reml_by_segment(X, Y, 1, X[:, 2] > 0),
