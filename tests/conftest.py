@@ -17,6 +17,9 @@ from hypothesis import HealthCheck, settings
 
 from its_eval.cli import app
 
+# NumPy is not loaded yet: threads of linear algebra beside two workers of pytest would wait for one another
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
 # as in the program itself: what libraries make lives to the end, and looking through it again takes a tenth
 gc.set_threshold(100_000)
 # how long an example takes says how busy the machine is
