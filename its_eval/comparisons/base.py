@@ -52,7 +52,7 @@ class Comparison:
     has_batch : bool
         Whether very many series can be estimated at once.
     fits_gap : bool
-        Whether the series is the gap to others, and not a unit's own level.
+        Whether the series is the gap to others, and not a unit's own level, though no mean is taken off.
     mixture_words : str
         What the weighted donors are called that stand for a unit; blank where peers do.
     course : str
@@ -271,7 +271,6 @@ DIFFERENCE = Comparison(
     subtracts=True,
     has_mean_series=True,
     has_batch=True,
-    fits_gap=True,
 )
 
 

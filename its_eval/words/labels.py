@@ -123,7 +123,7 @@ def is_controlled(design: str) -> bool:
 
 def fits_gap(design: str) -> bool:
     """Return whether a design fits the gap to others, and not a unit's own level."""
-    return design in COMPARISONS and bool(COMPARISONS[design].fits_gap)
+    return design in COMPARISONS and bool(COMPARISONS[design].fits_gap or COMPARISONS[design].subtracts)
 
 
 def gaps_first(design: str) -> tuple[bool, int]:
