@@ -32,7 +32,7 @@ def design(*, quadratic=False):
         [Interruption("i", START)],
         Season(),
         np.zeros(N, dtype=bool),
-        quadratic=quadratic,
+        trend="quadratic" if quadratic else "linear",
     )
 
 
