@@ -57,6 +57,9 @@ class Comparison:
         What the weighted donors are called that stand for a unit; blank where peers do.
     course : str
         What is expected to go on without an interruption.
+    weighs_periods : bool
+        Whether the periods before the start have weights of their own, found from those with an effect, in
+        the place of a trend and a season.
     """
 
     name: str
@@ -73,6 +76,7 @@ class Comparison:
     fits_gap: bool = False
     mixture_words: str = ""
     course: str = "earlier trend"
+    weighs_periods: bool = False
 
     def scales(self, estimates: Sequence[Estimates]) -> dict[str, float] | None:  # noqa: ARG002
         """Return by unit what an estimate is held against where it has no standard error."""

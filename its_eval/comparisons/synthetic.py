@@ -63,15 +63,7 @@ class Mixture:
 
 @dataclass(frozen=True)
 class Synthetic(Comparison):
-    """A unit beside a mixture of donors that moved like it before the start.
-
-    Attributes
-    ----------
-    weighs_periods : bool
-        Whether the periods before the start have weights of their own, found from those with an effect.
-    """
-
-    weighs_periods: bool = False
+    """A unit beside a mixture of donors that moved like it before the start."""
 
     def mixture(self, unit: FloatArray, before: FloatArray, after: FloatArray) -> Mixture:  # noqa: ARG002
         """Return the mixture that stands for a unit.

@@ -97,7 +97,10 @@ def _model(settings: Mapping[str, Any]) -> Iterator[str]:
     intervention = settings["intervention"]
     start = intervention.get("date") or "the date of each unit"
     frequency = settings["data"]["frequency"]
-    for labels, (course,) in _grouped(settings, "trend", lambda trend: (TRENDS[trend or "linear"],)):
+    weighted = all(COMPARISONS[design].weighs_periods for design in settings["designs"])
+    for labels, (course,) in _grouped(
+        settings, "trend", lambda trend: (TRENDS["none" if weighted else trend or "linear"],)
+    ):
         which = "" if labels == "all outcomes" else f" ({labels})"
         if intervention.get("fit", "whole") == "before":
             yield (
@@ -115,7 +118,7 @@ def _model(settings: Mapping[str, Any]) -> Iterator[str]:
     if phase_in["periods"]:
         how = {"exclude": "left out", "ramp": "fitted as a ramp from none to all of the jump"}
         yield f"The first {phase_in['periods']} periods are phase-in: {how[phase_in['as']]}."
-    for labels, (entry,) in _grouped(settings, "seasonality", _season_words):
+    for labels, (entry,) in () if weighted else _grouped(settings, "seasonality", _season_words):
         yield f"Season ({labels}): {entry}."
     for outcome in settings["outcomes"]:
         scale = SCALES[outcome["transform"]]
@@ -229,9 +232,12 @@ def _comparison(settings: Mapping[str, Any]) -> Iterator[str]:
         # nobody's peers are searched
         return
     chosen = "all eligible units" if peers["k"] == "all" else f"the {peers['k']} nearest eligible units"
-    how = f"by the published recipe {peers['preset']}" if peers.get("preset") else _distance_words(peers)
+    if peers.get("preset"):
+        chosen += f", by the published recipe {peers['preset']}"
+    elif settings["data"].get("characteristics") or peers.get("match") == "pre_period":
+        chosen += f", {_distance_words(peers)}"
     yield (
-        f"Peers are {chosen}, {how}. Treated units are never peers, and a peer needs data for "
+        f"Peers are {chosen}. Treated units are never peers, and a peer needs data for "
         f"{100.0 * float(peers['min_coverage']):g} % of the periods before and of those after the start."
     )
     if peers["within"]:

@@ -5,6 +5,7 @@ import pytest
 from scipy import optimize
 
 from its_eval.peers.donor_weights import double_weights
+from its_eval.words.methods import method_sentences
 
 UNITS = ("T1", "D1", "D2", "D3", "D4", "D5", "D6")
 N, START = 60, 40
@@ -201,3 +202,18 @@ def test_every_rank_is_taken_once_where_units_can_change_places(world):
     found = world.run(treated="each", checks={"placebo_dates": False, "diagnostics": False})
     rows = found.tables["verdicts"].query("label != ''")
     assert sorted(rows["p_rank"]) == pytest.approx(np.arange(1, 8) / 7)
+
+
+def told(world, subject, **keys):
+    settings = world.config(**keys).model_dump(mode="json", by_alias=True)
+    return " ".join(method_sentences(settings)[subject])
+
+
+def test_the_method_names_no_trend_and_no_distance_that_it_does_not_have(world):
+    assert "a level before" in told(world, "Model")
+    assert "Season" not in told(world, "Model")
+    assert "a straight line before" in told(world, "Model", designs=["single", "sdid"])
+    assert "Season" in told(world, "Model", designs=["single", "sdid"])
+    assert "by Euclidean distance" in told(world, "Comparison")
+    everybody = told(world, "Comparison", peers={"k": "all"}, data={"characteristics": None})
+    assert "Peers are all eligible units. Treated units" in everybody
