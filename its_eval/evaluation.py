@@ -137,6 +137,8 @@ class Verdict:
 
 #: What is read of a contrast.
 _READ = ("estimate", "std_error", "df", "statistic", "p_value", "conf_low", "conf_high")
+#: Of which fit a row is.
+_FIT = ("outcome", "unit", "design", "estimator")
 #: Columns of every table, in order (the contract; columns after a blank line are additions to it).
 COLUMNS: dict[str, tuple[str, ...]] = {
     "summary": (
@@ -149,13 +151,14 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("estimand", "scale", "inference_scale", "estimate", "std_error", "df", "statistic", "p_value"),
         *("conf_low", "conf_high", "conf_level", "p_adjusted", "inference"),
     ),
-    "coefficients": ("outcome", "unit", "design", "estimator", "term", *_READ),
+    "coefficients": (*_FIT, "term", *_READ),
+    "error_model": (*_FIT, "process", "chosen_by", "term", "estimate", "std_error"),
     "fits": (
-        *("outcome", "unit", "design", "estimator", "n", "n_pre", "n_post", "n_missing", "n_terms"),
+        *(*_FIT, "n", "n_pre", "n_post", "n_missing", "n_terms"),
         *("ar_order", "rho1", "rho2", "variance_ratio", "sigma", "log_likelihood", "dispersion", "flags"),
         *("season", "weights"),
     ),
-    "not_estimated": ("outcome", "unit", "design", "estimator", "reason", "message"),
+    "not_estimated": (*_FIT, "reason", "message"),
     "peers": ("outcome", "unit", "rank", "peer", "distance", "pool_rank"),
     "peer_exclusions": ("outcome", "unit", "candidate", "distance", "reason", "count"),
     "peer_contributions": (
@@ -234,13 +237,11 @@ BESIDE: dict[str, tuple[str, ...]] = {
 #: How rows are sorted; the order of configs (outcomes, units, designs, estimators) never matters.
 SORT_KEYS: dict[str, tuple[str, ...]] = {
     "summary": ("outcome", "unit", "design"),
-    "effects": (
-        *("outcome", "unit", "design", "estimator", "interruption_period", "interruption", "estimand"),
-        "scale",
-    ),
-    "coefficients": ("outcome", "unit", "design", "estimator"),
-    "fits": ("outcome", "unit", "design", "estimator"),
-    "not_estimated": ("outcome", "unit", "design", "estimator", "reason"),
+    "effects": (*_FIT, "interruption_period", "interruption", "estimand", "scale"),
+    "coefficients": _FIT,
+    "error_model": _FIT,
+    "fits": _FIT,
+    "not_estimated": (*_FIT, "reason"),
     "peers": ("outcome", "unit", "rank"),
     "peer_exclusions": ("outcome", "unit", "distance", "candidate", "reason"),
     "peer_contributions": ("unit", "peer", "variable"),
@@ -269,6 +270,7 @@ TEXT_COLUMNS = frozenset(
         *("variable", "period", "direction", "label", "flags", "season", "weights", "used_reason"),
         *("indicator", "check", "severity", "status", "placebo", "dimension", "choice", "method"),
         *("question", "inference", "donor", "control", "series", "decision"),
+        *("process", "chosen_by"),
     }
 )
 WHOLE_COLUMNS = frozenset(

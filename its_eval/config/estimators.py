@@ -39,7 +39,9 @@ _MOST_ORDER = 5
 #: Order of the longest autoregression, a year of months, and of the longest of many series at once.
 _LONGEST_AUTOREGRESSION, _LONGEST_AT_ONCE = 12, 2
 #: An order as it may be written.
-_Order = Annotated[int, Field(ge=1, le=_LONGEST_AUTOREGRESSION)] | Literal["auto"] | tuple[int, int, int]
+_Order = (
+    Annotated[int, Field(ge=1, le=_LONGEST_AUTOREGRESSION)] | Literal["auto", "aicc"] | tuple[int, int, int]
+)
 
 
 def _three_orders(value: object) -> tuple[int, int, int] | None:
@@ -56,7 +58,7 @@ def _three_orders(value: object) -> tuple[int, int, int] | None:
 def _order_entry(value: object) -> object:
     """Return an order as number, word or triple; one message for all forms instead of one each."""
     text = value.strip() if isinstance(value, str) else value
-    if text == "auto":
+    if text in ("auto", "aicc"):
         return text
     if str(text).isascii() and str(text).isdigit() and 1 <= int(str(text)) <= _LONGEST_AUTOREGRESSION:
         return int(str(text))
@@ -64,7 +66,7 @@ def _order_entry(value: object) -> object:
     if orders is None:
         expected = (
             f"1, 2 or auto; for gls_ar 1 to {_LONGEST_AUTOREGRESSION}; for arima [p, d, q], each 0 to "
-            f"{_MOST_ORDER}"
+            f"{_MOST_ORDER}, or aicc"
         )
         raise custom_error(f"{show(value)} is not an order", expected)
     return orders
@@ -89,7 +91,8 @@ class Estimator(Settings):
     order: Annotated[_Order, BeforeValidator(_order_entry, json_schema_input_type=_Order)] = Field(
         default="auto",
         description="reml_ar: autoregressive order, 1, 2 or auto (by the length of the series); gls_ar: the "
-        f"same, up to {_LONGEST_AUTOREGRESSION}; arima: [p, d, q], [1, 0, 0] when left out.",
+        f"same, up to {_LONGEST_AUTOREGRESSION}; arima: [p, d, q], [1, 0, 0] when left "
+        "out, or aicc (chosen for each series by AICc on the periods before the first interruption).",
     )
     variance: Literal["constant", "by_segment"] = Field(
         default="constant", description="reml_ar: one variance, or one before and one after the start."
@@ -139,7 +142,10 @@ class Estimator(Settings):
                 self.settle(order=(1, 0, 0))
             elif isinstance(self.order, int):
                 what = f"{show(self.order)}: the order of arima is three numbers"
-                refuse("estimators", [Fault(("order",), what, "[p, d, q], e.g. [1, 0, 0]")])
+                refuse("estimators", [Fault(("order",), what, "[p, d, q], e.g. [1, 0, 0], or aicc")])
+        elif self.order == "aicc" and "order" in options_of(self.name):
+            what = f"aicc: {self.name} does not choose its order by the data; arima alone does"
+            refuse("estimators", [Fault(("order",), what, "1, 2 or auto")])
         elif isinstance(self.order, tuple):
             what = f"{show(list(self.order))}: the order of {self.name} is one number"
             refuse("estimators", [Fault(("order",), what, "one of 1, 2, auto")])

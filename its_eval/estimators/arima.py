@@ -14,18 +14,17 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from its_eval.estimators.error_terms import ProcessTerms, term_names
 from its_eval.estimators.fit import (
-    SingularDesignError,
     blank_fit,
     degenerate_series,
     missing_patterns,
     require_estimable,
 )
-from its_eval.estimators.kind import Entry, EstimatorKind, FitContext
 from its_eval.estimators.placing import independent_columns, of_unit_length, place_line
 from its_eval.estimators.reml.reml_ar import NEAR_UNIT_ROOT
 
@@ -64,6 +63,13 @@ class ErrorProcess:
         """Observations that determine the starting level instead of entering the likelihood."""
         return self.order[1] + self.seasonal_order[1] * self.seasonal_order[3]
 
+    @property
+    def words(self) -> str:
+        """What it is called: ``ARIMA(1,0,1)``, ``ARIMA(0,1,1)(0,1,1)[12]``."""
+        *orders, season = self.seasonal_order
+        seasonal = f"({','.join(map(str, orders))})[{season}]" if any(orders) else ""
+        return f"ARIMA({','.join(map(str, self.order))}){seasonal}"
+
 
 @dataclass(frozen=True)
 class Maximum:
@@ -81,6 +87,10 @@ class Maximum:
         Of the errors, differenced where they are.
     log_likelihood : float
     converged : bool
+    own : ndarray, shape (q,)
+        Parameters of the error process: ar, ma, seasonal ar and ma, variance of the innovations.
+    own_errors : ndarray, shape (q,)
+        Their standard errors by the observed information of all parameters; NaN without convergence.
     """
 
     coefficients: FloatArray
@@ -89,6 +99,8 @@ class Maximum:
     marginal_variance: float
     log_likelihood: float
     converged: bool
+    own: FloatArray
+    own_errors: FloatArray
 
 
 def maximise(process: ErrorProcess, y: FloatArray, columns: FloatArray) -> Maximum:
@@ -108,6 +120,9 @@ def maximise(process: ErrorProcess, y: FloatArray, columns: FloatArray) -> Maxim
     model = _model(process, y, columns)
     params, curvature, converged = _polish(model, _neighbourhood(model))
     covariance = _inverse(-curvature)
+    own_errors = np.full(params.size - n_terms, np.nan)
+    if covariance is not None and converged:
+        own_errors = np.sqrt(np.diag(covariance)[n_terms:])
     if covariance is None:
         # With the error process taken as known the information is X'V^-1 X, whatever the state of the rest.
         n_averaged = model.nobs - model.loglikelihood_burn
@@ -122,6 +137,8 @@ def maximise(process: ErrorProcess, y: FloatArray, columns: FloatArray) -> Maxim
         marginal_variance=float(ArmaProcess(whole, moving_average).acovf(1)[0] * params[-1]),
         log_likelihood=_log_likelihood(model, params) + process.n_diffuse * math.log(2.0 * math.pi) / 2.0,
         converged=converged,
+        own=params[n_terms:],
+        own_errors=own_errors,
     )
 
 
@@ -252,7 +269,7 @@ def fit_arima(
         differenced errors where they are differenced. Flags: ``not_converged`` (there is likelihood left to
         gain or no maximum; standard errors then take the error process as known where they have to),
         ``near_unit_root`` (first partial autocorrelation above 0.9), ``differenced`` (columns were removed),
-        ``degenerate`` (as ``fit_ols``).
+        ``degenerate`` (as ``fit_ols``). ``processes`` has the coefficients of the error process.
 
     Raises
     ------
@@ -267,7 +284,9 @@ def fit_arima(
     seasonal_p, seasonal_d, seasonal_q, season = seasonal_order
     process = ErrorProcess(order, seasonal_order)
     n_series, n_terms = Y.shape[1], X.shape[1]
-    result = blank_fit(n_series, n_terms, 0, p, FLAGS)
+    result = replace(
+        blank_fit(n_series, n_terms, 0, p, FLAGS), processes=np.full(n_series, None, dtype=np.object_)
+    )
     kept = kept_columns(X, d, seasonal_d, season)
     if kept.size < n_terms:
         result.flags["differenced"][:] = True
@@ -328,6 +347,8 @@ def _fit_one(
     result.params[series] = coefficients
     result.covariance.model[series] = result.covariance.adjusted[series] = (covariance + covariance.T) / 2.0
     result.sigma[series] = scale * math.sqrt(best.marginal_variance)
+    if result.processes is not None:
+        result.processes[series] = _terms(process, best, scale)
     result.partial_autocorrelations[series] = best.partial_autocorrelations
     n_effective = outcome.size - process.n_diffuse
     result.log_likelihood[series] = best.log_likelihood - n_effective * math.log(scale)
@@ -336,22 +357,15 @@ def _fit_one(
     result.flags["near_unit_root"][series] = bool((first > NEAR_UNIT_ROOT).any())
 
 
-def _fit_entry(X: FloatArray, Y: FloatArray, estimator: Entry, context: FitContext) -> Fit:
-    """Fit an entry of the config, whose season is that of the frequency."""
-    if any(estimator.seasonal_order) and context.per_year < 2:
-        message = "a seasonal order needs at least 2 periods a year"
-        raise SingularDesignError(message, terms=(), n_used=context.n_used, n_terms=X.shape[1])
-    seasonal = (*estimator.seasonal_order, context.per_year if any(estimator.seasonal_order) else 0)
-    return fit_arima(X, Y, cast("tuple[int, int, int]", estimator.order), seasonal)
-
-
-ARIMA = EstimatorKind(
-    "arima",
-    "ARIMA errors, maximum likelihood",
-    "an ARIMA process, by maximum likelihood and the normal distribution; too narrow in short series",
-    _fit_entry,
-    options=("order", "seasonal_order"),
-    has_error_model=True,
-    slow=True,
-    has_own_refusals=True,
-)
+def _terms(process: ErrorProcess, best: Maximum, scale: float) -> ProcessTerms:
+    """Return the coefficients of the error process; the variance of the innovations in the series' unit."""
+    (p, _, q), (seasonal_p, _, seasonal_q, _) = process.order, process.seasonal_order
+    units = np.ones(best.own.size)
+    units[-1] = scale**2
+    return ProcessTerms(
+        process.words,
+        by_data=False,
+        terms=term_names(p, q, seasonal_p, seasonal_q),
+        estimate=tuple((best.own * units).tolist()),
+        std_error=tuple((best.own_errors * units).tolist()),
+    )

@@ -22,7 +22,7 @@ ESTIMATORS: Catalogue[EstimatorKind] = Catalogue(
         "ols": f"{_HOME}.least_squares:LEAST_SQUARES",
         "newey_west": f"{_HOME}.least_squares:NEWEY_WEST",
         "prais_winsten": f"{_HOME}.prais_winsten:PRAIS_WINSTEN",
-        "arima": f"{_HOME}.arima:ARIMA",
+        "arima": f"{_HOME}.arima_order:ARIMA",
         "structural": f"{_HOME}.structural:STRUCTURAL",
         "poisson": f"{_HOME}.families:POISSON",
         "quasi_poisson": f"{_HOME}.families:QUASI_POISSON",

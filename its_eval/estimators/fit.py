@@ -189,9 +189,11 @@ class Fit:
     walk_variances : ndarray, shape (S, 2), or None
         Of a random walk with added noise: variance of a step from one period to the next, and of the noise
         where the relative variance is 1; None for other errors.
-    no_estimate : ndarray of bool, shape (k,), or None
+    no_estimate : ndarray of bool, shape (k,) or (S, k), or None
         Coefficients that the model does not have, such as the level of a differenced series: what stands for
         them only places a line, and no contrast of them has an estimate. None: there are none such.
+    processes : ndarray of ProcessTerms or None, shape (S,), or None
+        Coefficients of the error process; None for a degenerate series, and where no table has them.
     """
 
     params: FloatArray
@@ -205,6 +207,7 @@ class Fit:
     dispersion: FloatArray | None = None
     walk_variances: FloatArray | None = None
     no_estimate: BoolArray | None = None
+    processes: NDArray[np.object_] | None = None
 
     def one(self, series: int) -> Fit:
         """Return the fit of one series alone, so that contrasts of its own cost nothing for the others."""
@@ -212,16 +215,10 @@ class Fit:
 
     def take(self, pick: NDArray[np.intp] | slice) -> Fit:
         """Return the fit of some of the series."""
-        covariance = self.covariance
+        lacking = self.no_estimate
         return Fit(
             self.params[pick],
-            CovarianceModel(
-                covariance.adjusted[pick],
-                covariance.model[pick],
-                covariance.gradients[pick],
-                covariance.parameter_covariance[pick],
-                covariance.df_residual[pick],
-            ),
+            CovarianceModel(*(array[pick] for array in vars(self.covariance).values())),
             self.sigma[pick],
             self.partial_autocorrelations[pick],
             self.log_likelihood[pick],
@@ -230,7 +227,8 @@ class Fit:
             None if self.variance_ratio is None else self.variance_ratio[pick],
             None if self.dispersion is None else self.dispersion[pick],
             None if self.walk_variances is None else self.walk_variances[pick],
-            self.no_estimate,
+            lacking if lacking is None or lacking.ndim == 1 else lacking[pick],
+            None if self.processes is None else self.processes[pick],
         )
 
     def contrasts(self, matrix: FloatArray) -> ContrastEstimates:
@@ -238,7 +236,8 @@ class Fit:
         read = self.covariance.estimate(self.params, matrix)
         if self.no_estimate is None:
             return read
-        lacking = np.broadcast_to((matrix[..., self.no_estimate] != 0.0).any(axis=-1), read.estimate.shape)
+        touched = (matrix != 0.0) & np.atleast_2d(self.no_estimate)[:, None, :]
+        lacking = np.broadcast_to(touched.any(axis=-1), read.estimate.shape)
         numbers = (read.estimate, read.std_error, read.df, read.df_unclipped)
         return ContrastEstimates(*(np.where(lacking, np.nan, values) for values in numbers))
 

@@ -11,6 +11,7 @@ time.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import linalg, signal
 
+from its_eval.estimators.error_terms import ProcessTerms, term_names
 from its_eval.estimators.fit import blank_fit, degenerate_series, missing_patterns, require_estimable
 from its_eval.estimators.kind import Entry, EstimatorKind, FitContext, autoregressive_order
 from its_eval.estimators.reml.autoregression import bound_arrays
@@ -123,7 +125,7 @@ def fit_gls_ar(X: FloatArray, Y: FloatArray, order: int) -> Fit:
         The variance parameters are (log sigma^2, r); partial autocorrelations are r, sigma is the marginal
         standard deviation, the log-likelihood restricted. Flags as those of ``fit_reml_ar``: ``at_bound``
         (a partial autocorrelation within 0.001 of its bound), ``near_unit_root``, ``degenerate``, and
-        ``not_converged``.
+        ``not_converged``. ``processes`` has the autoregressive coefficients.
 
     Raises
     ------
@@ -135,7 +137,8 @@ def fit_gls_ar(X: FloatArray, Y: FloatArray, order: int) -> Fit:
     if not 1 <= order <= MOST_ORDER:
         raise ValueError(f"order is {order}; it has to be 1 to {MOST_ORDER}")
     n_series, n_terms = Y.shape[1], X.shape[1]
-    result = blank_fit(n_series, n_terms, 1 + order, order, FLAGS)
+    blank = blank_fit(n_series, n_terms, 1 + order, order, FLAGS)
+    result = replace(blank, processes=np.full(n_series, None, dtype=np.object_))
     for pattern in missing_patterns(Y):
         observed = pattern.observed
         require_estimable(X, observed, minimum_df=order + 2)
@@ -186,8 +189,43 @@ def _fit_one(
     result.log_likelihood[series] = best.log_likelihood - (outcome.size - X.shape[1]) * math.log(scale)
     near = np.abs(best.theta[:, None] - likelihood.bounds).min(axis=1) < AT_BOUND
     result.flags["at_bound"][series] = bool(near.any())
+    if result.processes is not None:
+        spread = own.parameter_covariance[series] if best.converged and not near.any() else None
+        result.processes[series] = _terms(best.theta, variance, spread)
     result.flags["near_unit_root"][series] = bool(best.theta[0] > NEAR_UNIT_ROOT)
     result.flags["not_converged"][series] = not best.converged
+
+
+def _terms(partials: FloatArray, variance: float, spread: FloatArray | None) -> ProcessTerms:
+    """Return the coefficients and the variance of the innovations, with errors by the delta method.
+
+    Parameters
+    ----------
+    partials : ndarray, shape (p,)
+    variance : float
+        Of the errors.
+    spread : ndarray, shape (1 + p, 1 + p), or None
+        Covariance of the logarithm of the variance and the partial autocorrelations; None: there is none.
+    """
+    order = partials.size
+    innovations = variance * float(np.prod(1.0 - partials**2))
+    errors = np.full(order + 1, np.nan)
+    if spread is not None:
+        slopes = np.zeros((order + 1, order + 1))
+        slopes[order, 0] = innovations
+        slopes[order, 1:] = -2.0 * innovations * partials / (1.0 - partials**2)
+        for axis in range(order):
+            stepped = partials.astype(np.complex128)
+            stepped[axis] += 1j * COMPLEX_STEP
+            slopes[:order, axis + 1] = coefficients(stepped).imag / COMPLEX_STEP
+        errors = np.sqrt(np.diag(slopes @ spread @ slopes.T))
+    return ProcessTerms(
+        f"AR({order})",
+        by_data=False,
+        terms=term_names(order),
+        estimate=(*coefficients(partials).tolist(), innovations),
+        std_error=tuple(errors.tolist()),
+    )
 
 
 def _fit_entry(X: FloatArray, Y: FloatArray, estimator: Entry, context: FitContext) -> Fit:

@@ -101,6 +101,8 @@ class FitContext:
         estimators that model it.
     counts, sizes : ndarray, shape (n, S), or None
         Numerators and denominators, for count and binomial families; ``sizes`` None without denominators.
+    first_start : int or None
+        The first period of any interruption; None: that of ``after``.
     """
 
     n_used: int
@@ -109,6 +111,14 @@ class FitContext:
     relative_variance: FloatArray | None = None
     counts: FloatArray | None = None
     sizes: FloatArray | None = None
+    first_start: int | None = None
+
+    @property
+    def before_any(self) -> BoolArray:
+        """Periods before the first interruption, shape (n,)."""
+        if self.first_start is None:
+            return ~self.after
+        return np.arange(self.after.size) < self.first_start
 
     def weights_of(self, series: NDArray[np.intp]) -> FitContext:
         """Return the context of some of the series of an estimator that is no family."""

@@ -286,11 +286,17 @@ def _estimated(piece: Piece, ask: Ask) -> list[Estimates]:
 def _apart(item: Estimates, ask: Ask) -> list[Estimates]:
     """Return series that answer for themselves, and those at a bound with the kind that answers for them.
 
-    Those that miss different periods are taken apart too, unless they may stay together.
+    Those that miss different periods are taken apart too, unless they may stay together; and those of which
+    different coefficients have no estimate.
     """
     if item.observed.ndim == 2 and not ask.joined:
         patterns = missing_patterns(np.where(item.observed.T, 0.0, np.nan))
         return [part for pattern in patterns for part in _apart(_of_pattern(item, pattern), ask)]
+    lacking = None if item.fit is None else item.fit.no_estimate
+    if item.fit is not None and lacking is not None and lacking.ndim == 2:
+        kinds, of_kind = np.unique(lacking, axis=0, return_inverse=True)
+        found = [(kind, item.take(np.flatnonzero(of_kind == place))) for place, kind in enumerate(kinds)]
+        return [replace(part, fit=part.fit and replace(part.fit, no_estimate=kind)) for kind, part in found]
     instead = None if item.kind is None else item.kind.at_bound
     bound = at_bound(item.statistics.flags)
     if instead is None or not bound.size:

@@ -114,7 +114,9 @@ def fit_context(sheet: Sheet, design: Design, observed: BoolArray) -> FitContext
     """Return what estimators need beside a design and series with these used periods, (n,) or (S, n)."""
     after = np.arange(design.n_periods) >= design.interruption.start
     told = informing(design.interruptions, np.ones(design.n_periods, dtype=np.bool_))
-    return FitContext(int((observed & told).sum(axis=-1).min()), after, sheet.plan.per_year)
+    n_used = int((observed & told).sum(axis=-1).min())
+    first = min(interruption.start for interruption in design.interruptions)
+    return FitContext(n_used, after, sheet.plan.per_year, first_start=first)
 
 
 def _by_series(observed: BoolArray) -> BoolArray:

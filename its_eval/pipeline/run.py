@@ -51,6 +51,7 @@ from its_eval.pipeline.tables import (
     add_series,
     answers,
     donor_weight_rows,
+    error_model_rows,
     peer_rows,
     without_primary,
 )
@@ -352,6 +353,7 @@ def _tabulate(
     for answer, p_adjusted in zip(answered.answers, adjusted, strict=True):
         add_effects(answer, p_adjusted, confidence, tables["effects"])
         add_coefficients(answer, confidence, tables["coefficients"])
+        rows["error_model"] += error_model_rows(answer)
         words = add_fits(answer, credibility.flags if answer.is_first else {}, tables["fits"])
         if not answer.is_first:
             continue

@@ -153,6 +153,31 @@ def add_coefficients(answer: Answers, confidence: float, into: TableColumns) -> 
     )
 
 
+def error_model_rows(answer: Answers) -> Iterator[Row]:
+    """Yield the rows of ``error_model``: every coefficient of the error process of every series.
+
+    Of a series at a bound, which another model answers, they are those of the fit that met the bound.
+    """
+    fit, sheet = answer.estimates.fit, answer.estimates.sheet
+    if fit is None or fit.processes is None:
+        return
+    for unit, found in zip(answer.estimates.units, fit.processes, strict=True):
+        if found is None:
+            continue
+        for term, value, error in zip(found.terms, found.estimate, found.std_error, strict=True):
+            yield {
+                "outcome": sheet.plan.outcome.name,
+                "unit": unit,
+                "design": sheet.comparison,
+                "estimator": answer.estimates.estimator,
+                "process": found.process,
+                "chosen_by": "data" if found.by_data else "config",
+                "term": term,
+                "estimate": value,
+                "std_error": error,
+            }
+
+
 def add_fits(answer: Answers, more_flags: dict[str, set[str]], into: TableColumns) -> list[str]:
     """Add a row for every series, and return its flags; `more_flags` are those that only checks can give.
 
@@ -167,6 +192,8 @@ def add_fits(answer: Answers, more_flags: dict[str, set[str]], into: TableColumn
     partials = statistics.partial_autocorrelations
     order = partials.shape[1]
     fit = estimates.fit
+    # where the data chose, series with a lower order than others have blank places
+    chosen = estimates.entry is not None and estimates.entry.order == "aicc"
 
     flags = _flags(answer, more_flags)
 
@@ -184,7 +211,7 @@ def add_fits(answer: Answers, more_flags: dict[str, set[str]], into: TableColumn
             "n_post": _counted(after & observed),
             "n_missing": _counted(design.usable & ~observed),
             "n_terms": float(len(design.terms)),
-            "ar_order": float(order),
+            "ar_order": (~np.isnan(partials)).sum(axis=1).astype(np.float64) if chosen else float(order),
             "rho1": partials[:, 0] if order > 0 else nothing,
             "rho2": partials[:, 1] if order > 1 else nothing,
             "variance_ratio": known(None if fit is None else fit.variance_ratio),

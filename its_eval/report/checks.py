@@ -231,7 +231,7 @@ def _choices(source: ReportSource) -> Section:
     """Return the primary estimand by every estimator and under every choice tried."""
     blocks: list[Block] = []
     for outcome in source.outcomes:
-        own = [*_estimators(source, outcome), *_alternatives(source, outcome)]
+        own = [*_estimators(source, outcome), *_alternatives(source, outcome), *_errors(source, outcome)]
         if own:
             blocks += [Heading(source.label(outcome), ident=anchor("choices", outcome)), *own]
     if source.table("sensitivity").empty:
@@ -264,6 +264,25 @@ def _estimators(source: ReportSource, outcome: str) -> list[Block]:
     named = set(rows["estimator"]) & {"newey_west", "ols"}
     words = [plain(too_narrow, "quiet")] if named else []
     return [Folded(f"By every estimator: {what}", [*words, table])]
+
+
+def _errors(source: ReportSource, outcome: str) -> list[Block]:
+    """Return the coefficients of error processes, and whether the data chose their order."""
+    rows = source.rows("error_model", outcome)
+    if rows.empty:
+        return []
+    shown, more = shortened(rows, "error_model")
+    caption = f"{source.label(outcome)}: how neighbouring periods depend on each other, by estimator"
+    makers = who(source) | {
+        "Estimator": text("estimator"),
+        "Process": text("process"),
+        "Order chosen by": told(lambda row: "the data" if row["chosen_by"] == "data" else "the settings"),
+        "Coefficient": told(lambda row: row["term"].replace("_", " ")),
+        "Estimate#": value("error_model", "estimate", 3),
+        "Standard error#": value("error_model", "std_error", 3),
+    }
+    table = table_of(shown, anchor("table-errors", outcome), f"{caption}.{more}", makers)
+    return [Folded("The error models, in numbers", [table])]
 
 
 def _alternatives(source: ReportSource, outcome: str) -> list[Block]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 #: Columns that say with the sort keys which row is meant.
-_ALSO_KEYS = {"coefficients": ("term",), "effects": ("role",), "pooled": ()}
+_ALSO_KEYS = {"coefficients": ("term",), "error_model": ("term",), "effects": ("role",), "pooled": ()}
 #: Texts of a table without keys of its own that say which row is meant.
 _SINGLE = "row"
 

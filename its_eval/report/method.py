@@ -27,7 +27,7 @@ def method(source: ReportSource) -> tuple[Section, ...]:
 def _methods(source: ReportSource) -> Section:
     """Return what was done, in words."""
     blocks: list[Block] = []
-    for title, sentences in method_sentences(source.settings).items():
+    for title, sentences in method_sentences(source.settings, source.table("error_model")).items():
         blocks += [Heading(title), Bullets([plain(sentence) for sentence in sentences])]
     return Section("methods", "How this was done", blocks)
 

@@ -74,7 +74,7 @@ def _controls(source: ReportSource) -> list[Section]:
 
 def _methods(source: ReportSource) -> Section:
     blocks: list[Block] = [plain(_METHODS, "quiet")]
-    for title, sentences in method_sentences(source.settings).items():
+    for title, sentences in method_sentences(source.settings, source.table("error_model")).items():
         blocks += [Heading(title), plain(" ".join(sentences))]
     program = source.provenance.get("program") or {}
     if program:

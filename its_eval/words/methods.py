@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.design.shapes import SHAPES
@@ -12,6 +12,9 @@ from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.scales import SCALES
 from its_eval.words.labels import CORRELATED_OUTCOMES, MATCHED_ON_OUTCOME, estimand_words, family_words
 from its_eval.words.numbers import plural
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SEASONS = {
     "none": "no season",
@@ -28,13 +31,15 @@ _MISSING = {
 }
 
 
-def method_sentences(settings: Mapping[str, Any]) -> dict[str, list[str]]:
+def method_sentences(settings: Mapping[str, Any], errors: pd.DataFrame | None = None) -> dict[str, list[str]]:
     """Return what was done by subject.
 
     Parameters
     ----------
     settings : mapping
         The config with every default, as plain values.
+    errors : DataFrame, optional
+        The table ``error_model``, to name what was chosen by the data.
     """
     subjects = {
         "Data and time": _data,
@@ -43,7 +48,29 @@ def method_sentences(settings: Mapping[str, Any]) -> dict[str, list[str]]:
         "Comparison": _comparison,
         "Quantities and conclusions": _conclusions,
     }
-    return {title: list(told(settings)) for title, told in subjects.items()}
+    sentences = {title: list(told(settings)) for title, told in subjects.items()}
+    sentences["Estimation"] += _chosen_orders(settings, errors)
+    return sentences
+
+
+def _chosen_orders(settings: Mapping[str, Any], errors: pd.DataFrame | None) -> Iterator[str]:
+    """Yield of each ARIMA process whose order was chosen by the data how, and which it was."""
+    entries = (entry for outcome in settings["outcomes"] for entry in outcome["estimators"])
+    labels = {entry["label"] for entry in entries if (entry["name"], entry.get("order")) == ("arima", "aicc")}
+    for label in sorted(labels):
+        words = (
+            f"{label}: the order of the ARIMA errors was chosen by the data, for each series by itself and "
+            "on the periods before the first interruption alone: p and q from 0 to 2 by AICc, and one "
+            "difference where a KPSS test at 5 % rejects that the series is stationary around its line. The "
+            "whole series is then fitted with that order. Intervals and p-values do not count this choice"
+        )
+        if errors is not None and not errors.empty:
+            own = errors.loc[errors["estimator"] == label, ["outcome", "unit", "design", "process"]]
+            counts = own.drop_duplicates()["process"].value_counts()
+            found = sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))
+            named = ", ".join(f"{process} ({number} series)" for process, number in found)
+            words += f"; chosen: {named}" if named else ""
+        yield f"{words}."
 
 
 def _missing(settings: Mapping[str, Any]) -> Iterator[str]:

@@ -43,7 +43,7 @@ def test_rows_become_outcomes(load, dictionary):
 def test_faults_name_the_line_of_the_dictionary(faults, dictionary, tmp_path):
     rows = 'waits,"two\nlines",wrong,,,\nbeds,,,quarters,[ols],\n,x,,,"[{name: arima, order: 1}]",\n'
     csv = tmp_path / "dictionary.csv"
-    order = "1: the order of arima is three numbers; expected [p, d, q], e.g. [1, 0, 0]"
+    order = "1: the order of arima is three numbers; expected [p, d, q], e.g. [1, 0, 0], or aicc"
     assert faults(outcomes=dictionary(HEADER + rows), seed="x") == [
         "6: seed: found 'x'; expected a whole number",
         f"{csv}:3: outcomes[0].kind: found 'wrong'; expected one of percentage, rate, count, number",

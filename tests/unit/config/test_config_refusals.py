@@ -7,7 +7,7 @@ ESTIMATORS = (
     "structural, poisson, quasi_poisson, negative_binomial, binomial, quasi_binomial"
 )
 DESIGNS = "one of single, difference, peer_mean, stacked, synthetic, sdid, augmented_synthetic"
-ORDERS = "not an order; expected 1, 2 or auto; for gls_ar 1 to 12; for arima [p, d, q], each 0 to 5"
+ORDERS = "not an order; expected 1, 2 or auto; for gls_ar 1 to 12; for arima [p, d, q], each 0 to 5, or aicc"
 TREATED = "a list of unit codes, e.g. [RTP, RR8], a date for each, e.g. {RTP: 2015-07}, or each"
 DATES = "{RTP: 2015-07, RR8: 2016-01}"
 PEERS_NEEDED = "peers are needed, and `peers` is left out; expected this key left out, or `peers`"
@@ -495,7 +495,20 @@ RULES = [
     # options of estimators
     (
         {"estimators": "[{name: arima, order: 2}]"},
-        "6: estimators[0].order: 2: the order of arima is three numbers; expected [p, d, q], e.g. [1, 0, 0]",
+        "6: estimators[0].order: 2: the order of arima is three numbers; expected [p, d, q], e.g. [1, 0, 0], "
+        "or aicc",
+    ),
+    *(
+        (
+            {"estimators": f"[{{name: {name}, order: aicc}}]"},
+            f"6: estimators[0].order: aicc: {name} does not choose its order by the data; arima alone does; "
+            "expected 1, 2 or auto",
+        )
+        for name in ("reml_ar", "gls_ar")
+    ),
+    (
+        {"estimators": "[{name: ols, order: aicc}]"},
+        "6: estimators[0].order: 'aicc': ols has no such option; expected no options",
     ),
     (
         {"estimators": "[{name: reml_ar, order: [1, 0, 0]}]"},

@@ -143,6 +143,7 @@ def test_a_resolved_config_fits(load):
         {"treated": "each"},
         {"treated": {"RTP": "2015-07"}},
         {"estimators": ["reml_ar", {"name": "arima", "order": [1, 0, 0]}]},
+        {"estimators": [{"name": "arima", "order": "aicc", "seasonal_order": [0, 1, 1]}]},
         {
             "outcomes": [
                 {"indicator": "a", "covariates": ["x", {"indicator": "y", "lag": 1}], "strata": ["s"]}

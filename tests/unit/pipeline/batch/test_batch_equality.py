@@ -144,6 +144,7 @@ FEW = {
     ("estimator", "designs"),
     [
         ("arima", "[single]"),
+        ("{name: arima, order: aicc}", "[single]"),
         ("reml_ar_noise", "[single, difference]"),
         ("reml_local_level", "[difference]"),
         ("structural", "[single, difference]"),

@@ -65,6 +65,7 @@ def batch_tables(path):
         ("{name: reml_ar, variance: by_segment}", "reml_ar", {"variance": "by_segment"}),
         ("reml_ar_noise", "reml_ar_noise", {}),
         ("arima", "arima", {}),
+        ("{name: arima, order: aicc}", "arima", {"order": "aicc"}),
         ("structural", "structural", {}),
         ("{name: structural, trend: stochastic}", "structural", {"trend": "stochastic"}),
     ],
