@@ -92,7 +92,7 @@ def test_g_is_the_distribution_of_the_smallest_p():
     assert list(rates) == ["0", "0.4", "0.8", "0.95", "random walk"]
     promised = [rates[world] for world in ("0", "0.4", "0.8")]
     # the level is exhausted where it is dearest, and five looks without it find too much everywhere
-    assert max(after for _, after in promised) == pytest.approx(0.05, abs=1 / FEW)
+    assert abs(round(FEW * max(after for _, after in promised)) - round(FEW * 0.05)) <= 1
     assert min(before for before, _ in promised) > 0.06
     assert 0.002 < levels.level(0.05) < 0.05
     again = spending(config.looks, design, estimator(config), 1, FEW)[""]
