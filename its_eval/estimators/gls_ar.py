@@ -17,7 +17,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import linalg, signal
+from scipy import linalg
 
 from its_eval.estimators.error_terms import ProcessTerms, term_names
 from its_eval.estimators.fit import blank_fit, degenerate_series, missing_patterns, require_estimable
@@ -61,6 +61,8 @@ def autocorrelations(partials: Any, n_lags: int) -> Any:
     further = n_lags - order - 1
     if further > 0:
         denominator = np.concatenate([[1.0], -phi])
+        from scipy import signal  # noqa: PLC0415  (start-up time)
+
         state = signal.lfiltic([1.0], denominator, rho[1 : order + 1][::-1])
         rho[order + 1 :] = signal.lfilter([1.0], denominator, np.zeros(further), zi=state)[0]
     return rho[:n_lags]
