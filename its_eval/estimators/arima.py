@@ -21,10 +21,10 @@ import numpy as np
 from its_eval.estimators.error_terms import ProcessTerms, term_names
 from its_eval.estimators.fit import (
     blank_fit,
-    degenerate_series,
     missing_patterns,
     require_estimable,
 )
+from its_eval.estimators.least_squares import line_of_one
 from its_eval.estimators.placing import independent_columns, of_unit_length, place_line
 from its_eval.estimators.reml.reml_ar import NEAR_UNIT_ROOT
 
@@ -326,10 +326,8 @@ def _fit_one(
     """Fit one series and write it into its place."""
     observed: BoolArray = ~np.isnan(y)
     used, outcome = X[observed], y[observed]
-    least_squares = np.linalg.lstsq(used, outcome, rcond=None)[0]
-    residual = outcome - used @ least_squares
-    sums = np.array([residual @ residual]), np.array([outcome @ outcome])
-    if degenerate_series(np.where(observed, y, 0.0)[:, None], observed, *sums)[0]:
+    least_squares, residual, degenerate = line_of_one(used, outcome)
+    if degenerate:
         result.flags["degenerate"][series] = True
         result.params[series] = least_squares
         return

@@ -19,12 +19,12 @@ from its_eval.estimators.arima import FLAGS, ErrorProcess, fit_arima, kept_colum
 from its_eval.estimators.fit import (
     SingularDesignError,
     blank_fit,
-    degenerate_series,
     missing_patterns,
     require_estimable,
     scatter,
 )
 from its_eval.estimators.kind import Entry, EstimatorKind, FitContext, ShortSeriesError
+from its_eval.estimators.least_squares import line_of_one
 from its_eval.estimators.placing import independent_columns, of_unit_length
 
 if TYPE_CHECKING:
@@ -225,9 +225,7 @@ def _is_line(X: FloatArray, y: FloatArray) -> bool:
     if outcome.size <= np.linalg.matrix_rank(of_unit_length(used)):
         # too few to vary: what is too short is refused in words
         return False
-    residual = outcome - used @ np.linalg.lstsq(used, outcome, rcond=None)[0]
-    sums = np.array([residual @ residual]), np.array([outcome @ outcome])
-    return bool(degenerate_series(np.where(observed, y, 0.0)[:, None], observed, *sums)[0])
+    return line_of_one(used, outcome)[2]
 
 
 def _fit_entry(X: FloatArray, Y: FloatArray, estimator: Entry, context: FitContext) -> Fit:

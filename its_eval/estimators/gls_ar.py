@@ -20,8 +20,9 @@ import numpy as np
 from scipy import linalg
 
 from its_eval.estimators.error_terms import ProcessTerms, term_names
-from its_eval.estimators.fit import blank_fit, degenerate_series, missing_patterns, require_estimable
+from its_eval.estimators.fit import blank_fit, missing_patterns, require_estimable
 from its_eval.estimators.kind import Entry, EstimatorKind, FitContext, autoregressive_order
+from its_eval.estimators.least_squares import line_of_one
 from its_eval.estimators.reml.autoregression import bound_arrays
 from its_eval.estimators.reml.dense import RestrictedLikelihood
 from its_eval.estimators.reml.entry import RANDOM_WALK
@@ -164,10 +165,8 @@ def _fit_one(
     likelihood: RestrictedLikelihood,
 ) -> None:
     """Fit one series and write it into its place."""
-    least_squares = np.linalg.lstsq(X, outcome, rcond=None)[0]
-    residual = outcome - X @ least_squares
-    sums = np.array([residual @ residual]), np.array([outcome @ outcome])
-    if degenerate_series(outcome[:, None], np.ones(outcome.size, dtype=np.bool_), *sums)[0]:
+    least_squares, residual, degenerate = line_of_one(X, outcome)
+    if degenerate:
         result.flags["degenerate"][series] = True
         result.params[series] = least_squares
         return

@@ -32,6 +32,25 @@ def newey_west_lags(n_used: int) -> int:
     return math.floor(4.0 * math.pow(n_used / 100.0, 2.0 / 9.0))
 
 
+def line_of_one(X: FloatArray, outcome: FloatArray) -> tuple[FloatArray, FloatArray, bool]:
+    """Return coefficients and residuals of one series, and whether the design reproduces it up to rounding.
+
+    Where fits of one series at a time begin.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, k)
+        Design over the used periods.
+    outcome : ndarray, shape (n,)
+        Without gaps.
+    """
+    coefficients = np.asarray(np.linalg.lstsq(X, outcome, rcond=None)[0], dtype=np.float64)
+    residual = outcome - X @ coefficients
+    sums = np.array([residual @ residual]), np.array([outcome @ outcome])
+    degenerate = degenerate_series(outcome[:, None], np.ones(outcome.size, dtype=np.bool_), *sums)
+    return coefficients, residual, bool(degenerate[0])
+
+
 def fit_ols(X: FloatArray, Y: FloatArray) -> Fit:
     """Fit one design to many series by ordinary least squares, t(n - k).
 

@@ -28,11 +28,11 @@ from its_eval.estimators.fit import (
     CovarianceModel,
     SingularDesignError,
     blank_fit,
-    degenerate_series,
     missing_patterns,
     require_estimable,
 )
 from its_eval.estimators.kind import Entry, EstimatorKind, FitContext
+from its_eval.estimators.least_squares import line_of_one
 from its_eval.estimators.placing import independent_columns, of_unit_length, place_line
 from its_eval.estimators.reml.dense import RestrictedLikelihood
 from its_eval.estimators.reml.kenward_roger import dense_kenward_roger
@@ -203,11 +203,8 @@ def _projected(covariances: list[FloatArray], free: FloatArray) -> Covariance:
 def _fit_one(result: Fit, series: int, model: _Model, outcome: FloatArray, kept: NDArray[np.intp]) -> None:
     """Fit one series and write it into its place."""
     X, used = model.X, model.design
-    least_squares = np.linalg.lstsq(used, outcome, rcond=None)[0]
-    residual = outcome - used @ least_squares
-    sums = np.array([residual @ residual]), np.array([outcome @ outcome])
-    every = np.ones(outcome.size, dtype=np.bool_)
-    if degenerate_series(outcome[:, None], every, *sums)[0]:
+    least_squares, residual, degenerate = line_of_one(used, outcome)
+    if degenerate:
         result.flags["degenerate"][series] = True
         result.params[series] = least_squares
         return

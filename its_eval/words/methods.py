@@ -55,8 +55,8 @@ def method_sentences(settings: Mapping[str, Any], errors: pd.DataFrame | None = 
 
 def _chosen_orders(settings: Mapping[str, Any], errors: pd.DataFrame | None) -> Iterator[str]:
     """Yield of each ARIMA process whose order was chosen by the data how, and which it was."""
-    entries = (entry for outcome in settings["outcomes"] for entry in outcome["estimators"])
-    labels = {entry["label"] for entry in entries if (entry["name"], entry.get("order")) == ("arima", "aicc")}
+    by_data = (entry for entry in _entries(settings) if entry["name"] == "arima")
+    labels = {entry["label"] for entry in by_data if entry.get("order") == "aicc"}
     for label in sorted(labels):
         words = (
             f"{label}: the order of the ARIMA errors was chosen by the data, for each series by itself and "
@@ -186,14 +186,18 @@ def _grouped(
         yield "all outcomes" if len(groups) == 1 else ", ".join(labels), shared
 
 
+def _entries(settings: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the estimators of all outcomes."""
+    return (entry for outcome in settings["outcomes"] for entry in outcome["estimators"])
+
+
 #: Estimators by restricted maximum likelihood whose name does not say so.
 _RESTRICTED = ("structural", "gls_ar")
 
 
 def _structural(settings: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     """Yield the label of each structural model and its parts that change by themselves."""
-    entries = (entry for outcome in settings["outcomes"] for entry in outcome["estimators"])
-    found = {entry["label"]: entry for entry in entries if entry["name"] == "structural"}
+    found = {entry["label"]: entry for entry in _entries(settings) if entry["name"] == "structural"}
     for label, entry in found.items():
         moving = [part for part in ("level", "trend", "season") if entry[part] == "stochastic"]
         if moving:
@@ -202,8 +206,7 @@ def _structural(settings: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
 
 def _lagged_residuals(settings: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
     """Yield the label of each family with terms of residuals before, and how many."""
-    entries = (entry for outcome in settings["outcomes"] for entry in outcome["estimators"])
-    found = {entry["label"]: int(entry.get("lagged_residuals") or 0) for entry in entries}
+    found = {entry["label"]: int(entry.get("lagged_residuals") or 0) for entry in _entries(settings)}
     yield from ((label, count) for label, count in found.items() if count)
 
 
@@ -218,7 +221,7 @@ def _estimation(settings: Mapping[str, Any]) -> Iterator[str]:
     for labels, (first, *others) in _grouped(settings, "estimators", _estimator_list):
         beside = f" Beside it, for comparison: {'; '.join(others)}." if others else ""
         yield f"Estimator of {labels}: {first}.{beside}"
-    used = {entry["name"]: entry for outcome in settings["outcomes"] for entry in outcome["estimators"]}
+    used = {entry["name"]: entry for entry in _entries(settings)}
     for label, moving in _structural(settings):
         walks = (
             f"the {' and the '.join(moving)} may change from one {settings['data']['frequency']} to the next"
