@@ -20,11 +20,20 @@ def of_unit_length(columns: FloatArray) -> FloatArray:
 
 
 def independent_columns(columns: FloatArray) -> NDArray[np.intp]:
-    """Return the columns of an (n, k) array of order one that are no linear combination of earlier ones."""
-    left_over = np.zeros(columns.shape[1])
-    rows = min(columns.shape)
-    left_over[:rows] = np.abs(np.diag(np.linalg.qr(columns, mode="r")))
-    return np.flatnonzero(left_over > RANK_TOLERANCE)
+    """Return the columns of an (n, k) array of order one that are no linear combination of earlier ones.
+
+    Gram-Schmidt, twice for each column (Giraud, Langou & Rozloznik 2005). The diagonal of a QR decomposition
+    would not do: what rounding leaves of a dependent column takes a direction there, and later ones lose it.
+    """
+    basis, kept = columns[:, :0], []
+    for place, column in enumerate(columns.T):
+        rest = column - basis @ (basis.T @ column)
+        rest = rest - basis @ (basis.T @ rest)
+        left_over = np.linalg.norm(rest)
+        if left_over > RANK_TOLERANCE:
+            basis = np.column_stack([basis, rest / left_over])
+            kept.append(place)
+    return np.array(kept, dtype=np.intp)
 
 
 def place_line(
