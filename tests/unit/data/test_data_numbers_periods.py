@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from its_eval.calendar import Calendar
+from its_eval.data import numbers
 from its_eval.data.numbers import number_hint, to_numbers
 
 
@@ -26,6 +27,22 @@ def test_hint_for_what_is_not_a_number(text, hint):
     values, faulty = to_numbers(pd.Series([text, "1"], dtype=str))
     assert faulty.tolist() == [True, False]
     assert np.isnan(values[0])
+
+
+@pytest.mark.parametrize("rounds", [True, numbers.PANDAS_ROUNDS])
+def test_a_number_is_read_to_its_last_digit(rounds, monkeypatch):
+    """Whatever pandas there is: before 3.1 it rounds three of ten, here by a part in 10^12."""
+    monkeypatch.setattr(numbers, "PANDAS_ROUNDS", rounds)
+    if rounds:
+        exact = pd.to_numeric
+        monkeypatch.setattr(numbers.pd, "to_numeric", lambda *a, **k: exact(*a, **k) * (1 + 1e-12))
+    expected = np.random.default_rng(1).standard_normal(2000) * 10.0 ** np.arange(-20, 20).repeat(50)
+    values, faulty = to_numbers(
+        pd.Series([*map(repr, expected.tolist()), " 5 ", "-.5e3", "x", ""], dtype=str)
+    )
+    np.testing.assert_array_equal(values[:2000], expected)
+    assert values[2000:2002].tolist() == [5.0, -500.0]
+    assert faulty[-4:].tolist() == [False, False, True, False]
 
 
 def test_marks_for_missing_are_no_faults_and_no_zeros():
