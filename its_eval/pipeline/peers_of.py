@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from its_eval.config.data import CharacteristicsTable
+from its_eval.config.faults import show
 from its_eval.data.attributes import Units, load_characteristics
 from its_eval.data.frames import Frames, characteristics_table
 from its_eval.data.tables import find_column, nearest
-from its_eval.errors import DataError
+from its_eval.errors import DataError, UsageError
 from its_eval.peers.pool import Pool
 from its_eval.peers.recipes import recipe_for
 from its_eval.peers.scaling import scale_characteristics
@@ -63,20 +64,27 @@ def peers_of(
     0    P     1    Q  0.099668
     1    P     2    S  0.099668
     """
+    for name, value in (
+        ("unit", unit),
+        ("variables", () if variables is None else variables),
+        ("within", within),
+    ):
+        if not isinstance(value, Iterable):
+            raise UsageError(f"{name} {show(value)}: expected a name, or several in a list")
     path = _TABLE.path
     frame, table = characteristics_table(characteristics, _TABLE, "unit")
     frames = Frames({path: frame})
     column = find_column(frame.columns, table.columns.get("unit", "unit"), str(path))
-    asked = (within,) if isinstance(within, str) else within
-    agree = tuple(find_column(frame.columns, name, str(path)) for name in asked)
-    recipe = recipe_for(
-        None, None if variables is None else tuple(variables), {}, "available", "zscore", "euclidean", ()
-    )
+    agree = tuple(find_column(frame.columns, name, str(path)) for name in _names(within))
+    compared = None if variables is None else _names(variables)
+    if compared == ():
+        raise UsageError("variables (): expected at least one column, or none at all for every numeric one")
+    recipe = recipe_for(None, compared, {}, "available", "zscore", "euclidean", ())
     if variables is None:
         frames = Frames({path: frame.drop(columns=list(agree))})
     wanted = None if recipe.weights is None else list(recipe.weights)
     scaled = scale_characteristics(load_characteristics(path, column, wanted, frames.read), recipe, str(path))
-    codes = [unit] if isinstance(unit, str) else [str(code) for code in unit]
+    codes = _names(unit)
     problems = [
         f"unit: {code!r} is not in the table; {nearest(code, sorted(scaled.units))}"
         for code in codes
@@ -89,3 +97,8 @@ def peers_of(
     texts = {name: dict(zip(scaled.units, frame[name].astype(str), strict=True)) for name in agree}
     found = select_all(codes, scaled, k, Pool({}, agree, Units({}, texts)))
     return pd.DataFrame(list(peer_rows(found)), columns=list(PEER_COLUMNS))
+
+
+def _names(value: str | Sequence[str]) -> tuple[str, ...]:
+    """Return one name or several as several."""
+    return (value,) if isinstance(value, str) else tuple(str(name) for name in value)

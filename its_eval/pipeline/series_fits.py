@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
@@ -40,24 +40,25 @@ if TYPE_CHECKING:
 
 def known_estimator(wanted: Estimator | str) -> Estimator:
     """Return an estimator by its name, or as it is; families need more than one series of numbers."""
-    known = [name for name in ESTIMATORS if not is_family(name)]
-    name = wanted if isinstance(wanted, str) else wanted.name
-    if name not in known:
-        raise UsageError(f"estimator {show(name)}{did_you_mean(name, known)}: expected {one_of(known)}")
-    return Estimator(name=name) if isinstance(wanted, str) else wanted
+    name = wanted.name if isinstance(wanted, Estimator) else wanted
+    # the others are not loaded for it
+    if not isinstance(name, str) or name not in ESTIMATORS or is_family(name):
+        known = [name for name in ESTIMATORS if not is_family(name)]
+        near = did_you_mean(name, known) if isinstance(name, str) else ""
+        raise UsageError(f"estimator {show(name)}{near}: expected {one_of(known)}")
+    return wanted if isinstance(wanted, Estimator) else Estimator(name=name)
 
 
 def known_season(wanted: Seasonality | str, frequency: str) -> Seasonality:
     """Return a season that series of this frequency can have."""
-    if frequency not in EXAMPLES:
-        raise UsageError(
-            f"frequency {show(frequency)}{did_you_mean(frequency, EXAMPLES)}: expected {one_of(EXAMPLES)}"
-        )
+    if not isinstance(frequency, str) or frequency not in EXAMPLES:
+        near = did_you_mean(str(frequency), EXAMPLES)
+        raise UsageError(f"frequency {show(frequency)}{near}: expected {one_of(EXAMPLES)}")
     words = SEASON_WORDS[frequency]
-    chosen = wanted.kind if isinstance(wanted, Seasonality) else wanted
+    chosen = wanted.kind if isinstance(wanted, Seasonality) else str(wanted)
     too_many = isinstance(wanted, Seasonality) and (wanted.harmonics or 0) > MOST_HARMONICS[frequency]
     if too_many or chosen not in (*words, *(["harmonics"] if isinstance(wanted, Seasonality) else [])):
-        what = f"seasonality {show(str(chosen))}{did_you_mean(chosen, words)}"
+        what = f"seasonality {show(chosen)}{did_you_mean(chosen, words)}"
         raise UsageError(f"{what}: expected {season_choices(frequency)}")
     return wanted if isinstance(wanted, Seasonality) else Seasonality(kind=cast("Any", wanted))
 
@@ -281,7 +282,7 @@ def fit(
         raise UsageError("peers are those of a treated column", "write which: fit(..., treated=...)")
     chosen = known_estimator(estimator)
     season = season_of(known_season(seasonality, frequency), frequency)
-    _require_options(shape, confidence, phase_in, () if at is None else at)
+    _require_options(shape, confidence, phase_in, () if at is None else at, log)
     calendar = Calendar(frequency)
     frame, first = on_calendar(data, calendar)
     place = period_ordinal(start, calendar, "start", data.index) - first
@@ -348,12 +349,17 @@ def fit(
     return SeriesFits(shown, title, tuple(names), partial(_alone, frame, {"title": title, **settings}))
 
 
-def _require_options(shape: Any, confidence: Any, phase_in: Any, at: Sequence[Any]) -> None:
+def _require_options(shape: Any, confidence: Any, phase_in: Any, at: Any, log: Any) -> None:
     """Refuse what an option cannot be, all of them at once."""
     faults = []
+    if not isinstance(log, bool | np.bool_):
+        faults.append(f"log {show(log)}: expected True or False")
+    if not isinstance(at, Iterable) or isinstance(at, str):
+        faults.append(f"at {show(at)}: expected several whole numbers, e.g. [6, 12]")
+        at = ()
     # those with a length need a config
     shapes = [name for name, form in SHAPES.items() if not form.length]
-    if shape not in shapes:
+    if str(shape) not in shapes:
         faults.append(
             f"shape {show(str(shape))}{did_you_mean(str(shape), shapes)}: expected {one_of(shapes)}"
         )

@@ -1,6 +1,7 @@
 """What people give: it is read, or a `DataError` says what to write. Nothing else comes out."""
 
 import datetime as dt
+import inspect
 from decimal import Decimal
 
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 import pytest
 
 from its_eval import evaluate, fit, peers_of
-from its_eval.errors import ConfigError, DataError, UsageError
+from its_eval.errors import ConfigError, DataError, ItsEvalError, UsageError
 
 PERIODS = [f"{2013 + m // 12}-{m % 12 + 1:02d}" for m in range(48)]
 DAYS = pd.to_datetime(PERIODS)
@@ -147,3 +148,56 @@ def test_a_config_of_another_kind():
 def test_a_series_that_is_not_there():
     with pytest.raises(UsageError, match="unit 'Z': there is no such series; there are: 'A'"):
         fitted(A).plot("Z")
+
+
+#: What no option means.
+NO_OPTION = (3, 3.5, ["x"], {"a": 1}, object(), float("nan"), pd.NaT, b"x", {"x"}, pd.Series([1.0]))
+TRAITS = pd.DataFrame({"beds": [500.0, 520.0, 900.0, 480.0], "type": list("aaba")}, index=list("ABCD"))
+
+
+@pytest.mark.parametrize("place", range(len(NO_OPTION)))
+@pytest.mark.parametrize("name", inspect.signature(fit).parameters)
+def test_no_option_of_a_fit_ends_in_another_error(name, place):
+    given = {"data": WIDE, "start": START, "seasonality": "none", name: NO_OPTION[place]}
+    try:
+        found = fit(**given)
+    except ItsEvalError as error:
+        assert str(error)  # noqa: PT017  (either outcome is right)
+    else:
+        assert len(found.effects)
+
+
+@pytest.mark.parametrize("place", range(len(NO_OPTION)))
+@pytest.mark.parametrize("name", inspect.signature(peers_of).parameters)
+def test_no_option_of_a_peer_search_ends_in_another_error(name, place):
+    given = {"characteristics": TRAITS, "unit": "A", "k": 3, name: NO_OPTION[place]}
+    try:
+        found = peers_of(**given)
+    except ItsEvalError as error:
+        assert str(error)  # noqa: PT017  (either outcome is right)
+    else:
+        assert found["rank"].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: fitted(A, at=12), "at 12: expected several whole numbers, e.g. [6, 12]"),
+        (lambda: fitted(A, log="yes"), "log 'yes': expected True or False"),
+        (lambda: fitted(A, estimator=["ols"]), "estimator ['ols']: expected one of reml_ar, "),
+        (lambda: fitted(A, frequency=["month"]), "frequency ['month'] (did you mean 'month'?): expected one of month, "),
+        (lambda: peers_of(TRAITS, 3), "unit 3: expected a name, or several in a list"),
+        (lambda: peers_of(TRAITS, "A", within=None), "within nothing: expected a name, or several in a list"),
+        (lambda: peers_of(TRAITS, "A", variables=[]), "variables (): expected at least one column"),
+    ],
+)
+def test_options_of_another_kind_are_told_what_they_are(call, message):
+    with pytest.raises(UsageError) as caught:
+        call()
+    assert message in caught.value.message
+
+
+def test_one_variable_may_be_named_alone():
+    pd.testing.assert_frame_equal(
+        peers_of(TRAITS, "A", 2, variables="beds"), peers_of(TRAITS, "A", 2, variables=["beds"])
+    )
