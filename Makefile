@@ -46,11 +46,11 @@ demo: $(VENV)/.user ## evaluate the fictional sample and say where the results a
 	$(BIN)/its-eval run configs/sample.yaml --out results/sample --force --jobs 2
 
 test: $(VENV)/.ready ## run the tests with the coverage gate
-	$(BIN)/python -m pytest -q -n 2 -m "not slow" --cov --cov-report=term
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not slow" --cov --cov-report=term
 
 # Old libraries call what newer ones beneath them deprecate: that is between them, so these warnings are no errors here.
 test-lowest: $(LOWEST)/.ready ## run the tests with the lowest versions declared (ONLY=path for some)
-	$(LOWEST)/bin/python -m pytest -q -n 2 -m "not slow" -W ignore::DeprecationWarning $(or $(ONLY),tests)
+	$(LOWEST)/bin/python -m pytest -q -n 2 --dist worksteal -m "not slow" -W ignore::DeprecationWarning $(or $(ONLY),tests)
 
 check: $(VENV)/.ready audit ## lint, format, types, audit of the dependencies, the notebook, the site
 	$(BIN)/ruff check .
@@ -66,7 +66,7 @@ audit: $(VENV)/.ready ## pins, hashes, installed versions, known vulnerabilities
 	$(BIN)/python .ci/audit.py
 
 fuzz: $(VENV)/.ready ## damaged configs, tables and series, others every time (FUZZ_EXAMPLES=5000 of each kind)
-	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),5000) $(BIN)/python -m pytest -q -n 2 tests/fuzz
+	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),5000) $(BIN)/python -m pytest -q -n 2 --dist worksteal tests/fuzz
 
 format: $(VENV)/.ready ## format the code
 	$(BIN)/ruff check --fix .
@@ -91,7 +91,7 @@ mutations: $(VENV)/.ready ## break the numeric core in many ways, one at a time:
 	$(BIN)/python benchmarks/mutations.py
 
 simulation: $(VENV)/.ready ## long simulations: does the interval cover what it says
-	$(BIN)/python -m pytest -q -m slow -s tests/simulation
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m slow --durations=20 tests/simulation
 
 calibration: $(VENV)/.ready ## write docs/calibration.md anew: sizes of all estimators (six minutes)
 	$(BIN)/python benchmarks/calibration.py
