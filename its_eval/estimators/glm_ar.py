@@ -21,7 +21,7 @@ the process is a random walk.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,9 +63,11 @@ FLAGS = ("at_bound", "near_unit_root", "not_converged", "degenerate")
 #: Beta has settled when no coefficient moves by so many standard errors. Three digits would do for people;
 #: the rest makes the result independent of where the iteration started.
 SETTLED = 1e-7
-MAXIMUM_ROUNDS = 100
-#: From this round on steps are halved: some series jump to and fro.
-DAMPED_FROM = 25
+MAXIMUM_ROUNDS = 150
+#: After every so many rounds steps are halved, down to the least share: some series jump to and fro.
+DAMPED_EVERY, LEAST_STEP = 25, 0.125
+#: A linear predictor so far from that of the plain family (means of e^20 times) has left for infinity.
+FURTHEST = 20.0
 #: Twice the loss of log-likelihood within which rho may be 0: the 95 % point of chi-squared(1).
 RANGE_95 = 3.841458820694124
 #: Numbers that the arrays of one chunk of series may hold.
@@ -185,17 +187,22 @@ class _Found:
         Variance parameters.
     unit : ndarray, shape (S,)
         Unit of these.
-    settled : ndarray of bool, shape (S,)
+    settled, lost : ndarray of bool, shape (S,)
+        Whether they came to rest; whether they left for infinity.
+    bounced : ndarray of bool, shape (S,)
+        Whether they did not come to rest, and rho was at its upper bound now and then.
     """
 
     coordinates: FloatArray
     theta: FloatArray
     unit: FloatArray
     settled: BoolArray
+    lost: BoolArray
+    bounced: BoolArray
 
     def take(self, pick: NDArray[Any]) -> _Found:
         """Return those of some of the series."""
-        return _Found(self.coordinates[pick], self.theta[pick], self.unit[pick], self.settled[pick])
+        return _Found(*(getattr(self, item.name)[pick] for item in fields(self)))
 
 
 def _fit_chunk(result: Fit, dispersion: FloatArray, series: NDArray[np.intp], data: _Counts) -> None:
@@ -249,13 +256,15 @@ def _write(
     model: LatentModel,
     found: _Found,
 ) -> None:
-    """Write fits into their places, as random walks where rho is at its upper bound."""
+    """Write fits into their places, as random walks where rho is at its upper bound or returns to it."""
     if not model.walk:
-        walk = found.theta[:, 1] >= model.bounds()[1][1] - ZERO
+        walk = _at_upper_bound(model, found.theta) | found.bounced
         if walk.any():
-            steps, own = LatentModel(model.extra, walk=True), data.take(walk)
-            refitted = _iterate(own, steps, found.coordinates[walk])
-            _write(result, dispersion, series[walk], own, steps, refitted)
+            steps = LatentModel(model.extra, walk=True)
+            refitted = _iterate(data.take(walk), steps, found.coordinates[walk])
+            # a walk may follow a last count of 0 for ever
+            walk[walk], refitted = ~refitted.lost, refitted.take(~refitted.lost)
+            _write(result, dispersion, series[walk], data.take(walk), steps, refitted)
         series, data, found = series[~walk], data.take(~walk), found.take(~walk)
     if not series.size:
         return
@@ -296,13 +305,17 @@ def _value(model: LatentModel, series: LatentSeries, theta: FloatArray) -> Float
 
 
 def _iterate(data: _Counts, model: LatentModel, start: FloatArray) -> _Found:
-    """Make the working response anew until the coefficients settle, from coordinates (S, k) on Q."""
+    """Make the working response anew until the coefficients settle, from coordinates (S, k) on Q.
+
+    A series whose coefficients leave for infinity, as those of a random walk that follows a last count of 0
+    may, stays where it was before that.
+    """
     at = data.working(start)
     unit = at.unit
     coordinates, theta = start.copy(), search(model, at)[0]
-    settled = np.zeros(len(start), dtype=np.bool_)
+    settled, lost, bounced = np.zeros((3, len(start)), dtype=np.bool_)
     for done in range(MAXIMUM_ROUNDS):
-        active = np.flatnonzero(~settled)
+        active = np.flatnonzero(~settled & ~lost)
         if not active.size:
             break
         at = data.take(active).working(coordinates[active], unit[active])
@@ -311,6 +324,15 @@ def _iterate(data: _Counts, model: LatentModel, start: FloatArray) -> _Found:
         found = regress(model, at, np.arange(active.size), theta[active])
         step = found.shift - coordinates[active]
         spread = np.sqrt(np.einsum("sii->si", np.linalg.inv(found.inner)))
-        coordinates[active] += step if done < DAMPED_FROM else step / 2.0
-        settled[active] = (np.abs(step) / spread).max(axis=1) < SETTLED
-    return _Found(coordinates, theta, unit, settled)
+        moved = coordinates[active] + step * max(0.5 ** (done // DAMPED_EVERY), LEAST_STEP)
+        lost[active] = (np.abs((moved - start[active]) @ data.basis.T) > FURTHEST).any(axis=1)
+        coordinates[active] = np.where(lost[active, None], coordinates[active], moved)
+        settled[active] = ~lost[active] & ((np.abs(step) / spread).max(axis=1) < SETTLED)
+        if done >= DAMPED_EVERY and not model.walk:
+            bounced[active] |= _at_upper_bound(model, theta[active])
+    return _Found(coordinates, theta, unit, settled, lost, bounced & ~settled)
+
+
+def _at_upper_bound(model: LatentModel, theta: FloatArray) -> BoolArray:
+    """Return for which series rho is at its upper bound."""
+    return np.asarray(theta[:, 1] >= model.bounds()[1][1] - ZERO)

@@ -185,7 +185,10 @@ def test_no_option_of_a_peer_search_ends_in_another_error(name, place):
         (lambda: fitted(A, at=12), "at 12: expected several whole numbers, e.g. [6, 12]"),
         (lambda: fitted(A, log="yes"), "log 'yes': expected True or False"),
         (lambda: fitted(A, estimator=["ols"]), "estimator ['ols']: expected one of reml_ar, "),
-        (lambda: fitted(A, frequency=["month"]), "frequency ['month'] (did you mean 'month'?): expected one of month, "),
+        (
+            lambda: fitted(A, frequency=["month"]),
+            "frequency ['month'] (did you mean 'month'?): expected one of month, ",
+        ),
         (lambda: peers_of(TRAITS, 3), "unit 3: expected a name, or several in a list"),
         (lambda: peers_of(TRAITS, "A", within=None), "within nothing: expected a name, or several in a list"),
         (lambda: peers_of(TRAITS, "A", variables=[]), "variables (): expected at least one column"),
