@@ -93,7 +93,7 @@ mutations: $(VENV)/.ready ## break the numeric core in many ways, one at a time:
 simulation: $(VENV)/.ready ## long simulations: does the interval cover what it says
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m slow --durations=20 tests/simulation
 
-calibration: $(VENV)/.ready ## write docs/calibration.md anew: sizes of all estimators (six minutes)
+calibration: $(VENV)/.ready ## write docs/calibration.md anew: sizes of all estimators (a quarter of an hour)
 	$(BIN)/python benchmarks/calibration.py
 
 evidence: $(VENV)/.ready ## write docs/evidence.md anew from real series (needs the data; six minutes)

@@ -19,6 +19,7 @@ from its_eval.checks.power import design_fit
 ROOT = Path(__file__).parents[2]
 RHOS = (0.0, 0.4, 0.8)
 TABULATED = 10_000
+BENDS = (0.0, 0.25, 0.5, 1.0)
 #: (slope, level) rejected in per cent at autocorrelations 0, .4 and .8, by estimator and number of periods.
 SIZES = {
     "reml_ar, order 1": {
@@ -59,6 +60,7 @@ CELLS = [(name, n, place) for name, lengths in SIZES.items() for n in lengths fo
 
 @cache
 def benchmark():
+    sys.path.append(str(ROOT / "benchmarks"))
     spec = importlib.util.spec_from_file_location("calibration_page", ROOT / "benchmarks" / "calibration.py")
     module = importlib.util.module_from_spec(spec)
     # found by name where a process pool unpickles its tasks
@@ -140,6 +142,30 @@ def test_every_series_is_answered_and_the_answers_keep_their_size():
         most = 6.4 if row["n"] < 83 and row["rho"] == 0.8 else 5.2
         allowed = most / 100 + 3.5 * np.sqrt(0.05 * 0.95 / row["series"])
         assert row["size"] <= allowed, row
+
+
+def test_an_interval_that_allows_for_a_bend_keeps_its_size_under_it():
+    module = benchmark()
+    cells = {(row["n"], row["rho"], row["bend"]) for row in numbers()["bent"]}
+    assert cells == {(n, rho, bend) for n in module.LENGTHS for rho in module.BENT_RHOS for bend in BENDS}
+    worst = {"default": 0.0, "bounded": 0.0}
+    for row in numbers()["bent"]:
+        worst[row["interval"]] = max(worst[row["interval"]], row["level"], row["slope"])
+    assert worst["bounded"] <= 0.07
+    assert worst["default"] > 0.9
+
+
+def test_what_is_found_of_a_drifting_level():
+    """Half as much by the drifting level where the default finds much; something beside 80 % of false slopes."""
+    module = benchmark()
+    rows = numbers()["drift"]
+    cells = {(row["n"], row["drift"]) for row in rows}
+    assert cells == {(n, drift) for n in module.DRIFTING_LENGTHS for drift in module.DRIFTS}
+    for row in rows:
+        if row["slope"] >= 0.15:
+            assert row["slope_local_level"] <= 0.5 * row["slope"], row
+        assert row["slope_told"] >= 0.8, row
+        assert 0.5 <= row["level_told"] < 0.8, row
 
 
 def test_attribution_keeps_its_size_where_units_have_breaks_of_their_own():
