@@ -34,7 +34,6 @@ from calibration_design import (
 )
 from calibration_trends import (
     BENT_RHOS,
-    DRIFTING_LENGTHS,
     DRIFTING_RHO,
     DRIFTS,
     bent_cell,
@@ -460,7 +459,7 @@ def main():
             tasks = [(n, rho, asked.trends) for n in LENGTHS for rho in BENT_RHOS]
             numbers["bent"] = [row for rows in pool.map(bent_cell, tasks) for row in rows]
         if "drift" in parts:
-            tasks = [(n, drift, asked.trends) for n in reversed(DRIFTING_LENGTHS) for drift in DRIFTS]
+            tasks = [(n, drift, asked.trends) for n in sorted(LENGTHS, reverse=True) for drift in DRIFTS]
             numbers["drift"] = [row for rows in pool.map(drift_cell, tasks) for row in rows]
         if "labels" in parts:
             numbers["labels"] = label_rows(pool, asked.panels)

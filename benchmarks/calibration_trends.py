@@ -23,7 +23,7 @@ BENDS = (0.0, 0.25, 0.5, 1.0)
 BENT_RHOS = (0.0, 0.4, 0.8)
 #: Variance of a step of the random walk over that of the AR(1) errors around it.
 DRIFTS = (0.01, 0.02, 0.05)
-DRIFTING_LENGTHS, DRIFTING_RHO = (24, 48, 83, 134), 0.4
+DRIFTING_RHO = 0.4
 
 
 def bent_cell(task):

@@ -64,27 +64,20 @@ def peers_of(
     0    P     1    Q  0.099668
     1    P     2    S  0.099668
     """
-    for name, value in (
-        ("unit", unit),
-        ("variables", () if variables is None else variables),
-        ("within", within),
-    ):
-        if not isinstance(value, Iterable):
-            raise UsageError(f"{name} {show(value)}: expected a name, or several in a list")
+    codes, asked = _names("unit", unit), _names("within", within)
+    compared = None if variables is None else _names("variables", variables)
+    if compared == ():
+        raise UsageError("variables (): expected at least one column, or none at all for every numeric one")
     path = _TABLE.path
     frame, table = characteristics_table(characteristics, _TABLE, "unit")
     frames = Frames({path: frame})
     column = find_column(frame.columns, table.columns.get("unit", "unit"), str(path))
-    agree = tuple(find_column(frame.columns, name, str(path)) for name in _names(within))
-    compared = None if variables is None else _names(variables)
-    if compared == ():
-        raise UsageError("variables (): expected at least one column, or none at all for every numeric one")
+    agree = tuple(find_column(frame.columns, name, str(path)) for name in asked)
     recipe = recipe_for(None, compared, {}, "available", "zscore", "euclidean", ())
     if variables is None:
         frames = Frames({path: frame.drop(columns=list(agree))})
     wanted = None if recipe.weights is None else list(recipe.weights)
     scaled = scale_characteristics(load_characteristics(path, column, wanted, frames.read), recipe, str(path))
-    codes = _names(unit)
     problems = [
         f"unit: {code!r} is not in the table; {nearest(code, sorted(scaled.units))}"
         for code in codes
@@ -99,6 +92,8 @@ def peers_of(
     return pd.DataFrame(list(peer_rows(found)), columns=list(PEER_COLUMNS))
 
 
-def _names(value: str | Sequence[str]) -> tuple[str, ...]:
+def _names(option: str, value: str | Sequence[str]) -> tuple[str, ...]:
     """Return one name or several as several."""
+    if not isinstance(value, Iterable):
+        raise UsageError(f"{option} {show(value)}: expected a name, or several in a list")
     return (value,) if isinstance(value, str) else tuple(str(name) for name in value)

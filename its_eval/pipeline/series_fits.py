@@ -60,7 +60,7 @@ def known_season(wanted: Seasonality | str, frequency: str) -> Seasonality:
     if too_many or chosen not in (*words, *(["harmonics"] if isinstance(wanted, Seasonality) else [])):
         what = f"seasonality {show(chosen)}{did_you_mean(chosen, words)}"
         raise UsageError(f"{what}: expected {season_choices(frequency)}")
-    return wanted if isinstance(wanted, Seasonality) else Seasonality(kind=cast("Any", wanted))
+    return wanted if isinstance(wanted, Seasonality) else Seasonality(kind=cast("Any", chosen))
 
 
 #: What an intervention is called that has no name.
