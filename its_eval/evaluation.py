@@ -480,7 +480,7 @@ def effect_words(row: Mapping[Any, Any], *, estimable: bool = True) -> str:
 def records(rows: pd.DataFrame) -> Iterable[tuple[int, Row]]:
     """Yield the rows of a table with their places in it."""
     # column by column: many small tables are read, and `to_dict` takes its time over each
-    names = [str(name) for name in rows.columns]
+    names = [str(name) for name in rows.columns.tolist()]
     values = zip(*(rows[name].tolist() for name in rows.columns), strict=True)
     for place, row in zip(rows.index.tolist(), values, strict=True):
         yield int(place), dict(zip(names, row, strict=True))

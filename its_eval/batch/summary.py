@@ -10,7 +10,7 @@ import numpy as np
 from its_eval.columns import TableColumns, Texts
 from its_eval.effects.estimands import terms_of
 from its_eval.effects.several_units import adjust, reaches
-from its_eval.estimators.fit import t_quantile
+from its_eval.estimators.quantiles import t_quantile
 from its_eval.evaluation import CHANGED, NO_CLEAR_CHANGE, NOT_ANSWERED
 from its_eval.pipeline.detectable import smallest_effects
 from its_eval.pipeline.question import interruptions_asked, question_of

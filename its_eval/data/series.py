@@ -51,7 +51,7 @@ def on_calendar(data: Any, calendar: Calendar) -> tuple[pd.DataFrame, int]:
         )
     if data.columns.nlevels > 1:
         raise DataError([f"data: the columns have {data.columns.nlevels} levels; expected one name each"])
-    names = [str(name) for name in data.columns]
+    names = [str(name) for name in data.columns.tolist()]
     ordinals = [period_ordinal(label, calendar, "index") for label in data.index]
     problems = [
         f"series {name!r} stands twice; expected a name for each"

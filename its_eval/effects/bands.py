@@ -49,7 +49,7 @@ def bands(
     its own, `values` (S, n) without it are the counterfactual, which is a prediction, as are both its bands.
     """
     n_series = len(fit.params)
-    after = np.arange(design.n_periods) >= design.interruption.start
+    after = slice(design.interruption.start, None)
     switched_off = design.counterfactual
     mean = fit.contrasts(switched_off[after])
     variance = error_variance

@@ -8,15 +8,14 @@ columns of the covariance matrix: the error contrasts of the augmented design va
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 from scipy import special
 
 from its_eval.errors import NotEstimableError
+from its_eval.estimators.quantiles import t_quantile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,16 +24,17 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
+# The C library hands freed memory back to the system until it has once seen a large block come and go; pages
+# would then be fetched anew for every matrix of a fit, which took a quarter of the time of many fits.
+np.empty(31 * 2**20, dtype=np.uint8)
+
 #: Degrees of freedom are clipped to at least this before an interval is formed: no p-value is withheld for
 #: want of them, which would select those that are shown (inference P1).
 MINIMUM_DF = 1.0
 #: Below this many unclipped degrees of freedom a contrast is flagged: very wide, little information.
 DF_FLOOR = 3.0
-#: Where so many quantiles are asked for, a polynomial of this degree in 1/df stands for them.
-MANY_QUANTILES = 4096
-QUANTILE_DEGREE = 64
-#: Further out the polynomial loses digits.
-FURTHEST_QUANTILE = 0.9995
+#: From so many series on, quadratic forms in the same contrasts are one product.
+MANY_SERIES = 16
 
 
 @dataclass(frozen=True)
@@ -79,29 +79,6 @@ class ContrastEstimates:
     def quantile(self, confidence: float) -> FloatArray:
         """Half width of the interval in standard errors, shape (S, m)."""
         return t_quantile(0.5 + confidence / 2.0, self.df)
-
-
-def t_quantile(probability: float, df: FloatArray) -> FloatArray:
-    """Return quantiles of the t distribution.
-
-    A quantile is a smooth function of 1/df. For very many of them a polynomial through SciPy's own values
-    takes the place of SciPy, which needs a third of a microsecond each; the difference is below 1e-12.
-    """
-    if df.size < MANY_QUANTILES or probability > FURTHEST_QUANTILE or not (df >= 1.0).all():
-        return np.asarray(special.stdtrit(df, probability), dtype=np.float64)
-    nodes = _quantile_series(probability)
-    return np.asarray(chebyshev.chebval(2.0 / df - 1.0, nodes), dtype=np.float64)
-
-
-@lru_cache(maxsize=32)
-def _quantile_series(probability: float) -> FloatArray:
-    """Return the Chebyshev series of the quantile on 1/df from 0 to 1."""
-
-    def values(place: Any) -> Any:
-        with np.errstate(divide="ignore"):
-            return special.stdtrit(2.0 / (np.asarray(place) + 1.0), probability)
-
-    return np.asarray(chebyshev.chebinterpolate(values, QUANTILE_DEGREE))
 
 
 @dataclass(frozen=True)
@@ -150,9 +127,8 @@ class CovarianceModel:
         if self.gradients.shape[1] == 0:
             df = np.broadcast_to(ceiling, estimate.shape).astype(np.float64)
             return ContrastEstimates(estimate, std_error, df, df)
-        parts = [_quadratic(contrasts, self.gradients[:, part]) for part in range(self.gradients.shape[1])]
-        gradient = -np.stack(parts, axis=-1)
-        spread = np.einsum("smp,spq,smq->sm", gradient, self.parameter_covariance, gradient)
+        gradient = _quadratic(contrasts if contrasts.ndim == 2 else contrasts[:, None], self.gradients)
+        spread = np.sum((self.parameter_covariance @ gradient) * gradient, axis=1)
         # No spread means no variance to estimate (a degenerate series): the residual df are as good as any.
         fallback = np.broadcast_to(ceiling, estimate.shape).astype(np.float64)
         unclipped = np.divide(2.0 * variance**2, spread, out=fallback, where=spread > 0.0)
@@ -250,8 +226,17 @@ def _products(contrasts: FloatArray, params: FloatArray) -> FloatArray:
 
 
 def _quadratic(contrasts: FloatArray, matrices: FloatArray) -> FloatArray:
-    """Return c'Ac of every contrast and series, shape (S, m)."""
-    return np.asarray(np.sum((contrasts @ matrices) * contrasts, axis=-1))
+    """Return c'Ac of every contrast and symmetric matrix, shape (S, m) or (S, q, m).
+
+    For many series that share their contrasts it is one product of the pairs i <= j of A with those of c.
+    """
+    if contrasts.ndim > 2 or len(matrices) < MANY_SERIES:
+        return np.asarray(np.sum((contrasts @ matrices) * contrasts, axis=-1))
+    size = contrasts.shape[1]
+    row, column = np.triu_indices(size)
+    pairs = np.where(row == column, 1.0, 2.0) * contrasts[:, row] * contrasts[:, column]
+    packed = matrices.reshape(-1, size**2).take(row * size + column, axis=1)
+    return np.asarray((packed @ pairs.T).reshape(*matrices.shape[:-2], len(contrasts)))
 
 
 #: Residuals below this fraction of the variation about the mean leave nothing to estimate a variance from.

@@ -64,7 +64,7 @@ def against_peers(
     DataError
         For a column that is not there, and as `evaluate`.
     """
-    names = [str(name) for name in frame.columns]
+    names = [str(name) for name in frame.columns.tolist()]
     problems: list[str] = []
     units = listed(treated, "treated", problems)
     chosen = [] if peers is None or peers == NEAREST else listed(peers, "peers", problems)

@@ -15,7 +15,8 @@ from its_eval.design.matrix import require_segments
 from its_eval.effects.estimands import linear_contrasts
 from its_eval.effects.several_units import reaches
 from its_eval.errors import NotEstimableError
-from its_eval.estimators.fit import require_estimable, t_quantile
+from its_eval.estimators.fit import require_estimable
+from its_eval.estimators.quantiles import t_quantile
 from its_eval.estimators.reml.reml_ar import reml_point_estimates
 from its_eval.pipeline.estimate import Estimates, estimate
 from its_eval.pipeline.plan import Target

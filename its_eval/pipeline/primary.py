@@ -12,7 +12,7 @@ import numpy as np
 
 from its_eval.effects.columns import Question
 from its_eval.effects.estimands import CHANGE, linear_contrasts, year_effect
-from its_eval.estimators.fit import t_quantile
+from its_eval.estimators.quantiles import t_quantile
 from its_eval.pipeline.estimate import Ask, Estimates
 from its_eval.scales import NONE, PER_CENT, Scale
 

@@ -343,7 +343,7 @@ def fit(
         add_fits(answer, {}, tables["fits"])
         add_series(answer, confidence, tables["series"])
     add_not_estimated(failed, tables["not_estimated"])
-    names = [str(name) for name in frame.columns]
+    names = [str(name) for name in frame.columns.tolist()]
     shown = {name: _in_order(table, names, estimable) for name, table in tables.items()}
     title = f"{chosen.label or chosen.name}, {shape}, from {calendar.describe(first + place)}"
     return SeriesFits(shown, title, tuple(names), partial(_alone, frame, {"title": title, **settings}))
@@ -386,7 +386,7 @@ def _panel(frame: pd.DataFrame, first: int, calendar: Calendar) -> Panel:
     """Return series without numerators and denominators as a panel."""
     values = frame.to_numpy(dtype=np.float64)
     nothing = np.full_like(values, np.nan)
-    units = tuple(str(name) for name in frame.columns)
+    units = tuple(str(name) for name in frame.columns.tolist())
     small = np.zeros(values.shape, dtype=np.bool_)
     return Panel("series", calendar, first, units, values, nothing, nothing, small)
 

@@ -210,7 +210,7 @@ def variance_by_segment(order: int, after: BoolArray) -> ErrorModel:
 
 
 #: A function is finished when none of its parameters moves further than this.
-STEP_TOLERANCE = 1e-9
+STEP_TOLERANCE = 1e-7
 #: Increases up to this size are rounding: Newton's step is trusted, which goes by the exact gradient.
 VALUE_TOLERANCE = 1e-11
 MAXIMUM_ITERATIONS = 200
@@ -280,6 +280,14 @@ def minimise(
         step = box_step(gradient[active], hessian[active], lower - here, upper - here)
         step /= np.maximum((np.abs(step) / longest).max(axis=1, keepdims=True), 1.0)
         there = np.clip(here + damping[active, None] * step, lower, upper)
+        # A bound just reached may leave the others something to do.
+        arrived = ((there <= lower) & (here > lower)) | ((there >= upper) & (here < upper))
+        moving = (np.abs(there - here) >= tolerance).any(axis=1) | arrived.any(axis=1)
+        last = ~moving & (damping[active] == 1.0)
+        points[active[last]] = there[last]
+        active, there = active[moving], there[moving]
+        if active.size == 0:
+            break
         trial = evaluate(active, there)
         improved = trial.value <= value[active] + VALUE_TOLERANCE
         accepted = active[improved]
@@ -288,9 +296,6 @@ def minimise(
         gradient[accepted] = trial.gradient[improved]
         hessian[accepted] = trial.hessian[improved]
         damping[active] = np.where(improved, 1.0, damping[active] / 4.0)
-        # A bound just reached may leave the others something to do.
-        arrived = ((there <= lower) & (here > lower)) | ((there >= upper) & (here < upper))
-        active = active[(np.abs(there - here) >= tolerance).any(axis=1) | arrived.any(axis=1)]
     return points, value
 
 

@@ -69,8 +69,8 @@ def design_matrices(design: ReducedDesign, partials: FloatArray) -> DesignMatric
     columns = design.forms[:, :, :n_terms]
     precision_columns = np.tensordot(terms.weights, columns, axes=1)
     inner, link = precision_columns[:, :n_terms], precision_columns[:, n_terms:]
-    inverse = np.asarray(np.linalg.inv(inner), dtype=np.float64)
-    log_scale = (np.linalg.slogdet(inner)[1] - terms.log_determinant) / design.residual_df
+    inverse, log_determinant = inverse_and_log_determinant(inner)
+    log_scale = (log_determinant - terms.log_determinant) / design.residual_df
     return DesignMatrices(
         terms=terms,
         inverse=inverse,
@@ -79,6 +79,25 @@ def design_matrices(design: ReducedDesign, partials: FloatArray) -> DesignMatric
         log_scale=log_scale,
         columns=columns,
     )
+
+
+def inverse_and_log_determinant(matrices: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Inverse and ``log|A|`` of symmetric positive definite matrices, shapes (G, k, k) and (G,).
+
+    By Beaton's sweep of every row (Goodnight 1979, *American Statistician* 33:149), all matrices at once: for
+    many small matrices several times as fast as a factor of each.
+    """
+    swept = matrices.transpose(1, 2, 0).copy()
+    product = np.empty_like(swept)
+    log_determinant = np.zeros(len(matrices))
+    for place in range(len(swept)):
+        pivot = swept[place, place].copy()
+        log_determinant += np.log(pivot)
+        row = swept[place] / pivot
+        swept -= np.multiply(swept[:, place, None], row, out=product)
+        swept[place] = swept[:, place] = row
+        swept[place, place] = -1.0 / pivot
+    return np.negative(swept.transpose(2, 0, 1), order="C"), log_determinant
 
 
 def rss_table(design: ReducedDesign, matrices: DesignMatrices) -> FloatArray:
