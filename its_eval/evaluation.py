@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
+from its_eval.columns import DEVIATION, DEVIATIONS, THE_SET, make_table
 from its_eval.result import Result
 
 #: What can be concluded: names to compare with; the words for a reader are those of `its_eval.words.labels`.
@@ -26,8 +27,6 @@ WORSE_BY, UNDECIDED = "worse by at least the margin", "undecided"
 NOT_RECORDED = "not recorded"
 #: Labels after which nothing is said about a change.
 OPEN_LABELS = frozenset({NO_CLEAR_CHANGE, NOT_ANSWERED, NOT_RECORDED})
-#: In place of a unit, in the verdict on all treated units as a set; of an interruption, in that on all.
-THE_SET, ALL_INTERRUPTIONS = "set", "all interruptions"
 
 
 @dataclass(frozen=True)
@@ -133,196 +132,6 @@ class Verdict:
     def listed_flags(self) -> list[str]:
         """Its flags."""
         return self.flags.split("; ") if self.flags else []
-
-
-#: What is read of a contrast.
-_READ = ("estimate", "std_error", "df", "statistic", "p_value", "conf_low", "conf_high")
-#: Of which fit a row is.
-_FIT = ("outcome", "unit", "design", "estimator")
-#: Columns of every table, in order (the contract; columns after a blank line are additions to it).
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "summary": (
-        *("outcome", "unit", "design", "estimand", "estimate", "conf_low", "conf_high", "p_value"),
-        *("p_adjusted", "p_placebo", "p_crawford_howell", "minimum_detectable", "direction", "label"),
-        "scale",
-    ),
-    "effects": (
-        *("outcome", "unit", "design", "estimator", "role", "interruption", "interruption_period"),
-        *("estimand", "scale", "inference_scale", "estimate", "std_error", "df", "statistic", "p_value"),
-        *("conf_low", "conf_high", "conf_level", "p_adjusted", "inference"),
-    ),
-    "coefficients": (*_FIT, "term", *_READ),
-    "error_model": (*_FIT, "process", "chosen_by", "term", "estimate", "std_error"),
-    "fits": (
-        *(*_FIT, "n", "n_pre", "n_post", "n_missing", "n_terms"),
-        *("ar_order", "rho1", "rho2", "variance_ratio", "sigma", "log_likelihood", "dispersion", "flags"),
-        *("season", "weights"),
-    ),
-    "not_estimated": (*_FIT, "reason", "message"),
-    "peers": ("outcome", "unit", "rank", "peer", "distance", "pool_rank"),
-    "peer_exclusions": ("outcome", "unit", "candidate", "distance", "reason", "count"),
-    "peer_contributions": (
-        *("unit", "peer", "variable", "weight", "unit_value", "peer_value", "scaled_difference", "share"),
-    ),
-    "balance": ("outcome", "unit", "variable", "unit_value", "peer_mean", "pool_mean", "smd"),
-    "donor_weights": ("outcome", "unit", "design", "donor", "weight", "role"),
-    "peer_series": ("outcome", "unit", "period", "value", "denominator"),
-    "series": (
-        *("outcome", "unit", "design", "period", "observed", "unit_value", "peer_mean", "denominator"),
-        *("used", "used_reason", "fitted", "counterfactual", "counterfactual_low", "counterfactual_high"),
-        *("prediction_low", "prediction_high", "deseasonalised"),
-        *("event_time", "counterfactual_without_any"),
-    ),
-    "checks": ("outcome", "unit", "design", "check", "statistic", "p_value", "status", "message"),
-    "placebo_units": ("outcome", "unit", "estimand", "placebo", "estimate", "statistic", "design"),
-    "placebo_dates": ("outcome", "unit", "estimand", "placebo", "estimate", "statistic", "design"),
-    "trend_bounds": (
-        *("outcome", "unit", "design", "estimand", "bend", "estimate", "conf_low", "conf_high"),
-        *("breakdown_bend", "bend_before", "bend_before_low", "bend_before_high", "donor_bend_median"),
-        *("donor_bend_p90", "n_donors", "n_before"),
-    ),
-    "sensitivity": (
-        *("outcome", "unit", "design", "dimension", "choice", "estimand", "estimate", "std_error", "df"),
-        *("p_value", "conf_low", "conf_high"),
-    ),
-    "pooled": (
-        *("outcome", "design", "estimand", "method", "estimate", "std_error", "df", "p_value", "conf_low"),
-        *("conf_high", "tau2", "i2", "prediction_low", "prediction_high", "n_units", "minimum_detectable"),
-    ),
-    "power": ("outcome", "unit", "design", "estimand", "minimum_detectable", "power", "alpha"),
-    "controls": (
-        *("outcome", "unit", "design", "control", "series", "question", "estimand", "scale", "estimate"),
-        *("conf_low", "conf_high", "p_value", "factor"),
-    ),
-    "leads": ("outcome", "unit", "design", "period", "event_time", "scale", *_READ),
-    "residuals": ("outcome", "unit", "design", "period", "innovation"),
-    "data_quality": ("indicator", "unit", "check", "period", "value", "severity", "message"),
-    "verdicts": tuple(column.name for column in fields(Verdict)),
-}
-
-#: In place of a unit, in the rows about all units together.
-EVERYBODY = "all"
-#: Checks of the data about what a config asks for; the first is a reason for no estimate, too.
-OF_CONFIG = (
-    *("start_outside", "event_outside_window", "given_peer_left_out", "unused_denominators"),
-    "constant_variable",
-)
-START_OUTSIDE, EVENT_OUTSIDE = OF_CONFIG[:2]
-BEFORE_AFTER = "before_after"
-BEFORE_AFTER_PAIRS = f"{BEFORE_AFTER}_pairs"
-BEFORE_AFTER_LEFT_OUT = f"{BEFORE_AFTER}_left_out"
-BEFORE_AFTER_SIZES = f"{BEFORE_AFTER}_effect_sizes"
-#: In which ways a run departed from its protocol; only a run that was held to one has this table.
-DEVIATIONS = "deviations"
-#: How grave a row of it is: somebody chose it or data changed; or the protocol itself says what to do.
-DEVIATION, BY_RULE = "deviation", "by rule"
-#: In place of a reason for a deviation; and what was said at each declared look at growing data.
-NO_REASON, LOOKS = "no reason given", "looks"
-#: Of those that may have no rows, the columns.
-BESIDE: dict[str, tuple[str, ...]] = {
-    BEFORE_AFTER: (),
-    BEFORE_AFTER_PAIRS: (
-        *("measure", "unit", "project", "follow_up", "baseline", "value", "change", "percent_change"),
-        *("projects", "used"),
-    ),
-    BEFORE_AFTER_LEFT_OUT: ("measure", "unit", "project", "follow_up", "reason", "baseline", "value"),
-    BEFORE_AFTER_SIZES: (),
-    DEVIATIONS: ("item", "planned", "actual", "reason", "severity"),
-    LOOKS: (
-        *("outcome", "unit", "design", "interruption", "run", "look", "end", "estimate", "conf_low"),
-        *("conf_high", "p_value", "level", "p_adjusted", "estimand", "scale", "label"),
-    ),
-}
-
-#: How rows are sorted; the order of configs (outcomes, units, designs, estimators) never matters.
-SORT_KEYS: dict[str, tuple[str, ...]] = {
-    "summary": ("outcome", "unit", "design"),
-    "effects": (*_FIT, "interruption_period", "interruption", "estimand", "scale"),
-    "coefficients": _FIT,
-    "error_model": _FIT,
-    "fits": _FIT,
-    "not_estimated": (*_FIT, "reason"),
-    "peers": ("outcome", "unit", "rank"),
-    "peer_exclusions": ("outcome", "unit", "distance", "candidate", "reason"),
-    "peer_contributions": ("unit", "peer", "variable"),
-    "balance": ("outcome", "unit", "variable"),
-    "donor_weights": ("outcome", "unit", "design", "donor"),
-    "peer_series": ("outcome", "unit", "period"),
-    "series": ("outcome", "unit", "design", "period"),
-    "checks": ("outcome", "unit", "design", "check"),
-    "placebo_units": ("outcome", "unit", "design", "estimand", "placebo"),
-    "placebo_dates": ("outcome", "unit", "design", "estimand", "placebo"),
-    "trend_bounds": ("outcome", "unit", "design", "estimand", "bend"),
-    "sensitivity": ("outcome", "unit", "design", "dimension", "choice", "estimand"),
-    "pooled": ("outcome", "design", "estimand", "method"),
-    "power": ("outcome", "unit", "design", "estimand"),
-    "controls": ("outcome", "unit", "design", "control", "series"),
-    "leads": ("outcome", "unit", "design", "event_time"),
-    "residuals": ("outcome", "unit", "design", "period"),
-    "data_quality": ("indicator", "unit", "check", "period", "value", "message"),
-    "verdicts": ("outcome", "unit", "design", "interruption", "estimand"),
-}
-
-TEXT_COLUMNS = frozenset(
-    {
-        *("outcome", "unit", "design", "estimator", "role", "interruption", "interruption_period"),
-        *("estimand", "scale", "inference_scale", "term", "reason", "message", "peer", "candidate"),
-        *("variable", "period", "direction", "label", "flags", "season", "weights", "used_reason"),
-        *("indicator", "check", "severity", "status", "placebo", "dimension", "choice", "method"),
-        *("question", "inference", "donor", "control", "series", "decision"),
-        *("process", "chosen_by"),
-    }
-)
-WHOLE_COLUMNS = frozenset(
-    {
-        *("n", "n_pre", "n_post", "n_missing", "n_terms", "rank", "pool_rank", "n_units", "event_time"),
-        *("ar_order", "n_donors", "n_before", "look", "n_as_large", "count"),
-    }
-)
-
-
-def make_table(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return rows as a table of the contract: its columns, its types, sorted.
-
-    Parameters
-    ----------
-    name : str
-        Name of the table.
-    rows : iterable of mapping
-        Keys are columns; a column that is left out is missing.
-    """
-    frame = pd.DataFrame.from_records(list(rows), columns=list(COLUMNS[name]))
-    for column in COLUMNS[name]:
-        if column in TEXT_COLUMNS or (name == "data_quality" and column == "value"):
-            texts = frame[column].astype(object)
-            frame[column] = texts.where(texts.notna(), "").astype(str)
-        elif column in WHOLE_COLUMNS:
-            frame[column] = frame[column].astype("Int64")
-        elif column == "used":
-            frame[column] = frame[column].astype(bool)
-        else:
-            frame[column] = frame[column].astype("float64")
-    keys = list(SORT_KEYS[name])
-    if name == "verdicts":
-        frame = _answers_first(frame)
-        return frame.sort_values(["outcome"], kind="stable").reset_index(drop=True)
-    return frame.sort_values(keys, kind="stable", na_position="last").reset_index(drop=True)
-
-
-def _answers_first(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return verdicts sorted: the set first, then joint tests of interruptions, answers before the rest."""
-    keys = pd.DataFrame(
-        {
-            "later": frame["unit"].ne(THE_SET),
-            "unit": frame["unit"],
-            "design": frame["design"],
-            "single_interruption": frame["interruption"].ne(ALL_INTERRUPTIONS),
-            "interruption": frame["interruption"],
-            "beside": frame["label"].eq(""),
-            "estimand": frame["estimand"],
-        }
-    )
-    return frame.loc[keys.sort_values(list(keys.columns), kind="stable").index]
 
 
 Row = Mapping[str, Any]

@@ -23,7 +23,7 @@ from its_eval.config import KNOWN_PRESETS, json_schema
 from its_eval.design.shapes import SHAPES
 from its_eval.effects.estimands import ESTIMANDS
 from its_eval.estimators.catalogue import ESTIMATORS
-from its_eval.evaluation import BESIDE, COLUMNS
+from its_eval.columns import BESIDE, COLUMNS
 from its_eval.figures.catalogue import FIGURES
 from its_eval.pipeline.credibility import CHECKS
 from its_eval.words.labels import capitalised, check_words, compared_with

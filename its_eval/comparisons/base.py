@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from its_eval.columns import START_OUTSIDE
 from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.estimators.catalogue import ESTIMATORS
-from its_eval.evaluation import START_OUTSIDE
 from its_eval.pipeline.estimate import Ask, Estimates, estimate
 from its_eval.pipeline.plan import Target
 from its_eval.pipeline.sheet import NotEstimated, Sheet, make_sheet

@@ -52,7 +52,9 @@ class Origin:
 class Settings(BaseModel):
     """Frozen settings: unknown keys are forbidden, and a key left blank takes its default."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_strip_whitespace=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, str_strip_whitespace=True, defer_build=True
+    )
 
     @model_validator(mode="before")
     @classmethod

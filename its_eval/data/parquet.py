@@ -13,11 +13,10 @@ import pyarrow.csv as pcsv
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from its_eval.columns import Column, Texts
+from its_eval.columns import COLUMNS, Column, Texts, make_table
 from its_eval.config.settings import is_url, url_text
 from its_eval.data.tables import find_column, normalise_name
 from its_eval.errors import DataError
-from its_eval.evaluation import COLUMNS, make_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from its_eval.evaluation import LOOKS, THE_SET
+from its_eval.columns import LOOKS, THE_SET
 from its_eval.figures.kinds import FigureKind, figure_labels, first_days, frequency_of, in_words
 from its_eval.figures.scales import EndLabel, Limits, Panel, Tick, day_numbers, reach
 from its_eval.figures.sheet import draw_sheet

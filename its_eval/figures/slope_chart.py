@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from its_eval.evaluation import BEFORE_AFTER_PAIRS, EVERYBODY
+from its_eval.columns import BEFORE_AFTER_PAIRS, EVERYBODY
 from its_eval.figures.kinds import FigureKind
 from its_eval.figures.scales import Limits, Tick, reach
 from its_eval.figures.sheet import Chart, draw_grid

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.evaluation import THE_SET, records
+from its_eval.columns import THE_SET
+from its_eval.evaluation import records
 from its_eval.figures.scales import interval_reach, tick_labels
 from its_eval.words.board import (
     interruptions,

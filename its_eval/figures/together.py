@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from its_eval.evaluation import THE_SET, records
+from its_eval.columns import THE_SET
+from its_eval.evaluation import records
 from its_eval.figures.kinds import (
     FigureKind,
     FigureLabels,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from its_eval.columns import BEFORE_AFTER_LEFT_OUT, BEFORE_AFTER_PAIRS, BESIDE
 from its_eval.effects.several_units import adjust
-from its_eval.evaluation import BEFORE_AFTER_LEFT_OUT, BEFORE_AFTER_PAIRS, BESIDE
 from its_eval.improvement.paired import PairedChange, effect_size, paired_change
 from its_eval.improvement.paired_load import ALL
 

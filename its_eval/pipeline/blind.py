@@ -18,7 +18,7 @@ from its_eval.checks.diagnostics import FittedSeries, diagnose
 from its_eval.checks.form import floor_ceiling, pre_trend
 from its_eval.checks.power import design_fit, minimum_detectable
 from its_eval.checks.result import CheckResult, settled
-from its_eval.columns import TableColumns
+from its_eval.columns import COLUMNS, TableColumns
 from its_eval.comparisons.base import comparison_of
 from its_eval.config.estimators import Estimator
 from its_eval.effects.columns import Reading
@@ -27,7 +27,7 @@ from its_eval.errors import NotEstimableError
 from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.estimators.fit import ContrastEstimates
 from its_eval.estimators.kind import DESCRIPTIVE_BELOW, FitContext, ShortSeriesError, Statistics
-from its_eval.evaluation import COLUMNS, Evaluation
+from its_eval.evaluation import Evaluation
 from its_eval.pipeline.disclosed import disclosed
 from its_eval.pipeline.donors import targets_of_donors
 from its_eval.pipeline.estimate import Estimates

@@ -11,9 +11,10 @@ import numpy as np
 
 from its_eval.checks.conclusion import Conclusions, conclude, conclude_families, decide, direction, set_label
 from its_eval.checks.power import minimum_detectable
+from its_eval.columns import ALL_INTERRUPTIONS, THE_SET
 from its_eval.effects.estimands import CHANGE
 from its_eval.effects.several_units import adjust
-from its_eval.evaluation import ALL_INTERRUPTIONS, OPEN_LABELS, THE_SET, records
+from its_eval.evaluation import OPEN_LABELS, records
 from its_eval.scales import PER_CENT
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from its_eval.columns import BESIDE, BY_RULE, DEVIATION, DEVIATIONS, NO_REASON, THE_SET
 from its_eval.config.faults import did_you_mean
 from its_eval.config.protocol import choices, in_one_line
-from its_eval.evaluation import BESIDE, BY_RULE, DEVIATION, DEVIATIONS, NO_REASON, NOT_ANSWERED, THE_SET
+from its_eval.evaluation import NOT_ANSWERED
 from its_eval.pipeline.looks import LookLevels
 from its_eval.pipeline.protocol import fingerprints, input_hashes_by_role
 from its_eval.pipeline.sources import starts_of

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from its_eval.columns import THE_SET, make_table
 from its_eval.comparisons.base import comparison_of
 from its_eval.data.disclosure import Protection
 from its_eval.data.panel import factor_of
-from its_eval.evaluation import THE_SET, make_table
 from its_eval.pipeline.planning import on_rows
 from its_eval.pipeline.specifications import COUNTS_NOT_SHOWN
 

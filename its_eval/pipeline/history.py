@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from its_eval.columns import BESIDE, LOOKS
 from its_eval.errors import OutputError
 from its_eval.estimators.catalogue import ESTIMATORS
-from its_eval.evaluation import BESIDE, LOOKS, records
+from its_eval.evaluation import records
 from its_eval.pipeline.looks import LookLevels, look_designs, spending
 
 if TYPE_CHECKING:

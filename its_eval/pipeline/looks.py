@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from its_eval.checks.joint_table import joint_p_values
+from its_eval.columns import ALL_INTERRUPTIONS
 from its_eval.data.panel import empty_panel
 from its_eval.effects.columns import Question
 from its_eval.effects.estimands import CHANGE, periods_after, terms_of
 from its_eval.errors import NothingEstimatedError
 from its_eval.estimators.reml.entry import REML_AR
 from its_eval.estimators.reml.kenward_roger import f_tail, joint_scale
-from its_eval.evaluation import ALL_INTERRUPTIONS
 from its_eval.pipeline.estimate import Ask, Estimates, estimate
 from its_eval.pipeline.pieces import fit_context
 from its_eval.pipeline.plan import (

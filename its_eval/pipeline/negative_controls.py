@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.checks.result import CheckResult, judged, not_applicable, p_text
+from its_eval.columns import THE_SET
 from its_eval.config.outcomes import control_outcomes
 from its_eval.effects.estimands import CHANGE, estimand_of
 from its_eval.errors import NotEstimableError
-from its_eval.evaluation import THE_SET
 from its_eval.pipeline.planning import on_rows
 from its_eval.pipeline.question import questions
 from its_eval.pipeline.together import set_answer

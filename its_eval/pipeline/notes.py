@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.calendar import MONTHS
+from its_eval.columns import OF_CONFIG
 from its_eval.config.data import NHS
 from its_eval.config.outcomes import StratumOutcome, evaluated_outcomes, listed_as
 from its_eval.data.faults import Finding
@@ -15,7 +16,6 @@ from its_eval.data.successions import MEMBER_WITHOUT_ROWS, NHS_UNTIL, SIZE_CHANG
 from its_eval.data.successors import COMBINED, NOT_COMBINED
 from its_eval.data.tables import nearest
 from its_eval.data.validate import unused_denominators
-from its_eval.evaluation import OF_CONFIG
 from its_eval.peers.balance import type_notes
 from its_eval.peers.distance import FAR, pool_percentiles
 from its_eval.peers.pool import kind_of

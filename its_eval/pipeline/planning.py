@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from its_eval.columns import EVENT_OUTSIDE, START_OUTSIDE
 from its_eval.config.outcomes import (
     control_outcomes,
     evaluated_outcomes,
@@ -22,7 +23,6 @@ from its_eval.data.tables import nearest
 from its_eval.data.validate import ALL_PERIODS, concerns_run, missing_findings, row_findings
 from its_eval.design.matrix import usable_periods
 from its_eval.errors import ConfigError, DataError
-from its_eval.evaluation import EVENT_OUTSIDE, START_OUTSIDE
 from its_eval.pipeline.covariates import covariate_findings, covariate_values
 from its_eval.pipeline.notes import config_findings, plan_notes, unknown_names
 from its_eval.pipeline.peer_choice import PeerChoice, choose_peers, donor_pool

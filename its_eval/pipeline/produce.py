@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from its_eval.columns import DEVIATION, DEVIATIONS
 from its_eval.config import to_yaml
-from its_eval.evaluation import DEVIATION, DEVIATIONS
 from its_eval.pipeline.blind import evaluate_blind
 from its_eval.pipeline.cost import SAID_FROM, Parts, StageClock, expected_cost, is_worth_a_trial, of_few
 from its_eval.pipeline.deviations import Held, held_to

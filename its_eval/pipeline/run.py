@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from its_eval.columns import TableColumns, Texts
+from its_eval.columns import COLUMNS, TableColumns, Texts, make_table
 from its_eval.comparisons.base import comparison_of
 from its_eval.config.outcomes import listed_as, strata_of_gap
 from its_eval.data.faults import findings_table
 from its_eval.estimators.catalogue import ESTIMATORS
-from its_eval.evaluation import COLUMNS, Evaluation, make_table
+from its_eval.evaluation import Evaluation
 from its_eval.pipeline.conclude import (
     Findings,
     adjusted_p,

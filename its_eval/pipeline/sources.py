@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
+from its_eval.columns import BEFORE_AFTER, BEFORE_AFTER_SIZES
 from its_eval.config.data import NHS
 from its_eval.config.outcomes import control_outcomes, evaluated_outcomes
 from its_eval.data.attributes import Units, load_characteristics, load_units
@@ -18,7 +19,6 @@ from its_eval.data.successions import combine_changes, last_heirs, load_changes
 from its_eval.data.successors import COVARIATE, Lifetimes, combine_successors, lifetimes_of
 from its_eval.data.tables import read_table
 from its_eval.errors import DataError
-from its_eval.evaluation import BEFORE_AFTER, BEFORE_AFTER_SIZES
 from its_eval.improvement.paired_load import Projects, is_statistics, load_projects, load_statistics
 from its_eval.improvement.paired_tables import (
     ABOUT_R,

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from its_eval.evaluation import (
-    ALL_INTERRUPTIONS,
-    NOT_RECORDED,
-    THE_SET,
-    Row,
-    Verdict,
-    in_order_of_designs,
-    records,
-)
+from its_eval.columns import ALL_INTERRUPTIONS, THE_SET
+from its_eval.evaluation import NOT_RECORDED, Row, Verdict, in_order_of_designs, records
 from its_eval.report.blocks import (
     Bullets,
     Folded,

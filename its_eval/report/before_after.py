@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from its_eval.evaluation import BEFORE_AFTER, EVERYBODY, Row
+from its_eval.columns import BEFORE_AFTER, EVERYBODY
+from its_eval.evaluation import Row
 from its_eval.figures.catalogue import describe
 from its_eval.figures.slope_chart import SLOPE_CHART
 from its_eval.report.blocks import Bullets, Cell, Picture, Section, Sentence, plain

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pandas as pd
 
-from its_eval.evaluation import THE_SET, Evaluation, Row, in_order_of_designs, records
+from its_eval.columns import THE_SET
+from its_eval.evaluation import Evaluation, Row, in_order_of_designs, records
 from its_eval.figures.catalogue import FIGURES, describe, in_section
 from its_eval.report.blocks import (
     Cell,

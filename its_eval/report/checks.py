@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from its_eval.evaluation import THE_SET, in_order_of_designs, records
+from its_eval.columns import THE_SET
+from its_eval.evaluation import in_order_of_designs, records
 from its_eval.figures.catalogue import FigureTask, figure_data
 from its_eval.figures.specification_curve import (
     PRIMARY,

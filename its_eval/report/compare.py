@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from its_eval.columns import COLUMNS, SORT_KEYS, make_table
 from its_eval.errors import UsageError
-from its_eval.evaluation import COLUMNS, SORT_KEYS, make_table
 from its_eval.provenance import RESOLVED, require_manifest
 from its_eval.report.source import read_stored
 

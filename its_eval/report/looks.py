@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from its_eval.evaluation import LOOKS, THE_SET
+from its_eval.columns import LOOKS, THE_SET
 from its_eval.report.blocks import Bullets, Section, plain
 from its_eval.report.cells import count, estimate, p_value, picture, shortened, table_of, text, told, value
 from its_eval.words.labels import compared_with

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from its_eval.evaluation import DEVIATION, DEVIATIONS, records
+from its_eval.columns import DEVIATION, DEVIATIONS
+from its_eval.evaluation import records
 from its_eval.report.blocks import Bullets, Cell, Code, Section, Sentence, Table, plain, text_cell
 from its_eval.report.cells import columns
 from its_eval.words.protocol import conduct_of, protocol_sentences

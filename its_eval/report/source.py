@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from its_eval.columns import BESIDE, COLUMNS, THE_SET, make_table
 from its_eval.errors import UsageError
-from its_eval.evaluation import BESIDE, COLUMNS, THE_SET, Evaluation, make_table, records
+from its_eval.evaluation import Evaluation, records
 from its_eval.provenance import PROGRAM, RESOLVED, require_manifest
 from its_eval.words.labels import listed_flags
 from its_eval.words.sentences import primary_fits

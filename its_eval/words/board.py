@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from its_eval.columns import ALL_INTERRUPTIONS, THE_SET
 from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.effects.estimands import AVERAGE_EFFECT
 from its_eval.evaluation import (
-    ALL_INTERRUPTIONS,
     CHANGED,
     CHANGED_MORE,
     NO_CLEAR_CHANGE,
     NOT_ANSWERED,
     NOT_CLEARLY_MORE,
     OPEN_LABELS,
-    THE_SET,
     interval_level,
     records,
 )

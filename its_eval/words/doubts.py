@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from its_eval.columns import ALL_INTERRUPTIONS
 from its_eval.comparisons.catalogue import COMPARISONS
-from its_eval.evaluation import ALL_INTERRUPTIONS
 from its_eval.words.labels import listed_flags
 from its_eval.words.verdicts import answers_of
 

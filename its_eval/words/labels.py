@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from its_eval.columns import THE_SET
 from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.effects.estimands import CHANGE, ESTIMANDS, estimand_of, periods_after
 from its_eval.evaluation import (
@@ -14,7 +15,6 @@ from its_eval.evaluation import (
     NOT_ANSWERED,
     NOT_CLEARLY_MORE,
     NOT_RECORDED,
-    THE_SET,
 )
 from its_eval.words.numbers import plural
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from its_eval.evaluation import LOOKS
+from its_eval.columns import LOOKS
 from its_eval.words.numbers import counted
 
 if TYPE_CHECKING:

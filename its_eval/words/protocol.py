@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from its_eval.evaluation import DEVIATION, DEVIATIONS, NO_REASON
+from its_eval.columns import DEVIATION, DEVIATIONS, NO_REASON
 from its_eval.words.labels import check_words
 from its_eval.words.numbers import counted
 

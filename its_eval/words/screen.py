@@ -9,16 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
+from its_eval.columns import ALL_INTERRUPTIONS, THE_SET
 from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.effects.estimands import CHANGE
-from its_eval.evaluation import (
-    ALL_INTERRUPTIONS,
-    NO_CLEAR_CHANGE,
-    OPEN_LABELS,
-    THE_SET,
-    in_order_of_designs,
-    records,
-)
+from its_eval.evaluation import NO_CLEAR_CHANGE, OPEN_LABELS, in_order_of_designs, records
 from its_eval.words.doubts import doubts
 from its_eval.words.labels import capitalised, compared_with, conclusion_words, message_words, verdict_words
 from its_eval.words.looks import looks_line

@@ -5,16 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from its_eval.evaluation import (
-    BEFORE_AFTER,
-    BEFORE_AFTER_SIZES,
-    EVERYBODY,
-    OF_CONFIG,
-    START_OUTSIDE,
-    THE_SET,
-    in_order_of_designs,
-    records,
-)
+from its_eval.columns import BEFORE_AFTER, BEFORE_AFTER_SIZES, EVERYBODY, OF_CONFIG, START_OUTSIDE, THE_SET
+from its_eval.evaluation import in_order_of_designs, records
 from its_eval.words.labels import FLAG_WORDS, compared_with, flag_words, listed_flags, message_words
 from its_eval.words.numbers import p_words, range_words, rounded, signed
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from its_eval.columns import ALL_INTERRUPTIONS, THE_SET
 from its_eval.design.shapes import SHAPES
 from its_eval.effects.estimands import CHANGE, periods_after, terms_of
 from its_eval.evaluation import (
-    ALL_INTERRUPTIONS,
     BETTER_BY,
     CHANGED_MORE,
     NO_CLEAR_CHANGE,
@@ -19,7 +19,6 @@ from its_eval.evaluation import (
     NOT_ANSWERED,
     NOT_CLEARLY_MORE,
     OPEN_LABELS,
-    THE_SET,
     UNDECIDED,
     WORSE_BY,
     in_order_of_designs,

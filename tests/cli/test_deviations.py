@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from its_eval.columns import BY_RULE, DEVIATION, NO_REASON
 from its_eval.config import load_config
 from its_eval.config.protocol import choices, protocol_text, read_protocol
 from its_eval.errors import UsageError
-from its_eval.evaluation import BY_RULE, DEVIATION, NO_REASON
 from its_eval.pipeline.deviations import (
     Held,
     departures,

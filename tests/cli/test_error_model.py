@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from its_eval import evaluate, load_config, load_run
+from its_eval.columns import COLUMNS
 from its_eval.config import to_yaml
 from its_eval.estimators.arima_order import choose_order
-from its_eval.evaluation import COLUMNS
 from its_eval.report.compare import Tolerance, compare_tables
 from its_eval.words.methods import method_sentences
 

@@ -6,7 +6,7 @@ import pytest
 import statsmodels.api as sm
 
 from its_eval import evaluate, load_config
-from its_eval.evaluation import COLUMNS
+from its_eval.columns import COLUMNS
 
 START, LEADS, MONTHS = 40, 12, 72
 UNITS = ("A", "B", "C", "D", "E")

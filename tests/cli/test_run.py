@@ -15,7 +15,8 @@ import its_eval
 from its_eval.cli import console
 from its_eval.cli.run_text import print_plan
 from its_eval.cli.runs import failures
-from its_eval.evaluation import COLUMNS, Evaluation, make_table
+from its_eval.columns import COLUMNS, make_table
+from its_eval.evaluation import Evaluation
 from its_eval.figures import drawing
 from its_eval.figures.catalogue import figure_tasks
 

@@ -1,7 +1,7 @@
 """Checks that a config asks for or leaves out, in a run."""
 
 from its_eval import load_run
-from its_eval.evaluation import COLUMNS
+from its_eval.columns import COLUMNS
 
 TABLES = ("--no-figures", "--no-report", "-q", "--force")
 

@@ -10,11 +10,11 @@ import typer
 
 import its_eval
 from its_eval.cli.app import app
+from its_eval.columns import COLUMNS
 from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.config import load_config
 from its_eval.effects.estimands import ESTIMANDS
 from its_eval.estimators.catalogue import ESTIMATORS
-from its_eval.evaluation import COLUMNS
 from its_eval.figures.catalogue import FIGURES
 from its_eval.pipeline.credibility import CHECKS
 

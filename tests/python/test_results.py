@@ -14,8 +14,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from its_eval import Evaluation, SeriesFits, evaluate, fit
+from its_eval.columns import COLUMNS
 from its_eval.errors import OutputError, UsageError
-from its_eval.evaluation import COLUMNS
 from its_eval.notebook import LINES, on_a_screen
 from its_eval.result import Result
 

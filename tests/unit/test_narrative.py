@@ -7,16 +7,14 @@ import re
 import pandas as pd
 import pytest
 
+from its_eval.columns import COLUMNS, THE_SET, make_table
 from its_eval.evaluation import (
     CHANGED,
     CHANGED_MORE,
-    COLUMNS,
     NO_CLEAR_CHANGE,
     NOT_ANSWERED,
     NOT_CLEARLY_MORE,
-    THE_SET,
     Evaluation,
-    make_table,
 )
 from its_eval.words import labels, numbers, sentences, verdicts
 

@@ -9,9 +9,9 @@ import time
 import pandas as pd
 import pytest
 
+from its_eval.columns import COLUMNS, SORT_KEYS, make_table
 from its_eval.config import load_config
 from its_eval.errors import OutputError
-from its_eval.evaluation import COLUMNS, SORT_KEYS, make_table
 from its_eval.pipeline.run import evaluate
 from its_eval.provenance import RESOLVED
 from its_eval.report import write

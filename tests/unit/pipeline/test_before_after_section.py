@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from its_eval.evaluation import BESIDE
+from its_eval.columns import BESIDE
 from its_eval.figures.catalogue import describe, draw, figure_tasks
 from its_eval.improvement.paired_load import load_projects
 from its_eval.improvement.paired_tables import before_after_tables

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from its_eval.evaluation import COLUMNS
+from its_eval.columns import COLUMNS
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 SHIPPED = ("california_prop99", "sample", "sample_strata", "uk_seatbelts")

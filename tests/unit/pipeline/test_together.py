@@ -5,7 +5,8 @@ import pytest
 from by_hand import LeastSquares, p_of_all_sets, segments, set_terms
 from scipy import stats
 
-from its_eval.evaluation import CHANGED, CHANGED_MORE, NO_CLEAR_CHANGE, NOT_CLEARLY_MORE, THE_SET
+from its_eval.columns import THE_SET
+from its_eval.evaluation import CHANGED, CHANGED_MORE, NO_CLEAR_CHANGE, NOT_CLEARLY_MORE
 from its_eval.pipeline.donors import donor_targets
 
 UNITS = ("T1", "T2", *(f"D{place}" for place in range(1, 9)))

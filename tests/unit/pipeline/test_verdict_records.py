@@ -9,18 +9,12 @@ from scipy import stats
 
 from its_eval.checks.label_power import OwnTest, smallest_labelled
 from its_eval.checks.power import minimum_detectable
+from its_eval.columns import ALL_INTERRUPTIONS
 from its_eval.effects.attribution import attribution
 from its_eval.estimators.fit import ContrastEstimates
 from its_eval.estimators.reml.kenward_roger import joint_f
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
-from its_eval.evaluation import (
-    ALL_INTERRUPTIONS,
-    CHANGED,
-    CHANGED_MORE,
-    NO_CLEAR_CHANGE,
-    NOT_ANSWERED,
-    NOT_CLEARLY_MORE,
-)
+from its_eval.evaluation import CHANGED, CHANGED_MORE, NO_CLEAR_CHANGE, NOT_ANSWERED, NOT_CLEARLY_MORE
 from its_eval.pipeline.donors import donor_targets
 
 TREATED = ("T1", "T2", "T3")

@@ -19,7 +19,8 @@ from its_eval.calendar import (
     parse_period,
     season_position,
 )
-from its_eval.evaluation import Evaluation, make_table
+from its_eval.columns import make_table
+from its_eval.evaluation import Evaluation
 from its_eval.figures.kinds import FigureTask
 from its_eval.figures.main_its import draw_main_its
 from its_eval.figures.scales import day_numbers, reach, tick_labels, time_ticks

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from its_eval.columns import make_table
 from its_eval.config import Config, load_config
-from its_eval.evaluation import make_table
 from its_eval.figures.catalogue import describe, draw, figure_data, figure_tasks
 from its_eval.pipeline.run import evaluate
 from its_eval.words.verdicts import gap_sentence, gap_sentences, mean_gap_before

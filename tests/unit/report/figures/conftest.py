@@ -9,7 +9,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 from its_eval.calendar import describe_period, format_period, parse_period
-from its_eval.evaluation import COLUMNS, Evaluation, make_table
+from its_eval.columns import COLUMNS, make_table
+from its_eval.evaluation import Evaluation
 from its_eval.figures.style import house_style
 
 FIRST = {"month": "2012-01", "quarter": "2001Q1", "year": "1961", "week": "2018-W10"}

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from its_eval import load_run
-from its_eval.evaluation import NO_CLEAR_CHANGE, THE_SET, make_table, records
+from its_eval.columns import THE_SET, make_table
+from its_eval.evaluation import NO_CLEAR_CHANGE, records
 from its_eval.figures.catalogue import FIGURES, describe, draw, figure_data
 from its_eval.report.source import with_every_table
 from its_eval.words.board import board_answer, board_question
@@ -169,7 +170,7 @@ def test_the_same_page_from_memory_and_from_disk(its, study):
 
 
 def test_no_others_to_compare_with_is_not_said_of_the_test_of_all_interruptions(runs):
-    from its_eval.evaluation import ALL_INTERRUPTIONS
+    from its_eval.columns import ALL_INTERRUPTIONS
 
     run = runs["five"]
     rows = [row for _, row in records(run.tables["verdicts"]) if row["unit"] != THE_SET]

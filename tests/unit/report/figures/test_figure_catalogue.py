@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from its_eval.evaluation import COLUMNS, make_table
+from its_eval.columns import COLUMNS, make_table
 from its_eval.figures.catalogue import (
     FIGURES,
     FigureTask,

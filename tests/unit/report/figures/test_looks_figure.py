@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from its_eval.evaluation import LOOKS
+from its_eval.columns import LOOKS
 from its_eval.figures.catalogue import describe, draw, figure_tasks
 
 ENDS = ("2014-12", "2015-06", "2015-12")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from its_eval.evaluation import make_table
+from its_eval.columns import make_table
 from its_eval.figures.catalogue import FigureTask, describe, draw, figure_data, figure_tasks
 
 BAND = ["counterfactual_low", "counterfactual_high", "prediction_low", "prediction_high"]

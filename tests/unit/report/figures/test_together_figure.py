@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from its_eval.evaluation import THE_SET, make_table
+from its_eval.columns import THE_SET, make_table
 from its_eval.figures.catalogue import FigureTask, describe, draw, figure_data
 from its_eval.figures.together import together_labels
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from its_eval.columns import make_table
 from its_eval.errors import ConfigError
-from its_eval.evaluation import make_table
 from its_eval.report.checklists import (
     CHECKLISTS,
     TO_BE_JUDGED,

@@ -8,16 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from its_eval.evaluation import (
-    CHANGED,
-    CHANGED_MORE,
-    COLUMNS,
-    NO_CLEAR_CHANGE,
-    NOT_ANSWERED,
-    NOT_CLEARLY_MORE,
-    THE_SET,
-    make_table,
-)
+from its_eval.columns import COLUMNS, THE_SET, make_table
+from its_eval.evaluation import CHANGED, CHANGED_MORE, NO_CLEAR_CHANGE, NOT_ANSWERED, NOT_CLEARLY_MORE
 from its_eval.report.blocks import Forest, Picture, Table
 from its_eval.report.first_screen import MOST_OUTCOMES, first_screen
 from its_eval.report.source import ReportSource, with_every_table

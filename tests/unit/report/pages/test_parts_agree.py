@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from itertools import product
 
-from its_eval.evaluation import make_table
+from its_eval.columns import make_table
 from its_eval.figures.catalogue import FigureTask, figure_data
 from its_eval.figures.specification_curve import specification_sentences
 from its_eval.report.checklists import items_of

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from its_eval.evaluation import COLUMNS, THE_SET, make_table
+from its_eval.columns import COLUMNS, THE_SET, make_table
 from its_eval.report.house_style import HouseStyle
 
 NUMBER = re.compile(r"−?(?:\d[\d,]*(?:\.\d+)?|∞)")

@@ -5,8 +5,8 @@ from typing import get_args
 
 import pytest
 
+from its_eval.columns import make_table
 from its_eval.config.data import DataSettings
-from its_eval.evaluation import make_table
 from its_eval.report.blocks import Bullets, Number, Table
 from its_eval.report.cells import estimate_cell, p_value
 from its_eval.report.checks import checks

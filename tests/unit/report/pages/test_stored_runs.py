@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from statsmodels.stats.multitest import multipletests
 
+from its_eval.columns import THE_SET, make_table
 from its_eval.config import load_config, to_yaml
 from its_eval.effects.several_units import adjust
 from its_eval.errors import ConfigError, OutputError, UsageError
-from its_eval.evaluation import THE_SET, make_table
 from its_eval.provenance import MANIFEST, RESOLVED, output_hashes, sha256
 from its_eval.report.cells import BLANK, shown_answers
 from its_eval.report.house_style import HouseStyle

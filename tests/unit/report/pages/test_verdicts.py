@@ -5,16 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from its_eval.evaluation import (
-    CHANGED,
-    CHANGED_MORE,
-    COLUMNS,
-    NO_CLEAR_CHANGE,
-    NOT_ANSWERED,
-    NOT_CLEARLY_MORE,
-    THE_SET,
-    make_table,
-)
+from its_eval.columns import COLUMNS, THE_SET, make_table
+from its_eval.evaluation import CHANGED, CHANGED_MORE, NO_CLEAR_CHANGE, NOT_ANSWERED, NOT_CLEARLY_MORE
 from its_eval.report.answer import answer
 from its_eval.report.blocks import Bullets, Cell, Folded, Number, Strong, Table
 from its_eval.report.cells import answer_rows

@@ -8,8 +8,8 @@ import openpyxl
 import pandas as pd
 import pytest
 
+from its_eval.columns import make_table
 from its_eval.errors import OutputError
-from its_eval.evaluation import make_table
 from its_eval.report import workbook
 from its_eval.report.workbook import number_format, write_sheets, write_workbook
 from its_eval.words.verdicts import headline
