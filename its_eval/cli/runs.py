@@ -238,9 +238,6 @@ def _carried_out(task: Task, asked: Asked) -> Done:
 def _evaluated(config: Config, task: Task, asked: Asked) -> Evaluation:
     """Evaluate a config into its folder."""
     from its_eval.cli.console import progress_bar  # noqa: PLC0415
-    from its_eval.config import load_config  # noqa: PLC0415
-    from its_eval.config.protocol import read_protocol  # noqa: PLC0415
-    from its_eval.pipeline.deviations import Held  # noqa: PLC0415
     from its_eval.pipeline.produce import Wanted, produce  # noqa: PLC0415
 
     def foresee(cost: Cost) -> None:
@@ -252,6 +249,10 @@ def _evaluated(config: Config, task: Task, asked: Asked) -> Evaluation:
     gc.freeze()
     held = None
     if asked.protocol is not None:
+        from its_eval.config import load_config  # noqa: PLC0415
+        from its_eval.config.protocol import read_protocol  # noqa: PLC0415
+        from its_eval.pipeline.deviations import Held  # noqa: PLC0415
+
         protocol, digest = read_protocol(asked.protocol, asked.digest)
         sealed = load_config(protocol.config)
         held = Held(asked.protocol, protocol, digest, sealed, asked.digest is not None)

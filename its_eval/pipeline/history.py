@@ -16,7 +16,6 @@ from its_eval.columns import BESIDE, LOOKS
 from its_eval.errors import OutputError
 from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.evaluation import records
-from its_eval.pipeline.looks import LookLevels, look_designs, spending
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
     from its_eval.config import Config
     from its_eval.evaluation import Evaluation
+    from its_eval.pipeline.looks import LookLevels
     from its_eval.pipeline.plan import OutcomePlan, Treatment
 
     FloatArray = NDArray[np.float64]
@@ -111,6 +111,8 @@ def look_place(
     looks = config.looks
     if looks is None:
         return None
+    from its_eval.pipeline.looks import LookLevels, look_designs, spending  # noqa: PLC0415  (start-up time)
+
     entry = next(item for item in plan.outcome.estimators if not ESTIMATORS[item.name].is_family)
     found = list(sealed) or [
         spending(looks, design, entry, config.seed, alpha=round(1.0 - config.confidence, 12))

@@ -13,13 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from its_eval.columns import DEVIATION, DEVIATIONS
 from its_eval.config import to_yaml
-from its_eval.pipeline.blind import evaluate_blind
 from its_eval.pipeline.cost import SAID_FROM, Parts, StageClock, expected_cost, is_worth_a_trial, of_few
-from its_eval.pipeline.deviations import Held, held_to
 from its_eval.pipeline.frames import written_frames
 from its_eval.pipeline.history import HISTORY, history_text, recorded
 from its_eval.pipeline.planning import make_plan, require_detail
-from its_eval.pipeline.protocol import fingerprints
 from its_eval.pipeline.run import evaluate_plan
 from its_eval.pipeline.sources import input_files, load_sources, starts_of
 from its_eval.provenance import REPORT, RESOLVED, input_hashes, manifest, output_hashes
@@ -30,6 +27,7 @@ if TYPE_CHECKING:
     from its_eval.evaluation import Evaluation
     from its_eval.figures.drawing import Copies
     from its_eval.pipeline.cost import Cost
+    from its_eval.pipeline.deviations import Held
     from its_eval.pipeline.plan import Plan
     from its_eval.pipeline.sources import Sources
 
@@ -265,7 +263,11 @@ def _evaluated(
     config: Config, sources: Sources, plan: Plan, wanted: Wanted, progress: Callable[[str], None]
 ) -> Evaluation:
     """Evaluate a plan, blind or not, and hold it to its protocol."""
+    # most runs are neither blind nor held to a protocol, and start sooner without these
     if wanted.blind:
+        from its_eval.pipeline.blind import evaluate_blind  # noqa: PLC0415
+        from its_eval.pipeline.protocol import fingerprints  # noqa: PLC0415
+
         before = fingerprints(config, sources, starts_of(config))
         known = {name: item.model_dump(mode="json") for name, item in before.items()}
         evaluation = evaluate_blind(config, sources, plan, progress)
@@ -275,7 +277,11 @@ def _evaluated(
         evaluation = evaluate_plan(config, sources, plan, progress, levels)
     if wanted.unblinded is not None:
         evaluation = replace(evaluation, conduct={**evaluation.conduct, "unblinded": dict(wanted.unblinded)})
-    return evaluation if wanted.held is None else held_to(wanted.held, config, sources, plan, evaluation)
+    if wanted.held is None:
+        return evaluation
+    from its_eval.pipeline.deviations import held_to  # noqa: PLC0415
+
+    return held_to(wanted.held, config, sources, plan, evaluation)
 
 
 def _remembered(evaluation: Evaluation, target: Path, folder: Path) -> Evaluation:

@@ -35,7 +35,7 @@ from its_eval.pipeline.planning import make_plan, on_rows, require_detail
 from its_eval.pipeline.primary import Analysis
 from its_eval.pipeline.question import joint_over_interruptions, questions
 from its_eval.pipeline.sheet import NotEstimated
-from its_eval.pipeline.sources import load_sources, origin_of, with_workshops
+from its_eval.pipeline.sources import load_sources, origin_of
 from its_eval.pipeline.specifications import (
     SensitivityRow,
     curve_checks,
@@ -189,7 +189,12 @@ def _evaluated(
     evaluation = evaluation_of(config, sources, plan, rows, tables)
     told = summary_rows(evaluation.tables["verdicts"], config.intervention.name, crawford)
     evaluation = replace(evaluation, tables={**evaluation.tables, "summary": make_table("summary", told)})
-    return with_workshops(config, sources.workshops, with_looks(evaluation, places))
+    evaluation = with_looks(evaluation, places)
+    if sources.workshops is None:
+        return evaluation
+    from its_eval.pipeline.workshops import with_workshops  # noqa: PLC0415  (start-up time)
+
+    return with_workshops(config, sources.workshops, evaluation)
 
 
 def evaluation_of(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from its_eval.columns import BEFORE_AFTER, BEFORE_AFTER_SIZES
 from its_eval.config.data import NHS
 from its_eval.config.outcomes import control_outcomes, evaluated_outcomes
 from its_eval.data.attributes import Units, load_characteristics, load_units
@@ -19,14 +18,6 @@ from its_eval.data.successions import combine_changes, last_heirs, load_changes
 from its_eval.data.successors import COVARIATE, Lifetimes, combine_successors, lifetimes_of
 from its_eval.data.tables import read_table
 from its_eval.errors import DataError
-from its_eval.improvement.paired_load import Projects, is_statistics, load_projects, load_statistics
-from its_eval.improvement.paired_tables import (
-    ABOUT_R,
-    ALWAYS,
-    before_after_notes,
-    before_after_tables,
-    effect_size_tables,
-)
 from its_eval.peers.recipes import PRESETS, recipe_for
 from its_eval.peers.scaling import scale_characteristics
 from its_eval.provenance import PROGRAM, program_version
@@ -35,74 +26,15 @@ if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
     from pathlib import Path
 
-    from its_eval.config import BeforeAfter, Config
+    from its_eval.config import Config
     from its_eval.data.frames import Read
     from its_eval.data.successions import Change
-    from its_eval.evaluation import Evaluation
     from its_eval.peers.distance import Scaled
+    from its_eval.pipeline.workshops import Workshops
 
 
 #: Whose values from the start on are left out: nobody's, those of treated units, or everybody's.
 Cut = Literal["nobody", "treated", "everyone"]
-
-#: Names of the tables in a result, by their names in a comparison.
-NAMES = {
-    "changes": BEFORE_AFTER,
-    "pairs": f"{BEFORE_AFTER}_pairs",
-    "left_out": f"{BEFORE_AFTER}_left_out",
-    "effect_sizes": BEFORE_AFTER_SIZES,
-}
-
-
-#: Where a config says what a column is for.
-_HINT = "before_after.columns and before_after.follow_ups say which columns hold them"
-
-
-@dataclass(frozen=True)
-class Workshops:
-    """What the table of a section held: projects, or else published statistics."""
-
-    projects: Projects | None = None
-    statistics: pd.DataFrame | None = None
-
-
-def load_workshops(settings: BeforeAfter) -> Workshops:
-    """Read the table of the section.
-
-    Raises
-    ------
-    DataError
-        With every fault of the table, or when no project was measured both times.
-    """
-    path, columns = settings.path, {str(role): name for role, name in settings.columns.items()}
-    if is_statistics(path, columns):
-        if settings.follow_ups:
-            raise DataError([f"{path}: it holds t and df, so before_after.follow_ups does not go with it"])
-        return Workshops(statistics=load_statistics(path, columns))
-    try:
-        projects = load_projects(path, columns, settings.follow_ups)
-    except DataError as error:
-        # the hint of the command names its options
-        raise DataError(error.problems, _HINT if error.hint else None) from None
-    if (projects.frame["baseline"].isna() | projects.frame["value"].isna()).all():
-        raise DataError([f"{path}: no project has both a baseline and a follow-up"], _HINT)
-    return Workshops(projects)
-
-
-def with_workshops(config: Config, workshops: Workshops | None, evaluation: Evaluation) -> Evaluation:
-    """Return an evaluation with the tables and notes of the section; as it is without one."""
-    if workshops is None:
-        return evaluation
-    if workshops.statistics is not None:
-        found = effect_size_tables(workshops.statistics, config.confidence)
-        notes = [*ALWAYS, ABOUT_R]
-    else:
-        assert workshops.projects is not None  # noqa: S101  (one of the two)
-        found = before_after_tables(workshops.projects.frame, config.confidence)
-        notes = before_after_notes(found)
-    tables = {NAMES[name]: table for name, table in found.items()}
-    said = tuple(f"Before and after: {note}" for note in notes)
-    return replace(evaluation, tables={**evaluation.tables, **tables}, notes=(*evaluation.notes, *said))
 
 
 @dataclass(frozen=True)
@@ -214,7 +146,7 @@ def load_sources(config: Config, read: Read = read_table, cut: Cut = "nobody") -
     rows = faults.of(lambda: by_stratum(load_indicators(config.data, _only_unit(config), read), stratified))
     units, lifetimes = faults.of(lambda: _units(config)) or (Units(), Lifetimes())
     changes = faults.of(lambda: load_changes(config.data.successions, config.data.calendar)) or ()
-    workshops = faults.of(lambda: load_workshops(config.before_after) if config.before_after else None)
+    workshops = faults.of(lambda: _workshops(config))
     scaled = faults.of(lambda: _scaled_characteristics(config, read))
     if rows is not None and not faults.problems:
         loaded = rows
@@ -226,6 +158,15 @@ def load_sources(config: Config, read: Read = read_table, cut: Cut = "nobody") -
         lifetimes = replace(lifetimes, successors=heirs)
     rows = before_start(rows, starts_of(config), cut)
     return _protected(config, Sources(rows, scaled, units, lifetimes, workshops, cut=cut))
+
+
+def _workshops(config: Config) -> Workshops | None:
+    """Read projects measured before and after, where the config has such a section."""
+    if config.before_after is None:
+        return None
+    from its_eval.pipeline.workshops import load_workshops  # noqa: PLC0415  (start-up time)
+
+    return load_workshops(config.before_after)
 
 
 @dataclass(frozen=True)

@@ -96,6 +96,7 @@ CATALOGUES = {
 #: Rungs of ``pipeline``: a module imports those below only. Comparisons stand in the middle: they make and
 #: fit series, and what asks for fits asks them.
 RUNGS = (
+    {"workshops"},
     {"plan", "sources", "frames", "peers_of"},
     {"sheet", "covariates", "notes", "peer_choice", "donors"},
     {"pieces"},
@@ -324,7 +325,7 @@ def test_every_module_says_what_it_is_for(path):
 STAGES = ("design", "estimators", "effects", "checks", "comparisons", "pipeline")
 READERS = {
     *("pipeline/sources.py", "pipeline/produce.py", "pipeline/frames.py", "pipeline/peers_of.py"),
-    "pipeline/history.py",
+    *("pipeline/history.py", "pipeline/workshops.py"),
 }
 
 
