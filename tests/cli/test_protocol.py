@@ -8,7 +8,7 @@ import pytest
 import its_eval
 from its_eval.config.protocol import REQUIRABLE, read_protocol
 from its_eval.evaluation import NOT_ANSWERED
-from its_eval.pipeline import history
+from its_eval.pipeline import looks
 from its_eval.pipeline.looks import LookLevels
 from its_eval.report.checks import TELLING
 
@@ -240,12 +240,12 @@ def test_a_run_takes_the_levels_of_its_looks_from_the_protocol(its, study, monke
     sealed = read_protocol(path)[0].looks
     assert {item.paths for item in sealed.levels} == {800 if options else 400}
 
-    simulated = history.spending
+    simulated = looks.spending
 
     def refuse(*_arguments, **_options):
         raise AssertionError("simulated again")
 
-    monkeypatch.setattr(history, "spending", refuse)
+    monkeypatch.setattr(looks, "spending", refuse)
     answer = its("run", config, "-o", out, *TABLES, "--protocol", path)
     assert answer.code == 0
     assert "Protocol: kept." in answer.out
@@ -256,9 +256,7 @@ def test_a_run_takes_the_levels_of_its_looks_from_the_protocol(its, study, monke
         "other.yaml",
         changes={"version: 1\n": "version: 1\nseed: 5\nlooks: {from: 10, until: 18, every: 4}\n"},
     )
-    monkeypatch.setattr(
-        history, "spending", lambda *given, **options: simulated(*given, paths=400, **options)
-    )
+    monkeypatch.setattr(looks, "spending", lambda *given, **options: simulated(*given, paths=400, **options))
     assert its("run", other, "-o", out, *TABLES, "--protocol", path, "--force").code == 0
     assert its_eval.load_run(out).tables["looks"]["level"].iloc[-1] != level
 
