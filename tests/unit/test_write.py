@@ -5,6 +5,7 @@ import math
 import os
 import random
 import time
+from dataclasses import fields
 
 import pandas as pd
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from its_eval.columns import COLUMNS, SORT_KEYS, make_table
 from its_eval.config import load_config
 from its_eval.errors import OutputError
+from its_eval.evaluation import Verdict
 from its_eval.pipeline.run import evaluate
 from its_eval.provenance import RESOLVED
 from its_eval.report import write
@@ -241,6 +243,21 @@ def test_tables_without_rows_keep_their_columns():
         table = make_table(name, [])
         assert tuple(table.columns) == columns
         assert table.empty
+
+
+def test_the_table_of_verdicts_has_a_column_for_each_part_of_a_verdict():
+    assert COLUMNS["verdicts"] == tuple(part.name for part in fields(Verdict))
+
+
+def test_what_is_missing_in_rows_is_blank_in_texts_and_missing_in_numbers():
+    """Also where rows were read from a table, which has its own word for a whole number that is missing."""
+    rows = [{"unit": math.nan, "n_pre": pd.NA, "flags": None}, {"unit": "B", "n_pre": 3}, {"n_pre": 2.0}]
+    table = make_table("fits", rows)
+    assert table["unit"].tolist() == ["", "", "B"]
+    assert table["n_pre"].astype(object).tolist() == [pd.NA, 2, 3]
+    assert table["sigma"].isna().all()
+    assert table["flags"].tolist() == ["", "", ""]
+    assert make_table("series", [{"used": None}, {"used": True}])["used"].tolist() == [False, True]
 
 
 @pytest.fixture
