@@ -95,9 +95,10 @@ def draw_figures(evaluation: Evaluation, copies: Copies, jobs: int, progress: Pr
         Called with a phrase, figures drawn and figures in all.
     """
     if jobs == 1 or len(copies) < 2:
-        for done, (task, places) in enumerate(copies.items()):
-            progress("drawing figures", done, len(copies))
-            draw_figure(evaluation, task, places)
+        with house_style():
+            for done, (task, places) in enumerate(copies.items()):
+                progress("drawing figures", done, len(copies))
+                draw_figure(evaluation, task, places)
     else:
         with ProcessPoolExecutor(jobs, initializer=_remember, initargs=(evaluation,)) as pool:
             futures = [pool.submit(_draw_remembered, task, places) for task, places in copies.items()]
