@@ -120,7 +120,7 @@ def produce(
     force : bool
         Replace an existing result.
     jobs : int
-        Processes for drawing; the files are the same for any number.
+        Processes for fits, checks and figures; the files are the same for any number.
     progress : callable
         Called with a phrase, steps done and steps in all (0 when not known).
     done : Evaluation, optional
@@ -153,7 +153,7 @@ def produce(
                 if cost.seconds >= SAID_FROM:
                     foresee(cost)
                 laps.end("trial")
-            evaluation = _evaluated(config, sources, plan, wanted, lambda phrase: progress(phrase, 0, 0))
+            evaluation = _evaluated(config, sources, plan, wanted, lambda what: progress(what, 0, 0), jobs)
             laps.end("estimate")
         else:
             evaluation = done
@@ -262,7 +262,12 @@ def _files(config: Config, wanted: Wanted) -> list[Path]:
 
 
 def _evaluated(
-    config: Config, sources: Sources, plan: Plan, wanted: Wanted, progress: Callable[[str], None]
+    config: Config,
+    sources: Sources,
+    plan: Plan,
+    wanted: Wanted,
+    progress: Callable[[str], None],
+    jobs: int,
 ) -> Evaluation:
     """Evaluate a plan, blind or not, and hold it to its protocol."""
     if wanted.blind:
@@ -272,7 +277,7 @@ def _evaluated(
         evaluation = replace(evaluation, conduct={"blind": {"data": known}})
     else:
         levels = None if wanted.held is None else wanted.held.levels_for(config)
-        evaluation = evaluate_plan(config, sources, plan, progress, levels)
+        evaluation = evaluate_plan(config, sources, plan, progress, levels, jobs)
     if wanted.unblinded is not None:
         evaluation = replace(evaluation, conduct={**evaluation.conduct, "unblinded": dict(wanted.unblinded)})
     return evaluation if wanted.held is None else held_to(wanted.held, config, sources, plan, evaluation)

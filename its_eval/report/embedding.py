@@ -24,6 +24,8 @@ _SIDEWAYS = re.compile(r'transform="translate\((-?[\d.]+) 0\)"/>')
 #: A path of straight lines, in which the letter L can be left out.
 _STRAIGHT = re.compile(r"[ML\d\s.z-]*")
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
+#: The outline of a letter or of a marker.
+_OUTLINE = re.compile(r'<path id="([^"]+)" d="[^"]*"[^>]*/>')
 #: Elements that a page does not need (its own style covers theirs), or that could act.
 _DROPPED = frozenset({"script", "foreignObject", "animate", "set", "metadata", "style"})
 #: Elements whose text is shown or read out; between others there are only line ends.
@@ -82,6 +84,8 @@ class SvgEmbedder:
     def __init__(self) -> None:
         self._shared: dict[tuple[tuple[str, str], ...], str] = {}
         self._styles: dict[str, str] = {}
+        #: The shared name of an outline by its element in a file: most letters of a figure are not new.
+        self._seen: dict[str, str] = {}
         self._figures = 0
 
     @property
@@ -113,12 +117,27 @@ class SvgEmbedder:
         from xml.etree import ElementTree as ET  # noqa: PLC0415
 
         self._figures += 1
+        known: dict[str, str] = {}
+        fresh: dict[str, str] = {}
+
+        def unless_seen(outline: re.Match[str]) -> str:
+            element, name = outline[0], outline[1]
+            shared = self._seen.get(element)
+            if shared is None:
+                fresh[name] = element
+                return element
+            known[name] = shared
+            return ""
+
+        text = _OUTLINE.sub(unless_seen, text)
         root = ET.fromstring(_SIDEWAYS.sub(r'x="\1"/>', _TOO_FINE.sub(r"\1", text)))  # noqa: S314
         for parent in root.iter():
             _forget_namespaces(parent)
             for child in [child for child in parent if child.tag.rpartition("}")[2] in _DROPPED]:
                 parent.remove(child)
         names = self._share(root)
+        self._seen |= {element: names[name] for name, element in fresh.items() if name in names}
+        names |= known
         used = set(_references(root))
         own = sorted(used - set(names))
         names |= {name: f"f{self._figures}-{place}" for place, name in enumerate(own)}
