@@ -372,15 +372,26 @@ class Evaluation(Result):
     conduct: Mapping[str, Any] = field(default_factory=dict)
     kept: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def rows_of(self, table: str, outcome: str, unit: str | None = None) -> pd.DataFrame:
-        """Return the rows of a table about one outcome, or about one of its units; none without a table."""
+    def rows_of(
+        self, table: str, outcome: str, unit: str | None = None, design: str | None = None
+    ) -> pd.DataFrame:
+        """Return the rows of a table about one outcome, one of its units, and of these one design.
+
+        None without a table.
+        """
         frame = self.tables.get(table)
         if frame is None:
             return make_table(table, [])
-        key = (table, outcome, unit)
+        key = (table, outcome, unit, design)
         if key not in self.kept or self.kept[key][0] is not frame:
-            chosen = frame["outcome"] == outcome
-            self.kept[key] = frame, frame[chosen if unit is None else chosen & (frame["unit"] == unit)]
+            # from few rows the next few: a report asks for every unit and design of an outcome
+            if design is not None:
+                within, column, value = self.rows_of(table, outcome, unit), "design", design
+            elif unit is not None:
+                within, column, value = self.rows_of(table, outcome), "unit", unit
+            else:
+                within, column, value = frame, "outcome", outcome
+            self.kept[key] = frame, within[within[column] == value]
         rows: pd.DataFrame = self.kept[key][1]
         return rows.copy(deep=False)
 
