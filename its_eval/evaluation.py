@@ -302,11 +302,9 @@ def make_table(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
             frame[column] = frame[column].astype(bool)
         else:
             frame[column] = frame[column].astype("float64")
-    keys = list(SORT_KEYS[name])
     if name == "verdicts":
-        frame = _answers_first(frame)
-        return frame.sort_values(["outcome"], kind="stable").reset_index(drop=True)
-    return frame.sort_values(keys, kind="stable", na_position="last").reset_index(drop=True)
+        return _answers_first(frame).sort_values(["outcome"], kind="stable").reset_index(drop=True)
+    return frame.sort_values(list(SORT_KEYS[name]), kind="stable", na_position="last").reset_index(drop=True)
 
 
 def _answers_first(frame: pd.DataFrame) -> pd.DataFrame:
@@ -349,8 +347,7 @@ class Evaluation(Result):
     conduct : mapping
         How it was carried out, where not as usual: `protocol` (to which it was held), `blind`, `unblinded`.
     kept : dict
-        What was worked out from it and may be asked for again: a report asks a thousand times for a hundred
-        parts of tables.
+        What was worked out from it: a report asks a thousand times for a hundred parts of tables.
 
     Examples
     --------
@@ -372,25 +369,17 @@ class Evaluation(Result):
     conduct: Mapping[str, Any] = field(default_factory=dict)
     kept: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def rows_of(
-        self, table: str, outcome: str, unit: str | None = None, design: str | None = None
-    ) -> pd.DataFrame:
-        """Return the rows of a table about one outcome, one of its units, and of these one design.
-
-        None without a table.
-        """
+    def rows_of(self, table: str, outcome: str, *of: str | None) -> pd.DataFrame:
+        """Return the rows of a table about an outcome, and of a unit and a design; none without a table."""
         frame = self.tables.get(table)
         if frame is None:
             return make_table(table, [])
-        key = (table, outcome, unit, design)
+        key = (table, outcome, *of)
         if key not in self.kept or self.kept[key][0] is not frame:
             # from few rows the next few: a report asks for every unit and design of an outcome
-            if design is not None:
-                within, column, value = self.rows_of(table, outcome, unit), "design", design
-            elif unit is not None:
-                within, column, value = self.rows_of(table, outcome), "unit", unit
-            else:
-                within, column, value = frame, "outcome", outcome
+            named = zip(("outcome", "unit", "design"), (outcome, *of), strict=False)
+            *before, (column, value) = ((name, value) for name, value in named if value is not None)
+            within = self.rows_of(table, *(value for _, value in before)) if before else frame
             self.kept[key] = frame, within[within[column] == value]
         rows: pd.DataFrame = self.kept[key][1]
         return rows.copy(deep=False)

@@ -17,7 +17,7 @@ from its_eval.figures.catalogue import (
     report_tasks,
 )
 from its_eval.figures.style import house_style, save_numbers, save_pictures
-from its_eval.processes import side_by_side
+from its_eval.side_by_side import side_by_side
 
 if TYPE_CHECKING:
     from its_eval.evaluation import Evaluation

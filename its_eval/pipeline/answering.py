@@ -40,7 +40,7 @@ from its_eval.pipeline.tables import (
 )
 from its_eval.pipeline.terms import Terms
 from its_eval.pipeline.together import SetAnswer, beside_sets, set_answer
-from its_eval.processes import side_by_side
+from its_eval.side_by_side import side_by_side
 
 if TYPE_CHECKING:
     from its_eval.comparisons.base import Comparison
