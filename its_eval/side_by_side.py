@@ -18,8 +18,16 @@ Made = TypeVar("Made")
 _KEPT: list[Any] = []
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 def side_by_side(
-    make: Callable[[Any, Part], Made], of: Any, parts: Sequence[Part], jobs: int
+    make: Callable[[Any, Part], Made],
+    of: Any,
+    parts: Sequence[Part],
+    jobs: int,
+    meanwhile: Callable[[], None] = _nothing,
 ) -> Iterator[Made]:
     """Yield what is made of each part, in their order, by several processes.
 
@@ -33,10 +41,13 @@ def side_by_side(
         Begun in this order.
     jobs : int
         Processes.
+    meanwhile : callable
+        What this process does while the others work.
     """
     with ProcessPoolExecutor(min(jobs, len(parts)), initializer=_keep, initargs=(of,)) as pool:
         futures = [pool.submit(_made, make, part) for part in parts]
         try:
+            meanwhile()
             for future in futures:
                 yield future.result()
         except BaseException:

@@ -63,6 +63,14 @@ def silent(_: str) -> None:
     """Report progress to nobody."""
 
 
+@dataclass(frozen=True)
+class Several:
+    """How many processes there are, and what this one does while they work."""
+
+    jobs: int = 1
+    meanwhile: Callable[[], None] = lambda: None
+
+
 #: Tables that are made from columns; the others are of few rows, one by one.
 BY_COLUMNS = ("effects", "coefficients", "fits", "not_estimated", "peer_series", "series", "power")
 
@@ -150,14 +158,15 @@ def families_of(config: Config, plan: Plan) -> list[list[_Question]]:
 
 
 def told_of(
-    asker: Asker, families: Sequence[list[_Question]], progress: Progress, jobs: int
+    asker: Asker, families: Sequence[list[_Question]], progress: Progress, several: Several
 ) -> Iterator[Told]:
     """Yield what every family adds, in their order."""
-    if jobs == 1 or len(families) < 2:
+    if several.jobs == 1 or len(families) < 2:
         yield from (asker.tell(family, progress) for family in families)
         return
     progress("fitting and checking")
-    for done, told in enumerate(side_by_side(Asker.tell, asker, families, jobs), start=1):
+    every = side_by_side(Asker.tell, asker, families, several.jobs, several.meanwhile)
+    for done, told in enumerate(every, start=1):
         progress(f"fitting and checking: {done} of {len(families)} questions")
         yield told
 

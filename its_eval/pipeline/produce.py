@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from its_eval.config import to_yaml
 from its_eval.evaluation import DEVIATION, DEVIATIONS
+from its_eval.pipeline.answering import Several
 from its_eval.pipeline.blind import evaluate_blind
 from its_eval.pipeline.cost import SAID_FROM, Parts, StageClock, expected_cost, is_worth_a_trial, of_few
 from its_eval.pipeline.deviations import Held, held_to
@@ -277,10 +278,19 @@ def _evaluated(
         evaluation = replace(evaluation, conduct={"blind": {"data": known}})
     else:
         levels = None if wanted.held is None else wanted.held.levels_for(config)
-        evaluation = evaluate_plan(config, sources, plan, progress, levels, jobs)
+        several = Several(jobs, lambda: _load_what_follows(wanted))
+        evaluation = evaluate_plan(config, sources, plan, progress, levels, several)
     if wanted.unblinded is not None:
         evaluation = replace(evaluation, conduct={**evaluation.conduct, "unblinded": dict(wanted.unblinded)})
     return evaluation if wanted.held is None else held_to(wanted.held, config, sources, plan, evaluation)
+
+
+def _load_what_follows(wanted: Wanted) -> None:
+    """Load the libraries of figures and report, which the processes that draw then have from this one."""
+    if wanted.figures:
+        import its_eval.figures.writing  # noqa: PLC0415  (matplotlib)
+    if wanted.report:
+        import its_eval.report.html  # noqa: F401, PLC0415  (jinja2)
 
 
 def _remembered(evaluation: Evaluation, target: Path, folder: Path) -> Evaluation:

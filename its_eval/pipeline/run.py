@@ -14,7 +14,16 @@ from its_eval.config.outcomes import listed_as, strata_of_gap
 from its_eval.data.faults import findings_table
 from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.evaluation import COLUMNS, Evaluation, make_table
-from its_eval.pipeline.answering import BY_COLUMNS, Asker, Levels, Progress, families_of, silent, told_of
+from its_eval.pipeline.answering import (
+    BY_COLUMNS,
+    Asker,
+    Levels,
+    Progress,
+    Several,
+    families_of,
+    silent,
+    told_of,
+)
 from its_eval.pipeline.conclude import summary_rows
 from its_eval.pipeline.disclosed import disclosed
 from its_eval.pipeline.foresight import require_something, without_data
@@ -95,7 +104,7 @@ def evaluate_plan(
     plan: Plan,
     progress: Progress = silent,
     levels: Levels | None = None,
-    jobs: int = 1,
+    several: Several | None = None,
 ) -> Evaluation:
     """Fit and tabulate what has been planned, its counts protected where the config asks for it.
 
@@ -103,8 +112,8 @@ def evaluate_plan(
     any number of processes.
     """
     require_detail(config, plan)
-    levels = levels or {}
-    evaluation = _evaluated(config, sources, plan, levels, progress, jobs)
+    levels, several = levels or {}, several or Several()
+    evaluation = _evaluated(config, sources, plan, levels, progress, several)
     if sources.disclosed is None:
         return evaluation
     true = None
@@ -112,12 +121,12 @@ def evaluate_plan(
         # the same units, periods and peers, on the true counts
         behind = replace(sources, rows=sources.disclosed.true, disclosed=None)
         outcomes = tuple(on_rows(config, behind.rows, outcome) for outcome in plan.outcomes)
-        true = _evaluated(config, behind, replace(plan, outcomes=outcomes), levels, progress, jobs)
+        true = _evaluated(config, behind, replace(plan, outcomes=outcomes), levels, progress, several)
     return disclosed(config, sources.disclosed, plan, evaluation, true)
 
 
 def _evaluated(
-    config: Config, sources: Sources, plan: Plan, levels: Levels, progress: Progress, jobs: int
+    config: Config, sources: Sources, plan: Plan, levels: Levels, progress: Progress, several: Several
 ) -> Evaluation:
     tables = {name: TableColumns(name) for name in BY_COLUMNS}
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in COLUMNS if name not in BY_COLUMNS}
@@ -129,7 +138,7 @@ def _evaluated(
         add_peer_series(outcome, tables["peer_series"])
     places: dict[str, LookPlace] = {}
     asker = Asker(config, sources, plan, levels)
-    for part in told_of(asker, families_of(config, plan), progress, jobs):
+    for part in told_of(asker, families_of(config, plan), progress, several):
         places |= part.places
         failed += part.failed
         crawford |= part.crawford
