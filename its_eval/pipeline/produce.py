@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from its_eval.config import to_yaml
 from its_eval.evaluation import DEVIATION, DEVIATIONS
-from its_eval.pipeline.answering import Several
+from its_eval.pipeline.answering import Several, families_of
 from its_eval.pipeline.blind import evaluate_blind
 from its_eval.pipeline.cost import SAID_FROM, Parts, StageClock, expected_cost, is_worth_a_trial, of_few
 from its_eval.pipeline.deviations import Held, held_to
@@ -241,10 +241,12 @@ def _tried(config: Config, sources: Sources, plan: Plan, wanted: Wanted, jobs: i
             drawn[bool(task.unit)] += sum(len(copy.formats) + copy.numbers for copy in copies)
         size = sum(path.stat().st_size for path in files)
     written = sum(laps.seconds.values()) - laps.seconds["estimate"]
+    # the run answers its questions side by side, the trial one after the other
+    beside = min(jobs, len(families_of(config, plan)))
     return expected_cost(
         plan,
         len(config.designs),
-        Parts(0.0, shared, own + written),
+        Parts(0.0, shared / beside, own / beside + written),
         Parts(len(files) - drawn.total(), drawn[False], drawn[True]),
         size,
     )
