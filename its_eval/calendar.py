@@ -10,6 +10,7 @@ import datetime as dt
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from its_eval.notations import (
@@ -193,6 +194,7 @@ class Calendar:
 MONTHS = Calendar("month")
 
 
+@lru_cache(10_000)
 def parse_period(text: str, frequency: str) -> int:
     """Return the ordinal of the period that a text names; see `Calendar.parse`."""
     return Calendar(frequency).parse(text)

@@ -242,6 +242,11 @@ class TableColumns:
             self.parts.setdefault(name, []).append(whole)
         self.count += rows
 
+    def extend(self, others: TableColumns) -> None:
+        """Append the rows of the same table that grew elsewhere."""
+        if others.count:
+            self.add(others.count, others.raw())
+
     @property
     def flagged(self) -> int:
         """Rows of ``fits`` with a warning."""

@@ -158,8 +158,7 @@ class Evaluation(Result):
     conduct : mapping
         How it was carried out, where not as usual: `protocol` (to which it was held), `blind`, `unblinded`.
     kept : dict
-        What was worked out from it and may be asked for again: a report asks a thousand times for a hundred
-        parts of tables.
+        What was worked out from it: a report asks a thousand times for a hundred parts of tables.
 
     Examples
     --------
@@ -181,15 +180,18 @@ class Evaluation(Result):
     conduct: Mapping[str, Any] = field(default_factory=dict)
     kept: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def rows_of(self, table: str, outcome: str, unit: str | None = None) -> pd.DataFrame:
-        """Return the rows of a table about one outcome, or about one of its units; none without a table."""
+    def rows_of(self, table: str, outcome: str, *of: str | None) -> pd.DataFrame:
+        """Return the rows of a table about an outcome, and of a unit and a design; none without a table."""
         frame = self.tables.get(table)
         if frame is None:
             return make_table(table, [])
-        key = (table, outcome, unit)
+        key = (table, outcome, *of)
         if key not in self.kept or self.kept[key][0] is not frame:
-            chosen = frame["outcome"] == outcome
-            self.kept[key] = frame, frame[chosen if unit is None else chosen & (frame["unit"] == unit)]
+            # from few rows the next few: a report asks for every unit and design of an outcome
+            named = zip(("outcome", "unit", "design"), (outcome, *of), strict=False)
+            *before, (column, value) = ((name, value) for name, value in named if value is not None)
+            within = self.rows_of(table, *(value for _, value in before)) if before else frame
+            self.kept[key] = frame, within[within[column] == value]
         rows: pd.DataFrame = self.kept[key][1]
         return rows.copy(deep=False)
 

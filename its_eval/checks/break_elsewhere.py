@@ -21,7 +21,7 @@ from its_eval.checks.result import NOTE_LEVEL, CheckResult, judged, number, p_te
 from its_eval.design.shapes import SHAPES
 from its_eval.estimators.fit import BoolArray, FloatArray, augmented_design
 from its_eval.estimators.reml.autoregression import form_pairs, precision_terms
-from its_eval.estimators.reml.reml_ar import fit_reml_ar, reml_point_estimates
+from its_eval.estimators.reml.reml_ar import PointEstimates, fit_reml_ar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -175,14 +175,16 @@ def search_break(
     dates = dates[usable]
     candidates = np.concatenate([candidates[usable], at_start[None]])
 
+    tests = FTests(X, candidates, observed, order)
+    fitted_again = PointEstimates(X, order)
+
     def statistics(series: FloatArray, partials: FloatArray) -> FloatArray:
         left = np.where(observed[:, None], series, 0.0)
         left[observed] -= X[observed] @ np.linalg.lstsq(X[observed], left[observed], rcond=None)[0]
-        return f_statistics(X, candidates, left, partials, observed)
+        return tests(left, partials)
 
     def of_simulated(series: FloatArray) -> FloatArray:
-        partials = reml_point_estimates(X, series, order)[1] if order else np.empty((series.shape[1], 0))
-        return statistics(series, partials)
+        return statistics(series, fitted_again(series)[1] if order else np.empty((series.shape[1], 0)))
 
     column = outcome[:, None]
     partials = fit_reml_ar(X, column, order).partial_autocorrelations if order else np.empty((1, 0))
@@ -218,86 +220,90 @@ def distinct(X: FloatArray, candidates: FloatArray, observed: BoolArray) -> Bool
     return np.asarray(smallest > COLLINEAR * np.linalg.norm(columns, axis=(1, 2)))
 
 
-def f_statistics(
-    X: FloatArray,
-    candidates: FloatArray,
-    series: FloatArray,
-    partials: FloatArray,
-    observed: BoolArray,
-    contrasts: FloatArray | None = None,
-) -> FloatArray:
-    """Return F of adding each candidate's columns, for series with autocorrelations of their own.
+class FTests:
+    """F of adding each candidate's columns, for any number of series with autocorrelations of their own.
 
     With N the precision matrix of the errors and P that matrix after the design,
     ``F = [u'PC (C'PC)^{-1} C'Pu / q] / [(u'Pu - that) / (n - k - q)]``; N is a sum of fixed forms with
-    weights that depend on the autocorrelation, so no matrix is factored for a series.
+    weights that depend on the autocorrelation, so no matrix is factored for a series, and what design and
+    candidates have in each form is worked out once.
 
     Parameters
     ----------
     X : ndarray, shape (n, k)
     candidates : ndarray, shape (T, n, q)
         Each ``distinct`` from the design.
-    series : ndarray, shape (n, S)
-    partials : ndarray, shape (S, p)
-        p = 0, 1 or 2.
     observed : ndarray of bool, shape (n,)
-    contrasts : ndarray, shape (T, q), optional
-        A combination of each candidate's coefficients, whose squared t is wanted instead.
-
-    Returns
-    -------
-    ndarray, shape (T, S)
+    order : int
+        p = 0, 1 or 2.
     """
-    order, (n_dates, n_periods, n_added) = partials.shape[1], candidates.shape
-    basis = np.linalg.qr(augmented_design(X, observed))[0]
-    added = np.where(observed[None, :, None], candidates, 0.0)
-    flat = np.moveaxis(added, 0, 1).reshape(n_periods, -1)
-    # only what the design leaves of a candidate matters
-    flat -= basis @ (basis.T @ flat)
-    errors = np.where(observed[:, None], series, 0.0)
-    weights = precision_terms(partials).weights if order else np.ones((partials.shape[0], 1))
-    forms = [(_form(i, j, basis), _form(i, j, flat)) for i, j in form_pairs(order)]
 
-    def weighted(parts: list[FloatArray]) -> FloatArray:
-        return np.tensordot(weights, np.array(parts), axes=1)
+    def __init__(self, X: FloatArray, candidates: FloatArray, observed: BoolArray, order: int) -> None:
+        n_dates, n_periods, n_added = candidates.shape
+        self._shape, self._observed, self._order = (n_dates, n_added), observed, order
+        self._df = int(observed.sum()) - X.shape[1] - n_added
+        basis = np.linalg.qr(augmented_design(X, observed))[0]
+        added = np.where(observed[None, :, None], candidates, 0.0)
+        flat = np.moveaxis(added, 0, 1).reshape(n_periods, -1)
+        # only what the design leaves of a candidate matters
+        flat -= basis @ (basis.T @ flat)
+        self._forms = [(_form(i, j, basis), _form(i, j, flat)) for i, j in form_pairs(order)]
+        self._inner = np.array([basis.T @ own for own, _ in self._forms])
+        self._across = np.array([basis.T @ new for _, new in self._forms])
+        blocks = np.moveaxis(flat.reshape(n_periods, n_dates, n_added), 1, 0)
+        self._within = np.array(
+            [
+                np.swapaxes(blocks, 1, 2) @ np.moveaxis(new.reshape(n_periods, n_dates, n_added), 1, 0)
+                for _, new in self._forms
+            ]
+        )
 
-    inner = weighted([basis.T @ own for own, _ in forms])
-    across = weighted([basis.T @ new for _, new in forms])
-    blocks = np.moveaxis(flat.reshape(n_periods, n_dates, n_added), 1, 0)
-    within = weighted(
-        [
-            np.swapaxes(blocks, 1, 2) @ np.moveaxis(new.reshape(n_periods, n_dates, n_added), 1, 0)
-            for _, new in forms
-        ]
-    )
-    scores = np.einsum("sm,mqs->sq", weights, np.array([new.T @ errors for _, new in forms]))
-    design_scores = np.einsum("sm,mks->sk", weights, np.array([own.T @ errors for own, _ in forms]))
-    squares = [np.einsum("ts,ts->s", errors, _form(i, j, errors)) for i, j in form_pairs(order)]
-    total = np.einsum("sm,ms->s", weights, np.array(squares))
+    def __call__(
+        self, series: FloatArray, partials: FloatArray, contrasts: FloatArray | None = None
+    ) -> FloatArray:
+        """Return F of each candidate, shape (T, S).
 
-    solved = np.linalg.solve(inner, np.concatenate([across, design_scores[:, :, None]], axis=2))
-    rss = total - np.einsum("sk,sk->s", design_scores, solved[:, :, -1])
-    pulled = (scores - np.einsum("skq,sk->sq", across, solved[:, :, -1])).reshape(-1, n_dates, n_added)
-    lost = np.einsum(
-        "sktq,sktr->stqr",
-        across.reshape(*across.shape[:2], n_dates, n_added),
-        solved[:, :, :-1].reshape(*across.shape[:2], n_dates, n_added),
-    )
-    information = within - lost
-    coefficients = np.linalg.solve(information, pulled[..., None])[..., 0]
-    gained = np.sum(pulled * coefficients, axis=2)
-    df = int(observed.sum()) - X.shape[1] - n_added
-    variance = (rss[:, None] - gained) / df
-    if contrasts is None:
-        return np.asarray((gained / n_added / variance).T)
-    length = np.sum(
-        contrasts
-        * np.linalg.solve(information, np.broadcast_to(contrasts[..., None], (*coefficients.shape, 1)))[
-            ..., 0
-        ],
-        axis=2,
-    )
-    return np.asarray((np.sum(contrasts * coefficients, axis=2) ** 2 / length / variance).T)
+        Parameters
+        ----------
+        series : ndarray, shape (n, S)
+        partials : ndarray, shape (S, p)
+        contrasts : ndarray, shape (T, q), optional
+            A combination of each candidate's coefficients, whose squared t is wanted instead.
+        """
+        n_dates, n_added = self._shape
+        errors = np.where(self._observed[:, None], series, 0.0)
+        weights = precision_terms(partials).weights if self._order else np.ones((partials.shape[0], 1))
+        inner, across, within = (
+            np.tensordot(weights, parts, axes=1) for parts in (self._inner, self._across, self._within)
+        )
+        scores = np.einsum("sm,mqs->sq", weights, np.array([new.T @ errors for _, new in self._forms]))
+        design_scores = np.einsum("sm,mks->sk", weights, np.array([own.T @ errors for own, _ in self._forms]))
+        pairs = form_pairs(self._order)
+        squares = [np.einsum("ts,ts->s", errors, _form(i, j, errors)) for i, j in pairs]
+        total = np.einsum("sm,ms->s", weights, np.array(squares))
+
+        solved = np.linalg.solve(inner, np.concatenate([across, design_scores[:, :, None]], axis=2))
+        rss = total - np.einsum("sk,sk->s", design_scores, solved[:, :, -1])
+        pulled = (scores - np.einsum("skq,sk->sq", across, solved[:, :, -1])).reshape(-1, n_dates, n_added)
+        lost = np.einsum(
+            "sktq,sktr->stqr",
+            across.reshape(*across.shape[:2], n_dates, n_added),
+            solved[:, :, :-1].reshape(*across.shape[:2], n_dates, n_added),
+        )
+        information = within - lost
+        coefficients = np.linalg.solve(information, pulled[..., None])[..., 0]
+        gained = np.sum(pulled * coefficients, axis=2)
+        variance = (rss[:, None] - gained) / self._df
+        if contrasts is None:
+            return np.asarray((gained / n_added / variance).T)
+        length = np.sum(
+            contrasts
+            * np.linalg.solve(information, np.broadcast_to(contrasts[..., None], (*coefficients.shape, 1)))[
+                ..., 0
+            ],
+            axis=2,
+        )
+        return np.asarray((np.sum(contrasts * coefficients, axis=2) ** 2 / length / variance).T)
 
 
 def _form(i: int, j: int, columns: FloatArray) -> FloatArray:

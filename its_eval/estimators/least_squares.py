@@ -103,9 +103,6 @@ def fit_newey_west(X: FloatArray, Y: FloatArray, lags: int | None = None) -> Fit
 
 def _fit(X: FloatArray, Y: FloatArray, *, newey_west: bool, lags: int | None) -> Fit:
     """Fit series by series; estimates and log-likelihood are those of least squares in either case."""
-    from statsmodels.regression.linear_model import OLS  # noqa: PLC0415 - takes a second to import
-    from statsmodels.stats.sandwich_covariance import S_hac_simple  # noqa: PLC0415
-
     n_terms = X.shape[1]
     result = blank_fit(Y.shape[1], n_terms, 0, 0, FLAGS)
     for pattern in missing_patterns(Y):
@@ -114,25 +111,43 @@ def _fit(X: FloatArray, Y: FloatArray, *, newey_west: bool, lags: int | None) ->
         n_lags = newey_west_lags(n_used) if lags is None else lags
         result.n_used[pattern.series] = n_used
         result.covariance.df_residual[pattern.series] = n_used - n_terms
+        design = X[observed]
+        basis, triangular = np.linalg.qr(design)
+        bread = np.linalg.inv(triangular.T @ triangular)
         for series in pattern.series:
-            fitted = OLS(Y[observed, series], X[observed]).fit(method="qr")
-            result.params[series] = fitted.params
+            outcome = Y[observed, series]
+            params = np.linalg.solve(triangular, basis.T @ outcome)
+            residuals = outcome - design @ params
+            residual_sum = residuals @ residuals
+            result.params[series] = params
             filled = np.where(observed, Y[:, series], 0.0)[:, None]
-            sums = np.array([fitted.ssr]), np.array([fitted.uncentered_tss])
+            sums = np.array([residual_sum]), np.array([outcome @ outcome])
             if degenerate_series(filled, observed, *sums)[0]:
                 result.flags["degenerate"][series] = True
                 continue
-            covariance = fitted.cov_params()
+            variance = residual_sum / (n_used - n_terms)
+            covariance = bread * variance
             if newey_west:
                 scores = np.zeros_like(X)
-                scores[observed] = X[observed] * fitted.resid[:, None]
-                bread = fitted.normalized_cov_params
-                meat = S_hac_simple(scores, nlags=n_lags)
-                covariance = n_used / (n_used - n_terms) * bread @ meat @ bread
+                scores[observed] = design * residuals[:, None]
+                covariance = n_used / (n_used - n_terms) * bread @ _summed_scores(scores, n_lags) @ bread
             result.covariance.model[series] = result.covariance.adjusted[series] = covariance
-            result.sigma[series] = math.sqrt(fitted.mse_resid)
-            result.log_likelihood[series] = fitted.llf
+            result.sigma[series] = math.sqrt(variance)
+            half = n_used / 2.0
+            result.log_likelihood[series] = (
+                -half * np.log(2.0 * np.pi) - half * np.log(np.sum(residuals**2) / n_used) - half
+            )
     return result
+
+
+def _summed_scores(scores: FloatArray, n_lags: int) -> FloatArray:
+    """Return ``S_0 + sum_{l=1}^L (1 - l/(L+1)) (S_l + S_l')`` of scores (n, k)."""
+    total = np.asarray(scores.T @ scores)
+    for lag, weight in enumerate(1.0 - np.arange(n_lags + 1) / (n_lags + 1.0)):
+        if lag:
+            lagged = scores[lag:].T @ scores[:-lag]
+            total += weight * (lagged + lagged.T)
+    return total
 
 
 @dataclass(frozen=True)

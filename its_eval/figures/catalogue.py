@@ -24,6 +24,7 @@ __all__ = [
     "figure_tasks",
     "in_section",
     "main_tasks",
+    "remember_description",
     "report_tasks",
 ]
 
@@ -117,14 +118,25 @@ def figure_data(evaluation: Evaluation, task: FigureTask) -> pd.DataFrame:
 
 def _drawn_from(evaluation: Evaluation, task: FigureTask) -> tuple[pd.DataFrame, Any]:
     """Return numbers and labels of a figure, worked out once for its drawing, its table and its words."""
-    # a table that took the place of another since is another table, however like it
-    tables = [id(table) for table in evaluation.tables.values()]
-    known = evaluation.kept.get(task)
-    if known is None or [id(table) for table in known[0]] != tables:
+    known = _kept(evaluation, task)
+    if known is None:
         kind = FIGURES[task.kind]
-        drawn_from = kind.data(evaluation, task), kind.labels(evaluation, task)
-        known = evaluation.kept[task] = [*evaluation.tables.values()], *drawn_from
-    return known[1].copy(deep=False), known[2]
+        known = kind.data(evaluation, task), kind.labels(evaluation, task)
+        _keep(evaluation, task, known)
+    frame, labels = known
+    return frame.copy(deep=False), labels
+
+
+def _kept(evaluation: Evaluation, key: object) -> Any:
+    """Return what was worked out from the tables of a run; None when it was not, or from other tables."""
+    tables, known = evaluation.kept.get(key, ((), None))
+    # a table that took the place of another since is another table, however like it
+    same = [id(table) for table in tables] == [id(table) for table in evaluation.tables.values()]
+    return known if same else None
+
+
+def _keep(evaluation: Evaluation, key: object, found: object) -> None:
+    evaluation.kept[key] = [*evaluation.tables.values()], found
 
 
 def describe(evaluation: Evaluation, task: FigureTask) -> str:
@@ -135,8 +147,17 @@ def describe(evaluation: Evaluation, task: FigureTask) -> str:
     evaluation, task : Evaluation, FigureTask
         As for ``figure_data``.
     """
-    text = FIGURES[task.kind].alt_text(*_drawn_from(evaluation, task))
-    return text.replace("\N{NO-BREAK SPACE}", " ")
+    known = _kept(evaluation, (task, "described"))
+    if known is None:
+        text = FIGURES[task.kind].alt_text(*_drawn_from(evaluation, task))
+        known = text.replace("\N{NO-BREAK SPACE}", " ")
+        remember_description(evaluation, task, known)
+    return str(known)
+
+
+def remember_description(evaluation: Evaluation, task: FigureTask, text: str) -> None:
+    """Keep what `describe` returns, as another process worked it out from the same tables."""
+    _keep(evaluation, (task, "described"), text)
 
 
 def draw(evaluation: Evaluation, task: FigureTask) -> tuple[Figure, pd.DataFrame, str]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from its_eval.figures.catalogue import FIGURES, draw, figure_tasks, main_tasks, report_tasks
+from its_eval.figures.catalogue import (
+    FIGURES,
+    describe,
+    draw,
+    figure_tasks,
+    main_tasks,
+    remember_description,
+    report_tasks,
+)
 from its_eval.figures.style import house_style, save_numbers, save_pictures
+from its_eval.side_by_side import side_by_side
 
 if TYPE_CHECKING:
     from its_eval.evaluation import Evaluation
@@ -76,10 +80,6 @@ def both(one: Copies, other: Copies) -> Copies:
     return {task: (*one.get(task, ()), *other.get(task, ())) for task in (*one, *other)}
 
 
-#: The result that a process draws from, handed over once instead of with every figure.
-_EVALUATION: list[Evaluation] = []
-
-
 def draw_figures(evaluation: Evaluation, copies: Copies, jobs: int, progress: Progress) -> None:
     """Draw figures.
 
@@ -94,21 +94,18 @@ def draw_figures(evaluation: Evaluation, copies: Copies, jobs: int, progress: Pr
     progress : callable
         Called with a phrase, figures drawn and figures in all.
     """
+    places = list(copies.items())
     if jobs == 1 or len(copies) < 2:
-        for done, (task, places) in enumerate(copies.items()):
-            progress("drawing figures", done, len(copies))
-            draw_figure(evaluation, task, places)
+        with house_style():
+            for done, place in enumerate(places):
+                progress("drawing figures", done, len(copies))
+                draw_figure(evaluation, *place)
     else:
-        with ProcessPoolExecutor(jobs, initializer=_remember, initargs=(evaluation,)) as pool:
-            futures = [pool.submit(_draw_remembered, task, places) for task, places in copies.items()]
-            try:
-                for done, future in enumerate(futures):
-                    progress("drawing figures", done, len(copies))
-                    future.result()
-            except BaseException:
-                # an interrupt, too, need not wait for figures that nobody will see
-                pool.shutdown(cancel_futures=True)
-                raise
+        progress("drawing figures", 0, len(copies))
+        drawn = side_by_side(_drawn_and_described, evaluation, places, jobs)
+        for done, ((task, _), words) in enumerate(zip(places, drawn, strict=True), start=1):
+            remember_description(evaluation, task, words)
+            progress("drawing figures", done, len(copies))
     progress("drawing figures", len(copies), len(copies))
 
 
@@ -122,23 +119,7 @@ def draw_figure(evaluation: Evaluation, task: FigureTask, places: Sequence[Copy]
                 save_numbers(frame, place.folder, place.stem)
 
 
-def _remember(evaluation: Evaluation) -> None:
-    """Keep the result in this process, and end with the one that started it."""
-    # Ctrl-C reaches every process of a terminal; the first one decides what becomes of the others
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    _EVALUATION[:] = [evaluation]
-
-
-def _end_with_parent() -> None:
-    """End this process when the one that started it is gone: killed, it cannot say so itself."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _draw_remembered(task: FigureTask, places: Sequence[Copy]) -> None:
-    """Draw one figure of the result that this process keeps."""
-    draw_figure(_EVALUATION[0], task, places)
+def _drawn_and_described(evaluation: Evaluation, place: tuple[FigureTask, Sequence[Copy]]) -> str:
+    """Draw one figure and return its alt text, for which its numbers are at hand here."""
+    draw_figure(evaluation, *place)
+    return describe(evaluation, place[0])

@@ -150,14 +150,12 @@ def of_several(rows: pd.DataFrame) -> pd.DataFrame:
 
 def primary_rows(evaluation: Evaluation, task: FigureTask) -> pd.DataFrame:
     """Return the rows of ``summary`` about an outcome, and the unit and design that a task names."""
-    rows = evaluation.rows_of("summary", task.outcome, task.unit or None)
-    return rows[rows["design"] == task.design] if task.design else rows
+    return evaluation.rows_of("summary", task.outcome, task.unit or None, task.design or None)
 
 
 def rows_for(evaluation: Evaluation, table: str, task: FigureTask) -> pd.DataFrame:
     """Return the rows of a table about the outcome, unit and design of a task."""
-    rows = evaluation.rows_of(table, task.outcome, task.unit)
-    return rows[rows["design"] == task.design]
+    return evaluation.rows_of(table, task.outcome, task.unit, task.design)
 
 
 def required_rows(evaluation: Evaluation, table: str, task: FigureTask) -> pd.DataFrame:

@@ -320,8 +320,7 @@ def _vertical_ticks(panel: Panel) -> tuple[Tick, ...]:
 def _vertical(axes: Axes, panel: Panel, ticks: Sequence[Tick]) -> None:
     axes.set_ylim(panel.limits.low, panel.limits.high)
     axes.set_yticks([tick.position for tick in ticks], [tick.words for tick in ticks])
-    for letters, tick in zip(axes.get_yticklabels(), ticks, strict=True):
-        letters.set_fontweight("bold" if tick.bold else "normal")
+    axes.yaxis.set_bold([tick.bold for tick in ticks])  # type: ignore[attr-defined]  # of ours
 
 
 def _horizontal(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from its_eval.evaluation import records
 from its_eval.figures.kinds import FigureKind, answering, figure_labels, primary_rows, rows_for
 from its_eval.figures.scales import Across, Panel, Rows, interval_reach, stack_rows
 from its_eval.figures.sheet import Mark, draw_sheet
@@ -15,6 +16,8 @@ from its_eval.figures.style import INK, NARROW, QUIET, UNIT, draw_dots
 from its_eval.words.numbers import counted, rounded
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
@@ -71,7 +74,7 @@ def specification_curve_data(evaluation: Evaluation, task: FigureTask) -> pd.Dat
     if (rows["dimension"] == ESTIMATOR).any():
         others = others.iloc[:0]
     # on another scale an estimate is another quantity, which has no place on this axis
-    rows = rows[[TRANSFORM not in dict(choices_of(row)) for _, row in rows.iterrows()]]
+    rows = rows[[TRANSFORM not in dict(choices_of(row)) for _, row in records(rows)]]
     columns = ["dimension", "choice", "estimand", *_NUMBERS]
     parts = [part[columns] for part in (rows, others) if not part.empty]
     frame = pd.concat(parts, ignore_index=True)
@@ -85,14 +88,14 @@ def specification_curve_data(evaluation: Evaluation, task: FigureTask) -> pd.Dat
     return frame[order]
 
 
-def choices_of(row: pd.Series) -> list[tuple[str, str]]:
+def choices_of(row: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return what a specification differs in, as pairs of dimension and choice.
 
     Examples
     --------
-    >>> choices_of(pd.Series({"dimension": "k", "choice": "5"}))
+    >>> choices_of({"dimension": "k", "choice": "5"})
     [('k', '5')]
-    >>> choices_of(pd.Series({"dimension": "combination", "choice": "k=5; order=1"}))
+    >>> choices_of({"dimension": "combination", "choice": "k=5; order=1"})
     [('k', '5'), ('order', '1')]
     """
     dimension, choice = str(row["dimension"]), str(row["choice"])
@@ -207,7 +210,7 @@ def draw_specification_curve(frame: pd.DataFrame, labels: FigureLabels) -> Figur
 def _dashboard(frame: pd.DataFrame) -> tuple[Rows, list[tuple[str, Values]]]:
     """Return rows for the choices, and for each its words and the ranks that have it."""
     found: dict[str, dict[str, list[float]]] = {}
-    for _, row in frame[frame["dimension"] != PRIMARY].iterrows():
+    for _, row in records(frame[frame["dimension"] != PRIMARY]):
         for dimension, choice in choices_of(row):
             found.setdefault(dimension, {}).setdefault(choice, []).append(float(row["rank"]))
     marks: list[tuple[str, Values]] = []

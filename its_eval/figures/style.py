@@ -7,7 +7,6 @@ run are listed and described without it.
 from __future__ import annotations
 
 import hashlib
-import io
 import re
 import threading
 from collections.abc import Sequence
@@ -104,8 +103,13 @@ def _figure_in_a_cell() -> type[Figure]:
     """Return the class of figures: Matplotlib's, which a cell of a notebook shows without pyplot."""
     from matplotlib.figure import Figure  # noqa: PLC0415  (start-up time)
 
+    from its_eval.figures.axes import SparingAxes  # noqa: PLC0415  (the same)
+
     class CellFigure(Figure):
         """A figure of the house style."""
+
+        def add_axes(self, *args: Any, **settings: Any) -> Axes:
+            return super().add_axes(*args, axes_class=SparingAxes, **settings)
 
         def _repr_svg_(self) -> str:
             return figure_svg(self)
@@ -115,10 +119,10 @@ def _figure_in_a_cell() -> type[Figure]:
 
 def figure_svg(figure: Figure) -> str:
     """Return a figure as the text of an SVG file, as `save_figure` writes it."""
-    text = io.StringIO()
+    from its_eval.figures.writing import svg_text  # noqa: PLC0415  (start-up time)
+
     with house_style():
-        figure.savefig(text, format="svg", metadata=_NO_DATE)
-    return text.getvalue()
+        return svg_text(figure)
 
 
 def draw_dots(
@@ -427,11 +431,6 @@ def _file_stem(figure: tuple[str, ...], parts: Sequence[str], *, legible: bool) 
 
 FORMATS = ("svg", "png")
 
-#: Without date and version of Matplotlib, so that a file changes only when the picture does.
-_NO_DATE: dict[str, Any] = {"Date": None, "Creator": None}
-#: A drawing of a dozen colours, with the shades at the edges of letters and lines: a third of the bytes.
-_COLOURS = 128
-
 
 def save_figure(
     figure: Figure, frame: pd.DataFrame, folder: Path, stem: str, formats: Sequence[str] = FORMATS
@@ -475,26 +474,14 @@ def save_pictures(figure: Figure, folder: Path, stem: str, formats: Sequence[str
     if unknown:
         raise ValueError(f"figure format {unknown[0]!r} is unknown; expected {' or '.join(FORMATS)}")
     folder.mkdir(parents=True, exist_ok=True)
+    from its_eval.figures.writing import png_bytes  # noqa: PLC0415  (start-up time)
+
     written = []
-    with house_style():
-        for name in dict.fromkeys(formats):
-            written.append(folder / f"{stem}.{name}")
-            (_save_png if name == "png" else _save_svg)(figure, written[-1])
+    for name in dict.fromkeys(formats):
+        written.append(folder / f"{stem}.{name}")
+        if name == "svg":
+            written[-1].write_text(figure_svg(figure), encoding="utf-8", newline="\n")
+        else:
+            with house_style():
+                written[-1].write_bytes(png_bytes(figure))
     return written
-
-
-def _save_svg(figure: Figure, path: Path) -> None:
-    figure.savefig(path, format="svg", metadata=_NO_DATE)
-
-
-def _save_png(figure: Figure, path: Path) -> None:
-    """Write a figure with a palette of its own colours; none is off by more than a few of 255 steps."""
-    from PIL import Image  # noqa: PLC0415  (start-up time)
-
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", pil_kwargs={"compress_level": 0})
-    with Image.open(drawn) as image:
-        palette = image.convert("RGB").quantize(
-            _COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
-        )
-        palette.save(path, dpi=image.info["dpi"])

@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from its_eval.pipeline.run import SHARED_STAGES
+from its_eval.pipeline.answering import SHARED_STAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.checks.autocorrelation import Whitening
-from its_eval.checks.break_elsewhere import distinct, f_statistics
+from its_eval.checks.break_elsewhere import FTests, distinct
 from its_eval.checks.result import DRAWS, CheckResult, judged, not_applicable, p_text, sequential_p
 from its_eval.design.matrix import require_segments
 from its_eval.effects.estimands import linear_contrasts
@@ -17,7 +17,7 @@ from its_eval.effects.several_units import reaches
 from its_eval.errors import NotEstimableError
 from its_eval.estimators.fit import require_estimable
 from its_eval.estimators.quantiles import t_quantile
-from its_eval.estimators.reml.reml_ar import reml_point_estimates
+from its_eval.estimators.reml.reml_ar import PointEstimates, reml_point_estimates
 from its_eval.pipeline.estimate import Estimates, estimate
 from its_eval.pipeline.plan import Target
 
@@ -220,11 +220,12 @@ def _share_p(
     observed, order = ~np.isnan(values), first.whole.partial_autocorrelations.shape[1]
     every = distinct(matrix, candidates, observed)
 
+    tests = FTests(matrix, candidates[every], observed, order)
+    fitted_again = PointEstimates(matrix, order)
+
     def shares(series: NDArray[np.float64]) -> NDArray[np.float64]:
-        partials = np.empty((series.shape[1], 0))
-        if order:
-            partials = reml_point_estimates(matrix, series, order)[1]
-        squares = f_statistics(matrix, candidates[every], series, partials, observed, contrasts[every])
+        partials = fitted_again(series)[1] if order else np.empty((series.shape[1], 0))
+        squares = tests(series, partials, contrasts[every])
         df = observed.sum() - matrix.shape[1] - candidates.shape[2]
         return np.asarray(np.mean(squares >= t_quantile(1.0 - analysis.alpha / 2.0, df) ** 2, axis=0))
 

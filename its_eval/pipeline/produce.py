@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from its_eval.columns import DEVIATION, DEVIATIONS
 from its_eval.config import to_yaml
+from its_eval.pipeline.answering import Several, families_of
 from its_eval.pipeline.cost import SAID_FROM, Parts, StageClock, expected_cost, is_worth_a_trial, of_few
 from its_eval.pipeline.frames import written_frames
 from its_eval.pipeline.history import HISTORY, history_text, recorded
@@ -118,7 +119,7 @@ def produce(
     force : bool
         Replace an existing result.
     jobs : int
-        Processes for drawing; the files are the same for any number.
+        Processes for fits, checks and figures; the files are the same for any number.
     progress : callable
         Called with a phrase, steps done and steps in all (0 when not known).
     done : Evaluation, optional
@@ -151,7 +152,7 @@ def produce(
                 if cost.seconds >= SAID_FROM:
                     foresee(cost)
                 laps.end("trial")
-            evaluation = _evaluated(config, sources, plan, wanted, lambda phrase: progress(phrase, 0, 0))
+            evaluation = _evaluated(config, sources, plan, wanted, lambda what: progress(what, 0, 0), jobs)
             laps.end("estimate")
         else:
             evaluation = done
@@ -238,10 +239,12 @@ def _tried(config: Config, sources: Sources, plan: Plan, wanted: Wanted, jobs: i
             drawn[bool(task.unit)] += sum(len(copy.formats) + copy.numbers for copy in copies)
         size = sum(path.stat().st_size for path in files)
     written = sum(laps.seconds.values()) - laps.seconds["estimate"]
+    # the run answers its questions side by side, the trial one after the other
+    beside = min(jobs, len(families_of(config, plan)))
     return expected_cost(
         plan,
         len(config.designs),
-        Parts(0.0, shared, own + written),
+        Parts(0.0, shared / beside, own / beside + written),
         Parts(len(files) - drawn.total(), drawn[False], drawn[True]),
         size,
     )
@@ -260,7 +263,12 @@ def _files(config: Config, wanted: Wanted) -> list[Path]:
 
 
 def _evaluated(
-    config: Config, sources: Sources, plan: Plan, wanted: Wanted, progress: Callable[[str], None]
+    config: Config,
+    sources: Sources,
+    plan: Plan,
+    wanted: Wanted,
+    progress: Callable[[str], None],
+    jobs: int,
 ) -> Evaluation:
     """Evaluate a plan, blind or not, and hold it to its protocol."""
     # most runs are neither blind nor held to a protocol, and start sooner without these
@@ -274,7 +282,8 @@ def _evaluated(
         evaluation = replace(evaluation, conduct={"blind": {"data": known}})
     else:
         levels = None if wanted.held is None else wanted.held.levels_for(config)
-        evaluation = evaluate_plan(config, sources, plan, progress, levels)
+        several = Several(jobs, lambda: _load_what_follows(wanted))
+        evaluation = evaluate_plan(config, sources, plan, progress, levels, several)
     if wanted.unblinded is not None:
         evaluation = replace(evaluation, conduct={**evaluation.conduct, "unblinded": dict(wanted.unblinded)})
     if wanted.held is None:
@@ -282,6 +291,14 @@ def _evaluated(
     from its_eval.pipeline.deviations import held_to  # noqa: PLC0415
 
     return held_to(wanted.held, config, sources, plan, evaluation)
+
+
+def _load_what_follows(wanted: Wanted) -> None:
+    """Load the libraries of figures and report, which the processes that draw then have from this one."""
+    if wanted.figures:
+        import its_eval.figures.writing  # noqa: PLC0415  (matplotlib)
+    if wanted.report:
+        import its_eval.report.html  # noqa: F401, PLC0415  (jinja2)
 
 
 def _remembered(evaluation: Evaluation, target: Path, folder: Path) -> Evaluation:

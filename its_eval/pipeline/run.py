@@ -2,88 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from its_eval.columns import COLUMNS, TableColumns, Texts, make_table
-from its_eval.comparisons.base import comparison_of
 from its_eval.config.outcomes import listed_as, strata_of_gap
 from its_eval.data.faults import findings_table
 from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.evaluation import Evaluation
-from its_eval.pipeline.conclude import (
-    Findings,
-    adjusted_p,
-    summary_rows,
-    verdict_rows,
+from its_eval.pipeline.answering import (
+    BY_COLUMNS,
+    Asker,
+    Levels,
+    Progress,
+    Several,
+    families_of,
+    silent,
+    told_of,
 )
-from its_eval.pipeline.credibility import Credibility, Look, examine
-from its_eval.pipeline.detectable import add_power
+from its_eval.pipeline.conclude import summary_rows
 from its_eval.pipeline.disclosed import disclosed
-from its_eval.pipeline.donors import targets_of_donors
 from its_eval.pipeline.foresight import require_something, without_data
 from its_eval.pipeline.frames import settled
-from its_eval.pipeline.history import LookPlace, look_place, with_looks
+from its_eval.pipeline.history import LookPlace, with_looks
 from its_eval.pipeline.notes import characteristics_dated, events_near
-from its_eval.pipeline.placebos import beside_donors, donor_fits
-from its_eval.pipeline.plan import OutcomePlan, Plan, Target, treatment_of
+from its_eval.pipeline.plan import OutcomePlan, Plan
 from its_eval.pipeline.planning import make_plan, on_rows, require_detail
-from its_eval.pipeline.primary import Analysis
-from its_eval.pipeline.question import joint_over_interruptions, questions
-from its_eval.pipeline.sheet import NotEstimated
 from its_eval.pipeline.sources import load_sources, origin_of
-from its_eval.pipeline.specifications import (
-    SensitivityRow,
-    curve_checks,
-    length_checks,
-    sensitivity_rows,
-)
-from its_eval.pipeline.tables import (
-    Answers,
-    add_coefficients,
-    add_effects,
-    add_fits,
-    add_not_estimated,
-    add_series,
-    answers,
-    donor_weight_rows,
-    error_model_rows,
-    peer_rows,
-    without_primary,
-)
-from its_eval.pipeline.terms import Terms
-from its_eval.pipeline.together import SetAnswer, beside_sets, set_answer
+from its_eval.pipeline.tables import add_not_estimated, peer_rows
 
 if TYPE_CHECKING:
-    from its_eval.comparisons.base import Comparison
     from its_eval.config import Config
     from its_eval.data.frames import Indicators
     from its_eval.pipeline.frames import Source
-    from its_eval.pipeline.looks import LookLevels
     from its_eval.pipeline.sources import Sources
-
-
-Progress = Callable[[str], None]
-#: By outcome and design: by interruption, at which level each of the declared looks is judged.
-Levels: TypeAlias = "Mapping[str, Sequence[Mapping[str, LookLevels]]]"
-
-_LOOKING, _DONORS = "looking for donors", "fitting the donors"
-_SETS, _CHOICES_OF_DONORS = "the set among sets of donors", "other choices among donors"
-#: Stages whose work is hardly more for many treated units than for one.
-SHARED_STAGES = frozenset({_LOOKING, _DONORS, _SETS, _CHOICES_OF_DONORS})
-
-
-def _silent(_: str) -> None:
-    """Report progress to nobody."""
 
 
 def evaluate(
     config: Source,
-    progress: Progress = _silent,
+    progress: Progress = silent,
     *,
     indicators: Indicators | None = None,
     characteristics: pd.DataFrame | None = None,
@@ -141,16 +102,18 @@ def evaluate_plan(
     config: Config,
     sources: Sources,
     plan: Plan,
-    progress: Progress = _silent,
+    progress: Progress = silent,
     levels: Levels | None = None,
+    several: Several | None = None,
 ) -> Evaluation:
     """Fit and tabulate what has been planned, its counts protected where the config asks for it.
 
-    Levels of declared looks that a protocol has sealed are not simulated again.
+    Levels of declared looks that a protocol has sealed are not simulated again. The numbers are the same for
+    any number of processes.
     """
     require_detail(config, plan)
-    levels = levels or {}
-    evaluation = _evaluated(config, sources, plan, levels, progress)
+    levels, several = levels or {}, several or Several()
+    evaluation = _evaluated(config, sources, plan, levels, progress, several)
     if sources.disclosed is None:
         return evaluation
     true = None
@@ -158,15 +121,15 @@ def evaluate_plan(
         # the same units, periods and peers, on the true counts
         behind = replace(sources, rows=sources.disclosed.true, disclosed=None)
         outcomes = tuple(on_rows(config, behind.rows, outcome) for outcome in plan.outcomes)
-        true = _evaluated(config, behind, replace(plan, outcomes=outcomes), levels, progress)
+        true = _evaluated(config, behind, replace(plan, outcomes=outcomes), levels, progress, several)
     return disclosed(config, sources.disclosed, plan, evaluation, true)
 
 
 def _evaluated(
-    config: Config, sources: Sources, plan: Plan, levels: Levels, progress: Progress
+    config: Config, sources: Sources, plan: Plan, levels: Levels, progress: Progress, several: Several
 ) -> Evaluation:
-    tables = {name: TableColumns(name) for name in _BY_COLUMNS}
-    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in COLUMNS if name not in _BY_COLUMNS}
+    tables = {name: TableColumns(name) for name in BY_COLUMNS}
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in COLUMNS if name not in BY_COLUMNS}
     crawford: dict[tuple[str, str, str], float] = {}
     failed = without_data(config, plan)
     for outcome in plan.outcomes:
@@ -174,16 +137,15 @@ def _evaluated(
             rows[name] += some
         add_peer_series(outcome, tables["peer_series"])
     places: dict[str, LookPlace] = {}
-    for family in _families(config, _every_answer(config, sources, plan, levels, progress)):
-        for answered in family:
-            if answered.terms.place is not None:
-                places[answered.plan.outcome.name] = answered.terms.place
-            failed += answered.failed
-            key = (answered.plan.outcome.name, answered.comparison.name)
-            own = answered.look.credibility.p_crawford_howell
-            crawford |= {(key[0], unit, key[1]): value for unit, value in own.items()}
-            elsewhere = [item for item in family if item is not answered]
-            _tabulate(config, answered, elsewhere, tables, rows)
+    asker = Asker(config, sources, plan, levels)
+    for part in told_of(asker, families_of(config, plan), progress, several):
+        places |= part.places
+        failed += part.failed
+        crawford |= part.crawford
+        for name, columns in part.tables.items():
+            tables[name].extend(columns)
+        for name, some in part.rows.items():
+            rows[name] += some
     add_not_estimated(failed, tables["not_estimated"])
     require_something(tables["effects"].count, failed)
     evaluation = evaluation_of(config, sources, plan, rows, tables)
@@ -220,195 +182,6 @@ def evaluation_of(
         dict(sources.units.names),
         origin_of(config),
     )
-
-
-#: Tables that are made from columns; the others are of few rows, one by one.
-_BY_COLUMNS = ("effects", "coefficients", "fits", "not_estimated", "peer_series", "series", "power")
-
-
-@dataclass(frozen=True)
-class _Answered:
-    """What there is to say about one outcome in one design."""
-
-    plan: OutcomePlan
-    terms: Terms
-    comparison: Comparison
-    answers: tuple[Answers, ...]
-    failed: tuple[NotEstimated, ...]
-    look: Look
-    sensitivity: tuple[SensitivityRow, ...]
-
-
-def _every_answer(
-    config: Config, sources: Sources, plan: Plan, levels: Levels, progress: Progress
-) -> Iterator[_Answered]:
-    """Yield what there is to say about every outcome in every design."""
-    terms = Terms.of_plan(config, plan)
-    for outcome in plan.outcomes:
-        progress(f"{outcome.outcome.label}: {_LOOKING}")
-        donors = targets_of_donors(config, sources, outcome, outcome.treated)
-        own = terms[outcome.outcome.name]
-        if config.looks is not None:
-            progress(f"{outcome.outcome.label}: levels of the declared looks")
-            sealed = levels.get(outcome.outcome.name, ())
-            own = replace(own, place=look_place(config, outcome, treatment_of(config, sources.rows), sealed))
-        for design in config.designs:
-            yield _answer(config, sources, outcome, own, comparison_of(design), donors, progress)
-
-
-def _families(config: Config, answered: Iterator[_Answered]) -> Iterator[list[_Answered]]:
-    """Yield the outcomes whose questions are judged together, in one design; else each as it comes."""
-    if "outcome" not in config.multiplicity.across:
-        yield from ([item] for item in answered)
-        return
-    by_design: dict[str, list[_Answered]] = {}
-    for item in answered:
-        by_design.setdefault(item.comparison.name, []).append(item)
-    yield from by_design.values()
-
-
-def _answer(
-    config: Config,
-    sources: Sources,
-    plan: OutcomePlan,
-    terms: Terms,
-    comparison: Comparison,
-    donors: Mapping[str, tuple[Target, ...]],
-    progress: Progress,
-) -> _Answered:
-    """Fit one outcome in one design, set it beside other units, and check it."""
-    analysis = Analysis.of(config)
-
-    def stage(what: str) -> None:
-        progress(f"{plan.outcome.label}, {comparison.name}: {what}")
-
-    stage("fitting")
-    first = comparison.label(plan.outcome.estimators)
-    estimates, failed = comparison.estimates(plan, analysis.ask)
-    primary = [item for item in estimates if item.estimator == first]
-    asked = questions(analysis, primary)
-    stage(_DONORS)
-    fits = donor_fits(plan, comparison, analysis, donors) if config.checks.placebo_units else []
-    stage("treated units among their donors")
-    size = terms.size(len(asked))
-    beside = {
-        (unit, one.key): item
-        for one in asked
-        for unit, item in beside_donors(
-            analysis, comparison, one, primary, fits, terms.level(one.key), terms.level(one.key, size)
-        ).items()
-    }
-    together: list[SetAnswer] = []
-    stage(_SETS)
-    for one in asked:
-        answer = None if config.each else set_answer(analysis, one, primary, plan.n_asked)
-        if answer is not None:
-            together.append(beside_sets(config, plan, comparison, analysis, one, answer, primary, fits))
-    look = Look(
-        config,
-        sources,
-        plan,
-        comparison,
-        analysis,
-        primary,
-        Credibility(),
-        asked,
-        beside,
-        tuple(together),
-        donors,
-    )
-    credibility = examine(look, stage)
-    stage("other choices")
-    sensitivity = sensitivity_rows(config, sources, plan, comparison, look.own)
-    stage(_CHOICES_OF_DONORS)
-    curves = curve_checks(config, sources, plan, comparison, sensitivity, donors)
-    for unit, check in (*curves, *length_checks(sensitivity)):
-        credibility.add(plan.outcome.name, comparison.name, unit, [check])
-    found = tuple(answers(item, analysis, is_first=item.estimator == first) for item in estimates)
-    lacking = [row for answer in found for row in without_primary(answer)]
-    lost = (*comparison.outside(plan), *failed, *lacking)
-    return _Answered(plan, terms, comparison, found, lost, look, tuple(sensitivity))
-
-
-def _tabulate(
-    config: Config,
-    answered: _Answered,
-    elsewhere: Sequence[_Answered],
-    tables: dict[str, TableColumns],
-    rows: dict[str, list[dict[str, Any]]],
-) -> None:
-    """Write everything down; of the other outcomes of the family their p-values count."""
-    confidence, credibility = config.confidence, answered.look.credibility
-    outcome, design = answered.plan.outcome, answered.comparison.name
-    terms, asked = answered.terms, answered.look.asked
-    beside = [(terms, one) for one in asked if one.key]
-    beside += [(item.terms, one) for item in elsewhere for one in item.look.asked]
-    counted = [(own, one) for own, one in beside if not (one.key and terms.each_interruption)]
-    others = np.array(
-        [
-            float(own.over_looks(one.key, np.array(p)))
-            for own, one in counted
-            for p in one.p_values.values()
-            if not np.isnan(p)
-        ]
-    )
-    adjusted = adjusted_p(answered.answers, config.estimands.primary, terms.size(len(asked)), terms, others)
-    flags: dict[str, str] = {}
-    inference: dict[str, str] = {}
-    for answer, p_adjusted in zip(answered.answers, adjusted, strict=True):
-        add_effects(answer, p_adjusted, confidence, tables["effects"])
-        add_coefficients(answer, confidence, tables["coefficients"])
-        rows["error_model"] += error_model_rows(answer)
-        words = add_fits(answer, credibility.flags if answer.is_first else {}, tables["fits"])
-        if not answer.is_first:
-            continue
-        flags |= dict(zip(answer.estimates.units, words, strict=True))
-        inference |= dict.fromkeys(answer.estimates.units, answer.estimates.inference)
-        add_series(answer, confidence, tables["series"])
-        add_power(answer, confidence, tables["power"])
-    for name, some in credibility.rows.items():
-        rows[name] += some
-    for item in answered.look.estimates:
-        rows["donor_weights"] += donor_weight_rows(item.sheet, item.columns.tolist())
-    rows["sensitivity"] += [row.row(outcome.name, design) for row in answered.sensitivity]
-    found = _findings(config, answered, flags, inference)
-    rows["verdicts"] += verdict_rows(found, terms, [_findings(config, item) for item in elsewhere])
-
-
-def _findings(
-    config: Config,
-    answered: _Answered,
-    flags: Mapping[str, str] | None = None,
-    inference: Mapping[str, str] | None = None,
-) -> Findings:
-    """Return what verdicts are made of, with the warnings and procedures of the fits by unit."""
-    look = answered.look
-    return Findings(
-        answered.plan.outcome.name,
-        answered.comparison.name,
-        look.asked,
-        look.beside,
-        look.by_rank,
-        joint_over_interruptions(look.asked, look.estimates),
-        look.together,
-        flags or {},
-        inference or {},
-        _bends(look.credibility.rows["trend_bounds"], config.estimands.primary),
-        answered.terms.place,
-    )
-
-
-def _bends(rows: Sequence[Mapping[str, Any]], question: str) -> dict[tuple[str, str], float]:
-    """Return the bend that would undo each finding; a change stands while one of its terms does.
-
-    Rows are of the terms that answer the question: a relative effect has those of the average.
-    """
-    bends: dict[tuple[str, str], float] = {}
-    for row in rows:
-        for name in (row["estimand"], question):
-            key = (row["unit"], name)
-            bends[key] = max(bends.get(key, 0.0), row["breakdown_bend"])
-    return bends
 
 
 def outcome_facts(config: Config, plan: OutcomePlan) -> dict[str, Any]:

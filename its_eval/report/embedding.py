@@ -24,6 +24,14 @@ _SIDEWAYS = re.compile(r'transform="translate\((-?[\d.]+) 0\)"/>')
 #: A path of straight lines, in which the letter L can be left out.
 _STRAIGHT = re.compile(r"[ML\d\s.z-]*")
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
+#: The outline of a letter or of a marker.
+_OUTLINE = re.compile(r'<path id="([^"]+)" d="[^"]*"[^>]*/>')
+#: Letters of a line of words, side by side; and each of them, with its outline and its place.
+_WORDS = re.compile(r'(?:<use xlink:href="#[^"]+"(?: transform="translate\(-?[\d.]+ 0\)")?/>\s*){2,}')
+_LETTER = re.compile(
+    r'<use xlink:href="#([^"]+)"(?: transform="translate\((-?\d+(?:\.\d)?)[\d.]* 0\)")?/>\s*'
+)
+_PLACE_OF_WORDS = re.compile(r'<use words="(\d+)"/>')
 #: Elements that a page does not need (its own style covers theirs), or that could act.
 _DROPPED = frozenset({"script", "foreignObject", "animate", "set", "metadata", "style"})
 #: Elements whose text is shown or read out; between others there are only line ends.
@@ -82,6 +90,8 @@ class SvgEmbedder:
     def __init__(self) -> None:
         self._shared: dict[tuple[tuple[str, str], ...], str] = {}
         self._styles: dict[str, str] = {}
+        #: The shared name of an outline by its element in a file: most letters of a figure are not new.
+        self._seen: dict[str, str] = {}
         self._figures = 0
 
     @property
@@ -113,13 +123,37 @@ class SvgEmbedder:
         from xml.etree import ElementTree as ET  # noqa: PLC0415
 
         self._figures += 1
+        known: dict[str, str] = {}
+        fresh: dict[str, str] = {}
+
+        def unless_seen(outline: re.Match[str]) -> str:
+            element, name = outline[0], outline[1]
+            shared = self._seen.get(element)
+            if shared is None:
+                fresh[name] = element
+                return element
+            known[name] = shared
+            return ""
+
+        # nine of ten elements are letters: they keep their form, and need not be parsed
+        words: list[str] = []
+
+        def aside(letters: re.Match[str]) -> str:
+            words.append(letters[0])
+            return f'<use words="{len(words) - 1}"/>'
+
+        text = _OUTLINE.sub(unless_seen, text)
+        if _PLACE_OF_WORDS.search(text) is None:
+            text = _WORDS.sub(aside, text)
         root = ET.fromstring(_SIDEWAYS.sub(r'x="\1"/>', _TOO_FINE.sub(r"\1", text)))  # noqa: S314
         for parent in root.iter():
             _forget_namespaces(parent)
             for child in [child for child in parent if child.tag.rpartition("}")[2] in _DROPPED]:
                 parent.remove(child)
         names = self._share(root)
-        used = set(_references(root))
+        self._seen |= {element: names[name] for name, element in fresh.items() if name in names}
+        names |= known
+        used = {*_references(root), *(letter[1] for line in words for letter in _LETTER.finditer(line))}
         own = sorted(used - set(names))
         names |= {name: f"f{self._figures}-{place}" for place, name in enumerate(own)}
         for element in root.iter():
@@ -128,7 +162,15 @@ class SvgEmbedder:
         for name in ("width", "height", "version"):
             root.attrib.pop(name, None)
         root.attrib |= {"role": "img", "aria-label": alt}
-        return ET.tostring(root, encoding="unicode").replace(" />", "/>")
+        whole = ET.tostring(root, encoding="unicode").replace(" />", "/>")
+
+        def letter(found: re.Match[str]) -> str:
+            place = f' x="{found[2]}"' if found[2] else ""
+            return f'<use{place} href="#{names[found[1]]}"/>'
+
+        return (
+            _PLACE_OF_WORDS.sub(lambda at: _LETTER.sub(letter, words[int(at[1])]), whole) if words else whole
+        )
 
     def _shorten(self, element: Element, names: Mapping[str, str]) -> None:
         """Give an element the page's names, and its style and its line in short."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 
 from its_eval.estimators.fit import SingularDesignError
 from its_eval.estimators.least_squares import fit_newey_west, fit_ols, newey_west_lags
@@ -99,3 +100,28 @@ def test_singular_designs_raise(fit):
 def test_negative_lags_are_refused():
     with pytest.raises(ValueError, match="lags is -1"):
         fit_newey_west(np.ones((5, 1)), np.arange(5.0)[:, None], -1)
+
+
+@pytest.mark.parametrize("newey_west", [False, True])
+def test_least_squares_have_the_digits_of_statsmodels(newey_west):
+    from statsmodels.regression.linear_model import OLS
+    from statsmodels.stats.sandwich_covariance import S_hac_simple
+
+    rng = np.random.default_rng(5)
+    X = np.column_stack([np.ones(83), np.arange(83.0), rng.standard_normal((83, 6))])
+    Y = 70.0 + rng.standard_normal((83, 2))
+    Y[[3, 4, 40], 1] = np.nan
+    fit = fit_newey_west(X, Y, 3) if newey_west else fit_ols(X, Y)
+    for series in range(2):
+        seen = ~np.isnan(Y[:, series])
+        other = OLS(Y[seen, series], X[seen]).fit(method="qr")
+        covariance = other.cov_params()
+        if newey_west:
+            scores = np.zeros_like(X)
+            scores[seen] = X[seen] * other.resid[:, None]
+            bread, n = other.normalized_cov_params, int(seen.sum())
+            covariance = n / (n - 8) * bread @ S_hac_simple(scores, nlags=3) @ bread
+        assert_array_equal(fit.params[series], other.params)
+        assert_array_equal(fit.covariance.model[series], covariance)
+        assert fit.sigma[series] == np.sqrt(other.mse_resid)
+        assert fit.log_likelihood[series] == other.llf

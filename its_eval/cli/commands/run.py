@@ -26,7 +26,7 @@ def run(
         Path | None, typer.Option("--out", "-o", help="Result folder; default results/<config name>.")
     ] = None,
     jobs: Annotated[
-        int, typer.Option("--jobs", "-j", min=1, help="Processes for configs, figures, batches.")
+        int, typer.Option("--jobs", "-j", min=1, help="Processes for configs, fits, figures, batches.")
     ] = 1,
     scheduler: Annotated[
         str | None,

@@ -7,7 +7,7 @@ from statsmodels.datasets import nile
 from statsmodels.regression.linear_model import OLS, WLS
 
 from its_eval.checks.autocorrelation import Whitening, simulate_residuals
-from its_eval.checks.break_elsewhere import break_columns, distinct, f_statistics, search_break
+from its_eval.checks.break_elsewhere import FTests, break_columns, distinct, search_break
 from its_eval.estimators.reml.reml_ar import fit_reml_ar
 
 
@@ -64,7 +64,7 @@ def test_statistics_are_those_of_whitened_regressions(made, partials, shape):
     series = 80.0 + np.random.default_rng(2).standard_normal((n, 3))
     dates = np.array([10, 25, 36])
     candidates = break_columns(n, dates, shape)
-    found = f_statistics(X, candidates, series, partials, observed)
+    found = FTests(X, candidates, observed, partials.shape[1])(series, partials)
     for column in range(3):
         factor = np.linalg.cholesky(made.covariance(partials[column], n)[np.ix_(observed, observed)])
         white = linalg.solve_triangular(factor, np.column_stack([X, series[:, column]])[observed], lower=True)
@@ -158,7 +158,7 @@ def test_a_contrast_of_a_break_has_the_t_of_its_regression(made, partials):
     series = 80.0 + np.random.default_rng(2).standard_normal((n, 3))
     dates, contrasts = np.array([10, 25, 36]), np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 6.0]])
     candidates = break_columns(n, dates, "step_and_slope")
-    found = f_statistics(X, candidates, series, partials, observed, contrasts)
+    found = FTests(X, candidates, observed, partials.shape[1])(series, partials, contrasts)
     for column in range(3):
         factor = np.linalg.cholesky(made.covariance(partials[column], n)[np.ix_(observed, observed)])
         for place in range(3):
