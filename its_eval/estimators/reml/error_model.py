@@ -280,6 +280,18 @@ def minimise(
         step = box_step(gradient[active], hessian[active], lower - here, upper - here)
         step /= np.maximum((np.abs(step) / longest).max(axis=1, keepdims=True), 1.0)
         there = np.clip(here + damping[active, None] * step, lower, upper)
+        # A bound just reached may leave the others something to do.
+        arrived = ((there <= lower) & (here > lower)) | ((there >= upper) & (here < upper))
+        moving = np.asarray((np.abs(there - here) >= tolerance).any(axis=1) | arrived.any(axis=1))
+        # What a whole step this short leads to is known to rounding without evaluating it.
+        settled = ~moving & (damping[active] == 1.0)
+        last, step = active[settled], (there - here)[settled]
+        points[last] = there[settled]
+        slope = gradient[last] + (hessian[last] @ step[:, :, None])[:, :, 0] / 2.0
+        value[last] += np.sum(slope * step, axis=1)
+        active, there, moving = active[~settled], there[~settled], moving[~settled]
+        if active.size == 0:
+            break
         trial = evaluate(active, there)
         improved = trial.value <= value[active] + VALUE_TOLERANCE
         accepted = active[improved]
@@ -288,9 +300,7 @@ def minimise(
         gradient[accepted] = trial.gradient[improved]
         hessian[accepted] = trial.hessian[improved]
         damping[active] = np.where(improved, 1.0, damping[active] / 4.0)
-        # A bound just reached may leave the others something to do.
-        arrived = ((there <= lower) & (here > lower)) | ((there >= upper) & (here < upper))
-        active = active[(np.abs(there - here) >= tolerance).any(axis=1) | arrived.any(axis=1)]
+        active = active[moving]
     return points, value
 
 
