@@ -379,7 +379,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("conclude", "np.fmax(own, p_attribution)", "np.fmin(own, p_attribution)",
              "one of two tests is enough for an effect", COMPARISON),
     # power
-    Mutation("minimum_detectable", "1.0 - alpha / 2.0", "1.0 - alpha",
+    Mutation("detectable_noncentrality", "1.0 - alpha / 2.0", "1.0 - alpha",
              "detectable effects are those of one side", POWER),
     Mutation("_found", "upper + np.nan_to_num(1.0 - special.nctdtr(df, -noncentrality, critical))", "upper",
              "a significant effect of the wrong sign is no detection", POWER),
