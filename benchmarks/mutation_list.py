@@ -111,11 +111,11 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("binomial_variance", "1e4 * fitted * (1.0 - fitted) / count",
              "1e4 * share * (1.0 - share) / count",
              "the observed share decides its own weight, not the fitted one", WEIGHTS),
-    Mutation("relative_variance", "np.exp(np.log(variance[observed]).mean(axis=0))",
-             "variance[observed].mean(axis=0)",
+    Mutation("relative_variance", "np.exp(np.nanmean(np.log(latent + own), axis=0))",
+             "np.nanmean(latent + own, axis=0)",
              "weights have an arithmetic mean of 1, so that the likelihood is that of another series",
              WEIGHTS),
-    Mutation("relative_variance", "/ free - sampling[observed].mean(axis=0)", "/ free",
+    Mutation("relative_variance", "/ free - np.nanmean(own, axis=0)", "/ free",
              "the sampling variance is counted twice", WEIGHTS),
     # restricted likelihood
     Mutation("evaluate_profile", "- 2.0 * slope @ matrices.inverse", "- slope @ matrices.inverse",
@@ -379,7 +379,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("conclude", "np.fmax(own, p_attribution)", "np.fmin(own, p_attribution)",
              "one of two tests is enough for an effect", COMPARISON),
     # power
-    Mutation("minimum_detectable", "1.0 - alpha / 2.0", "1.0 - alpha",
+    Mutation("detectable_noncentrality", "1.0 - alpha / 2.0", "1.0 - alpha",
              "detectable effects are those of one side", POWER),
     Mutation("_found", "upper + np.nan_to_num(1.0 - special.nctdtr(df, -noncentrality, critical))", "upper",
              "a significant effect of the wrong sign is no detection", POWER),

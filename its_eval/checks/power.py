@@ -45,15 +45,17 @@ def minimum_detectable(std_error: float, df: float, alpha: float = 0.05, power: 
     >>> round(minimum_detectable(1.0, 1000.0), 2), round(minimum_detectable(1.0, 10.0), 2)
     (2.8, 3.11)
     """
-    critical = float(special.stdtrit(df, 1.0 - alpha / 2.0))
+    return std_error * float(detectable_noncentrality(np.asarray(df), alpha, power))
 
+
+def detectable_noncentrality(df: FloatArray, alpha: float, power: float = 0.8) -> FloatArray:
+    """Return ``minimum_detectable`` of a standard error of 1, for many degrees of freedom."""
+    critical = np.asarray(special.stdtrit(df, 1.0 - alpha / 2.0), dtype=np.float64)
     ceiling = np.asarray(2.0 * critical + 4.0)
-    return std_error * float(
-        crossing(lambda size: _found(size, critical, df) - power, np.zeros_like(ceiling), ceiling)
-    )
+    return crossing(lambda size: _found(size, critical, df) - power, np.zeros_like(ceiling), ceiling)
 
 
-def _found(noncentrality: FloatArray, critical: float, df: float) -> FloatArray:
+def _found(noncentrality: FloatArray, critical: float | FloatArray, df: float | FloatArray) -> FloatArray:
     """Return the probability that |t| with a noncentrality exceeds a critical value."""
     upper = 1.0 - special.nctdtr(df, noncentrality, critical)
     # the lower tail as the upper tail of the mirrored distribution; NaN is what is too small for a number

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.comparisons.base import Comparison
-from its_eval.design.matrix import Design, require_segments
+from its_eval.design.matrix import Design
 from its_eval.design.peer_mean import peer_mean
+from its_eval.design.segments import require_segments
 from its_eval.errors import NotEstimableError
 from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.estimators.kind import FitContext

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from its_eval.comparisons.base import Comparison
-from its_eval.design.matrix import require_segments
+from its_eval.design.segments import require_segments
 from its_eval.errors import NotEstimableError
 from its_eval.estimators.fit import CovarianceModel
 from its_eval.estimators.least_squares import fit_ols

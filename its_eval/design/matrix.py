@@ -8,17 +8,10 @@ from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
-from its_eval.design.shapes import FOR_A_LEVEL, FOR_A_SLOPE, SHAPES, Shape
-from its_eval.errors import NotEstimableError
+from its_eval.design.shapes import SHAPES, Shape
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-
-class ShortSegmentError(NotEstimableError):
-    """A segment has too few usable periods for the shape of the interruption."""
-
-    reason = "segment_too_short"
 
 
 @dataclass(frozen=True)
@@ -101,72 +94,6 @@ def interruption_terms(
         step = np.clip((time - interruption.start + 1.0) / interruption.phase_in, 0.0, 1.0)
     columns = {"level_change": step, "slope_change": since}
     return [columns[term] for term in form.terms], form.terms
-
-
-def require_segments(
-    interruptions: Sequence[Interruption], used: NDArray[np.bool_], least: int | None = None
-) -> None:
-    """Check that each segment has enough observations for the shape (methods §11.1).
-
-    Parameters
-    ----------
-    interruptions : sequence of Interruption
-        All that are fitted, in any order.
-    used : ndarray of bool, shape (n,)
-        Usable periods with a value.
-    least : int, optional
-        Fewer periods than the shape needs that are enough on purpose.
-
-    Raises
-    ------
-    ShortSegmentError
-        With the counts and what would be possible.
-    """
-    ordered = sorted(interruptions, key=lambda item: item.start)
-    time = np.arange(len(used))
-    extend, events = "extend the window", "mask or note one of the events"
-    before = used & (time < ordered[0].start)
-    needed = min(ordered[0].form.needs, least or FOR_A_SLOPE)
-    _require(before, ordered[0], needed, "before the start of", [extend])
-    for number, interruption in enumerate(ordered):
-        end = ordered[number + 1].start if number + 1 < len(ordered) else len(used)
-        # a slope shows only after a ramp is over
-        first = interruption.full if interruption.form.has_slope else interruption.start
-        # between two interruptions no longer window helps
-        hints = [extend] if end == len(used) else []
-        hints += [events] if len(ordered) > 1 else []
-        lasting = (time >= interruption.full) & (time < interruption.end)
-        if np.isfinite(interruption.end) and not (used & lasting).any():
-            raise ShortSegmentError(
-                f"no usable period while {interruption.name!r} lasts; "
-                f"`{interruption.key}: {interruption.shape}` needs one"
-            )
-        segment = used & (time >= first) & (time < end)
-        needed = 1 if interruption.form.by_period else min(interruption.form.needs, least or FOR_A_SLOPE)
-        _require(segment, interruption, needed, "from the start of", hints)
-
-
-def has_short_segment(interruptions: Sequence[Interruption], used: NDArray[np.bool_]) -> bool:
-    """Return whether a segment has fewer usable periods than its shape needs."""
-    try:
-        require_segments(interruptions, used)
-    except ShortSegmentError:
-        return True
-    return False
-
-
-def _require(
-    segment: NDArray[np.bool_], interruption: Interruption, needed: int, where: str, hints: list[str]
-) -> None:
-    count = int(segment.sum())
-    if count >= needed:
-        return
-    if count >= FOR_A_LEVEL and not interruption.form.by_period:
-        hints = [*hints[:1], f"use `{interruption.key}: step`", *hints[1:]]
-    raise ShortSegmentError(
-        f"{count} usable periods {where} {interruption.name!r}; "
-        f"`{interruption.key}: {interruption.shape}` needs {needed}: {', or '.join(hints)}"
-    )
 
 
 #: ``auto``: dummies from this many periods (methods §0).

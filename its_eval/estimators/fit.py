@@ -437,10 +437,11 @@ def missing_patterns(Y: FloatArray) -> list[MissingPattern]:
     n_series = Y.shape[1]
     if not missing.any():
         return [MissingPattern(np.ones(Y.shape[0], dtype=np.bool_), np.arange(n_series))] if n_series else []
-    bits = np.packbits(missing, axis=0)
-    _, first, group = np.unique(bits, axis=1, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    return [MissingPattern(~missing[:, first[g]], np.flatnonzero(group == g)) for g in order]
+    bits = np.ascontiguousarray(np.packbits(missing, axis=0).T)
+    groups: dict[bytes, list[int]] = {}
+    for series, pattern in enumerate(bits.view(f"V{bits.shape[1]}").ravel().tolist()):
+        groups.setdefault(pattern, []).append(series)
+    return [MissingPattern(~missing[:, series[0]], np.array(series)) for series in groups.values()]
 
 
 def augmented_design(X: FloatArray, observed: BoolArray) -> FloatArray:

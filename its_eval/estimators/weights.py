@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from its_eval.estimators.fit import BoolArray, FloatArray, missing_patterns
+from its_eval.estimators.fit import BoolArray, FloatArray
+from its_eval.estimators.shared_basis import fitted_values
 
 
 def binomial_variance(X: FloatArray, percentages: FloatArray, denominators: FloatArray) -> FloatArray:
@@ -31,17 +32,12 @@ def binomial_variance(X: FloatArray, percentages: FloatArray, denominators: Floa
     ndarray, shape (n, S)
         NaN where the percentage or the denominator is missing.
     """
-    variance = np.full(percentages.shape, np.nan)
-    known = ~np.isnan(percentages) & (denominators > 0)
-    for pattern in missing_patterns(np.where(known, 0.0, np.nan)):
-        if not pattern.n_used:
-            continue
-        cells = np.ix_(pattern.observed, pattern.series)
-        used, count = X[pattern.observed], denominators[cells]
-        fitted = used @ np.linalg.lstsq(used, percentages[cells] / 100.0, rcond=None)[0]
-        fitted = np.clip(fitted, 0.5 / count, 1.0 - 0.5 / count)
-        variance[cells] = 1e4 * fitted * (1.0 - fitted) / count
-    return variance
+    share = np.where(denominators > 0, percentages / 100.0, np.nan)
+    count = np.where(np.isnan(share), 1.0, denominators)
+    fitted = fitted_values(X, share)
+    fitted = np.clip(fitted, 0.5 / count, 1.0 - 0.5 / count)
+    variance = 1e4 * fitted * (1.0 - fitted) / count
+    return np.where(np.isnan(share), np.nan, variance)
 
 
 def relative_variance(X: FloatArray, y: FloatArray, sampling: FloatArray, observed: BoolArray) -> FloatArray:
@@ -59,7 +55,7 @@ def relative_variance(X: FloatArray, y: FloatArray, sampling: FloatArray, observ
         Series; only observed periods are read.
     sampling : ndarray, of the shape of y
         Its sampling variance.
-    observed : ndarray of bool, shape (n,)
+    observed : ndarray of bool, shape (n,) or of the shape of y
         Periods that enter the fit; each needs a sampling variance.
 
     Returns
@@ -67,10 +63,13 @@ def relative_variance(X: FloatArray, y: FloatArray, sampling: FloatArray, observ
     ndarray, of the shape of y
         1 where the sampling variance is not known.
     """
-    used = X[observed]
-    residual = y[observed] - used @ np.linalg.lstsq(used, y[observed], rcond=None)[0]
-    free = max(int(observed.sum()) - X.shape[1], 1)
-    latent = np.maximum(0.0, (residual**2).sum(axis=0) / free - sampling[observed].mean(axis=0))
-    variance = latent + sampling
-    variance = variance / np.exp(np.log(variance[observed]).mean(axis=0))
-    return np.where(np.isnan(variance), 1.0, variance)
+    whole = y.reshape(len(y), -1)
+    used = np.broadcast_to(observed.reshape(len(y), -1), whole.shape)
+    own = np.where(used, sampling.reshape(whole.shape), np.nan)
+    known = np.where(used, whole, np.nan)
+    residual = known - fitted_values(X, known)
+    free = np.maximum(used.sum(axis=0) - X.shape[1], 1)
+    latent = np.maximum(0.0, np.nansum(residual**2, axis=0) / free - np.nanmean(own, axis=0))
+    scale = np.exp(np.nanmean(np.log(latent + own), axis=0))
+    variance = (latent + sampling.reshape(whole.shape)) / scale
+    return np.where(np.isnan(variance), 1.0, variance).reshape(y.shape)

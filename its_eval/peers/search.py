@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 MARGIN = 2e-6
 #: Squared distances held at once.
 BLOCK = 1 << 19
+#: Candidates so many times as those that may serve are few enough to put all of them in order.
+FEW_ASIDE = 4
 #: Units beyond which the search of scikit-learn repays its import.
 MANY_UNITS = 10_000
 #: Rows that one call of it answers, and neighbours more than asked for.
@@ -239,17 +241,31 @@ class Search:
         last = min(k, allowed.shape[1]) - 1
         kth = np.partition(allowed, last, axis=1)[:, last]
         limit = np.where(np.isfinite(kth), kth * (1.0 + MARGIN) + slack, np.finfo(np.float64).max)
-        at, column = (allowed <= limit[:, None]).nonzero()
+        within = allowed <= limit[:, None]
+        n_within, counted = int(within.sum()), allowed is squares
+        if ranks and not counted:
+            # where few are set aside, those that are nearer are put in order with the others
+            nearer = squares <= limit[:, None]
+            counted = int(nearer.sum()) <= FEW_ASIDE * n_within
+            within = nearer if counted else within
+        at, column = within.nonzero()
         column = column if columns is None else columns[column]
         at, column, exact, position = self._in_order(own, at, column)
-        taken = (position < k) & np.isfinite(exact)
+        rank = position + 1
+        if counted and eligible is not None:
+            may = eligible[column]
+            before: Places = np.cumsum(may) - may
+            position = before - before[np.searchsorted(at, at)]
+            taken = may & (position < k) & np.isfinite(exact)
+        else:
+            taken = (position < k) & np.isfinite(exact)
         at, column, exact, position = at[taken], column[taken], exact[taken], position[taken]
         found.rows[block[at], position] = column
         found.distances[block[at], position] = exact
         if not ranks:
             return
-        found.ranks[block[at], position] = position + 1
-        if allowed is squares or not at.size:
+        found.ranks[block[at], position] = rank[taken]
+        if counted or not at.size:
             return
         # whoever is nearer and not eligible comes before
         farthest = np.full(len(own), -np.inf)

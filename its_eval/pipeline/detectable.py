@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.polynomial import chebyshev
 
-from its_eval.checks.power import minimum_detectable
+from its_eval.checks.power import detectable_noncentrality
 from its_eval.columns import TableColumns
 from its_eval.estimators.fit import MINIMUM_DF
 
@@ -67,8 +67,7 @@ def smallest_effects(std_error: FloatArray, df: FloatArray, alpha: float) -> Flo
     smallest = np.full(std_error.shape, np.nan)
     known = std_error > 0
     if known.sum() < _MANY:
-        for place in np.flatnonzero(known):
-            smallest[place] = minimum_detectable(float(std_error[place]), float(df[place]), alpha)
+        smallest[known] = std_error[known] * detectable_noncentrality(df[known], alpha)
         return smallest
     scaled = 2.0 * MINIMUM_DF / df[known] - 1.0
     smallest[known] = std_error[known] * chebyshev.chebval(scaled, _noncentrality(alpha))
@@ -81,7 +80,7 @@ def _noncentrality(alpha: float) -> FloatArray:
 
     def values(scaled: Any) -> Any:
         df = 2.0 * MINIMUM_DF / (scaled + 1.0)
-        return np.array([minimum_detectable(1.0, float(number), alpha) for number in df])
+        return detectable_noncentrality(df, alpha)
 
     interpolate: Callable[..., Any] = chebyshev.chebinterpolate
     return np.asarray(interpolate(values, _DEGREE))

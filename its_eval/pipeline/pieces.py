@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from its_eval.design.matrix import informing, require_segments
+from its_eval.design.matrix import informing
+from its_eval.design.segments import require_segments, short_segments
 from its_eval.errors import NotEstimableError
 from its_eval.estimators.catalogue import ESTIMATORS
 from its_eval.estimators.fit import (
@@ -157,44 +158,70 @@ def _batches(
 ) -> Iterator[tuple[NDArray[np.intp], BoolArray, Design]]:
     """Yield series of a group with their used periods and their design, rare patterns last."""
     designs: dict[Season, Design] = {}
-    kept: list[MissingPattern] = []
+    of_patterns: list[tuple[MissingPattern, Design]] = []
     by_period = any(item.form.by_period for item in sheet.targets[group[0]].interruptions)
+    n_used = (~np.isnan(values)).sum(axis=0)
+    seasons = {n: sheet.plan.season.resolve(n, sheet.plan.per_year) for n in np.unique(n_used).tolist()}
     for pattern in missing_patterns(values):
-        season = sheet.plan.season.resolve(pattern.n_used, sheet.plan.per_year)
+        season = seasons[int(n_used[pattern.series[0]])]
         if by_period or season not in designs:
             designs[season] = sheet.design(int(group[pattern.series[0]]), pattern.observed)
-        design = designs[season]
-        try:
-            require_segments(design.interruptions, pattern.observed & design.usable, least)
-        except NotEstimableError as error:
-            for entry in entries:
-                failed += not_estimated(sheet, group[pattern.series], entry.label, error, design)
-            continue
-        if by_period:
+        of_patterns.append((pattern, designs[season]))
+    kept: list[MissingPattern] = []
+    for (pattern, design), short in zip(of_patterns, _short(of_patterns, least), strict=True):
+        if short:
+            try:
+                require_segments(design.interruptions, pattern.observed & design.usable, least)
+            except NotEstimableError as error:
+                for entry in entries:
+                    failed += not_estimated(sheet, group[pattern.series], entry.label, error, design)
+        elif by_period:
             # each has terms for the periods that it has
             yield pattern.series, pattern.observed, design
         else:
             kept.append(pattern)
     common, rare = rare_patterns(kept)
     for pattern in common:
-        season = sheet.plan.season.resolve(pattern.n_used, sheet.plan.per_year)
-        yield pattern.series, pattern.observed, designs[season]
+        yield pattern.series, pattern.observed, designs[seasons[pattern.n_used]]
+    yield from _joined(values, rare, seasons, designs)
+
+
+def _joined(
+    values: FloatArray, rare: NDArray[np.intp], seasons: dict[int, Season], designs: dict[Season, Design]
+) -> Iterator[tuple[NDArray[np.intp], BoolArray, Design]]:
+    """Yield series with rare patterns that have season and order in common; alone who lacks for contrasts."""
     joined: dict[tuple[Season, int, int], list[int]] = {}
     observed = ~np.isnan(values[:, rare]).T
-    for series, used in zip(rare.tolist(), observed, strict=True):
-        n_used = int(used.sum())
-        season = sheet.plan.season.resolve(n_used, sheet.plan.per_year)
-        alone = -1 if _has_effects(designs[season], used) and n_used >= DESCRIPTIVE_BELOW else series
-        joined.setdefault((season, autoregressive_order("auto", n_used), alone), []).append(series)
+    with_effects = {season: _has_effects(design, observed) for season, design in designs.items()}
+    for place, (series, n) in enumerate(zip(rare.tolist(), observed.sum(axis=1).tolist(), strict=True)):
+        season = seasons[n]
+        alone = -1 if with_effects[season][place] and n >= DESCRIPTIVE_BELOW else series
+        joined.setdefault((season, autoregressive_order("auto", n), alone), []).append(series)
     for (season, _, alone), together in joined.items():
-        series = np.array(together, dtype=np.intp)
-        used = ~np.isnan(values[:, series]).T
-        yield series, used if alone < 0 else used[0], designs[season]
+        columns = np.array(together, dtype=np.intp)
+        used = ~np.isnan(values[:, columns]).T
+        yield columns, used if alone < 0 else used[0], designs[season]
 
 
-def _has_effects(design: Design, used: BoolArray) -> bool:
-    """Return whether every interruption has a used period over which its effect is averaged."""
-    return all((design.effect_periods(number) & used).any() for number in range(len(design.interruptions)))
+def _short(patterns: Sequence[tuple[MissingPattern, Design]], least: int | None) -> BoolArray:
+    """Return which patterns have too short a segment of their design, shape (patterns,)."""
+    short = np.zeros(len(patterns), dtype=np.bool_)
+    by_design: dict[int, list[int]] = {}
+    for place, (_, design) in enumerate(patterns):
+        by_design.setdefault(id(design), []).append(place)
+    for places in by_design.values():
+        design = patterns[places[0]][1]
+        used = np.array([patterns[place][0].observed for place in places]) & design.usable
+        short[places] = short_segments(design.interruptions, used, least)
+    return short
+
+
+def _has_effects(design: Design, used: BoolArray) -> BoolArray:
+    """Return of which series (S, n) every interruption has a period over which its effect is averaged."""
+    numbers = range(len(design.interruptions))
+    return np.asarray(
+        np.stack([used[:, design.effect_periods(number)].any(axis=1) for number in numbers]).all(axis=0)
+    )
 
 
 def _by_weight(
@@ -215,12 +242,10 @@ def _by_weight(
         used = observed if observed.ndim == 1 else observed[weighted]
         relative = sheet.sampling[:, own]
         if not kind.models_sampling:
-            alike = missing_patterns(np.where(_by_series(used), sheet.values[:, own], np.nan))
-            for pattern in alike:
-                some = own[pattern.series]
-                relative[:, pattern.series] = relative_variance(
-                    design.matrix, sheet.values[:, some], sheet.sampling[:, some], pattern.observed
-                )
+            values = sheet.values[:, own]
+            relative = relative_variance(
+                design.matrix, values, relative, _by_series(used) & ~np.isnan(values)
+            )
         yield Piece(sheet, own, used, design, entry, kind, relative)
 
 

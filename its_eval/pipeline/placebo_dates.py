@@ -11,7 +11,7 @@ import numpy as np
 from its_eval.checks.autocorrelation import Whitening
 from its_eval.checks.break_elsewhere import FTests, distinct
 from its_eval.checks.result import DRAWS, CheckResult, judged, not_applicable, p_text, sequential_p
-from its_eval.design.matrix import require_segments
+from its_eval.design.segments import require_segments
 from its_eval.effects.estimands import linear_contrasts
 from its_eval.effects.several_units import reaches
 from its_eval.errors import NotEstimableError

@@ -10,7 +10,7 @@ import numpy as np
 
 from its_eval.columns import Column, TableColumns, Texts
 from its_eval.comparisons.base import comparison_of
-from its_eval.design.matrix import has_short_segment
+from its_eval.design.segments import short_segments
 from its_eval.effects.bands import bands
 from its_eval.effects.columns import EffectColumns, Kind
 from its_eval.effects.nonlinear import above_zero
@@ -243,8 +243,7 @@ def _flags(answer: Answers, more_flags: dict[str, set[str]]) -> Texts:
     if sheet.plan.min_segment is not None:
         design = estimates.design
         used = np.broadcast_to(estimates.observed & design.usable, (len(columns), design.n_periods))
-        short = [has_short_segment(design.interruptions, own) for own in used]
-        flags["short_segment"] = np.array(short, dtype=np.bool_)
+        flags["short_segment"] = short_segments(design.interruptions, used)
     primary = answer.primary
     if primary:
         low = answer.effects.df_floor & answer.effects.present

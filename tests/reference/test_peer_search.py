@@ -133,8 +133,10 @@ def random_table(seed):
     return scale_characteristics(table, recipe, "t"), Pool(reasons, within, units)
 
 
-@pytest.fixture(params=["blocks", "rows", "library"])
+@pytest.fixture(params=["blocks", "rows", "library", "nearer ones counted", "nearer ones in order"])
 def way(request, monkeypatch):
+    if request.param.startswith("nearer"):
+        monkeypatch.setattr(search, "FEW_ASIDE", 0 if request.param.endswith("counted") else np.inf)
     if request.param == "rows":
         monkeypatch.setattr(search, "BLOCK", 1)
     if request.param == "library":

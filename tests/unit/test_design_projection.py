@@ -6,7 +6,8 @@ import statsmodels.api as sm
 from scipy import linalg
 
 from its_eval.config.estimators import Estimator
-from its_eval.design.matrix import Interruption, Season, ShortSegmentError, build_design, require_segments
+from its_eval.design.matrix import Interruption, Season, build_design
+from its_eval.design.segments import ShortSegmentError, require_segments
 from its_eval.effects.bands import bands
 from its_eval.effects.columns import Kind, Question, Setting, effect_columns, reading_of
 from its_eval.effects.estimands import joint_rows, linear_contrasts, year_effect

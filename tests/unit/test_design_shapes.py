@@ -5,7 +5,8 @@ import pytest
 import statsmodels.api as sm
 from scipy import special
 
-from its_eval.design.matrix import Interruption, Season, ShortSegmentError, build_design, require_segments
+from its_eval.design.matrix import Interruption, Season, build_design
+from its_eval.design.segments import ShortSegmentError, require_segments
 from its_eval.design.shapes import SHAPES
 from its_eval.effects.estimands import linear_contrasts, terms_of, year_effect
 from its_eval.estimators.least_squares import fit_ols

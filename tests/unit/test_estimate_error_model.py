@@ -82,12 +82,7 @@ def test_derivatives_of_the_terms(model):
             terms.log_determinant_first[:, a], slope("log_determinant"), rtol=1e-6, atol=1e-7
         )
         second_log[:, a] = slope("log_determinant_first")
-    diagonal = np.arange(model.n_parameters)
-    np.testing.assert_allclose(
-        terms.log_determinant_second, second_log[:, diagonal, diagonal], rtol=1e-6, atol=1e-6
-    )
-    second_log[:, diagonal, diagonal] = 0.0
-    np.testing.assert_allclose(second_log, 0.0, atol=1e-7)
+    np.testing.assert_allclose(terms.log_determinant_second, second_log, rtol=1e-6, atol=1e-6)
 
 
 def test_forms_of_series(model):

@@ -55,8 +55,8 @@ class PrecisionTerms:
         ``d2w/dr_a dr_b``.
     log_determinant : ndarray, shape (G,)
         ``log|N| = sum_j j log(1 - r_j^2)``.
-    log_determinant_first, log_determinant_second : ndarray, shape (G, p)
-        Its gradient and the diagonal of its Hessian, which has nothing off the diagonal.
+    log_determinant_first, log_determinant_second : ndarray, shapes (G, p) and (G, p, p)
+        Its gradient and its Hessian.
     """
 
     weights: FloatArray
@@ -90,7 +90,7 @@ def precision_terms(partials: FloatArray) -> PrecisionTerms:
         second=multiplicity * (curvature + product + np.swapaxes(product, 1, 2)),
         log_determinant=np.log(spread) @ degree,
         log_determinant_first=-2.0 * degree * partials / spread,
-        log_determinant_second=-2.0 * degree * (1.0 + partials**2) / spread**2,
+        log_determinant_second=np.eye(order) * (-2.0 * degree * (1.0 + partials**2) / spread**2)[:, None],
     )
 
 

@@ -121,7 +121,7 @@ class _SharedDesign:
         n_series, one = Y.shape[1], self.design
         designs = OrthonormalDesigns(
             np.broadcast_to(one.basis, (n_series, *one.basis.shape[1:])),
-            np.broadcast_to(one.triangular, (n_series, *one.triangular.shape[1:])),
+            one.triangular,
         )
         observed = np.broadcast_to(self.observed, Y.T.shape)
         search = self._by_tables if tabulate else self._one_by_one
@@ -131,11 +131,11 @@ class _SharedDesign:
         """Forms of the series."""
         return shared_forms(self.model, self.design.basis[0], residuals)
 
-    def _one_by_one(self, series: SeriesForms, _: FloatArray) -> FloatArray:
+    def _one_by_one(self, _: OrthonormalDesigns, series: SeriesForms, _residuals: FloatArray) -> FloatArray:
         """Objective on the search grid (S, G)."""
         return grid_objective(series, self.design.residual_df, self.terms)
 
-    def _by_tables(self, series: SeriesForms, residuals: FloatArray) -> FloatArray:
+    def _by_tables(self, _: OrthonormalDesigns, series: SeriesForms, residuals: FloatArray) -> FloatArray:
         """Objective on the search grid (S, G)."""
         if self._tables is None:
             self._tables = self._tabulate()

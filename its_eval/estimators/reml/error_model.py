@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -86,6 +87,17 @@ class ErrorModel:
         """Number q of parameters theta: p, or p + 1 by segment."""
         return self.order + self.by_segment
 
+    @cached_property
+    def reach(self) -> FloatArray:
+        """What row t of a form takes from months t - p..t + p, shape (m, 2p + 1, n)."""
+        reach = np.zeros((self.lags.size, 2 * self.order + 1, self.n_rows))
+        for own, lag, mask in zip(reach, self.lags, self.masks, strict=True):
+            month = np.flatnonzero(mask)
+            # a form counts a pair of months once; its matrix has half of it on either side of the diagonal
+            own[self.order + lag, month] += 0.5
+            own[self.order - lag, month + lag] += 0.5
+        return reach
+
     def bounds(self) -> tuple[FloatArray, FloatArray]:
         """Lower and upper bounds of theta, each of shape (q,)."""
         lower, upper = bound_arrays(self.order)
@@ -119,14 +131,16 @@ class ErrorModel:
         second = np.empty((len(theta), order + 1, order + 1, self.pairs.size))
         second[:, :order, :order] = base.second[:, :, :, self.pairs] * faded[:, None, None]
         second[:, order, :] = second[:, :, order] = -self.powers * first
-        zero = np.zeros((len(theta), 1))
+        log_second = np.zeros((len(theta), order + 1, order + 1))
+        log_second[:, :order, :order] = base.log_determinant_second
+        falls = np.full((len(theta), 1), -n_after)
         return PrecisionTerms(
             weights=weights,
             first=first,
             second=second,
             log_determinant=base.log_determinant - n_after * log_ratio,
-            log_determinant_first=np.hstack([base.log_determinant_first, zero - n_after]),
-            log_determinant_second=np.hstack([base.log_determinant_second, zero]),
+            log_determinant_first=np.hstack([base.log_determinant_first, falls]),
+            log_determinant_second=log_second,
         )
 
     def rooted(self, theta: FloatArray, columns: FloatArray) -> FloatArray:
@@ -282,10 +296,14 @@ def minimise(
         there = np.clip(here + damping[active, None] * step, lower, upper)
         # A bound just reached may leave the others something to do.
         arrived = ((there <= lower) & (here > lower)) | ((there >= upper) & (here < upper))
-        moving = (np.abs(there - here) >= tolerance).any(axis=1) | arrived.any(axis=1)
-        last = ~moving & (damping[active] == 1.0)
-        points[active[last]] = there[last]
-        active, there = active[moving], there[moving]
+        moving = np.asarray((np.abs(there - here) >= tolerance).any(axis=1) | arrived.any(axis=1))
+        # What a whole step this short leads to is known to rounding without evaluating it.
+        settled = ~moving & (damping[active] == 1.0)
+        last, step = active[settled], (there - here)[settled]
+        points[last] = there[settled]
+        slope = gradient[last] + (hessian[last] @ step[:, :, None])[:, :, 0] / 2.0
+        value[last] += np.sum(slope * step, axis=1)
+        active, there, moving = active[~settled], there[~settled], moving[~settled]
         if active.size == 0:
             break
         trial = evaluate(active, there)
@@ -296,6 +314,7 @@ def minimise(
         gradient[accepted] = trial.gradient[improved]
         hessian[accepted] = trial.hessian[improved]
         damping[active] = np.where(improved, 1.0, damping[active] / 4.0)
+        active = active[moving]
     return points, value
 
 

@@ -4,6 +4,7 @@ With X = QR and e = y - QQ'y, all that the restricted likelihood needs of a seri
 ``Z = [Q, e/|e|]`` and the forms S_m of its error model: (k + 1)^2 numbers a form, whatever the number of
 months. Missing months add one unit column each to Q (``patterns``): since the rows of X there can be set to
 zero without changing the span, Q is the orthonormal basis of the observed rows beside those unit columns.
+Those with no other missing month near them need no column but a few forms more (``isolated``).
 
 With ``A = sum_m w_m(theta) A_m = [[M, c], [c', s]]`` (``series_forms``), up to a constant and the scale of y,
 
@@ -16,6 +17,7 @@ included, is followed to the exact local optimum, and the best is kept.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +25,7 @@ import numpy as np
 from its_eval.estimators.reml.ar1 import to_rho, to_warped
 from its_eval.estimators.reml.ar2_search import ProfileSearch, best_starts, search_points, to_partials
 from its_eval.estimators.reml.error_model import minimise
+from its_eval.estimators.reml.isolated import isolated_forms, isolated_terms, terms_without
 from its_eval.estimators.reml.profile import trace_products
 
 if TYPE_CHECKING:
@@ -41,21 +44,32 @@ class OrthonormalDesigns:
     ----------
     basis : ndarray, shape (S, n, K)
         Q; its first k columns span the observed rows of X, the others are unit columns of missing months.
-    triangular : ndarray, shape (S, k, k)
+    triangular : ndarray, shape (S, k, k), or (1, k, k) where all have the same
         R of the first k columns.
+    isolated : ndarray of bool, shape (S, n), or None
+        Missing months without a column, where Q is 0; None: there are none.
     """
 
     basis: FloatArray
     triangular: FloatArray
+    isolated: BoolArray | None = None
 
     @property
-    def residual_df(self) -> int:
-        """Rows minus columns: usable observations minus terms of X."""
-        return int(self.basis.shape[1] - self.basis.shape[2])
+    def n_isolated(self) -> NDArray[np.intp] | None:
+        """Number of missing months without a column, shape (S,), or None."""
+        return None if self.isolated is None else self.isolated.sum(axis=1)
+
+    @property
+    def residual_df(self) -> int | NDArray[np.intp]:
+        """Usable observations minus terms of X: one number, or where months are isolated one a series."""
+        df = int(self.basis.shape[1] - self.basis.shape[2])
+        return df if self.n_isolated is None else df - self.n_isolated
 
     def take(self, series: NDArray[np.intp]) -> OrthonormalDesigns:
         """Return a selection of the designs."""
-        return OrthonormalDesigns(self.basis[series], self.triangular[series])
+        isolated = None if self.isolated is None else self.isolated[series]
+        triangular = self.triangular if len(self.triangular) == 1 else self.triangular[series]
+        return OrthonormalDesigns(self.basis[series], triangular, isolated)
 
 
 @dataclass(frozen=True)
@@ -65,16 +79,20 @@ class SeriesForms:
     Attributes
     ----------
     forms : ndarray, shape (S, m, K + 1, K + 1)
-        ``A_m``; the last row and column belong to the residual of unit length.
+        ``A_m``; the last row and column belong to the residual of unit length. Where months are isolated,
+        their forms are the last ones.
     length : ndarray, shape (S,)
         ``|e|``.
     coordinates : ndarray, shape (S, k)
         ``Q'y`` without the unit columns, where it is 0.
+    n_isolated : ndarray of int, shape (S,), or None
+        Number of isolated months of each; None: there are none.
     """
 
     forms: FloatArray
     length: FloatArray
     coordinates: FloatArray
+    n_isolated: NDArray[np.intp] | None = None
 
     @property
     def n_terms(self) -> int:
@@ -83,26 +101,36 @@ class SeriesForms:
 
     def take(self, series: NDArray[np.intp]) -> SeriesForms:
         """Return a selection of the series, in the given order and with repeats."""
-        return SeriesForms(self.forms[series], self.length[series], self.coordinates[series])
+        n_isolated = None if self.n_isolated is None else self.n_isolated[series]
+        return SeriesForms(self.forms[series], self.length[series], self.coordinates[series], n_isolated)
+
+    def terms(self, model: ErrorModel, theta: FloatArray) -> PrecisionTerms:
+        """Return the weights of the forms at a point of each series, (S, q)."""
+        terms = model.terms(theta)
+        return terms if self.n_isolated is None else terms_without(terms, self.n_isolated)
 
 
-def orthonormal_designs(X: FloatArray, observed: BoolArray) -> OrthonormalDesigns:
-    """Orthonormal bases of designs that miss equally many months.
+def orthonormal_designs(
+    X: FloatArray, observed: BoolArray, isolated: BoolArray | None = None
+) -> OrthonormalDesigns:
+    """Orthonormal bases of designs with equally many missing months that are not isolated.
 
     Parameters
     ----------
     X : ndarray, shape (S, n, k)
     observed : ndarray of bool, shape (S, n)
         Months with a value.
+    isolated : ndarray of bool, shape (S, n), optional
+        Missing months that get no column; none by default.
     """
     n_series, n_rows, n_terms = X.shape
     basis, triangular = np.linalg.qr(np.where(observed[:, :, None], X, 0.0))
-    series, month = np.nonzero(~observed)
+    series, month = np.nonzero(~observed if isolated is None else ~(observed | isolated))
     n_missing = month.size // max(n_series, 1)
     whole = np.zeros((n_series, n_rows, n_terms + n_missing))
     whole[:, :, :n_terms] = np.where(observed[:, :, None], basis, 0.0)
     whole[series, month, n_terms + np.tile(np.arange(n_missing), n_series)] = 1.0
-    return OrthonormalDesigns(whole, triangular)
+    return OrthonormalDesigns(whole, triangular, isolated)
 
 
 def residual_coordinates(
@@ -122,8 +150,13 @@ def residual_coordinates(
     return coordinates[:, :, 0], residuals, length
 
 
-def own_forms(model: ErrorModel, basis: FloatArray, residuals: FloatArray) -> FloatArray:
-    """Return ``A_m`` of series (S, n) with a basis each (S, n, K), shape (S, m, K + 1, K + 1)."""
+def own_forms(
+    model: ErrorModel, basis: FloatArray, residuals: FloatArray, isolated: BoolArray | None = None
+) -> FloatArray:
+    """Return ``A_m`` of series (S, n) with a basis each (S, n, K), shape (S, m, K + 1, K + 1).
+
+    Both are 0 in isolated months (S, n), of which there are none by default.
+    """
     axes = np.concatenate([basis, residuals[:, :, None]], axis=2)
     size = axes.shape[2]
     forms = np.empty((len(axes), model.lags.size, size, size))
@@ -131,7 +164,9 @@ def own_forms(model: ErrorModel, basis: FloatArray, residuals: FloatArray) -> Fl
         month = np.flatnonzero(mask)
         product = np.swapaxes(axes[:, month], 1, 2) @ axes[:, month + lag]
         forms[:, form] = (product + np.swapaxes(product, 1, 2)) / 2.0
-    return forms
+    if isolated is None:
+        return forms
+    return np.concatenate([forms, isolated_forms(axes, isolated, model.order)], axis=1)
 
 
 def shared_forms(model: ErrorModel, basis: FloatArray, residuals: FloatArray) -> FloatArray:
@@ -150,16 +185,25 @@ def shared_forms(model: ErrorModel, basis: FloatArray, residuals: FloatArray) ->
 
 
 def weighted_columns(model: ErrorModel, weights: FloatArray, basis: FloatArray) -> FloatArray:
-    """``sum_m weights_m S_m Q`` for weights (S, a, m) and bases (S, n, K), shape (S, a, n, K)."""
-    n_rows = model.n_rows
-    columns = np.zeros((*weights.shape[:2], *basis.shape[1:]))
-    for lag in range(model.order + 1):
-        at_lag = model.lags == lag
-        # A form counts a pair of months once; the matrix holds half of it on either side of the diagonal.
-        band = (weights[:, :, at_lag] / 2.0 @ model.masks[at_lag])[:, :, : n_rows - lag, None]
-        columns[:, :, : n_rows - lag] += band * basis[:, None, lag:]
-        columns[:, :, lag:] += band * basis[:, None, : n_rows - lag]
-    return columns
+    """``sum_m weights_m S_m Q`` for weights (S, a, m) and bases (S, n, K), shape (S, a, n, K).
+
+    Months are the first axis in memory, as ``ErrorModel.rooted`` wants them.
+    """
+    n_series, n_rows, n_terms = basis.shape
+    order, reach = model.order, model.reach
+    shifted = np.zeros((n_series, 2 * order + 1, n_rows, n_terms))
+    for place, shift in enumerate(range(-order, order + 1)):
+        kept = slice(max(-shift, 0), n_rows - max(shift, 0))
+        shifted[:, place, kept] = basis[:, max(shift, 0) : n_rows + min(shift, 0)]
+    columns = np.empty((n_rows, n_series, weights.shape[1], n_terms))
+    # one product for all neighbouring months whose weights are the same
+    changes = np.flatnonzero((reach[:, :, 1:] != reach[:, :, :-1]).any(axis=(0, 1))) + 1
+    for start, stop in pairwise([0, *changes.tolist(), n_rows]):
+        around = shifted[:, :, start:stop].reshape(n_series, 2 * order + 1, -1)
+        product = weights @ reach[:, :, start] @ around
+        product = product.reshape(n_series, weights.shape[1], stop - start, n_terms)
+        columns[start:stop] = np.moveaxis(product, 2, 0)
+    return np.moveaxis(columns, 0, 2)
 
 
 #: Grid points of each parameter, by number of partial autocorrelations and presence of a variance ratio. Two
@@ -208,7 +252,7 @@ class FormsProfile:
 
 
 def evaluate_forms(
-    model: ErrorModel, series: SeriesForms, residual_df: int, theta: FloatArray
+    model: ErrorModel, series: SeriesForms, residual_df: int | NDArray[np.intp], theta: FloatArray
 ) -> FormsProfile:
     """Evaluate the objective exactly, with derivatives, by the formulas of ``profile.evaluate_profile``.
 
@@ -217,40 +261,43 @@ def evaluate_forms(
     model : ErrorModel
     series : SeriesForms
         S series.
-    residual_df : int
+    residual_df : int or ndarray of int, shape (S,)
         n - k.
     theta : ndarray, shape (S, q)
     """
     n_terms = series.n_terms
-    terms = model.terms(theta)
-    flat = series.forms.reshape(*series.forms.shape[:2], -1)
-    shape = (len(theta), -1, n_terms + 1, n_terms + 1)
-    whole = (terms.weights[:, None] @ flat).reshape(shape)[:, 0]
-    inner_first = (terms.first @ flat).reshape(shape)[:, :, :n_terms, :n_terms]
-    inner, border = whole[:, :n_terms, :n_terms], whole[:, :n_terms, n_terms]
+    terms = series.terms(model, theta)
+    df = np.broadcast_to(residual_df, theta.shape[:1])
+    n_series, n_forms, size, _ = series.forms.shape
+    flat = series.forms.reshape(n_series, n_forms, size**2)
+    weighted = np.concatenate([terms.weights[:, None], terms.first], axis=1) @ flat
+    weighted = weighted.reshape(n_series, -1, size, size)
+    inner_first = weighted[:, 1:, :n_terms, :n_terms]
+    inner, border = weighted[:, 0, :n_terms, :n_terms], weighted[:, 0, :n_terms, n_terms]
     inverse = np.linalg.inv(inner)
     shift = (inverse @ border[:, :, None])[:, :, 0]
-    residual = np.concatenate([-shift, np.ones((len(theta), 1))], axis=1)
-    pulled = (series.forms @ residual[:, None, :, None])[:, :, :, 0]
+    residual = np.concatenate([-shift, np.ones((n_series, 1))], axis=1)
+    pulled = (series.forms.reshape(n_series, -1, size) @ residual[:, :, None]).reshape(n_series, -1, size)
     sums = (pulled @ residual[:, :, None])[:, :, 0]
 
     rss = np.sum(terms.weights * sums, axis=1)
     slope = terms.first @ pulled[:, :, :n_terms]
     rss_second = (terms.second @ sums[:, None, :, None])[:, :, :, 0]
     rss_second = rss_second - 2.0 * slope @ inverse @ np.swapaxes(slope, 1, 2)
-    traces = np.einsum("sij,smij->sm", inverse, series.forms[:, :, :n_terms, :n_terms], optimize=True)
+    bordered = np.zeros((n_series, size, size))
+    bordered[:, :n_terms, :n_terms] = inverse
+    traces = (flat @ bordered.reshape(n_series, -1, 1))[:, :, 0]
     relative = inverse[:, None] @ inner_first
     scale_first = (terms.first @ traces[:, :, None])[:, :, 0] - terms.log_determinant_first
     scale_second = (terms.second @ traces[:, None, :, None])[:, :, :, 0] - trace_products(relative)
-    diagonal = np.arange(model.n_parameters)
-    scale_second[:, diagonal, diagonal] -= terms.log_determinant_second
+    scale_second -= terms.log_determinant_second
 
     log_inner = np.linalg.slogdet(inner)[1]
     relative_first = (terms.first @ sums[:, :, None])[:, :, 0] / rss[:, None]
-    gradient = relative_first + scale_first / residual_df
-    hessian = rss_second / rss[:, None, None] + scale_second / residual_df
+    gradient = relative_first + scale_first / df[:, None]
+    hessian = rss_second / rss[:, None, None] + scale_second / df[:, None, None]
     hessian -= relative_first[:, :, None] * relative_first[:, None]
-    value = np.log(rss) + (log_inner - terms.log_determinant) / residual_df
+    value = np.log(rss) + (log_inner - terms.log_determinant) / df
     return FormsProfile(value, rss, gradient, hessian, terms, np.asarray(inverse), inner_first, shift)
 
 
@@ -307,25 +354,33 @@ def interpolate(values: FloatArray, finer: int) -> FloatArray:
 BLOCK_NUMBERS = 1 << 18
 
 
-def grid_objective(series: SeriesForms, residual_df: int, terms: PrecisionTerms) -> FloatArray:
+def grid_objective(
+    series: SeriesForms, residual_df: int | NDArray[np.intp], terms: PrecisionTerms
+) -> FloatArray:
     """Objective of each series at every one of G points, shape (S, G), from the pivots of ``A``.
 
-    The first K pivots multiply to |M|, and the last is RSS.
+    The first K pivots multiply to |M|, and the last is RSS. Terms are those of the error model.
     """
     n_points, size = len(terms.weights), series.n_terms + 1
+    weights, logs = terms.weights, terms.log_determinant[None]
+    if series.n_isolated is not None:
+        more = isolated_terms(terms)
+        weights = np.hstack([weights, more.weights])
+        logs = logs - series.n_isolated[:, None] * more.log_own
+    logs = np.broadcast_to(logs, (len(series.forms), n_points))
+    df = np.broadcast_to(residual_df, (len(series.forms),))[:, None]
     below, across = np.tril_indices(size)
     values = np.empty((len(series.forms), n_points))
     step = max(1, BLOCK_NUMBERS // (size**2 * n_points))
     for start in range(0, len(values), step):
         some = slice(start, start + step)
         packed = series.forms[some][:, :, below, across]
-        weighted = np.swapaxes(packed, 1, 2) @ terms.weights.T
+        weighted = np.swapaxes(packed, 1, 2) @ weights.T
         bordered = np.empty((size, size, len(packed) * n_points))
         bordered[below, across] = np.swapaxes(weighted, 0, 1).reshape(below.size, -1)
         log_inner, rss = pivots(bordered)
         log_rss = np.log(np.maximum(rss, np.finfo(np.float64).tiny)).reshape(-1, n_points)
-        log_determinant = log_inner.reshape(-1, n_points) - terms.log_determinant
-        values[some] = log_rss + log_determinant / residual_df
+        values[some] = log_rss + (log_inner.reshape(-1, n_points) - logs[some]) / df[some]
     return values
 
 
@@ -357,7 +412,9 @@ def starting_points(model: ErrorModel) -> FloatArray:
     return search_grid(model) if model.by_segment or model.order == 1 else search_points()
 
 
-def optimum(model: ErrorModel, series: SeriesForms, residual_df: int, values: FloatArray) -> FloatArray:
+def optimum(
+    model: ErrorModel, series: SeriesForms, residual_df: int | NDArray[np.intp], values: FloatArray
+) -> FloatArray:
     """Parameters (S, q) of highest restricted likelihood, from the objective at ``starting_points``.
 
     With two parameters that are partial autocorrelations the search of ``ar2_search`` needs half the points.
@@ -368,7 +425,9 @@ def optimum(model: ErrorModel, series: SeriesForms, residual_df: int, values: Fl
     return best_from(model, series, residual_df, owner, to_partials(warped))
 
 
-def best_optimum(model: ErrorModel, series: SeriesForms, residual_df: int, values: FloatArray) -> FloatArray:
+def best_optimum(
+    model: ErrorModel, series: SeriesForms, residual_df: int | NDArray[np.intp], values: FloatArray
+) -> FloatArray:
     """Parameters (S, q) of highest restricted likelihood within the bounds.
 
     Parameters
@@ -376,7 +435,7 @@ def best_optimum(model: ErrorModel, series: SeriesForms, residual_df: int, value
     model : ErrorModel
     series : SeriesForms
         S series.
-    residual_df : int
+    residual_df : int or ndarray of int, shape (S,)
         n - k.
     values : ndarray, shape (S, G)
         Objective on the points of ``search_grid``, or an increasing function of it.
@@ -392,7 +451,7 @@ def best_optimum(model: ErrorModel, series: SeriesForms, residual_df: int, value
 def best_from(
     model: ErrorModel,
     series: SeriesForms,
-    residual_df: int,
+    residual_df: int | NDArray[np.intp],
     owner: NDArray[np.intp],
     start: FloatArray,
 ) -> FloatArray:
@@ -406,10 +465,11 @@ def best_from(
         Series of each starting point; every series has one.
     start : ndarray, shape (C, q)
     """
-    candidates = series.take(owner)
+    df = np.broadcast_to(residual_df, series.length.shape)
 
     def evaluate(chosen: NDArray[np.intp], points: FloatArray) -> FormsProfile:
-        return evaluate_forms(model, candidates.take(chosen), residual_df, points)
+        own = owner[chosen]
+        return evaluate_forms(model, series.take(own), df[own], points)
 
     theta, value = minimise(evaluate, start, *model.bounds(), model.longest_step())
     return theta[best_starts(owner, value)]

@@ -47,6 +47,7 @@ from its_eval.estimators.reml.forms import (
     starting_points,
     weighted_columns,
 )
+from its_eval.estimators.reml.isolated import add_isolated, alike, isolated_months, traces_without
 from its_eval.estimators.reml.profile import trace_products
 from its_eval.estimators.reml.reml_ar import BOUND_MARGIN, FLAGS, autocorrelation_flags
 
@@ -81,7 +82,10 @@ def forms_kenward_roger(
     """
     n_series, n_free = theta.shape
     n_terms = designs.triangular.shape[-1]
-    moved = weighted_columns(model, profile.terms.first, designs.basis)
+    n_forms = model.lags.size
+    moved = weighted_columns(model, profile.terms.first[:, :, :n_forms], designs.basis)
+    if designs.isolated is not None:
+        add_isolated(moved, designs.basis, designs.isolated, profile.terms.first[:, :, n_forms:])
     n_rows, n_columns = moved.shape[2:]
     beside = np.swapaxes(moved, 1, 2).reshape(n_series, n_rows, n_free * n_columns)
     rooted = model.rooted(theta, beside)
@@ -91,14 +95,16 @@ def forms_kenward_roger(
     information = _information(model, designs, profile, theta, crossed, relative)
     parameter_covariance = np.asarray(np.linalg.inv(information), dtype=np.float64)
 
-    excess = crossed - profile.inner_first[:, :, None] @ relative[:, None]
-    adjustment = np.einsum("sab,sabij->sij", parameter_covariance[:, 1:, 1:], excess)
+    free = parameter_covariance[:, 1:, 1:]
+    mixed = (free @ relative.reshape(n_series, n_free, -1)).reshape(n_series, n_free * n_columns, n_columns)
+    beside = np.swapaxes(profile.inner_first, 1, 2).reshape(n_series, n_columns, n_free * n_columns)
+    adjustment = np.einsum("sab,sabij->sij", free, crossed) - beside @ mixed
     # Of the rows of Q-coordinates only those of X's own columns are reported.
-    half = np.linalg.inv(designs.triangular) @ profile.inverse[:, :n_terms]
-    back = np.swapaxes(np.linalg.inv(designs.triangular), 1, 2)
+    back = np.linalg.inv(designs.triangular)
+    half = back @ profile.inverse[:, :n_terms]
     half_transposed = np.swapaxes(half, 1, 2)
     scale = innovation_variance[:, None, None]
-    covariance = scale * (half[:, :, :n_terms] @ back)
+    covariance = scale * (half[:, :, :n_terms] @ np.swapaxes(back, 1, 2))
     covariance = (covariance + np.swapaxes(covariance, 1, 2)) / 2.0
     gradients = np.empty((n_series, n_free + 1, n_terms, n_terms))
     gradients[:, 0] = -covariance
@@ -109,7 +115,7 @@ def forms_kenward_roger(
         model=covariance,
         gradients=gradients,
         parameter_covariance=parameter_covariance,
-        df_residual=np.full(n_series, float(designs.residual_df)),
+        df_residual=np.broadcast_to(designs.residual_df, n_series).astype(np.float64),
     )
 
 
@@ -124,10 +130,12 @@ def _information(
     """Return the expected information of ``(log sigma_e^2, theta)``, shape (S, q + 1, q + 1)."""
     terms = profile.terms
     n_series, n_free = theta.shape
-    traces = model.form_traces(theta)
+    if designs.n_isolated is None:
+        traces = model.form_traces(theta)
+    else:
+        traces = traces_without(model, theta, designs.n_isolated)
     whole = (terms.second @ traces[:, None, :, None])[:, :, :, 0]
-    diagonal = np.arange(n_free)
-    whole[:, diagonal, diagonal] -= terms.log_determinant_second
+    whole -= terms.log_determinant_second
     projected = np.einsum("sij,sabji->sab", profile.inverse, crossed)
 
     information = np.empty((n_series, n_free + 1, n_free + 1))
@@ -144,9 +152,9 @@ NOTABLE_RATIO = (0.6, 1.7)
 #: Numbers that the working arrays of one chunk of series may hold, about 60 MB.
 CHUNK_NUMBERS = 8_000_000
 
-#: Designs and residuals (S, n) to the forms of the series; these and residuals to the objective on the grid.
+#: Designs and residuals (S, n) to the forms of the series; all three to the objective on the grid.
 Reduce = Callable[[OrthonormalDesigns, FloatArray], FloatArray]
-Search = Callable[[SeriesForms, FloatArray], FloatArray]
+Search = Callable[[OrthonormalDesigns, SeriesForms, FloatArray], FloatArray]
 
 
 def model_flags(model: ErrorModel) -> tuple[str, ...]:
@@ -176,7 +184,7 @@ def fit_forms(
     reduce: Reduce,
     search: Search,
 ) -> Fit:
-    """Fit series that miss equally many months.
+    """Fit series with equally many columns.
 
     Parameters
     ----------
@@ -188,7 +196,7 @@ def fit_forms(
     reduce : callable
         ``A_m`` from designs and residuals: ``series_forms.own_forms`` or ``shared_forms``.
     search : callable
-        The objective at the starting points from forms and residuals.
+        The objective at the starting points from designs, forms and residuals.
     """
     coordinates, residuals, length = residual_coordinates(designs, outcomes)
     total = np.einsum("st,st->s", outcomes, outcomes)
@@ -201,8 +209,9 @@ def fit_forms(
     regular = np.flatnonzero(~degenerate)
     if regular.size:
         chosen = designs.take(regular)
-        series = SeriesForms(reduce(chosen, residuals[regular]), length[regular], coordinates[regular])
-        theta = optimum(model, series, designs.residual_df, search(series, residuals[regular]))
+        forms = reduce(chosen, residuals[regular])
+        series = SeriesForms(forms, length[regular], coordinates[regular], chosen.n_isolated)
+        theta = optimum(model, series, chosen.residual_df, search(chosen, series, residuals[regular]))
         scatter(whole, regular, fit_at(model, chosen, series, theta))
     whole.flags["precision_lost"][:] = precision_lost(length**2, total) & ~degenerate
     return whole
@@ -224,7 +233,7 @@ def fit_at(model: ErrorModel, designs: OrthonormalDesigns, series: SeriesForms, 
         sigma=np.sqrt(innovation_variance * marginal_variance(partials)),
         partial_autocorrelations=partials,
         log_likelihood=-(df * (profile.value + 2.0 * np.log(series.length)) + constant) / 2.0,
-        n_used=np.full(n_series, df + n_terms, dtype=np.int64),
+        n_used=np.broadcast_to(df + n_terms, n_series).astype(np.int64),
         flags=_flags(model, theta),
         variance_ratio=np.exp(theta[:, order]) if model.by_segment else None,
     )
@@ -319,13 +328,14 @@ def fit_reml_ar_own(X: FloatArray, Y: FloatArray, order: int, after: BoolArray |
             raise
     outcomes = np.where(observed, Y.T, 0.0)
     result = blank_forms_fit(model, Y.shape[1], X.shape[2])
-    n_missing = (~observed).sum(axis=1)
-    for count in np.unique(n_missing):
-        places = np.flatnonzero(n_missing == count)
-        size = chunk_size(model, X.shape[2] + int(count))
+    # the forms of isolated months are those of a constant variance
+    isolated = isolated_months(observed, order) & (after is None)
+    for places, count, gaps in alike(observed, isolated):
+        size = chunk_size(model, X.shape[2] + count)
         for start in range(0, places.size, size):
             chunk = places[start : start + size]
-            scatter(result, chunk, _fit_chunk(model, X[chunk], outcomes[chunk], observed[chunk]))
+            alone = isolated[chunk] if gaps and after is None else None
+            scatter(result, chunk, _fit_chunk(model, X[chunk], outcomes[chunk], observed[chunk], alone))
     return result
 
 
@@ -345,15 +355,17 @@ def _doubtful(X: FloatArray, observed: BoolArray, minimum_df: int) -> BoolArray:
     return doubtful
 
 
-def _fit_chunk(model: ErrorModel, X: FloatArray, outcomes: FloatArray, observed: BoolArray) -> Fit:
-    """Fit series that miss equally many months."""
-    designs = orthonormal_designs(X, observed)
+def _fit_chunk(
+    model: ErrorModel, X: FloatArray, outcomes: FloatArray, observed: BoolArray, isolated: BoolArray | None
+) -> Fit:
+    """Fit series that are alike."""
+    designs = orthonormal_designs(X, observed, isolated)
     terms = model.terms(starting_points(model))
 
     def reduce(chosen: OrthonormalDesigns, residuals: FloatArray) -> FloatArray:
-        return own_forms(model, chosen.basis, residuals)
+        return own_forms(model, chosen.basis, residuals, chosen.isolated)
 
-    def search(series: SeriesForms, residuals: FloatArray) -> FloatArray:  # noqa: ARG001 - the forms hold them
-        return grid_objective(series, designs.residual_df, terms)
+    def search(chosen: OrthonormalDesigns, series: SeriesForms, _: FloatArray) -> FloatArray:
+        return grid_objective(series, chosen.residual_df, terms)
 
     return fit_forms(model, designs, outcomes, observed, reduce, search)

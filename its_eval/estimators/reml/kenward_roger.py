@@ -125,8 +125,7 @@ def _information(
     pairs = form_pairs(order)
     form_traces = np.stack([(design.n_rows - i - j) * gamma[:, j - i] for i, j in pairs], axis=1)
     whole = (terms.second @ form_traces[:, None, :, None])[:, :, :, 0]
-    diagonal = np.arange(order)
-    whole[:, diagonal, diagonal] -= terms.log_determinant_second
+    whole -= terms.log_determinant_second
     projected = np.einsum("gij,gabji->gab", matrices.inverse, crossed)
 
     information = np.empty((gamma.shape[0], order + 1, order + 1))

@@ -207,8 +207,7 @@ def evaluate_profile(design: ReducedDesign, series: ReducedSeries, partials: Flo
     relative = matrices.inverse[:, None] @ matrices.inner_first
     scale_first = (terms.first @ traces[:, :, None])[:, :, 0] - terms.log_determinant_first
     scale_second = (terms.second @ traces[:, None, :, None])[:, :, :, 0] - trace_products(relative)
-    diagonal = np.arange(design.order)
-    scale_second[:, diagonal, diagonal] -= terms.log_determinant_second
+    scale_second -= terms.log_determinant_second
 
     relative_first = rss_first / rss[:, None]
     gradient = relative_first + scale_first / df

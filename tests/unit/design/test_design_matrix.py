@@ -9,17 +9,16 @@ import statsmodels.formula.api as smf
 from its_eval.design.matrix import (
     Interruption,
     Season,
-    ShortSegmentError,
     automatic_season,
     build_design,
     dummies,
     harmonics,
     interruption_terms,
-    require_segments,
     seasonal_terms,
     time_terms,
 )
 from its_eval.design.peer_mean import peer_mean
+from its_eval.design.segments import ShortSegmentError, require_segments, short_segments
 
 
 def build(
@@ -294,14 +293,18 @@ def test_short_segments_are_refused(n, start, shape, message):
 
 
 def segment_fault(n, *interruptions, used=None):
+    used = np.ones(n, dtype=bool) if used is None else used
     with pytest.raises(ShortSegmentError) as caught:
-        require_segments(interruptions, np.ones(n, dtype=bool) if used is None else used)
+        require_segments(interruptions, used)
+    # the same is told of many series at once
+    assert short_segments(interruptions, np.array([used, used])).tolist() == [True, True]
     return str(caught.value)
 
 
 def test_every_segment_between_interruptions_counts():
     law, flood = Interruption("Law", 20), Interruption("Flood", 28, "step")
     require_segments([law, flood], np.ones(40, dtype=bool))
+    assert not short_segments([law, flood], np.ones((1, 40), dtype=bool)).any()
     wanted = "7 usable periods from the start of 'Law'; `shape: step_and_slope` needs 8: "
     assert segment_fault(40, law, Interruption("Flood", 27, "step")) == (
         f"{wanted}mask or note one of the events, or use `shape: step`"
