@@ -1,5 +1,6 @@
 """What is drawn: the numbers, and parts that can be told apart without colour."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -359,9 +360,11 @@ class TestNumbers:
         for gid in ("peers", "pool"):
             (dots,) = by_gid(figure, gid)
             np.testing.assert_array_equal(dots.get_xdata(), frame[f"smd_{gid}"])
-        run.tables["balance"].loc[0, ["smd", "unit_value"]] = np.nan
-        unit = run.tables["balance"]["unit"].iloc[0]
-        assert "own value is missing" in said(drawn(run, "balance", unit)[0])
+        table = run.tables["balance"].copy()
+        table.loc[0, ["smd", "unit_value"]] = np.nan
+        lacking = replace(run, tables={**run.tables, "balance": table})
+        unit = table["unit"].iloc[0]
+        assert "own value is missing" in said(drawn(lacking, "balance", unit)[0])
 
     def test_residuals(self, run):
         figure, frame, _ = drawn(run, "residuals", "U01", "single")
