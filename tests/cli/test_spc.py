@@ -142,6 +142,16 @@ def test_a_single_series_has_a_chart_and_no_page(its, tmp_path):
     assert "Latest points: 1 common cause." in answer.out
 
 
+def test_processes_draw_the_same_files(its, study, tmp_path):
+    for jobs in ("1", "2"):
+        assert its("spc", study.indicators, "-o", tmp_path / jobs, "-j", jobs).code == 0
+    one, two = (
+        {path.name: path.read_bytes() for path in (tmp_path / jobs / "figures").iterdir()} for jobs in "12"
+    )
+    assert len(one) == 3 * 2 * (7 + 1)
+    assert one == two
+
+
 def test_every_fault_of_the_periods_is_told_at_once(its, study):
     answer = its(
         "spc", study.indicators, "--intervention", "July", "--baseline", "x", "--recalculate", "2015-13"

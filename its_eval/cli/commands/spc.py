@@ -91,6 +91,9 @@ def spc(
         bool, typer.Option("--grid-only", help="With --out: the page of all units, no single charts.")
     ] = False,
     no_figures: Annotated[bool, typer.Option("--no-figures", help="With --out: tables only.")] = False,
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", min=1, help="With --out: processes that draw charts.")
+    ] = 1,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing result.")] = False,
     format_: Annotated[
         Literal["text", "csv", "json"], typer.Option("--format", help="Output form.")
@@ -105,6 +108,7 @@ def spc(
       its-eval spc data/sample/indicators.csv --indicator leaver_rate --better lower
       its-eval spc waits.csv --intervention 2015-07 --target 95 --better higher -o results/waits
       its-eval spc waits.csv --recalculate 2015-07 --trend 7 --screen-ranges --format csv
+      its-eval spc waits.csv -o results/waits --jobs 4
     """  # noqa: D301  (a backspace keeps the lines of the help apart)
     from its_eval.cli.improvement_text import print_spc  # noqa: PLC0415
     from its_eval.cli.table_result import column_mapping, deliver  # noqa: PLC0415
@@ -139,12 +143,13 @@ def spc(
     frame = series.frame if target is None else series.frame.assign(target=target)
     tables = spc_tables(frame, settings, series.n_missing)
     tables = {"summary": tables["summary"], "points": tables["points"]}
+    drawer = _drawer(tables, intervention, settings, dates, jobs, grid_only=grid_only)
     deliver(
         tables,
         [_NOTE],
         source=source,
         out=out,
-        draw=None if no_figures else _drawer(tables, intervention, settings, dates, grid_only=grid_only),
+        draw=None if no_figures else drawer,
         form=format_,
         show=lambda: print_spc(tables, [_NOTE]),
         force=force,
@@ -237,6 +242,7 @@ def _drawer(
     intervention: str | None,
     settings: ChartSettings,
     dates: str,
+    jobs: int,
     *,
     grid_only: bool,
 ) -> Callable[[Path], None]:
@@ -248,21 +254,11 @@ def _drawer(
         words = f"Intervention, from {settings.calendar.describe(ordinal)}"
 
     def draw(folder: Path) -> None:
-        from its_eval.figures.style import figure_stem, save_figure  # noqa: PLC0415
-        from its_eval.figures.xmr import XmrLabels, draw_xmr, draw_xmr_grid, xmr_data, xmr_grid_data  # noqa: PLC0415
+        from its_eval.cli.console import progress_bar  # noqa: PLC0415
+        from its_eval.figures.chart_pages import ChartPages, write_charts  # noqa: PLC0415
 
-        summary = tables["summary"]
-        for indicator, rows in summary.groupby("indicator", sort=True):
-            if len(rows) > 1:
-                frame = xmr_grid_data(tables["points"], indicator)
-                stem = figure_stem(indicator, "all", "grid", figure="xmr")
-                save_figure(draw_xmr_grid(frame, indicator, start, words), frame, folder, stem)
-            if grid_only and len(rows) > 1:
-                continue
-            for unit, message in rows[["unit", "message"]].itertuples(index=False, name=None):
-                frame = xmr_data(tables["points"], indicator, unit)
-                title = f"{indicator}, {unit}" if unit else indicator
-                figure = draw_xmr(frame, XmrLabels(title, words, start, message))
-                save_figure(figure, frame, folder, figure_stem(indicator, unit, "chart", figure="xmr"))
+        pages = ChartPages(tables["summary"], tables["points"], folder, start, words, grid_only)
+        with progress_bar(quiet=False) as progress:
+            write_charts(pages, jobs, progress)
 
     return draw
