@@ -27,9 +27,12 @@ settings.register_profile("any machine", deadline=None, suppress_health_check=[H
 settings.load_profile("any machine")
 
 ROOT = Path(__file__).parents[1]
-#: Folders whose tests compare files, pages and whole runs: measured, they take twice as long, and what they run
-#: the others run too.
-UNMEASURED = {"browser", "compat", "corpus", "docs", "fuzz", "golden", "simulation"}
+#: Folders whose tests compare numbers, files, pages and whole runs: measured, they take twice as long, and what they
+#: run the others run too. Measured is what a branch is tested by: units and the command line.
+UNMEASURED = {
+    *("browser", "compat", "corpus", "docs", "extension", "fuzz", "golden", "property", "python", "real"),
+    *("reference", "reliability", "simulation"),
+}
 UNITS = ("A1", "A2", "B1", "B2", "B3", "B4", "B5")
 N_MONTHS = 48
 START = 30
