@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from its_eval.cli.app import COMMANDS, PROGRAM, app
+from its_eval.columns import BESIDE, COLUMNS
 from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.config import KNOWN_PRESETS, json_schema
 from its_eval.design.shapes import SHAPES
 from its_eval.effects.estimands import ESTIMANDS
 from its_eval.estimators.catalogue import ESTIMATORS
-from its_eval.columns import BESIDE, COLUMNS
 from its_eval.figures.catalogue import FIGURES
 from its_eval.pipeline.credibility import CHECKS
 from its_eval.words.labels import capitalised, check_words, compared_with
