@@ -83,6 +83,10 @@ def test_derivatives_of_the_terms(model):
         )
         second_log[:, a] = slope("log_determinant_first")
     np.testing.assert_allclose(terms.log_determinant_second, second_log, rtol=1e-6, atol=1e-6)
+    beside = ~np.eye(model.n_parameters, dtype=np.bool_)
+    np.testing.assert_allclose(
+        terms.log_determinant_second[:, beside], second_log[:, beside], rtol=0.0, atol=1e-7
+    )
 
 
 def test_forms_of_series(model):

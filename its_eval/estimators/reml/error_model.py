@@ -223,7 +223,8 @@ def variance_by_segment(order: int, after: BoolArray) -> ErrorModel:
     return ErrorModel(order, after, np.array(pairs), np.array(lags), np.array(masks), np.array(powers))
 
 
-#: A function is finished when none of its parameters moves further than this.
+#: A function is finished when none of its parameters moves further than this: after such a step, which is
+#: taken, about its square is left.
 STEP_TOLERANCE = 1e-7
 #: Increases up to this size are rounding: Newton's step is trusted, which goes by the exact gradient.
 VALUE_TOLERANCE = 1e-11
