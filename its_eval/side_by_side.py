@@ -61,14 +61,18 @@ def _keep(of: Any) -> None:
     # Ctrl-C reaches every process of a terminal; the first one decides what becomes of the others
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     # what came with the process is no garbage of its own
     gc.freeze()
     _KEPT[:] = [of]
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """End this process when the one that started it is gone: killed, it cannot say so itself."""
+    threading.Thread(target=_wait_for_parent, daemon=True).start()
+
+
+def _wait_for_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

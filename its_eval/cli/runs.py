@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
-from its_eval.cli.system import end_with_parent, stopping_cleanly
+from its_eval.cli.system import stopping_cleanly
 from its_eval.config.named_files import files_named
 from its_eval.errors import ItsEvalError, UsageError
 from its_eval.provenance import REPORT, RESOLVED, read_manifest, surely_unchanged, unchanged
+from its_eval.side_by_side import end_with_parent
 
 if TYPE_CHECKING:
     from its_eval.config import Config
@@ -247,8 +248,6 @@ def _evaluated(config: Config, task: Task, asked: Asked) -> Evaluation:
 
     # what the libraries made on loading is no garbage: statsmodels asks for whole collections while fitting
     gc.freeze()
-    # figures are millions of small things: to look them over for every 700 new ones takes a tenth of the time
-    gc.set_threshold(20_000)
     held = None
     if asked.protocol is not None:
         from its_eval.config import load_config  # noqa: PLC0415

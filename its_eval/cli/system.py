@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import io
-import multiprocessing
 import os
 import signal
 import sys
@@ -54,18 +53,6 @@ def stopping_cleanly() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def end_with_parent() -> None:
-    """End this process when the one that started it is gone: killed, it cannot say so itself."""
-    threading.Thread(target=_wait_for_parent, daemon=True).start()
-
-
-def _wait_for_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -86,6 +86,7 @@ ALLOWED = {
     "cli": {
         *("pipeline", "batch", "report", "figures", "words", "improvement", "importers", "peers", "data"),
         *("config", "effects", "calendar", "columns", "evaluation", "result", "starter", "provenance"),
+        "side_by_side",
         "errors",
     },
     "notebook": {"pipeline", "figures", "words", "data", "evaluation", "result", "provenance", "errors"},

@@ -187,7 +187,7 @@ def fit_reml_ar(X: FloatArray, Y: FloatArray, order: int) -> Fit:
 
 
 class PointEstimates:
-    """Coefficients and partial autocorrelations of ``fit_reml_ar`` alone, with tables that are made once.
+    """Coefficients and partial autocorrelations of ``fit_reml_ar`` alone; draws of a series share its tables.
 
     For simulated series, of which no covariance is wanted: a third of the cost, to about 1e-7. Parameters and
     errors are those of ``fit_reml_ar``; no series may be degenerate.
@@ -200,7 +200,8 @@ class PointEstimates:
 
     def __init__(self, X: FloatArray, order: int) -> None:
         self._matrix, self._order = X, order
-        self._prepared: dict[bytes, PreparedReml] = {}
+        # of one pattern of missing months: those of thousands would fill the memory
+        self._kept: tuple[bytes, PreparedReml] | None = None
 
     def __call__(self, Y: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return coefficients (S, k) and partial autocorrelations (S, p) of series (n, S)."""
@@ -208,9 +209,9 @@ class PointEstimates:
         partials = np.empty((Y.shape[1], self._order))
         for pattern in missing_patterns(Y):
             span, key = pattern.span, pattern.observed.tobytes()
-            if key not in self._prepared:
-                self._prepared[key] = PreparedReml(self._matrix[span], self._order, pattern.observed[span])
-            prepared = self._prepared[key]
+            if self._kept is None or self._kept[0] != key:
+                self._kept = key, PreparedReml(self._matrix[span], self._order, pattern.observed[span])
+            prepared = self._kept[1]
             for chunk in pattern.chunks(prepared.point_chunk_size):
                 found = prepared.point_estimates(chunk.fill(Y)[span])
                 params[chunk.places], partials[chunk.places] = found
