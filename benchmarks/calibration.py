@@ -19,6 +19,8 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import product
 from pathlib import Path
 
+from msgspec.structs import astuple
+
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")  # before numpy is loaded
 
@@ -207,7 +209,7 @@ def printed_panels(task):
     beside = np.empty((count, len(QUESTIONS)))
     for panel in range(count):
         own, donors = (
-            ContrastEstimates(*(part[some] for part in vars(answer[0]).values()))
+            ContrastEstimates(*(part[some] for part in astuple(answer[0])))
             for some in (
                 slice(panel * units, panel * units + 1),
                 slice(panel * units + 1, (panel + 1) * units),

@@ -9,9 +9,10 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
+
+from msgspec import Struct
 
 from its_eval.notations import (
     EXAMPLES,
@@ -35,8 +36,7 @@ Frequency = Literal["month", "quarter", "year", "week"]
 PERIODS_PER_YEAR: dict[str, int] = {"month": 12, "quarter": 4, "year": 1, "week": 52}
 
 
-@dataclass(frozen=True)
-class Calendar:
+class Calendar(Struct, frozen=True):
     """The periods of one frequency, each an ordinal.
 
     Parameters

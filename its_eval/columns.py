@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -173,8 +173,7 @@ WHOLE_COLUMNS = frozenset(
 TEXT_BESIDE = ("data_quality", "value")
 
 
-@dataclass(frozen=True)
-class Texts:
+class Texts(Struct, frozen=True):
     """A column of texts that repeat.
 
     Attributes
@@ -204,8 +203,7 @@ class Texts:
 Column = Texts | np.ndarray[Any, Any] | str | float | None
 
 
-@dataclass
-class TableColumns:
+class TableColumns(Struct):
     """Rows of one table that grow by columns.
 
     Attributes

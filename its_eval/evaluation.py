@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 import pandas as pd
+from msgspec import Struct
 
 from its_eval.columns import DEVIATION, DEVIATIONS, THE_SET, make_table
 from its_eval.result import Result
@@ -29,8 +30,7 @@ NOT_RECORDED = "not recorded"
 OPEN_LABELS = frozenset({NO_CLEAR_CHANGE, NOT_ANSWERED, NOT_RECORDED})
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """What is concluded of one question: by outcome, unit or set, design and interruption.
 
     A row without a label belongs to the one with it: another quantity of the same question, such as level and

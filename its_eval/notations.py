@@ -9,7 +9,8 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 EXAMPLES: dict[str, str] = {"month": "2015-07", "quarter": "2003Q2", "year": "1989", "week": "2020-W05"}
 MONTH_NAMES = (
@@ -103,8 +104,7 @@ class _RefusedError(ValueError):
         self.what, self.write = what, write
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(Struct, frozen=True):
     """What the texts of a column settle together.
 
     Attributes

@@ -7,10 +7,11 @@ import hashlib
 import json
 import os
 import platform
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from its_eval.errors import DataError, UsageError
 
@@ -310,8 +311,7 @@ def _same(
     )
 
 
-@dataclass(frozen=True)
-class Deviation:
+class Deviation(Struct, frozen=True):
     """A file that is not what the manifest of a result says.
 
     Attributes

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from its_eval.catalogue import Catalogue
 
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Scale:
+class Scale(Struct, frozen=True):
     """The scale as it is; others are made from it.
 
     Attributes
@@ -92,7 +91,7 @@ class Scale:
         return effect
 
 
-class _Ratio(Scale):
+class _Ratio(Scale, frozen=True):
     """What scales have in common on which a change is a ratio."""
 
     @property
@@ -106,7 +105,7 @@ class _Ratio(Scale):
         return np.asarray(np.log(effect), dtype=np.float64)
 
 
-class _Log(_Ratio):
+class _Log(_Ratio, frozen=True):
     """Natural logarithms."""
 
     def to(self, values: FloatArray, denominators: FloatArray | None = None) -> FloatArray:  # noqa: ARG002
@@ -129,7 +128,7 @@ class _Log(_Ratio):
         return None
 
 
-class _Logit(_Ratio):
+class _Logit(_Ratio, frozen=True):
     """Log odds of percentages.
 
     A percentage of exactly 0 or 100 with a known denominator n becomes ``log((c + 1/2) / (n - c + 1/2))``
@@ -168,7 +167,7 @@ class _Logit(_Ratio):
         return np.asarray(1e4 / (variance * denominators**2), dtype=np.float64)
 
 
-class _PerCent(_Ratio):
+class _PerCent(_Ratio, frozen=True):
     """Logarithms whose exponential is shown as a change in per cent."""
 
     def effect(self, change: FloatArray) -> FloatArray:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from its_eval.calendar import EXAMPLES, Calendar
 from its_eval.data.opening import Asked, Recognised
@@ -47,8 +48,7 @@ def demo_files() -> dict[Path, bytes]:
     return files
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(Struct, frozen=True):
     """What a starter config is to ask.
 
     Attributes

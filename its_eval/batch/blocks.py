@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
+from msgspec import Struct
 
 from its_eval.data.attributes import Units, load_units
 from its_eval.data.dataset import Survey, survey, unknown_indicator
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 BLOCK_ROWS = 800_000
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(Struct, frozen=True):
     """Outcomes that one worker reads, estimates and writes down.
 
     Attributes
@@ -53,8 +52,7 @@ class Block:
         return len(self.config.outcomes)
 
 
-@dataclass(frozen=True)
-class BatchPlan:
+class BatchPlan(Struct, frozen=True):
     """A batch run before anything is estimated.
 
     Attributes

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from its_eval.data.faults import shorten
 from its_eval.data.panel import bounded, lay_out, require_filled
@@ -76,8 +76,7 @@ class PeerMemory:
         return key, self._known[key]
 
 
-@dataclass(frozen=True)
-class PlannedOutcome:
+class PlannedOutcome(Struct, frozen=True):
     """An outcome ready to be estimated.
 
     Attributes

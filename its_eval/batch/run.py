@@ -16,9 +16,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
+from msgspec.structs import asdict, replace
 
 from its_eval.batch.blocks import BLOCK_ROWS, BatchPlan, Block, plan_batch
 from its_eval.batch.executors import cluster_executor, local_executor
@@ -40,8 +42,7 @@ JOURNAL = "journal.jsonl"
 _TABLES = "tables"
 
 
-@dataclass
-class BatchFolder:
+class BatchFolder(Struct):
     """Where a batch run writes.
 
     Attributes
@@ -171,8 +172,7 @@ _WORTH_A_TRIAL = 50
 _TRIED = 4
 
 
-@dataclass(frozen=True)
-class Means:
+class Means(Struct, frozen=True):
     """With what a batch run is carried out; nothing of it changes a result.
 
     Attributes
@@ -191,8 +191,7 @@ class Means:
     force: bool = False
 
 
-@dataclass(frozen=True)
-class BatchResult:
+class BatchResult(Struct, frozen=True):
     """What a batch run did.
 
     Attributes
@@ -214,7 +213,7 @@ class BatchResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers, ready for JSON."""
-        return dict(vars(self))
+        return asdict(self)
 
 
 class WorkerLostError(ItsEvalError):

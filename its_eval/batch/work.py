@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import gc
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct, field
 
 from its_eval.batch.outcome import PeerMemory, PlannedOutcome, plan_outcome
 from its_eval.batch.summary import add_summary, n_interruptions, of_events
@@ -43,8 +43,7 @@ TABLES = ("summary", "effects", "fits", "not_estimated", "peers")
 _REASONS_KEPT = 5
 
 
-@dataclass(frozen=True)
-class BlockResult:
+class BlockResult(Struct, frozen=True):
     """What came of a block.
 
     Attributes

@@ -9,11 +9,11 @@ of clean series would be flagged. So every p-value comes from series simulated u
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from its_eval.checks.result import (
     DRAWS,
@@ -75,8 +75,7 @@ def ljung_box_statistic(residuals: FloatArray, positions: NDArray[np.intp], n_la
     return np.asarray(weights @ autocorrelations(residuals, positions, n_lags) ** 2)
 
 
-@dataclass(frozen=True)
-class Correlogram:
+class Correlogram(Struct, frozen=True):
     """Autocorrelations of the residuals with what a right model would show.
 
     Attributes
@@ -263,8 +262,7 @@ def innovations(errors: FloatArray, partials: FloatArray, observed: BoolArray) -
     return np.array(rows).reshape(len(rows), errors.shape[1])
 
 
-@dataclass(frozen=True)
-class Whitening:
+class Whitening(Struct, frozen=True, dict=True):
     """Generalised least squares of one design at given partial autocorrelations, over the observed periods.
 
     Attributes
@@ -332,8 +330,7 @@ class Whitening:
         return np.asarray(once - basis @ (basis.T @ once))
 
 
-@dataclass(frozen=True)
-class SimulatedResiduals:
+class SimulatedResiduals(Struct, frozen=True):
     """What whitened residuals look like when the fit is right: one set for all checks of a series.
 
     Attributes

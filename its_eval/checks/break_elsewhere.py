@@ -11,10 +11,10 @@ as it was fitted. A break elsewhere has to pass both, and to be over half a year
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from its_eval.checks.autocorrelation import SimulatedResiduals, Whitening
 from its_eval.checks.result import NOTE_LEVEL, CheckResult, judged, number, p_text, sequential_p
@@ -38,8 +38,7 @@ UNCLEAR = 0.2
 COLLINEAR = 1e-8
 
 
-@dataclass(frozen=True)
-class BreakSearch:
+class BreakSearch(Struct, frozen=True):
     """F statistics of a break at every date.
 
     Attributes

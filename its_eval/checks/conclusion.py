@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from its_eval.checks.placebo import Placebo, placebo
 from its_eval.effects.several_units import Method, adjust, reaches
@@ -33,8 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-@dataclass(frozen=True)
-class Conclusions:
+class Conclusions(Struct, frozen=True):
     """Labels of one family: units and interruptions of one outcome and design.
 
     Attributes
@@ -227,8 +226,7 @@ def _side(interval: tuple[float, float]) -> int:
     return int(interval[0] > 0.0) - int(interval[1] < 0.0)
 
 
-@dataclass(frozen=True)
-class SpecificationSummary:
+class SpecificationSummary(Struct, frozen=True):
     """Summary of one curve of S specifications.
 
     Attributes

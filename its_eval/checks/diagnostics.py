@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from scipy import special
 
 from its_eval.checks.autocorrelation import (
@@ -245,8 +246,7 @@ def normality(residuals: FloatArray, simulated: FloatArray, alpha: float = NOTE_
     )
 
 
-@dataclass(frozen=True)
-class FittedSeries:
+class FittedSeries(Struct, frozen=True, dict=True):
     """One series as it was fitted.
 
     Attributes
@@ -304,8 +304,7 @@ class FittedSeries:
         return bool(degenerate_series(filled, self.observed, *sums)[0])
 
 
-@dataclass(frozen=True)
-class Diagnostics:
+class Diagnostics(Struct, frozen=True):
     """What the residual checks of a series gave.
 
     Attributes

@@ -13,11 +13,11 @@ R stays that of the whole fit. For R = I these are the textbook measures of Bels
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from its_eval.checks.autocorrelation import Whitening
 from its_eval.checks.result import NOTE_LEVEL, CheckResult, judged, number, p_text, upper_p
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
 ALONE = 1e-10
 
 
-@dataclass(frozen=True)
-class Deletion:
+class Deletion(Struct, frozen=True, dict=True):
     """Deletion measures of one fit, for any number of residual series.
 
     Attributes
@@ -112,8 +111,7 @@ NAMED = 5
 Refit = Callable[[FloatArray], ContrastEstimates | None]
 
 
-@dataclass(frozen=True)
-class Outliers:
+class Outliers(Struct, frozen=True):
     """Periods that stand apart, and the effects without them.
 
     Attributes
@@ -203,8 +201,7 @@ def _changed(refitted: ContrastEstimates | None, estimates: Mapping[str, float])
     )
 
 
-@dataclass(frozen=True)
-class Influence:
+class Influence(Struct, frozen=True):
     """How much a single period moves one effect.
 
     Attributes

@@ -11,11 +11,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations, islice
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from its_eval.checks.result import count_at_least
 from its_eval.effects.set_effect import PartStack, UnitPart
@@ -38,8 +38,7 @@ MOVES = 20
 NODES = 100
 
 
-@dataclass(frozen=True)
-class JointPlacebo:
+class JointPlacebo(Struct, frozen=True):
     """The set of the treated units among sets of all units.
 
     Attributes

@@ -8,11 +8,11 @@ small, because donors change by themselves.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 from scipy import special
 
 from its_eval.estimators.fit import BoolArray, FloatArray
@@ -31,8 +31,7 @@ HALVINGS = 30
 DOUBLINGS = 60
 
 
-@dataclass(frozen=True)
-class OwnTest:
+class OwnTest(Struct, frozen=True):
     """The test of a unit's own change by a question of l terms.
 
     Attributes

@@ -7,10 +7,10 @@ either side do not show.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from its_eval.checks.result import CheckResult, not_applicable, p_text
 from its_eval.estimators.fit import FloatArray
@@ -28,8 +28,7 @@ BORNE_OUT = 0.5
 FEWEST = 4
 
 
-@dataclass(frozen=True)
-class JumpEvidence:
+class JumpEvidence(Struct, frozen=True):
     """What a jump rests on.
 
     Attributes

@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from scipy import special
 
 from its_eval.checks.result import count_at_least
 from its_eval.estimators.fit import FloatArray
 
 
-@dataclass(frozen=True)
-class Placebo:
+class Placebo(Struct, frozen=True):
     """Rank of one treated trust among its donors.
 
     Attributes
@@ -64,8 +63,7 @@ def placebo(treated: float, donors: FloatArray) -> Placebo:
     return Placebo(p_value, donors.size, extreme, unfitted)
 
 
-@dataclass(frozen=True)
-class CrawfordHowell:
+class CrawfordHowell(Struct, frozen=True):
     """One case against m peers, for q estimands.
 
     Attributes

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from its_eval.effects.several_units import adjust, reaches
@@ -30,8 +31,7 @@ NOTE_LEVEL = 0.05
 ATTENTION_FACTOR = 1.5
 
 
-@dataclass(frozen=True)
-class CheckResult:
+class CheckResult(Struct, frozen=True):
     """The outcome of one check.
 
     Attributes
@@ -61,7 +61,7 @@ def not_applicable(check: str, reason: str) -> CheckResult:
     return CheckResult(check, math.nan, math.nan, "not_applicable", reason)
 
 
-class Tested(CheckResult):
+class Tested(CheckResult, frozen=True):
     """The outcome of a check that is one of the tests of its series, among which attention is shared out."""
 
 

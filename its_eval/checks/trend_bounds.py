@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from its_eval.checks.result import NOTE_LEVEL, CheckResult, judged, not_applicable, number, p_text
 from its_eval.effects.trend_bounds import bend_design
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from its_eval.effects.trend_bounds import TrendBounds
 
 
-@dataclass(frozen=True)
-class Bend:
+class Bend(Struct, frozen=True):
     """The bend of a series before the start.
 
     Attributes
@@ -108,8 +107,7 @@ def bend_sizes(matrix: FloatArray, Y: FloatArray, start: int, order: int) -> Flo
         return np.full(Y.shape[1], np.nan)
 
 
-@dataclass(frozen=True)
-class BendWords:
+class BendWords(Struct, frozen=True):
     """How bends of a series are told.
 
     Attributes

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 import traceback
 from collections import UserDict
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Annotated, Any
 
 import typer
+from msgspec import Struct
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 from typer.main import get_command
 
@@ -17,8 +17,7 @@ from its_eval.cli.system import prepare_streams, require_sound_names, set_up_int
 from its_eval.errors import ItsEvalError
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """Where a subcommand is, and what the list of commands says of it.
 
     Attributes

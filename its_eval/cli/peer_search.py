@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from its_eval.data.attributes import Units, load_characteristics, load_units
 from its_eval.data.tables import code_column, nearest, read_table
@@ -29,8 +30,7 @@ _NAME_NAMES = frozenset({"name", "unit_name", "trust_name", "org_name"})
 _TYPE_NAMES = frozenset({"type", "org_type", "unit_type", "trust_type"})
 
 
-@dataclass(frozen=True)
-class PeerQuestion:
+class PeerQuestion(Struct, frozen=True):
     """What was asked of a table of characteristics.
 
     Attributes
@@ -72,8 +72,7 @@ class PeerQuestion:
     stability: bool = False
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """Peers, and what is known of them.
 
     Attributes

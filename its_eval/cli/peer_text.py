@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from msgspec.structs import asdict
 from rich.table import Table
 
 from its_eval.cli.console import data_console, print_table
@@ -215,7 +216,7 @@ def _as_dict(answer: Answer, place: int, *, explain: bool) -> dict[str, object]:
     peer_set, units = answer.sets[place], answer.units
     parts: dict[str, list[dict[str, object]]] = {}
     for part in contributions(peer_set) if explain else ():
-        row = {key: _finite(value) for key, value in vars(part).items() if key != "peer"}
+        row = {key: _finite(value) for key, value in asdict(part).items() if key != "peer"}
         parts.setdefault(part.peer, []).append(row)
     types = units.column("type") or {}
     found: dict[str, object] = {

@@ -10,11 +10,12 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import typer
+from msgspec import Struct
+from msgspec.structs import replace
 
 from its_eval.cli.system import stopping_cleanly
 from its_eval.config.named_files import files_named
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
 Form = Literal["text", "json", "json-full"]
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """What the command line asks of every config.
 
     Attributes
@@ -75,8 +75,7 @@ class Asked:
     unblind: bool = False
 
 
-@dataclass(frozen=True)
-class Done:
+class Done(Struct, frozen=True):
     """What became of one config: its part of the exit code, its entry in JSON, and what it printed."""
 
     code: int
@@ -85,8 +84,7 @@ class Done:
     err: str = ""
 
 
-@dataclass(frozen=True)
-class Task:
+class Task(Struct, frozen=True):
     """A config, where its result goes, and its settings: None where it is faulty, or its result stands."""
 
     path: Path

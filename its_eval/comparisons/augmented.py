@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from its_eval.comparisons.synthetic import Mixture, Synthetic
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Augmented(Synthetic):
+class Augmented(Synthetic, frozen=True):
     """A unit beside a synthetic control whose weights ridge regression has corrected."""
 
     def mixture(self, unit: FloatArray, before: FloatArray, after: FloatArray) -> Mixture:  # noqa: ARG002

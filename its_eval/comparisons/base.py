@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from its_eval.columns import START_OUTSIDE
 from its_eval.comparisons.catalogue import COMPARISONS
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
     Fitted = tuple[list[Estimates], list[NotEstimated]]
 
 
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """A unit beside others: its series is made of theirs, and fitted as a single one.
 
     Attributes
@@ -222,8 +222,7 @@ class Comparison:
         return "", ""
 
 
-@dataclass(frozen=True)
-class Single(Comparison):
+class Single(Comparison, frozen=True):
     """A unit against its own earlier course."""
 
     def entries(self, estimators: Sequence[Estimator]) -> tuple[Estimator, ...]:

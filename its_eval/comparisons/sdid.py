@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec.structs import replace
 
 from its_eval.comparisons.synthetic import Mixture, Synthetic
 from its_eval.design.matrix import Season
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class SyntheticDifference(Synthetic):
+class SyntheticDifference(Synthetic, frozen=True):
     """A unit beside a mixture of donors that ran parallel to it, from a weighted level before the start."""
 
     weighs_periods: bool = True

@@ -8,7 +8,6 @@ products stay within a panel, describe them (methods §11.11).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,8 +32,7 @@ if TYPE_CHECKING:
     from its_eval.pipeline.sheet import NotEstimated, Sheet
 
 
-@dataclass(frozen=True)
-class Stacked(Comparison):
+class Stacked(Comparison, frozen=True):
     """A unit beside its peers, or their mean, in one model with interactions."""
 
     one_model: bool = True

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from its_eval.comparisons.base import Comparison
 from its_eval.design.segments import require_segments
@@ -39,8 +40,7 @@ ULPS = 8
 ROUNDING = 1e-10
 
 
-@dataclass(frozen=True)
-class Mixture:
+class Mixture(Struct, frozen=True):
     """A weighted sum of donors that stands for a unit, and what its fit says of itself.
 
     Attributes
@@ -61,8 +61,7 @@ class Mixture:
     errors: FloatArray | None = None
 
 
-@dataclass(frozen=True)
-class Synthetic(Comparison):
+class Synthetic(Comparison, frozen=True):
     """A unit beside a mixture of donors that moved like it before the start."""
 
     def mixture(self, unit: FloatArray, before: FloatArray, after: FloatArray) -> Mixture:  # noqa: ARG002

@@ -2,9 +2,9 @@
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NoReturn
 
+from msgspec import Struct
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
@@ -21,8 +21,7 @@ CHOICE = "choice"
 _LONGEST_SHOWN = 60
 
 
-@dataclass(frozen=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """One fault, addressed from where it was found.
 
     Parameters

@@ -9,12 +9,12 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from numbers import Number
 from pathlib import Path, PurePath
 from typing import Any, cast, get_args
 
 import yaml
+from msgspec import Struct, field
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
@@ -24,8 +24,7 @@ from its_eval.config.settings import known_keys
 from its_eval.errors import ConfigError
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where something stands in a file; line 0 of a mapping in memory, which has none."""
 
     file: str
@@ -35,8 +34,7 @@ class Place:
         return f"{self.file}:{self.line}" if self.line else self.file
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """A message with the place it is about."""
 
     place: Place
@@ -46,8 +44,7 @@ class Problem:
         return f"{self.place}: {self.message}"
 
 
-@dataclass
-class Document:
+class Document(Struct):
     """A YAML file as plain values: mappings, lists, text and None.
 
     Attributes

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+from msgspec import Struct
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -165,8 +166,7 @@ def as_list(value: Any) -> Any:
     return [value] if isinstance(value, Mapping | Settings) else value
 
 
-@dataclass(frozen=True)
-class OneOf:
+class OneOf(Struct, frozen=True):
     """Annotation of a text that is one of some names, those of a catalogue among them.
 
     Parameters

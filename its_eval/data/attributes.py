@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct, field
 
 from its_eval.config.faults import show
 from its_eval.data.faults import Faults, shorten
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from its_eval.data.frames import Read
 
 
-@dataclass(frozen=True)
-class Characteristics:
+class Characteristics(Struct, frozen=True):
     """What peers are chosen on.
 
     Attributes
@@ -49,8 +48,7 @@ class Characteristics:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Units:
+class Units(Struct, frozen=True):
     """Who the units are.
 
     Attributes

@@ -7,13 +7,13 @@ indicators are skipped. Codes and periods stay whole numbers until something is 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from its_eval.config.settings import url_text
 from its_eval.data.faults import Faults
@@ -43,8 +43,7 @@ if TYPE_CHECKING:
 _SURVEY_ROWS = 1 << 20
 
 
-@dataclass(frozen=True)
-class Survey:
+class Survey(Struct, frozen=True):
     """What a dataset holds, before anything of it is kept.
 
     Attributes
@@ -65,8 +64,7 @@ class Survey:
     wanted_units: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class CodedRows:
+class CodedRows(Struct, frozen=True):
     """Rows of some indicators, codes as whole numbers.
 
     Attributes
@@ -171,8 +169,7 @@ def read_indicators(settings: DataSettings, evaluated: Sequence[str]) -> CodedRo
     return CodedRows(units, by_indicator, frozenset(name for names in scaled for name in names))
 
 
-@dataclass(frozen=True)
-class _Part:
+class _Part(Struct, frozen=True):
     """Rows of one table: codes with their texts, ordinals, and the numbers that it has."""
 
     unit: tuple[NDArray[np.int64], list[str]]

@@ -7,10 +7,11 @@ that a run writes is made of them, and only a short list of numbers is not (`its
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from its_eval.config.outcomes import least_denominator, strata_of_gap
 from its_eval.data.faults import shorten
@@ -36,8 +37,7 @@ _WITHOUT_NUMBERS = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Protection:
+class Protection(Struct, frozen=True):
     """What is shown of a count.
 
     Parameters

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 import pandas as pd
+from msgspec import Struct
 
 from its_eval.errors import DataError
 
@@ -25,8 +25,7 @@ SHOWN_PROBLEMS = 40
 NO_PERIOD = -(10**9)
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One observation about the data.
 
     Attributes

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from msgspec import Struct
 
 from its_eval.config.data import INDICATOR_COLUMNS
 from its_eval.data.tables import Reading, nearest, normalise_name, read_table
@@ -23,8 +23,7 @@ Read = Callable[[Path, Reading], pd.DataFrame]
 Indicators = pd.DataFrame | Mapping[str, pd.DataFrame]
 
 
-@dataclass(frozen=True)
-class Frames:
+class Frames(Struct, frozen=True):
     """Tables in memory by the name that stands in the place of a path.
 
     Attributes

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from msgspec import Struct
+from msgspec.structs import replace
 
 from its_eval.calendar import MONTHS, Calendar, is_calendar_quarter
 from its_eval.config.faults import show
@@ -29,8 +30,7 @@ if TYPE_CHECKING:
 _DELIMITERS = {"tab": "\t"}
 
 
-@dataclass(frozen=True)
-class IndicatorRows:
+class IndicatorRows(Struct, frozen=True):
     """All rows of all indicator tables.
 
     Attributes
@@ -95,8 +95,7 @@ def load_indicators(
     )
 
 
-@dataclass(frozen=True)
-class _Loaded:
+class _Loaded(Struct, frozen=True):
     """One table: its rows, what is wrong with them, and what is to be said of it."""
 
     frame: pd.DataFrame

@@ -6,8 +6,9 @@ import csv
 import io
 import re
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from its_eval.config.settings import WORKBOOKS
 from its_eval.data.tables import Reading, decoded, nearest, read_bytes
@@ -58,8 +59,7 @@ def _is_value(text: str) -> bool:
     return not (number.is_integer() and _YEARS[0] <= number <= _YEARS[1])
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """What the caller says of a table.
 
     Attributes
@@ -80,8 +80,7 @@ class Asked:
     header_row: int | None = None
 
 
-@dataclass
-class Recognised:
+class Recognised(Struct):
     """What a table holds.
 
     Attributes

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from its_eval.data.faults import NO_PERIOD
 
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
 LONGEST_HOLE = 120
 
 
-@dataclass(frozen=True)
-class Panel:
+class Panel(Struct, frozen=True, dict=True):
     """Values of one indicator over one window.
 
     Attributes
@@ -123,8 +123,7 @@ def empty_panel(outcome: str, calendar: Calendar, start: int, n_periods: int, un
     return Panel(outcome, calendar, start, tuple(units), nothing, nothing, nothing, missing)
 
 
-@dataclass(frozen=True)
-class IndicatorArrays:
+class IndicatorArrays(Struct, frozen=True):
     """Rows of one indicator.
 
     Attributes

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from its_eval.calendar import EXAMPLES, Calendar
 from its_eval.data.numbers import MISSING_MARKS, to_numbers
@@ -153,8 +153,7 @@ def _mostly_numbers(column: pd.Series, decimal: str) -> bool:
     return bool(filled.any() and faulty.sum() * 10 <= filled.sum())
 
 
-@dataclass(frozen=True)
-class _Periods:
+class _Periods(Struct, frozen=True):
     """A column read as periods of one frequency."""
 
     name: str

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from msgspec import Struct, field
 
 from its_eval.data.faults import Faults
 from its_eval.data.numbers import MISSING_MARKS, to_numbers
@@ -25,8 +25,7 @@ ORIGIN = ("source_file", "source_sheet", "source_row")
 _SHOWN = 6
 
 
-@dataclass(frozen=True)
-class Shaped:
+class Shaped(Struct, frozen=True):
     """A table as rows.
 
     Attributes

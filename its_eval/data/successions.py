@@ -8,12 +8,13 @@ a public compilation of its files.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from its_eval.config.data import NHS
 from its_eval.config.faults import one_of, show
@@ -44,8 +45,7 @@ MEMBER_WITHOUT_ROWS, SIZE_CHANGE = "member_without_rows", "size_change"
 _FILE = Path(__file__).with_name("successions_nhs.csv")
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(Struct, frozen=True):
     """One code that went on as another.
 
     Attributes

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from its_eval.data.faults import NO_PERIOD, Finding
 from its_eval.data.load import IndicatorRows
@@ -29,8 +30,7 @@ _HINT = (
 )
 
 
-@dataclass(frozen=True)
-class Lifetimes:
+class Lifetimes(Struct, frozen=True):
     """When units existed, and who went on as whom.
 
     Attributes

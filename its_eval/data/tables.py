@@ -9,12 +9,12 @@ import re
 import stat
 import zlib
 from collections import Counter
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
+from msgspec import Struct
 
 from its_eval.config.settings import WORKBOOKS
 from its_eval.data.workbook import cell_text, open_workbook
@@ -84,8 +84,7 @@ def require_distinct(columns: Iterable[Hashable], where: str) -> None:
         )
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """How a file is read.
 
     Attributes
@@ -346,8 +345,7 @@ def _text_or_number(column: pd.Series) -> pd.Series:
     return column.astype("string").fillna("").astype(str)
 
 
-@dataclass(frozen=True)
-class Role:
+class Role(Struct, frozen=True):
     """What a column can be for.
 
     Attributes

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from its_eval.config.outcomes import listed_as
 from its_eval.data.faults import NO_PERIOD, Finding, Severity
@@ -93,8 +94,7 @@ def unused_denominators(rows: IndicatorRows, outcome: Outcome) -> str:
     )
 
 
-@dataclass(frozen=True)
-class ImpossibleSeries:
+class ImpossibleSeries(Struct, frozen=True):
     """A series that is no such outcome, or has other periods.
 
     Attributes
@@ -178,8 +178,7 @@ def _sparse(
                 break
 
 
-@dataclass(frozen=True)
-class ImpossibleValue:
+class ImpossibleValue(Struct, frozen=True):
     """A number that no such outcome can have, or that its own parts contradict.
 
     Attributes

@@ -7,8 +7,9 @@ import io
 import re
 import struct
 import zipfile
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from its_eval.errors import DataError
 
@@ -49,8 +50,7 @@ def cell_text(cell: object) -> str:
     return str(cell)
 
 
-@dataclass(frozen=True)
-class Workbook:
+class Workbook(Struct, frozen=True):
     """An opened workbook.
 
     Attributes

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
+from msgspec import Struct, field
 
 from its_eval.design.shapes import SHAPES, Shape
 
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-@dataclass(frozen=True)
-class Interruption:
+class Interruption(Struct, frozen=True):
     """When and how the series is thought to change.
 
     Attributes
@@ -108,8 +107,7 @@ SeasonKind = Literal["none", "dummies", "harmonics", "auto"]
 Trend = Literal["none", "linear", "quadratic"]
 
 
-@dataclass(frozen=True)
-class Season:
+class Season(Struct, frozen=True):
     """The seasonal form: ``none``, ``dummies`` or ``harmonics`` with a number of pairs, or ``auto``."""
 
     kind: SeasonKind = "none"
@@ -209,8 +207,7 @@ def harmonics(
     return np.column_stack(columns), tuple(terms)
 
 
-@dataclass(frozen=True)
-class Design:
+class Design(Struct, frozen=True):
     """A design matrix with what it means.
 
     Attributes

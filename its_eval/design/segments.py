@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from its_eval.design.shapes import FOR_A_LEVEL, FOR_A_SLOPE
 from its_eval.errors import NotEstimableError
@@ -23,8 +23,7 @@ class ShortSegmentError(NotEstimableError):
     reason = "segment_too_short"
 
 
-@dataclass(frozen=True)
-class _Segment:
+class _Segment(Struct, frozen=True):
     """Periods of which an interruption needs some.
 
     Attributes

@@ -24,10 +24,10 @@ figure 2; exponential decay as the first-order transfer function of Box & Tiao 1
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from its_eval.catalogue import Catalogue
 
@@ -37,8 +37,7 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Shape:
+class Shape(Struct, frozen=True):
     """What an interruption may change.
 
     Attributes

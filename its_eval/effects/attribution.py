@@ -18,10 +18,10 @@ depend more on the degrees of freedom: few of them go with a large s, for which 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from msgspec import Struct
 from scipy import special
 
 from its_eval.effects.own_changes import OwnChanges, fit_own_changes, own_change_limit
@@ -41,8 +41,7 @@ TIE_TOLERANCE = 1e-9
 Use = Literal["label", "shown", "too_few"]
 
 
-@dataclass(frozen=True)
-class TermAttribution:
+class TermAttribution(Struct, frozen=True):
     """One term's change of a treated unit beside those of the donors.
 
     Attributes
@@ -88,8 +87,7 @@ class TermAttribution:
     smallest_other: float
 
 
-@dataclass(frozen=True)
-class Attribution:
+class Attribution(Struct, frozen=True):
     """Whether a treated unit changed more than donors do, by a question of m terms.
 
     Attributes
@@ -118,8 +116,7 @@ class Attribution:
     use: Use
 
 
-@dataclass(frozen=True)
-class DonorMean:
+class DonorMean(Struct, frozen=True):
     """Mean change of the donors at the date of one term, 0 in designs with peers.
 
     Attributes
@@ -246,8 +243,7 @@ def donor_mean(donors: ContrastEstimates) -> DonorMean:
     return DonorMean(float(free.mean[0]), math.sqrt(float(free.mean_variance[0])))
 
 
-@dataclass(frozen=True)
-class _Donors:
+class _Donors(Struct, frozen=True):
     """What the donors of one term say of any unit.
 
     Attributes

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from msgspec import Struct
 
 from its_eval.effects.estimands import Segment, asked, linear_contrasts, year_effect
 from its_eval.effects.means import mean_difference
@@ -26,8 +26,7 @@ ShownScale = Literal["response", "link", "ratio"]
 InferenceScale = Literal["identity", "log", "fieller", "means"]
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(Struct, frozen=True):
     """What is asked of a fit.
 
     Attributes
@@ -53,8 +52,7 @@ class Question:
         return tuple(sorted({*self.at, year}))
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """How the series of a fit were made.
 
     Attributes
@@ -97,8 +95,7 @@ class Setting:
         return np.asarray(self.values + self.offset)
 
 
-@dataclass(frozen=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """One kind of row that the series of a fit have.
 
     Attributes
@@ -132,8 +129,7 @@ class Kind:
         return np.exp(change) if self.scale == "ratio" else 100.0 * np.expm1(change)
 
 
-@dataclass(frozen=True)
-class EffectColumns:
+class EffectColumns(Struct, frozen=True):
     """Every estimand of S series: K kinds of rows.
 
     Attributes
@@ -178,8 +174,7 @@ class EffectColumns:
         ]
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """The contrasts that are read of a design, of every interruption.
 
     Attributes

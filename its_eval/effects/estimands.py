@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from its_eval.catalogue import Catalogue
 from its_eval.design.shapes import SHAPES
@@ -91,8 +91,7 @@ class Segment:
         return np.asarray(chosen @ self.difference[self.periods], dtype=np.float64)
 
 
-@dataclass(frozen=True)
-class Estimand:
+class Estimand(Struct, frozen=True):
     """Something that is asked of an interruption.
 
     Attributes

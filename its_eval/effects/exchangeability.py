@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from its_eval.estimators.fit import FloatArray
 
@@ -14,8 +14,7 @@ USUAL = (5.0, 95.0)
 FEWEST_VALUES = 3
 
 
-@dataclass(frozen=True)
-class Percentiles:
+class Percentiles(Struct, frozen=True):
     """Place of a treated unit among its donors before the start, in per cent.
 
     Attributes
@@ -32,7 +31,7 @@ class Percentiles:
     @property
     def unusual(self) -> tuple[str, ...]:
         """Names of those outside 5 to 95."""
-        return tuple(name for name, place in vars(self).items() if place < USUAL[0] or place > USUAL[1])
+        return tuple(name for name, place in asdict(self).items() if place < USUAL[0] or place > USUAL[1])
 
 
 def percentiles(own: FloatArray, donors: FloatArray) -> Percentiles:

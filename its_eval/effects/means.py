@@ -10,10 +10,10 @@ trend nor season nor autocorrelation is allowed for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 from scipy import special
 
 if TYPE_CHECKING:
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     BoolArray = NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class MeanDifference:
+class MeanDifference(Struct, frozen=True):
     """Rate from the start on minus rate before it.
 
     Attributes

@@ -15,9 +15,8 @@ the sums of all less their own terms.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 from scipy import special
 
@@ -43,8 +42,7 @@ DOMINANT_SHARE = 1.0 - 1e-5
 SHARE_POINTS = 41
 
 
-@dataclass(frozen=True)
-class OwnChanges:
+class OwnChanges(Struct, frozen=True):
     """Distribution of the changes of untouched units, F fits of it.
 
     Attributes

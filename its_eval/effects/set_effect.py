@@ -9,10 +9,10 @@ show, the correlation of the whitened errors in the same periods. Common or stag
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from its_eval.estimators.fit import ContrastEstimates
 
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from its_eval.estimators.fit import BoolArray, FloatArray
 
 
-@dataclass(frozen=True)
-class UnitPart:
+class UnitPart(Struct, frozen=True):
     """What one unit brings to a set: m estimates, and what they may share with those of other units.
 
     Attributes
@@ -91,8 +90,7 @@ def _unit_length(vectors: FloatArray) -> FloatArray:
     return np.asarray(vectors / np.where(length > 0.0, length, 1.0))
 
 
-@dataclass(frozen=True)
-class PartStack:
+class PartStack(Struct, frozen=True):
     """The parts of N units beside each other.
 
     Attributes
@@ -135,8 +133,7 @@ class PartStack:
         return np.asarray(self.weights[:, rows] @ np.swapaxes(other.weights, 1, 2) * correlation)
 
 
-@dataclass(frozen=True)
-class SetEffect:
+class SetEffect(Struct, frozen=True):
     """The mean effect of the units of a set, for each of the m terms of a question.
 
     Attributes

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 Method = Literal["holm", "bh", "none"]
@@ -67,8 +67,7 @@ METHODS: tuple[PoolingMethod, ...] = (
 )
 
 
-@dataclass(frozen=True)
-class Pooled:
+class Pooled(Struct, frozen=True):
     """A pooled effect.
 
     Attributes

@@ -16,11 +16,11 @@ of a parabola with second differences M from its chord over the m periods before
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 from scipy import linalg, special
 
 from its_eval.estimators.roots import crossing
@@ -77,8 +77,7 @@ def second_difference(bend: float, n_before: int) -> float:
     return 8.0 * bend / n_before**2
 
 
-@dataclass(frozen=True)
-class TrendBounds:
+class TrendBounds(Struct, frozen=True, dict=True):
     """An estimate, and how far the trend may bend.
 
     Attributes

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from its_eval.estimators.error_terms import ProcessTerms, term_names
 from its_eval.estimators.fit import (
@@ -43,8 +44,7 @@ PRECISION = {"factr": 10.0, "pgtol": 1e-8}
 DECREMENT_TOLERANCE = 1e-7
 
 
-@dataclass(frozen=True)
-class ErrorProcess:
+class ErrorProcess(Struct, frozen=True):
     """Orders of an ARIMA process.
 
     Attributes
@@ -71,8 +71,7 @@ class ErrorProcess:
         return f"ARIMA({','.join(map(str, self.order))}){seasonal}"
 
 
-@dataclass(frozen=True)
-class Maximum:
+class Maximum(Struct, frozen=True):
     """Where the likelihood of one series is largest.
 
     Attributes

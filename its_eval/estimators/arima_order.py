@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
+from msgspec.structs import replace
 
 from its_eval.estimators.arima import FLAGS, ErrorProcess, fit_arima, kept_columns, maximise
 from its_eval.estimators.fit import (

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 INNOVATION_VARIANCE = "innovation_variance"
 
 
-@dataclass(frozen=True)
-class ProcessTerms:
+class ProcessTerms(Struct, frozen=True):
     """What was estimated of the errors of one series.
 
     Attributes

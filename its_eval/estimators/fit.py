@@ -7,10 +7,11 @@ columns of the covariance matrix: the error contrasts of the augmented design va
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct, field
+from msgspec.structs import astuple
 from numpy.typing import NDArray
 from scipy import special
 
@@ -37,8 +38,7 @@ DF_FLOOR = 3.0
 MANY_SERIES = 16
 
 
-@dataclass(frozen=True)
-class ContrastEstimates:
+class ContrastEstimates(Struct, frozen=True):
     """Estimates of m contrasts for S series.
 
     Attributes
@@ -69,7 +69,7 @@ class ContrastEstimates:
 
     def take(self, pick: Any) -> ContrastEstimates:
         """Return those of some series, or with ``np.s_[:, contrasts]`` some contrasts."""
-        return ContrastEstimates(*(array[pick] for array in vars(self).values()))
+        return ContrastEstimates(*(array[pick] for array in astuple(self)))
 
     def interval(self, confidence: float) -> tuple[FloatArray, FloatArray]:
         """Lower and upper limits at the given confidence, each of shape (S, m)."""
@@ -81,8 +81,7 @@ class ContrastEstimates:
         return t_quantile(0.5 + confidence / 2.0, self.df)
 
 
-@dataclass(frozen=True)
-class CovarianceModel:
+class CovarianceModel(Struct, frozen=True):
     """How uncertain linear combinations of the parameters are, for S series.
 
     With ``Phi`` the model covariance, ``Phi_A`` the reported (adjusted) one, ``W`` the covariance of the
@@ -137,8 +136,7 @@ class CovarianceModel:
         )
 
 
-@dataclass(frozen=True)
-class Fit:
+class Fit(Struct, frozen=True):
     """One design fitted to S series.
 
     Attributes
@@ -194,7 +192,7 @@ class Fit:
         lacking = self.no_estimate
         return Fit(
             self.params[pick],
-            CovarianceModel(*(array[pick] for array in vars(self.covariance).values())),
+            CovarianceModel(*(array[pick] for array in astuple(self.covariance))),
             self.sigma[pick],
             self.partial_autocorrelations[pick],
             self.log_likelihood[pick],
@@ -343,8 +341,8 @@ def scatter(whole: Any, series: NDArray[np.intp] | slice, part: Any) -> None:
         for name, values in part.items():
             scatter(whole[name], series, values)
     else:
-        for item in fields(part):
-            scatter(getattr(whole, item.name), series, getattr(part, item.name))
+        for name in part.__struct_fields__:
+            scatter(getattr(whole, name), series, getattr(part, name))
 
 
 #: A column counts as a combination of earlier ones when less than this fraction of its length is left.
@@ -371,8 +369,7 @@ class SingularDesignError(NotEstimableError):
         self.n_terms = n_terms
 
 
-@dataclass(frozen=True)
-class MissingPattern:
+class MissingPattern(Struct, frozen=True):
     """Series that miss the same months.
 
     Attributes

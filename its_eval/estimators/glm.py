@@ -19,10 +19,11 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from scipy import special
 
 from its_eval.errors import NotEstimableError
@@ -44,8 +45,7 @@ EDGE = 1e-8
 DISPERSION_RANGE = (1e-4, 1e8)
 
 
-@dataclass(frozen=True)
-class SeriesModel:
+class SeriesModel(Struct, frozen=True):
     """A fitted generalised linear model of n observations and k terms.
 
     Attributes

@@ -21,10 +21,11 @@ the process is a random walk.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import astuple, replace
 
 from its_eval.estimators.fit import blank_fit, missing_patterns, require_estimable
 from its_eval.estimators.glm import (
@@ -175,8 +176,7 @@ class _Counts:
         return LatentSeries(self.basis, self.triangular, self.places, response, noise, typical)
 
 
-@dataclass(frozen=True)
-class _Found:
+class _Found(Struct, frozen=True):
     """Where the iterations of S series ended.
 
     Attributes
@@ -202,7 +202,7 @@ class _Found:
 
     def take(self, pick: NDArray[Any]) -> _Found:
         """Return those of some of the series."""
-        return _Found(*(getattr(self, item.name)[pick] for item in fields(self)))
+        return _Found(*(array[pick] for array in astuple(self)))
 
 
 def _fit_chunk(result: Fit, dispersion: FloatArray, series: NDArray[np.intp], data: _Counts) -> None:

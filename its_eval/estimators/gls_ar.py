@@ -11,12 +11,12 @@ time.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec.structs import replace
 from scipy import linalg
 
 from its_eval.estimators.error_terms import ProcessTerms, term_names

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from its_eval.errors import NotEstimableError
 
@@ -84,8 +85,7 @@ class ShortSeriesError(NotEstimableError):
     reason = "series_too_short"
 
 
-@dataclass(frozen=True)
-class FitContext:
+class FitContext(Struct, frozen=True):
     """What some estimators need beside design and series.
 
     Attributes
@@ -126,8 +126,7 @@ class FitContext:
         return self if relative is None else replace(self, relative_variance=relative[:, series])
 
 
-@dataclass(frozen=True)
-class Statistics:
+class Statistics(Struct, frozen=True):
     """Contrasts of S series without the covariance of everything else.
 
     Attributes
@@ -169,8 +168,7 @@ class Statistics:
         )
 
 
-@dataclass(frozen=True)
-class EstimatorKind:
+class EstimatorKind(Struct, frozen=True):
     """One estimator of the catalogue.
 
     Attributes

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from its_eval.estimators.fit import (
     BoolArray,
@@ -150,8 +150,7 @@ def _summed_scores(scores: FloatArray, n_lags: int) -> FloatArray:
     return total
 
 
-@dataclass(frozen=True)
-class OlsStatistics:
+class OlsStatistics(Struct, frozen=True):
     """Contrasts of S series by least squares.
 
     Attributes

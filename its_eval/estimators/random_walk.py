@@ -16,10 +16,11 @@ counts as known.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from its_eval.estimators.fit import (
     BoolArray,
@@ -74,8 +75,7 @@ def differences(columns: FloatArray, observed: BoolArray) -> FloatArray:
     return np.concatenate([used[:1], steps])
 
 
-@dataclass(frozen=True)
-class _Regression:
+class _Regression(Struct, frozen=True):
     """Least squares of the differences of S series that miss the same periods.
 
     Attributes

@@ -17,12 +17,13 @@ the likelihood, b and its covariance do not see it, and V stays invertible where
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from its_eval.estimators.fit import (
     CovarianceModel,
@@ -48,8 +49,7 @@ FLAGS = ("not_converged", "variance_zero", "no_level", "degenerate")
 SHARES = (0.0, 0.003, 0.03, 0.2, 0.7)
 
 
-@dataclass(frozen=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """Which parts change by themselves.
 
     Attributes

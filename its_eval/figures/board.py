@@ -5,12 +5,12 @@ A sheet of A4, crosswise. Its words are those of the first screen of the report 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from msgspec import Struct
 
 from its_eval.figures.catalogue import FIGURES
 from its_eval.figures.forest import draw_intervals
@@ -52,8 +52,7 @@ _MOST_CHARTS = 6
 _DPI = 150.0
 
 
-@dataclass(frozen=True)
-class BoardLabels:
+class BoardLabels(Struct, frozen=True):
     """What the page says in words, and the figure that it shows.
 
     Attributes
@@ -166,8 +165,7 @@ def _picture(
     return None
 
 
-@dataclass(frozen=True)
-class _Sizes:
+class _Sizes(Struct, frozen=True):
     """Sizes of letters, in points."""
 
     question: float
@@ -182,8 +180,7 @@ _LEAST_BODY = 4.3
 _GAP = 0.16
 
 
-@dataclass(frozen=True)
-class _Words:
+class _Words(Struct, frozen=True):
     """Lines of one size."""
 
     text: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from its_eval.figures.style import figure_stem, house_style, save_figure
 from its_eval.figures.xmr import XmrLabels, draw_xmr, draw_xmr_grid, xmr_data, xmr_grid_data
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True)
-class ChartPages:
+class ChartPages(Struct, frozen=True):
     """The charts of a table, and where they belong.
 
     Attributes

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 import pandas as pd
+from msgspec import Struct
 
 from its_eval.calendar import describe_period, format_period, parse_period, period_start
 from its_eval.evaluation import interval_level
@@ -34,8 +34,7 @@ Labels = TypeVar("Labels")
 SINGLE = "single"
 
 
-@dataclass(frozen=True, order=True)
-class FigureTask:
+class FigureTask(Struct, frozen=True, order=True):
     """One figure to draw.
 
     Attributes
@@ -64,8 +63,7 @@ def _outcomes(evaluation: Evaluation) -> Iterable[str]:
     return evaluation.outcomes
 
 
-@dataclass(frozen=True)
-class FigureKind(Generic[Labels]):
+class FigureKind(Struct, Generic[Labels], frozen=True):
     """A kind of figure: of what there is one, its numbers, its words and how it is drawn.
 
     Attributes
@@ -198,8 +196,7 @@ def span_in_words(frame: pd.DataFrame, frequency: str) -> str:
     return f"{first} to {last}"
 
 
-@dataclass(frozen=True)
-class FigureLabels:
+class FigureLabels(Struct, frozen=True, kw_only=True):
     """What a figure says in words.
 
     Attributes
@@ -252,8 +249,8 @@ class FigureLabels:
     ratio: bool
     events: tuple[tuple[str, str], ...]
     fitted: frozenset[str]
-    counted: str = field(default="cases", kw_only=True)
     predicted: bool
+    counted: str = "cases"
 
     @property
     def band(self) -> str:

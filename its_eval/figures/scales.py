@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from its_eval.figures.style import LINE_HEIGHT, text_width, told_apart, wrap
 
@@ -36,8 +36,7 @@ _EPOCH = dt.date(1970, 1, 1)
 _BETWEEN_WORDS = 0.12
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """Reach of a scale.
 
     Attributes
@@ -239,8 +238,7 @@ def last_known(values: Values) -> float:
     return float(known[-1]) if known.size else 0.0
 
 
-@dataclass(frozen=True)
-class EndLabel:
+class EndLabel(Struct, frozen=True):
     """A label at the end of a line.
 
     Attributes
@@ -267,8 +265,7 @@ class EndLabel:
     tied: bool = True
 
 
-@dataclass(frozen=True)
-class Tick:
+class Tick(Struct, frozen=True):
     """A place on a scale with words.
 
     Attributes
@@ -286,8 +283,7 @@ class Tick:
     bold: bool = False
 
 
-@dataclass(frozen=True)
-class Panel:
+class Panel(Struct, frozen=True):
     """One set of axes on the sheet.
 
     Attributes
@@ -314,8 +310,7 @@ class Panel:
     ticks: tuple[Tick, ...] | None = None
 
 
-@dataclass(frozen=True)
-class Across:
+class Across(Struct, frozen=True):
     """A horizontal scale of something other than time.
 
     Attributes
@@ -341,8 +336,7 @@ AIR = 0.12
 _MOST_HALF_WIDTHS = 4.0
 
 
-@dataclass(frozen=True)
-class Rows:
+class Rows(Struct, frozen=True):
     """Places of rows beneath each other.
 
     Attributes

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from its_eval.calendar import parse_period, season_position
 from its_eval.evaluation import NOT_ANSWERED
@@ -249,8 +250,7 @@ def _peers(evaluation: Evaluation, task: FigureTask, frame: pd.DataFrame, *, log
 SCATTERED = ("missing", "small denominator")
 
 
-@dataclass(frozen=True)
-class Unused:
+class Unused(Struct, frozen=True):
     """A stretch of periods that the fit leaves out.
 
     Attributes
@@ -266,8 +266,7 @@ class Unused:
     last: str
 
 
-@dataclass(frozen=True)
-class SeriesLabels(FigureLabels):
+class SeriesLabels(FigureLabels, frozen=True, kw_only=True):
     """What a figure of one series says in words.
 
     Attributes
@@ -314,7 +313,7 @@ def series_labels(evaluation: Evaluation, task: FigureTask) -> SeriesLabels:
     divided = labels.kind == "count" and rows["denominator"].notna().any()
     fits = rows_for(evaluation, "fits", task)
     flags = fits.loc[fits["estimator"].isin(evaluation.primary_estimators(task.outcome)), "flags"]
-    words = vars(labels) | {
+    words = asdict(labels) | {
         "measure": f"{labels.measure} divided by the denominator".strip() if divided else labels.measure
     }
     return SeriesLabels(

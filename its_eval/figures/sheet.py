@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from msgspec import Struct
 
 from its_eval.figures.scales import (
     Across,
@@ -48,8 +48,7 @@ _PAD = 0.08
 _NARROWEST = 2.0
 
 
-@dataclass(frozen=True)
-class Mark:
+class Mark(Struct, frozen=True):
     """A line or a stretch of the time axis with a label.
 
     Attributes
@@ -68,8 +67,7 @@ class Mark:
     kind: Kind
 
 
-@dataclass(frozen=True)
-class PlacedMark:
+class PlacedMark(Struct, frozen=True):
     """A mark with the place of its label, in inches from the upper left corner of the axes.
 
     Attributes
@@ -377,8 +375,7 @@ _TALLEST = 2.0**0.5 * WIDTH
 _OVERHANG = 0.08
 
 
-@dataclass(frozen=True)
-class Chart:
+class Chart(Struct, frozen=True):
     """One small chart.
 
     Attributes

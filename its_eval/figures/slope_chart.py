@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from msgspec import Struct
 
 from its_eval.columns import BEFORE_AFTER_PAIRS, EVERYBODY
 from its_eval.figures.kinds import FigureKind
@@ -33,8 +33,7 @@ BEFORE = "before"
 _NOT_TIMES = frozenset({"unit", "project", BEFORE, "complete"})
 
 
-@dataclass(frozen=True)
-class SlopeLabels:
+class SlopeLabels(Struct, frozen=True):
     """What a slope chart says in words.
 
     Attributes

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from its_eval.columns import THE_SET
 from its_eval.evaluation import records
@@ -36,8 +37,7 @@ _MOST_TICKS = 4
 TOGETHER = "All together"
 
 
-@dataclass(frozen=True)
-class ForestLine:
+class ForestLine(Struct, frozen=True):
     """One interval.
 
     Attributes
@@ -71,8 +71,7 @@ class ForestLine:
         return math.isfinite(self.low) and math.isfinite(self.high)
 
 
-@dataclass(frozen=True)
-class SmallForest:
+class SmallForest(Struct, frozen=True):
     """Intervals beneath each other.
 
     Attributes

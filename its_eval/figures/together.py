@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from msgspec.structs import asdict
 
 from its_eval.columns import THE_SET
 from its_eval.evaluation import records
@@ -45,8 +45,7 @@ if TYPE_CHECKING:
     from its_eval.figures.kinds import FigureTask
 
 
-@dataclass(frozen=True)
-class TogetherLabels(FigureLabels):
+class TogetherLabels(FigureLabels, frozen=True, kw_only=True):
     """What the figure says in words.
 
     Attributes
@@ -145,7 +144,7 @@ def together_labels(evaluation: Evaluation, task: FigureTask) -> TogetherLabels:
     rows = _series(evaluation, task.outcome)
     units = sorted(set(rows.loc[rows["design"] == task.design, "unit"]))
     return TogetherLabels(
-        **vars(figure_labels(evaluation, task)),
+        **asdict(figure_labels(evaluation, task)),
         who=name_of(evaluation, units[0])
         if len(units) == 1
         else f"mean of the {counted(len(units), 'unit')}",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
 
 from its_eval.figures.scales import EndLabel, Panel, before_each, day_numbers, reach
 from its_eval.figures.sheet import Chart, Mark, draw_grid, draw_sheet
@@ -116,8 +116,7 @@ CHART_COLUMNS = [
 ]
 
 
-@dataclass(frozen=True)
-class XmrLabels:
+class XmrLabels(Struct, frozen=True):
     """What an XmR chart says in words.
 
     Attributes

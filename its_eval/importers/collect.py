@@ -7,12 +7,12 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from its_eval.config.layouts import Layout, load_layouts
 from its_eval.data.attributes import load_units
@@ -67,8 +67,7 @@ def _finding(extract: Extract, unit: str, row: int, check: str, value: float, me
     return Finding("", unit, check, period, f"{value:.10g}", "warning", message)
 
 
-@dataclass(frozen=True)
-class Imported:
+class Imported(Struct, frozen=True):
     """The result of an import.
 
     Attributes
@@ -324,8 +323,7 @@ def layouts_of(kind: str, own: Path | None = None) -> tuple[Layout, ...]:
     return layouts
 
 
-@dataclass(frozen=True)
-class SheetSummary:
+class SheetSummary(Struct, frozen=True):
     """One sheet.
 
     Attributes
@@ -349,8 +347,7 @@ class SheetSummary:
     headings: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class LayoutFit:
+class LayoutFit(Struct, frozen=True):
     """One layout, tried on the file.
 
     Attributes

@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from its_eval.data.numbers import MISSING_MARKS
 from its_eval.data.tables import normalise_name
@@ -37,8 +38,7 @@ ALL_STRATA = "all"
 _SHOWN = 5
 
 
-@dataclass(frozen=True)
-class UnitNames:
+class UnitNames(Struct, frozen=True):
     """Codes by name, for files that name units and have no codes.
 
     Attributes
@@ -305,8 +305,7 @@ _MOST_FAULTS = 10
 _OWN_LAYOUT = "mend a copy of the file, or describe it in a layout of your own (--layout)"
 
 
-@dataclass(frozen=True)
-class Extract:
+class Extract(Struct, frozen=True):
     """What one sheet says about units.
 
     Attributes

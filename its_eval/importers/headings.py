@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from its_eval.config.settings import WORKBOOKS
 from its_eval.data.numbers import MISSING_MARKS, number_hint
@@ -25,8 +26,7 @@ NAN = float("nan")
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-@dataclass(frozen=True)
-class Sheet:
+class Sheet(Struct, frozen=True):
     """Cells and where they come from.
 
     Attributes
@@ -59,8 +59,7 @@ class Sheet:
         return f"{where}, cell {column_letters(column)}{row + 1}"
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(Struct, frozen=True):
     """A file of which sheets can be read.
 
     Attributes
@@ -164,8 +163,7 @@ class NoHeaderError(DataError):
     """A file has nothing of what a layout is recognised by."""
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(Struct, frozen=True):
     """The header of one sheet.
 
     Attributes

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from msgspec import Struct
 
 from its_eval.data.faults import Finding
 from its_eval.errors import DataError
@@ -34,8 +34,7 @@ _NEVER = dt.date.min
 _MOST_CONFLICTS = 10
 
 
-@dataclass
-class _Names:
+class _Names(Struct):
     """Texts as whole numbers, which sort in the order of the texts once all are known."""
 
     known: dict[str, int]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     Values = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class EffectSize:
+class EffectSize(Struct, frozen=True):
     """Effect sizes that follow from t, its degrees of freedom and the number of pairs.
 
     Attributes
@@ -126,8 +125,7 @@ _SAME = 1e-12
 _MOST_EXACT = 50
 
 
-@dataclass(frozen=True)
-class PairedChange:
+class PairedChange(Struct, frozen=True):
     """Measurements of the same projects at two times.
 
     Attributes

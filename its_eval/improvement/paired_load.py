@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from msgspec import Struct
 
 from its_eval.data.numbers import read_numbers
 from its_eval.data.tables import (
@@ -49,8 +49,7 @@ _FOLLOW_UP_NAMES = ("follow_up", "followup", "after", "post")
 _TIMED = re.compile(r"(?:(?:follow ?up|after|days?) ?)+(\d+)(?: ?days?)?|(\d+) ?days?")
 
 
-@dataclass(frozen=True)
-class Projects:
+class Projects(Struct, frozen=True):
     """Projects measured before and after.
 
     Attributes

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from msgspec.structs import asdict
 
 from its_eval.columns import BEFORE_AFTER_LEFT_OUT, BEFORE_AFTER_PAIRS, BESIDE
 from its_eval.effects.several_units import adjust
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CHANGE_COLUMNS = [
     *("measure", "unit", "follow_up", "better", "direction", "n_projects", "n_left_out"),
-    *(field.name for field in fields(PairedChange)),
+    *PairedChange.__struct_fields__,
     *("p_adjusted", "conf_level"),
 ]
 EFFECT_SIZE_COLUMNS = [
@@ -29,7 +29,7 @@ EFFECT_SIZE_COLUMNS = [
 #: What only a test of projects can say, and not of rows that are totals.
 _NEEDS_PROJECTS = tuple(
     name
-    for name in (field.name for field in fields(PairedChange))
+    for name in PairedChange.__struct_fields__
     if not name.startswith(("sum_", "percent_change", "n_pairs"))
 )
 

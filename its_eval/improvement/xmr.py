@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from msgspec import Struct, field
 
 from its_eval.calendar import MONTHS, Calendar
 
@@ -26,8 +26,7 @@ RANGE_FACTOR = 3.267
 FEWEST_POINTS = 12
 
 
-@dataclass(frozen=True)
-class ControlLimits:
+class ControlLimits(Struct, frozen=True):
     """Lines of an XmR chart.
 
     Attributes
@@ -110,8 +109,7 @@ Rule = Literal["outside", "trend", "two-of-three", "shift"]
 RULES: tuple[Rule, ...] = ("outside", "trend", "two-of-three", "shift")
 
 
-@dataclass(frozen=True)
-class RuleSettings:
+class RuleSettings(Struct, frozen=True):
     """Which rules hold, and their variants.
 
     Attributes
@@ -238,8 +236,7 @@ def _stretches(values: Values) -> list[tuple[int, int, int]]:
 Better = Literal["higher", "lower", "neither"]
 
 
-@dataclass(frozen=True)
-class ChartSettings:
+class ChartSettings(Struct, frozen=True):
     """How charts are made; the same for every series.
 
     Attributes
@@ -267,8 +264,7 @@ class ChartSettings:
     rules: RuleSettings = field(default_factory=RuleSettings)
 
 
-@dataclass(frozen=True)
-class Phase:
+class Phase(Struct, frozen=True):
     """Points that share limits.
 
     Attributes

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from msgspec import Struct
+from msgspec.structs import replace
 
 from its_eval.calendar import MONTHS, Calendar
 from its_eval.data.numbers import read_numbers
@@ -34,8 +35,7 @@ ROLES = (
 COUNTS = frozenset({"numerator", "denominator"})
 
 
-@dataclass(frozen=True)
-class ChartSeries:
+class ChartSeries(Struct, frozen=True):
     """One or many series.
 
     Attributes

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from its_eval.data.attributes import Characteristics
 from its_eval.peers.distance import EVERY, Rows
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from its_eval.peers.select import PeerSet
 
 
-@dataclass(frozen=True)
-class Contribution:
+class Contribution(Struct, frozen=True):
     """What one variable adds to one distance.
 
     Attributes
@@ -47,8 +46,7 @@ class Contribution:
     share: float
 
 
-@dataclass(frozen=True)
-class Balance:
+class Balance(Struct, frozen=True):
     """A variable of the unit beside its peers and the whole pool.
 
     Attributes

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from msgspec import Struct, field
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from its_eval.errors import DataError
@@ -195,8 +196,7 @@ EVERY = slice(None)
 MINIMUM_SHARED_WEIGHT = 0.7
 
 
-@dataclass(frozen=True)
-class Unscaled:
+class Unscaled(Struct, frozen=True):
     """What scaled characteristics were made of.
 
     Attributes
@@ -214,8 +214,7 @@ class Unscaled:
     where: str
 
 
-@dataclass(frozen=True)
-class Scaled:
+class Scaled(Struct, frozen=True, eq=False, dict=True):
     """Characteristics divided by their spread over all rows of the table.
 
     Attributes
@@ -246,15 +245,16 @@ class Scaled:
     raw: NDArray[np.float64]
     scaled: NDArray[np.float64]
     weights: NDArray[np.float64]
-    made_of: Unscaled = field(repr=False, compare=False)
+    made_of: Unscaled
     metric: MetricName | Literal["correlation"] = "euclidean"
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     scale: ScaleName = "zscore"
     notes: tuple[str, ...] = ()
     constant: tuple[str, ...] = ()
-    _nearest: dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
+
+    @cached_property
+    def _nearest(self) -> dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        return {}
 
     @cached_property
     def places(self) -> dict[str, int]:

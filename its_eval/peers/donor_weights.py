@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -91,8 +91,7 @@ def synthetic_weights(
     return simplex_weights(unit, donors, ridge * scale * len(unit), level=level)
 
 
-@dataclass(frozen=True)
-class DoubleWeights:
+class DoubleWeights(Struct, frozen=True):
     """Weights of units and of periods before the start, for a weighted double difference.
 
     Attributes
@@ -143,8 +142,7 @@ def double_weights(
     return DoubleWeights(units, periods, noise, zeta)
 
 
-@dataclass(frozen=True)
-class AugmentedWeights:
+class AugmentedWeights(Struct, frozen=True):
     """Weights of a synthetic control that ridge regression has corrected.
 
     Attributes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -28,8 +27,7 @@ LEAST_VARIANCE = 1e-8
 SLACK = 1e-6
 
 
-@dataclass(frozen=True)
-class Histories(Scaled):
+class Histories(Scaled, frozen=True, eq=False):
     """Histories of the outcome, a variable for each period, apart by ``sqrt(2 (1 - r))``.
 
     r is the correlation of two histories over the periods in which both have a value. That is the distance

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct, field
 
 from its_eval.data.attributes import Units
 
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 Group = tuple[str, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class Pool:
+class Pool(Struct, frozen=True, eq=False, dict=True):
     """Who may serve as a peer of some units.
 
     Attributes
@@ -102,8 +101,7 @@ class Pool:
         return counts
 
 
-@dataclass(frozen=True)
-class _Laid:
+class _Laid(Struct, frozen=True):
     """Candidates, who of them is free to serve, their groups by number, and why the others are not.
 
     Of each group the place of its first candidate and how many are free.

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from its_eval.data.tables import normalise_name
 
 MissingRule = Literal["available", "zero", "refuse"]
 
 
-@dataclass(frozen=True)
-class Preset:
+class Preset(Struct, frozen=True):
     """How a published tool measures distance.
 
     Attributes
@@ -80,8 +80,7 @@ ScaleName = Literal["zscore", "minmax", "robust", "none"]
 MetricName = Literal["euclidean", "mahalanobis"]
 
 
-@dataclass(frozen=True)
-class DistanceRecipe:
+class DistanceRecipe(Struct, frozen=True):
     """What counts, how much, and what a missing cell means.
 
     Attributes

@@ -9,11 +9,11 @@ faster, and only what it cannot settle is searched here.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -74,8 +74,7 @@ class _Measured(Protocol):
     def products(self) -> Products | None: ...
 
 
-@dataclass(frozen=True)
-class Neighbours:
+class Neighbours(Struct, frozen=True):
     """The nearest eligible candidates of some units, nearest first, ties by code.
 
     Attributes
@@ -114,8 +113,7 @@ def tie_keys(distances: FloatArray) -> FloatArray:
     return np.where(np.isnan(rounded), np.inf, rounded)
 
 
-@dataclass
-class Search:
+class Search(Struct, dict=True):
     """Searches among the units of one table, with what they share.
 
     Attributes
@@ -125,7 +123,7 @@ class Search:
     """
 
     scaled: _Measured
-    _known: dict[object, Neighbours] = field(default_factory=dict, repr=False)
+    _known: dict[object, Neighbours] = field(default_factory=dict)
 
     def everyone(self, k: int) -> Neighbours:
         """Return the k nearest others of every unit of the table, worked out once."""

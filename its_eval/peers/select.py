@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from its_eval.peers.pool import Group, Pool, kind_of
 from its_eval.peers.search import Neighbours, tie_keys
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from its_eval.peers.distance import Scaled
 
 
-@dataclass(frozen=True)
-class Exclusion:
+class Exclusion(Struct, frozen=True):
     """A candidate that was set aside.
 
     Attributes
@@ -40,8 +39,7 @@ class Exclusion:
     reason: str
 
 
-@dataclass(frozen=True)
-class PeerSet:
+class PeerSet(Struct, frozen=True):
     """The peers of one unit.
 
     Attributes

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
+
+from msgspec import Struct
 
 from its_eval.errors import DataError
 from its_eval.peers.distance import Scaled
@@ -24,8 +25,7 @@ STEP = 5
 Scaling = tuple[str, str, Scaled]
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """Another way to choose peers.
 
     Attributes
@@ -44,8 +44,7 @@ class Choice:
     k: int
 
 
-@dataclass(frozen=True)
-class Alternative:
+class Alternative(Struct, frozen=True):
     """The peers under another choice, beside those that were chosen.
 
     Attributes

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from its_eval.columns import COLUMNS, TableColumns
 from its_eval.comparisons.base import comparison_of
@@ -62,8 +63,7 @@ def silent(_: str) -> None:
     """Report progress to nobody."""
 
 
-@dataclass(frozen=True)
-class Several:
+class Several(Struct, frozen=True):
     """How many processes there are, and what this one does while they work."""
 
     jobs: int = 1
@@ -74,8 +74,7 @@ class Several:
 BY_COLUMNS = ("effects", "coefficients", "fits", "not_estimated", "peer_series", "series", "power")
 
 
-@dataclass(frozen=True)
-class _Answered:
+class _Answered(Struct, frozen=True):
     """What there is to say about one outcome in one design."""
 
     plan: OutcomePlan
@@ -91,8 +90,7 @@ class _Answered:
 _Question: TypeAlias = "tuple[int, str]"
 
 
-@dataclass(frozen=True)
-class Told:
+class Told(Struct, frozen=True):
     """What a family of answers adds to a result."""
 
     places: dict[str, LookPlace]

@@ -9,10 +9,10 @@ years of history.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec.structs import replace
 
 from its_eval.checks.result import CheckResult, judged, not_applicable, number, p_text
 from its_eval.comparisons.catalogue import COMPARISONS

@@ -8,10 +8,11 @@ the time before alone; donors take their place at the start, and the treated are
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from its_eval.checks.autocorrelation import Whitening, simulate_residuals
 from its_eval.checks.diagnostics import FittedSeries, diagnose
@@ -110,11 +111,11 @@ def evaluate_blind(
                     rows[table] += some
             if comparison.subtracts and len(outcome.treated) > 1:
                 rows["checks"] += [
-                    {"outcome": outcome.outcome.name, "unit": "", "design": name, **vars(check)}
+                    {"outcome": outcome.outcome.name, "unit": "", "design": name, **asdict(check)}
                     for check in overlap_check(outcome)
                 ]
     require_something(len(rows["fits"]), failed)
-    rows["not_estimated"] += [vars(item) for item in failed]
+    rows["not_estimated"] += [asdict(item) for item in failed]
     found = evaluation_of(config, sources, plan, rows, {"peer_series": peer_series})
     # of protected counts only what anybody may see, and nothing of the true ones
     return found if sources.disclosed is None else disclosed(config, sources.disclosed, plan, found, None)
@@ -127,8 +128,7 @@ def _not_blind(plan: OutcomePlan, comparison: Comparison) -> Iterator[NotEstimat
         yield NotEstimated(plan.outcome.name, unit, comparison.name, "", "blind", said)
 
 
-@dataclass(frozen=True)
-class _Before:
+class _Before(Struct, frozen=True):
     """The time before the start of one series, as it was fitted.
 
     Attributes
@@ -203,7 +203,7 @@ class _Before:
             "residuals": residuals,
             "power": power,
             "checks": [
-                {**self.keys, **vars(check)} for check in settled([*checks, *calibrated], analysis.alpha)
+                {**self.keys, **asdict(check)} for check in settled([*checks, *calibrated], analysis.alpha)
             ],
         }
 

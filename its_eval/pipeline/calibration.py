@@ -7,12 +7,13 @@ by its denominators, unit and peers get fresh binomial counts of the real ones.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from msgspec import Struct
+from msgspec.structs import replace
 
 from its_eval.checks.conclusion import conclude
 from its_eval.checks.power import minimum_detectable
@@ -62,8 +63,7 @@ Row = dict[str, object]
 Progress = Callable[[str, int, int], None]
 
 
-@dataclass(frozen=True)
-class _Tests:
+class _Tests(Struct, frozen=True):
     """What tests found in simulated series: no effect, an effect, and how large that was."""
 
     rejected: NDArray[np.bool_]
@@ -202,8 +202,7 @@ def _together(setting: FittedSeries, reps: int) -> Iterator[list[str]]:
     yield from (names[start : start + step] for start in range(0, len(names), step))
 
 
-@dataclass(frozen=True)
-class _Donors:
+class _Donors(Struct, frozen=True):
     """Real units beside which changes are judged.
 
     Attributes
@@ -241,8 +240,7 @@ class _Donors:
         return cls(not by_rank, comparison.subtracts, found)
 
 
-@dataclass(frozen=True)
-class _World:
+class _World(Struct, frozen=True, dict=True):
     """Series of one unit in some worlds, and what estimators say of them."""
 
     analysis: Analysis

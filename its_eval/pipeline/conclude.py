@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct, field
 
 from its_eval.checks.conclusion import Conclusions, conclude, conclude_families, decide, direction, set_label
 from its_eval.checks.power import minimum_detectable
@@ -35,8 +35,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Findings:
+class Findings(Struct, frozen=True):
     """What was found about one outcome in one comparison.
 
     Attributes
@@ -88,8 +87,7 @@ _NO_INTERVAL: Row = dict.fromkeys(
 _NO_P: Row = dict.fromkeys(("p_value", "p_adjusted"), math.nan)
 
 
-@dataclass(frozen=True)
-class _Cases:
+class _Cases(Struct, frozen=True):
     """The questions about the units of one outcome and comparison, as they are judged.
 
     Attributes

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from its_eval.pipeline.answering import SHARED_STAGES
 
@@ -24,8 +26,7 @@ SAID_FROM = 30.0
 TRIED = 2
 
 
-@dataclass(frozen=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """Seconds or files of a trial: of what a run has once, once an outcome, and for all units tried."""
 
     once: float
@@ -37,8 +38,7 @@ class Parts:
         return self.once + outcomes * self.by_outcome + units / TRIED * self.by_unit
 
 
-@dataclass(frozen=True)
-class Cost:
+class Cost(Struct, frozen=True):
     """What a run is expected to take and to leave.
 
     Attributes

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from its_eval.catalogue import Catalogue
 from its_eval.checks.result import CheckResult, settled
@@ -44,8 +45,7 @@ Row = dict[str, object]
 Finding = tuple[str, CheckResult]
 
 
-@dataclass
-class Credibility:
+class Credibility(Struct):
     """What was found about the estimates of one outcome and design.
 
     Attributes
@@ -74,14 +74,13 @@ class Credibility:
     def add(self, outcome: str, design_name: str, unit: str, checks: Sequence[CheckResult]) -> None:
         """Write checks down as rows."""
         keys = {"outcome": outcome, "unit": unit, "design": design_name}
-        self.rows["checks"] += [{**keys, **vars(check)} for check in checks]
+        self.rows["checks"] += [{**keys, **asdict(check)} for check in checks]
         for check in checks:
             if check.check == "ljung_box" and check.status == "attention":
                 self.flags.setdefault(unit, set()).add("residual_autocorrelation")
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(Struct, frozen=True):
     """What a check looks at: the answer of one outcome and comparison, and where it comes from.
 
     Attributes
@@ -141,8 +140,7 @@ class Look:
                 yield unit, item, position
 
 
-@dataclass(frozen=True)
-class Check:
+class Check(Struct, frozen=True):
     """One check, or one family of checks that share their work.
 
     Attributes

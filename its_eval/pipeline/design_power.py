@@ -6,11 +6,12 @@ Of every unit the design that a run would fit: its own start, the phase-in, fitt
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from msgspec import Struct
+from msgspec.structs import replace
 
 from its_eval.checks.label_power import OwnTest, smallest_labelled
 from its_eval.checks.power import design_fit, minimum_detectable
@@ -135,8 +136,7 @@ def _outcome_rows(
                 yield {"outcome": outcome.name, "design": name, **row}
 
 
-@dataclass(frozen=True)
-class _Window:
+class _Window(Struct, frozen=True):
     """One window of an outcome, without values, and what is asked of it.
 
     Attributes

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from msgspec import Struct
 
 from its_eval.columns import BESIDE, BY_RULE, DEVIATION, DEVIATIONS, NO_REASON, THE_SET
 from its_eval.config.faults import did_you_mean
@@ -29,8 +30,7 @@ if TYPE_CHECKING:
     from its_eval.pipeline.sources import Sources
 
 
-@dataclass(frozen=True)
-class Held:
+class Held(Struct, frozen=True, dict=True):
     """The protocol that a run is held to.
 
     Attributes

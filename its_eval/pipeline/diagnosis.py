@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
+from msgspec import Struct
 
 from its_eval.checks.autocorrelation import (
     SERIES_AT_A_TIME,
@@ -43,8 +43,7 @@ INFLUENCED = ("level_change", "slope_change")
 Row = dict[str, object]
 
 
-@dataclass(frozen=True)
-class _Series:
+class _Series(Struct, frozen=True, dict=True):
     """One series of a fit whose residuals can be checked."""
 
     analysis: Analysis

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec.structs import replace
 
 from its_eval.estimators.random_walk import walk_covariance, walk_positions
 from its_eval.estimators.reml.autoregression import error_correlation

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from its_eval.effects.columns import EffectColumns, Question, Reading, Setting, effect_columns, reading_of
 from its_eval.errors import NotEstimableError
@@ -31,8 +32,7 @@ if TYPE_CHECKING:
 NO_INFERENCE = frozenset({"degenerate"})
 
 
-@dataclass(frozen=True)
-class Ask:
+class Ask(Struct, frozen=True):
     """What is wanted of a fit.
 
     Attributes
@@ -55,8 +55,7 @@ class Ask:
     doubtful_only: bool = False
 
 
-@dataclass(frozen=True)
-class Estimates:
+class Estimates(Struct, frozen=True, dict=True):
     """What one estimator says of series that share a design, missing periods and kind of weighting.
 
     Attributes

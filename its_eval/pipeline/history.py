@@ -6,11 +6,12 @@ different answers is another run; it is a look as long as it was declared and no
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from msgspec import Struct
 
 from its_eval.columns import BESIDE, LOOKS
 from its_eval.errors import OutputError
@@ -40,8 +41,7 @@ _WHOLE = ("run", "look")
 _TEXTS = (*KEYS, "end", "estimand", "scale", "label")
 
 
-@dataclass(frozen=True)
-class LookPlace:
+class LookPlace(Struct, frozen=True):
     """Where a run of one outcome stands among its declared looks.
 
     Attributes

@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from its_eval.checks.joint_table import joint_p_values
 from its_eval.columns import ALL_INTERRUPTIONS
@@ -69,8 +70,7 @@ _SPENT = (
 _OF_AN_AVERAGE = dict.fromkeys(("cumulative_effect", "relative_average_effect"), "average_effect")
 
 
-@dataclass(frozen=True)
-class LookLevels:
+class LookLevels(Struct, frozen=True):
     """G: what a p-value at one look is worth over all declared looks.
 
     Attributes
@@ -163,8 +163,7 @@ def _power_between(
     return np.asarray(np.exp(np.where(place < at[0], below, np.interp(place, at, of))))
 
 
-@dataclass(frozen=True)
-class LookDesign:
+class LookDesign(Struct, frozen=True):
     """The design of a unit up to the last look, without data.
 
     Attributes

@@ -12,10 +12,11 @@ with s the standard deviations of both around a line and the season before the s
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from its_eval.checks.result import CheckResult, judged, not_applicable, p_text
 from its_eval.columns import THE_SET
@@ -43,8 +44,7 @@ ITSELF, DIFFERENCE = "control", "difference"
 Row = dict[str, object]
 
 
-@dataclass(frozen=True)
-class ControlRows:
+class ControlRows(Struct, frozen=True):
     """What control outcomes say of one outcome and comparison.
 
     Attributes
@@ -98,8 +98,7 @@ def control_rows(
     return found
 
 
-@dataclass(frozen=True)
-class _Pair:
+class _Pair(Struct, frozen=True):
     """The series of a control outcome, and of the outcome without it, of the units that have both.
 
     Attributes

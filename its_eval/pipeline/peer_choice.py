@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from its_eval.config.outcomes import listed_as, source_names
 from its_eval.data.successors import NOT_COMBINED
@@ -45,8 +46,7 @@ if TYPE_CHECKING:
 LEAST_UNITS = 3
 
 
-@dataclass(frozen=True)
-class PeerChoice:
+class PeerChoice(Struct, frozen=True):
     """Peers of the treated units of one outcome.
 
     Attributes

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from its_eval.design.matrix import informing
 from its_eval.design.segments import require_segments, short_segments
@@ -40,8 +41,7 @@ if TYPE_CHECKING:
 AMPLE_DF = 8
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(Struct, frozen=True, dict=True):
     """Series of one sheet that are to be fitted together by one estimator.
 
     Attributes

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from its_eval.checks.autocorrelation import Whitening
 from its_eval.checks.break_elsewhere import FTests, distinct
@@ -36,8 +37,7 @@ YEARS_ASIDE = 1
 Row = dict[str, object]
 
 
-@dataclass(frozen=True)
-class _Dated:
+class _Dated(Struct, frozen=True):
     """What a start at which nothing happened seemed to do, and the fit that says so, if there is one."""
 
     start: int

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from its_eval.checks.label_power import OwnTest, smallest_labelled
 from its_eval.checks.placebo import placebo
@@ -40,8 +41,7 @@ Row = dict[str, object]
 MOST_COUNTED = 1000
 
 
-@dataclass(frozen=True)
-class QuantityBeside:
+class QuantityBeside(Struct, frozen=True):
     """One quantity of a treated unit beside those of the donors, on the scale of the fit.
 
     Attributes
@@ -69,8 +69,7 @@ class QuantityBeside:
     coincident_change: float = math.nan
 
 
-@dataclass(frozen=True)
-class Beside:
+class Beside(Struct, frozen=True):
     """The answer of a treated unit beside the donors.
 
     Attributes
@@ -116,8 +115,7 @@ class Beside:
     n_effective: float = math.nan
 
 
-@dataclass(frozen=True)
-class DonorFits:
+class DonorFits(Struct, frozen=True):
     """Donors in the place of treated units that share them, their peers and their start.
 
     Attributes
@@ -132,7 +130,7 @@ class DonorFits:
 
     units: tuple[str, ...]
     donors: tuple[str, ...]
-    estimates: tuple[Estimates, ...] = field(repr=False)
+    estimates: tuple[Estimates, ...]
 
 
 def donor_fits(
@@ -462,9 +460,9 @@ def exchangeability_check(
     among: Percentiles | None, n_donors: int, n_effective: float = math.nan
 ) -> CheckResult | None:
     """Return the check ``exchangeability``: whether the unit could be one of those it is judged by."""
-    if among is None or all(math.isnan(place) for place in vars(among).values()):
+    if among is None or all(math.isnan(place) for place in asdict(among).values()):
         return None
-    places = {name: place for name, place in vars(among).items() if not math.isnan(place)}
+    places = {name: place for name, place in asdict(among).items() if not math.isnan(place)}
     message = f"Percentiles before the start among {n_donors} units without the intervention: " + ", ".join(
         f"{name} {place:.0f}" for name, place in places.items()
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from its_eval.config.outcomes import evaluated_outcomes, listed_as, source_names
 from its_eval.design.matrix import Interruption, Season, Trend, build_design, usable_periods
@@ -65,8 +67,7 @@ class Others(Sequence[str]):
         return hash((id(self.pool), self.unit))
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(Struct, frozen=True):
     """One series to be made: a unit, whom it is compared with, and what interrupts it.
 
     Attributes
@@ -84,8 +85,7 @@ class Target:
     peers: tuple[str, ...] | Others = ()
 
 
-@dataclass(frozen=True)
-class OutcomePlan:
+class OutcomePlan(Struct, frozen=True, dict=True):
     """One outcome, ready to be fitted.
 
     Attributes
@@ -250,8 +250,7 @@ class OutcomePlan:
         return first if len(starts) == 1 else f"{first} to {self.period_in_words(starts[-1])}"
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """All outcomes of a config and what deserves a reader's attention before any fit.
 
     Attributes
@@ -275,8 +274,7 @@ class Plan:
     treated: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Treatment:
+class Treatment(Struct, frozen=True):
     """The treated units of a config, resolved against the data.
 
     Attributes

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec.structs import replace
 
 from its_eval.columns import EVENT_OUTSIDE, START_OUTSIDE
 from its_eval.config.outcomes import (

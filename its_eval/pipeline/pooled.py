@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec.structs import asdict
 
 from its_eval.checks.form import equivalence
 from its_eval.checks.placebo import crawford_howell
@@ -90,7 +91,7 @@ def _set_row(item: PrimaryEstimate, alpha: float) -> Row:
 
 
 def _pooled_row(found: Pooled, scale: Scale) -> Row:
-    row: Row = dict(vars(found))
+    row: Row = asdict(found)
     for name in ("estimate", "conf_low", "conf_high", "prediction_low", "prediction_high"):
         row[name] = float(scale.effect(np.array(getattr(found, name), dtype=np.float64)))
     return row

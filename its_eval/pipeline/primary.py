@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from its_eval.effects.columns import Question
 from its_eval.effects.estimands import CHANGE, linear_contrasts, year_effect
@@ -29,8 +30,7 @@ if TYPE_CHECKING:
 _NUMBERS = ("estimate", "std_error", "df", "statistic", "p_value", "conf_low", "conf_high")
 
 
-@dataclass(frozen=True)
-class PrimaryEstimate:
+class PrimaryEstimate(Struct, frozen=True):
     """The primary estimand of one series, on the scale of the fit.
 
     Attributes
@@ -97,8 +97,7 @@ class PrimaryEstimate:
         return self.shown(self.conf_low), self.shown(self.conf_high)
 
 
-@dataclass(frozen=True)
-class PrimaryColumns:
+class PrimaryColumns(Struct, frozen=True, dict=True):
     """The primary estimand of S series.
 
     Attributes
@@ -249,8 +248,7 @@ def shown_estimand(design: Design, question: Question, number: int = 0) -> str:
     return year_effect(design, number, question.year)
 
 
-@dataclass(frozen=True)
-class Analysis:
+class Analysis(Struct, frozen=True):
     """What a config asks of every fit.
 
     Attributes

@@ -7,9 +7,11 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from its_eval.columns import DEVIATION, DEVIATIONS
 from its_eval.config import to_yaml
@@ -43,8 +45,7 @@ FIGURES = "figures"
 _DRAWN = ".drawn"
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """What a result is to hold beside its tables, and what the run is held to.
 
     Attributes
@@ -66,8 +67,7 @@ class Wanted:
     unblinded: Mapping[str, Any] | None = None
 
 
-@dataclass
-class _Laps:
+class _Laps(Struct):
     """Seconds of each stage, in the order in which they end."""
 
     seconds: dict[str, float] = field(default_factory=dict)
@@ -80,8 +80,7 @@ class _Laps:
         self._since = now
 
 
-@dataclass(frozen=True)
-class _Origin:
+class _Origin(Struct, frozen=True):
     """What the manifest says of how a result came about."""
 
     command: str

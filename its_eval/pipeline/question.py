@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from its_eval.design.shapes import SHAPES
 from its_eval.effects.estimands import CHANGE, joint_rows, linear_contrasts, terms_of
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from its_eval.pipeline.primary import Analysis, PrimaryColumns, PrimaryEstimate
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """The question about one interruption, of the units that have it.
 
     Attributes

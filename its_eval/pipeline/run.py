@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from msgspec.structs import replace
 
 from its_eval.columns import COLUMNS, TableColumns, Texts, make_table
 from its_eval.config.outcomes import listed_as, strata_of_gap
@@ -95,7 +96,7 @@ def evaluate(
     progress("choosing peers")
     plan = make_plan(settings, sources)
     found = evaluate_plan(settings, sources, plan, progress)
-    return replace(found, origin=origin_of(settings, frames.tables), made_of=(settings, frames))
+    return dataclasses.replace(found, origin=origin_of(settings, frames.tables), made_of=(settings, frames))
 
 
 def evaluate_plan(
@@ -150,7 +151,9 @@ def _evaluated(
     require_something(tables["effects"].count, failed)
     evaluation = evaluation_of(config, sources, plan, rows, tables)
     told = summary_rows(evaluation.tables["verdicts"], config.intervention.name, crawford)
-    evaluation = replace(evaluation, tables={**evaluation.tables, "summary": make_table("summary", told)})
+    evaluation = dataclasses.replace(
+        evaluation, tables={**evaluation.tables, "summary": make_table("summary", told)}
+    )
     evaluation = with_looks(evaluation, places)
     if sources.workshops is None:
         return evaluation

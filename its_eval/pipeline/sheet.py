@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from its_eval.config.outcomes import strata_of_gap
 from its_eval.design.matrix import Design, informing
@@ -29,8 +30,7 @@ if TYPE_CHECKING:
 ROUNDING = 1e-10
 
 
-@dataclass(frozen=True)
-class NotEstimated:
+class NotEstimated(Struct, frozen=True):
     """A series without an estimate.
 
     Attributes
@@ -51,8 +51,7 @@ class NotEstimated:
     message: str
 
 
-@dataclass(frozen=True)
-class Sheet:
+class Sheet(Struct, frozen=True, dict=True):
     """Series of one outcome and comparison, on the scale that is fitted: S columns.
 
     Attributes

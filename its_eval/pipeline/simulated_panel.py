@@ -7,11 +7,12 @@ the config, not from a fit.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from msgspec import Struct
+from msgspec.structs import replace
 
 from its_eval.comparisons.base import comparison_of
 from its_eval.config.simulation import WORLDS, Simulation
@@ -47,8 +48,7 @@ _PLAIN_DATES = ("iso", "dmy", "mdy")
 Row = dict[str, object]
 
 
-@dataclass(frozen=True)
-class SimulatedPanel:
+class SimulatedPanel(Struct, frozen=True):
     """What was made up.
 
     Attributes
@@ -166,8 +166,7 @@ def _planted(design: Design, settings: Simulation) -> FloatArray:
     return parameters
 
 
-@dataclass(frozen=True)
-class _Maker:
+class _Maker(Struct, frozen=True):
     """One outcome and how its series are made."""
 
     analysis: Analysis

@@ -7,10 +7,11 @@ its denominators, unit and peers get fresh binomial counts of the real ones.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from its_eval.design.peer_mean import peer_mean
 from its_eval.effects.estimands import linear_contrasts
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
     from its_eval.pipeline.primary import Analysis
 
 
-@dataclass(frozen=True)
-class FittedSeries:
+class FittedSeries(Struct, frozen=True):
     """One treated unit's series as it was fitted: what is simulated from.
 
     Attributes
@@ -100,8 +100,7 @@ def fitted_series(analysis: Analysis, item: Estimates, estimands: Sequence[str])
         )
 
 
-@dataclass(frozen=True)
-class Drawn:
+class Drawn(Struct, frozen=True):
     """Series without an effect in one world.
 
     Attributes

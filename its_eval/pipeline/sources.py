@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from its_eval.config.data import NHS
 from its_eval.config.outcomes import control_outcomes, evaluated_outcomes
@@ -37,8 +38,7 @@ if TYPE_CHECKING:
 Cut = Literal["nobody", "treated", "everyone"]
 
 
-@dataclass(frozen=True)
-class Disclosed:
+class Disclosed(Struct, frozen=True):
     """Rows that stand behind protected ones.
 
     Attributes
@@ -56,8 +56,7 @@ class Disclosed:
     taken: Mapping[str, IndicatorRows]
 
 
-@dataclass(frozen=True)
-class Sources:
+class Sources(Struct, frozen=True):
     """Loaded inputs.
 
     Attributes
@@ -169,8 +168,7 @@ def _workshops(config: Config) -> Workshops | None:
     return load_workshops(config.before_after)
 
 
-@dataclass(frozen=True)
-class Starts:
+class Starts(Struct, frozen=True):
     """When treated units start, as ordinals.
 
     Attributes

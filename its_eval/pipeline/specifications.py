@@ -8,12 +8,13 @@ alike; the estimates in the table keep their weights.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from its_eval.checks.conclusion import SpecificationSummary, summarise_specifications
 from its_eval.checks.result import CheckResult, Status, not_applicable, number, p_text
@@ -40,8 +41,7 @@ LEAVE_ONE_OUT = "leave_one_peer_out"
 Row = dict[str, object]
 
 
-@dataclass(frozen=True)
-class Specification:
+class Specification(Struct, frozen=True):
     """One specification: some choices that differ from the config.
 
     Attributes
@@ -162,8 +162,7 @@ def _leave_one_out(analysis: Analysis, plan: OutcomePlan, comparison: Comparison
         yield SensitivityRow(LEAVE_ONE_OUT, left[item.target], item)
 
 
-@dataclass(frozen=True)
-class SensitivityRow:
+class SensitivityRow(Struct, frozen=True):
     """The primary estimand under another choice.
 
     Attributes

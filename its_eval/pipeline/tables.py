@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from its_eval.columns import Column, TableColumns, Texts
 from its_eval.comparisons.base import comparison_of
@@ -31,8 +32,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Answers:
+class Answers(Struct, frozen=True):
     """What one estimator answers about series that were fitted together.
 
     Attributes
@@ -459,9 +459,9 @@ def peer_rows(plan: OutcomePlan) -> dict[str, list[Row]]:
             # those farther than the last peer are counted, not named
             row = {"candidate": "", "distance": np.nan, "reason": reason, "count": count}
             rows["peer_exclusions"].append(keys | row)
-        rows["peer_contributions"] += [{"unit": unit} | vars(part) for part in contributions(peer_set)]
-        rows["balance"] += [keys | vars(part) for part in balance(peer_set)]
-        rows["balance"] += [keys | vars(part) for part in pre_period_balance(plan, unit)]
+        rows["peer_contributions"] += [{"unit": unit} | asdict(part) for part in contributions(peer_set)]
+        rows["balance"] += [keys | asdict(part) for part in balance(peer_set)]
+        rows["balance"] += [keys | asdict(part) for part in pre_period_balance(plan, unit)]
     return rows
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from its_eval.checks.joint_placebo import JointPlacebo, joint_placebo
 from its_eval.checks.result import CheckResult
@@ -35,8 +36,7 @@ if TYPE_CHECKING:
 SET = "treated units"
 
 
-@dataclass(frozen=True)
-class SetAnswer:
+class SetAnswer(Struct, frozen=True):
     """The mean effect of the treated units at one interruption.
 
     Attributes

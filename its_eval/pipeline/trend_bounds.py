@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from its_eval.checks.result import CheckResult, not_applicable
 from its_eval.checks.trend_bounds import (
@@ -78,8 +80,7 @@ def bounds_of(analysis: Analysis, item: Estimates, position: int) -> dict[str, T
     return found
 
 
-@dataclass
-class TrendBoundRows:
+class TrendBoundRows(Struct, dict=True):
     """Makes the check ``trend_bounds`` and the rows of its table for one outcome and comparison.
 
     Attributes
@@ -95,8 +96,9 @@ class TrendBoundRows:
     analysis: Analysis
     donors: Mapping[str, tuple[Target, ...]]
 
-    def __post_init__(self) -> None:
-        self._sizes_of: dict[tuple[int, object], FloatArray] = {}
+    @cached_property
+    def _sizes_of(self) -> dict[tuple[int, object], FloatArray]:
+        return {}
 
     def of(self, item: Estimates) -> list[tuple[str, CheckResult, list[Row]]]:
         """Return, for every series of a fit, its unit, the check, and rows of ``trend_bounds``."""

@@ -7,10 +7,10 @@ own break and a trend that bends come on top of errors of variance 1.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from its_eval.estimators.reml.autoregression import autocovariances, marginal_variance
 
@@ -57,8 +57,7 @@ def autoregressive_errors(partials: FloatArray, n: int, reps: int, rng: np.rando
     return np.asarray(autoregressive_factor(partials, n) @ white)
 
 
-@dataclass(frozen=True)
-class Errors:
+class Errors(Struct, frozen=True):
     """The errors of a fit, from which worlds start.
 
     Attributes

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from its_eval.comparisons.base import comparison_of
 from its_eval.estimators.kind import autoregressive_order
@@ -47,8 +48,7 @@ def _same_estimator(estimator: Estimator) -> Estimator:
 ChoosePeers = Callable[[str, tuple[str, ...], int, str], tuple[str, ...]]
 
 
-@dataclass(frozen=True)
-class Variant:
+class Variant(Struct, frozen=True):
     """One choice of one dimension.
 
     Attributes
@@ -329,8 +329,7 @@ def _transition(length: int) -> Callable[[OutcomePlan], OutcomePlan]:
     return change
 
 
-@dataclass(frozen=True)
-class Estimated:
+class Estimated(Struct, frozen=True):
     """The primary estimate with some peers.
 
     Attributes
@@ -344,8 +343,7 @@ class Estimated:
     conf_high: float
 
 
-@dataclass(frozen=True)
-class StabilityOfUnit:
+class StabilityOfUnit(Struct, frozen=True):
     """The peers of a unit under other choices.
 
     Attributes

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
+from msgspec import Struct
 
 from its_eval.columns import BEFORE_AFTER, BEFORE_AFTER_SIZES
 from its_eval.errors import DataError
@@ -35,8 +36,7 @@ NAMES = {
 _HINT = "before_after.columns and before_after.follow_ups say which columns hold them"
 
 
-@dataclass(frozen=True)
-class Workshops:
+class Workshops(Struct, frozen=True):
     """What the table of a section held: projects, or else published statistics."""
 
     projects: Projects | None = None

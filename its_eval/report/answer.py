@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import asdict
+
 from its_eval.columns import ALL_INTERRUPTIONS, THE_SET
 from its_eval.evaluation import NOT_RECORDED, Row, Verdict, in_order_of_designs, records
 from its_eval.report.blocks import (
@@ -67,7 +69,7 @@ def _set_sentences(source: ReportSource, outcome: str) -> list[Sentence]:
     if not said:
         old = records(in_order_of_designs(pooled))
         said = [
-            (f"pooled:{place}", vars(_not_recorded(source, row)), int(row["n_units"])) for place, row in old
+            (f"pooled:{place}", asdict(_not_recorded(source, row)), int(row["n_units"])) for place, row in old
         ]
     found = []
     for origin, row, n_units in said:

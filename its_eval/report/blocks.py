@@ -7,16 +7,16 @@ table that it was read from, so that a reader (and a test) can hold the page aga
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from its_eval.figures.catalogue import FigureTask
 
 
-@dataclass(frozen=True)
-class StoredFigure:
+class StoredFigure(Struct, frozen=True):
     """A figure among the files of a run.
 
     Attributes
@@ -39,8 +39,7 @@ class StoredFigure:
         return self.task.stem
 
 
-@dataclass(frozen=True)
-class Number:
+class Number(Struct, frozen=True):
     """A number as it is printed, with the cell that it stands in.
 
     Attributes
@@ -64,8 +63,7 @@ class Number:
         return repr(float(self.value))
 
 
-@dataclass(frozen=True)
-class Link:
+class Link(Struct, frozen=True):
     """A link within the page, or to a file beside it."""
 
     text: str
@@ -73,16 +71,14 @@ class Link:
     kind: ClassVar[str] = "link"
 
 
-@dataclass(frozen=True)
-class Code:
+class Code(Struct, frozen=True):
     """A key, a file or a hash, printed as it is typed."""
 
     text: str
     kind: ClassVar[str] = "code"
 
 
-@dataclass(frozen=True)
-class Strong:
+class Strong(Struct, frozen=True):
     """Words that carry the message of a sentence."""
 
     text: str
@@ -92,8 +88,7 @@ class Strong:
 Part: TypeAlias = str | Number | Link | Code | Strong
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(Struct, frozen=True):
     """A cell of a table.
 
     Attributes
@@ -121,16 +116,14 @@ class Cell:
         )
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(Struct, frozen=True):
     """A column of a table: its title, and whether it holds numbers."""
 
     title: str
     numeric: bool = False
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(Struct, frozen=True):
     """A table; the first column names the row.
 
     Attributes
@@ -152,8 +145,7 @@ class Table:
     kind: ClassVar[str] = "table"
 
 
-@dataclass(frozen=True)
-class Sentence:
+class Sentence(Struct, frozen=True):
     """A paragraph, or an item of a list.
 
     Attributes
@@ -172,16 +164,14 @@ class Sentence:
     kind: ClassVar[str] = "sentence"
 
 
-@dataclass(frozen=True)
-class Bullets:
+class Bullets(Struct, frozen=True):
     """A list."""
 
     items: Sequence[Sentence]
     kind: ClassVar[str] = "bullets"
 
 
-@dataclass(frozen=True)
-class Heading:
+class Heading(Struct, frozen=True):
     """A heading within a section: level 3 or 4."""
 
     text: str
@@ -190,8 +180,7 @@ class Heading:
     kind: ClassVar[str] = "heading"
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(Struct, frozen=True):
     """A figure of the run.
 
     Attributes
@@ -216,8 +205,7 @@ class Picture:
     kind: ClassVar[str] = "picture"
 
 
-@dataclass(frozen=True)
-class Folded:
+class Folded(Struct, frozen=True):
     """Blocks that a reader opens."""
 
     title: str
@@ -225,8 +213,7 @@ class Folded:
     kind: ClassVar[str] = "folded"
 
 
-@dataclass(frozen=True)
-class WhatIf:
+class WhatIf(Struct, frozen=True):
     """Controls with which a reader tries other choices.
 
     Attributes
@@ -239,8 +226,7 @@ class WhatIf:
     kind: ClassVar[str] = "what_if"
 
 
-@dataclass(frozen=True)
-class ForestRow:
+class ForestRow(Struct, frozen=True):
     """A row of a small forest: one interval.
 
     Attributes
@@ -267,8 +253,7 @@ class ForestRow:
     together: bool = False
 
 
-@dataclass(frozen=True)
-class Forest:
+class Forest(Struct, frozen=True):
     """A small forest plot, as a table whose intervals are drawn.
 
     Attributes
@@ -297,8 +282,7 @@ class Forest:
 Block: TypeAlias = Table | Sentence | Bullets | Heading | Picture | Folded | Forest | WhatIf
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(Struct, frozen=True):
     """A section of a page with its place in the contents list; a folded one is opened by its title."""
 
     ident: str
@@ -307,8 +291,7 @@ class Section:
     folded: bool = False
 
 
-@dataclass(frozen=True)
-class FirstScreen:
+class FirstScreen(Struct, frozen=True):
     """What a reader sees without moving the page.
 
     Attributes

@@ -14,11 +14,11 @@ Turner et al. 2020, doi:10.1016/j.jclinepi.2020.02.006; Hategeka et al. 2020, do
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from msgspec import Struct
 
 from its_eval.config.faults import did_you_mean, one_of, show
 from its_eval.config.reading import read_file
@@ -36,8 +36,7 @@ if TYPE_CHECKING:
 LOW, REPORTED, ABSENT = "low risk", "reported", "not reported"
 
 
-@dataclass(frozen=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What is known about an item: words, and a result when no person has to judge."""
 
     words: str
@@ -282,8 +281,7 @@ _ANSWER_KEYS = ("judgement", "reason", "by")
 _HINT = "an answer is e.g. epoc: {outcome_objective: {judgement: low, reason: routine records, by: A. Name}}"
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(Struct, frozen=True):
     """One item of a checklist.
 
     Attributes

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from msgspec import Struct, field
 
 from its_eval.columns import COLUMNS, SORT_KEYS, make_table
 from its_eval.errors import UsageError
@@ -26,8 +26,7 @@ _ALSO_KEYS = {"coefficients": ("term",), "error_model": ("term",), "effects": ("
 _SINGLE = "row"
 
 
-@dataclass(frozen=True)
-class Tolerance:
+class Tolerance(Struct, frozen=True):
     """How far apart two numbers may be: ``|a - b| <= absolute + relative * max(|a|, |b|)``.
 
     Attributes
@@ -40,8 +39,7 @@ class Tolerance:
     absolute: float = 0.0
 
 
-@dataclass(frozen=True)
-class ColumnChange:
+class ColumnChange(Struct, frozen=True):
     """One column whose cells differ.
 
     Attributes
@@ -61,8 +59,7 @@ class ColumnChange:
     second: Any
 
 
-@dataclass(frozen=True)
-class TableChange:
+class TableChange(Struct, frozen=True):
     """What differs between two tables.
 
     Attributes
@@ -210,8 +207,7 @@ _ANSWER = ("label", "direction")
 _HINT = "name two folders that its-eval wrote, e.g. results/old results/new"
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(Struct, frozen=True):
     """One thing that is not the same; a value is None where a result does not have it."""
 
     what: str
@@ -219,8 +215,7 @@ class Change:
     second: Any
 
 
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """What differs between two results.
 
     Attributes

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from its_eval.config.faults import did_you_mean, one_of, show
 from its_eval.config.reading import read_file
@@ -28,8 +29,7 @@ _KEYS = ("organisation", "title", "logo", "logo_alt", "footer", "colours")
 _HINT = "keys of a house style: organisation, title, logo, logo_alt, footer, colours: {accent}"
 
 
-@dataclass(frozen=True)
-class HouseStyle:
+class HouseStyle(Struct, frozen=True):
     """How an organisation's pages look.
 
     Attributes
@@ -110,7 +110,7 @@ def make_house_style(tree: Mapping[str, Any], folder: Path) -> HouseStyle:
 
 
 def _accent(colours: object, problems: list[str]) -> str:
-    default = HouseStyle.accent
+    default = HouseStyle().accent
     if colours is None:
         return default
     if not isinstance(colours, Mapping):

@@ -8,10 +8,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import zlib
-from dataclasses import replace
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from its_eval.report.answer import answer
 from its_eval.report.before_after import before_after

@@ -8,11 +8,12 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from its_eval.figures.catalogue import report_tasks
 from its_eval.figures.drawing import draw_figures, figures_of_the_report
@@ -37,8 +38,7 @@ if TYPE_CHECKING:
     from its_eval.report.source import StoredRun
 
 
-@dataclass(frozen=True)
-class OverviewEntry:
+class OverviewEntry(Struct, frozen=True):
     """One run of an overview.
 
     Attributes
@@ -56,8 +56,7 @@ class OverviewEntry:
     report: str
 
 
-@dataclass(frozen=True)
-class Adjustment:
+class Adjustment(Struct, frozen=True):
     """How p-values are adjusted over all runs.
 
     Attributes

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from msgspec import Struct, field
 
 from its_eval.columns import BESIDE, COLUMNS, THE_SET, make_table
 from its_eval.errors import UsageError
@@ -61,8 +62,7 @@ def anchor(*parts: str) -> str:
     return "-".join(_NOT_IN_ANCHOR.sub("-", part) for part in parts if part)
 
 
-@dataclass(frozen=True)
-class ReportSource:
+class ReportSource(Struct, frozen=True):
     """What the sections of a report read.
 
     Attributes
@@ -253,8 +253,7 @@ _BESIDE_TEXTS = frozenset(
 _HINT = "name the folder that `its-eval run` wrote, e.g. results/sample"
 
 
-@dataclass(frozen=True)
-class StoredRun:
+class StoredRun(Struct, frozen=True):
     """A result on disk.
 
     Attributes

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from its_eval.columns import ALL_INTERRUPTIONS
 from its_eval.comparisons.catalogue import COMPARISONS
@@ -44,8 +45,7 @@ def doubts(evaluation: Evaluation, outcome: str, design: str, named: Callable[[s
     return [_said(doubt, every, named) for doubt in found]
 
 
-@dataclass(frozen=True)
-class _Doubt:
+class _Doubt(Struct, frozen=True):
     """What weakens an answer, and for which units; none where it is about no unit. One may stand within."""
 
     words: str

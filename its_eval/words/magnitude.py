@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from its_eval.evaluation import NO_CLEAR_CHANGE, NOT_ANSWERED
 from its_eval.words.labels import short_words
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
 _ALLOWED = (0.0, 100.0)
 
 
-@dataclass(frozen=True)
-class Cases:
+class Cases(Struct, frozen=True):
     """An effect in cases.
 
     Attributes

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
+from msgspec import Struct
 
 from its_eval.columns import ALL_INTERRUPTIONS, THE_SET
 from its_eval.comparisons.catalogue import COMPARISONS
@@ -57,8 +57,7 @@ FEW_UNITS = 2
 NAMED_DOUBTS = 3
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(Struct, frozen=True):
     """A line of the screen.
 
     Attributes

@@ -2,10 +2,10 @@
 
 import random
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from its_eval.columns import BY_RULE, DEVIATION, NO_REASON
 from its_eval.config import load_config

@@ -1,12 +1,9 @@
 """A comparison from outside: a unit against its nearest peer alone."""
 
-from dataclasses import dataclass
-
 from its_eval.comparisons.base import Comparison
 
 
-@dataclass(frozen=True)
-class NearestPeer(Comparison):
+class NearestPeer(Comparison, frozen=True):
     def peers(self, plan, unit):
         return super().peers(plan, unit)[:1]
 

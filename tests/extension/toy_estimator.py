@@ -1,6 +1,6 @@
 """An estimator from outside: least squares whose standard errors are doubled, for people who trust nothing."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from its_eval.estimators.kind import EstimatorKind
 from its_eval.estimators.least_squares import fit_ols

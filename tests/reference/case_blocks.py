@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
+from msgspec.structs import replace
 
 from its_eval.estimators.arima import fit_arima
 from its_eval.estimators.glm import fit_glm

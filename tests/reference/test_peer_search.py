@@ -2,11 +2,11 @@
 
 import math
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from its_eval.data.attributes import Characteristics, Units, load_characteristics, load_units
 from its_eval.peers import search

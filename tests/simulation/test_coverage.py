@@ -7,12 +7,12 @@ weights and the estimator of ``configs/sample.yaml``.
 import importlib.util
 import sys
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.config import load_config

@@ -9,6 +9,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from msgspec.structs import astuple
 
 from its_eval.checks.conclusion import conclude, direction
 from its_eval.effects.attribution import attribution
@@ -108,7 +109,7 @@ def labelled(effects=(0.0,) * TREATED, breaks=0.0, which=1, panels=PANELS, seed=
         for panel in range(BLOCK):
             places = np.arange(panel * UNITS, (panel + 1) * UNITS)
             own, donors = (
-                ContrastEstimates(*(part[some][:, :2] for part in vars(read).values()))
+                ContrastEstimates(*(part[some][:, :2] for part in astuple(read)))
                 for some in (places[:TREATED], places[TREATED:])
             )
             beside = attribution(own, donors, centred=True)

@@ -152,7 +152,7 @@ HOMES = {
         *("evaluation.py", "result.py", "columns.py"),
     ),
 }
-KNOWN = {*HOMES, "numpy", "scipy"}
+KNOWN = {*HOMES, "numpy", "scipy", "msgspec"}
 #: Where text is searched for patterns in what faces people, and in which text. Facts come as columns: no
 #: sentence is taken apart or mended.
 PATTERNS = {

@@ -1,11 +1,11 @@
 """Estimands and bands against least squares worked out by statsmodels and numpy."""
 
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from msgspec.structs import asdict, replace
 from scipy import optimize, stats
 
 from its_eval.design.matrix import Interruption, Season, build_design
@@ -63,7 +63,7 @@ def get(design, fit, used, *, confidence=0.95, number=0, link="none", offset=Non
         if kind.interruption == number and columns.present[1, place]:
             assert (kind.estimand, kind.scale) not in found
             numbers = {name: getattr(columns, name)[1, place] for name in NUMBERS}
-            found[kind.estimand, kind.scale] = SimpleNamespace(**vars(kind), **numbers)
+            found[kind.estimand, kind.scale] = SimpleNamespace(**asdict(kind), **numbers)
     return found
 
 

@@ -1,9 +1,8 @@
 """The mean effect of a set of units against dense covariance matrices and the cases that are known exactly."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from scipy import linalg, special, stats
 
 from its_eval.effects.set_effect import UnitPart, set_effect, whitened_parts

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from its_eval.estimators.least_squares import fit_ols
 from its_eval.estimators.prais_winsten import fit_prais_winsten

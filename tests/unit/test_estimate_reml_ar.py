@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from its_eval.estimators.fit import SingularDesignError, missing_patterns
 from its_eval.estimators.reml import reml_ar

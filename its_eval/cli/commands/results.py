@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from msgspec import to_builtins
+from msgspec.structs import asdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -140,8 +141,8 @@ _DIGITS = 8
 
 def as_json(comparison: Comparison) -> dict[str, Any]:
     """Return a comparison as plain values; tables that do not differ are left out."""
-    content = asdict(comparison)
-    content["tables"] = [asdict(table) for table in comparison.changed_tables]
+    content: dict[str, Any] = to_builtins(comparison)
+    content["tables"] = to_builtins(comparison.changed_tables)
     return {"same": comparison.same, "tables_compared": len(comparison.tables), **content}
 
 
@@ -260,7 +261,7 @@ def verify(
     by_folder = {folder: verify(folder) for folder in runs}
     if format_ == "json":
         content = [
-            {"run": str(folder), "same": not deviations, "deviations": [vars(item) for item in deviations]}
+            {"run": str(folder), "same": not deviations, "deviations": [asdict(item) for item in deviations]}
             for folder, deviations in by_folder.items()
         ]
         typer.echo(json.dumps(content, indent=1, ensure_ascii=False))

@@ -8,11 +8,11 @@ of r2 is divided more finely: a cycle of frequency w makes the likelihood singul
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 from numpy.polynomial import chebyshev
 
 from its_eval.estimators.reml.ar2_search import unwarp, warped_box
@@ -37,8 +37,7 @@ OVERLAP = 0.15
 EXPONENTS = tuple((a, c) for a in range(DEGREE + 1) for c in range(DEGREE + 1 - a))
 
 
-@dataclass(frozen=True)
-class Panel:
+class Panel(Struct, frozen=True):
     """A rectangle of cells.
 
     Attributes

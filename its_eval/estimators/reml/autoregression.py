@@ -13,10 +13,10 @@ were exact.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 from scipy import linalg
 
 if TYPE_CHECKING:
@@ -41,8 +41,7 @@ def bound_arrays(order: int) -> tuple[FloatArray, FloatArray]:
     return bounds[:, 0], bounds[:, 1]
 
 
-@dataclass(frozen=True)
-class PrecisionTerms:
+class PrecisionTerms(Struct, frozen=True):
     """Weights of the forms S_ij and log|N|, with derivatives by the partial autocorrelations, at G points.
 
     Attributes

@@ -7,10 +7,10 @@ rounding; second ones are central differences of them, which only the length of 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from its_eval.estimators.fit import FloatArray
 
@@ -21,8 +21,7 @@ COMPLEX_STEP, REAL_STEP = 1e-20, 1e-5
 Objective = Callable[[Any], Any]
 
 
-@dataclass(frozen=True)
-class StepProfile:
+class StepProfile(Struct, frozen=True):
     """Values (S,), gradients (S, q) and Hessians (S, q, q), as ``error_model.minimise`` wants them."""
 
     value: FloatArray

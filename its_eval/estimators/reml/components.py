@@ -20,10 +20,11 @@ known by the covariance model, and rho also where w = 1 leaves nothing autoregre
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from its_eval.estimators.fit import (
     Fit,
@@ -47,8 +48,7 @@ if TYPE_CHECKING:
     from its_eval.estimators.fit import BoolArray, CovarianceModel
 
 
-@dataclass(frozen=True)
-class Tridiagonal:
+class Tridiagonal(Struct, frozen=True):
     """Symmetric tridiagonal matrices, real or complex.
 
     Attributes
@@ -74,8 +74,7 @@ class Tridiagonal:
         return product
 
 
-@dataclass(frozen=True)
-class Component:
+class Component(Struct, frozen=True):
     """The other component, of one series or of all.
 
     Attributes
@@ -163,8 +162,7 @@ def solve_tridiagonal(
     return solved.T.reshape(columns.shape), logs.sum(axis=1)
 
 
-@dataclass(frozen=True)
-class ObservedDesign:
+class ObservedDesign(Struct, frozen=True):
     """A design over its observed months.
 
     Attributes
@@ -200,8 +198,7 @@ def observed_design(X: FloatArray, observed: BoolArray) -> ObservedDesign:
     return ObservedDesign(used, *np.linalg.qr(used), np.flatnonzero(observed).astype(np.float64))
 
 
-@dataclass(frozen=True)
-class InverseForms:
+class InverseForms(Struct, frozen=True):
     """Quadratic forms in the inverse of V for sigma = 1, at P points (real, or complex for derivatives).
 
     Attributes

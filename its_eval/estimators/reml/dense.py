@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from scipy import linalg
 
 from its_eval.estimators.fit import BoolArray, FloatArray
@@ -33,8 +33,7 @@ DECREMENT = 1e-10
 SETTLED = 1e-6
 
 
-@dataclass(frozen=True)
-class RestrictedMaximum:
+class RestrictedMaximum(Struct, frozen=True):
     """Where a restricted likelihood is largest within its bounds.
 
     Attributes
@@ -55,8 +54,7 @@ class RestrictedMaximum:
     converged: bool
 
 
-@dataclass(frozen=True)
-class _Point:
+class _Point(Struct, frozen=True):
     """Log-likelihood without constants, its gradient (q,), the expected information (q, q) and the scale."""
 
     value: float

@@ -12,11 +12,11 @@ weighted sum of fixed 0/1 forms: with S_ij of ``autoregression`` split by where 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from its_eval.estimators.fit import BoolArray, FloatArray
@@ -42,8 +42,7 @@ LARGEST_RATIO = 100.0
 LONGEST_STEP, LONGEST_RATIO_STEP = 0.3, 1.0
 
 
-@dataclass(frozen=True)
-class ErrorModel:
+class ErrorModel(Struct, frozen=True, dict=True):
     """AR(p) errors over n months, of constant variance or with one variance per segment.
 
     The parameters theta are the p partial autocorrelations and, by segment, the log variance ratio behind

@@ -16,11 +16,11 @@ included, is followed to the exact local optimum, and the best is kept.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from its_eval.estimators.reml.ar1 import to_rho, to_warped
 from its_eval.estimators.reml.ar2_search import ProfileSearch, best_starts, search_points, to_partials
@@ -36,8 +36,7 @@ if TYPE_CHECKING:
     from its_eval.estimators.reml.error_model import ErrorModel
 
 
-@dataclass(frozen=True)
-class OrthonormalDesigns:
+class OrthonormalDesigns(Struct, frozen=True):
     """Designs of the same size, each with an orthonormal basis.
 
     Attributes
@@ -72,8 +71,7 @@ class OrthonormalDesigns:
         return OrthonormalDesigns(self.basis[series], triangular, isolated)
 
 
-@dataclass(frozen=True)
-class SeriesForms:
+class SeriesForms(Struct, frozen=True):
     """S series that have the same number of months and columns.
 
     Attributes
@@ -221,8 +219,7 @@ FINER = {1: 3, 2: 3, 3: 2}
 WINDOW = 8
 
 
-@dataclass(frozen=True)
-class FormsProfile:
+class FormsProfile(Struct, frozen=True):
     """The objective of S series, each at parameters theta (q,) of its own.
 
     Attributes

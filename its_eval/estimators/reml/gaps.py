@@ -12,11 +12,11 @@ columns, so that the forms of a series are taken from those of the design instea
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from its_eval.estimators.fit import (
     Fit,
@@ -283,8 +283,7 @@ class GappyDesign:
         forms[:, n_forms:] = np.swapaxes(products[order + 1 :], 0, 1)
 
 
-@dataclass(frozen=True)
-class _SharedPoints:
+class _SharedPoints(Struct, frozen=True):
     """What all series have in common at some points of the search.
 
     Attributes

@@ -13,12 +13,12 @@ then grow only with missing months that are neighbours or near the ends, as each
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from its_eval.estimators.reml.autoregression import PrecisionTerms, autocovariances, form_pairs
 from its_eval.estimators.shared_basis import by_count
@@ -60,8 +60,7 @@ def _selectors(order: int) -> tuple[FloatArray, FloatArray, FloatArray, FloatArr
     return totals, identity[:, left], identity[:, right], np.where(left == right, -1.0, -2.0)
 
 
-@dataclass(frozen=True)
-class IsolatedTerms:
+class IsolatedTerms(Struct, frozen=True):
     """Weights of the forms of isolated months, with derivatives by the partial autocorrelations, at G points.
 
     Attributes

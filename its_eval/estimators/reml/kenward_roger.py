@@ -41,10 +41,10 @@ is the ordinary F test.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 from scipy import special
 
 from its_eval.estimators.fit import MINIMUM_DF, BoolArray, CovarianceModel, FloatArray
@@ -213,8 +213,7 @@ def _inverse_information(information: FloatArray, known: BoolArray) -> FloatArra
 RANK_TOLERANCE = 1e-10
 
 
-@dataclass(frozen=True)
-class JointTest:
+class JointTest(Struct, frozen=True):
     """Test that all of several contrasts are zero.
 
     Attributes
@@ -234,8 +233,7 @@ class JointTest:
     p_value: float
 
 
-@dataclass(frozen=True)
-class JointScale:
+class JointScale(Struct, frozen=True):
     """What makes an F test of the estimates b of l contrasts, of S series.
 
     Attributes

@@ -16,10 +16,10 @@ count as known.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from its_eval.estimators.fit import BoolArray, CovarianceModel, FloatArray
@@ -45,8 +45,7 @@ SEARCHED_AT_ONCE = 256
 Extra = Literal["", "factor", "constant"]
 
 
-@dataclass(frozen=True)
-class LatentModel:
+class LatentModel(Struct, frozen=True):
     """What is estimated of V.
 
     The parameters theta are ``log(1 + s^2/u)``, u the typical noise of a series; rho, unless the process is a
@@ -100,8 +99,7 @@ class LatentModel:
         return variance, rho, noise
 
 
-@dataclass(frozen=True)
-class LatentSeries:
+class LatentSeries(Struct, frozen=True):
     """S series over the n periods that all of them have.
 
     Attributes
@@ -135,8 +133,7 @@ class LatentSeries:
         )
 
 
-@dataclass(frozen=True)
-class Regression:
+class Regression(Struct, frozen=True):
     """Generalised least squares at B points (complex for derivatives).
 
     Attributes
@@ -205,8 +202,7 @@ def regress(model: LatentModel, series: LatentSeries, which: NDArray[np.intp], t
     return Regression(value, inner, shift + coordinates[which])
 
 
-@dataclass(frozen=True)
-class _Profile:
+class _Profile(Struct, frozen=True):
     """The objective with its derivatives, as ``minimise`` wants it."""
 
     value: FloatArray

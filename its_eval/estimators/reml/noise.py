@@ -25,11 +25,12 @@ split the difference between the two and understates the uncertainty of a trend 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
@@ -54,8 +55,7 @@ from its_eval.estimators.reml.kenward_roger import dense_kenward_roger
 from its_eval.estimators.reml.reml_ar import FLAGS, autocorrelation_flags
 
 
-@dataclass(frozen=True)
-class NoiseDesign:
+class NoiseDesign(Struct, frozen=True):
     """A design of n rows and k columns, indicator columns of missing months included, in the sine basis.
 
     Attributes
@@ -112,8 +112,7 @@ def noise_design(X: FloatArray) -> NoiseDesign:
     )
 
 
-@dataclass(frozen=True)
-class NoiseForms:
+class NoiseForms(Struct, frozen=True):
     """Quadratic forms in ``V^{-1}`` at S points, one for each series (real, or complex for derivatives).
 
     Attributes

@@ -11,11 +11,11 @@ matrix product.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from its_eval.estimators.reml.autoregression import PrecisionTerms, form_pairs, precision_terms
 from its_eval.estimators.reml.reduction import ReducedDesign, ReducedSeries, pack_symmetric
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from its_eval.estimators.fit import FloatArray
 
 
-@dataclass(frozen=True)
-class DesignMatrices:
+class DesignMatrices(Struct, frozen=True, dict=True):
     """What the design contributes at G points of the partial autocorrelations.
 
     Attributes
@@ -149,8 +148,7 @@ def objective_values(design: ReducedDesign, series: ReducedSeries, partials: Flo
     return values
 
 
-@dataclass(frozen=True)
-class ProfileValues:
+class ProfileValues(Struct, frozen=True):
     """The objective ``log RSS + log h`` of S series, each at partial autocorrelations of its own.
 
     Attributes

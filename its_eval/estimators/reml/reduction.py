@@ -8,10 +8,10 @@ series is described by ``b = Q'y``, ``F'e`` and a_0..a_p, whatever the number of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from its_eval.estimators.reml.autoregression import form_pairs
 
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 SPAN_TOLERANCE = 1e-9
 
 
-@dataclass(frozen=True)
-class ReducedDesign:
+class ReducedDesign(Struct, frozen=True):
     """A design of n rows and k columns in the coordinates Z = [Q F], q = k + r.
 
     Attributes
@@ -81,8 +80,7 @@ class ReducedDesign:
         return np.asarray(weights @ np.eye(self.order + 1)[lags])
 
 
-@dataclass(frozen=True)
-class ReducedSeries:
+class ReducedSeries(Struct, frozen=True):
     """What is left of S series.
 
     Attributes

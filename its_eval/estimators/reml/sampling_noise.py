@@ -8,9 +8,8 @@ be autocorrelated.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
+from msgspec.structs import replace
 
 from its_eval.estimators.fit import BoolArray, Fit, FloatArray, missing_patterns, scatter
 from its_eval.estimators.reml.components import (

@@ -12,11 +12,11 @@ Newton's method minimises, and a second one reads off the rest.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from its_eval.estimators.fit import (
     MINIMUM_DF,
@@ -63,8 +63,7 @@ if TYPE_CHECKING:
     from its_eval.estimators.reml.reduction import ReducedDesign
 
 
-@dataclass(frozen=True)
-class ArStatistics:
+class ArStatistics(Struct, frozen=True):
     """Contrasts of S series with AR errors, without their covariance models.
 
     Attributes
@@ -352,8 +351,7 @@ class Ar2Tables:
         return complete_statistics(added, std_error, df, partials, outcomes.flags, design.residual_df)
 
 
-@dataclass(frozen=True)
-class _Outcomes:
+class _Outcomes(Struct, frozen=True):
     """Series after their reduction.
 
     Attributes
@@ -408,8 +406,7 @@ def _products(tables: FloatArray, columns: FloatArray, groups: list[tuple[int, s
     return result
 
 
-@dataclass(frozen=True)
-class TablePolicy:
+class TablePolicy(Struct, frozen=True):
     """When the tables of a design are worth while.
 
     Attributes

@@ -1,10 +1,9 @@
 """Lists of organisations that merged, were renamed or split, and what they do to series."""
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
+from msgspec.structs import replace
 
 from its_eval.calendar import MONTHS, Calendar
 from its_eval.config.data import NHS

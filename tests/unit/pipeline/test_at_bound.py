@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from msgspec.structs import astuple
 from statsmodels.regression.linear_model import OLS
 
 from its_eval.comparisons.catalogue import COMPARISONS
@@ -114,7 +115,7 @@ def test_contrasts_alone_have_the_numbers_of_whole_fits(make_world, made, entry)
         for item in estimates_of(world, whole_fits, **changes):
             read = item.statistics.estimates
             for place, unit in enumerate(item.units):
-                numbers = np.concatenate([array[place] for array in vars(read).values()])
+                numbers = np.concatenate([array[place] for array in astuple(read)])
                 rows[unit] = (item.inference, item.reading.names, numbers)
         by_unit.append(rows)
     assert {inference for inference, *_ in by_unit[0].values()} == {"random_walk", "kr1"}

@@ -1,12 +1,12 @@
 """A run from tables to tables: what is fitted, what is not and why, and what the rows say."""
 
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from msgspec.structs import replace
 
 from its_eval.checks.conclusion import conclude
 from its_eval.config import load_config, to_yaml

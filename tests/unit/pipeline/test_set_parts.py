@@ -1,10 +1,9 @@
 """What units bring to a set, by estimator: whitened residuals and contrasts against dense matrices."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from msgspec.structs import replace
 
 from its_eval.effects.set_effect import set_effect
 from its_eval.pipeline.set_parts import parts_of

@@ -1,9 +1,8 @@
 """The sheet: which series share a design, how periods are weighted, and the variance of differences."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.design.matrix import Interruption, build_design

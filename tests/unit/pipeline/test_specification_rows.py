@@ -1,10 +1,10 @@
 """The specification curve: every choice alone, all together, without each peer, and its rank among donors."""
 
-from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from its_eval.comparisons.catalogue import COMPARISONS
 from its_eval.pipeline.donors import donor_targets, targets_of_donors

@@ -1,10 +1,9 @@
 """Synthetic control: weights against a general solver, and a design without standard errors."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from by_hand import LeastSquares, segments
+from msgspec.structs import replace
 from scipy import optimize
 
 from its_eval.comparisons.synthetic import SYNTHETIC, mixed

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from msgspec import structs
 
 from its_eval.columns import COLUMNS, THE_SET, make_table
 from its_eval.evaluation import CHANGED, CHANGED_MORE, NO_CLEAR_CHANGE, NOT_ANSWERED, NOT_CLEARLY_MORE
@@ -161,7 +162,7 @@ def test_of_many_outcomes_there_is_a_table(run):
     rows = [ROW | {"outcome": name} for name in names]
     source = source_of(run, rows)
     about = dict.fromkeys(names, run.evaluation.outcomes["waits"])
-    screen = first_screen(replace(source, evaluation=replace(source.evaluation, outcomes=about)))
+    screen = first_screen(structs.replace(source, evaluation=replace(source.evaluation, outcomes=about)))
     assert "of four outcomes change" in screen.question
     assert [type(block) for section in screen.answers for block in section.blocks] == [Table]
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from msgspec import structs
 from statsmodels.stats.multitest import multipletests
 
 from its_eval.columns import THE_SET, make_table
@@ -120,7 +121,7 @@ def test_style_and_answers_of_the_config_or_instead_of_them(stored, tmp_path, ta
     chosen = run.config.output.report.model_copy(update={"style": style, "answers": answers})
     output = run.config.output.model_copy(update={"report": chosen})
     config = run.config.model_copy(update={"output": output})
-    assert taken_apart(report_of(replace(run, config=config))).source.count(">a strike<") == 1
+    assert taken_apart(report_of(structs.replace(run, config=config))).source.count(">a strike<") == 1
     style.write_text("colour: x\n", encoding="utf-8")
     with pytest.raises(ConfigError, match="'colour' is not a key of a house style"):
         report_of(run, style=style)

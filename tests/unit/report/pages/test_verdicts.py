@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from its_eval.columns import COLUMNS, THE_SET, make_table
 from its_eval.evaluation import CHANGED, CHANGED_MORE, NO_CLEAR_CHANGE, NOT_ANSWERED, NOT_CLEARLY_MORE
@@ -226,7 +227,7 @@ def test_of_a_result_older_than_the_verdicts_nothing_is_concluded_of_the_set(run
     source = source_of(run, pooled=[SET | {"conf_high": 0.1}], checks=[JOINT, JOINT | {"design": "single"}])
     del source.evaluation.tables["pooled"]["minimum_detectable"]
     del source.evaluation.tables["verdicts"]
-    source = replace(source, evaluation=with_every_table(source.evaluation))
+    source = structs.replace(source, evaluation=with_every_table(source.evaluation))
     assert in_words(set_sentences(source)[0]) == (
         "Both units together, compared with their peers: the conclusion is not recorded; change of trend −0.25 days "
         "a month (95 % interval −0.45 to 0.10; p = 0.012). 16 % of all sets of units changed as much."
