@@ -1,8 +1,9 @@
 """Writing figures as SVG and PNG: Matplotlib's own writer, with what it repeats from figure to figure kept.
 
-An SVG has the bytes of ``figure.savefig(path, format="svg")``. A third of the time of a run with figures went
-into setting the same words in the same outlines, and into formatting the same styles; both are done once.
-`FigureCanvas` has the name under which Matplotlib looks for the canvas of a backend.
+An SVG has the bytes of ``figure.savefig(path, format="svg")``, and a PNG is made of the pixels that
+Matplotlib draws. A third of the time of a run with figures went into setting the same words in the same
+outlines, and into formatting the same styles; both are done once. `FigureCanvas` has the name under which
+Matplotlib looks for the canvas of a backend.
 """
 # mypy: disable-error-code="no-untyped-call"
 
@@ -10,9 +11,12 @@ from __future__ import annotations
 
 import io
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib as mpl
+import numpy as np
+from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG, RendererSVG
 
 if TYPE_CHECKING:
@@ -22,10 +26,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.font_manager import FontProperties
     from matplotlib.text import Text
+    from numpy.typing import NDArray
 
 #: Without date and version of Matplotlib, so that a file changes only when the picture does.
 _NO_DATE: dict[str, Any] = {"Date": None, "Creator": None}
 _PER_INCH = 72
+#: The bits of a pixel that say its colour.
+_OPAQUE = 0xFFFFFF
 #: Of a PNG. A drawing has a dozen colours, with the shades at the edges of letters and lines: a third of the
 #: bytes.
 _COLOURS = 128
@@ -46,14 +53,22 @@ def png_bytes(figure: Figure) -> bytes:
 
     dpi = float(mpl.rcParams["savefig.dpi"])
     drawn, written = io.BytesIO(), io.BytesIO()
-    figure.savefig(drawn, format="raw")
+    figure.savefig(drawn, format="raw", backend=f"module://{__name__}")
     # whole pixels, as Matplotlib counts them
     width, height = (int(inches * dpi + 1e-8) for inches in figure.get_size_inches())
-    image = Image.frombuffer("RGBA", (width, height), drawn.getvalue(), "raw", "RGBA", 0, 1)
-    palette = image.convert("RGB").quantize(
-        _COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+    pixels = np.frombuffer(drawn.getbuffer(), dtype=np.uint32)
+    # a million pixels are some ten thousand runs of a few thousand colours, among which a palette is chosen
+    starts = np.concatenate(([0], np.flatnonzero(pixels[1:] != pixels[:-1]) + 1))
+    runs = pixels[starts] & _OPAQUE
+    colours = np.unique(runs)
+    single = Image.frombytes("RGBX", (len(colours), 1), colours.tobytes()).convert("RGB")
+    chosen = single.quantize(_COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    places = np.asarray(chosen)[0][np.searchsorted(colours, runs)]
+    image = Image.frombytes(
+        "P", (width, height), np.repeat(places, np.diff(starts, append=pixels.size)).tobytes()
     )
-    palette.save(written, "PNG", dpi=(dpi, dpi))
+    image.putpalette(chosen.getpalette() or [])
+    image.save(written, "PNG", dpi=(dpi, dpi))
     return written.getvalue()
 
 
@@ -70,6 +85,13 @@ class FigureCanvas(FigureCanvasSVG):
         )
         figure.draw(renderer)
         renderer.finalize()
+
+    def print_raw(self, filename: io.BytesIO, **_: Any) -> None:
+        """Write the pixels of the figure, four bytes each, into a file that is open."""
+        width, height = self.get_width_height(physical=True)
+        renderer = _Pixels(width, height, self.figure.dpi)
+        self.figure.draw(renderer)
+        filename.write(renderer.buffer_rgba())
 
 
 class _Lines(NamedTuple):
@@ -163,6 +185,68 @@ class _Renderer(RendererSVG):
         if self._style_of_markers is not None:
             self._style_of_markers = style
         return style
+
+
+#: Letters as pixels, and where they go, by words, font and place; then sizes of words, by their font.
+_LETTERS: dict[tuple[Any, ...], list[tuple[NDArray[np.uint8], float, float, float]]] = {}
+_SIZES_IN_PIXELS: dict[tuple[Any, ...], tuple[float, float, float]] = {}
+#: Texts whose letters are kept; a page full of them has half a megabyte.
+_MOST_LETTERS = 2_000
+
+
+class _Pixels(RendererAgg):
+    """Matplotlib's renderer of pixels with a memory for texts: many stand where they stood before."""
+
+    def get_text_width_height_descent(
+        self, s: str, prop: FontProperties, ismath: Any
+    ) -> tuple[float, float, float]:
+        key = (s, hash(prop), bool(ismath), self.dpi)
+        size = _SIZES_IN_PIXELS.get(key)
+        if size is None:
+            width, height, descent = super().get_text_width_height_descent(s, prop, ismath)
+            size = float(width), float(height), float(descent)
+            if len(_SIZES_IN_PIXELS) < _MOST:
+                _SIZES_IN_PIXELS[key] = size
+        return size
+
+    def draw_text(
+        self,
+        gc: GraphicsContextBase,
+        x: float,
+        y: float,
+        s: str,
+        prop: FontProperties,
+        angle: float,
+        ismath: Any = False,
+        mtext: Text | None = None,
+    ) -> None:
+        if ismath:
+            super().draw_text(gc, x, y, s, prop, angle, ismath, mtext)
+            return
+        key = (s, hash(prop), angle, float(x), float(y), self.height, self.dpi)
+        letters = _LETTERS.get(key)
+        if letters is None:
+            letters = self._letters_of(gc, x, y, s, prop, angle, mtext)
+            if len(_LETTERS) >= _MOST_LETTERS:
+                _LETTERS.clear()
+            _LETTERS[key] = letters
+        for image, left, bottom, turned in letters:
+            self._renderer.draw_text_image(image, left, bottom, turned, gc)
+
+    def _letters_of(self, *text: Any) -> list[tuple[NDArray[np.uint8], float, float, float]]:
+        """Return what Matplotlib would draw of a text, instead of drawing it."""
+        letters: list[tuple[NDArray[np.uint8], float, float, float]] = []
+
+        def keep(image: Any, left: float, bottom: float, turned: float, _: Any) -> None:
+            letters.append((np.array(image, dtype=np.uint8), left, bottom, turned))
+
+        gc, x, y, s, prop, angle, mtext = text
+        drawing, self._renderer = self._renderer, SimpleNamespace(draw_text_image=keep)
+        try:
+            super().draw_text(gc, x, y, s, prop, angle, False, mtext)
+        finally:
+            self._renderer = drawing
+        return letters
 
 
 def _lines_of(

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from its_eval.figures import style
+from its_eval.figures import style, writing
 from its_eval.figures.catalogue import FIGURES, draw, figure_tasks
 from its_eval.figures.style import figure_svg, house_style
 from its_eval.figures.writing import png_bytes
@@ -63,7 +63,36 @@ def test_an_svg_has_the_bytes_that_matplotlib_writes(runs, ordinary, kind):
         assert figure_svg(figure) == expected.getvalue()
 
 
-def test_a_png_has_the_pixels_of_matplotlib(runs, ordinary):
+@pytest.mark.parametrize("kind", FIGURES)
+def test_pixels_are_those_of_matplotlib(runs, ordinary, kind):
+    for run in runs.values():
+        task = next((task for task in figure_tasks(run) if task.kind == kind), None)
+        if task is None:
+            continue
+        expected = io.BytesIO()
+        with house_style():
+            ordinary(run, task).savefig(expected, format="raw")
+            figure = draw(run, task)[0]
+            for _ in range(2):  # the second time from memory
+                found = io.BytesIO()
+                figure.savefig(found, format="raw", backend=f"module://{writing.__name__}")
+                assert found.getvalue() == expected.getvalue()
+
+
+def test_letters_are_forgotten_when_there_are_too_many(monkeypatch):
+    kept = {}
+    monkeypatch.setattr(writing, "_LETTERS", kept)
+    monkeypatch.setattr(writing, "_MOST_LETTERS", 3)
+    sheet = style.blank_figure(4.0, 3.0)
+    for place in range(7):
+        sheet.text(0.1, place / 10, f"line {place}")
+    with house_style():
+        first, again = png_bytes(sheet), png_bytes(sheet)
+    assert first == again
+    assert len(kept) == 2  # 14 texts, forgotten after every third
+
+
+def test_a_png_has_the_colours_of_matplotlib(runs, ordinary):
     run = runs["plain"]
     task = figure_tasks(run)[0]
     expected = io.BytesIO()
