@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import gc
-import multiprocessing
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from typing import Any, TypeVar
 
 Part = TypeVar("Part")
@@ -44,6 +42,8 @@ def side_by_side(
     meanwhile : callable
         What this process does while the others work.
     """
+    from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415  (start-up time, as below)
+
     with ProcessPoolExecutor(min(jobs, len(parts)), initializer=_keep, initargs=(of,)) as pool:
         futures = [pool.submit(_made, make, part) for part in parts]
         try:
@@ -73,7 +73,9 @@ def end_with_parent() -> None:
 
 
 def _wait_for_parent() -> None:
-    parent = multiprocessing.parent_process()
+    from multiprocessing import parent_process  # noqa: PLC0415
+
+    parent = parent_process()
     if parent is not None:
         parent.join()
         os._exit(1)

@@ -5,25 +5,19 @@ from __future__ import annotations
 import os
 import re
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 #: Characters per line of output that does not go to a terminal.
 WIDTH = 100
-#: Work shorter than this shows no progress bar.
-PROGRESS_AFTER_SECONDS = 2.0
 
 
 def data_console() -> Console:
@@ -37,40 +31,6 @@ def data_console() -> Console:
 def message_console() -> Console:
     """Return the console for messages to people."""
     return Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
-
-
-@contextmanager
-def progress_bar(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """Give a function (phrase, done, total) that moves a bar on stderr.
-
-    The bar appears only on a terminal, and only when the work has taken two seconds.
-    """
-    if quiet or not sys.stderr.isatty():
-        yield lambda _phrase, _done, _total: None
-        return
-    started = time.monotonic()
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-        TimeElapsedColumn(),
-        console=message_console(),
-        transient=True,
-    )
-    task = bar.add_task("", total=1)
-    started_drawing = False
-
-    def move(phrase: str, done: int, total: int) -> None:
-        nonlocal started_drawing
-        if not started_drawing and time.monotonic() - started > PROGRESS_AFTER_SECONDS:
-            bar.start()
-            started_drawing = True
-        bar.update(task, description=phrase, completed=done, total=max(total, 1))
-
-    try:
-        yield move
-    finally:
-        bar.stop()
 
 
 def print_table(console: Console, table: Table, rows: Sequence[Sequence[str]]) -> None:

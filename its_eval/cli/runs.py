@@ -9,7 +9,6 @@ import json
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -170,6 +169,8 @@ def _can_share(tasks: Sequence[Task], asked: Asked) -> bool:
 
 def _side_by_side(tasks: Sequence[Task], asked: Asked) -> Iterator[Done]:
     """Yield what becomes of each config, in their order."""
+    from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415  (start-up time)
+
     pool = ProcessPoolExecutor(min(asked.jobs, len(tasks)), initializer=end_with_parent)
     one_process = replace(asked, jobs=1)
     try:
@@ -236,7 +237,7 @@ def _carried_out(task: Task, asked: Asked) -> Done:
 
 def _evaluated(config: Config, task: Task, asked: Asked) -> Evaluation:
     """Evaluate a config into its folder."""
-    from its_eval.cli.console import progress_bar  # noqa: PLC0415
+    from its_eval.cli.progress import progress_bar  # noqa: PLC0415
     from its_eval.pipeline.produce import Wanted, produce  # noqa: PLC0415
 
     def foresee(cost: Cost) -> None:

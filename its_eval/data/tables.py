@@ -23,6 +23,8 @@ from its_eval.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence
 
+    import pyarrow as pa
+
 
 _BLANK_LINE = re.compile(r"[ \t]*[\r\n]")
 
@@ -329,13 +331,22 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     try:
-        frame = pq.read_table(path).to_pandas()
+        # one file is read without loading what reads folders of them
+        read = pq.read_table if path.is_dir() else _read_file
+        frame = read(path).to_pandas()
     except (pa.ArrowException, OSError) as error:
         raise DataError([f"{path}: cannot be read as Parquet: {error}"]) from None
     # what was the index of a data frame when it was saved is a column like the others
     frame = frame.reset_index([name for name in frame.index.names if name is not None])
     rows = pd.RangeIndex(1, len(frame) + 1)
     return pd.DataFrame({name: _text_or_number(frame[name]).set_axis(rows) for name in frame.columns})
+
+
+def _read_file(path: Path) -> pa.Table:
+    import pyarrow.parquet as pq  # noqa: PLC0415  (as above)
+
+    with pq.ParquetFile(path) as file:
+        return file.read()
 
 
 def _text_or_number(column: pd.Series) -> pd.Series:

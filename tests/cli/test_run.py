@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import its_eval
-from its_eval.cli import console
+from its_eval.cli import progress
 from its_eval.cli.run_text import print_plan
 from its_eval.cli.runs import failures
 from its_eval.columns import COLUMNS, make_table
@@ -772,10 +772,10 @@ class Terminal:
 
 def bar_text(monkeypatch, *, terminal=True, quiet=False, after=0.0):
     stream = Terminal(terminal=terminal)
-    monkeypatch.setattr(console.sys, "stderr", stream)
-    monkeypatch.setattr(console, "PROGRESS_AFTER_SECONDS", after)
+    monkeypatch.setattr(progress.sys, "stderr", stream)
+    monkeypatch.setattr(progress, "PROGRESS_AFTER_SECONDS", after)
     monkeypatch.setenv("TERM", "xterm")
-    with console.progress_bar(quiet=quiet) as move:
+    with progress.progress_bar(quiet=quiet) as move:
         move("drawing figures", 0, 0)
         move("drawing figures", 1, 2)
     return stream.text

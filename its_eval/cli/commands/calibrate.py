@@ -46,7 +46,7 @@ def calibrate(
       its-eval calibrate configs/sample.yaml
       its-eval calibrate config.yaml --reps 5000 --format csv > calibration.csv
     """  # noqa: D301  (a backspace keeps the lines of the help apart)
-    from its_eval.cli.console import progress_bar  # noqa: PLC0415  (start-up time)
+    from its_eval.cli.progress import progress_bar  # noqa: PLC0415  (start-up time)
     from its_eval.cli.table_result import deliver  # noqa: PLC0415
     from its_eval.config import load_config  # noqa: PLC0415
     from its_eval.pipeline.calibration import calibrate as run_calibration  # noqa: PLC0415

@@ -254,7 +254,7 @@ def _drawer(
         words = f"Intervention, from {settings.calendar.describe(ordinal)}"
 
     def draw(folder: Path) -> None:
-        from its_eval.cli.console import progress_bar  # noqa: PLC0415
+        from its_eval.cli.progress import progress_bar  # noqa: PLC0415
         from its_eval.figures.chart_pages import ChartPages, write_charts  # noqa: PLC0415
 
         pages = ChartPages(tables["summary"], tables["points"], folder, start, words, grid_only)
