@@ -9,7 +9,6 @@ import subprocess
 import sys
 import zlib
 from dataclasses import dataclass
-from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 
 import pytest
@@ -27,12 +26,6 @@ settings.register_profile("any machine", deadline=None, suppress_health_check=[H
 settings.load_profile("any machine")
 
 ROOT = Path(__file__).parents[1]
-#: Folders whose tests compare numbers, files, pages and whole runs: measured, they take twice as long, and what they
-#: run the others run too. Measured is what a branch is tested by: units and the command line.
-UNMEASURED = {
-    *("browser", "compat", "corpus", "docs", "extension", "fuzz", "golden", "property", "python", "real"),
-    *("reference", "reliability", "simulation"),
-}
 UNITS = ("A1", "A2", "B1", "B2", "B3", "B4", "B5")
 N_MONTHS = 48
 START = 30
@@ -175,22 +168,6 @@ def words_a_sentence():
     return count
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item):
-    """Measure coverage only where that is what a test is for, in processes that it starts too."""
-    cov = item.config.pluginmanager.getplugin("_cov")
-    folder = item.path.relative_to(ROOT / "tests").parts[0]
-    if folder not in UNMEASURED or cov is None or cov.cov_controller is None:
-        return (yield)
-    started = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("COVERAGE_PROCESS")}
-    cov.cov_controller.pause()
-    try:
-        return (yield)
-    finally:
-        cov.cov_controller.resume()
-        os.environ.update(started)
-
-
 @pytest.fixture(scope="session")
 def patience():
     """Seconds after which a process counts as hanging; a busy machine takes many times what a test takes."""
@@ -215,27 +192,6 @@ def program(patience):
         return Answer(done.returncode, done.stdout.decode("utf-8"), done.stderr.decode("utf-8"))
 
     return call
-
-
-@pytest.fixture(scope="session")
-def unmeasured():
-    """The environment of a process that is going to be killed, or that finds no room for its files.
-
-    Stopped while it saves what it measured, it would damage the coverage data of all tests.
-    """
-    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS")}
-
-
-@pytest.fixture(scope="session", autouse=True)
-def ended_with_the_tests():
-    """End the processes with which Python starts others, and wait for them.
-
-    Left alone they end after the tests, and save what was measured in them when coverage is gathering that of
-    all: it warns of a file that is not whole yet.
-    """
-    yield
-    forkserver._forkserver._stop()
-    resource_tracker._resource_tracker._stop()
 
 
 @pytest.fixture

@@ -38,14 +38,14 @@ def steps_of_gitlab():
 
 
 @pytest.fixture(params=[steps_of_github, steps_of_gitlab], ids=["github", "gitlab"])
-def job(request, tmp_path, small, unmeasured):
+def job(request, tmp_path, small):
     """Run the job once: job() gives the exit codes of its steps."""
     folder = tmp_path / "bin"
     folder.mkdir()
     program = folder / "its-eval"
     program.write_text(PROGRAM.format(python=sys.executable))
     program.chmod(0o755)
-    environment = unmeasured | {"PATH": f"{folder}:{os.environ['PATH']}"}
+    environment = dict(os.environ) | {"PATH": f"{folder}:{os.environ['PATH']}"}
 
     def run():
         codes = []

@@ -52,14 +52,14 @@ app.main()
 
 
 @pytest.fixture
-def killed(script, unmeasured, patience):
+def killed(script, patience):
     """Run the script that kills runs: killed(study, wanted=..., exchange=..., moments=...)."""
 
     def run(study, *, wanted, exchange, moments):
         target = study.folder / "results" / "out"
         done = subprocess.run(
             script("killed_runs.py", study.config, target, wanted, exchange, *moments),
-            env=unmeasured, capture_output=True, check=False, timeout=patience,
+            capture_output=True, check=False, timeout=patience,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr.decode()[-2000:]
         return json.loads(done.stdout)
@@ -115,7 +115,7 @@ def started():
 
 
 @pytest.fixture
-def held(started, tmp_path, unmeasured):
+def held(started, tmp_path):
     """Start a run that stops at calls of a function, but for the first ones, until ``go`` is there.
 
     held("draw_figure", arguments, free=1) gives the process and the path of ``go``.
@@ -123,7 +123,7 @@ def held(started, tmp_path, unmeasured):
 
     def start(name, *arguments, free=0):
         go = tmp_path / "go"
-        process = started(name, go, free, "run", *arguments, call=("-c", HELD), env=unmeasured)
+        process = started(name, go, free, "run", *arguments, call=("-c", HELD))
         return process, go
 
     return start
@@ -178,7 +178,7 @@ def test_stopped_before_anything_is_written(small, held, number, patience):
     assert not (parent / "out").exists()
 
 
-def test_a_full_disk(small, its, contents, started, unmeasured, patience):
+def test_a_full_disk(small, its, contents, started, patience):
     """A file that may not grow stands for a disk that is full: the system refuses in the same way."""
     import resource
 
@@ -188,7 +188,6 @@ def test_a_full_disk(small, its, contents, started, unmeasured, patience):
     process = started(
         "run", small.config, "-o", out, "--force", "--no-figures", "--no-report", "-q",
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE)),
-        env=unmeasured,
     )  # fmt: skip
     _, err = process.communicate(timeout=patience)
     assert process.returncode == 2

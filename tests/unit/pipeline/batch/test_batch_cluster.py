@@ -28,11 +28,11 @@ if __name__ == "__main__":
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory, unmeasured, patience):
+def cluster(tmp_path_factory, patience):
     """Address of the scheduler and process ids of the two workers."""
     script = tmp_path_factory.mktemp("cluster") / "cluster.py"
     script.write_text(CLUSTER, encoding="utf-8")
-    environment = unmeasured | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    environment = dict(os.environ) | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     process = subprocess.Popen(
         [sys.executable, script],
         stdin=subprocess.PIPE,
