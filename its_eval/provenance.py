@@ -70,6 +70,11 @@ def output_hashes(folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): sha256(path) for path in files if path != folder / MANIFEST}
 
 
+def now() -> str:
+    """Return the time, to the second, as a manifest has it."""
+    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+
+
 def manifest(
     *,
     command: str,
@@ -114,7 +119,7 @@ def manifest(
         "libraries": {name: metadata.version(name) for name in LIBRARIES},
         "command": command,
         "figures": figures,
-        "finished": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "finished": now(),
         "seed": seed,
         "config": None
         if config_path is None

@@ -80,7 +80,13 @@ def both(one: Copies, other: Copies) -> Copies:
     return {task: (*one.get(task, ()), *other.get(task, ())) for task in (*one, *other)}
 
 
-def draw_figures(evaluation: Evaluation, copies: Copies, jobs: int, progress: Progress) -> None:
+def draw_figures(
+    evaluation: Evaluation,
+    copies: Copies,
+    jobs: int,
+    progress: Progress,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> None:
     """Draw figures.
 
     Parameters
@@ -93,16 +99,19 @@ def draw_figures(evaluation: Evaluation, copies: Copies, jobs: int, progress: Pr
         Processes; the files are the same for any number.
     progress : callable
         Called with a phrase, figures drawn and figures in all.
+    meanwhile : callable
+        What this process does while others draw; before it draws when it is alone.
     """
     places = list(copies.items())
     if jobs == 1 or len(copies) < 2:
+        meanwhile()
         with house_style():
             for done, place in enumerate(places):
                 progress("drawing figures", done, len(copies))
                 draw_figure(evaluation, *place)
     else:
         progress("drawing figures", 0, len(copies))
-        drawn = side_by_side(_drawn_and_described, evaluation, places, jobs)
+        drawn = side_by_side(_drawn_and_described, evaluation, places, jobs, meanwhile)
         for done, ((task, _), words) in enumerate(zip(places, drawn, strict=True), start=1):
             remember_description(evaluation, task, words)
             progress("drawing figures", done, len(copies))

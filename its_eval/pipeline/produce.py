@@ -22,7 +22,7 @@ from its_eval.pipeline.history import HISTORY, history_text, recorded
 from its_eval.pipeline.planning import make_plan, require_detail
 from its_eval.pipeline.run import evaluate_plan
 from its_eval.pipeline.sources import input_files, load_sources, starts_of
-from its_eval.provenance import REPORT, RESOLVED, input_hashes, manifest, output_hashes
+from its_eval.provenance import REPORT, RESOLVED, input_hashes, manifest, now, output_hashes
 from its_eval.report.write import require_free, result_folder, write_manifest, write_tables, write_text
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from its_eval.pipeline.deviations import Held
     from its_eval.pipeline.plan import Plan
     from its_eval.pipeline.sources import Sources
+    from its_eval.report.html import Report
 
 
 Progress = Callable[[str, int, int], None]
@@ -180,19 +181,35 @@ def _fill(
     # of a study made in memory no manifest names the folder of its paths
     write_text(folder / RESOLVED, to_yaml(config, as_written=origin.config_path is not None))
     laps.end("tables")
-    if wanted.figures and not wanted.blind:
-        _draw(config, evaluation, folder, report=wanted.report, jobs=jobs, progress=progress)
-        laps.end("figures")
     content = _content(config, evaluation, origin, wanted)
-    figures = folder / (_DRAWN if (folder / _DRAWN).is_dir() else FIGURES)
+    figures = folder / FIGURES
+    copies: Copies = {}
+    if wanted.figures and not wanted.blind:
+        figures, copies = _asked_figures(config, evaluation, folder, report=wanted.report)
+    reports: list[Report] = []
+
+    def write() -> None:
+        if wanted.report:
+            reports.append(_report(config, evaluation, figures, copies, content))
+
+    if copies:
+        # matplotlib is loaded only when something is drawn
+        from its_eval.figures.drawing import draw_figures  # noqa: PLC0415
+
+        # the words of the report are put together while others draw its figures
+        draw_figures(evaluation, copies, jobs, progress, write)
+        laps.end("figures")
+    else:
+        write()
     if not wanted.blind:
         _write_documents(config, evaluation, folder, figures, content)
-    if wanted.report:
+    for report in reports:
         progress("writing the report", 0, 0)
-        write_text(folder / REPORT, _page(config, evaluation, figures, content))
+        write_text(folder / REPORT, report.html())
         laps.end("report")
     shutil.rmtree(folder / _DRAWN, ignore_errors=True)
     content |= {
+        "finished": now(),
         "outputs": output_hashes(folder),
         "timings_seconds": {name: round(value, 3) for name, value in laps.seconds.items()},
     }
@@ -218,8 +235,10 @@ def report_page(evaluation: Evaluation, *, command: str) -> str:
     # no manifest stands beside it
     del content["outputs"]
     with tempfile.TemporaryDirectory(prefix="its-eval-") as drawn:
-        draw_figures(evaluation, figures_of_the_report(evaluation, Path(drawn)), 1, lambda *_: None)
-        return _page(config, evaluation, Path(drawn), content)
+        copies = figures_of_the_report(evaluation, Path(drawn))
+        report = _report(config, evaluation, Path(drawn), copies, content)
+        draw_figures(evaluation, copies, 1, lambda *_: None)
+        return report.html()
 
 
 def _tried(config: Config, sources: Sources, plan: Plan, wanted: Wanted, jobs: int) -> Cost:
@@ -328,18 +347,18 @@ def fault_names(evaluation: Evaluation) -> dict[str, dict[str, int]]:
     return {kind: dict(sorted(Counter(names).items())) for kind, names in named.items()}
 
 
-def _draw(
-    config: Config, evaluation: Evaluation, folder: Path, *, report: bool, jobs: int, progress: Progress
-) -> None:
-    """Draw what the config asks for, and for the report every figure as SVG."""
-    # matplotlib is loaded only when something is drawn
-    from its_eval.figures import drawing  # noqa: PLC0415
+def _asked_figures(
+    config: Config, evaluation: Evaluation, folder: Path, *, report: bool
+) -> tuple[Path, Copies]:
+    """Return where the figures of the report go, and all that are drawn: those, and what the config wants."""
+    from its_eval.figures import drawing  # noqa: PLC0415  (matplotlib)
 
     output = config.output
     copies = _kept(config, evaluation, folder)
-    if report and not (output.which == "all" and "svg" in output.figures):
-        copies = drawing.both(copies, drawing.figures_of_the_report(evaluation, folder / _DRAWN))
-    drawing.draw_figures(evaluation, copies, jobs, progress)
+    if not report or (output.which == "all" and "svg" in output.figures):
+        return folder / FIGURES, copies
+    drawn = folder / _DRAWN
+    return drawn, drawing.both(copies, drawing.figures_of_the_report(evaluation, drawn))
 
 
 def _kept(config: Config, evaluation: Evaluation, folder: Path) -> Copies:
@@ -417,21 +436,19 @@ def _write_documents(
         writers[form](source, folder / f"{DOCUMENT}.{form}")
 
 
-def _page(config: Config, evaluation: Evaluation, figures: Path, content: dict[str, Any]) -> str:
-    """Return the report of a result whose figures have been drawn into a folder."""
-    from its_eval.report.house_style import load_house_style  # noqa: PLC0415  (jinja2 is loaded only here)
-    from its_eval.report.html import render_report  # noqa: PLC0415
+def _report(
+    config: Config, evaluation: Evaluation, figures: Path, copies: Copies, content: dict[str, Any]
+) -> Report:
+    """Return the report of a result whose figures are going to be drawn into a folder."""
+    from its_eval.report.embedding import awaited_figures  # noqa: PLC0415  (jinja2 is loaded only here)
+    from its_eval.report.house_style import load_house_style  # noqa: PLC0415
+    from its_eval.report.html import source_of, written_report  # noqa: PLC0415
 
     style = config.output.report.style
     settings, answers = _told(config)
-    return render_report(
-        evaluation,
-        figures,
-        settings=settings,
-        provenance=content,
-        style=None if style is None else load_house_style(style),
-        answers=answers,
-    )
+    awaited = awaited_figures(evaluation, copies, figures)
+    source = source_of(evaluation, awaited, settings, content, answers)
+    return written_report(source, None if style is None else load_house_style(style))
 
 
 def _told(config: Config) -> tuple[dict[str, Any], Mapping[str, Any] | None]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from its_eval.columns import BEFORE_AFTER, EVERYBODY
 from its_eval.evaluation import Row
-from its_eval.figures.catalogue import describe
 from its_eval.figures.slope_chart import SLOPE_CHART
 from its_eval.report.blocks import Bullets, Cell, Picture, Section, Sentence, plain
 from its_eval.report.cells import (
@@ -47,8 +46,8 @@ def before_after(source: ReportSource) -> tuple[Section]:
     for figure in source.figures:
         if figure.task.kind == SLOPE_CHART.name:
             caption = f"{figure.task.outcome}: every project from before to after, and their mean."
-            alt = describe(source.evaluation, figure.task)
-            blocks.append(Picture(anchor("figure", figure.stem), figure, alt, caption, wide=True))
+            ident = anchor("figure", figure.stem)
+            blocks.append(Picture(ident, figure, source.described, caption, wide=True))
     return (Section("before-after", "Before and after", blocks),)
 
 

@@ -6,7 +6,7 @@ table that it was read from, so that a reader (and a test) can hold the page aga
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
@@ -189,8 +189,8 @@ class Picture(Struct, frozen=True):
         Anchor.
     figure : StoredFigure
         Its files.
-    alt : str
-        What it shows, for those who cannot see it.
+    describe : callable
+        Says what a figure shows, by its task: from the numbers, which are at hand once it is drawn.
     caption : str
         What it shows, in words beneath.
     wide : bool
@@ -199,10 +199,15 @@ class Picture(Struct, frozen=True):
 
     ident: str
     figure: StoredFigure
-    alt: str
+    describe: Callable[[FigureTask], str]
     caption: str
     wide: bool = False
     kind: ClassVar[str] = "picture"
+
+    @property
+    def alt(self) -> str:
+        """What it shows, for those who cannot see it."""
+        return self.describe(self.figure.task)
 
 
 class Folded(Struct, frozen=True):

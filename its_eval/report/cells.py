@@ -10,7 +10,7 @@ import pandas as pd
 
 from its_eval.columns import THE_SET
 from its_eval.evaluation import Evaluation, Row, in_order_of_designs, records
-from its_eval.figures.catalogue import FIGURES, describe, in_section
+from its_eval.figures.catalogue import FIGURES, in_section
 from its_eval.report.blocks import (
     Cell,
     Code,
@@ -274,9 +274,8 @@ def caption(source: ReportSource, task: FigureTask) -> str:
 
 def picture(source: ReportSource, figure: StoredFigure) -> Picture:
     """Return a figure as a block."""
-    alt = describe(source.evaluation, figure.task)
-    kind = FIGURES[figure.task.kind]
-    return Picture(anchor("figure", figure.stem), figure, alt, caption(source, figure.task), kind.wide)
+    words, wide = caption(source, figure.task), FIGURES[figure.task.kind].wide
+    return Picture(anchor("figure", figure.stem), figure, source.described, words, wide)
 
 
 def pictures(source: ReportSource, section: str, outcome: str, unit: str = "") -> list[Block]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
     from its_eval.evaluation import Evaluation
+    from its_eval.figures.drawing import Copies
 
 #: Digits of coordinates beyond a tenth of a point, which cannot be seen; factors and styles keep theirs.
 _TOO_FINE = re.compile(r'(scale\([^)]*\)|style="[^"]*"|\.\d)\d*')
@@ -60,6 +61,18 @@ def stored_figures(evaluation: Evaluation, folder: Path) -> tuple[StoredFigure, 
         numbers = folder / f"{task.stem}.csv"
         if pictures:
             found.append(StoredFigure(task, pictures[0], numbers if numbers.is_file() else None))
+    return tuple(found)
+
+
+def awaited_figures(evaluation: Evaluation, copies: Copies, folder: Path) -> tuple[StoredFigure, ...]:
+    """Return the figures that will stand in a folder once they are drawn, as `stored_figures` then does."""
+    found = []
+    for task in report_tasks(evaluation):
+        own = [copy for copy in copies.get(task, ()) if (copy.folder, copy.stem) == (folder, task.stem)]
+        ends = [end for end in ("svg", "png") if any(end in copy.formats for copy in own)]
+        if ends:
+            numbers = folder / f"{task.stem}.csv" if any(copy.numbers for copy in own) else None
+            found.append(StoredFigure(task, folder / f"{task.stem}.{ends[0]}", numbers))
     return tuple(found)
 
 

@@ -10,8 +10,10 @@ import hashlib
 import zlib
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from its_eval.report.answer import answer
@@ -31,13 +33,12 @@ from its_eval.report.what_if.studies import what_if
 from its_eval.words.blind import is_blind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
     from jinja2 import Environment
 
     from its_eval.evaluation import Evaluation
-    from its_eval.report.blocks import Picture, Section
+    from its_eval.report.blocks import FirstScreen, Picture, Section, StoredFigure
 
 
 _SCRIPT = "page.js.j2"
@@ -187,16 +188,68 @@ def _blind_sections(source: ReportSource) -> list[Section]:
 _OF_EFFECTS = ("mixtures", "assumptions", "checklists")
 
 
+class Report(Struct, frozen=True):
+    """A report without its figures, which may be drawn while it is written.
+
+    Attributes
+    ----------
+    title : str
+        Of the page.
+    style : HouseStyle
+        The looks of an organisation.
+    first : FirstScreen or None
+        The answers; None of a blind run.
+    sections : sequence of Section
+        What follows.
+    version : str
+        Of the program.
+    """
+
+    title: str
+    style: HouseStyle
+    first: FirstScreen | None
+    sections: Sequence[Section]
+    version: str
+
+    def html(self) -> str:
+        """Return the page, with the figures that stand in their files by now."""
+        return render_page(
+            "report.html.j2",
+            style=self.style,
+            what_if=any(section.ident == "what-if" for section in self.sections),
+            title=self.title,
+            first=self.first,
+            sections=self.sections,
+            version=self.version,
+        )
+
+
+def written_report(source: ReportSource, style: HouseStyle | None = None) -> Report:
+    """Return everything that a report says; of its figures, `source` knows where they are or will be."""
+    style = style or HouseStyle()
+    withheld = is_blind(source.evaluation)
+    return Report(
+        title=style.title or source.evaluation.title,
+        style=style,
+        first=None if withheld else first_screen(source),
+        sections=_blind_sections(source) if withheld else _sections(source),
+        version=str((source.provenance.get("program") or {}).get("version", "")),
+    )
+
+
 def source_of(
     evaluation: Evaluation,
-    figures_folder: Path,
+    figures: Path | Sequence[StoredFigure],
     settings: Mapping[str, Any],
     provenance: Mapping[str, Any],
     answers: Mapping[str, Any] | None = None,
 ) -> ReportSource:
-    """Return what a report or a document is written from; parameters as for `render_report`."""
+    """Return what a report or a document is written from; parameters as for `render_report`.
+
+    Figures are those of a folder, or those that are being drawn.
+    """
     complete = with_every_table(evaluation)
-    stored = stored_figures(complete, figures_folder)
+    stored = stored_figures(complete, figures) if isinstance(figures, Path) else figures
     return ReportSource(complete, settings, provenance, stored, answers or {})
 
 
@@ -232,16 +285,5 @@ def render_report(
     Numbers carry ``data-value`` (full precision) and ``data-source`` (``table:row:column``); sentences carry
     ``data-row``.
     """
-    style = style or HouseStyle()
     source = source_of(evaluation, figures_folder, settings, provenance, answers)
-    withheld = is_blind(evaluation)
-    sections = _blind_sections(source) if withheld else _sections(source)
-    return render_page(
-        "report.html.j2",
-        style=style,
-        what_if=any(section.ident == "what-if" for section in sections),
-        title=style.title or evaluation.title,
-        first=None if withheld else first_screen(source),
-        sections=sections,
-        version=str((provenance.get("program") or {}).get("version", "")),
-    )
+    return written_report(source, style).html()

@@ -14,12 +14,14 @@ from msgspec import Struct, field
 from its_eval.columns import BESIDE, COLUMNS, THE_SET, make_table
 from its_eval.errors import UsageError
 from its_eval.evaluation import Evaluation, records
+from its_eval.figures.catalogue import describe
 from its_eval.provenance import PROGRAM, RESOLVED, require_manifest
 from its_eval.words.labels import listed_flags
 from its_eval.words.sentences import primary_fits
 
 if TYPE_CHECKING:
     from its_eval.config import Config
+    from its_eval.figures.kinds import FigureTask
     from its_eval.report.blocks import StoredFigure
 
 
@@ -117,6 +119,10 @@ class ReportSource(Struct, frozen=True):
         """Return the estimand that is shown as the answer: of a change the effect after one year."""
         shown = self.rows("summary", outcome)["estimand"]
         return self.primary if shown.empty else str(shown.iloc[0])
+
+    def described(self, task: FigureTask) -> str:
+        """Return what a figure shows, in sentences."""
+        return describe(self.evaluation, task)
 
     def table(self, name: str) -> pd.DataFrame:
         """Return a table of the run; empty when it was not asked for."""
