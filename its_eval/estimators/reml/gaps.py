@@ -72,6 +72,8 @@ def fit_reml_ar_patterns(X: FloatArray, Y: FloatArray, order: int) -> Fit:
     common, rare = rare_patterns(missing_patterns(Y))
     if not rare.size:
         return fit_reml_ar(X, Y, order)
+    if not common:
+        return fit_reml_ar_gaps(X, Y, order)
     result = blank_forms_fit(constant_variance(order, Y.shape[0]), Y.shape[1], X.shape[1])
     if common:
         series = np.concatenate([pattern.series for pattern in common])
@@ -100,6 +102,9 @@ def fit_reml_ar_gaps(X: FloatArray, Y: FloatArray, order: int) -> Fit:
         As ``fit_reml_ar``, for the first series concerned; a note on the error says which it is.
     """
     design = GappyDesign(X, order)
+    if Y.shape[1] <= CHUNK and design.shared.sound(~np.isnan(Y.T), order + 1).all():
+        # as good as always: what is found need not be copied
+        return design.fit(Y)
     result = blank_forms_fit(design.model, Y.shape[1], X.shape[1])
     for start in range(0, Y.shape[1], CHUNK):
         some = np.arange(start, min(start + CHUNK, Y.shape[1]))
