@@ -327,7 +327,7 @@ def scatter(whole: Any, series: NDArray[np.intp] | slice, part: Any) -> None:
 
     Parameters
     ----------
-    whole, part : ndarray, dict of results, dataclass of results, or None
+    whole, part : ndarray, dict of results, record of results, or None
         Of the same kind (None: a field that this kind of result does not have); arrays have the series on
         their first axis. ``whole`` is changed in place.
     series : ndarray of int or slice
