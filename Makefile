@@ -17,8 +17,8 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 QUIETLY := --quiet --disable-pip-version-check
-# Python compiles what is imported when it first is; pip would compile three times as much
-PIP := $(BIN)/python -m pip install $(QUIETLY) --no-compile
+# Python compiles what is imported when it first is, and keeps that where it may; pip compiles three times as much
+PIP := $(BIN)/python -m pip install $(QUIETLY) $(if $(PYTHONDONTWRITEBYTECODE),,--no-compile)
 
 # what building takes stays out of the environment; its versions are pinned all the same
 $(VENV)/.user: constraints.txt pyproject.toml
