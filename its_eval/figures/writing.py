@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG, RendererSVG
 
 if TYPE_CHECKING:
@@ -52,11 +52,11 @@ def png_bytes(figure: Figure) -> bytes:
     from PIL import Image  # noqa: PLC0415  (start-up time)
 
     dpi = float(mpl.rcParams["savefig.dpi"])
-    drawn, written = io.BytesIO(), io.BytesIO()
+    drawn: Any = _Sheet()
+    written = io.BytesIO()
     figure.savefig(drawn, format="raw", backend=f"module://{__name__}")
-    # whole pixels, as Matplotlib counts them
-    width, height = (int(inches * dpi + 1e-8) for inches in figure.get_size_inches())
-    pixels = np.frombuffer(drawn.getbuffer(), dtype=np.uint32)
+    height, width, _ = drawn.pixels.shape
+    pixels = drawn.pixels.view(np.uint32).ravel()
     # a million pixels are some ten thousand runs of a few thousand colours, among which a palette is chosen
     starts = np.concatenate(([0], np.flatnonzero(pixels[1:] != pixels[:-1]) + 1))
     runs = pixels[starts] & _OPAQUE
@@ -70,6 +70,16 @@ def png_bytes(figure: Figure) -> bytes:
     image.putpalette(chosen.getpalette() or [])
     image.save(written, "PNG", dpi=(dpi, dpi))
     return written.getvalue()
+
+
+class _Sheet:
+    """A file that keeps what is drawn: pixels, shape (height, width, 4), as many as Matplotlib makes."""
+
+    pixels: NDArray[np.uint8]
+
+    def write(self, pixels: memoryview) -> None:
+        """Keep them, as the canvas goes on to other figures."""
+        self.pixels = np.array(pixels, dtype=np.uint8)
 
 
 class FigureCanvas(FigureCanvasSVG):
@@ -86,12 +96,20 @@ class FigureCanvas(FigureCanvasSVG):
         figure.draw(renderer)
         renderer.finalize()
 
-    def print_raw(self, filename: io.BytesIO, **_: Any) -> None:
+    def print_raw(self, filename: io.BytesIO | _Sheet, **_: Any) -> None:
         """Write the pixels of the figure, four bytes each, into a file that is open."""
-        width, height = self.get_width_height(physical=True)
-        renderer = _Pixels(width, height, self.figure.dpi)
-        self.figure.draw(renderer)
-        filename.write(renderer.buffer_rgba())
+        canvas = _PixelCanvas(self.figure)
+        canvas.draw()
+        filename.write(canvas.buffer_rgba())
+
+
+class _PixelCanvas(FigureCanvasAgg):
+    """Matplotlib's canvas of pixels, which alone knows how many it has, with a renderer that remembers."""
+
+    def get_renderer(self) -> RendererAgg:
+        renderer: RendererAgg = super().get_renderer()
+        renderer.__class__ = _Pixels
+        return renderer
 
 
 class _Lines(NamedTuple):
