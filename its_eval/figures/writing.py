@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG, RendererSVG
 
@@ -133,23 +134,17 @@ class _Lines(NamedTuple):
 
 #: By its words, its font, its look and how deep it stands.
 _TEXTS: dict[tuple[Any, ...], _Lines] = {}
-#: Width, height and depth beneath the line of words, by their font.
-_SIZES: dict[tuple[str, int, bool], tuple[float, float, float]] = {}
+#: Width, height and depth beneath the line of words, by who writes them and their font.
+_SIZES: dict[tuple[Any, ...], tuple[float, float, float]] = {}
 
 
-class _Renderer(RendererSVG):
-    """Matplotlib's renderer with another writer, and a memory for texts and styles."""
-
-    def __init__(self, width: float, height: float, file: io.StringIO, **settings: Any) -> None:
-        super().__init__(width, height, file, **settings)
-        # so far the file has its start tag and what every file begins with
-        self.writer: Any = _Writer(file)
-        self._style_of_markers: str | None = None
+class _Measuring(RendererBase):
+    """A renderer that measures the same words once."""
 
     def get_text_width_height_descent(
         self, s: str, prop: FontProperties, ismath: Any
     ) -> tuple[float, float, float]:
-        key = (s, hash(prop), bool(ismath))
+        key = (type(self), self.points_to_pixels(1.0), s, hash(prop), bool(ismath))
         size = _SIZES.get(key)
         if size is None:
             width, height, descent = super().get_text_width_height_descent(s, prop, ismath)
@@ -157,6 +152,16 @@ class _Renderer(RendererSVG):
             if len(_SIZES) < _MOST:
                 _SIZES[key] = size
         return size
+
+
+class _Renderer(_Measuring, RendererSVG):
+    """Matplotlib's renderer with another writer, and a memory for texts and styles."""
+
+    def __init__(self, width: float, height: float, file: io.StringIO, **settings: Any) -> None:
+        super().__init__(width, height, file, **settings)
+        # so far the file has its start tag and what every file begins with
+        self.writer: Any = _Writer(file)
+        self._style_of_markers: str | None = None
 
     def draw_text(
         self,
@@ -205,27 +210,14 @@ class _Renderer(RendererSVG):
         return style
 
 
-#: Letters as pixels, and where they go, by words, font and place; then sizes of words, by their font.
+#: Letters as pixels, and where they go, by words, font and place.
 _LETTERS: dict[tuple[Any, ...], list[tuple[NDArray[np.uint8], float, float, float]]] = {}
-_SIZES_IN_PIXELS: dict[tuple[Any, ...], tuple[float, float, float]] = {}
 #: Texts whose letters are kept; a page full of them has half a megabyte.
 _MOST_LETTERS = 2_000
 
 
-class _Pixels(RendererAgg):
+class _Pixels(_Measuring, RendererAgg):
     """Matplotlib's renderer of pixels with a memory for texts: many stand where they stood before."""
-
-    def get_text_width_height_descent(
-        self, s: str, prop: FontProperties, ismath: Any
-    ) -> tuple[float, float, float]:
-        key = (s, hash(prop), bool(ismath), self.dpi)
-        size = _SIZES_IN_PIXELS.get(key)
-        if size is None:
-            width, height, descent = super().get_text_width_height_descent(s, prop, ismath)
-            size = float(width), float(height), float(descent)
-            if len(_SIZES_IN_PIXELS) < _MOST:
-                _SIZES_IN_PIXELS[key] = size
-        return size
 
     def draw_text(
         self,

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from msgspec import Struct, field
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -123,7 +123,10 @@ class Search(Struct, dict=True):
     """
 
     scaled: _Measured
-    _known: dict[object, Neighbours] = field(default_factory=dict)
+
+    @cached_property
+    def _known(self) -> dict[object, Neighbours]:
+        return {}
 
     def everyone(self, k: int) -> Neighbours:
         """Return the k nearest others of every unit of the table, worked out once."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from msgspec import Struct
-from msgspec.structs import asdict, replace
+from msgspec.structs import asdict, astuple, replace
 
 from its_eval.checks.label_power import OwnTest, smallest_labelled
 from its_eval.checks.placebo import placebo
@@ -460,7 +460,7 @@ def exchangeability_check(
     among: Percentiles | None, n_donors: int, n_effective: float = math.nan
 ) -> CheckResult | None:
     """Return the check ``exchangeability``: whether the unit could be one of those it is judged by."""
-    if among is None or all(math.isnan(place) for place in asdict(among).values()):
+    if among is None or all(math.isnan(place) for place in astuple(among)):
         return None
     places = {name: place for name, place in asdict(among).items() if not math.isnan(place)}
     message = f"Percentiles before the start among {n_donors} units without the intervention: " + ", ".join(

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from its_eval.pipeline.plan import Plan
     from its_eval.pipeline.sources import Sources
     from its_eval.report.html import Report
+    from its_eval.report.source import ReportSource
 
 
 Progress = Callable[[str, int, int], None]
@@ -186,11 +188,13 @@ def _fill(
     copies: Copies = {}
     if wanted.figures and not wanted.blind:
         figures, copies = _asked_figures(config, evaluation, folder, report=wanted.report)
+    # read once, by report and documents
+    source = cache(lambda: _source(config, evaluation, figures, copies, content))
     reports: list[Report] = []
 
     def write() -> None:
         if wanted.report:
-            reports.append(_report(config, evaluation, figures, copies, content))
+            reports.append(_report(config, source()))
 
     if copies:
         # matplotlib is loaded only when something is drawn
@@ -202,7 +206,7 @@ def _fill(
     else:
         write()
     if not wanted.blind:
-        _write_documents(config, evaluation, folder, figures, content)
+        _write_documents(config, evaluation, folder, source)
     for report in reports:
         progress("writing the report", 0, 0)
         write_text(folder / REPORT, report.html())
@@ -236,7 +240,7 @@ def report_page(evaluation: Evaluation, *, command: str) -> str:
     del content["outputs"]
     with tempfile.TemporaryDirectory(prefix="its-eval-") as drawn:
         copies = figures_of_the_report(evaluation, Path(drawn))
-        report = _report(config, evaluation, Path(drawn), copies, content)
+        report = _report(config, _source(config, evaluation, Path(drawn), copies, content))
         draw_figures(evaluation, copies, 1, lambda *_: None)
         return report.html()
 
@@ -415,7 +419,7 @@ def _require_libraries(config: Config) -> None:
 
 
 def _write_documents(
-    config: Config, evaluation: Evaluation, folder: Path, figures: Path, content: dict[str, Any]
+    config: Config, evaluation: Evaluation, folder: Path, source: Callable[[], ReportSource]
 ) -> None:
     """Write the workbook and the documents of a result whose tables and figures have been written."""
     if "xlsx" in config.output.tables:
@@ -425,29 +429,32 @@ def _write_documents(
     formats = [form for form in config.output.tables if form in ("docx", "tex")]
     if not formats:
         return
-    from its_eval.report.html import source_of  # noqa: PLC0415  (jinja2 is loaded only here)
-    from its_eval.report.latex import write_latex  # noqa: PLC0415
+    from its_eval.report.latex import write_latex  # noqa: PLC0415  (jinja2 is loaded only here)
     from its_eval.report.word import write_word  # noqa: PLC0415
 
-    settings, answers = _told(config)
-    source = source_of(evaluation, figures, settings, content, answers)
     writers = {"docx": write_word, "tex": write_latex}
     for form in formats:
-        writers[form](source, folder / f"{DOCUMENT}.{form}")
+        writers[form](source(), folder / f"{DOCUMENT}.{form}")
 
 
-def _report(
+def _source(
     config: Config, evaluation: Evaluation, figures: Path, copies: Copies, content: dict[str, Any]
-) -> Report:
-    """Return the report of a result whose figures are going to be drawn into a folder."""
+) -> ReportSource:
+    """Return what report and documents are written from; figures are going to be drawn into a folder."""
     from its_eval.report.embedding import awaited_figures  # noqa: PLC0415  (jinja2 is loaded only here)
-    from its_eval.report.house_style import load_house_style  # noqa: PLC0415
-    from its_eval.report.html import source_of, written_report  # noqa: PLC0415
+    from its_eval.report.html import source_of  # noqa: PLC0415
 
-    style = config.output.report.style
     settings, answers = _told(config)
     awaited = awaited_figures(evaluation, copies, figures)
-    source = source_of(evaluation, awaited, settings, content, answers)
+    return source_of(evaluation, awaited, settings, content, answers)
+
+
+def _report(config: Config, source: ReportSource) -> Report:
+    """Return the report, in the looks that the config asks for."""
+    from its_eval.report.house_style import load_house_style  # noqa: PLC0415  (jinja2 is loaded only here)
+    from its_eval.report.html import written_report  # noqa: PLC0415
+
+    style = config.output.report.style
     return written_report(source, None if style is None else load_house_style(style))
 
 

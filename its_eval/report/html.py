@@ -239,18 +239,13 @@ def written_report(source: ReportSource, style: HouseStyle | None = None) -> Rep
 
 def source_of(
     evaluation: Evaluation,
-    figures: Path | Sequence[StoredFigure],
+    figures: Sequence[StoredFigure],
     settings: Mapping[str, Any],
     provenance: Mapping[str, Any],
     answers: Mapping[str, Any] | None = None,
 ) -> ReportSource:
-    """Return what a report or a document is written from; parameters as for `render_report`.
-
-    Figures are those of a folder, or those that are being drawn.
-    """
-    complete = with_every_table(evaluation)
-    stored = stored_figures(complete, figures) if isinstance(figures, Path) else figures
-    return ReportSource(complete, settings, provenance, stored, answers or {})
+    """Return what a report or a document is written from; parameters as for `render_report`."""
+    return ReportSource(with_every_table(evaluation), settings, provenance, figures, answers or {})
 
 
 def render_report(
@@ -285,5 +280,7 @@ def render_report(
     Numbers carry ``data-value`` (full precision) and ``data-source`` (``table:row:column``); sentences carry
     ``data-row``.
     """
-    source = source_of(evaluation, figures_folder, settings, provenance, answers)
+    complete = with_every_table(evaluation)
+    stored = stored_figures(complete, figures_folder)
+    source = source_of(complete, stored, settings, provenance, answers)
     return written_report(source, style).html()
